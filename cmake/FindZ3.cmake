@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Z3::libz3. Debian ships z3.pc and no Z3Config.cmake; others the other way round.
+find_package(Z3 ${Z3_FIND_VERSION} CONFIG QUIET)
+if(Z3_FOUND)
+  if(NOT TARGET Z3::libz3)
+    add_library(Z3::libz3 ALIAS z3::libz3)
+  endif()
+  return()
+endif()
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(PC_Z3 QUIET IMPORTED_TARGET z3)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Z3 REQUIRED_VARS PC_Z3_LINK_LIBRARIES VERSION_VAR PC_Z3_VERSION)
+if(Z3_FOUND)
+  add_library(Z3::libz3 ALIAS PkgConfig::PC_Z3)
+endif()

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fuzz targets, engine neutral: $LIB_FUZZING_ENGINE where it is set, else libFuzzer where the
+# compiler has it and IOMMUCHECK_FUZZ is on, else a plain main that replays files and folders.
+option(IOMMUCHECK_FUZZ "Link fuzz targets with libFuzzer (clang)" OFF)
+if(IOMMUCHECK_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# add_fuzz_target(NAME LIBRARIES...): fuzz/NAME.cc.
+function(add_fuzz_target name)
+  add_executable(${name} ${name}.cc)
+  target_link_libraries(${name} PRIVATE ${ARGN} iommucheck_options)
+  if(DEFINED ENV{LIB_FUZZING_ENGINE})
+    target_link_libraries(${name} PRIVATE $ENV{LIB_FUZZING_ENGINE})
+  elseif(IOMMUCHECK_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE replay_main.cc)
+  endif()
+endfunction()

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Warnings and sanitizers of our own code, as one target; CMAKE_CXX_FLAGS stays the user's.
+add_library(iommucheck_options INTERFACE)
+target_compile_options(iommucheck_options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+option(IOMMUCHECK_WERROR "Warnings are errors" ON)
+if(IOMMUCHECK_WERROR)
+  target_compile_options(iommucheck_options INTERFACE -Werror)
+endif()
+
+option(IOMMUCHECK_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+if(IOMMUCHECK_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One step of the model: state and op in, next state, errno and events out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "model/op.h"
+#include "model/rules.h"
+#include "model/state.h"
+#include "model/topology.h"
+
+namespace iommucheck {
+
+// What the kernel did on the way, in order. Properties read these and the state only.
+struct Event {
+  enum class Kind : uint8_t {
+    kAttachGroup,  // vfio_iommu_type1_attach_group(group) begins
+    kProbe,        // device is now served by `driver`, in `group`
+    kRelease,      // device is no longer served
+    kAlloc,        // domain allocated by `driver`
+    kFree,         // domain freed
+    kAttachDev,    // domain->ops->attach_dev(domain, device), result in `error`
+    kDetachDev,    // domain->ops->detach_dev(domain, device) (up to 6.1)
+    kRefused,      // `rule` refused, with `error` (0: it made the kernel take the other way)
+    kWarn,         // a WARN of the kernel fires in `where`
+    kOops,         // the kernel dereferences NULL or a freed pointer in `where`
+  };
+  Kind kind;
+  uint8_t error = 0;  // positive errno
+  DeviceId device = kNoId;
+  GroupId group = kNoId;
+  DomainId domain = kNoId;
+  DomainType type = DomainType::kFree;
+  DriverId driver = kNoId;         // of the domain
+  DriverId device_driver = kNoId;  // of the device
+  Rule rule{};
+  const char* where = "";
+};
+
+enum class Outcome : uint8_t {
+  kDone,         // the kernel took the step; see `error`
+  kNotPossible,  // no kernel, driver or admin can take it in this state
+  kOutside,      // an assumption says that it does not happen; see `assumption`
+};
+
+struct StepResult {
+  Outcome outcome = Outcome::kDone;
+  int error = 0;  // 0 or a negative errno, what the caller of the op sees
+  Rule assumption{};
+  const char* why = "";  // kNotPossible: the reason
+};
+
+// Takes one step in place. `events` is cleared first and then filled; keep one vector and no step
+// allocates. When the outcome is not kDone, the state is as it was.
+// Preconditions: Validate() passes for the topology and the op, and the state came from
+// InitialState() and Step() with the same topology.
+StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op& op, State& state,
+                std::vector<Event>& events);
+
+}  // namespace iommucheck

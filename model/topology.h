@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A machine: firmware, drivers, IOMMU instances and devices. Plain data of fixed capacity without
+// names (a case keeps those), so that a fuzzer can make a million a second.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "model/rules.h"
+
+namespace iommucheck {
+
+// Indices into the arrays below. kNoId stands for "none" in every one of them.
+using DriverId = uint8_t;
+using TableId = uint8_t;
+using InstanceId = uint8_t;
+using DeviceId = uint8_t;
+using GroupId = uint8_t;
+using DomainId = uint8_t;
+using ContainerId = uint8_t;
+inline constexpr uint8_t kNoId = 0xff;
+
+// Capacities. A topology beyond them is refused, never truncated.
+inline constexpr int kMaxDrivers = 8;
+inline constexpr int kMaxTables = 16;
+inline constexpr int kMaxInstances = 16;
+inline constexpr int kMaxDevices = 64;
+inline constexpr int kMaxContainers = 4;
+inline constexpr int kMaxMasters = 2;  // instances that one device can be behind
+
+// The bus types of iommu_buses[], in its order (drivers/iommu/iommu.c).
+enum class Bus : uint8_t { kPlatform, kPci, kAmba, kFslMc, kHost1x, kCdx };
+inline constexpr int kBusCount = 6;
+std::string_view BusName(Bus bus);
+std::optional<Bus> FindBus(std::string_view name);
+
+// Which kind of firmware describes a machine, or the instances of a driver.
+enum class Firmware : uint8_t { kAny, kAcpi, kDt };
+std::string_view FirmwareName(Firmware firmware);
+
+// What a driver of the bus-slot era does with one bus when an instance of it probes
+// (driver-specific callers of bus_set_iommu(), 5.15 to 6.0).
+enum class Claim : uint8_t {
+  kNone,    // leaves the bus alone
+  kStrict,  // calls bus_set_iommu(), an error is an error
+  kOwnOk,   // the same, but not where the bus has its own ops already
+  kSkip,    // only if the bus has no ops (iommu_present())
+  kIgnore,  // calls bus_set_iommu() and ignores the result
+  kStore,   // writes bus->iommu_ops without looking (intel, ACPI-namespace devices)
+};
+std::string_view ClaimName(Claim claim);
+
+// One IOMMU driver: a set of iommu_ops.
+struct Driver {
+  Firmware firmware = Firmware::kAny;  // which firmware can describe its instances
+  std::array<Claim, kBusCount> claims{};
+  std::array<Bus, kBusCount> claim_order = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
+                                            Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
+  bool unwinds = false;      // a failed claim sets the buses claimed before to NULL
+  bool clears = false;       // unregister sets its buses to NULL (bus_set_iommu(bus, NULL))
+  DriverId address = kNoId;  // its ops lie where this driver's lay before it was unloaded
+  TableId table = 0;         // default_domain_ops
+  bool same_instance = false;    // attach_dev refuses a domain of another instance, -EINVAL
+  bool instance_groups = false;  // device_group: one group per instance, else per device
+  bool default_domains = true;   // up to 6.1: allocates default domains
+  bool coherent = true;          // answers IOMMU_CAP_CACHE_COHERENCY
+  bool accepts_foreign = false;  // probe_device takes any device
+  friend bool operator==(const Driver&, const Driver&) = default;
+};
+
+// One struct iommu_device.
+struct Instance {
+  DriverId driver = 0;
+  bool fwnode = false;            // has a fwnode: devices are found behind it by their fwspec
+  TableId table = 0;              // domain ops of domains allocated for its devices (6.12 on)
+  bool enforces_coherency = true;  // enforce_cache_coherency succeeds behind it
+  friend bool operator==(const Instance&, const Instance&) = default;
+};
+
+struct Device {
+  Bus bus = Bus::kPci;
+  // The instances it is behind, in the order firmware names them. Those with a fwnode are in its
+  // firmware description (applied by `configure`), the others in their driver's own tables.
+  std::array<InstanceId, kMaxMasters> masters = {kNoId, kNoId};
+  DeviceId alias = kNoId;  // PCI: its DMA carries this device's requester id, too
+  uint8_t slot = 0;        // PCI: functions of one slot without isolation; 0: isolated
+  bool absent = false;     // not there at boot; `add` brings it
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+struct Topology {
+  Firmware firmware = Firmware::kAny;  // kAny: one that describes the drivers of both kinds alike
+  uint8_t drivers_count = 0;
+  uint8_t tables_count = 0;
+  uint8_t instances_count = 0;
+  uint8_t devices_count = 0;
+  std::array<Driver, kMaxDrivers> drivers{};
+  std::array<Instance, kMaxInstances> instances{};
+  std::array<Device, kMaxDevices> devices{};
+
+  // The address of a driver's iommu_ops, as comparisons of pointers see it.
+  [[nodiscard]] DriverId ops_address(DriverId d) const {
+    return drivers[d].address == kNoId ? d : drivers[d].address;
+  }
+  // Whether two devices end in one group if the first in the list has one already
+  // (pci_device_group: aliases, then non-isolated functions of the slot).
+  [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
+  friend bool operator==(const Topology&, const Topology&) = default;
+};
+
+// OK, or InvalidArgument with the entry at fault: an index out of range, an alias that is no PCI
+// device or is the device itself, a cycle of addresses. Everything in model/ and src/ takes only
+// topologies that pass.
+absl::Status Validate(const Topology& topology);
+
+// The first assumption of `rules` that the topology is outside of, if any.
+std::optional<Rule> BrokenAssumption(const Topology& topology, RuleSet rules);
+
+}  // namespace iommucheck

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A case: kernel, machine, ops and the outcome that is expected of them. The one thing that every
+// engine reads and writes.
+//
+// Text, one statement a line; '#' starts a comment, blank lines are free, order as below:
+//
+//   # two buses, two drivers: the comparison keeps the domains apart
+//   kernel v6.0 drop type1.same_ops add assume.homogeneous_groups
+//   firmware acpi                      (acpi | dt; left out: any)
+//   table shared                       (a domain-ops table that more than one driver names)
+//   driver intel claims=pci:ignore,platform:store
+//   driver rk firmware=dt claims=platform:strict clears unwinds same-instance per-instance-groups
+//          (one line) no-default-domain not-coherent accepts-foreign table=shared address=intel
+//   instance dmar0 intel fwnode not-enforcing table=shared
+//   device 00:04.0 pci dmar0 viommu0   (bus, then the instances it is behind: none, one or two)
+//   device 00:05.0 pci dmar0 alias=00:04.0 slot=3 absent
+//
+//   register dmar0
+//   set-container 0 c0 -> -EBUSY                      (expected errno; ok or a name of errno)
+//   set-iommu c0 fail=attach:00:04.0:EINVAL:2 fail=alloc:1 -> -EINVAL
+//
+//   expect violated no-cross-driver-reuse at 7        (the 7th op)
+//   expect holds no-cross-driver-attach               (not violated by this run)
+//   expect outside assume.homogeneous_groups          (the run leaves an assumption)
+//   expect device 00:04.0 driver intel                (or none; at the end)
+//   expect group 0 shares 1                           (one type1 domain; at the end)
+//   expect group 0 apart 1                            (both attached, to two type1 domains)
+//   expect group 0 domain intel                       (group->domain is of this driver; or none)
+//
+// The grammar in full is in docs/case-format.md. A driver that names no table has one of its own,
+// and so does an instance: its driver's. Groups go by number, lowest free first, as in
+// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 of [A-Za-z0-9_.:+-].
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/op.h"
+#include "model/properties.h"
+#include "model/rules.h"
+#include "model/topology.h"
+
+namespace iommucheck {
+
+// The names of a topology's entries, by their indices.
+struct Names {
+  std::vector<std::string> drivers;
+  std::vector<std::string> tables;  // private tables go by "<driver>.ops"
+  std::vector<std::string> instances;
+  std::vector<std::string> devices;
+  friend bool operator==(const Names&, const Names&) = default;
+};
+// Names for a topology that has none: drvA.., iommu0.., dev0...
+Names DefaultNames(const Topology& topology);
+
+struct Expectation {
+  enum class Kind : uint8_t {
+    kViolated,      // property, at: 1-based op (0: anywhere)
+    kHolds,         // property
+    kOutside,       // rule
+    kDeviceDriver,  // a: device, b: driver or kNoId
+    kShares,        // a, b: groups
+    kApart,         // a, b: groups
+    kGroupDomain,   // a: group, b: driver or kNoId
+  };
+  Kind kind{};
+  Property property{};
+  Rule rule{};
+  int at = 0;
+  uint8_t a = kNoId;
+  uint8_t b = kNoId;
+  friend bool operator==(const Expectation&, const Expectation&) = default;
+};
+
+struct CaseOp {
+  Op op;
+  std::optional<int> expected;  // 0 or a negative errno
+  std::string comment;          // the comment lines above it, without '#'
+  friend bool operator==(const CaseOp&, const CaseOp&) = default;
+};
+
+struct Case {
+  std::string comment;  // the comment lines at the top, without '#', '\n' between
+  KernelSpec kernel;
+  Topology topology;
+  Names names;
+  std::vector<CaseOp> ops;
+  std::vector<Expectation> expectations;
+  friend bool operator==(const Case&, const Case&) = default;
+};
+
+inline constexpr int kMaxCaseOps = 4096;
+inline constexpr size_t kMaxCaseBytes = 1 << 20;
+
+// Parses a case. `file` names it in errors, which are InvalidArgument and read
+// "FILE:LINE:COLUMN: expected WHAT, found WHAT". A parsed case passes Validate().
+absl::StatusOr<Case> ParseCase(std::string_view text, std::string_view file);
+
+// The canonical text; ParseCase() of it gives an equal case.
+std::string PrintCase(const Case& c);
+
+// The same in JSON, lossless, in the form of docs/case.schema.json.
+std::string CaseToJson(const Case& c);
+absl::StatusOr<Case> CaseFromJson(std::string_view json, std::string_view file);
+
+// "register dmar0", with the case's names; without the expectation.
+std::string PrintOp(const Op& op, const Names& names);
+
+// "-EBUSY", "ok"; and back. Unknown numbers print as "-errno 123".
+std::string ErrnoName(int error);
+std::optional<int> FindErrno(std::string_view name);
+
+}  // namespace iommucheck

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The solver: the smallest machine and run that violate a property, or none up to a bound. The
+// encoding is written from what the kernel versions do, not from model/step.cc, so that each can
+// catch the other's mistakes. The only folder that includes Z3.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/properties.h"
+#include "model/rules.h"
+#include "model/state.h"
+#include "src/case/case.h"
+
+namespace iommucheck::smt {
+
+struct Bounds {
+  int devices = 3;  // 1 to kMaxBoundDevices
+  int steps = 6;    // 1 to kMaxBoundSteps
+  uint64_t budget = 0;  // solver resources (Z3 rlimit) for the whole query; 0: no limit
+};
+inline constexpr int kMaxBoundDevices = 6;
+inline constexpr int kMaxBoundSteps = 12;
+
+enum class Verdict : uint8_t { kHolds, kViolated, kUnknown };
+
+struct QueryResult {
+  Verdict verdict = Verdict::kUnknown;
+  // kViolated: the smallest case: fewest steps, then fewest devices. No smaller one exists.
+  Case found;
+  // Each size (steps, devices) that was shown to have no violation is covered by these.
+  int proved_steps = 0;
+  int proved_devices = 0;
+  std::string reason;       // kUnknown: why
+  uint64_t resources = 0;   // solver resources used
+  int checks = 0;           // solver calls
+  std::string smt2;         // the last check as SMT-LIB2, when asked for
+};
+
+// Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
+// range, Internal when Z3 fails.
+absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
+                                  bool want_smt2 = false);
+
+// What the encoding says happens in a case.
+struct Replay {
+  bool supported = true;    // false: the case has something that is not encoded; see `reason`
+  std::string reason;
+  std::vector<int> errors;  // one an op: 0 or a negative errno
+  bool possible = true;     // false: some op is not possible, or outside an assumption
+  int impossible_at = 0;    // 1-based
+  std::vector<uint8_t> device_driver;     // at the end, a device: DriverId or kNoId
+  std::vector<uint8_t> device_hw_driver;  // driver of the domain the hardware points at, or kNoId
+  std::vector<uint8_t> device_vfio;       // the same small number for devices whose groups share a
+                                          // type1 domain, kNoId: none
+  bool violated[kPropertyCount] = {};     // during the run
+};
+absl::StatusOr<Replay> ReplayInSolver(const Case& c);
+
+}  // namespace iommucheck::smt
