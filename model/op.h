@@ -26,6 +26,9 @@ enum class OpKind : uint8_t {
 inline constexpr int kOpKindCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
 std::string_view OpName(OpKind kind);
 
+// EPROBE_DEFER of include/linux/errno.h, which user space's errno.h does not have.
+inline constexpr int kEProbeDefer = 517;
+
 // What a driver may answer freely is an input of the op.
 struct Fault {
   enum class Kind : uint8_t {

@@ -17,8 +17,8 @@ namespace iommucheck {
 
 enum class Property : uint8_t { kNoCrossDriverAttach, kNoCrossDriverReuse };
 inline constexpr int kPropertyCount = 2;
-inline constexpr std::array<Property, kPropertyCount> kProperties = {
-    Property::kNoCrossDriverAttach, Property::kNoCrossDriverReuse};
+inline constexpr std::array<Property, kPropertyCount> kProperties = {Property::kNoCrossDriverAttach,
+                                                                     Property::kNoCrossDriverReuse};
 
 std::string_view PropertyName(Property property);
 std::string_view PropertySentence(Property property);

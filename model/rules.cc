@@ -9,7 +9,9 @@ namespace {
 using enum Rule;
 using enum RuleKind;
 
-constexpr uint8_t Bit(KernelVersion v) { return static_cast<uint8_t>(1U << static_cast<unsigned>(v)); }
+constexpr uint8_t Bit(KernelVersion v) {
+  return static_cast<uint8_t>(1U << static_cast<unsigned>(v));
+}
 // The versions from `first` to `last`, both included.
 constexpr uint8_t From(KernelVersion first, KernelVersion last = KernelVersion::kV7_1) {
   uint8_t mask = 0;
@@ -40,11 +42,11 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kRegisterStickyOps, kMechanism, "register.sticky_ops", kIommuC, "iommu_device_unregister",
      From(k61, k61), "the bus slots are never cleared, so the first driver keeps them for good",
      "unregister and a failed register set the slots of all buses to NULL"},
-    {kProbeDmaConfigure, kMechanism, "probe.dma_configure", kIommuC, "iommu_init_device",
-     From(k71), "probe asks the bus to apply the firmware description before it looks ops up",
+    {kProbeDmaConfigure, kMechanism, "probe.dma_configure", kIommuC, "iommu_init_device", From(k71),
+     "probe asks the bus to apply the firmware description before it looks ops up",
      "a device has a fwspec only once a driver binds to it"},
-    {kFwspecOneDriver, kCheck, "fwspec.one_driver", kIommuC, "iommu_fwspec_init",
-     kAll, "a device described by instances of two drivers is refused with -EINVAL",
+    {kFwspecOneDriver, kCheck, "fwspec.one_driver", kIommuC, "iommu_fwspec_init", kAll,
+     "a device described by instances of two drivers is refused with -EINVAL",
      "the last description wins"},
     {kFirmwareDtXorAcpi, kCheck, "firmware.dt_xor_acpi", "drivers/base/platform.c",
      "platform_dma_configure", kAll,
@@ -100,9 +102,8 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1SameOps, kCheck, "type1.same_ops", kType1C, "vfio_iommu_type1_attach_group", kAll,
      "an existing domain is tried only if its ops equal the new domain's",
      "every existing domain of the container is tried: the 2022 patch"},
-    {kType1SameCoherency, kCheck, "type1.same_coherency", kType1C,
-     "vfio_iommu_type1_attach_group", kAll,
-     "an existing domain is tried only if it equals the new one in cache coherency",
+    {kType1SameCoherency, kCheck, "type1.same_coherency", kType1C, "vfio_iommu_type1_attach_group",
+     kAll, "an existing domain is tried only if it equals the new one in cache coherency",
      "domains are shared whatever their cache coherency"},
     {kType1EnforceCoherency, kMechanism, "type1.enforce_coherency", kType1C,
      "vfio_iommu_type1_attach_group", From(k60),
@@ -151,9 +152,12 @@ constexpr std::array<std::string_view, kKernelVersionCount> kVersionNames = {
 
 std::string_view EraName(Era era) {
   switch (era) {
-    case Era::kBusSlots: return "ops by bus slot, set by bus_set_iommu()";
-    case Era::kSingleDriver: return "ops by bus slot, set by iommu_device_register()";
-    case Era::kFwnode: return "ops by fwnode";
+    case Era::kBusSlots:
+      return "ops by bus slot, set by bus_set_iommu()";
+    case Era::kSingleDriver:
+      return "ops by bus slot, set by iommu_device_register()";
+    case Era::kFwnode:
+      return "ops by fwnode";
   }
   return "";
 }

@@ -60,8 +60,14 @@ class RuleSet {
  public:
   constexpr RuleSet() = default;
   [[nodiscard]] constexpr bool has(Rule r) const { return ((bits_ >> Shift(r)) & 1U) != 0; }
-  constexpr RuleSet& add(Rule r) { bits_ |= uint64_t{1} << Shift(r); return *this; }
-  constexpr RuleSet& drop(Rule r) { bits_ &= ~(uint64_t{1} << Shift(r)); return *this; }
+  constexpr RuleSet& add(Rule r) {
+    bits_ |= uint64_t{1} << Shift(r);
+    return *this;
+  }
+  constexpr RuleSet& drop(Rule r) {
+    bits_ &= ~(uint64_t{1} << Shift(r));
+    return *this;
+  }
   [[nodiscard]] constexpr uint64_t bits() const { return bits_; }
   friend constexpr bool operator==(RuleSet, RuleSet) = default;
 

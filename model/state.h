@@ -25,15 +25,15 @@ struct DeviceState {
 };
 
 struct GroupState {
-  bool live = false;                   // the group exists: has devices, or VFIO or an instance holds it
-  DeviceId devices = kNoId;            // group->devices, earliest joined first
-  DomainId domain = kNoId;             // group->domain
-  DomainId default_domain = kNoId;     // group->default_domain
-  DomainId blocking_domain = kNoId;    // group->blocking_domain
-  bool owner = false;                  // group->owner_cnt; VFIO is the only owner here
-  ContainerId container = kNoId;       // vfio_group->container
-  GroupId next_in_container = kNoId;   // container->group_list
-  DomainId vfio_domain = kNoId;        // the vfio_domain whose group_list holds it
+  bool live = false;         // the group exists: has devices, or VFIO or an instance holds it
+  DeviceId devices = kNoId;  // group->devices, earliest joined first
+  DomainId domain = kNoId;   // group->domain
+  DomainId default_domain = kNoId;    // group->default_domain
+  DomainId blocking_domain = kNoId;   // group->blocking_domain
+  bool owner = false;                 // group->owner_cnt; VFIO is the only owner here
+  ContainerId container = kNoId;      // vfio_group->container
+  GroupId next_in_container = kNoId;  // container->group_list
+  DomainId vfio_domain = kNoId;       // the vfio_domain whose group_list holds it
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 

@@ -60,10 +60,10 @@ struct Driver {
   std::array<Claim, kBusCount> claims{};
   std::array<Bus, kBusCount> claim_order = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
                                             Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
-  bool unwinds = false;      // a failed claim sets the buses claimed before to NULL
-  bool clears = false;       // unregister sets its buses to NULL (bus_set_iommu(bus, NULL))
-  DriverId address = kNoId;  // its ops lie where this driver's lay before it was unloaded
-  TableId table = 0;         // default_domain_ops
+  bool unwinds = false;          // a failed claim sets the buses claimed before to NULL
+  bool clears = false;           // unregister sets its buses to NULL (bus_set_iommu(bus, NULL))
+  DriverId address = kNoId;      // its ops lie where this driver's lay before it was unloaded
+  TableId table = 0;             // default_domain_ops
   bool same_instance = false;    // attach_dev refuses a domain of another instance, -EINVAL
   bool instance_groups = false;  // device_group: one group per instance, else per device
   bool default_domains = true;   // up to 6.1: allocates default domains
@@ -75,8 +75,8 @@ struct Driver {
 // One struct iommu_device.
 struct Instance {
   DriverId driver = 0;
-  bool fwnode = false;            // has a fwnode: devices are found behind it by their fwspec
-  TableId table = 0;              // domain ops of domains allocated for its devices (6.12 on)
+  bool fwnode = false;             // has a fwnode: devices are found behind it by their fwspec
+  TableId table = 0;               // domain ops of domains allocated for its devices (6.12 on)
   bool enforces_coherency = true;  // enforce_cache_coherency succeeds behind it
   friend bool operator==(const Instance&, const Instance&) = default;
 };

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Domains: allocation, attach, DMA ownership (drivers/iommu/iommu.c).
+//
+// ABSTRACTION: static identity and blocked domains are one object a group, default-domain types
+// are not told apart, and attach is never deferred.
+#include "model/kernel.h"
+
+namespace iommucheck {
+namespace {
+
+void Unref(Kernel& k, DomainId domain) {
+  if (domain == kNoId) return;
+  DomainState& d = k.domain(domain);
+  --d.refs;
+  // ABSTRACTION: a freed domain's memory is not used again while something still points at it.
+  if (d.refs == 0 && d.type == DomainType::kFreed) d = {};
+  while (k.state.domains_end > 0 &&
+         k.domain(static_cast<DomainId>(k.state.domains_end - 1)).type == DomainType::kFree)
+    --k.state.domains_end;
+}
+
+void SetHardware(Kernel& k, DeviceId dev, DomainId domain) {
+  const DomainId old = k.device(dev).hw;
+  k.device(dev).hw = domain;
+  if (domain != kNoId) ++k.domain(domain).refs;
+  Unref(k, old);
+}
+
+// The driver of a domain refuses devices of other instances: virtio, arm-smmu and more test it,
+// and a foreign driver's private data never passes for an instance of theirs.
+bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
+  if (!k.has(Rule::kDriverSameInstance) && !k.topology.drivers[d.driver].same_instance)
+    return false;
+  return d.driver != k.driver_of(dev) ||
+         (d.instance != kNoId && d.instance != k.device(dev).instance);
+}
+
+// __iommu_device_set_domain() with IOMMU_SET_DOMAIN_MUST_SUCCEED: blocking is better than nothing.
+int DeviceSetDomainNofail(Kernel& k, GroupId group, DeviceId dev, DomainId domain) {
+  const int ret = AttachDevice(k, domain, dev);
+  const DomainId blocking = k.group(group).blocking_domain;
+  if (ret != 0 && blocking != kNoId && blocking != domain) AttachDevice(k, blocking, dev);
+  return ret;
+}
+
+// The error path of __iommu_group_set_domain_internal(): the devices before `failed`, and up to
+// 6.12 that one too, go back to the domain they came from.
+void Rollback(Kernel& k, GroupId group, DeviceId failed) {
+  const DomainId old = k.group(group).domain;
+  if (old == kNoId) return;
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    if (dev == failed && !k.has(Rule::kCoreRollbackFailing)) return;
+    if (DeviceSetDomainNofail(k, group, dev, old) != 0)
+      k.warn("__iommu_group_set_domain_internal", group);
+    if (dev == failed) return;
+  }
+}
+
+// The loop of __iommu_group_set_domain_internal() (6.8 on), __iommu_group_set_domain() (5.19 on)
+// and __iommu_attach_group() (before).
+int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
+  int ret = 0;
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    if (how == SetDomain::kMustSucceed) {
+      if (const int error = DeviceSetDomainNofail(k, group, dev, domain); error != 0) ret = error;
+      continue;
+    }
+    ret = AttachDevice(k, domain, dev);
+    if (ret == 0) continue;
+    if (k.has(Rule::kCoreAttachRollback)) Rollback(k, group, dev);
+    return ret;
+  }
+  SetGroupDomainPointer(k, group, domain);
+  return ret;
+}
+
+// __iommu_group_set_core_domain(); __iommu_detach_group() up to 5.18.
+void SetCoreDomain(Kernel& k, GroupId group) {
+  const GroupState& g = k.group(group);
+  const DomainId domain = g.owner ? g.blocking_domain : g.default_domain;
+  const SetDomain how =
+      k.has(Rule::kCoreDetachNofail) ? SetDomain::kMustSucceed : SetDomain::kPlain;
+  if (GroupSetDomain(k, group, domain, how) != 0) k.warn("__iommu_group_set_core_domain", group);
+}
+
+}  // namespace
+
+DriverId BusOps(Kernel& k, Bus bus) {
+  if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(bus)];
+  // iommu_domain_alloc() of 6.8 to 6.10 asks the bus's probed devices.
+  DriverId found = kNoId;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
+    const DriverId driver = k.driver_of(dev);
+    if (k.topology.devices[dev].bus != bus || driver == kNoId) continue;
+    if (found == kNoId) found = driver;
+    if (k.has(Rule::kAllocBusUnique) && !k.same_ops(found, driver)) {
+      k.refuse(Rule::kAllocBusUnique, -EBUSY, dev);
+      k.warn("iommu_domain_alloc", k.device(dev).group);
+      return kNoId;
+    }
+  }
+  return found;
+}
+
+DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table) {
+  ++k.allocations;
+  if (k.inject(Fault::Kind::kAlloc, static_cast<uint8_t>(k.allocations)) != 0) return kNoId;
+  for (DomainId id = 0; id < kMaxDomains; ++id) {
+    DomainState& d = k.domain(id);
+    if (d.type != DomainType::kFree) continue;
+    d.type = type;
+    d.driver = driver;
+    d.table = table;
+    if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
+    k.emit({.kind = Event::Kind::kAlloc, .domain = id, .type = type, .driver = driver});
+    return id;
+  }
+  return kNoId;
+}
+
+void iommu_domain_free(Kernel& k, DomainId domain) {
+  if (domain == kNoId) return;
+  DomainState& d = k.domain(domain);
+  k.emit({.kind = Event::Kind::kFree, .domain = domain, .type = d.type, .driver = d.driver});
+  d.type = DomainType::kFreed;
+  d.next = kNoId;
+  ++d.refs;
+  Unref(k, domain);
+}
+
+void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain) {
+  const DomainId old = k.group(group).domain;
+  k.group(group).domain = domain;
+  if (domain != kNoId) ++k.domain(domain).refs;
+  Unref(k, old);
+}
+
+void ClearHardware(Kernel& k, DeviceId dev) { SetHardware(k, dev, kNoId); }
+
+int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
+  DomainState& d = k.domain(domain);
+  const DriverId driver = k.driver_of(dev);
+  if (k.has(Rule::kCoreOwnerEvery) && !k.same_ops(d.driver, driver))
+    return k.refuse(Rule::kCoreOwnerEvery, -EINVAL, dev);
+
+  int ret = k.inject(Fault::Kind::kAttach, dev);
+  if (ret == 0 && OtherInstance(k, d, dev)) ret = -EINVAL;
+  k.emit({.kind = Event::Kind::kAttachDev,
+          .error = static_cast<uint8_t>(-ret),
+          .device = dev,
+          .group = k.device(dev).group,
+          .domain = domain,
+          .type = d.type,
+          .driver = d.driver,
+          .device_driver = driver});
+  if (ret != 0) return ret;
+  SetHardware(k, dev, domain);
+  if (d.instance == kNoId) d.instance = k.device(dev).instance;
+  return 0;
+}
+
+int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
+  if (k.group(group).domain == domain) return 0;
+  if (domain != kNoId) return SetEveryDevice(k, group, domain, how);
+  if (k.fwnode_era()) {
+    k.warn("__iommu_group_set_domain_internal", group);
+    return -EINVAL;
+  }
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    k.emit({.kind = Event::Kind::kDetachDev,
+            .device = dev,
+            .group = group,
+            .domain = k.group(group).domain});
+    ClearHardware(k, dev);
+  }
+  SetGroupDomainPointer(k, group, kNoId);
+  return 0;
+}
+
+int iommu_setup_default_domain(Kernel& k, GroupId group) {
+  const DriverId driver = k.driver_of(k.first_device(group));
+  const DomainId dom =
+      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table);
+  if (dom == kNoId) return -ENOMEM;
+  k.group(group).default_domain = dom;
+  const SetDomain how =
+      k.group(group).domain == kNoId ? SetDomain::kMustSucceed : SetDomain::kPlain;
+  const int ret = GroupSetDomain(k, group, dom, how);
+  if (ret != 0) k.warn("iommu_setup_default_domain", group);
+  return ret;
+}
+
+int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
+  const GroupState& g = k.group(group);
+  // Up to 5.18 a group without a default domain was never busy.
+  const bool busy =
+      k.has(Rule::kCoreDmaOwner)
+          ? g.domain != kNoId && g.domain != g.default_domain && g.domain != g.blocking_domain
+          : g.default_domain != kNoId && g.domain != g.default_domain;
+  if (busy && k.has(Rule::kCoreAttachBusy))
+    return k.refuse(Rule::kCoreAttachBusy, -EBUSY, kNoId, group);
+
+  const DeviceId first = k.first_device(group);
+  if (k.has(Rule::kCoreOwnerFirst) && first != kNoId &&
+      !k.same_ops(k.domain(domain).driver, k.driver_of(first)))
+    return k.refuse(Rule::kCoreOwnerFirst, -EINVAL, first, group);
+
+  // Up to 6.1 attach goes on even if the group is on the domain already.
+  if (!k.fwnode_era()) return SetEveryDevice(k, group, domain, SetDomain::kPlain);
+  return GroupSetDomain(k, group, domain, SetDomain::kPlain);
+}
+
+void iommu_detach_group(Kernel& k, GroupId group) { SetCoreDomain(k, group); }
+
+int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
+  GroupState& g = k.group(group);
+  if (!k.has(Rule::kCoreDmaOwner)) return 0;
+  if (g.owner) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
+  if (g.domain != kNoId && g.domain != g.default_domain)
+    return k.refuse(Rule::kCoreDmaOwner, -EBUSY, kNoId, group);
+
+  if (g.blocking_domain == kNoId) {
+    const DeviceId first = k.first_device(group);
+    const DriverId driver =
+        k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
+    if (driver != kNoId)
+      g.blocking_domain =
+          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table);
+    if (g.blocking_domain == kNoId) return k.fwnode_era() ? -ENOMEM : -EINVAL;
+  }
+  if (const int ret = GroupSetDomain(k, group, g.blocking_domain, SetDomain::kPlain); ret != 0)
+    return ret;
+  g.owner = true;
+  return 0;
+}
+
+void iommu_group_release_dma_owner(Kernel& k, GroupId group) {
+  if (!k.group(group).owner) return;
+  k.group(group).owner = false;
+  SetCoreDomain(k, group);
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How ops come to devices: registration, probe, groups, release (drivers/iommu/iommu.c).
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "model/kernel.h"
+
+namespace iommucheck {
+namespace {
+
+enum class ProbeFrom : uint8_t { kWalk, kHotplug };
+
+std::span<const InstanceId> Registered(const Kernel& k) {
+  return std::span(k.state.registered).first(k.state.registered_count);
+}
+
+void Unlist(Kernel& k, InstanceId instance) {
+  auto& list = k.state.registered;
+  auto* const end = list.begin() + k.state.registered_count;
+  *std::remove(list.begin(), end, instance) = kNoId;
+  --k.state.registered_count;
+}
+
+bool BusHasProbedDevice(const Kernel& k, Bus bus) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.topology.devices[dev].bus == bus && k.device(dev).group != kNoId) return true;
+  return false;
+}
+
+// bus->iommu_ops = ops
+void SetBusOps(Kernel& k, Bus bus, DriverId driver) {
+  DriverId& slot = k.state.bus_ops[static_cast<size_t>(bus)];
+  if (slot != kNoId && slot != driver && BusHasProbedDevice(k, bus))
+    k.leave(Rule::kAssumeBusOpsNotReplaced);
+  slot = driver;
+}
+
+// --- groups ---
+
+GroupId AllocGroup(Kernel& k) {
+  for (GroupId g = 0; g < kMaxGroups; ++g)
+    if (!k.group(g).live) {
+      k.group(g).live = true;
+      k.state.groups_end = std::max(k.state.groups_end, static_cast<uint8_t>(g + 1));
+      return g;
+    }
+  return kNoId;
+}
+
+// pci_device_group(): aliases first, then the functions of a slot without isolation.
+// ABSTRACTION: bridges are not modelled; what shares a group behind one is an alias or a slot.
+GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {
+  const Device& self = k.topology.devices[dev];
+  GroupId by_slot = kNoId;
+  for (DeviceId other = 0; other < k.topology.devices_count; ++other) {
+    const GroupId group = k.device(other).group;
+    if (other == dev || group == kNoId || !k.topology.related(dev, other)) continue;
+    const Device& o = k.topology.devices[other];
+    if (self.alias == other || o.alias == dev || (self.alias != kNoId && self.alias == o.alias))
+      return group;
+    if (by_slot == kNoId) by_slot = group;
+  }
+  return by_slot != kNoId ? by_slot : AllocGroup(k);
+}
+
+// ops->device_group()
+GroupId DeviceGroup(Kernel& k, DeviceId dev) {
+  const InstanceId instance = k.device(dev).instance;
+  if (k.topology.drivers[k.topology.instances[instance].driver].instance_groups) {
+    GroupId& shared = k.state.instance_group[instance];
+    if (shared == kNoId) shared = AllocGroup(k);
+    return shared;
+  }
+  return k.topology.devices[dev].bus == Bus::kPci ? PciDeviceGroup(k, dev) : AllocGroup(k);
+}
+
+void ListAddTail(Kernel& k, GroupId group, DeviceId dev) {
+  uint8_t* link = &k.group(group).devices;
+  while (*link != kNoId) link = &k.device(*link).next;
+  *link = dev;
+}
+
+void ListDel(Kernel& k, GroupId group, DeviceId dev) {
+  uint8_t* link = &k.group(group).devices;
+  while (*link != dev) link = &k.device(*link).next;
+  *link = k.device(dev).next;
+  k.device(dev).next = kNoId;
+}
+
+void FreeGroupDomains(Kernel& k, GroupId group) {
+  GroupState& g = k.group(group);
+  SetGroupDomainPointer(k, group, kNoId);
+  iommu_domain_free(k, std::exchange(g.default_domain, kNoId));
+  iommu_domain_free(k, std::exchange(g.blocking_domain, kNoId));
+}
+
+// --- probe ---
+
+// Whether a registered instance is one that firmware put the device behind, as its driver sees it.
+bool Accepts(const Kernel& k, DeviceId dev, InstanceId instance, DriverId driver) {
+  const Instance& i = k.topology.instances[instance];
+  return i.driver == driver && IsRegistered(k, instance) &&
+         (!i.fwnode || k.device(dev).fwspec == instance);
+}
+
+// ops->probe_device(): 0 and the instance, or a negative errno.
+int ProbeDevice(Kernel& k, DeviceId dev, DriverId driver, InstanceId* instance) {
+  if (const int ret = k.inject(Fault::Kind::kProbe, dev); ret != 0) return ret;
+  for (InstanceId master : k.topology.devices[dev].masters)
+    if (master != kNoId && Accepts(k, dev, master, driver)) {
+      *instance = master;
+      return 0;
+    }
+  if (!k.topology.drivers[driver].accepts_foreign) return -ENODEV;
+  const auto list = Registered(k);
+  const auto it = std::ranges::find_if(
+      list, [&](InstanceId i) { return k.topology.instances[i].driver == driver; });
+  if (it == list.end()) return -ENODEV;
+  *instance = *it;
+  return 0;
+}
+
+// bus->dma_configure() as 7.1's iommu_init_device() calls it: the result does not matter.
+void ApplyFirmware(Kernel& k, DeviceId dev) {
+  for (InstanceId master : k.topology.devices[dev].masters)
+    if (master != kNoId && k.topology.instances[master].fwnode &&
+        iommu_fwspec_init(k, dev, master) != 0)
+      return;
+}
+
+// The driver that is asked to probe the device; kNoId: -ENODEV.
+DriverId LookUpOps(Kernel& k, DeviceId dev) {
+  if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
+  if (k.has(Rule::kProbeDmaConfigure) && k.device(dev).fwspec == kNoId) ApplyFirmware(k, dev);
+  // iommu_ops_from_fwnode(): of a fwspec's fwnode, else of the first instance without one.
+  // ABSTRACTION: 6.8 keeps the pointer fwspec->ops, and would go on asking the driver of an
+  // instance that has unregistered; that driver finds no instance, the result is -ENODEV as here.
+  const InstanceId named = k.device(dev).fwspec;
+  if (named != kNoId) return IsRegistered(k, named) ? k.topology.instances[named].driver : kNoId;
+  for (InstanceId i : Registered(k))
+    if (!k.topology.instances[i].fwnode) return k.topology.instances[i].driver;
+  return kNoId;
+}
+
+void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_alloc_default_domain()
+  GroupState& g = k.group(group);
+  const DriverId driver = k.state.bus_ops[static_cast<size_t>(bus)];
+  if (g.default_domain != kNoId || driver == kNoId || !k.topology.drivers[driver].default_domains)
+    return;
+  g.default_domain = AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table);
+  if (g.default_domain != kNoId && g.domain == kNoId)
+    SetGroupDomainPointer(k, group, g.default_domain);
+}
+
+// __iommu_probe_device(): ops, instance, group, and the group's current domain.
+int InitDevice(Kernel& k, DeviceId dev) {
+  const DriverId driver = LookUpOps(k, dev);
+  if (driver == kNoId) return -ENODEV;
+  InstanceId instance = kNoId;
+  if (const int ret = ProbeDevice(k, dev, driver, &instance); ret != 0) {
+    k.device(dev).fwspec = kNoId;  // dev_iommu_free()
+    return ret;
+  }
+  k.device(dev).instance = instance;
+  const GroupId group = DeviceGroup(k, dev);
+  if (group == kNoId) {
+    k.device(dev).fwspec = kNoId;
+    k.device(dev).instance = kNoId;
+    return -ENOMEM;
+  }
+  if (k.group(group).container != kNoId) k.leave(Rule::kAssumeNoHotAddWhenAttached);
+  k.device(dev).group = group;
+  ListAddTail(k, group, dev);
+  k.emit({.kind = Event::Kind::kProbe,
+          .device = dev,
+          .group = group,
+          .device_driver = k.driver_of(dev)});
+  if (k.group(group).domain == kNoId) return 0;
+  const int ret = AttachDevice(k, k.group(group).domain, dev);
+  if (ret != 0) iommu_release_device(k, dev);
+  return ret;
+}
+
+// The hotplug half of iommu_probe_device(), up to 6.1.
+int AttachDefaultByBus(Kernel& k, DeviceId dev) {
+  const GroupId group = k.device(dev).group;
+  const GroupState& g = k.group(group);
+  AllocDefaultByBus(k, group, k.topology.devices[dev].bus);
+  if (g.default_domain == kNoId || g.owner) return 0;
+  const int ret = AttachDevice(k, g.default_domain, dev);
+  if (ret != 0) iommu_release_device(k, dev);
+  return ret;
+}
+
+int SetupDefault(Kernel& k, DeviceId dev) {
+  const GroupState& g = k.group(k.device(dev).group);
+  if (g.domain != kNoId || g.default_domain != kNoId) return 0;
+  const int ret = iommu_setup_default_domain(k, k.device(dev).group);
+  if (ret != 0) iommu_release_device(k, dev);
+  return ret;
+}
+
+// --- walking a bus ---
+
+// The second half of bus_iommu_probe() for one group.
+int FinishGroup(Kernel& k, GroupId group, Bus bus) {
+  if (k.fwnode_era()) return iommu_setup_default_domain(k, group);
+  AllocDefaultByBus(k, group, bus);
+  const DomainId dom = k.group(group).default_domain;
+  if (dom == kNoId) return 0;
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (const int ret = AttachDevice(k, dom, dev); ret != 0) return ret;
+  return 0;
+}
+
+int bus_iommu_probe(Kernel& k, Bus bus) {
+  std::array<GroupId, kMaxGroups> list;  // groups that wait for a default domain
+  size_t listed = 0;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
+    if (k.topology.devices[dev].bus != bus || !k.device(dev).present ||
+        k.device(dev).group != kNoId)
+      continue;
+    const int ret = InitDevice(k, dev);
+    if (ret != 0 && ret != -ENODEV) return ret;
+    const GroupId group = k.device(dev).group;
+    if (ret != 0 || k.group(group).default_domain != kNoId) continue;
+    // Fwnode era: a group that has a domain, if no default one, is left alone.
+    if (k.fwnode_era() && k.group(group).domain != kNoId) continue;
+    if (std::ranges::find(list.begin(), list.begin() + listed, group) == list.begin() + listed)
+      list[listed++] = group;
+  }
+  for (size_t i = 0; i < listed; ++i)
+    if (const int ret = FinishGroup(k, list[i], bus); ret != 0) return ret;
+  return 0;
+}
+
+// --- registration, by era ---
+
+void ReleaseBus(Kernel& k, Bus bus) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.topology.devices[dev].bus == bus) iommu_release_device(k, dev);
+}
+
+int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
+  const auto bit = static_cast<uint8_t>(1U << static_cast<unsigned>(bus));
+  if (driver == kNoId) {
+    // The notifier and the devices stay.
+    SetBusOps(k, bus, kNoId);
+    return 0;
+  }
+  if (k.state.bus_ops[static_cast<size_t>(bus)] != kNoId && k.has(Rule::kBusOneOps))
+    return k.refuse(Rule::kBusOneOps, -EBUSY);
+  SetBusOps(k, bus, driver);
+  // ABSTRACTION: each bus_set_iommu() adds one more notifier; a second probe by it finds the
+  // device in its group, so one bit stands for all.
+  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier | bit);
+  const int ret = bus_iommu_probe(k, bus);
+  if (ret == 0) return 0;
+  ReleaseBus(k, bus);
+  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier & ~bit);
+  SetBusOps(k, bus, kNoId);
+  return ret;
+}
+
+int ClaimBus(Kernel& k, Bus bus, DriverId driver) {
+  const DriverId slot = k.state.bus_ops[static_cast<size_t>(bus)];
+  switch (k.topology.drivers[driver].claims[static_cast<size_t>(bus)]) {
+    case Claim::kNone:
+      return 0;
+    case Claim::kStrict:
+      return bus_set_iommu(k, bus, driver);
+    case Claim::kOwnOk:
+      return slot == driver ? 0 : bus_set_iommu(k, bus, driver);
+    case Claim::kSkip:
+      return slot != kNoId ? 0 : bus_set_iommu(k, bus, driver);
+    case Claim::kIgnore:
+      bus_set_iommu(k, bus, driver);
+      return 0;
+    case Claim::kStore:
+      SetBusOps(k, bus, driver);
+      return 0;
+  }
+  return 0;
+}
+
+// What the drivers do with bus_set_iommu() when an instance probes, up to 6.0.
+int ClaimBuses(Kernel& k, InstanceId instance) {
+  const DriverId id = k.topology.instances[instance].driver;
+  const Driver& driver = k.topology.drivers[id];
+  for (size_t n = 0; n < driver.claim_order.size(); ++n) {
+    const int ret = ClaimBus(k, driver.claim_order[n], id);
+    if (ret == 0) continue;
+    for (size_t m = 0; driver.unwinds && m < n; ++m)
+      if (driver.claims[static_cast<size_t>(driver.claim_order[m])] != Claim::kNone)
+        bus_set_iommu(k, driver.claim_order[m], kNoId);
+    return ret;
+  }
+  return 0;
+}
+
+// The buses that iommu_device_register() walks: cdx came with 6.4.
+std::span<const Bus> IommuBuses(const Kernel& k) {
+  static constexpr std::array kBuses = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
+                                        Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
+  return std::span(kBuses).first(k.fwnode_era() ? 6 : 5);
+}
+
+int WalkBuses(Kernel& k, DriverId driver) {
+  for (Bus bus : IommuBuses(k)) {
+    if (!k.fwnode_era()) SetBusOps(k, bus, driver);
+    if (const int ret = bus_iommu_probe(k, bus); ret != 0) return ret;
+  }
+  return 0;
+}
+
+bool OtherFirmware(const Kernel& k, const Driver& driver) {
+  return driver.firmware != Firmware::kAny && k.topology.firmware != Firmware::kAny &&
+         driver.firmware != k.topology.firmware;
+}
+
+// Slots that still hold the address of an unloaded driver are the new driver's from now on.
+void AdoptSlots(Kernel& k, DriverId driver) {
+  for (DriverId& slot : k.state.bus_ops)
+    if (slot != kNoId && k.same_ops(slot, driver)) slot = driver;
+}
+
+}  // namespace
+
+int Kernel::inject(Fault::Kind kind, uint8_t target) {
+  for (size_t i = 0; i < op.faults.size(); ++i) {
+    const Fault& fault = op.faults[i];
+    if (fault.kind != kind || fault.target != target) continue;
+    if (kind == Fault::Kind::kAttach && fault.count != 255 && fault_hits[i] >= fault.count)
+      continue;
+    ++fault_hits[i];
+    return -fault.error;
+  }
+  return 0;
+}
+
+bool IsRegistered(const Kernel& k, InstanceId instance) {
+  return std::ranges::find(Registered(k), instance) != Registered(k).end();
+}
+
+bool DriverLoaded(const Kernel& k, DriverId driver) {
+  const auto of_driver = [&](InstanceId i) { return k.topology.instances[i].driver == driver; };
+  if (std::ranges::any_of(Registered(k), of_driver)) return true;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.driver_of(dev) == driver) return true;
+  return false;
+}
+
+int RegisterInstance(Kernel& k, InstanceId instance) {
+  const DriverId id = k.topology.instances[instance].driver;
+  if (OtherFirmware(k, k.topology.drivers[id]) && k.has(Rule::kFirmwareDtXorAcpi))
+    return k.refuse(Rule::kFirmwareDtXorAcpi, -ENODEV);
+  AdoptSlots(k, id);
+  const DriverId platform = k.state.bus_ops[static_cast<size_t>(Bus::kPlatform)];
+  if (k.profile.era == Era::kSingleDriver && platform != kNoId && !k.same_ops(platform, id) &&
+      k.has(Rule::kRegisterSingleDriver))
+    return k.refuse(Rule::kRegisterSingleDriver, -EBUSY);
+
+  k.state.registered[k.state.registered_count++] = instance;
+  if (k.profile.era == Era::kBusSlots) {
+    const int ret = ClaimBuses(k, instance);
+    if (ret != 0) Unlist(k, instance);
+    return ret;
+  }
+  const int ret = WalkBuses(k, id);
+  if (ret != 0) UnregisterInstance(k, instance);
+  return ret;
+}
+
+void UnregisterInstance(Kernel& k, InstanceId instance) {
+  const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).instance == instance) {
+      if (k.group(k.device(dev).group).container != kNoId)
+        k.leave(Rule::kAssumeNoUnregisterWhenAttached);
+      if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
+    }
+  Unlist(k, instance);
+  if (const GroupId shared = std::exchange(k.state.instance_group[instance], kNoId);
+      shared != kNoId)
+    iommu_group_put(k, shared);
+  if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
+    for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
+  if (k.profile.era == Era::kBusSlots && driver.clears)
+    for (Bus bus : driver.claim_order)
+      if (driver.claims[static_cast<size_t>(bus)] != Claim::kNone) bus_set_iommu(k, bus, kNoId);
+}
+
+int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
+  if (!IsRegistered(k, instance)) return -kEProbeDefer;
+  InstanceId& fwspec = k.device(dev).fwspec;
+  const auto driver = [&](InstanceId i) { return k.topology.instances[i].driver; };
+  if (fwspec != kNoId) {
+    if (k.same_ops(driver(fwspec), driver(instance))) return 0;
+    if (k.has(Rule::kFwspecOneDriver)) return k.refuse(Rule::kFwspecOneDriver, -EINVAL, dev);
+  }
+  fwspec = instance;
+  return 0;
+}
+
+int iommu_probe_device(Kernel& k, DeviceId dev) {
+  if (k.device(dev).group != kNoId) return 0;
+  if (const int ret = InitDevice(k, dev); ret != 0) return ret;
+  return k.fwnode_era() ? SetupDefault(k, dev) : AttachDefaultByBus(k, dev);
+}
+
+void iommu_release_device(Kernel& k, DeviceId dev) {
+  DeviceState& d = k.device(dev);
+  d.fwspec = kNoId;
+  const GroupId group = d.group;
+  if (group == kNoId) return;
+  k.emit({.kind = Event::Kind::kRelease,
+          .device = dev,
+          .group = group,
+          .device_driver = k.driver_of(dev)});
+  ClearHardware(k, dev);
+  ListDel(k, group, dev);
+  d.group = kNoId;
+  d.instance = kNoId;
+  const GroupState& g = k.group(group);
+  if (g.devices == kNoId && k.fwnode_era()) {
+    if (g.owner || g.domain != g.default_domain) k.warn("__iommu_group_free_device", group);
+    FreeGroupDomains(k, group);
+  }
+  iommu_group_put(k, group);
+}
+
+void iommu_group_put(Kernel& k, GroupId group) {
+  GroupState& g = k.group(group);
+  const bool shared =
+      std::ranges::find(k.state.instance_group, group) != k.state.instance_group.end();
+  if (!g.live || g.devices != kNoId || g.container != kNoId || shared) return;
+  FreeGroupDomains(k, group);
+  g = {};
+  while (k.state.groups_end > 0 && !k.group(static_cast<GroupId>(k.state.groups_end - 1)).live)
+    --k.state.groups_end;
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/topology.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace iommucheck {
+namespace {
+
+constexpr std::array<std::string_view, kBusCount> kBusNames = {"platform", "pci",    "amba",
+                                                               "fsl-mc",   "host1x", "cdx"};
+
+absl::Status Invalid(const char* what, int index, const char* why) {
+  return absl::InvalidArgumentError(absl::StrFormat("%s %d: %s", what, index, why));
+}
+
+absl::Status ValidateDriver(const Topology& t, int i) {
+  const Driver& driver = t.drivers[i];
+  if (driver.table >= t.tables_count) return Invalid("driver", i, "table out of range");
+  if (driver.address != kNoId) {
+    if (driver.address >= t.drivers_count) return Invalid("driver", i, "address out of range");
+    if (driver.address == i) return Invalid("driver", i, "address is the driver itself");
+    // One step only, so that an address has one answer and no cycle can be written.
+    if (t.drivers[driver.address].address != kNoId)
+      return Invalid("driver", i, "address is a driver that has an address= itself");
+  }
+  std::array<bool, kBusCount> seen{};
+  for (Bus bus : driver.claim_order) {
+    const auto b = static_cast<size_t>(bus);
+    if (b >= kBusCount || seen[b]) return Invalid("driver", i, "claim order is not a permutation");
+    seen[b] = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDevice(const Topology& t, int i) {
+  const Device& device = t.devices[i];
+  if (static_cast<int>(device.bus) >= kBusCount) return Invalid("device", i, "bus out of range");
+  for (InstanceId master : device.masters)
+    if (master != kNoId && master >= t.instances_count)
+      return Invalid("device", i, "instance out of range");
+  if (device.masters[0] == kNoId && device.masters[1] != kNoId)
+    return Invalid("device", i, "second instance without a first");
+  if (device.masters[0] != kNoId && device.masters[0] == device.masters[1])
+    return Invalid("device", i, "behind the same instance twice");
+  if (device.bus != Bus::kPci && (device.alias != kNoId || device.slot != 0))
+    return Invalid("device", i, "alias or slot on a bus that is not pci");
+  if (device.alias == kNoId) return absl::OkStatus();
+  if (device.alias >= t.devices_count) return Invalid("device", i, "alias out of range");
+  if (device.alias == i) return Invalid("device", i, "alias is the device itself");
+  if (t.devices[device.alias].bus != Bus::kPci)
+    return Invalid("device", i, "alias is not a pci device");
+  return absl::OkStatus();
+}
+
+bool Claims(const Driver& driver, int bus) { return driver.claims[bus] != Claim::kNone; }
+
+bool SharesTable(const Topology& t) {
+  // The first driver that names a table, through itself or an instance, owns it.
+  std::array<DriverId, kMaxTables> owner;
+  owner.fill(kNoId);
+  const auto taken = [&owner](TableId table, DriverId driver) {
+    if (owner[table] == kNoId) owner[table] = driver;
+    return owner[table] != driver;
+  };
+  for (DriverId d = 0; d < t.drivers_count; ++d)
+    if (taken(t.drivers[d].table, d)) return true;
+  for (InstanceId i = 0; i < t.instances_count; ++i)
+    if (taken(t.instances[i].table, t.instances[i].driver)) return true;
+  return false;
+}
+
+bool HasMixedGroups(const Topology& t) {
+  const auto drivers_of = [&t](DeviceId d) {
+    unsigned mask = 0;
+    for (InstanceId m : t.devices[d].masters)
+      if (m != kNoId) mask |= 1U << t.instances[m].driver;
+    return mask;
+  };
+  for (DeviceId a = 0; a < t.devices_count; ++a)
+    for (DeviceId b = 0; b < a; ++b)
+      if (t.related(a, b)) {
+        const unsigned both = drivers_of(a) | drivers_of(b);
+        if ((both & (both - 1)) != 0) return true;
+      }
+  return false;
+}
+
+bool HasDisjointClaims(const Topology& t) {
+  for (DriverId a = 0; a < t.drivers_count; ++a)
+    for (DriverId b = 0; b < a; ++b) {
+      bool common = false;
+      for (int bus = 0; bus < kBusCount; ++bus)
+        common |= Claims(t.drivers[a], bus) && Claims(t.drivers[b], bus);
+      if (!common) return true;
+    }
+  return false;
+}
+
+}  // namespace
+
+std::string_view BusName(Bus bus) { return kBusNames[static_cast<size_t>(bus)]; }
+
+std::optional<Bus> FindBus(std::string_view name) {
+  const auto* it = std::ranges::find(kBusNames, name);
+  if (it == kBusNames.end()) return std::nullopt;
+  return static_cast<Bus>(it - kBusNames.begin());
+}
+
+std::string_view FirmwareName(Firmware firmware) {
+  switch (firmware) {
+    case Firmware::kAny:
+      return "any";
+    case Firmware::kAcpi:
+      return "acpi";
+    case Firmware::kDt:
+      return "dt";
+  }
+  return "";
+}
+
+std::string_view ClaimName(Claim claim) {
+  switch (claim) {
+    case Claim::kNone:
+      return "none";
+    case Claim::kStrict:
+      return "strict";
+    case Claim::kOwnOk:
+      return "own-ok";
+    case Claim::kSkip:
+      return "skip";
+    case Claim::kIgnore:
+      return "ignore";
+    case Claim::kStore:
+      return "store";
+  }
+  return "";
+}
+
+bool Topology::related(DeviceId a, DeviceId b) const {
+  const Device& x = devices[a];
+  const Device& y = devices[b];
+  if (x.bus != Bus::kPci || y.bus != Bus::kPci) return false;
+  return x.alias == b || y.alias == a || (x.alias != kNoId && x.alias == y.alias) ||
+         (x.slot != 0 && x.slot == y.slot);
+}
+
+absl::Status Validate(const Topology& t) {
+  if (t.drivers_count > kMaxDrivers || t.tables_count > kMaxTables ||
+      t.instances_count > kMaxInstances || t.devices_count > kMaxDevices)
+    return absl::InvalidArgumentError("more entries than the model's capacity");
+  for (int i = 0; i < t.drivers_count; ++i)
+    if (absl::Status s = ValidateDriver(t, i); !s.ok()) return s;
+  for (int i = 0; i < t.instances_count; ++i) {
+    if (t.instances[i].driver >= t.drivers_count)
+      return Invalid("instance", i, "driver out of range");
+    if (t.instances[i].table >= t.tables_count) return Invalid("instance", i, "table out of range");
+  }
+  for (int i = 0; i < t.devices_count; ++i)
+    if (absl::Status s = ValidateDevice(t, i); !s.ok()) return s;
+  return absl::OkStatus();
+}
+
+std::optional<Rule> BrokenAssumption(const Topology& t, RuleSet rules) {
+  const auto drivers = std::span(t.drivers).first(t.drivers_count);
+  if (rules.has(Rule::kAssumeTablesNotShared) && SharesTable(t))
+    return Rule::kAssumeTablesNotShared;
+  if (rules.has(Rule::kAssumeAddressNotReused) &&
+      std::ranges::any_of(drivers, [](const Driver& d) { return d.address != kNoId; }))
+    return Rule::kAssumeAddressNotReused;
+  if (rules.has(Rule::kAssumeProbeRejectsForeign) &&
+      std::ranges::any_of(drivers, &Driver::accepts_foreign))
+    return Rule::kAssumeProbeRejectsForeign;
+  if (rules.has(Rule::kAssumeHomogeneousGroups) && HasMixedGroups(t))
+    return Rule::kAssumeHomogeneousGroups;
+  if (rules.has(Rule::kAssumeDriversCompeteForABus) && HasDisjointClaims(t))
+    return Rule::kAssumeDriversCompeteForABus;
+  return std::nullopt;
+}
+
+}  // namespace iommucheck

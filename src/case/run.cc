@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/case/run.h"
+
+#include "absl/strings/str_format.h"
+
+namespace iommucheck {
+namespace {
+
+std::string DriverName(const Case& c, DriverId driver) {
+  return driver == kNoId ? "none" : c.names.drivers[driver];
+}
+
+DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev) {
+  const InstanceId i = s.devices[dev].instance;
+  return i == kNoId ? kNoId : c.topology.instances[i].driver;
+}
+
+DriverId DriverOfGroup(const State& s, GroupId group) {
+  const DomainId d = s.groups[group].domain;
+  return d == kNoId ? kNoId : s.domains[d].driver;
+}
+
+std::string Sharing(const State& s, GroupId a, GroupId b) {
+  const DomainId x = s.groups[a].vfio_domain;
+  const DomainId y = s.groups[b].vfio_domain;
+  if (x == kNoId || y == kNoId) return "not both attached";
+  return x == y ? "on one domain" : "on two domains";
+}
+
+// What was found instead, or nothing where the expectation is met.
+std::optional<std::string> Unmet(const Case& c, const Run& run, const Expectation& e) {
+  const State& s = run.final_state();
+  using enum Expectation::Kind;
+  switch (e.kind) {
+    case kViolated: {
+      const int at = run.of(e.property).at;
+      if (at == 0) return "it is not";
+      if (e.at != 0 && at != e.at) return absl::StrFormat("it is, at %d", at);
+      return std::nullopt;
+    }
+    case kHolds: {
+      const int at = run.of(e.property).at;
+      if (at != 0) return absl::StrFormat("it is violated at %d", at);
+      return std::nullopt;
+    }
+    case kOutside:
+      if (!run.outside) return "the run leaves no assumption";
+      if (*run.outside != e.rule)
+        return absl::StrFormat("the run leaves %s", InfoOf(*run.outside).id);
+      return std::nullopt;
+    case kDeviceDriver: {
+      const DriverId driver = DriverOfDevice(c, s, e.a);
+      if (driver == e.b) return std::nullopt;
+      return absl::StrFormat("it is %s", DriverName(c, driver));
+    }
+    case kGroupDomain: {
+      const DriverId driver = DriverOfGroup(s, e.a);
+      if (driver == e.b) return std::nullopt;
+      return absl::StrFormat("it is %s", DriverName(c, driver));
+    }
+    case kShares:
+    case kApart: {
+      const std::string sharing = Sharing(s, e.a, e.b);
+      if (sharing == (e.kind == kShares ? "on one domain" : "on two domains")) return std::nullopt;
+      return absl::StrFormat("they are %s", sharing);
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Wanted(const Case& c, const Expectation& e) {
+  using enum Expectation::Kind;
+  switch (e.kind) {
+    case kViolated:
+      return absl::StrFormat("%s violated%s", PropertyName(e.property),
+                             e.at == 0 ? "" : absl::StrFormat(" at %d", e.at));
+    case kHolds:
+      return absl::StrFormat("%s to hold", PropertyName(e.property));
+    case kOutside:
+      return absl::StrFormat("a run outside %s", InfoOf(e.rule).id);
+    case kDeviceDriver:
+      return absl::StrFormat("device %s to be served by %s", c.names.devices[e.a],
+                             DriverName(c, e.b));
+    case kGroupDomain:
+      return absl::StrFormat("group %d to be on a domain of %s", e.a, DriverName(c, e.b));
+    case kShares:
+      return absl::StrFormat("groups %d and %d on one domain", e.a, e.b);
+    case kApart:
+      return absl::StrFormat("groups %d and %d on two domains", e.a, e.b);
+  }
+  return "";
+}
+
+std::string ResultName(const StepResult& result) {
+  switch (result.outcome) {
+    case Outcome::kDone:
+      return ErrnoName(result.error);
+    case Outcome::kNotPossible:
+      return absl::StrFormat("not possible: %s", result.why);
+    case Outcome::kOutside:
+      return absl::StrFormat("outside %s", InfoOf(result.assumption).id);
+  }
+  return "";
+}
+
+bool ExpectsOutside(const Case& c) {
+  for (const Expectation& e : c.expectations)
+    if (e.kind == Expectation::Kind::kOutside) return true;
+  return false;
+}
+
+}  // namespace
+
+Run Play(const Case& c) {
+  const KernelProfile kernel = ProfileOf(c.kernel);
+  Run run{.initial = InitialState(c.topology)};
+  run.outside = BrokenAssumption(c.topology, kernel.rules);
+  if (run.outside) return run;
+  State state = run.initial;
+  for (const CaseOp& op : c.ops) {
+    PlayedStep step;
+    step.result = Step(kernel, c.topology, op.op, state, step.events);
+    step.after = state;
+    const int at = static_cast<int>(run.steps.size()) + 1;
+    for (Property p : kProperties) {
+      Violation& violation = run.violations[static_cast<size_t>(p)];
+      const Event* event = FindViolation(p, step.events);
+      if (violation.at == 0 && event != nullptr) violation = {at, *event};
+    }
+    run.steps.push_back(std::move(step));
+    if (run.steps.back().result.outcome == Outcome::kDone) continue;
+    if (run.steps.back().result.outcome == Outcome::kOutside)
+      run.outside = run.steps.back().result.assumption;
+    return run;
+  }
+  run.complete = true;
+  return run;
+}
+
+std::vector<std::string> Mismatches(const Case& c, const Run& run) {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < run.steps.size(); ++i) {
+    const StepResult& result = run.steps[i].result;
+    const std::optional<int>& expected = c.ops[i].expected;
+    const bool done = result.outcome == Outcome::kDone;
+    if (done && (!expected || *expected == result.error)) continue;
+    if (result.outcome == Outcome::kOutside && ExpectsOutside(c)) continue;
+    out.push_back(
+        absl::StrFormat("op %d, %s: expected %s, got %s", i + 1, PrintOp(c.ops[i].op, c.names),
+                        expected ? ErrnoName(*expected) : "a possible op", ResultName(result)));
+  }
+  if (run.outside && !ExpectsOutside(c) && run.steps.empty())
+    out.push_back(absl::StrFormat("the machine is outside %s", InfoOf(*run.outside).id));
+  for (const Expectation& e : c.expectations)
+    if (const auto found = Unmet(c, run, e))
+      out.push_back(absl::StrFormat("expected %s, but %s", Wanted(c, e), *found));
+  return out;
+}
+
+void ExpectAsPlayed(Case& c, const Run& run) {
+  for (size_t i = 0; i < run.steps.size(); ++i)
+    if (run.steps[i].result.outcome == Outcome::kDone)
+      c.ops[i].expected = run.steps[i].result.error;
+}
+
+}  // namespace iommucheck

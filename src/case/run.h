@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Playing a case in the model, and judging it by the outcome that is written in it.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/properties.h"
+#include "model/state.h"
+#include "model/step.h"
+#include "src/case/case.h"
+
+namespace iommucheck {
+
+struct PlayedStep {
+  StepResult result;
+  std::vector<Event> events;
+  State after;
+};
+
+struct Violation {
+  int at = 0;  // 1-based op; 0: the property was not violated
+  Event event{};
+};
+
+struct Run {
+  State initial;
+  std::vector<PlayedStep> steps{};  // ends at the first op that is not possible or outside
+  std::array<Violation, kPropertyCount> violations{};
+  std::optional<Rule> outside{};  // the assumption that the machine or an op is outside of
+  bool complete = false;          // every op was taken
+
+  [[nodiscard]] const State& final_state() const {
+    return steps.empty() ? initial : steps.back().after;
+  }
+  [[nodiscard]] const Violation& of(Property property) const {
+    return violations[static_cast<size_t>(property)];
+  }
+};
+
+// Precondition: the case passes Validate(), as parsed cases do.
+Run Play(const Case& c);
+
+// One sentence for each expectation of the case that the run does not meet.
+std::vector<std::string> Mismatches(const Case& c, const Run& run);
+
+// The case with each op's errno as the run gave it written down as expected.
+void ExpectAsPlayed(Case& c, const Run& run);
+
+}  // namespace iommucheck
