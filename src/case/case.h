@@ -30,7 +30,9 @@
 //
 // The grammar in full is in docs/case-format.md. A driver that names no table has one of its own,
 // and so does an instance: its driver's. Groups go by number, lowest free first, as in
-// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 of [A-Za-z0-9_.:+-].
+// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 of [A-Za-z0-9_.:+-], not `none` and not
+// `absent`. Only alias= and address= may name what comes later: the order of devices means
+// something.
 #pragma once
 
 #include <optional>
@@ -80,7 +82,7 @@ struct Expectation {
 struct CaseOp {
   Op op;
   std::optional<int> expected;  // 0 or a negative errno
-  std::string comment;          // the comment lines above it, without '#'
+  std::string comment;          // the comment lines right above it, without '#'
   friend bool operator==(const CaseOp&, const CaseOp&) = default;
 };
 
@@ -101,8 +103,13 @@ inline constexpr size_t kMaxCaseBytes = 1 << 20;
 // "FILE:LINE:COLUMN: expected WHAT, found WHAT". A parsed case passes Validate().
 absl::StatusOr<Case> ParseCase(std::string_view text, std::string_view file);
 
-// The canonical text; ParseCase() of it gives an equal case.
+// The canonical text; ParseCase() of it gives an equal case, if the case is normal.
 std::string PrintCase(const Case& c);
+
+// Makes a valid case normal, as parsed ones are: buses that a driver does not claim come last in
+// its claim order, and what a count, an op, a fault or an expectation does not use is as in a new
+// one.
+void Normalize(Case& c);
 
 // The same in JSON, lossless, in the form of docs/case.schema.json.
 std::string CaseToJson(const Case& c);

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any archive: it is refused, or it becomes a machine that the model takes.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "fuzz/fuzzing.h"
+#include "model/topology.h"
+#include "src/import/import.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace iommucheck;
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const auto system = import::ReadSnapshot(bytes, "input");
+  if (!system.ok()) return 0;
+  if (const auto valid = Validate(system->topology); !valid.ok())
+    fuzzing::Fail("an imported machine passes Validate()", valid.ToString());
+  return 0;
+}

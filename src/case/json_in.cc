@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// JSON becomes the statements that the same case has in text. Every string is checked to be one
+// word without a meaning of its own, so that none can turn into something else on the way.
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "src/case/case.h"
+#include "src/case/json_syntax.h"
+#include "src/case/source.h"
+#include "src/case/spelling.h"
+
+namespace iommucheck {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// JSON says the same with more bytes.
+constexpr size_t kMaxJsonBytes = 4 * kMaxCaseBytes;
+
+enum class Shape : uint8_t {
+  kHead,     // already in the statement
+  kWord,     // a string
+  kWords,    // strings, the lead before each
+  kNumber,   // an unsigned number
+  kFlag,     // a boolean: the lead itself, or nothing
+  kClaims,   // [{"bus": .., "claim": ..}]
+  kFaults,   // [{"fail": .., ..}]
+  kComment,  // a string; comments are not words
+};
+
+struct Key {
+  std::string_view name;
+  Shape shape;
+  bool required = false;
+  std::string_view lead = "";  // what the text has before the value; with '=' at the end: its part
+};
+using Keys = std::vector<Key>;
+
+template <typename Flags>
+void AddFlags(Keys& keys, const Flags& flags) {
+  for (const auto& flag : flags) keys.push_back({flag.word, Shape::kFlag, false, flag.word});
+}
+
+Keys DriverKeys() {
+  Keys keys = {{"name", Shape::kWord, true},
+               {"firmware", Shape::kWord, false, "firmware="},
+               {"claims", Shape::kClaims}};
+  AddFlags(keys, kDriverFlags);
+  keys.push_back({"table", Shape::kWord, false, "table="});
+  keys.push_back({"address", Shape::kWord, false, "address="});
+  return keys;
+}
+
+Keys InstanceKeys() {
+  Keys keys = {{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}};
+  AddFlags(keys, kInstanceFlags);
+  keys.push_back({"table", Shape::kWord, false, "table="});
+  return keys;
+}
+
+Keys DeviceKeys() {
+  Keys keys = {{"name", Shape::kWord, true},
+               {"bus", Shape::kWord, true},
+               {"instances", Shape::kWords},
+               {"alias", Shape::kWord, false, "alias="},
+               {"slot", Shape::kNumber, false, "slot="}};
+  AddFlags(keys, kDeviceFlags);
+  return keys;
+}
+
+Keys OpKeys(OpKind kind) {
+  Keys keys = {{"comment", Shape::kComment}, {"op", Shape::kHead, true}};
+  switch (OperandOf(kind)) {
+    case Operand::kInstance: keys.push_back({"instance", Shape::kWord, true}); break;
+    case Operand::kDevice: keys.push_back({"device", Shape::kWord, true}); break;
+    case Operand::kGroup: keys.push_back({"group", Shape::kNumber, true}); break;
+    case Operand::kContainer: keys.push_back({"container", Shape::kWord, true}); break;
+  }
+  if (kind == OpKind::kSetContainer) keys.push_back({"container", Shape::kWord, true});
+  keys.push_back({"faults", Shape::kFaults});
+  keys.push_back({"result", Shape::kWord, false, "->"});
+  return keys;
+}
+
+struct ExpectForm {
+  std::string_view name;
+  std::vector<std::string_view> head;
+  Keys keys;
+};
+const std::vector<ExpectForm>& ExpectForms() {
+  static const std::vector<ExpectForm> forms = {
+      {"violated",
+       {"expect", "violated"},
+       {{"expect", Shape::kHead, true},
+        {"property", Shape::kWord, true},
+        {"at", Shape::kNumber, false, "at"}}},
+      {"holds",
+       {"expect", "holds"},
+       {{"expect", Shape::kHead, true}, {"property", Shape::kWord, true}}},
+      {"outside",
+       {"expect", "outside"},
+       {{"expect", Shape::kHead, true}, {"assumption", Shape::kWord, true}}},
+      {"device",
+       {"expect", "device"},
+       {{"expect", Shape::kHead, true},
+        {"device", Shape::kWord, true},
+        {"driver", Shape::kWord, true, "driver"}}},
+      {"shares",
+       {"expect", "group"},
+       {{"expect", Shape::kHead, true},
+        {"group", Shape::kNumber, true},
+        {"with", Shape::kNumber, true, "shares"}}},
+      {"apart",
+       {"expect", "group"},
+       {{"expect", Shape::kHead, true},
+        {"group", Shape::kNumber, true},
+        {"with", Shape::kNumber, true, "apart"}}},
+      {"domain",
+       {"expect", "group"},
+       {{"expect", Shape::kHead, true},
+        {"group", Shape::kNumber, true},
+        {"driver", Shape::kWord, true, "domain"}}},
+  };
+  return forms;
+}
+
+std::string Describe(const Json& value) {
+  if (value.is_string()) return Quote(value.get_ref<const std::string&>());
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "an array";
+  return value.dump();
+}
+
+// Functions answer false once status_ says why.
+class JsonLexer {
+ public:
+  explicit JsonLexer(std::string_view file) { source_.file = file; }
+
+  absl::StatusOr<Source> Run(const Json& root) {
+    if (!ReadCase(root)) return status_;
+    return std::move(source_);
+  }
+
+ private:
+  using ReadEntry = bool (JsonLexer::*)(const Json&, const std::string& at);
+
+  bool Fail(const std::string& at, std::string_view expected, std::string_view found) {
+    status_ = Mismatch(source_.file, PlaceOf(at), expected, found);
+    return false;
+  }
+  static Place PlaceOf(const std::string& at) { return {0, 0, at.empty() ? "/" : at}; }
+  static std::string Below(const std::string& at, std::string_view step) {
+    return at + '/' + std::string(step);
+  }
+
+  bool ReadCase(const Json& root) {
+    const Keys keys = {{"comment", Shape::kComment}, {"kernel", Shape::kHead, true},
+                       {"firmware", Shape::kHead},   {"tables", Shape::kHead},
+                       {"drivers", Shape::kHead},    {"instances", Shape::kHead},
+                       {"devices", Shape::kHead},    {"ops", Shape::kHead},
+                       {"expectations", Shape::kHead}};
+    if (!CheckKeys(root, "", keys)) return false;
+    if (root.contains("comment") && !ReadComment(root["comment"], "/comment", source_.comment))
+      return false;
+    if (!ReadKernel(root["kernel"], "/kernel")) return false;
+    if (root.contains("firmware") && !ReadFirmware(root["firmware"], "/firmware")) return false;
+    return ReadArray(root, "tables", &JsonLexer::ReadTable) &&
+           ReadArray(root, "drivers", &JsonLexer::ReadDriver) &&
+           ReadArray(root, "instances", &JsonLexer::ReadInstance) &&
+           ReadArray(root, "devices", &JsonLexer::ReadDevice) &&
+           ReadArray(root, "ops", &JsonLexer::ReadOp) &&
+           ReadArray(root, "expectations", &JsonLexer::ReadExpectation);
+  }
+
+  bool ReadArray(const Json& root, std::string_view key, ReadEntry read) {
+    if (!root.contains(key)) return true;
+    const Json& array = root[std::string(key)];
+    return ForEach(array, Below("", key), [this, read](const Json& entry, const std::string& at) {
+      return (this->*read)(entry, at);
+    });
+  }
+
+  template <typename F>
+  bool ForEach(const Json& array, const std::string& at, F read) {
+    if (!array.is_array()) return Fail(at, "an array", Describe(array));
+    for (size_t i = 0; i < array.size(); ++i)
+      if (!read(array[i], Below(at, std::to_string(i)))) return false;
+    return true;
+  }
+
+  bool ReadKernel(const Json& value, const std::string& at) {
+    return ReadStatement(value, at, {"kernel"},
+                         {{"version", Shape::kWord, true},
+                          {"drop", Shape::kWords, false, "drop"},
+                          {"add", Shape::kWords, false, "add"}});
+  }
+  bool ReadFirmware(const Json& value, const std::string& at) {
+    Begin({"firmware"}, at);
+    return PutString(value, at, "");
+  }
+  bool ReadTable(const Json& value, const std::string& at) {
+    Begin({"table"}, at);
+    return PutString(value, at, "");
+  }
+  bool ReadDriver(const Json& value, const std::string& at) {
+    return ReadStatement(value, at, {"driver"}, DriverKeys());
+  }
+  bool ReadInstance(const Json& value, const std::string& at) {
+    return ReadStatement(value, at, {"instance"}, InstanceKeys());
+  }
+  bool ReadDevice(const Json& value, const std::string& at) {
+    return ReadStatement(value, at, {"device"}, DeviceKeys());
+  }
+
+  bool ReadOp(const Json& value, const std::string& at) {
+    std::vector<std::string> names;
+    for (int i = 0; i < kOpKindCount; ++i) names.emplace_back(OpName(static_cast<OpKind>(i)));
+    const auto index = FindForm(value, at, "op", names);
+    if (!index) return false;
+    const auto kind = static_cast<OpKind>(*index);
+    return ReadStatement(value, at, {OpName(kind)}, OpKeys(kind));
+  }
+
+  bool ReadExpectation(const Json& value, const std::string& at) {
+    std::vector<std::string> names;
+    for (const ExpectForm& form : ExpectForms()) names.emplace_back(form.name);
+    const auto index = FindForm(value, at, "expect", names);
+    if (!index) return false;
+    const ExpectForm& form = ExpectForms()[*index];
+    return ReadStatement(value, at, form.head, form.keys);
+  }
+
+  // Which of the names stands at `key`, which says what other keys there are.
+  std::optional<size_t> FindForm(const Json& value, const std::string& at, std::string_view key,
+                                 const std::vector<std::string>& names) {
+    const std::string expected = absl::StrFormat("an object with the key '%s'", key);
+    if (!value.is_object()) {
+      Fail(at, expected, Describe(value));
+      return std::nullopt;
+    }
+    if (!value.contains(key)) {
+      Fail(at, expected, "none");
+      return std::nullopt;
+    }
+    const Json& name = value[std::string(key)];
+    const auto it = std::ranges::find_if(names, [&name](const auto& n) { return name == n; });
+    if (it != names.end()) return it - names.begin();
+    std::string list;
+    for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
+    const std::string word = name.is_string() ? name.get<std::string>() : "";
+    Fail(Below(at, key), "one of " + list, Describe(name) + DidYouMean(word, names));
+    return std::nullopt;
+  }
+
+  bool ReadStatement(const Json& value, const std::string& at,
+                     const std::vector<std::string_view>& head, const Keys& keys) {
+    if (!CheckKeys(value, at, keys)) return false;
+    Begin(head, at);
+    for (const Key& key : keys)
+      if (value.contains(key.name) &&
+          !Put(value[std::string(key.name)], Below(at, key.name), key))
+        return false;
+    return true;
+  }
+
+  bool CheckKeys(const Json& value, const std::string& at, const Keys& keys) {
+    if (!value.is_object()) return Fail(at, "an object", Describe(value));
+    std::vector<std::string> known;
+    for (const Key& key : keys) known.emplace_back(key.name);
+    for (const auto& [name, unused] : value.items()) {
+      if (std::ranges::find(known, name) != known.end()) continue;
+      std::string list;
+      for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+      return Fail(at, "only the keys " + list, Quote(name) + DidYouMean(name, known));
+    }
+    for (const Key& key : keys)
+      if (key.required && !value.contains(key.name))
+        return Fail(at, absl::StrFormat("an object with the key '%s'", key.name), "none");
+    return true;
+  }
+
+  void Begin(const std::vector<std::string_view>& head, const std::string& at) {
+    source_.statements.emplace_back();
+    source_.statements.back().end = PlaceOf(at);
+    for (std::string_view word : head) PutWord(std::string(word), at);
+  }
+
+  void PutWord(std::string text, const std::string& at) {
+    source_.storage.push_back(std::move(text));
+    source_.statements.back().words.push_back({source_.storage.back(), PlaceOf(at)});
+  }
+
+  void PutLed(std::string_view lead, const std::string& text, const std::string& at) {
+    if (lead.ends_with('=')) return PutWord(std::string(lead) + text, at);
+    if (!lead.empty()) PutWord(std::string(lead), at);
+    PutWord(text, at);
+  }
+
+  bool Put(const Json& value, const std::string& at, const Key& key) {
+    switch (key.shape) {
+      case Shape::kHead: return true;
+      case Shape::kWord: return PutString(value, at, key.lead);
+      case Shape::kWords:
+        return ForEach(value, at, [&](const Json& entry, const std::string& entry_at) {
+          return PutString(entry, entry_at, key.lead);
+        });
+      case Shape::kNumber:
+        if (!value.is_number_unsigned()) return Fail(at, "a number", Describe(value));
+        PutLed(key.lead, value.dump(), at);
+        return true;
+      case Shape::kFlag:
+        if (!value.is_boolean()) return Fail(at, "true or false", Describe(value));
+        if (value.get<bool>()) PutWord(std::string(key.lead), at);
+        return true;
+      case Shape::kClaims: return PutClaims(value, at);
+      case Shape::kFaults:
+        return ForEach(value, at, [this](const Json& fault, const std::string& fault_at) {
+          return PutFault(fault, fault_at);
+        });
+      case Shape::kComment: return ReadComment(value, at, source_.statements.back().comment);
+    }
+    return false;
+  }
+
+  bool PutString(const Json& value, const std::string& at, std::string_view lead) {
+    if (!CheckWord(value, at)) return false;
+    PutLed(lead, value.get<std::string>(), at);
+    return true;
+  }
+
+  bool CheckWord(const Json& value, const std::string& at) {
+    if (!value.is_string()) return Fail(at, "a string", Describe(value));
+    const auto& text = value.get_ref<const std::string&>();
+    // `absent` alone would be the flag.
+    return (HasNameCharacters(text) && text != "absent") ||
+           Fail(at, "a name of A-Z a-z 0-9 _ . : + -", Quote(text));
+  }
+
+  bool PutClaims(const Json& value, const std::string& at) {
+    std::string list;
+    const auto add = [this, &list](const Json& claim, const std::string& claim_at) {
+      const Keys keys = {{"bus", Shape::kWord, true}, {"claim", Shape::kWord, true}};
+      if (!CheckKeys(claim, claim_at, keys) || !CheckWord(claim["bus"], Below(claim_at, "bus")) ||
+          !CheckWord(claim["claim"], Below(claim_at, "claim")))
+        return false;
+      list += (list.empty() ? "" : ",") + claim["bus"].get<std::string>() + ':' +
+              claim["claim"].get<std::string>();
+      return true;
+    };
+    if (!ForEach(value, at, add)) return false;
+    if (!list.empty()) PutWord("claims=" + list, at);
+    return true;
+  }
+
+  bool PutFault(const Json& value, const std::string& at) {
+    const auto form = FindForm(value, at, "fail", {"attach", "alloc", "probe"});
+    if (!form) return false;
+    if (*form == 1) return PutAllocFault(value, at);
+    Keys keys = {{"fail", Shape::kHead, true},
+                 {"device", Shape::kWord, true},
+                 {"errno", Shape::kWord, true}};
+    if (*form == 0) keys.push_back({"count", Shape::kHead});
+    if (!CheckKeys(value, at, keys) || !CheckWord(value["device"], Below(at, "device")) ||
+        !CheckErrno(value["errno"], Below(at, "errno")))
+      return false;
+    std::string text = absl::StrFormat("fail=%s:%s:%s", value["fail"].get<std::string>(),
+                                       value["device"].get<std::string>(),
+                                       value["errno"].get<std::string>());
+    if (value.contains("count")) {
+      const Json& count = value["count"];
+      if (!count.is_number_unsigned() && count != "all")
+        return Fail(Below(at, "count"), "a number or \"all\"", Describe(count));
+      text += ':' + (count.is_string() ? "all" : count.dump());
+    }
+    PutWord(std::move(text), at);
+    return true;
+  }
+
+  bool PutAllocFault(const Json& value, const std::string& at) {
+    if (!CheckKeys(value, at, {{"fail", Shape::kHead, true}, {"nth", Shape::kNumber, true}}))
+      return false;
+    const Json& nth = value["nth"];
+    if (!nth.is_number_unsigned()) return Fail(Below(at, "nth"), "a number", Describe(nth));
+    PutWord("fail=alloc:" + nth.dump(), at);
+    return true;
+  }
+
+  // Without this, a count could hide behind the errno.
+  bool CheckErrno(const Json& value, const std::string& at) {
+    if (!CheckWord(value, at)) return false;
+    const auto text = value.get<std::string>();
+    if (FindErrno('-' + text)) return true;
+    std::vector<std::string> names = ErrnoNames();
+    for (std::string& name : names) name.erase(0, 1);
+    return Fail(at, "an errno such as EINVAL", Quote(text) + DidYouMean(text, names));
+  }
+
+  bool ReadComment(const Json& value, const std::string& at, std::string& comment) {
+    if (!value.is_string()) return Fail(at, "a string", Describe(value));
+    bool first = true;
+    for (std::string_view line : SplitLines(value.get_ref<const std::string&>())) {
+      line = TrimCommentLine(line);
+      if (FindBadCommentByte(line))
+        return Fail(at, "UTF-8 without control characters", Quote(line));
+      if (!first) comment += '\n';
+      comment += line;
+      first = false;
+    }
+    return true;
+  }
+
+  Source source_;
+  absl::Status status_;
+};
+
+}  // namespace
+
+absl::StatusOr<Case> CaseFromJson(std::string_view json, std::string_view file) {
+  if (json.size() > kMaxJsonBytes)
+    return Mismatch(file, {1, 1, {}}, absl::StrFormat("at most %d bytes", kMaxJsonBytes),
+                    absl::StrFormat("%d", json.size()));
+  if (absl::Status s = CheckJsonSyntax(json, file); !s.ok()) return s;
+  const auto source = JsonLexer(file).Run(Json::parse(json, nullptr, /*allow_exceptions=*/false));
+  if (!source.ok()) return source.status();
+  auto result = ParseSource(*source);
+  if (!result.ok()) return result;
+  const size_t size = PrintCase(*result).size();
+  if (size > kMaxCaseBytes)
+    return Mismatch(file, {0, 0, "/"}, absl::StrFormat("at most %d bytes as text", kMaxCaseBytes),
+                    absl::StrFormat("%d", size));
+  return result;
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/case/kernel.h"
+
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/case/spelling.h"
+
+namespace iommucheck {
+namespace {
+
+absl::Status Unknown(const char* what, const std::string& found,
+                     std::span<const std::string> candidates) {
+  return absl::InvalidArgumentError(
+      absl::StrFormat("expected %s, found %s%s", what, Quote(found), DidYouMean(found, candidates)));
+}
+
+std::vector<std::string> RuleIds() {
+  std::vector<std::string> ids;
+  for (const RuleInfo& info : AllRules()) ids.emplace_back(info.id);
+  return ids;
+}
+
+// Moves the named rules into `into`; `has` says whether the profile must have them or must not.
+absl::Status Take(std::span<const std::string> ids, const KernelSpec& kernel, bool has,
+                  RuleSet& into) {
+  const KernelProfile profile = ProfileOf(kernel.version);
+  for (const std::string& id : ids) {
+    const auto rule = FindRule(id);
+    if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds());
+    if (profile.has(*rule) != has)
+      return absl::InvalidArgumentError(
+          absl::StrFormat("expected a rule that %s %s, found %s", VersionName(kernel.version),
+                          has ? "has" : "has not", Quote(id)));
+    if (into.has(*rule))
+      return absl::InvalidArgumentError(
+          absl::StrFormat("expected each rule once, found %s again", Quote(id)));
+    into.add(*rule);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
+                                      std::span<const std::string> add) {
+  KernelSpec kernel;
+  const auto found = FindVersion(version);
+  if (!found) {
+    std::vector<std::string> names;
+    for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
+    const std::string expected = "a kernel (" + absl::StrJoin(names, ", ") + ")";
+    return Unknown(expected.c_str(), version, names);
+  }
+  kernel.version = *found;
+  if (absl::Status s = Take(drop, kernel, true, kernel.dropped); !s.ok()) return s;
+  if (absl::Status s = Take(add, kernel, false, kernel.added); !s.ok()) return s;
+  return kernel;
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "src/case/case.h"
+#include "src/case/spelling.h"
+
+namespace iommucheck {
+namespace {
+
+void NormalizeClaimOrder(Driver& driver) {
+  const auto is_claimed = [&driver](Bus bus) {
+    return driver.claims[static_cast<size_t>(bus)] != Claim::kNone;
+  };
+  const auto unclaimed = std::ranges::stable_partition(driver.claim_order, is_claimed);
+  std::ranges::sort(unclaimed);
+}
+
+void NormalizeOp(Op& op) {
+  if (op.kind != OpKind::kSetContainer) op.b = 0;
+  std::ranges::stable_partition(
+      op.faults, [](const Fault& fault) { return fault.kind != Fault::Kind::kNone; });
+  for (Fault& fault : op.faults) {
+    switch (fault.kind) {
+      case Fault::Kind::kNone: fault = Fault(); break;
+      case Fault::Kind::kAlloc: fault = {fault.kind, fault.target, 1, kAllocError}; break;
+      case Fault::Kind::kProbe: fault.count = 1; break;
+      case Fault::Kind::kAttach: break;
+    }
+  }
+}
+
+void NormalizeExpectation(Expectation& e) {
+  using enum Expectation::Kind;
+  const bool about_property = e.kind == kViolated || e.kind == kHolds;
+  if (!about_property) e.property = Property{};
+  if (e.kind != kViolated) e.at = 0;
+  if (e.kind != kOutside) e.rule = Rule{};
+  if (about_property || e.kind == kOutside) e.a = e.b = kNoId;
+}
+
+}  // namespace
+
+void Normalize(Case& c) {
+  Topology& t = c.topology;
+  std::fill(t.drivers.begin() + t.drivers_count, t.drivers.end(), Driver());
+  std::fill(t.instances.begin() + t.instances_count, t.instances.end(), Instance());
+  std::fill(t.devices.begin() + t.devices_count, t.devices.end(), Device());
+  for (Driver& driver : t.drivers) NormalizeClaimOrder(driver);
+  for (CaseOp& op : c.ops) NormalizeOp(op.op);
+  for (Expectation& e : c.expectations) NormalizeExpectation(e);
+}
+
+}  // namespace iommucheck

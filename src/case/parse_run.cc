@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "model/state.h"
+#include "src/case/parser.h"
+#include "src/case/spelling.h"
+
+namespace iommucheck {
+namespace {
+
+constexpr std::string_view kFaultForms =
+    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N or probe:DEVICE:ERRNO";
+
+bool IsCount(std::string_view text) {
+  return text == "all" || (!text.empty() && std::ranges::all_of(text, [](char c) {
+                             return c >= '0' && c <= '9';
+                           }));
+}
+
+// Device names have ':' in them, so that faults are read from the right.
+struct Halves {
+  Word left;
+  Word right;
+};
+std::optional<Halves> SplitAtLastColon(const Word& word) {
+  const size_t colon = word.text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  return Halves{word.Part(0, colon), word.Part(colon + 1)};
+}
+
+std::vector<std::string> PropertyNames() {
+  std::vector<std::string> names;
+  for (Property property : kProperties) names.emplace_back(PropertyName(property));
+  return names;
+}
+
+std::vector<std::string> AssumptionNames() {
+  std::vector<std::string> names;
+  for (const RuleInfo& info : AllRules())
+    if (info.kind == RuleKind::kAssumption) names.emplace_back(info.id);
+  return names;
+}
+
+}  // namespace
+
+bool Parser::ReadOp(OpKind kind) {
+  const Place& place = statement_->words.front().place;
+  if (case_.ops.size() >= kMaxCaseOps)
+    return FailAt(place, absl::StrFormat("at most %d ops", kMaxCaseOps), "one more");
+  CaseOp op;
+  op.op.kind = kind;
+  op.comment = statement_->comment;
+  if (!ReadOperands(op.op) || !ReadOutcome(op)) return false;
+  if (const absl::Status status = Validate(op.op, case_.topology); !status.ok())
+    return FailAt(place, "a valid op", std::string(status.message()));
+  case_.ops.push_back(std::move(op));
+  return true;
+}
+
+bool Parser::ReadOperands(Op& op) {
+  const auto set = [](uint8_t& operand, std::optional<int> value) {
+    operand = static_cast<uint8_t>(value.value_or(0));
+    return value.has_value();
+  };
+  switch (OperandOf(op.kind)) {
+    case Operand::kInstance: return set(op.a, TakeReference("instance", case_.names.instances));
+    case Operand::kDevice: return set(op.a, TakeReference("device", case_.names.devices));
+    case Operand::kContainer: return set(op.a, TakeContainer());
+    case Operand::kGroup: break;
+  }
+  return set(op.a, TakeNumber("the number of a group", 0, kMaxGroups - 1)) &&
+         (op.kind != OpKind::kSetContainer || set(op.b, TakeContainer()));
+}
+
+std::optional<uint8_t> Parser::TakeContainer() {
+  const std::string expected = absl::StrFormat("a container (c0 to c%d)", kMaxContainers - 1);
+  const auto word = Take(expected);
+  if (!word) return std::nullopt;
+  for (uint8_t c = 0; c < kMaxContainers; ++c)
+    if (word->text == absl::StrFormat("c%d", c)) return c;
+  Fail(*word, expected);
+  return std::nullopt;
+}
+
+bool Parser::ReadOutcome(CaseOp& op) {
+  size_t faults = 0;
+  while (More()) {
+    const Word word = *Take("a fault");
+    if (word.text == "->") {
+      const std::string_view expected = "ok or an errno such as -EBUSY";
+      const auto name = Take(expected);
+      if (!name) return false;
+      op.expected = FindErrno(name->text);
+      return op.expected || Fail(*name, expected, ErrnoNames());
+    }
+    constexpr std::string_view kFail = "fail=";
+    if (!word.text.starts_with(kFail)) return Fail(word, "'fail=', '->' or end of line");
+    if (faults == kMaxFaults)
+      return FailAt(word.place, absl::StrFormat("at most %d faults", kMaxFaults), "one more");
+    if (!ReadFault(word.Part(kFail.size()), op.op.faults[faults++])) return false;
+  }
+  return true;
+}
+
+bool Parser::ReadFault(const Word& text, Fault& fault) {
+  const size_t colon = text.text.find(':');
+  if (colon == std::string_view::npos) return Fail(text, kFaultForms);
+  const Word kind = text.Part(0, colon);
+  const Word rest = text.Part(colon + 1);
+  if (kind.text == "attach") return ReadAttachFault(rest, fault);
+  if (kind.text == "probe") {
+    fault.kind = Fault::Kind::kProbe;
+    return ReadDeviceAndErrno(rest, fault);
+  }
+  if (kind.text != "alloc")
+    return Fail(kind, kFaultForms, std::vector<std::string>{"attach", "alloc", "probe"});
+  const auto nth = Number(rest, "the number of an allocation", 1, 255);
+  if (!nth) return false;
+  fault.kind = Fault::Kind::kAlloc;
+  fault.target = static_cast<uint8_t>(*nth);
+  fault.error = kAllocError;
+  return true;
+}
+
+bool Parser::ReadAttachFault(const Word& text, Fault& fault) {
+  fault.kind = Fault::Kind::kAttach;
+  const auto halves = SplitAtLastColon(text);
+  if (!halves || !IsCount(halves->right.text)) return ReadDeviceAndErrno(text, fault);
+  if (halves->right.text == "all") {
+    fault.count = kEveryAttach;
+  } else {
+    const auto count = Number(halves->right, "a count", 1, kEveryAttach - 1);
+    if (!count) return false;
+    fault.count = static_cast<uint8_t>(*count);
+  }
+  return ReadDeviceAndErrno(halves->left, fault);
+}
+
+bool Parser::ReadDeviceAndErrno(const Word& text, Fault& fault) {
+  const auto halves = SplitAtLastColon(text);
+  if (!halves) return Fail(text, "DEVICE:ERRNO");
+  const auto device = Reference(halves->left, "device", case_.names.devices);
+  if (!device) return false;
+  const auto error = FindErrno("-" + std::string(halves->right.text));
+  // An Op keeps a fault's errno in a byte.
+  if (!error || *error < -255) {
+    std::vector<std::string> names = ErrnoNames();
+    for (std::string& name : names) name.erase(0, 1);
+    return Fail(halves->right, "an errno from 1 to 255 such as EINVAL", names);
+  }
+  fault.target = *device;
+  fault.error = static_cast<uint8_t>(-*error);
+  return true;
+}
+
+bool Parser::ReadExpectation() {
+  using enum Expectation::Kind;
+  const std::string_view expected = "violated, holds, outside, device or group";
+  const auto what = Take(expected);
+  if (!what) return false;
+  Expectation e;
+  bool read = false;
+  if (what->text == "violated") {
+    e.kind = kViolated;
+    read = TakeProperty(e);
+    if (read && More()) {
+      if (!TakeKeyword("at")) return false;
+      const auto at = TakeNumber("the number of an op", 1, static_cast<int>(case_.ops.size()));
+      read = at.has_value();
+      e.at = at.value_or(0);
+    }
+  } else if (what->text == "holds") {
+    e.kind = kHolds;
+    read = TakeProperty(e);
+  } else if (what->text == "outside") {
+    e.kind = kOutside;
+    read = TakeAssumption(e);
+  } else if (what->text == "device") {
+    read = ReadExpectedDevice(e);
+  } else if (what->text == "group") {
+    read = ReadExpectedGroup(e);
+  } else {
+    return Fail(*what, expected,
+                std::vector<std::string>{"violated", "holds", "outside", "device", "group"});
+  }
+  if (read) case_.expectations.push_back(e);
+  return read;
+}
+
+bool Parser::ReadExpectedDevice(Expectation& e) {
+  e.kind = Expectation::Kind::kDeviceDriver;
+  const auto device = TakeReference("device", case_.names.devices);
+  e.a = device.value_or(kNoId);
+  return device && TakeKeyword("driver") && TakeDriverOrNone(e);
+}
+
+bool Parser::ReadExpectedGroup(Expectation& e) {
+  const auto group = TakeNumber("the number of a group", 0, kMaxGroups - 1);
+  if (!group) return false;
+  e.a = static_cast<uint8_t>(*group);
+  const std::string_view expected = "shares, apart or domain";
+  const auto what = Take(expected);
+  if (!what) return false;
+  if (what->text == "domain") {
+    e.kind = Expectation::Kind::kGroupDomain;
+    return TakeDriverOrNone(e);
+  }
+  if (what->text != "shares" && what->text != "apart")
+    return Fail(*what, expected, std::vector<std::string>{"shares", "apart", "domain"});
+  e.kind = what->text == "shares" ? Expectation::Kind::kShares : Expectation::Kind::kApart;
+  const auto other = TakeNumber("the number of a group", 0, kMaxGroups - 1);
+  e.b = static_cast<uint8_t>(other.value_or(0));
+  return other.has_value();
+}
+
+bool Parser::TakeProperty(Expectation& e) {
+  const auto word = Take("the name of a property");
+  if (!word) return false;
+  const auto property = FindProperty(word->text);
+  e.property = property.value_or(Property{});
+  return property || Fail(*word, "the name of a property", PropertyNames());
+}
+
+bool Parser::TakeAssumption(Expectation& e) {
+  const auto word = Take("the id of an assumption");
+  if (!word) return false;
+  const auto rule = FindRule(word->text);
+  e.rule = rule.value_or(Rule{});
+  return (rule && InfoOf(*rule).kind == RuleKind::kAssumption) ||
+         Fail(*word, "the id of an assumption", AssumptionNames());
+}
+
+bool Parser::TakeDriverOrNone(Expectation& e) {
+  const auto word = Take("the name of a driver or none");
+  if (!word) return false;
+  if (word->text == "none") return true;
+  const auto driver = Reference(*word, "driver", case_.names.drivers);
+  e.b = driver.value_or(kNoId);
+  return driver.has_value();
+}
+
+}  // namespace iommucheck

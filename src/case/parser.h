@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From statements to a case. Functions that read answer false, or nothing, once status_ says why.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "src/case/source.h"
+
+namespace iommucheck {
+
+class Parser {
+ public:
+  explicit Parser(const Source& source) : source_(source) {}
+  absl::StatusOr<Case> Run();
+
+ private:
+  using Candidates = std::span<const std::string>;
+  enum class Section { kKernel, kFirmware, kTable, kDriver, kInstance, kDevice, kOp, kExpect };
+  // A name that may be of a later entry, and is looked up once all are known.
+  struct Link {
+    Word name;
+    uint8_t owner;
+  };
+
+  // parse.cc: words of the statement at hand.
+  bool Fail(const Word& word, std::string_view expected, Candidates close_to = {});
+  bool FailAt(const Place& place, std::string_view expected, std::string_view found);
+  bool More() const { return next_ < statement_->words.size(); }
+  const Word& Peek() const { return statement_->words[next_]; }
+  std::optional<Word> Take(std::string_view expected);
+  bool TakeKeyword(std::string_view keyword);
+  bool TakeEnd();
+  std::optional<Word> TakeNewName(std::string_view kind, const std::vector<std::string>& names,
+                                  int capacity);
+  std::optional<uint8_t> TakeReference(std::string_view kind,
+                                       const std::vector<std::string>& names);
+  std::optional<int> TakeNumber(std::string_view kind, int low, int high);
+  std::optional<uint8_t> Reference(const Word& word, std::string_view kind,
+                                   const std::vector<std::string>& names);
+  std::optional<int> Number(const Word& word, std::string_view kind, int low, int high);
+  // Reads attributes to the end of the line, each at most once. Keys with a value end in '='.
+  bool TakeAttributes(std::string_view of, std::span<const std::string> keys,
+                      absl::FunctionRef<bool(const Word& key, const Word& value)> apply);
+
+  // parse.cc: sections.
+  bool ReadStatement();
+  bool EnterSection(const Word& head);
+  bool ReadSection(Section section, const Word& head);
+  std::string ExpectedStatements() const;
+
+  // parse_machine.cc
+  bool ReadKernel();
+  bool ReadRule(bool add);
+  bool ReadFirmware(const Word& word, Firmware& firmware);
+  bool ReadTable();
+  bool ReadDriver();
+  bool ReadDriverAttribute(const Word& key, const Word& value, Driver& driver);
+  bool ReadClaims(const Word& list, Driver& driver);
+  bool ReadClaim(const Word& item, Driver& driver);
+  bool AddTable(const Word& owner, std::string name);
+  bool ReadInstance();
+  bool ReadDevice();
+  bool ReadMasters(Device& device, std::span<const std::string> keys);
+  bool LinkAddresses();
+  bool LinkAliases();
+  bool CheckMachine(const Place& place);
+
+  // parse_run.cc
+  bool ReadOp(OpKind kind);
+  bool ReadOperands(Op& op);
+  std::optional<uint8_t> TakeContainer();
+  bool ReadOutcome(CaseOp& op);
+  bool ReadFault(const Word& text, Fault& fault);
+  bool ReadAttachFault(const Word& text, Fault& fault);
+  bool ReadDeviceAndErrno(const Word& text, Fault& fault);
+  bool ReadExpectation();
+  bool ReadExpectedDevice(Expectation& e);
+  bool ReadExpectedGroup(Expectation& e);
+  bool TakeProperty(Expectation& e);
+  bool TakeAssumption(Expectation& e);
+  bool TakeDriverOrNone(Expectation& e);
+
+  const Source& source_;
+  Case case_;
+  absl::Status status_;
+  const Statement* statement_ = nullptr;
+  size_t next_ = 0;
+  std::optional<Section> section_;  // of the last statement
+  std::vector<Link> addresses_;
+  std::vector<Link> aliases_;
+};
+
+}  // namespace iommucheck

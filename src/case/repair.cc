@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/case/repair.h"
+
+#include <algorithm>
+
+namespace iommucheck {
+namespace {
+
+TableId TableOfNoDriver(const Topology& t) {
+  TableId table = 0;
+  const auto named = [&](const Driver& d) { return d.table == table; };
+  while (std::any_of(t.drivers.begin(), t.drivers.begin() + t.drivers_count, named)) ++table;
+  return table;
+}
+
+void UnshareTables(Topology& t) {
+  std::array<DriverId, kMaxTables> owner;
+  owner.fill(kNoId);
+  for (DriverId d = 0; d < t.drivers_count; ++d) {
+    TableId& table = t.drivers[d].table;
+    if (owner[table] != kNoId) table = TableOfNoDriver(t);
+    t.tables_count = std::max(t.tables_count, static_cast<uint8_t>(table + 1));
+    owner[table] = d;
+  }
+  for (InstanceId i = 0; i < t.instances_count; ++i) {
+    Instance& instance = t.instances[i];
+    DriverId& driver = owner[instance.table];
+    if (driver == kNoId) driver = instance.driver;
+    if (driver != instance.driver) instance.table = t.drivers[instance.driver].table;
+  }
+}
+
+unsigned DriversOf(const Topology& t, DeviceId dev) {
+  unsigned mask = 0;
+  for (InstanceId master : t.devices[dev].masters)
+    if (master != kNoId) mask |= 1U << t.instances[master].driver;
+  return mask;
+}
+
+void Isolate(Topology& t, DeviceId dev) {
+  t.devices[dev].alias = kNoId;
+  t.devices[dev].slot = 0;
+  for (DeviceId other = 0; other < t.devices_count; ++other)
+    if (t.devices[other].alias == dev) t.devices[other].alias = kNoId;
+}
+
+void UnmixGroups(Topology& t) {
+  for (DeviceId a = 0; a < t.devices_count; ++a)
+    for (DeviceId b = 0; b < a; ++b) {
+      const unsigned drivers = DriversOf(t, a) | DriversOf(t, b);
+      if ((drivers & (drivers - 1)) != 0 && t.related(a, b)) Isolate(t, a);
+    }
+}
+
+size_t FirstClaim(const Driver& driver) {
+  const auto* claimed =
+      std::ranges::find_if(driver.claims, [](Claim c) { return c != Claim::kNone; });
+  return static_cast<size_t>(claimed - driver.claims.begin());
+}
+
+bool ClaimInCommon(const Driver& a, const Driver& b) {
+  for (size_t bus = 0; bus < kBusCount; ++bus)
+    if (a.claims[bus] != Claim::kNone && b.claims[bus] != Claim::kNone) return true;
+  return false;
+}
+
+void LetDriversCompete(Topology& t) {
+  for (DriverId a = 0; a < t.drivers_count; ++a)
+    for (DriverId b = 0; b < a; ++b) {
+      Driver& x = t.drivers[a];
+      Driver& y = t.drivers[b];
+      if (ClaimInCommon(x, y)) continue;
+      size_t bus = std::min(FirstClaim(x), FirstClaim(y));
+      if (bus == kBusCount) bus = static_cast<size_t>(Bus::kPci);
+      for (Driver* driver : {&x, &y})
+        if (driver->claims[bus] == Claim::kNone) driver->claims[bus] = Claim::kStrict;
+    }
+}
+
+}  // namespace
+
+void Repair(Topology& t, RuleSet rules) {
+  if (rules.has(Rule::kAssumeTablesNotShared)) UnshareTables(t);
+  for (DriverId d = 0; d < t.drivers_count; ++d) {
+    if (rules.has(Rule::kAssumeAddressNotReused)) t.drivers[d].address = kNoId;
+    if (rules.has(Rule::kAssumeProbeRejectsForeign)) t.drivers[d].accepts_foreign = false;
+  }
+  if (rules.has(Rule::kAssumeHomogeneousGroups)) UnmixGroups(t);
+  if (rules.has(Rule::kAssumeDriversCompeteForABus)) LetDriversCompete(t);
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Words of the grammar that more than one of parser, printer and JSON need.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/op.h"
+#include "model/topology.h"
+#include "src/case/case.h"
+
+namespace iommucheck {
+
+// An attribute without a value: `word` says that `member` is `value`, the unusual one.
+template <typename T>
+struct Flag {
+  std::string_view word;
+  bool T::* member;
+  bool value;
+};
+// In canonical order.
+inline constexpr std::array kDriverFlags = {
+    Flag<Driver>{"clears", &Driver::clears, true},
+    Flag<Driver>{"unwinds", &Driver::unwinds, true},
+    Flag<Driver>{"same-instance", &Driver::same_instance, true},
+    Flag<Driver>{"per-instance-groups", &Driver::instance_groups, true},
+    Flag<Driver>{"no-default-domain", &Driver::default_domains, false},
+    Flag<Driver>{"not-coherent", &Driver::coherent, false},
+    Flag<Driver>{"accepts-foreign", &Driver::accepts_foreign, true},
+};
+inline constexpr std::array kInstanceFlags = {
+    Flag<Instance>{"fwnode", &Instance::fwnode, true},
+    Flag<Instance>{"not-enforcing", &Instance::enforces_coherency, false},
+};
+inline constexpr std::array kDeviceFlags = {
+    Flag<Device>{"absent", &Device::absent, true},
+};
+
+// What the first operand of an op is.
+enum class Operand : uint8_t { kInstance, kDevice, kGroup, kContainer };
+Operand OperandOf(OpKind kind);
+std::optional<OpKind> FindOp(std::string_view name);
+
+inline constexpr uint8_t kEveryAttach = 255;  // Fault::count of `all`
+inline constexpr uint8_t kAllocError = 12;    // ENOMEM, what a failed allocation always is
+
+// The tables from this one on are private: each is of one driver alone, is named after it, and
+// they are in the order of the drivers. The tables before have `table` statements.
+int FirstPrivateTable(const Topology& topology, const Names& names);
+std::string PrivateTableName(std::string_view driver);
+
+inline constexpr size_t kMaxNameLength = 31;
+bool HasNameCharacters(std::string_view text);
+// Also not a word that has a meaning where a name may stand.
+bool IsName(std::string_view text);
+
+// 'text' as errors show it: short, on one line.
+std::string Quote(std::string_view text);
+// "; did you mean X?" for the one candidate that is closest, or "".
+std::string DidYouMean(std::string_view word, std::span<const std::string> candidates);
+std::vector<std::string> ErrnoNames();  // "-EPERM" ..
+
+std::vector<std::string_view> SplitLines(std::string_view text);
+
+}  // namespace iommucheck

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kernels, replay, judge, convert: what needs no search.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/bytes.h"
+#include "src/case/run.h"
+#include "src/cli/commands.h"
+#include "src/report/claim.h"
+#include "src/report/json.h"
+#include "src/report/text.h"
+
+namespace iommucheck::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool IsJudged(const fs::path& path) {
+  return path.extension() == ".case" || path.extension() == ".claim";
+}
+
+// The cases and claims of files and folders, sorted.
+absl::StatusOr<std::vector<std::string>> FindJudged(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (!fs::is_directory(path)) {
+      files.push_back(path);
+      continue;
+    }
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file() && IsJudged(entry.path())) files.push_back(entry.path());
+  }
+  if (files.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat(paths.front(), ": expected .case or .claim files, found none"));
+  std::ranges::sort(files);
+  return files;
+}
+
+absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
+  if (path.ends_with(".claim")) {
+    absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
+    if (!text.ok()) return text.status();
+    absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path);
+    if (!claim.ok()) return claim.status();
+    absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim);
+    if (!judgement.ok()) return judgement.status();
+    return judgement->mismatches;
+  }
+  absl::StatusOr<Case> c = ReadCase(path);
+  if (!c.ok()) return c.status();
+  std::vector<std::string> mismatches;
+  for (const std::string& m : Mismatches(*c, Play(*c))) mismatches.push_back(path + ": " + m);
+  return mismatches;
+}
+
+void Judge(const std::vector<std::string>& paths, bool verbose, Session& session) {
+  const absl::StatusOr<std::vector<std::string>> files = FindJudged(paths);
+  if (!files.ok()) return session.Fail(files.status());
+  size_t differing = 0;
+  absl::Status first_error;
+  for (const std::string& file : *files) {
+    Progress("judging " + file);
+    const absl::StatusOr<std::vector<std::string>> mismatches = JudgeFile(file);
+    Progress("");
+    if (!mismatches.ok()) {
+      session.Fail(mismatches.status());
+      if (first_error.ok()) first_error = mismatches.status();
+      continue;
+    }
+    for (const std::string& mismatch : *mismatches) std::cout << mismatch << "\n";
+    if (verbose && mismatches->empty()) std::cout << file << ": ok\n";
+    if (!mismatches->empty()) ++differing;
+  }
+  std::cout << absl::StrFormat("%d judged, %d as written, %d not\n", files->size(),
+                               files->size() - differing, differing);
+  // What could not be read weighs more than what differs; the first of it decides.
+  if (!first_error.ok()) return;
+  session.exit = differing == 0 ? kOk : kViolated;
+}
+
+absl::Status Convert(const std::string& path, const std::string& to, const std::string& out) {
+  absl::StatusOr<Case> c = ReadCase(path);
+  if (!c.ok()) return c.status();
+  std::string text;
+  if (to == "text") text = PrintCase(*c);
+  if (to == "json") text = CaseToJson(*c);
+  if (to == "dot") text = report::Dot(*c);
+  if (to == "bytes") {
+    const absl::StatusOr<std::vector<uint8_t>> bytes = EncodeBytes(*c);
+    if (!bytes.ok()) return bytes.status();
+    text.assign(bytes->begin(), bytes->end());
+  }
+  if (out.empty()) {
+    std::cout << text;
+    return absl::OkStatus();
+  }
+  return WriteFile(out, text);
+}
+
+}  // namespace
+
+void AddKernels(CLI::App& app, Session& /*session*/) {
+  auto* command = app.add_subcommand("kernels", "Which profiles and rules there are");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback(
+      [json] { std::cout << (*json ? report::KernelsJson() : report::KernelsText()); });
+}
+
+void AddReplay(CLI::App& app, Session& session) {
+  struct Options {
+    std::string path;
+    bool json = false;
+    report::TraceOptions trace;
+  };
+  auto* command = app.add_subcommand("replay", "What happens in a case, step by step");
+  auto o = std::make_shared<Options>();
+  command->add_option("CASE", o->path, "case file; - for standard input")->required();
+  command->add_flag("--json", o->json, "one JSON object");
+  command->add_flag("-v,--verbose", o->trace.all_events, "every event");
+  command->callback([o, &session] {
+    absl::StatusOr<Case> c = ReadCase(o->path);
+    if (!c.ok()) return session.Fail(c.status());
+    const Run run = Play(*c);
+    std::cout << (o->json ? report::ReplayJson(*c, run) : report::ReplayText(*c, run, o->trace));
+    for (const Violation& v : run.violations)
+      if (v.at != 0) session.exit = kViolated;
+  });
+}
+
+void AddJudge(CLI::App& app, Session& session) {
+  struct Options {
+    std::vector<std::string> paths;
+    bool verbose = false;
+  };
+  auto* command = app.add_subcommand(
+      "judge", "Do these cases and claims give the outcome written in them");
+  auto o = std::make_shared<Options>();
+  command->add_option("PATH", o->paths, ".case and .claim files, and folders of them")->required();
+  command->add_flag("-v,--verbose", o->verbose, "name those that are as written, too");
+  command->callback([o, &session] { Judge(o->paths, o->verbose, session); });
+}
+
+void AddConvert(CLI::App& app, Session& session) {
+  struct Options {
+    std::string path;
+    std::string to = "text";
+    std::string out;
+  };
+  auto* command = app.add_subcommand("convert", "A case as text, JSON, fuzzer bytes or DOT");
+  auto o = std::make_shared<Options>();
+  command->add_option("CASE", o->path, "case file; - for standard input")->required();
+  command->add_option("--to", o->to, "text, json, bytes or dot")
+      ->check(CLI::IsMember({"text", "json", "bytes", "dot"}));
+  command->add_option("--out", o->out, "file to write instead of standard output");
+  command->callback([o, &session] {
+    if (const absl::Status s = Convert(o->path, o->to, o->out); !s.ok()) session.Fail(s);
+  });
+}
+
+}  // namespace iommucheck::cli

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// check and pairs: real systems, and the catalogue of real drivers.
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_format.h"
+#include "src/cli/commands.h"
+#include "src/import/pairs.h"
+#include "src/report/pairs_text.h"
+#include "src/report/system.h"
+
+namespace iommucheck::cli {
+namespace {
+
+constexpr int kMaxCheckSteps = 32;
+
+struct CheckOptions {
+  report::SystemQuestion question;
+  KernelOptions kernel;
+  bool json = false;
+};
+
+int ExitOf(const report::SystemReport& report) {
+  int exit = kOk;
+  for (const report::SystemReport::Search& search : report.searches) {
+    if (search.result.verdict == explore::Verdict::kViolated) return kViolated;
+    if (search.result.verdict == explore::Verdict::kUnknown) exit = kUnknown;
+  }
+  return exit;
+}
+
+void Check(CheckOptions& o, Session& session) {
+  if (!o.kernel.version.empty()) {
+    const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
+    if (!kernel.ok()) return session.Fail(kernel.status());
+    o.question.kernel = *kernel;
+  } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
+    return session.Fail(absl::OutOfRangeError("--drop and --add go with --kernel"));
+  }
+  const absl::StatusOr<report::SystemReport> report =
+      report::CheckSystem(o.question, [](const std::string& text) { Progress(text); });
+  Progress("");
+  if (!report.ok()) return session.Fail(report.status());
+  std::cout << (o.json ? report::SystemJson(*report) : report::SystemText(*report));
+  session.exit = ExitOf(*report);
+}
+
+}  // namespace
+
+void AddCheck(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "check", "A real system: what is in it, and whether any short run on it goes wrong");
+  auto o = std::make_shared<CheckOptions>();
+  command
+      ->add_option("PATH", o->question.path, "a /sys tree, or a snapshot tar (also gzipped) of one")
+      ->required();
+  o->kernel.AddTo(*command, false);
+  command->add_option("--steps", o->question.steps, "steps to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMaxCheckSteps));
+  command->add_option("--states", o->question.max_states, "states to keep in each search at most")
+      ->capture_default_str()
+      ->check(CLI::Range(uint64_t{1}, explore::kMaxStates));
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] { Check(*o, session); });
+}
+
+void AddPairs(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "pairs", "Which two in-tree IOMMU drivers could serve one machine, and why the rest cannot");
+  auto kernel = std::make_shared<KernelOptions>();
+  auto all = std::make_shared<bool>(false);
+  kernel->AddTo(*command, true);
+  command->add_flag("--all", *all, "each pair that falls, too, with the reason");
+  command->callback([kernel, all, &session] {
+    const absl::StatusOr<KernelSpec> spec = kernel->Parse();
+    if (!spec.ok()) return session.Fail(spec.status());
+    std::cout << report::PairsText(*spec, import::AnalysePairs(*spec), *all);
+  });
+}
+
+}  // namespace iommucheck::cli

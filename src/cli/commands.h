@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The subcommands: each adds itself to the command line and leaves its exit status behind.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/rules.h"
+#include "src/case/case.h"
+
+namespace iommucheck::cli {
+
+// The exit status that every command keeps to.
+enum Exit : int {
+  kOk = 0,        // holds, or done
+  kViolated = 1,  // violated, or an outcome differs from the one written down
+  kUsage = 2,
+  kUnknown = 3,   // a budget is spent
+  kWrong = 4,     // iommucheck is wrong: its judges disagree
+  kBadInput = 5,
+};
+
+// Where a command leaves its exit status; what it could not do is said on standard error.
+struct Session {
+  int exit = kOk;
+  // Prints the error and sets the exit status it stands for.
+  void Fail(const absl::Status& status);
+};
+
+void AddKernels(CLI::App& app, Session& session);
+void AddReplay(CLI::App& app, Session& session);
+void AddJudge(CLI::App& app, Session& session);
+void AddConvert(CLI::App& app, Session& session);
+void AddQuery(CLI::App& app, Session& session);
+void AddCheck(CLI::App& app, Session& session);
+void AddPairs(CLI::App& app, Session& session);
+void AddTour(CLI::App& app, Session& session);
+
+// --kernel, --drop, --add, the same for every command that has them.
+struct KernelOptions {
+  std::string version;
+  std::vector<std::string> drop;
+  std::vector<std::string> add;
+
+  void AddTo(CLI::App& command, bool required);
+  [[nodiscard]] absl::StatusOr<KernelSpec> Parse() const;
+};
+
+// "-" is standard input. Errors: InvalidArgument, "PATH: why".
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+// Written whole, or not at all: to a temporary beside it, then renamed.
+absl::Status WriteFile(const std::string& path, const std::string& text);
+// A case in text, or in JSON where the name ends in .json.
+absl::StatusOr<Case> ReadCase(const std::string& path);
+
+// A line on standard error that the next one replaces; nothing where that is no terminal.
+void Progress(const std::string& text);
+
+}  // namespace iommucheck::cli

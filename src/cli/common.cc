@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/kernel.h"
+#include "src/cli/commands.h"
+
+namespace iommucheck::cli {
+namespace {
+
+absl::Status Bad(const std::string& path, const std::string& why) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", why));
+}
+
+int ExitOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk: return kOk;
+    case absl::StatusCode::kInvalidArgument: return kBadInput;
+    case absl::StatusCode::kOutOfRange: return kUsage;
+    case absl::StatusCode::kResourceExhausted: return kUnknown;
+    default: return kWrong;
+  }
+}
+
+}  // namespace
+
+void Session::Fail(const absl::Status& status) {
+  exit = ExitOf(status);
+  const char* head = exit == kWrong ? "iommucheck is wrong (please report): " : "";
+  std::cerr << "iommucheck: " << head << status.message() << "\n";
+}
+
+void KernelOptions::AddTo(CLI::App& command, bool required) {
+  auto* option = command.add_option("--kernel", version, "kernel profile, such as v6.0");
+  if (required) option->required();
+  command.add_option("--drop", drop, "a rule that the patch takes away")
+      ->type_name("RULE")
+      ->allow_extra_args(false);
+  command.add_option("--add", add, "a rule or assumption that it adds")
+      ->type_name("RULE")
+      ->allow_extra_args(false);
+}
+
+absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
+  absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
+  // On the command line a wrong name is wrong usage.
+  if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
+  return kernel;
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  std::ifstream file;
+  if (path != "-") {
+    if (std::filesystem::is_directory(path)) return Bad(path, "expected a file, found a folder");
+    file.open(path, std::ios::binary);
+    if (!file) return Bad(path, absl::StrCat("cannot be read: ", strerror(errno)));
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::string text(max_bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.size() > max_bytes)
+    return Bad(path, absl::StrFormat("expected at most %d bytes, found more", max_bytes));
+  return text;
+}
+
+absl::Status WriteFile(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".tmp";
+  std::error_code error;
+  {
+    std::ofstream out(temporary, std::ios::binary);
+    out << text;
+    out.close();
+    if (!out) {
+      std::filesystem::remove(temporary, error);
+      return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", strerror(errno)));
+    }
+  }
+  std::filesystem::rename(temporary, path, error);
+  if (!error) return absl::OkStatus();
+  std::error_code ignored;
+  std::filesystem::remove(temporary, ignored);
+  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", error.message()));
+}
+
+absl::StatusOr<Case> ReadCase(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
+  if (!text.ok()) return text.status();
+  return path.ends_with(".json") ? CaseFromJson(*text, path) : ParseCase(*text, path);
+}
+
+void Progress(const std::string& text) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  std::cerr << "\r\033[K" << text << std::flush;
+}
+
+}  // namespace iommucheck::cli

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// iommucheck: can this kernel, with this patch, on some machine that could exist, attach a domain
+// of one IOMMU driver to a device behind another?
+#include <algorithm>
+#include <iostream>
+
+#include "src/case/spelling.h"
+#include "src/cli/commands.h"
+
+namespace {
+
+using iommucheck::cli::Session;
+
+// CLI11 says only that a subcommand is required; say which one may have been meant.
+bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return false;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  if (std::ranges::find(names, std::string(argv[1])) != names.end()) return false;
+  std::cerr << "iommucheck: expected a command, found " << iommucheck::Quote(argv[1])
+            << iommucheck::DidYouMean(argv[1], names) << "\n"
+            << "try: iommucheck --help\n";
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Can this kernel, with this patch, on some machine, attach a domain that one\n"
+      "IOMMU driver allocated to a device behind another?\n");
+  app.set_version_flag("--version", "iommucheck " IOMMUCHECK_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  app.footer(
+      "Exit status: 0 holds or ok, 1 violated or an outcome differs, 2 usage,\n"
+      "3 unknown (a budget is spent), 4 iommucheck is wrong, 5 input not valid.");
+  Session session;
+  using namespace iommucheck::cli;
+  AddQuery(app, session);
+  AddReplay(app, session);
+  AddJudge(app, session);
+  AddCheck(app, session);
+  AddPairs(app, session);
+  AddKernels(app, session);
+  AddConvert(app, session);
+  AddTour(app, session);
+  if (MisspeltCommand(app, argc, argv)) return kUsage;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kOk : kUsage;
+  } catch (const std::exception& e) {
+    session.Fail(absl::InternalError(e.what()));
+  }
+  return session.exit;
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tour: the question of June 2022, answered end to end.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/cli/commands.h"
+#include "src/report/answer.h"
+#include "src/report/claim.h"
+#include "src/report/system.h"
+#include "src/report/text.h"
+
+namespace iommucheck::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using report::Answer;
+using report::Ask;
+using report::Question;
+
+constexpr smt::Bounds kTourBounds = {.devices = 3, .steps = 6, .budget = 0};
+
+struct Column {
+  const char* title;
+  bool drop_same_ops;
+  bool drop_owner;
+};
+constexpr std::array kColumns = {Column{"as it is", false, false},
+                                 Column{"-same_ops", true, false},
+                                 Column{"-owner_first", false, true},
+                                 Column{"-both", true, true}};
+
+// The kernel of one cell; nothing where the column drops a rule that the version has not.
+std::optional<KernelSpec> CellKernel(KernelVersion version, const Column& column,
+                                     std::span<const Rule> assumptions) {
+  KernelSpec kernel{.version = version};
+  if (column.drop_owner && !ProfileOf(version).has(Rule::kCoreOwnerFirst)) return std::nullopt;
+  if (column.drop_same_ops) kernel.dropped.add(Rule::kType1SameOps);
+  if (column.drop_owner) kernel.dropped.add(Rule::kCoreOwnerFirst);
+  for (Rule rule : assumptions) kernel.added.add(rule);
+  return kernel;
+}
+
+std::span<const Rule> PromisedWith(KernelVersion version, Property property) {
+  for (const Promise& p : Promises())
+    if (p.version == version && p.property == property) return p.assumptions;
+  return {};
+}
+
+absl::StatusOr<std::string> Cell(const Question& question) {
+  const absl::StatusOr<Answer> answer = Ask(question);
+  if (!answer.ok()) return answer.status();
+  switch (answer->result.verdict) {
+    case smt::Verdict::kHolds: return "none";
+    case smt::Verdict::kUnknown: return "unknown";
+    case smt::Verdict::kViolated:
+      return absl::StrFormat("%d dev, %d steps", answer->result.found.topology.devices_count,
+                             answer->result.found.ops.size());
+  }
+  return "";
+}
+
+absl::Status PrintTable(Property property, bool with_assumptions) {
+  std::cout << absl::StrFormat("%-8s", "kernel");
+  for (const Column& column : kColumns) std::cout << absl::StrFormat("%-16s", column.title);
+  std::cout << "\n";
+  for (KernelVersion version : kKernelVersions) {
+    std::string row = absl::StrFormat("%-8s", VersionName(version));
+    for (const Column& column : kColumns) {
+      Progress(absl::StrFormat("asking %s, %s", VersionName(version), column.title));
+      const auto kernel = CellKernel(
+          version, column,
+          with_assumptions ? PromisedWith(version, property) : std::span<const Rule>{});
+      absl::StatusOr<std::string> cell = std::string("-");
+      if (kernel) cell = Cell({.property = property, .kernel = *kernel, .bounds = kTourBounds});
+      if (!cell.ok()) return cell.status();
+      absl::StrAppendFormat(&row, "%-16s", *cell);
+    }
+    Progress("");
+    std::cout << row.substr(0, row.find_last_not_of(' ') + 1) << "\n" << std::flush;
+  }
+  return absl::OkStatus();
+}
+
+void Heading(const std::string& text) { std::cout << "\n" << text << "\n\n"; }
+
+absl::Status Verdicts() {
+  const Property property = Property::kNoCrossDriverReuse;
+  Heading("1. Was it safe to remove the domain->ops comparison?");
+  std::cout << "Property: " << PropertyName(property) << ",\n"
+            << report::Field("", std::string(PropertySentence(property)))
+            << absl::StrFormat(
+                   "The smallest machine and run that violate it, up to %d devices and %d\n"
+                   "steps; \"none\": there is none of that size. -same_ops: the 2022 patch\n"
+                   "(rule type1.same_ops). -owner_first: the core's owner test (6.8 on).\n\n",
+                   kTourBounds.devices, kTourBounds.steps)
+            << "On any machine, whatever drivers and admin do:\n\n";
+  if (absl::Status s = PrintTable(property, false); !s.ok()) return s;
+  std::cout << "\nUp to 6.0 with assume.bus_ops_not_replaced: no driver clears or overwrites\n"
+               "a bus slot while devices of that bus are probed. From 6.8 with\n"
+               "assume.homogeneous_groups: no group holds devices of two drivers.\n\n";
+  return PrintTable(property, true);
+}
+
+absl::Status SmallestCase() {
+  Heading("2. The smallest case on v6.0 with the patch");
+  KernelSpec kernel{.version = KernelVersion::kV6_0};
+  kernel.dropped.add(Rule::kType1SameOps);
+  kernel.added.add(Rule::kAssumeBusOpsNotReplaced);
+  const absl::StatusOr<Answer> answer = Ask(
+      {.property = Property::kNoCrossDriverReuse, .kernel = kernel, .bounds = kTourBounds});
+  if (!answer.ok()) return answer.status();
+  std::cout << report::AnswerText(*answer);
+  return absl::OkStatus();
+}
+
+absl::Status PrintClaim(const fs::path& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path.string(), kMaxCaseBytes);
+  if (!text.ok()) return text.status();
+  const absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path.string());
+  if (!claim.ok()) return claim.status();
+  Progress("deciding " + claim->name);
+  const absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim);
+  Progress("");
+  if (!judgement.ok()) return judgement.status();
+  std::cout << report::Field("claim", claim->name) << report::Field("says", claim->says);
+  if (!claim->quote.empty()) std::cout << report::Field("", "\"" + claim->quote + "\"");
+  for (const std::string& line : judgement->lines) std::cout << report::Field("asked", line);
+  for (const std::string& line : judgement->mismatches)
+    std::cout << report::Field("DIFFERS", line);
+  std::cout << report::Field("finding", claim->finding) << "\n";
+  return absl::OkStatus();
+}
+
+absl::Status Claims(const fs::path& corpus) {
+  Heading("3. What was said on the list, and what the queries say");
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(corpus / "claims", error))
+    if (entry.path().extension() == ".claim") files.push_back(entry.path());
+  if (files.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat((corpus / "claims").string(), ": expected .claim files, found none"));
+  std::ranges::sort(files);
+  for (const fs::path& file : files)
+    if (absl::Status s = PrintClaim(file); !s.ok()) return s;
+  return absl::OkStatus();
+}
+
+absl::Status RealMachine(const fs::path& corpus) {
+  Heading("4. The debated machine: VT-d beside virtio-iommu, as a snapshot of /sys");
+  const std::string path = (corpus / "systems/qemu-vtd-virtio-6.12.tar.gz").string();
+  const absl::StatusOr<report::SystemReport> report =
+      report::CheckSystem({.path = path}, [](const std::string& text) { Progress(text); });
+  Progress("");
+  if (!report.ok()) return report.status();
+  std::cout << report::SystemText(*report);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTour(CLI::App& app, Session& session) {
+  auto* command =
+      app.add_subcommand("tour", "The 2022 question: verdicts, a case, the claims, a machine");
+  auto corpus = std::make_shared<std::string>("corpus");
+  command->add_option("--corpus", *corpus, "where the claims and systems are")
+      ->capture_default_str();
+  command->callback([corpus, &session] {
+    std::cout << "iommucheck " IOMMUCHECK_VERSION
+                 ": \"vfio/iommu_type1: Remove the domain->ops comparison\"\n";
+    absl::Status status = Verdicts();
+    if (status.ok()) status = SmallestCase();
+    if (status.ok()) status = Claims(*corpus);
+    if (status.ok()) status = RealMachine(*corpus);
+    if (!status.ok()) session.Fail(status);
+  });
+}
+
+}  // namespace iommucheck::cli

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "model/rules.h"
+#include "src/import/machine.h"
+#include "src/import/sysfs.h"
+
+namespace iommucheck::import {
+
+// The machine that a tree shows: all of it, before Reduce(). What drivers do is taken from the
+// catalogue as of `version`, and what they claim from the last kernel in which drivers claim.
+Machine BuildMachine(const Found& found, KernelVersion version);
+
+}  // namespace iommucheck::import

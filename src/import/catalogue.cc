@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/import/catalogue.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace iommucheck::embedded {
+extern const std::string_view drivers_json;
+}  // namespace iommucheck::embedded
+
+namespace iommucheck::import {
+namespace {
+
+using nlohmann::json;
+
+// A word of the file that the reader does not know; carried as an exception like those of the
+// JSON library, up to ParseCatalogue().
+[[noreturn]] void Unknown(std::string_view what, const std::string& word) {
+  throw json::other_error::create(
+      501, absl::StrCat(std::string(what), " '", word, "' is not known"), nullptr);
+}
+
+template <typename T, size_t kN>
+T OneOf(const std::array<std::pair<std::string_view, T>, kN>& words, const json& value,
+        std::string_view what) {
+  const auto text = value.get<std::string>();
+  const auto it = std::ranges::find(words, text, &std::pair<std::string_view, T>::first);
+  if (it == words.end()) Unknown(what, text);
+  return it->second;
+}
+
+constexpr std::array<std::pair<std::string_view, Claim>, 5> kClaims = {{
+    {"strict", Claim::kStrict},
+    {"own-ok", Claim::kOwnOk},
+    {"skip", Claim::kSkip},
+    {"ignore", Claim::kIgnore},
+    {"store", Claim::kStore},
+}};
+constexpr std::array<std::pair<std::string_view, Coherency>, 4> kCoherencies = {{
+    {"none", Coherency::kNone},
+    {"no", Coherency::kNo},
+    {"yes", Coherency::kYes},
+    {"hardware", Coherency::kHardware},
+}};
+constexpr std::array<std::pair<std::string_view, Reuse>, 5> kReuses = {{
+    {"none", Reuse::kNone},
+    {"any_instance", Reuse::kAnyInstance},
+    {"same_instance", Reuse::kSameInstance},
+    {"single_device", Reuse::kSingleDevice},
+    {"capability_dependent", Reuse::kCapability},
+}};
+
+Bus ReadBus(const json& value) {
+  const auto name = value.get<std::string>();
+  const std::optional<Bus> bus = FindBus(name);
+  if (!bus) Unknown("bus", name);
+  return *bus;
+}
+
+std::vector<Bus> ReadBuses(const json& value) {
+  std::vector<Bus> buses;
+  for (const json& bus : value) buses.push_back(ReadBus(bus));
+  return buses;
+}
+
+CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
+  CatalogueDriver d;
+  d.era = era;
+  facts.at("name").get_to(d.name);
+  facts.at("ops").get_to(d.ops);
+  facts.at("file").get_to(d.file);
+  facts.at("kconfig").get_to(d.kconfig);
+  facts.at("arch").get_to(d.arch);
+  facts.at("soc").get_to(d.soc);
+  facts.at("firmware").get_to(d.firmware);
+  facts.at("bound").get_to(d.bound);
+  facts.at("fwnode").get_to(d.fwnode);
+  for (const json& claim : facts.at("claims"))
+    d.claims.emplace_back(ReadBus(claim.at(0)), OneOf(kClaims, claim.at(1), "claim"));
+  facts.at("on_failure").get_to(d.on_failure);
+  d.failure_clears = ReadBuses(facts.at("failure_clears"));
+  d.remove_clears = ReadBuses(facts.at("remove_clears"));
+  d.cache_coherency = OneOf(kCoherencies, facts.at("cache_coherency"), "coherency");
+  d.enforces_coherency = OneOf(kCoherencies, facts.at("enforces_coherency"), "coherency");
+  d.reuse = OneOf(kReuses, facts.at("reuse"), "reuse");
+  facts.at("default_domains").get_to(d.default_domains);
+  facts.at("group").get_to(d.group);
+  facts.at("tables").get_to(d.tables);
+  return d;
+}
+
+KernelVersion ReadEra(const json& value) {
+  const auto name = value.get<std::string>();
+  const std::optional<KernelVersion> era = FindVersion(name);
+  if (!era) Unknown("era", name);
+  return *era;
+}
+
+// A driver's entry holds what never changes; each era holds what is new in it.
+std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
+  std::vector<CatalogueDriver> rows;
+  for (const json& entry : file.at("drivers")) {
+    json facts = entry;
+    facts.erase("eras");
+    facts["present"] = false;
+    for (const json& era : file.at("eras")) {
+      const auto news = entry.at("eras").find(era.get<std::string>());
+      if (news != entry.at("eras").end()) {
+        facts["present"] = true;
+        facts.merge_patch(*news);
+      }
+      if (facts.at("present").get<bool>()) rows.push_back(ReadDriver(facts, ReadEra(era)));
+    }
+  }
+  return rows;
+}
+
+// v5.15 goes by what was read for v5.18, v6.8 by what was read for v6.12: those are the nearest
+// trees of the same kind (bus slots, fwnode).
+KernelVersion EraOf(KernelVersion version) {
+  switch (version) {
+    case KernelVersion::kV5_15: return KernelVersion::kV5_18;
+    case KernelVersion::kV6_8: return KernelVersion::kV6_12;
+    default: return version;
+  }
+}
+
+bool HasAny(const std::vector<std::string>& words, std::string_view prefix) {
+  return std::ranges::any_of(words, [&](const std::string& w) { return w.starts_with(prefix); });
+}
+
+Firmware FirmwareOf(const CatalogueDriver& driver) {
+  const bool acpi = HasAny(driver.firmware, "acpi:");
+  const bool dt = HasAny(driver.firmware, "dt");
+  if (HasAny(driver.firmware, "builtin:") || acpi == dt) return Firmware::kAny;
+  return acpi ? Firmware::kAcpi : Firmware::kDt;
+}
+
+// The model walks all buses in claim_order: those claimed first, in call order, then the rest.
+void SetClaims(const CatalogueDriver& driver, Driver& model) {
+  size_t next = 0;
+  for (const auto& [bus, claim] : driver.claims) {
+    model.claims[static_cast<size_t>(bus)] = claim;
+    model.claim_order[next++] = bus;
+  }
+  for (int b = 0; b < kBusCount; ++b)
+    if (model.claims[static_cast<size_t>(b)] == Claim::kNone)
+      model.claim_order[next++] = static_cast<Bus>(b);
+}
+
+// The model clears all claimed buses or none.
+bool ClearsAll(const CatalogueDriver& driver) {
+  return !driver.claims.empty() && std::ranges::all_of(driver.claims, [&](const auto& claim) {
+    return std::ranges::find(driver.remove_clears, claim.first) != driver.remove_clears.end();
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<CatalogueDriver>> ParseCatalogue(std::string_view text) {
+  try {
+    return ReadCatalogue(json::parse(text));
+  } catch (const json::exception& e) {
+    return absl::InvalidArgumentError(absl::StrCat("drivers.json: ", e.what()));
+  }
+}
+
+const std::vector<CatalogueDriver>& Catalogue() {
+  static const auto* const rows =
+      new std::vector<CatalogueDriver>(ParseCatalogue(embedded::drivers_json).value());
+  return *rows;
+}
+
+std::vector<const CatalogueDriver*> DriversOf(KernelVersion version) {
+  std::vector<const CatalogueDriver*> drivers;
+  for (const CatalogueDriver& row : Catalogue())
+    if (row.era == EraOf(version)) drivers.push_back(&row);
+  return drivers;
+}
+
+const CatalogueDriver* FindDriver(std::string_view name, KernelVersion version) {
+  for (const CatalogueDriver& row : Catalogue())
+    if (row.era == EraOf(version) && row.name == name) return &row;
+  return nullptr;
+}
+
+const CatalogueDriver* FindDriverByBound(std::string_view bound) {
+  for (const CatalogueDriver& row : Catalogue())
+    if (std::ranges::find(row.bound, bound) != row.bound.end()) return &row;
+  return nullptr;
+}
+
+Driver ToModelDriver(const CatalogueDriver& driver) {
+  Driver model;
+  model.firmware = FirmwareOf(driver);
+  SetClaims(driver, model);
+  model.unwinds = driver.on_failure == "unwind";
+  model.clears = ClearsAll(driver);
+  // A domain that is offered to a second device has one already, so that a driver of single
+  // devices refuses it like one that tests instances.
+  model.same_instance = driver.reuse == Reuse::kSameInstance || driver.reuse == Reuse::kSingleDevice;
+  model.instance_groups = driver.group == "instance";
+  model.default_domains = driver.default_domains;
+  // "As the hardware can" counts as can: more machines get as far as sharing a domain.
+  model.coherent =
+      driver.cache_coherency == Coherency::kYes || driver.cache_coherency == Coherency::kHardware;
+  return model;
+}
+
+}  // namespace iommucheck::import

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which instances the ACPI tables put a device behind.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/import/machine.h"
+#include "src/import/sysfs.h"
+
+namespace iommucheck::import {
+
+// `machine` has the instances of `found`, by the same indices.
+class FirmwareMap {
+ public:
+  // Reads the tables; what they say and cannot be used becomes a sentence in `machine`.
+  FirmwareMap(const Found& found, Machine& machine);
+
+  // The VT-d unit, and the virtio-iommu, that a PCI device is behind.
+  [[nodiscard]] std::optional<int> DmarInstanceOf(const FoundDevice& device) const;
+  [[nodiscard]] std::optional<int> ViotInstanceOf(const FoundDevice& device) const;
+
+ private:
+  const std::string* TableText(const std::string& signature);
+  void ReadDmar();
+  void ReadViot();
+  void NoteOtherTables();
+  [[nodiscard]] int FindDmarInstance(const DmarUnit& unit, size_t index) const;
+  [[nodiscard]] int FindViotInstance(const ViotIommu& iommu) const;
+
+  const Found& found_;
+  Machine& machine_;
+  std::vector<DmarUnit> units_;
+  std::vector<int> unit_instance_;  // -1: not registered
+  Viot viot_;
+  std::vector<int> viot_instance_;
+};
+
+}  // namespace iommucheck::import

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tree of files and symbolic links to read from: a folder, or a tar in memory.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace iommucheck::import {
+
+// Paths are relative to the tree's root, without '.', '..', or a '/' at either end; the root is "".
+// Calls take paths whose folders are real (Resolve() gives such) and never follow a link.
+class Tree {
+ public:
+  enum class Kind : uint8_t { kNone, kFile, kFolder, kLink };
+
+  virtual ~Tree() = default;
+  [[nodiscard]] virtual Kind KindOf(const std::string& path) const = 0;
+  // Names in a folder, numbers in them by value; empty when there is no such folder.
+  [[nodiscard]] virtual std::vector<std::string> List(const std::string& path) const = 0;
+  [[nodiscard]] virtual std::optional<std::string> ReadLink(const std::string& path) const = 0;
+  // nullopt when there is no such file, or it cannot be read.
+  [[nodiscard]] virtual std::optional<std::string> ReadFile(const std::string& path) const = 0;
+};
+
+// A folder; read as it is asked for.
+std::unique_ptr<Tree> OpenFolder(const std::string& path);
+// A tar, plain or gzipped, within kMaxSnapshotBytes and kMaxSnapshotEntries. Errors:
+// InvalidArgument that begins with `name`.
+absl::StatusOr<std::unique_ptr<Tree>> OpenTar(std::string_view bytes, const std::string& name);
+
+// Follows all links in `path`. nullopt when it leads nowhere or out of the tree; InvalidArgument
+// when links form a cycle.
+absl::StatusOr<std::optional<std::string>> Resolve(const Tree& tree, std::string_view path);
+
+// The path of `name` in `folder`; the last name of a path; the path without its last name.
+std::string Join(std::string_view folder, std::string_view name);
+std::string BaseName(std::string_view path);
+std::string FolderOf(std::string_view path);
+
+// By name, runs of digits by value: "dmar2" before "dmar10".
+bool NaturalLess(std::string_view a, std::string_view b);
+
+}  // namespace iommucheck::import

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/claim.h"
+
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/kernel.h"
+#include "src/case/source.h"
+#include "src/case/spelling.h"
+#include "src/import/pairs.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+constexpr int kNumberLimit = 1'000'000;
+
+// Reads the words of one statement. Once a read fails, status() says why and the rest is nothing.
+class Reader {
+ public:
+  Reader(const Source& source, const Statement& statement)
+      : source_(source), statement_(statement) {}
+
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+  [[nodiscard]] int line() const { return statement_.words[0].place.line; }
+  bool Peek(std::string_view word) const {
+    return next_ < statement_.words.size() && statement_.words[next_].text == word;
+  }
+  std::string Take(std::string_view expected) {
+    if (!status_.ok()) return "";
+    if (next_ == statement_.words.size()) {
+      status_ = Mismatch(source_.file, statement_.end, expected, "end of line");
+      return "";
+    }
+    return std::string(statement_.words[next_++].text);
+  }
+  void Expect(std::string_view word) {
+    if (Take(Quote(word)) != word) Fail(Quote(word));
+  }
+  int TakeNumber(std::string_view expected) {
+    int value = 0;
+    const std::string word = Take(expected);
+    if (!absl::SimpleAtoi(word, &value) || value < 0 || value > kNumberLimit) Fail(expected);
+    return value;
+  }
+  std::string TakeRest(std::string_view expected) {
+    std::string text = Take(expected);
+    while (next_ < statement_.words.size()) absl::StrAppend(&text, " ", Take(expected));
+    return text;
+  }
+  void TakeEnd() {
+    if (status_.ok() && next_ < statement_.words.size()) {
+      ++next_;
+      Fail("end of line");
+    }
+  }
+  KernelSpec TakeKernel() {
+    Expect("kernel");
+    const std::string version = Take("a kernel");
+    const size_t place = next_;
+    std::vector<std::string> drop;
+    std::vector<std::string> add;
+    while (status_.ok() && (Peek("drop") || Peek("add")))
+      (Take("") == "drop" ? drop : add).push_back(Take("a rule"));
+    if (!status_.ok()) return {};
+    absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
+    if (kernel.ok()) return *kernel;
+    const Place& at = statement_.words[place - 1].place;
+    status_ = absl::InvalidArgumentError(absl::StrFormat(
+        "%s:%d:%d: %s", source_.file, at.line, at.column, std::string(kernel.status().message())));
+    return {};
+  }
+  // The word just taken is not what was expected.
+  void Fail(std::string_view expected) {
+    if (!status_.ok()) return;
+    const Word& word = statement_.words[next_ - 1];
+    status_ = Mismatch(source_.file, word.place, expected, Quote(word.text));
+  }
+
+ private:
+  const Source& source_;
+  const Statement& statement_;
+  size_t next_ = 1;
+  absl::Status status_;
+};
+
+ClaimQuery ReadQuery(Reader& r) {
+  ClaimQuery query{.line = r.line()};
+  const auto property = FindProperty(r.Take("a property"));
+  if (!property) r.Fail("a property");
+  query.question.property = property.value_or(Property::kNoCrossDriverReuse);
+  query.question.kernel = r.TakeKernel();
+  r.Expect("devices");
+  query.question.bounds.devices = r.TakeNumber("a number of devices");
+  r.Expect("steps");
+  query.question.bounds.steps = r.TakeNumber("a number of steps");
+  r.Expect("->");
+  const std::string verdict = r.Take("'violated' or 'holds'");
+  query.verdict = verdict == "violated" ? smt::Verdict::kViolated : smt::Verdict::kHolds;
+  if (verdict == "violated") {
+    r.Expect("devices");
+    query.devices = r.TakeNumber("a number of devices");
+    r.Expect("steps");
+    query.steps = r.TakeNumber("a number of steps");
+  } else if (verdict != "holds") {
+    r.Fail("'violated' or 'holds'");
+  }
+  r.TakeEnd();
+  return query;
+}
+
+ClaimPairs ReadPairs(Reader& r) {
+  ClaimPairs pairs{.line = r.line()};
+  pairs.kernel = r.TakeKernel();
+  r.Expect("->");
+  r.Expect("apart");
+  pairs.apart = r.TakeNumber("a number of pairs");
+  r.Expect("coexist");
+  pairs.coexist = r.TakeNumber("a number of pairs");
+  r.Expect("violate");
+  pairs.violate = r.TakeNumber("a number of pairs");
+  r.TakeEnd();
+  return pairs;
+}
+
+void ReadStatement(Reader& r, std::string_view head, Claim& claim) {
+  if (head == "claim")
+    claim.name = r.Take("a name");
+  else if (head == "says")
+    claim.says = r.TakeRest("who said it, and when");
+  else if (head == "quote")
+    claim.quote = r.TakeRest("the words");
+  else if (head == "finding")
+    claim.finding = r.TakeRest("what the queries show");
+  else if (head == "query")
+    claim.queries.push_back(ReadQuery(r));
+  else if (head == "pairs")
+    claim.pairs.push_back(ReadPairs(r));
+}
+
+bool IsStatement(std::string_view head) {
+  for (std::string_view known : {"claim", "says", "quote", "finding", "query", "pairs"})
+    if (head == known) return true;
+  return false;
+}
+
+std::string Expected(const ClaimQuery& q) {
+  return q.verdict == smt::Verdict::kViolated
+             ? absl::StrFormat("violated with %d devices, %d steps", q.devices, q.steps)
+             : "none";
+}
+
+bool AsExpected(const ClaimQuery& q, const Answer& a) {
+  if (a.result.verdict != q.verdict) return false;
+  return q.verdict != smt::Verdict::kViolated ||
+         (a.result.found.topology.devices_count == q.devices &&
+          static_cast<int>(a.result.found.ops.size()) == q.steps);
+}
+
+absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, ClaimJudgement& out) {
+  absl::StatusOr<Answer> answer = Ask(query.question);
+  if (!answer.ok()) return answer.status();
+  out.lines.push_back(absl::StrFormat("%s on %s: %s", PropertyName(query.question.property),
+                                      KernelName(query.question.kernel), VerdictLine(*answer)));
+  if (!AsExpected(query, *answer))
+    out.mismatches.push_back(absl::StrFormat("%s:%d: expected %s, got %s", claim.file, query.line,
+                                             Expected(query), VerdictLine(*answer)));
+  return absl::OkStatus();
+}
+
+void JudgePairs(const Claim& claim, const ClaimPairs& pairs, ClaimJudgement& out) {
+  const import::PairCounts n = import::CountPairs(import::AnalysePairs(pairs.kernel));
+  const std::string got =
+      absl::StrFormat("apart %d coexist %d violate %d", n.apart, n.coexist, n.violate);
+  out.lines.push_back(
+      absl::StrFormat("pairs of in-tree drivers on %s: %s", KernelName(pairs.kernel), got));
+  if (n.apart != pairs.apart || n.coexist != pairs.coexist || n.violate != pairs.violate)
+    out.mismatches.push_back(absl::StrFormat("%s:%d: expected apart %d coexist %d violate %d, got %s",
+                                             claim.file, pairs.line, pairs.apart, pairs.coexist,
+                                             pairs.violate, got));
+}
+
+}  // namespace
+
+absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
+  absl::StatusOr<Source> source = LexText(text, file);
+  if (!source.ok()) return source.status();
+  Claim claim{.file = std::string(file)};
+  for (const Statement& statement : source->statements) {
+    const Word& head = statement.words[0];
+    if (!IsStatement(head.text))
+      return Mismatch(file, head.place, "claim, says, quote, query, pairs or finding",
+                      Quote(head.text));
+    Reader reader(*source, statement);
+    ReadStatement(reader, head.text, claim);
+    if (!reader.status().ok()) return reader.status();
+  }
+  for (const auto& [value, what] : {std::pair(&claim.name, "a 'claim' statement"),
+                                    std::pair(&claim.says, "a 'says' statement"),
+                                    std::pair(&claim.finding, "a 'finding' statement")})
+    if (value->empty()) return Mismatch(file, source->end, what, "end of file");
+  if (claim.queries.empty() && claim.pairs.empty())
+    return Mismatch(file, source->end, "a 'query' or 'pairs' statement", "end of file");
+  return claim;
+}
+
+absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim) {
+  ClaimJudgement out;
+  for (const ClaimQuery& query : claim.queries)
+    if (absl::Status s = JudgeQuery(claim, query, out); !s.ok()) return s;
+  for (const ClaimPairs& pairs : claim.pairs) JudgePairs(claim, pairs, out);
+  return out;
+}
+
+}  // namespace iommucheck::report

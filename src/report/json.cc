@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/json.h"
+
+#include "absl/strings/str_format.h"
+#include "src/report/answer.h"
+#include "src/report/json_parts.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+Json RuleIds(RuleSet rules) {
+  Json ids = Json::array();
+  for (const RuleInfo& info : AllRules())
+    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
+  return ids;
+}
+
+const char* VerdictName(smt::Verdict verdict) {
+  switch (verdict) {
+    case smt::Verdict::kHolds: return "holds";
+    case smt::Verdict::kViolated: return "violated";
+    case smt::Verdict::kUnknown: return "unknown";
+  }
+  return "";
+}
+
+}  // namespace
+
+Json KernelJson(const KernelSpec& kernel) {
+  return {{"profile", std::string(VersionName(kernel.version))},
+          {"dropped", RuleIds(kernel.dropped)},
+          {"added", RuleIds(kernel.added)}};
+}
+
+Json Head(const char* command, const char* verdict, int devices, int steps,
+          const KernelSpec& kernel) {
+  return {{"tool", "iommucheck " IOMMUCHECK_VERSION},
+          {"command", command},
+          {"verdict", verdict},
+          {"scope", {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}}},
+          {"kernel", KernelJson(kernel)}};
+}
+
+Json StepsJson(const Case& c, const Run& run) {
+  Json steps = Json::array();
+  for (size_t i = 0; i < run.steps.size(); ++i) {
+    const PlayedStep& step = run.steps[i];
+    Json entry = {{"op", PrintOp(c.ops[i].op, c.names)}};
+    switch (step.result.outcome) {
+      case Outcome::kDone: entry["errno"] = ErrnoName(step.result.error); break;
+      case Outcome::kNotPossible: entry["not_possible"] = step.result.why; break;
+      case Outcome::kOutside:
+        entry["outside"] = std::string(InfoOf(step.result.assumption).id);
+        break;
+    }
+    Json events = Json::array();
+    for (const Event& e : step.events) events.push_back(EventText(c, e));
+    entry["events"] = std::move(events);
+    steps.push_back(std::move(entry));
+  }
+  return steps;
+}
+
+std::string AnswerJson(const Answer& a) {
+  const bool violated = a.result.verdict == smt::Verdict::kViolated;
+  Json out = Head("query", VerdictName(a.result.verdict),
+                  violated ? a.result.found.topology.devices_count : a.result.proved_devices,
+                  violated ? static_cast<int>(a.result.found.ops.size()) : a.result.proved_steps,
+                  a.question.kernel);
+  out["property"] = std::string(PropertyName(a.question.property));
+  if (violated) out["case"] = Json::parse(CaseToJson(a.result.found));
+  if (violated) out["steps"] = StepsJson(a.result.found, a.run);
+  out["replayed"] = violated;
+  if (a.result.verdict == smt::Verdict::kUnknown) out["reason"] = a.result.reason;
+  out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
+  return out.dump(2) + "\n";
+}
+
+std::string ReplayJson(const Case& c, const Run& run) {
+  bool violated = false;
+  Json properties = Json::array();
+  for (Property p : kProperties) {
+    const int at = run.of(p).at;
+    violated |= at != 0;
+    Json entry = {{"property", std::string(PropertyName(p))}, {"violated", at != 0}};
+    if (at != 0) entry["at"] = at;
+    properties.push_back(std::move(entry));
+  }
+  Json out = Head("replay", violated ? "violated" : "holds", c.topology.devices_count,
+                  static_cast<int>(run.steps.size()), c.kernel);
+  out["case"] = Json::parse(CaseToJson(c));
+  out["replayed"] = true;
+  out["steps"] = StepsJson(c, run);
+  out["properties"] = std::move(properties);
+  if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
+  out["stats"] = {{"steps", run.steps.size()}};
+  return out.dump(2) + "\n";
+}
+
+std::string KernelsJson() {
+  Json profiles = Json::array();
+  for (KernelVersion v : kKernelVersions) {
+    const KernelProfile profile = ProfileOf(v);
+    profiles.push_back({{"profile", std::string(VersionName(v))},
+                        {"era", std::string(EraName(profile.era))},
+                        {"rules", RuleIds(profile.rules)}});
+  }
+  Json rules = Json::array();
+  for (const RuleInfo& info : AllRules()) {
+    const char* kind = info.kind == RuleKind::kCheck       ? "check"
+                       : info.kind == RuleKind::kMechanism ? "mechanism"
+                                                           : "assumption";
+    rules.push_back({{"id", std::string(info.id)},
+                     {"kind", kind},
+                     {"file", std::string(info.file)},
+                     {"function", std::string(info.function)},
+                     {"with", std::string(info.holds)},
+                     {"without", std::string(info.dropped)}});
+  }
+  Json promises = Json::array();
+  for (const Promise& p : Promises()) {
+    Json assumptions = Json::array();
+    for (Rule r : p.assumptions) assumptions.push_back(std::string(InfoOf(r).id));
+    promises.push_back({{"profile", std::string(VersionName(p.version))},
+                        {"property", std::string(PropertyName(p.property))},
+                        {"assumptions", std::move(assumptions)}});
+  }
+  const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
+                    {"command", "kernels"},
+                    {"profiles", std::move(profiles)},
+                    {"rules", std::move(rules)},
+                    {"promises", std::move(promises)}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace iommucheck::report

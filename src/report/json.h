@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One JSON object a command, in the form of docs/output.schema.json.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/case/case.h"
+#include "src/case/run.h"
+
+namespace iommucheck::report {
+
+std::string KernelsJson();
+std::string ReplayJson(const Case& c, const Run& run);
+
+}  // namespace iommucheck::report

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plain text for people and mails: ASCII, at most 75 columns, the same for the same input.
+#pragma once
+
+#include <string>
+
+#include "src/case/case.h"
+#include "src/case/run.h"
+
+namespace iommucheck::report {
+
+inline constexpr int kColumns = 75;
+
+// "v6.0 without type1.same_ops, with assume.homogeneous_groups"
+std::string KernelName(const KernelSpec& kernel);
+
+// The label in the first 10 columns, the text wrapped in the rest.
+std::string Field(const std::string& label, const std::string& text);
+
+std::string TopologyText(const Case& c);
+
+struct TraceOptions {
+  bool all_events = false;  // every event, not only what changed and what refused
+};
+// Each op with its errno and what changed, violations and refusals.
+std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});
+
+// "attach_dev(type1 domain of intel, fdb0 of rk) = 0"
+std::string EventText(const Case& c, const Event& event);
+
+// The rules that the kernel has not, each of which alone would have stopped the violation, with
+// the op and the errno; and what a kernel with them does instead.
+std::string StoppingRulesText(const Case& c, Property property);
+
+// `iommucheck replay`
+std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options);
+
+// `iommucheck kernels`
+std::string KernelsText();
+
+// The machine and where a run leaves it, for graphviz.
+std::string Dot(const Case& c);
+
+}  // namespace iommucheck::report

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// __iommu_probe_device(), iommu_probe_device(), release and what they rest on.
+#include "src/smt/encoder.h"
+
+namespace iommucheck::smt {
+
+// iommu_fwspec_init() for each master that has a fwnode, in the order firmware names them.
+Result Encoder::FwspecInit(Bit condition, int d) {
+  Result result;
+  Bit go = condition;
+  Bits& fwspec = state_.devices[d].fwspec;
+  for (const Bits& listed : topology_.devices[d].masters) {
+    Bits master = listed;
+    for (int i = 0; i < sizes_.instances; ++i) master[i] &= topology_.instances[i].fwnode;
+    const Bit described = Any(master);
+    const Bit deferred = go & described & ~Meet(master, state_.registered);
+    result.Fail(deferred, Errno::kProbeDefer);
+    go &= ~deferred;
+    const Bit other = Any(fwspec) & ~SameAddress(DriverOf(fwspec), DriverOf(master));
+    if (has(Rule::kFwspecOneDriver)) {
+      result.Fail(go & described & other, Errno::kInval);
+      go &= ~(described & other);
+    }
+    Assign(go & described & (None(fwspec) | other), fwspec, master);
+  }
+  return result;
+}
+
+// The driver whose probe_device() is called: none for -ENODEV.
+Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
+  if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
+  const SymbolicDeviceState& device = state_.devices[d];
+  if (has(Rule::kProbeDmaConfigure)) FwspecInit(condition & None(device.fwspec), d);
+  Bits without_fwnode = state_.registered;
+  for (int i = 0; i < sizes_.instances; ++i)
+    without_fwnode[i] &= ~topology_.instances[i].fwnode;
+  return DriverOf(Ite(Any(device.fwspec), And(device.fwspec, state_.registered),
+                      state_.registration.First(without_fwnode)));
+}
+
+// What probe_device() of the driver returns: none for -ENODEV.
+Bits Encoder::ProbeInstance(int d, const Bits& ops) const {
+  Bits eligible = state_.registered;
+  Bits foreign = state_.registered;
+  for (int i = 0; i < sizes_.instances; ++i) {
+    const SymbolicInstance& instance = topology_.instances[i];
+    eligible[i] &= ops[instance.driver] & (~instance.fwnode | state_.devices[d].fwspec[i]);
+    foreign[i] &= ops[instance.driver] & topology_.drivers[instance.driver].accepts_foreign;
+  }
+  Bits found = Zeros(sizes_.instances);
+  for (const Bits& master : topology_.devices[d].masters)
+    found = Or(found, And(None(found), And(master, eligible)));
+  return Or(found, And(None(found), state_.registration.First(foreign)));
+}
+
+// ops->device_group(); makes the group if it must.
+Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits& ops) {
+  const SymbolicDevice& device = topology_.devices[d];
+  Bit per_instance = false;
+  for (int r = 0; r < sizes_.drivers; ++r)
+    per_instance |= ops[r] & topology_.drivers[r].instance_groups;
+  Bits shared = Zeros(sizes_.groups);
+  for (int i = 0; i < sizes_.instances; ++i)
+    shared = Or(shared, And(instance[i], state_.shared_group[i]));
+  Bits related = Zeros(sizes_.groups);
+  for (const Bits* relation : {&device.alias_related, &device.slot_related}) {
+    for (int e = 0; e < sizes_.devices; ++e) {
+      if ((*relation)[e].is_false()) continue;
+      related = Or(related, And((*relation)[e] & None(related), state_.devices[e].group));
+    }
+  }
+  Bits group = Ite(per_instance, shared, related);
+  const Bit make = condition & None(group);
+  Bits free = Zeros(sizes_.groups);
+  for (int g = 0; g < sizes_.groups; ++g) free[g] = ~GroupExists(g);
+  free = Lowest(free);
+  step_.out_of_groups |= make & None(free);
+  SymbolicGroup none = NoGroup(sizes_);
+  const std::vector<Bit*> from = BitsOf(none);
+  for (int g = 0; g < sizes_.groups; ++g) {
+    if (free[g].is_false()) continue;
+    const std::vector<Bit*> to = BitsOf(state_.groups[g]);
+    for (size_t i = 0; i < to.size(); ++i) Assign(make & free[g], *to[i], *from[i]);
+  }
+  for (int i = 0; i < sizes_.instances; ++i)
+    Assign(make & per_instance & instance[i], state_.shared_group[i], free);
+  return Or(group, And(make, free));
+}
+
+// __iommu_probe_device(): up to the attach to group->domain.
+Result Encoder::ProbeDevice(Bit condition, int d, Bus bus) {
+  Result result;
+  SymbolicDeviceState& device = state_.devices[d];
+  Bit go = condition;
+  if (fwnode_era()) go &= ~Grouped(d);
+  if (go.is_false()) return result;
+  const Bits ops = ProbeOps(go, d, bus);
+  const Bits instance = ProbeInstance(d, ops);
+  result.Fail(go & None(instance), Errno::kNoDev);
+  go &= Any(instance);
+  const Bits group = DeviceGroup(go, d, instance, ops);
+  Assign(go, device.instance, instance);
+  Assign(go, device.driver, ops);
+  Assign(go, device.group, group);
+  state_.joining.Append(go, d);
+  if (has(Rule::kAssumeNoHotAddWhenAttached))
+    for (int g = 0; g < sizes_.groups; ++g)
+      step_.outside |= go & group[g] & Any(state_.groups[g].container);
+
+  GroupView view = Load(group);
+  const Bit attach = go & ~IsNull(view.group.domain);
+  const Bit failed =
+      AttachDevices(attach, view, OneHot(sizes_.devices, d), view.group.domain, true).failed;
+  if (tests_any_) Store(attach, view);  // the attach may have bound the domain
+  ReleaseDevice(failed, d);
+  result.Fail(failed, Errno::kInval);
+  return result;
+}
+
+// iommu_alloc_default_domain() up to 6.1: fails where the bus has no driver, or one without.
+Bit Encoder::AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver) {
+  Bit can = false;
+  for (int r = 0; r < sizes_.drivers; ++r) can |= driver[r] & topology_.drivers[r].default_domains;
+  const Bit alloc = condition & can & None(view.group.default_domain.driver);
+  Assign(alloc, view.group.default_domain, {.driver = driver, .bound = Zeros(sizes_.instances)});
+  Assign(alloc & IsNull(view.group.domain), view.group.domain, Default(view));
+  return alloc;
+}
+
+// iommu_setup_default_domain(); whether attaching failed.
+Bit Encoder::SetupDefaultDomain(Bit condition, GroupView& view) {
+  Assign(condition, view.group.default_domain,
+         {.driver = FirstDriver(view), .bound = Zeros(sizes_.instances)});
+  const Bit fresh = condition & IsNull(view.group.domain);
+  const Bit plain = condition & ~fresh;
+  const DomainRef target = Default(view);
+  Bit failed = GroupSetDomain(fresh, view, target, /*must_succeed=*/true);
+  failed |= GroupSetDomain(plain, view, target, /*must_succeed=*/false);
+  return failed;
+}
+
+// The rest of iommu_probe_device(), outside of a bus walk, for the one device that was probed.
+void Encoder::FinishHotplug(const Bits& probed, Result& result) {
+  const Bit any = Any(probed);
+  if (any.is_false()) return;
+  Bits selected = Zeros(sizes_.groups);
+  for (int d = 0; d < sizes_.devices; ++d)
+    selected = Or(selected, And(probed[d], state_.devices[d].group));
+  GroupView view = Load(selected);
+  const Bit no_default = None(view.group.default_domain.driver);
+  Bit failed;
+  if (fwnode_era()) {
+    failed = SetupDefaultDomain(any & no_default & IsNull(view.group.domain), view);
+  } else {
+    Bits slot = Zeros(sizes_.drivers);
+    for (int d = 0; d < sizes_.devices; ++d)
+      for (Bus bus : topology_.buses)
+        slot = Or(slot, And(probed[d] & topology_.devices[d].on(bus),
+                            state_.bus_ops[static_cast<size_t>(bus)]));
+    AllocDefaultDomain(any, view, slot);
+    const DomainRef domain = Default(view);
+    const Bit rests = has(Rule::kCoreDmaOwner) ? ~view.group.owned : Bit(true);
+    failed = AttachDevices(any & ~IsNull(domain) & rests, view, probed, domain, true).failed;
+  }
+  Store(any, view);
+  for (int d = 0; d < sizes_.devices; ++d) ReleaseDevice(failed & probed[d], d);
+  result.Fail(failed, Errno::kInval);
+}
+
+void Encoder::ReleaseDevice(Bit condition, int d) {
+  if (condition.is_false()) return;
+  SymbolicDeviceState& device = state_.devices[d];
+  const Bits left = And(condition, device.group);
+  Assign(condition, device.hw, Zeros(sizes_.drivers));
+  Assign(condition, device.fwspec, Zeros(sizes_.instances));
+  Assign(condition, device.instance, Zeros(sizes_.instances));
+  Assign(condition, device.driver, Zeros(sizes_.drivers));
+  Assign(condition, device.group, Zeros(sizes_.groups));
+  if (!fwnode_era()) return;
+  const SymbolicGroup none = NoGroup(sizes_);
+  for (int g = 0; g < sizes_.groups; ++g) {
+    Bit emptied = left[g];
+    for (const SymbolicDeviceState& other : state_.devices) emptied &= ~other.group[g];
+    Assign(emptied, state_.groups[g].default_domain, none.default_domain);
+    Assign(emptied, state_.groups[g].blocking_domain, none.blocking_domain);
+    Assign(emptied, state_.groups[g].domain, none.domain);
+  }
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// iommu_device_register(), bus_set_iommu() and bus_iommu_probe().
+#include "src/smt/encoder.h"
+
+namespace iommucheck::smt {
+
+Bits Encoder::DriverOf(const Bits& instances) const {
+  Bits driver = Zeros(sizes_.drivers);
+  for (int i = 0; i < sizes_.instances; ++i)
+    driver[topology_.instances[i].driver] |= instances[i];
+  return driver;
+}
+
+Bit Encoder::SameAddress(const Bits& driver, const Bits& other) const {
+  Bit same = false;
+  for (int r = 0; r < sizes_.drivers; ++r)
+    for (int q = 0; q < sizes_.drivers; ++q) same |= driver[r] & other[q] & same_address_[r][q];
+  return same;
+}
+
+Bit Encoder::ProbedOn(Bus bus) const {
+  Bit probed = false;
+  for (int d = 0; d < sizes_.devices; ++d)
+    probed |= topology_.devices[d].on(bus) & Any(state_.devices[d].driver);
+  return probed;
+}
+
+void Encoder::SetSlot(Bit condition, Bus bus, const Bits& driver) {
+  Bits& slot = state_.bus_ops[static_cast<size_t>(bus)];
+  if (has(Rule::kAssumeBusOpsNotReplaced))
+    step_.outside |= condition & Any(slot) & ~SameAddress(slot, driver) & ProbedOn(bus);
+  Assign(condition, slot, driver);
+}
+
+// A slot that points where the ops of the driver lie is the driver's once it is loaded.
+void Encoder::TakeOverSlots(Bit condition, const Bits& driver) {
+  for (Bits& slot : state_.bus_ops) {
+    const Bit taken = SameAddress(slot, driver) & ~Meet(slot, driver);
+    Assign(condition & taken, slot, driver);
+  }
+}
+
+// The end of iommu_device_unregister(), also of a failed register.
+void Encoder::UnlistInstance(Bit condition, const Bits& instance) {
+  if (condition.is_false()) return;
+  if (kernel_.era != Era::kBusSlots) {
+    for (int d = 0; d < sizes_.devices; ++d)
+      ReleaseDevice(condition & Meet(state_.devices[d].instance, instance), d);
+  }
+  for (int i = 0; i < sizes_.instances; ++i) {
+    Assign(condition & instance[i], state_.registered[i], false);
+    Assign(condition & instance[i], state_.shared_group[i], Zeros(sizes_.groups));
+  }
+  if (kernel_.era == Era::kSingleDriver && !has(Rule::kRegisterStickyOps))
+    for (Bus bus : topology_.buses)
+      if (bus != Bus::kCdx) SetSlot(condition, bus, Zeros(sizes_.drivers));
+}
+
+// `register`, and the probe of `add` and `configure`: both walk the same buses and devices, so
+// that they share the circuit of a probe. Returns their result through step_.
+void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
+  const Bits instance = And(op.is(OpKind::kRegister), op.instance);
+  const Bits driver = DriverOf(instance);
+  Bit go = Any(instance);
+  if (has(Rule::kFirmwareDtXorAcpi)) {
+    for (int r = 0; r < sizes_.drivers; ++r) {
+      const Bit refused = driver[r] & topology_.drivers[r].refused_by_firmware;
+      step_.result.Fail(refused, Errno::kNoDev);
+      go &= ~refused;
+    }
+  }
+  TakeOverSlots(go, driver);
+  if (kernel_.era == Era::kSingleDriver && has(Rule::kRegisterSingleDriver)) {
+    const Bits& slot = state_.bus_ops[static_cast<size_t>(Bus::kPlatform)];
+    const Bit busy = go & Any(slot) & ~SameAddress(slot, driver);
+    step_.result.Fail(busy, Errno::kBusy);
+    go &= ~busy;
+  }
+  for (int i = 0; i < sizes_.instances; ++i) {
+    state_.registered[i] |= go & instance[i];
+    state_.registration.Append(go & instance[i], i);
+  }
+  if (kernel_.era == Era::kBusSlots) {
+    RegisterBusSlots(go, instance, driver, hotplugged);
+    return;
+  }
+  Result result;
+  for (Bus bus : topology_.buses) {
+    if (kernel_.era == Era::kSingleDriver && bus == Bus::kCdx) continue;
+    const Bit walk = go & ~result.failed();
+    if (kernel_.era == Era::kSingleDriver) SetSlot(walk, bus, driver);
+    result.Merge(BusIommuProbe(walk, bus, hotplugged));
+  }
+  UnlistInstance(go & result.failed(), instance);
+  step_.result.Merge(result);
+}
+
+Bit Encoder::Claims(const Bits& driver, Bus bus, Claim claim) const {
+  Bit claims = false;
+  for (int r = 0; r < sizes_.drivers; ++r)
+    claims |= driver[r] & topology_.drivers[r].claim(bus, claim);
+  return claims;
+}
+
+void Encoder::RegisterBusSlots(Bit condition, const Bits& instance, const Bits& driver,
+                               const Bits& hotplugged) {
+  Result result;
+  Bit unwinds = false;
+  for (int r = 0; r < sizes_.drivers; ++r) unwinds |= driver[r] & topology_.drivers[r].unwinds;
+  std::array<Bit, kBusCount> claimed;  // before the failing one
+  std::array<bool, kBusCount> hotplug_done{};
+  for (int position = 0; position < kBusCount; ++position) {
+    for (Bus bus : topology_.buses) {
+      if (bus == Bus::kCdx) continue;
+      Bit here = false;
+      for (int r = 0; r < sizes_.drivers; ++r)
+        if (topology_.drivers[r].claim_order[position] == bus) here |= driver[r];
+      bool& done = hotplug_done[static_cast<size_t>(bus)];
+      const Bits hot = done ? Zeros(sizes_.devices) : hotplugged;
+      done = true;
+      const Bit go = condition & here & ~result.failed();
+      result.Merge(ClaimBus(go, bus, driver, hot));
+      claimed[static_cast<size_t>(bus)] |=
+          go & ~result.failed() & ~Claims(driver, bus, Claim::kNone);
+    }
+  }
+  const Bit failed = condition & result.failed();
+  for (Bus bus : topology_.buses)
+    SetSlot(failed & unwinds & claimed[static_cast<size_t>(bus)], bus, Zeros(sizes_.drivers));
+  UnlistInstance(failed, instance);
+  step_.result.Merge(result);
+}
+
+// What the driver does with one bus when an instance of it probes.
+Result Encoder::ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged) {
+  const Bits& slot = state_.bus_ops[static_cast<size_t>(bus)];
+  const Bit ignores = Claims(driver, bus, Claim::kIgnore);
+  const Bit calls = Claims(driver, bus, Claim::kStrict) | ignores |
+                    (Claims(driver, bus, Claim::kOwnOk) & ~SameAddress(slot, driver)) |
+                    (Claims(driver, bus, Claim::kSkip) & None(slot));
+  SetSlot(condition & Claims(driver, bus, Claim::kStore), bus, driver);
+  Result result = BusSetIommu(condition & calls, bus, driver, hotplugged);
+  result.Drop(condition & ignores);
+  return result;
+}
+
+Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged) {
+  Result result;
+  Bit go = condition;
+  if (has(Rule::kBusOneOps)) {
+    const Bit busy = go & Any(state_.bus_ops[static_cast<size_t>(bus)]);
+    result.Fail(busy, Errno::kBusy);
+    go &= ~busy;
+  }
+  SetSlot(go, bus, driver);
+  state_.notifier[static_cast<size_t>(bus)] |= go;
+  const Result walk = BusIommuProbe(go, bus, hotplugged);
+  result.Merge(walk);
+  const Bit failed = go & walk.failed();
+  if (failed.is_false()) return result;
+  for (int d = 0; d < sizes_.devices; ++d)
+    ReleaseDevice(failed & topology_.devices[d].on(bus) & Grouped(d), d);
+  Assign(failed, state_.notifier[static_cast<size_t>(bus)], false);
+  SetSlot(failed, bus, Zeros(sizes_.drivers));
+  return result;
+}
+
+// bus_iommu_probe(), and in the same place the probe of hot-plugged devices of the bus. The
+// result of a hot-plugged device goes to step_.
+Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
+  Result result;
+  Bits probed = Zeros(sizes_.devices);
+  Bits hot = Zeros(sizes_.devices);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const Bit on = topology_.devices[d].on(bus);
+    const Bit walked = condition & ~result.failed() & on & state_.devices[d].present & ~Grouped(d);
+    hot[d] = hotplugged[d] & on & ~Grouped(d);
+    const Result probe = ProbeDevice(walked | hot[d], d, bus);
+    Result walk_error = probe;
+    walk_error.Drop(~walked | probe.is(Errno::kNoDev));
+    result.Merge(walk_error);
+    Result hot_error = probe;
+    hot_error.Drop(~hot[d]);
+    step_.result.Merge(hot_error);
+    probed[d] = walked & Grouped(d);
+    hot[d] &= Grouped(d);
+  }
+  SetUpDefaults(condition & ~result.failed(), bus, probed, result);
+  FinishHotplug(hot, step_.result);
+  return result;
+}
+
+// Part two of a bus walk: the groups that got a device and have no default domain, in the order in
+// which they got it. Where no attach can fail the order makes no difference and groups go by
+// number, which needs no multiplexers.
+void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result) {
+  const int count = can_refuse_ ? sizes_.devices : sizes_.groups;
+  for (int n = 0; n < count; ++n) {
+    Bit got = false;
+    if (can_refuse_) {
+      got = probed[n];
+    } else {
+      for (int d = 0; d < sizes_.devices; ++d) got |= probed[d] & state_.devices[d].group[n];
+    }
+    Bit go = condition & got & ~result.failed();
+    if (go.is_false()) continue;
+    GroupView view = Load(can_refuse_ ? state_.devices[n].group : OneHot(sizes_.groups, n));
+    go &= None(view.group.default_domain.driver);
+    Bit failed;
+    if (fwnode_era()) {
+      failed = SetupDefaultDomain(go, view);
+    } else {
+      const Bit allocated =
+          AllocDefaultDomain(go, view, state_.bus_ops[static_cast<size_t>(bus)]);
+      failed = AttachDevices(allocated, view, view.members, Default(view), true).failed;
+    }
+    Store(go, view);
+    result.Fail(failed, Errno::kInval);
+  }
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One step: whether it is possible, and the ops of firmware, drivers and the admin.
+#include <utility>
+
+#include "src/smt/encoder.h"
+
+namespace iommucheck::smt {
+
+int Result::Constant() const {
+  for (size_t e = 0; e < kErrnoNumbers.size(); ++e)
+    if (codes_[e].is_true()) return -kErrnoNumbers[e];
+  return 0;
+}
+
+Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const Sizes& sizes)
+    : kernel_(kernel),
+      topology_(std::move(topology)),
+      sizes_(sizes),
+      state_(topology_, sizes),
+      same_address_(static_cast<size_t>(sizes.drivers)) {
+  for (int r = 0; r < sizes.drivers; ++r) {
+    for (const SymbolicDriver& other : topology_.drivers)
+      same_address_[r].push_back(Meet(topology_.drivers[r].address, other.address));
+    tests_instance_.push_back(topology_.drivers[r].same_instance | has(Rule::kDriverSameInstance));
+    tests_any_ |= !tests_instance_.back().is_false();
+  }
+  can_refuse_ = tests_any_ || has(Rule::kCoreOwnerEvery);
+}
+
+Bit Encoder::GroupExists(int g) const {
+  Bit exists = Any(state_.groups[g].container);
+  for (const SymbolicDeviceState& device : state_.devices) exists |= device.group[g];
+  for (const Bits& shared : state_.shared_group) exists |= shared[g];
+  return exists;
+}
+
+Bit Encoder::Loaded(int driver) const {
+  Bit loaded = false;
+  for (int i = 0; i < sizes_.instances; ++i)
+    if (topology_.instances[i].driver == driver) loaded |= state_.registered[i];
+  for (const SymbolicDeviceState& device : state_.devices) loaded |= device.driver[driver];
+  return loaded;
+}
+
+// Whether another driver is loaded where the ops of the registering one lie.
+Bit Encoder::LoadedElsewhere(const SymbolicOp& op) const {
+  const Bits driver = DriverOf(op.instance);
+  Bit elsewhere = false;
+  for (int r = 0; r < sizes_.drivers; ++r)
+    for (int q = 0; q < sizes_.drivers; ++q)
+      if (q != r && !same_address_[r][q].is_false())
+        elsewhere |= driver[r] & same_address_[r][q] & Loaded(q);
+  return elsewhere;
+}
+
+Bit Encoder::Impossible(const SymbolicOp& op) const {
+  const Bit registered = Meet(op.instance, state_.registered);
+  Bit present = false;
+  Bit described = false;
+  for (int d = 0; d < sizes_.devices; ++d) {
+    present |= op.device[d] & state_.devices[d].present;
+    for (const Bits& master : topology_.devices[d].masters)
+      for (int i = 0; i < sizes_.instances; ++i)
+        described |= op.device[d] & master[i] & topology_.instances[i].fwnode;
+  }
+  Bit exists = false;
+  for (int g = 0; g < sizes_.groups; ++g) exists |= op.group[g] & GroupExists(g);
+  return (op.is(OpKind::kRegister) & (registered | LoadedElsewhere(op))) |
+         (op.is(OpKind::kUnregister) & ~registered) | (op.is(OpKind::kAdd) & present) |
+         (op.is(OpKind::kRemove) & ~present) |
+         (op.is(OpKind::kConfigure) & ~(present & described)) |
+         ((op.is(OpKind::kSetContainer) | op.is(OpKind::kUnsetContainer)) & ~exists);
+}
+
+void Encoder::Unregister(const SymbolicOp& op) {
+  const Bit go = op.is(OpKind::kUnregister);
+  if (go.is_false()) return;
+  if (has(Rule::kAssumeNoUnregisterWhenAttached)) {
+    for (const SymbolicDeviceState& device : state_.devices)
+      for (int g = 0; g < sizes_.groups; ++g)
+        step_.outside |= go & Meet(device.instance, op.instance) & device.group[g] &
+                         Any(state_.groups[g].container);
+  }
+  UnlistInstance(go, op.instance);
+  if (kernel_.era != Era::kBusSlots) return;
+  const Bits driver = DriverOf(op.instance);
+  Bit clears = false;
+  for (int r = 0; r < sizes_.drivers; ++r) clears |= driver[r] & topology_.drivers[r].clears;
+  for (Bus bus : topology_.buses)
+    SetSlot(go & clears & ~Claims(driver, bus, Claim::kNone), bus, Zeros(sizes_.drivers));
+}
+
+// `remove` and `unset-container`, which the first may imply.
+void Encoder::Remove(const SymbolicOp& op) {
+  Bits leaving = And(op.is(OpKind::kUnsetContainer), op.group);
+  Bit contained = false;
+  for (int g = 0; g < sizes_.groups; ++g)
+    contained |= leaving[g] & Any(state_.groups[g].container);
+  step_.result.Fail(op.is(OpKind::kUnsetContainer) & ~contained, Errno::kInval);
+  if (has(Rule::kVfioLeaveOnLast)) {
+    for (int g = 0; g < sizes_.groups; ++g) {
+      for (int d = 0; d < sizes_.devices; ++d) {
+        Bit last = op.is(OpKind::kRemove) & op.device[d] & state_.devices[d].group[g] &
+                   Any(state_.groups[g].container);
+        for (int e = 0; e < sizes_.devices; ++e)
+          if (e != d) last &= ~state_.devices[e].group[g];
+        leaving[g] |= last;
+        contained |= last;
+      }
+    }
+  }
+  LeaveContainer(contained, leaving);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const Bit removed = op.is(OpKind::kRemove) & op.device[d];
+    ReleaseDevice(removed, d);
+    Assign(removed, state_.devices[d].present, false);
+  }
+}
+
+// `add`; the devices that are to be probed.
+Bits Encoder::Add(const SymbolicOp& op) {
+  Bits probe = And(op.is(OpKind::kAdd), op.device);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    state_.devices[d].present |= probe[d];
+    if (kernel_.era != Era::kBusSlots) continue;
+    Bit notified = false;
+    for (Bus bus : topology_.buses)
+      notified |= topology_.devices[d].on(bus) & state_.notifier[static_cast<size_t>(bus)];
+    probe[d] &= notified;
+  }
+  return probe;
+}
+
+// `configure`, up to the probe; the devices that are to be probed.
+Bits Encoder::Configure(const SymbolicOp& op) {
+  Bits probe = And(op.is(OpKind::kConfigure), op.device);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const Result described = FwspecInit(probe[d], d);
+    step_.result.Merge(described);
+    probe[d] &= ~described.failed() & ~Grouped(d);
+  }
+  return probe;
+}
+
+// of_iommu_configure() and acpi_iommu_configure_id() free what they made.
+void Encoder::DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& had_fwspec) {
+  if (!fwnode_era()) return;
+  const Bit failed = op.is(OpKind::kConfigure) & step_.result.failed();
+  for (int d = 0; d < sizes_.devices; ++d)
+    Assign(failed & op.device[d] & ~had_fwspec[d], state_.devices[d].fwspec,
+           Zeros(sizes_.instances));
+}
+
+StepBits Encoder::Step(const SymbolicOp& op) {
+  step_ = StepBits{};
+  step_.impossible = Impossible(op);
+  Remove(op);
+  Unregister(op);
+  std::vector<Bit> had_fwspec;
+  for (const SymbolicDeviceState& device : state_.devices)
+    had_fwspec.push_back(Any(device.fwspec));
+  const Bits probe = Or(Add(op), Configure(op));
+  RegisterAndProbe(op, probe);
+  step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error
+  DropFwspecOfFailed(op, had_fwspec);
+  step_.result.Merge(ContainerOps(op));
+  if (~op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
+  return step_;
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel as docs/model.md tells it, over bits. Functions are named after the kernel functions
+// that they encode; each takes the condition under which it runs and changes the state in place
+// where the condition holds. The parts:
+//   encode_step.cc      which steps are possible, and the ops of firmware, drivers and admin
+//   encode_register.cc  registration, bus slots, bus walks
+//   encode_probe.cc     probing and releasing a device, its fwspec and its group
+//   encode_core.cc      attaching: __iommu_attach_device, __iommu_group_set_domain, ownership
+//   encode_vfio.cc      containers and vfio_iommu_type1_attach_group
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "model/op.h"
+#include "model/properties.h"
+#include "model/rules.h"
+#include "src/smt/symbolic_state.h"
+
+namespace iommucheck::smt {
+
+// The errnos that the modelled functions return, and their numbers.
+enum class Errno : uint8_t { kPerm, kNoEnt, kIo, kFault, kBusy, kNoDev, kInval, kProbeDefer };
+inline constexpr std::array<int, 8> kErrnoNumbers = {1, 2, 5, 14, 16, 19, 22, 517};
+
+// A result: at most one errno holds; none is success.
+class Result {
+ public:
+  [[nodiscard]] Bit failed() const { return Any(codes_); }
+  [[nodiscard]] Bit is(Errno e) const { return codes_[static_cast<size_t>(e)]; }
+  void Fail(Bit condition, Errno e) { codes_[static_cast<size_t>(e)] |= condition; }
+  // Takes over the other's errno; the conditions of the two must exclude each other.
+  void Merge(const Result& other) { codes_ = Or(codes_, other.codes_); }
+  void Drop(Bit condition) { codes_ = And(!condition, codes_); }
+  // The value in a replay, where all bits are constants.
+  [[nodiscard]] int Constant() const;
+
+ private:
+  Bits codes_ = Zeros(static_cast<int>(kErrnoNumbers.size()));
+};
+
+struct SymbolicOp {
+  Bits kind = Zeros(kOpKindCount);
+  Bits instance;
+  Bits device;
+  Bits group;
+  Bits container;
+  [[nodiscard]] Bit is(OpKind k) const { return kind[static_cast<size_t>(k)]; }
+};
+
+// What came of a step besides the next state.
+struct StepBits {
+  Result result;
+  Bit impossible;     // no kernel, driver or admin can take it
+  Bit outside;        // an assumption about steps says that it does not happen
+  Bit out_of_groups;  // it needs more groups at once than Sizes allows
+  std::array<Bit, kPropertyCount> violated;
+};
+
+// One group as the functions that work on it see it: read by Load(), written back by Store().
+struct GroupView {
+  Bits selected;  // which group it is
+  SymbolicGroup group;
+  Bits members;         // its devices
+  Bits first;           // the one that joined earliest
+  SymbolicType1 fresh;  // the new domain of a type1 attach in progress
+};
+
+class Encoder {
+ public:
+  Encoder(const KernelProfile& kernel, SymbolicTopology topology, const Sizes& sizes);
+  StepBits Step(const SymbolicOp& op);
+  [[nodiscard]] const SymbolicState& state() const { return state_; }
+  [[nodiscard]] const Sizes& sizes() const { return sizes_; }
+  [[nodiscard]] Bit GroupExists(int group) const;
+
+ private:
+  // encode_step.cc
+  Bit Impossible(const SymbolicOp& op) const;
+  Bit Loaded(int driver) const;
+  Bit LoadedElsewhere(const SymbolicOp& op) const;
+  void Unregister(const SymbolicOp& op);
+  void Remove(const SymbolicOp& op);
+  Bits Add(const SymbolicOp& op);
+  Bits Configure(const SymbolicOp& op);
+  void DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& had_fwspec);
+
+  // encode_register.cc
+  Bits DriverOf(const Bits& instances) const;
+  Bit SameAddress(const Bits& driver, const Bits& other) const;
+  Bit ProbedOn(Bus bus) const;
+  void SetSlot(Bit condition, Bus bus, const Bits& driver);
+  void TakeOverSlots(Bit condition, const Bits& driver);
+  void UnlistInstance(Bit condition, const Bits& instance);
+  void RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged);
+  void RegisterBusSlots(Bit condition, const Bits& instance, const Bits& driver,
+                        const Bits& hotplugged);
+  Bit Claims(const Bits& driver, Bus bus, Claim claim) const;
+  Result ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
+  Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
+  Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged);
+  void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
+
+  // encode_probe.cc
+  Result FwspecInit(Bit condition, int device);
+  Bits ProbeOps(Bit condition, int device, Bus bus);
+  Bits ProbeInstance(int device, const Bits& ops) const;
+  Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
+  Result ProbeDevice(Bit condition, int device, Bus bus);
+  void FinishHotplug(const Bits& probed, Result& result);
+  Bit SetupDefaultDomain(Bit condition, GroupView& view);
+  Bit AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver);
+  void ReleaseDevice(Bit condition, int device);
+  Bit Grouped(int device) const { return Any(state_.devices[device].group); }
+
+  // encode_core.cc
+  GroupView Load(const Bits& selected) const;
+  void Store(Bit condition, const GroupView& view);
+  DomainRef Default(const GroupView& view) const;
+  DomainRef Blocking(const GroupView& view) const;
+  DomainRef New(const GroupView& view) const;
+  DomainRef Type1Domain(const Bits& slot) const;
+  Bits FirstDriver(const GroupView& view) const;
+  Bits BoundTo(const GroupView& view, const DomainRef& ref) const;
+  void Bind(Bit condition, GroupView& view, const DomainRef& ref, const Bits& instance);
+  struct Attached {
+    Bits done;     // devices whose attach_dev succeeded
+    Bits failing;  // devices whose attach_dev failed
+    Bit failed;
+  };
+  Attached AttachDevices(Bit condition, GroupView& view, const Bits& members, const DomainRef& ref,
+                         bool stop_at_error);
+  Bit SetMustSucceed(Bit condition, GroupView& view, const Bits& members, const DomainRef& target);
+  Bit SetPlainly(Bit condition, GroupView& view, const DomainRef& target);
+  Bit GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target, bool must_succeed,
+                     bool test_same = true);
+  void GroupSetCoreDomain(Bit condition, GroupView& view);
+  Result AttachGroup(Bit condition, GroupView& view, const DomainRef& domain);
+  Result ClaimDmaOwner(Bit condition, GroupView& view);
+  void ReleaseDmaOwner(Bit condition, GroupView& view);
+
+  // encode_vfio.cc
+  Bit FirstOn(const GroupView& view, Bus bus) const;
+  Bits SlotOfFirst(const GroupView& view) const;
+  Bits BusDriverOfFirst(const GroupView& view) const;
+  void LeaveContainer(Bit condition, const Bits& group);
+  void FreeUnusedType1();
+  Result ContainerOps(const SymbolicOp& op);
+  Result SetContainerChecks(Bit condition, GroupView& view);
+  void UndoType1Attach(Bit condition, const Bits& groups);
+  Result Type1Attach(Bit condition, GroupView& view, const Bits& container);
+  Result Type1Alloc(Bit condition, GroupView& view);
+  Bit Type1Coherent(const GroupView& view) const;
+  Bit Compatible(const GroupView& view, int slot) const;
+  Result ReuseDomain(Bit& condition, GroupView& view, const Bits& container);
+  void FreeNew(Bit condition, GroupView& view);
+  void KeepNew(Bit condition, GroupView& view, const Bits& container);
+
+  [[nodiscard]] bool has(Rule rule) const { return kernel_.has(rule); }
+  [[nodiscard]] bool fwnode_era() const { return kernel_.era == Era::kFwnode; }
+
+  KernelProfile kernel_;
+  SymbolicTopology topology_;
+  Sizes sizes_;
+  SymbolicState state_;
+  std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
+  std::vector<Bit> tests_instance_;             // a driver's attach_dev refuses other instances
+  bool tests_any_ = false;   // whether some driver may
+  bool can_refuse_ = false;  // whether any attach may fail
+  bool in_type1_attach_ = false;
+  int most_contained_ = 0;  // groups that can be in containers by now
+  StepBits step_;           // of the step being encoded
+};
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/symbolic_topology.h"
+
+#include <algorithm>
+
+namespace iommucheck::smt {
+namespace {
+
+bool AliasRelated(const Topology& t, int a, int b) {
+  const Device& x = t.devices[a];
+  const Device& y = t.devices[b];
+  return x.alias == b || y.alias == a || (x.alias != kNoId && x.alias == y.alias);
+}
+
+bool SlotRelated(const Topology& t, int a, int b) {
+  return t.devices[a].slot != 0 && t.devices[a].slot == t.devices[b].slot;
+}
+
+bool BothOnPci(const Topology& t, int a, int b) {
+  return t.devices[a].bus == Bus::kPci && t.devices[b].bus == Bus::kPci;
+}
+
+// Where a table of a driver lies: the own table of a driver that took another's place is there,
+// too.
+TableId TableAddress(const Topology& t, DriverId driver, TableId table) {
+  const Driver& d = t.drivers[driver];
+  if (d.address == kNoId || table != d.table) return table;
+  return t.drivers[t.ops_address(driver)].table;
+}
+
+SymbolicDriver FromDriver(const Topology& t, DriverId r) {
+  const Driver& d = t.drivers[r];
+  SymbolicDriver s;
+  s.refused_by_firmware = t.firmware != Firmware::kAny && d.firmware != Firmware::kAny &&
+                          t.firmware != d.firmware;
+  for (int b = 0; b < kBusCount; ++b) s.claims[b][static_cast<size_t>(d.claims[b])] = true;
+  s.claim_order = d.claim_order;
+  s.unwinds = d.unwinds;
+  s.clears = d.clears;
+  s.address = OneHot(t.drivers_count, t.ops_address(r));
+  s.table = OneHot(t.tables_count, TableAddress(t, r, d.table));
+  s.same_instance = d.same_instance;
+  s.instance_groups = d.instance_groups;
+  s.default_domains = d.default_domains;
+  s.coherent = d.coherent;
+  s.accepts_foreign = d.accepts_foreign;
+  return s;
+}
+
+SymbolicDevice FromDevice(const Topology& t, int d) {
+  const Device& device = t.devices[d];
+  SymbolicDevice s;
+  s.bus[static_cast<size_t>(device.bus)] = true;
+  for (int m = 0; m < kMaxMasters; ++m)
+    s.masters[m] = OneHot(t.instances_count, device.masters[m] == kNoId ? -1 : device.masters[m]);
+  s.alias_related = Zeros(t.devices_count);
+  s.slot_related = Zeros(t.devices_count);
+  for (int e = 0; e < t.devices_count; ++e) {
+    if (e == d || !BothOnPci(t, d, e)) continue;
+    s.alias_related[e] = AliasRelated(t, d, e);
+    s.slot_related[e] = SlotRelated(t, d, e);
+  }
+  s.absent = device.absent;
+  return s;
+}
+
+bool TableShared(const Topology& t) {
+  // The driver that names a table, itself or through an instance.
+  std::array<DriverId, kMaxTables> user;
+  user.fill(kNoId);
+  const auto taken = [&](TableId table, DriverId driver) {
+    const DriverId before = user[table];
+    user[table] = driver;
+    return before != kNoId && before != driver;
+  };
+  for (DriverId r = 0; r < t.drivers_count; ++r)
+    if (taken(t.drivers[r].table, r)) return true;
+  for (int i = 0; i < t.instances_count; ++i)
+    if (taken(t.instances[i].table, t.instances[i].driver)) return true;
+  return false;
+}
+
+bool MixedGroup(const Topology& t, int a, int b) {
+  if (!BothOnPci(t, a, b) || (!AliasRelated(t, a, b) && !SlotRelated(t, a, b))) return false;
+  DriverId only = kNoId;
+  for (int d : {a, b}) {
+    for (InstanceId i : t.devices[d].masters) {
+      if (i == kNoId) continue;
+      if (only != kNoId && only != t.instances[i].driver) return true;
+      only = t.instances[i].driver;
+    }
+  }
+  return false;
+}
+
+bool AnyMixedGroup(const Topology& t) {
+  for (int a = 0; a < t.devices_count; ++a)
+    for (int b = a + 1; b < t.devices_count; ++b)
+      if (MixedGroup(t, a, b)) return true;
+  return false;
+}
+
+bool DisjointClaims(const Topology& t) {
+  for (int a = 0; a < t.drivers_count; ++a) {
+    for (int b = a + 1; b < t.drivers_count; ++b) {
+      bool common = false;
+      for (int bus = 0; bus < kBusCount; ++bus)
+        common |= t.drivers[a].claims[bus] != Claim::kNone &&
+                  t.drivers[b].claims[bus] != Claim::kNone;
+      if (!common) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+SymbolicTopology FromTopology(const Topology& t) {
+  SymbolicTopology s;
+  s.tables = t.tables_count;
+  for (int b = 0; b < kBusCount; ++b) s.buses.push_back(static_cast<Bus>(b));
+  for (DriverId r = 0; r < t.drivers_count; ++r) s.drivers.push_back(FromDriver(t, r));
+  for (int i = 0; i < t.instances_count; ++i) {
+    const Instance& instance = t.instances[i];
+    s.instances.push_back(
+        {.driver = instance.driver,
+         .fwnode = instance.fwnode,
+         .table = OneHot(t.tables_count, TableAddress(t, instance.driver, instance.table)),
+         .enforces_coherency = instance.enforces_coherency});
+  }
+  for (int d = 0; d < t.devices_count; ++d) s.devices.push_back(FromDevice(t, d));
+  return s;
+}
+
+int BrokenTopologyRule(const Topology& t, RuleSet rules) {
+  const auto drivers_end = t.drivers.begin() + t.drivers_count;
+  const auto broken = [&](Rule rule, bool outside) { return rules.has(rule) && outside; };
+  using enum Rule;
+  if (broken(kAssumeTablesNotShared, TableShared(t)))
+    return static_cast<int>(kAssumeTablesNotShared);
+  if (broken(kAssumeAddressNotReused, std::any_of(t.drivers.begin(), drivers_end, [](const auto& d) {
+               return d.address != kNoId;
+             })))
+    return static_cast<int>(kAssumeAddressNotReused);
+  if (broken(kAssumeProbeRejectsForeign,
+             std::any_of(t.drivers.begin(), drivers_end,
+                         [](const auto& d) { return d.accepts_foreign; })))
+    return static_cast<int>(kAssumeProbeRejectsForeign);
+  if (broken(kAssumeHomogeneousGroups, AnyMixedGroup(t)))
+    return static_cast<int>(kAssumeHomogeneousGroups);
+  if (broken(kAssumeDriversCompeteForABus, DisjointClaims(t)))
+    return static_cast<int>(kAssumeDriversCompeteForABus);
+  return kNoRule;
+}
+
+}  // namespace iommucheck::smt

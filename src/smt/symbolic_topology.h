@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A topology whose attributes are bits: constants in a replay, inputs of the circuit in a query.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "model/topology.h"
+#include "src/smt/bits.h"
+
+namespace iommucheck::smt {
+
+inline constexpr int kClaimCount = static_cast<int>(Claim::kStore) + 1;
+
+struct SymbolicDriver {
+  Bit refused_by_firmware;  // the machine is of one kind, the driver of the other
+  std::array<std::array<Bit, kClaimCount>, kBusCount> claims;
+  std::array<Bus, kBusCount> claim_order = Driver{}.claim_order;
+  Bit unwinds;
+  Bit clears;
+  Bits address;  // one-hot, by driver: where its ops lie
+  Bits table;    // one-hot: the address of its default domain ops
+  Bit same_instance;
+  Bit instance_groups;
+  Bit default_domains = true;
+  Bit coherent = true;
+  Bit accepts_foreign;
+
+  [[nodiscard]] Bit claim(Bus bus, Claim claim) const {
+    return claims[static_cast<size_t>(bus)][static_cast<size_t>(claim)];
+  }
+};
+
+struct SymbolicInstance {
+  int driver = 0;  // fixed in a query, too: two instances of each driver cover what it needs
+  Bit fwnode;
+  Bits table;  // one-hot: the address of the domain ops for devices behind it
+  Bit enforces_coherency = true;
+};
+
+struct SymbolicDevice {
+  std::array<Bit, kBusCount> bus;
+  std::array<Bits, kMaxMasters> masters;  // one-hot, by instance
+  Bits alias_related;                     // by device
+  Bits slot_related;
+  Bit absent;
+
+  [[nodiscard]] Bit on(Bus b) const { return bus[static_cast<size_t>(b)]; }
+};
+
+struct SymbolicTopology {
+  int tables = 0;
+  std::vector<Bus> buses;  // those that a device can be on, in the order they are walked
+  std::vector<SymbolicDriver> drivers;
+  std::vector<SymbolicInstance> instances;
+  std::vector<SymbolicDevice> devices;
+};
+
+// The constants of a concrete topology.
+SymbolicTopology FromTopology(const Topology& topology);
+
+// The first assumption about the topology that it is outside of, or kNoRule.
+inline constexpr int kNoRule = -1;
+int BrokenTopologyRule(const Topology& topology, RuleSet rules);
+
+}  // namespace iommucheck::smt
