@@ -74,10 +74,18 @@ Keys DeviceKeys() {
 Keys OpKeys(OpKind kind) {
   Keys keys = {{"comment", Shape::kComment}, {"op", Shape::kHead, true}};
   switch (OperandOf(kind)) {
-    case Operand::kInstance: keys.push_back({"instance", Shape::kWord, true}); break;
-    case Operand::kDevice: keys.push_back({"device", Shape::kWord, true}); break;
-    case Operand::kGroup: keys.push_back({"group", Shape::kNumber, true}); break;
-    case Operand::kContainer: keys.push_back({"container", Shape::kWord, true}); break;
+    case Operand::kInstance:
+      keys.push_back({"instance", Shape::kWord, true});
+      break;
+    case Operand::kDevice:
+      keys.push_back({"device", Shape::kWord, true});
+      break;
+    case Operand::kGroup:
+      keys.push_back({"group", Shape::kNumber, true});
+      break;
+    case Operand::kContainer:
+      keys.push_back({"container", Shape::kWord, true});
+      break;
   }
   if (kind == OpKind::kSetContainer) keys.push_back({"container", Shape::kWord, true});
   keys.push_back({"faults", Shape::kFaults});
@@ -157,10 +165,10 @@ class JsonLexer {
   }
 
   bool ReadCase(const Json& root) {
-    const Keys keys = {{"comment", Shape::kComment}, {"kernel", Shape::kHead, true},
-                       {"firmware", Shape::kHead},   {"tables", Shape::kHead},
-                       {"drivers", Shape::kHead},    {"instances", Shape::kHead},
-                       {"devices", Shape::kHead},    {"ops", Shape::kHead},
+    const Keys keys = {{"comment", Shape::kComment},  {"kernel", Shape::kHead, true},
+                       {"firmware", Shape::kHead},    {"tables", Shape::kHead},
+                       {"drivers", Shape::kHead},     {"instances", Shape::kHead},
+                       {"devices", Shape::kHead},     {"ops", Shape::kHead},
                        {"expectations", Shape::kHead}};
     if (!CheckKeys(root, "", keys)) return false;
     if (root.contains("comment") && !ReadComment(root["comment"], "/comment", source_.comment))
@@ -260,8 +268,7 @@ class JsonLexer {
     if (!CheckKeys(value, at, keys)) return false;
     Begin(head, at);
     for (const Key& key : keys)
-      if (value.contains(key.name) &&
-          !Put(value[std::string(key.name)], Below(at, key.name), key))
+      if (value.contains(key.name) && !Put(value[std::string(key.name)], Below(at, key.name), key))
         return false;
     return true;
   }
@@ -301,8 +308,10 @@ class JsonLexer {
 
   bool Put(const Json& value, const std::string& at, const Key& key) {
     switch (key.shape) {
-      case Shape::kHead: return true;
-      case Shape::kWord: return PutString(value, at, key.lead);
+      case Shape::kHead:
+        return true;
+      case Shape::kWord:
+        return PutString(value, at, key.lead);
       case Shape::kWords:
         return ForEach(value, at, [&](const Json& entry, const std::string& entry_at) {
           return PutString(entry, entry_at, key.lead);
@@ -315,12 +324,14 @@ class JsonLexer {
         if (!value.is_boolean()) return Fail(at, "true or false", Describe(value));
         if (value.get<bool>()) PutWord(std::string(key.lead), at);
         return true;
-      case Shape::kClaims: return PutClaims(value, at);
+      case Shape::kClaims:
+        return PutClaims(value, at);
       case Shape::kFaults:
         return ForEach(value, at, [this](const Json& fault, const std::string& fault_at) {
           return PutFault(fault, fault_at);
         });
-      case Shape::kComment: return ReadComment(value, at, source_.statements.back().comment);
+      case Shape::kComment:
+        return ReadComment(value, at, source_.statements.back().comment);
     }
     return false;
   }
@@ -366,9 +377,9 @@ class JsonLexer {
     if (!CheckKeys(value, at, keys) || !CheckWord(value["device"], Below(at, "device")) ||
         !CheckErrno(value["errno"], Below(at, "errno")))
       return false;
-    std::string text = absl::StrFormat("fail=%s:%s:%s", value["fail"].get<std::string>(),
-                                       value["device"].get<std::string>(),
-                                       value["errno"].get<std::string>());
+    std::string text =
+        absl::StrFormat("fail=%s:%s:%s", value["fail"].get<std::string>(),
+                        value["device"].get<std::string>(), value["errno"].get<std::string>());
     if (value.contains("count")) {
       const Json& count = value["count"];
       if (!count.is_number_unsigned() && count != "all")
@@ -393,9 +404,7 @@ class JsonLexer {
     if (!CheckWord(value, at)) return false;
     const auto text = value.get<std::string>();
     if (FindErrno('-' + text)) return true;
-    std::vector<std::string> names = ErrnoNames();
-    for (std::string& name : names) name.erase(0, 1);
-    return Fail(at, "an errno such as EINVAL", Quote(text) + DidYouMean(text, names));
+    return Fail(at, "an errno such as EINVAL", Quote(text) + DidYouMean(text, FaultErrnoNames()));
   }
 
   bool ReadComment(const Json& value, const std::string& at, std::string& comment) {

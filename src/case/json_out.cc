@@ -94,10 +94,18 @@ Json OpJson(const CaseOp& c, const Names& names) {
   if (!c.comment.empty()) json["comment"] = c.comment;
   json["op"] = OpName(op.kind);
   switch (OperandOf(op.kind)) {
-    case Operand::kInstance: json["instance"] = names.instances[op.a]; break;
-    case Operand::kDevice: json["device"] = names.devices[op.a]; break;
-    case Operand::kGroup: json["group"] = op.a; break;
-    case Operand::kContainer: json["container"] = ContainerName(op.a); break;
+    case Operand::kInstance:
+      json["instance"] = names.instances[op.a];
+      break;
+    case Operand::kDevice:
+      json["device"] = names.devices[op.a];
+      break;
+    case Operand::kGroup:
+      json["group"] = op.a;
+      break;
+    case Operand::kContainer:
+      json["container"] = ContainerName(op.a);
+      break;
   }
   if (op.kind == OpKind::kSetContainer) json["container"] = ContainerName(op.b);
   for (const Fault& fault : op.faults)
@@ -115,13 +123,18 @@ Json ExpectationJson(const Expectation& e, const Names& names) {
       json = {{"expect", "violated"}, {"property", PropertyName(e.property)}};
       if (e.at != 0) json["at"] = e.at;
       return json;
-    case kHolds: return {{"expect", "holds"}, {"property", PropertyName(e.property)}};
-    case kOutside: return {{"expect", "outside"}, {"assumption", InfoOf(e.rule).id}};
+    case kHolds:
+      return {{"expect", "holds"}, {"property", PropertyName(e.property)}};
+    case kOutside:
+      return {{"expect", "outside"}, {"assumption", InfoOf(e.rule).id}};
     case kDeviceDriver:
       return {{"expect", "device"}, {"device", names.devices[e.a]}, {"driver", driver}};
-    case kShares: return {{"expect", "shares"}, {"group", e.a}, {"with", e.b}};
-    case kApart: return {{"expect", "apart"}, {"group", e.a}, {"with", e.b}};
-    case kGroupDomain: return {{"expect", "domain"}, {"group", e.a}, {"driver", driver}};
+    case kShares:
+      return {{"expect", "shares"}, {"group", e.a}, {"with", e.b}};
+    case kApart:
+      return {{"expect", "apart"}, {"group", e.a}, {"with", e.b}};
+    case kGroupDomain:
+      return {{"expect", "domain"}, {"group", e.a}, {"driver", driver}};
   }
   return json;
 }

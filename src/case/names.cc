@@ -15,34 +15,139 @@ struct Errno {
 };
 // include/uapi/asm-generic/errno*.h, and the one of include/linux/errno.h that IOMMU drivers use.
 constexpr auto kErrnos = std::to_array<Errno>({
-    {1, "EPERM"}, {2, "ENOENT"}, {3, "ESRCH"}, {4, "EINTR"}, {5, "EIO"}, {6, "ENXIO"},
-    {7, "E2BIG"}, {8, "ENOEXEC"}, {9, "EBADF"}, {10, "ECHILD"}, {11, "EAGAIN"}, {12, "ENOMEM"},
-    {13, "EACCES"}, {14, "EFAULT"}, {15, "ENOTBLK"}, {16, "EBUSY"}, {17, "EEXIST"}, {18, "EXDEV"},
-    {19, "ENODEV"}, {20, "ENOTDIR"}, {21, "EISDIR"}, {22, "EINVAL"}, {23, "ENFILE"},
-    {24, "EMFILE"}, {25, "ENOTTY"}, {26, "ETXTBSY"}, {27, "EFBIG"}, {28, "ENOSPC"},
-    {29, "ESPIPE"}, {30, "EROFS"}, {31, "EMLINK"}, {32, "EPIPE"}, {33, "EDOM"}, {34, "ERANGE"},
-    {35, "EDEADLK"}, {36, "ENAMETOOLONG"}, {37, "ENOLCK"}, {38, "ENOSYS"}, {39, "ENOTEMPTY"},
-    {40, "ELOOP"}, {42, "ENOMSG"}, {43, "EIDRM"}, {44, "ECHRNG"}, {45, "EL2NSYNC"},
-    {46, "EL3HLT"}, {47, "EL3RST"}, {48, "ELNRNG"}, {49, "EUNATCH"}, {50, "ENOCSI"},
-    {51, "EL2HLT"}, {52, "EBADE"}, {53, "EBADR"}, {54, "EXFULL"}, {55, "ENOANO"},
-    {56, "EBADRQC"}, {57, "EBADSLT"}, {59, "EBFONT"}, {60, "ENOSTR"}, {61, "ENODATA"},
-    {62, "ETIME"}, {63, "ENOSR"}, {64, "ENONET"}, {65, "ENOPKG"}, {66, "EREMOTE"},
-    {67, "ENOLINK"}, {68, "EADV"}, {69, "ESRMNT"}, {70, "ECOMM"}, {71, "EPROTO"},
-    {72, "EMULTIHOP"}, {73, "EDOTDOT"}, {74, "EBADMSG"}, {75, "EOVERFLOW"}, {76, "ENOTUNIQ"},
-    {77, "EBADFD"}, {78, "EREMCHG"}, {79, "ELIBACC"}, {80, "ELIBBAD"}, {81, "ELIBSCN"},
-    {82, "ELIBMAX"}, {83, "ELIBEXEC"}, {84, "EILSEQ"}, {85, "ERESTART"}, {86, "ESTRPIPE"},
-    {87, "EUSERS"}, {88, "ENOTSOCK"}, {89, "EDESTADDRREQ"}, {90, "EMSGSIZE"},
-    {91, "EPROTOTYPE"}, {92, "ENOPROTOOPT"}, {93, "EPROTONOSUPPORT"}, {94, "ESOCKTNOSUPPORT"},
-    {95, "EOPNOTSUPP"}, {96, "EPFNOSUPPORT"}, {97, "EAFNOSUPPORT"}, {98, "EADDRINUSE"},
-    {99, "EADDRNOTAVAIL"}, {100, "ENETDOWN"}, {101, "ENETUNREACH"}, {102, "ENETRESET"},
-    {103, "ECONNABORTED"}, {104, "ECONNRESET"}, {105, "ENOBUFS"}, {106, "EISCONN"},
-    {107, "ENOTCONN"}, {108, "ESHUTDOWN"}, {109, "ETOOMANYREFS"}, {110, "ETIMEDOUT"},
-    {111, "ECONNREFUSED"}, {112, "EHOSTDOWN"}, {113, "EHOSTUNREACH"}, {114, "EALREADY"},
-    {115, "EINPROGRESS"}, {116, "ESTALE"}, {117, "EUCLEAN"}, {118, "ENOTNAM"}, {119, "ENAVAIL"},
-    {120, "EISNAM"}, {121, "EREMOTEIO"}, {122, "EDQUOT"}, {123, "ENOMEDIUM"},
-    {124, "EMEDIUMTYPE"}, {125, "ECANCELED"}, {126, "ENOKEY"}, {127, "EKEYEXPIRED"},
-    {128, "EKEYREVOKED"}, {129, "EKEYREJECTED"}, {130, "EOWNERDEAD"}, {131, "ENOTRECOVERABLE"},
-    {132, "ERFKILL"}, {133, "EHWPOISON"}, {517, "EPROBE_DEFER"}, {524, "ENOTSUPP"},
+    {1, "EPERM"},
+    {2, "ENOENT"},
+    {3, "ESRCH"},
+    {4, "EINTR"},
+    {5, "EIO"},
+    {6, "ENXIO"},
+    {7, "E2BIG"},
+    {8, "ENOEXEC"},
+    {9, "EBADF"},
+    {10, "ECHILD"},
+    {11, "EAGAIN"},
+    {12, "ENOMEM"},
+    {13, "EACCES"},
+    {14, "EFAULT"},
+    {15, "ENOTBLK"},
+    {16, "EBUSY"},
+    {17, "EEXIST"},
+    {18, "EXDEV"},
+    {19, "ENODEV"},
+    {20, "ENOTDIR"},
+    {21, "EISDIR"},
+    {22, "EINVAL"},
+    {23, "ENFILE"},
+    {24, "EMFILE"},
+    {25, "ENOTTY"},
+    {26, "ETXTBSY"},
+    {27, "EFBIG"},
+    {28, "ENOSPC"},
+    {29, "ESPIPE"},
+    {30, "EROFS"},
+    {31, "EMLINK"},
+    {32, "EPIPE"},
+    {33, "EDOM"},
+    {34, "ERANGE"},
+    {35, "EDEADLK"},
+    {36, "ENAMETOOLONG"},
+    {37, "ENOLCK"},
+    {38, "ENOSYS"},
+    {39, "ENOTEMPTY"},
+    {40, "ELOOP"},
+    {42, "ENOMSG"},
+    {43, "EIDRM"},
+    {44, "ECHRNG"},
+    {45, "EL2NSYNC"},
+    {46, "EL3HLT"},
+    {47, "EL3RST"},
+    {48, "ELNRNG"},
+    {49, "EUNATCH"},
+    {50, "ENOCSI"},
+    {51, "EL2HLT"},
+    {52, "EBADE"},
+    {53, "EBADR"},
+    {54, "EXFULL"},
+    {55, "ENOANO"},
+    {56, "EBADRQC"},
+    {57, "EBADSLT"},
+    {59, "EBFONT"},
+    {60, "ENOSTR"},
+    {61, "ENODATA"},
+    {62, "ETIME"},
+    {63, "ENOSR"},
+    {64, "ENONET"},
+    {65, "ENOPKG"},
+    {66, "EREMOTE"},
+    {67, "ENOLINK"},
+    {68, "EADV"},
+    {69, "ESRMNT"},
+    {70, "ECOMM"},
+    {71, "EPROTO"},
+    {72, "EMULTIHOP"},
+    {73, "EDOTDOT"},
+    {74, "EBADMSG"},
+    {75, "EOVERFLOW"},
+    {76, "ENOTUNIQ"},
+    {77, "EBADFD"},
+    {78, "EREMCHG"},
+    {79, "ELIBACC"},
+    {80, "ELIBBAD"},
+    {81, "ELIBSCN"},
+    {82, "ELIBMAX"},
+    {83, "ELIBEXEC"},
+    {84, "EILSEQ"},
+    {85, "ERESTART"},
+    {86, "ESTRPIPE"},
+    {87, "EUSERS"},
+    {88, "ENOTSOCK"},
+    {89, "EDESTADDRREQ"},
+    {90, "EMSGSIZE"},
+    {91, "EPROTOTYPE"},
+    {92, "ENOPROTOOPT"},
+    {93, "EPROTONOSUPPORT"},
+    {94, "ESOCKTNOSUPPORT"},
+    {95, "EOPNOTSUPP"},
+    {96, "EPFNOSUPPORT"},
+    {97, "EAFNOSUPPORT"},
+    {98, "EADDRINUSE"},
+    {99, "EADDRNOTAVAIL"},
+    {100, "ENETDOWN"},
+    {101, "ENETUNREACH"},
+    {102, "ENETRESET"},
+    {103, "ECONNABORTED"},
+    {104, "ECONNRESET"},
+    {105, "ENOBUFS"},
+    {106, "EISCONN"},
+    {107, "ENOTCONN"},
+    {108, "ESHUTDOWN"},
+    {109, "ETOOMANYREFS"},
+    {110, "ETIMEDOUT"},
+    {111, "ECONNREFUSED"},
+    {112, "EHOSTDOWN"},
+    {113, "EHOSTUNREACH"},
+    {114, "EALREADY"},
+    {115, "EINPROGRESS"},
+    {116, "ESTALE"},
+    {117, "EUCLEAN"},
+    {118, "ENOTNAM"},
+    {119, "ENAVAIL"},
+    {120, "EISNAM"},
+    {121, "EREMOTEIO"},
+    {122, "EDQUOT"},
+    {123, "ENOMEDIUM"},
+    {124, "EMEDIUMTYPE"},
+    {125, "ECANCELED"},
+    {126, "ENOKEY"},
+    {127, "EKEYEXPIRED"},
+    {128, "EKEYREVOKED"},
+    {129, "EKEYREJECTED"},
+    {130, "EOWNERDEAD"},
+    {131, "ENOTRECOVERABLE"},
+    {132, "ERFKILL"},
+    {133, "EHWPOISON"},
+    {517, "EPROBE_DEFER"},
+    {524, "ENOTSUPP"},
 });
 
 // The driver that alone names the table, itself and by its instances; kNoId: there is none.
@@ -122,6 +227,13 @@ std::vector<std::string> ErrnoNames() {
   return names;
 }
 
+std::vector<std::string> FaultErrnoNames() {
+  std::vector<std::string> names;
+  for (const Errno& e : kErrnos)
+    if (e.number <= 0xff) names.emplace_back(e.name);
+  return names;
+}
+
 Names DefaultNames(const Topology& topology) {
   Names names;
   for (int i = 0; i < topology.drivers_count; ++i)
@@ -150,13 +262,17 @@ int FirstPrivateTable(const Topology& topology, const Names& names) {
 Operand OperandOf(OpKind kind) {
   switch (kind) {
     case OpKind::kRegister:
-    case OpKind::kUnregister: return Operand::kInstance;
+    case OpKind::kUnregister:
+      return Operand::kInstance;
     case OpKind::kAdd:
     case OpKind::kRemove:
-    case OpKind::kConfigure: return Operand::kDevice;
+    case OpKind::kConfigure:
+      return Operand::kDevice;
     case OpKind::kSetContainer:
-    case OpKind::kUnsetContainer: return Operand::kGroup;
-    case OpKind::kSetIommu: return Operand::kContainer;
+    case OpKind::kUnsetContainer:
+      return Operand::kGroup;
+    case OpKind::kSetIommu:
+      return Operand::kContainer;
   }
   return Operand::kGroup;
 }
@@ -193,7 +309,7 @@ std::string Quote(std::string_view text) {
 }
 
 std::string DidYouMean(std::string_view word, std::span<const std::string> candidates) {
-  const size_t limit = std::min<size_t>(3, (word.size() + 1) / 3);
+  const size_t limit = std::min<size_t>(3, word.size() / 2);
   size_t least = limit + 1;
   const std::string* closest = nullptr;
   for (const std::string& candidate : candidates) {

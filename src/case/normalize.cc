@@ -8,23 +8,30 @@ namespace iommucheck {
 namespace {
 
 void NormalizeClaimOrder(Driver& driver) {
-  const auto is_claimed = [&driver](Bus bus) {
-    return driver.claims[static_cast<size_t>(bus)] != Claim::kNone;
+  const auto is_unclaimed = [&driver](Bus bus) {
+    return driver.claims[static_cast<size_t>(bus)] == Claim::kNone;
   };
-  const auto unclaimed = std::ranges::stable_partition(driver.claim_order, is_claimed);
-  std::ranges::sort(unclaimed);
+  auto& order = driver.claim_order;
+  auto* const rest = std::remove_if(order.begin(), order.end(), is_unclaimed);
+  std::ranges::copy_if(Driver().claim_order, rest, is_unclaimed);
 }
 
 void NormalizeOp(Op& op) {
   if (op.kind != OpKind::kSetContainer) op.b = 0;
-  std::ranges::stable_partition(
-      op.faults, [](const Fault& fault) { return fault.kind != Fault::Kind::kNone; });
-  for (Fault& fault : op.faults) {
+  const auto is_none = [](const Fault& fault) { return fault.kind == Fault::Kind::kNone; };
+  auto& faults = op.faults;
+  std::fill(std::remove_if(faults.begin(), faults.end(), is_none), faults.end(), Fault());
+  for (Fault& fault : faults) {
     switch (fault.kind) {
-      case Fault::Kind::kNone: fault = Fault(); break;
-      case Fault::Kind::kAlloc: fault = {fault.kind, fault.target, 1, kAllocError}; break;
-      case Fault::Kind::kProbe: fault.count = 1; break;
-      case Fault::Kind::kAttach: break;
+      case Fault::Kind::kAlloc:
+        fault = {fault.kind, fault.target, 1, kAllocError};
+        break;
+      case Fault::Kind::kProbe:
+        fault.count = 1;
+        break;
+      case Fault::Kind::kNone:
+      case Fault::Kind::kAttach:
+        break;
     }
   }
 }

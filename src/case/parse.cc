@@ -55,8 +55,9 @@ bool Parser::EnterSection(const Word& head) {
     section = Section::kExpect;
 
   const bool once = section && *section <= Section::kFirmware;
-  const bool in_order = section && (section_ ? *section > *section_ || (*section == *section_ && !once)
-                                             : *section == Section::kKernel);
+  const bool in_order =
+      section && (section_ ? *section > *section_ || (*section == *section_ && !once)
+                           : *section == Section::kKernel);
   if (!in_order) {
     std::vector<std::string> close_to;
     if (!section) {
@@ -74,17 +75,24 @@ bool Parser::EnterSection(const Word& head) {
 
 bool Parser::ReadSection(Section section, const Word& head) {
   switch (section) {
-    case Section::kKernel: return ReadKernel();
+    case Section::kKernel:
+      return ReadKernel();
     case Section::kFirmware: {
       const auto word = Take("acpi or dt");
       return word && ReadFirmware(*word, case_.topology.firmware);
     }
-    case Section::kTable: return ReadTable();
-    case Section::kDriver: return ReadDriver();
-    case Section::kInstance: return ReadInstance();
-    case Section::kDevice: return ReadDevice();
-    case Section::kOp: return ReadOp(*FindOp(head.text));
-    case Section::kExpect: return ReadExpectation();
+    case Section::kTable:
+      return ReadTable();
+    case Section::kDriver:
+      return ReadDriver();
+    case Section::kInstance:
+      return ReadInstance();
+    case Section::kDevice:
+      return ReadDevice();
+    case Section::kOp:
+      return ReadOp(*FindOp(head.text));
+    case Section::kExpect:
+      return ReadExpectation();
   }
   return false;
 }

@@ -252,9 +252,8 @@ bool Parser::ReadDevice() {
 bool Parser::ReadMasters(Device& device, std::span<const std::string> keys) {
   const std::vector<std::string>& instances = case_.names.instances;
   for (InstanceId& master : device.masters) {
-    const bool is_attribute =
-        !More() || Peek().text.find('=') != std::string_view::npos ||
-        std::ranges::find(keys, Peek().text) != keys.end();
+    const bool is_attribute = !More() || Peek().text.find('=') != std::string_view::npos ||
+                              std::ranges::find(keys, Peek().text) != keys.end();
     if (is_attribute) return true;
     const Word word = *Take("the name of an instance");
     const auto it = std::ranges::find(instances, word.text);

@@ -13,9 +13,8 @@ constexpr std::string_view kFaultForms =
     "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N or probe:DEVICE:ERRNO";
 
 bool IsCount(std::string_view text) {
-  return text == "all" || (!text.empty() && std::ranges::all_of(text, [](char c) {
-                             return c >= '0' && c <= '9';
-                           }));
+  return text == "all" ||
+         (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));
 }
 
 // Device names have ':' in them, so that faults are read from the right.
@@ -64,10 +63,14 @@ bool Parser::ReadOperands(Op& op) {
     return value.has_value();
   };
   switch (OperandOf(op.kind)) {
-    case Operand::kInstance: return set(op.a, TakeReference("instance", case_.names.instances));
-    case Operand::kDevice: return set(op.a, TakeReference("device", case_.names.devices));
-    case Operand::kContainer: return set(op.a, TakeContainer());
-    case Operand::kGroup: break;
+    case Operand::kInstance:
+      return set(op.a, TakeReference("instance", case_.names.instances));
+    case Operand::kDevice:
+      return set(op.a, TakeReference("device", case_.names.devices));
+    case Operand::kContainer:
+      return set(op.a, TakeContainer());
+    case Operand::kGroup:
+      break;
   }
   return set(op.a, TakeNumber("the number of a group", 0, kMaxGroups - 1)) &&
          (op.kind != OpKind::kSetContainer || set(op.b, TakeContainer()));
@@ -144,11 +147,8 @@ bool Parser::ReadDeviceAndErrno(const Word& text, Fault& fault) {
   if (!device) return false;
   const auto error = FindErrno("-" + std::string(halves->right.text));
   // An Op keeps a fault's errno in a byte.
-  if (!error || *error < -255) {
-    std::vector<std::string> names = ErrnoNames();
-    for (std::string& name : names) name.erase(0, 1);
-    return Fail(halves->right, "an errno from 1 to 255 such as EINVAL", names);
-  }
+  if (!error || *error < -255)
+    return Fail(halves->right, "an errno from 1 to 255 such as EINVAL", FaultErrnoNames());
   fault.target = *device;
   fault.error = static_cast<uint8_t>(-*error);
   return true;

@@ -117,10 +117,14 @@ std::string PrintFault(const Fault& fault, const Names& names) {
     return names.devices[fault.target] + ':' + ErrnoName(-int{fault.error}).substr(1);
   };
   switch (fault.kind) {
-    case Fault::Kind::kNone: return "";
-    case Fault::Kind::kAlloc: return " fail=alloc:" + std::to_string(fault.target);
-    case Fault::Kind::kProbe: return " fail=probe:" + device_and_errno();
-    case Fault::Kind::kAttach: break;
+    case Fault::Kind::kNone:
+      return "";
+    case Fault::Kind::kAlloc:
+      return " fail=alloc:" + std::to_string(fault.target);
+    case Fault::Kind::kProbe:
+      return " fail=probe:" + device_and_errno();
+    case Fault::Kind::kAttach:
+      break;
   }
   const std::string text = " fail=attach:" + device_and_errno();
   if (fault.count == 1) return text;
@@ -137,12 +141,18 @@ std::string PrintExpectation(const Expectation& e, const Names& names) {
     case kViolated:
       return "violated " + std::string(PropertyName(e.property)) +
              (e.at == 0 ? "" : " at " + std::to_string(e.at));
-    case kHolds: return "holds " + std::string(PropertyName(e.property));
-    case kOutside: return "outside " + std::string(InfoOf(e.rule).id);
-    case kDeviceDriver: return "device " + names.devices[e.a] + " driver " + driver();
-    case kShares: return group(" shares ") + std::to_string(e.b);
-    case kApart: return group(" apart ") + std::to_string(e.b);
-    case kGroupDomain: return group(" domain ") + driver();
+    case kHolds:
+      return "holds " + std::string(PropertyName(e.property));
+    case kOutside:
+      return "outside " + std::string(InfoOf(e.rule).id);
+    case kDeviceDriver:
+      return "device " + names.devices[e.a] + " driver " + driver();
+    case kShares:
+      return group(" shares ") + std::to_string(e.b);
+    case kApart:
+      return group(" apart ") + std::to_string(e.b);
+    case kGroupDomain:
+      return group(" domain ") + driver();
   }
   return "";
 }
@@ -153,10 +163,18 @@ std::string PrintOp(const Op& op, const Names& names) {
   std::string text(OpName(op.kind));
   text += ' ';
   switch (OperandOf(op.kind)) {
-    case Operand::kInstance: text += names.instances[op.a]; break;
-    case Operand::kDevice: text += names.devices[op.a]; break;
-    case Operand::kGroup: text += std::to_string(op.a); break;
-    case Operand::kContainer: text += 'c' + std::to_string(op.a); break;
+    case Operand::kInstance:
+      text += names.instances[op.a];
+      break;
+    case Operand::kDevice:
+      text += names.devices[op.a];
+      break;
+    case Operand::kGroup:
+      text += std::to_string(op.a);
+      break;
+    case Operand::kContainer:
+      text += 'c' + std::to_string(op.a);
+      break;
   }
   if (op.kind == OpKind::kSetContainer) text += " c" + std::to_string(op.b);
   for (const Fault& fault : op.faults) text += PrintFault(fault, names);

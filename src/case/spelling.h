@@ -62,7 +62,8 @@ bool IsName(std::string_view text);
 std::string Quote(std::string_view text);
 // "; did you mean X?" for the one candidate that is closest, or "".
 std::string DidYouMean(std::string_view word, std::span<const std::string> candidates);
-std::vector<std::string> ErrnoNames();  // "-EPERM" ..
+std::vector<std::string> ErrnoNames();       // "-EPERM" ..
+std::vector<std::string> FaultErrnoNames();  // "EPERM" .., those that fit a Fault
 
 std::vector<std::string_view> SplitLines(std::string_view text);
 

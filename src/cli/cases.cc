@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
     if (!text.ok()) return text.status();
     absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path);
     if (!claim.ok()) return claim.status();
-    absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim);
+    absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim, ReadCase);
     if (!judgement.ok()) return judgement.status();
     return judgement->mismatches;
   }

@@ -76,6 +76,9 @@ void AddPairs(CLI::App& app, Session& session) {
   command->callback([kernel, all, &session] {
     const absl::StatusOr<KernelSpec> spec = kernel->Parse();
     if (!spec.ok()) return session.Fail(spec.status());
+    if (ProfileOf(*spec).era != Era::kBusSlots)
+      return session.Fail(absl::OutOfRangeError(
+          "expected a kernel up to v6.0: from 6.1 on, no driver claims a bus"));
     std::cout << report::PairsText(*spec, import::AnalysePairs(*spec), *all);
   });
 }

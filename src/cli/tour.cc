@@ -124,7 +124,7 @@ absl::Status PrintClaim(const fs::path& path) {
   const absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path.string());
   if (!claim.ok()) return claim.status();
   Progress("deciding " + claim->name);
-  const absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim);
+  const absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim, ReadCase);
   Progress("");
   if (!judgement.ok()) return judgement.status();
   std::cout << report::Field("claim", claim->name) << report::Field("says", claim->says);

@@ -27,8 +27,8 @@ class Seen {
     if (it != index_.end()) return false;
     const auto number = static_cast<StateNumber>(entries_.size());
     Block& block = BlockFor(bytes.size());
-    entries_.push_back({block.data() + block.size(), static_cast<uint16_t>(bytes.size()), op.kind,
-                        op.a, parent});
+    entries_.push_back(
+        {block.data() + block.size(), static_cast<uint16_t>(bytes.size()), op.kind, op.a, parent});
     block.insert(block.end(), bytes.begin(), bytes.end());
     index_.insert(number);
     return true;
@@ -84,8 +84,8 @@ class Seen {
 };
 
 bool HasFwnode(const Topology& t, const Device& device) {
-  return std::ranges::any_of(
-      device.masters, [&](InstanceId i) { return i != kNoId && t.instances[i].fwnode; });
+  return std::ranges::any_of(device.masters,
+                             [&](InstanceId i) { return i != kNoId && t.instances[i].fwnode; });
 }
 
 // The ops that can do something. Those that are left out are not possible, or only give -EINVAL.
@@ -126,8 +126,8 @@ class Explorer {
 
   ExploreResult Run(int max_steps, uint64_t max_states) {
     if (const auto broken = BrokenAssumption(topology_, profile_.rules)) {
-      result_.reason = absl::StrCat("the machine is outside of ",
-                                    std::string(InfoOf(*broken).id), ", which is assumed");
+      result_.reason = absl::StrCat("the machine is outside of ", std::string(InfoOf(*broken).id),
+                                    ", which is assumed");
       result_.verdict = Verdict::kHolds;
       return std::move(result_);
     }
@@ -146,8 +146,8 @@ class Explorer {
       for (; next < level_end; ++next) {
         if (Expand(static_cast<StateNumber>(next))) return;
         if (seen_.size() <= max_states) continue;
-        result_.reason = absl::StrCat("more than ", max_states, " states within ",
-                                      result_.depth + 1, " steps");
+        result_.reason =
+            absl::StrCat("more than ", max_states, " states within ", result_.depth + 1, " steps");
         return;
       }
       ++result_.depth;

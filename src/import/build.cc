@@ -73,7 +73,10 @@ class Builder {
     instance.name = found.name;
     instance.driver = row == nullptr ? UnknownDriver(found) : KnownDriver(*row);
     instance.fwnode = row == nullptr || row->fwnode;
-    instance.enforces_coherency = Enforces(found, row);
+    // Kernels ask for it from v6.0 on only, and the machine may be asked about a later one.
+    instance.enforces_coherency = Enforces(
+        found,
+        row == nullptr ? nullptr : NearestRow(name, std::max(version_, KernelVersion::kV6_0)));
     m_.instances.push_back(std::move(instance));
   }
 
@@ -115,8 +118,7 @@ class Builder {
     }
     if (row != nullptr && row->enforces_coherency == Coherency::kNo) return false;
     if (row == nullptr || row->enforces_coherency != Coherency::kYes)
-      Assume(absl::StrCat(found.name,
-                          " is taken to enforce cache coherency; sysfs does not say."));
+      Assume(absl::StrCat(found.name, " is taken to enforce cache coherency; sysfs does not say."));
     return true;
   }
 
@@ -171,9 +173,10 @@ class Builder {
         ++without_instance;
     }
     if (without_instance > 0)
-      Assume(absl::StrCat("Devices in a group, but behind no instance of sys/class/iommu, were "
-                          "left out: ",
-                          without_instance, "."));
+      Assume(
+          absl::StrCat("Devices in a group, but behind no instance of sys/class/iommu, were "
+                       "left out: ",
+                       without_instance, "."));
   }
 
   // Instances without fwnode first: their driver's own tables need no firmware description.
@@ -210,10 +213,9 @@ class Builder {
     for (auto& [number, devices] : by_number) AddGroup(number, std::move(devices));
     for (const int d : alone) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
     if (!alone.empty())
-      Assume(absl::StrCat("Devices in no group are each taken to be isolated: ",
-                          m_.devices[alone.front()].name,
-                          alone.size() == 1 ? "" : absl::StrCat(" and ", alone.size() - 1, " more"),
-                          "."));
+      Assume(absl::StrCat(
+          "Devices in no group are each taken to be isolated: ", m_.devices[alone.front()].name,
+          alone.size() == 1 ? "" : absl::StrCat(" and ", alone.size() - 1, " more"), "."));
   }
 
   void AddGroup(int number, std::vector<int> devices) {

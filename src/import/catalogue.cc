@@ -124,9 +124,12 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
 // trees of the same kind (bus slots, fwnode).
 KernelVersion EraOf(KernelVersion version) {
   switch (version) {
-    case KernelVersion::kV5_15: return KernelVersion::kV5_18;
-    case KernelVersion::kV6_8: return KernelVersion::kV6_12;
-    default: return version;
+    case KernelVersion::kV5_15:
+      return KernelVersion::kV5_18;
+    case KernelVersion::kV6_8:
+      return KernelVersion::kV6_12;
+    default:
+      return version;
   }
 }
 
@@ -203,7 +206,8 @@ Driver ToModelDriver(const CatalogueDriver& driver) {
   model.clears = ClearsAll(driver);
   // A domain that is offered to a second device has one already, so that a driver of single
   // devices refuses it like one that tests instances.
-  model.same_instance = driver.reuse == Reuse::kSameInstance || driver.reuse == Reuse::kSingleDevice;
+  model.same_instance =
+      driver.reuse == Reuse::kSameInstance || driver.reuse == Reuse::kSingleDevice;
   model.instance_groups = driver.group == "instance";
   model.default_domains = driver.default_domains;
   // "As the hardware can" counts as can: more machines get as far as sharing a domain.

@@ -32,11 +32,11 @@ struct CatalogueDriver {
   std::string ops;      // the symbol of its iommu_ops
   std::string file;
   std::string kconfig;
-  std::vector<std::string> arch;      // "any", or those it can be built for
-  std::string soc;                    // the SoC family it is tied to; empty: none
-  std::vector<std::string> firmware;  // "acpi:DMAR", "dt", "builtin:s390"
-  std::vector<std::string> bound;     // names of the device drivers that own its instances
-  bool fwnode = false;                // its instances register with a fwnode
+  std::vector<std::string> arch;              // "any", or those it can be built for
+  std::string soc;                            // the SoC family it is tied to; empty: none
+  std::vector<std::string> firmware;          // "acpi:DMAR", "dt", "builtin:s390"
+  std::vector<std::string> bound;             // names of the device drivers that own its instances
+  bool fwnode = false;                        // its instances register with a fwnode
   std::vector<std::pair<Bus, Claim>> claims;  // in call order
   std::string on_failure;                     // "unwind", "leak", "fail"; "n/a" from v6.1 on
   std::vector<Bus> failure_clears;

@@ -51,8 +51,8 @@ const std::string* FirmwareMap::TableText(const std::string& signature) {
   const auto it = found_.tables.find(signature);
   if (it == found_.tables.end()) return nullptr;
   if (it->second) return &*it->second;
-  machine_.assumptions.push_back(absl::StrCat("The ACPI table ", signature,
-                                              " cannot be read; nothing was taken from it."));
+  machine_.assumptions.push_back(
+      absl::StrCat("The ACPI table ", signature, " cannot be read; nothing was taken from it."));
   return nullptr;
 }
 
@@ -61,9 +61,9 @@ void FirmwareMap::ReadDmar() {
   if (text == nullptr) return;
   absl::StatusOr<std::vector<DmarUnit>> units = ParseDmar(*text);
   if (!units.ok()) {
-    machine_.assumptions.push_back(
-        absl::StrCat("The ACPI table DMAR is not valid (", units.status().message(),
-                     "); nothing was taken from it."));
+    machine_.assumptions.push_back(absl::StrCat("The ACPI table DMAR is not valid (",
+                                                units.status().message(),
+                                                "); nothing was taken from it."));
     return;
   }
   units_ = *std::move(units);
@@ -76,19 +76,19 @@ void FirmwareMap::ReadViot() {
   if (text == nullptr) return;
   absl::StatusOr<Viot> viot = ParseViot(*text);
   if (!viot.ok()) {
-    machine_.assumptions.push_back(
-        absl::StrCat("The ACPI table VIOT is not valid (", viot.status().message(),
-                     "); nothing was taken from it."));
+    machine_.assumptions.push_back(absl::StrCat("The ACPI table VIOT is not valid (",
+                                                viot.status().message(),
+                                                "); nothing was taken from it."));
     return;
   }
   viot_ = *std::move(viot);
   for (const ViotIommu& iommu : viot_.iommus) {
     viot_instance_.push_back(FindViotInstance(iommu));
     if (viot_instance_.back() >= 0) continue;
-    machine_.assumptions.push_back(absl::StrCat(
-        "VIOT names a virtio-iommu at ",
-        iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("0x%x", iommu.address),
-        " that sys/class/iommu does not have; it was left out."));
+    machine_.assumptions.push_back(
+        absl::StrCat("VIOT names a virtio-iommu at ",
+                     iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("0x%x", iommu.address),
+                     " that sys/class/iommu does not have; it was left out."));
   }
   for (const ViotEndpoints& e : viot_.endpoints)
     if (!e.is_pci)

@@ -69,9 +69,8 @@ std::string ShortName(const MachineDevice& device, bool one_segment) {
 absl::Status CheckCapacity(const Machine& m) {
   const auto check = [](std::string_view what, size_t count, int most) -> absl::Status {
     if (count <= static_cast<size_t>(most)) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("expected at most ", most, " ",
-                                                   std::string(what), " that differ, found ",
-                                                   count));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected at most ", most, " ", std::string(what), " that differ, found ", count));
   };
   if (absl::Status s = check("drivers", m.drivers.size(), kMaxDrivers); !s.ok()) return s;
   if (absl::Status s = check("IOMMUs", m.instances.size(), kMaxInstances); !s.ok()) return s;
@@ -169,8 +168,8 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": expected a folder or a tar, found: ", error.message()));
   if (size > kMaxSnapshotBytes)
-    return absl::InvalidArgumentError(absl::StrCat(path, ": expected at most ", kMaxSnapshotBytes,
-                                                   " bytes, found ", size));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected at most ", kMaxSnapshotBytes, " bytes, found ", size));
   std::ifstream in(path, std::ios::binary);
   std::ostringstream bytes;
   bytes << in.rdbuf();

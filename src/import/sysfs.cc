@@ -109,9 +109,8 @@ class SysfsReader {
   }
 
   absl::Status ReadBus(Bus bus) {
-    const std::string list =
-        Sys(absl::StrCat("bus/", absl::string_view(kBusFolders[static_cast<size_t>(bus)].data()),
-                         "/devices"));
+    const std::string list = Sys(absl::StrCat(
+        "bus/", absl::string_view(kBusFolders[static_cast<size_t>(bus)].data()), "/devices"));
     const size_t first = found_.devices.size();
     for (const std::string& name : tree_.List(list)) {
       auto folder = Resolve(tree_, Join(list, name));
@@ -171,8 +170,7 @@ absl::StatusOr<Found> ReadFound(const Tree& tree) {
 }
 
 std::optional<PciAddress> ParsePciName(std::string_view name) {
-  if (name.size() != 12 || name[4] != ':' || name[7] != ':' || name[10] != '.')
-    return std::nullopt;
+  if (name.size() != 12 || name[4] != ':' || name[7] != ':' || name[10] != '.') return std::nullopt;
   const auto segment = ParseNumber(name.substr(0, 4), 16);
   const auto bus = ParseNumber(name.substr(5, 2), 16);
   const auto slot = ParseNumber(name.substr(8, 2), 16);

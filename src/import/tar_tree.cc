@@ -116,8 +116,8 @@ class Reader {
 
  private:
   absl::Status Invalid(std::string_view expected, std::string_view found) const {
-    return absl::InvalidArgumentError(absl::StrCat(name_, ": expected ", std::string(expected),
-                                                   ", found ", std::string(found)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name_, ": expected ", std::string(expected), ", found ", std::string(found)));
   }
 
   [[nodiscard]] std::string LibraryError() const {
@@ -134,7 +134,9 @@ class Reader {
     std::string text;
     auto kind = Tree::Kind::kNone;
     switch (archive_entry_filetype(entry)) {
-      case AE_IFDIR: kind = Tree::Kind::kFolder; break;
+      case AE_IFDIR:
+        kind = Tree::Kind::kFolder;
+        break;
       case AE_IFLNK: {
         kind = Tree::Kind::kLink;
         const char* target = archive_entry_symlink(entry);
@@ -145,7 +147,8 @@ class Reader {
         kind = Tree::Kind::kFile;
         if (absl::Status status = ReadText(tree.bytes(), text); !status.ok()) return status;
         break;
-      default: return absl::OkStatus();  // pipes and device nodes say nothing
+      default:
+        return absl::OkStatus();  // pipes and device nodes say nothing
     }
     if (!tree.Add(path, kind, std::move(text)))
       return Invalid("each name once", absl::StrCat("two different kinds of ", path));

@@ -28,10 +28,14 @@ class FolderTree : public Tree {
   [[nodiscard]] Kind KindOf(const std::string& path) const override {
     std::error_code error;
     switch (fs::symlink_status(root_ / path, error).type()) {
-      case fs::file_type::regular: return Kind::kFile;
-      case fs::file_type::directory: return Kind::kFolder;
-      case fs::file_type::symlink: return path.empty() ? Kind::kFolder : Kind::kLink;
-      default: return Kind::kNone;
+      case fs::file_type::regular:
+        return Kind::kFile;
+      case fs::file_type::directory:
+        return Kind::kFolder;
+      case fs::file_type::symlink:
+        return path.empty() ? Kind::kFolder : Kind::kLink;
+      default:
+        return Kind::kNone;
     }
   }
 

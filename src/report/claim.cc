@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/claim.h"
 
+#include <filesystem>
 #include <optional>
 
 #include "absl/strings/numbers.h"
@@ -10,6 +11,7 @@
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/import/pairs.h"
+#include "src/report/pairs_text.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -138,10 +140,12 @@ void ReadStatement(Reader& r, std::string_view head, Claim& claim) {
     claim.queries.push_back(ReadQuery(r));
   else if (head == "pairs")
     claim.pairs.push_back(ReadPairs(r));
+  else if (head == "case")
+    claim.cases.push_back({.line = r.line(), .path = r.TakeRest("a path")});
 }
 
 bool IsStatement(std::string_view head) {
-  for (std::string_view known : {"claim", "says", "quote", "finding", "query", "pairs"})
+  for (std::string_view known : {"claim", "says", "quote", "finding", "query", "pairs", "case"})
     if (head == known) return true;
   return false;
 }
@@ -171,7 +175,7 @@ absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, ClaimJudgem
 }
 
 void JudgePairs(const Claim& claim, const ClaimPairs& pairs, ClaimJudgement& out) {
-  const import::PairCounts n = import::CountPairs(import::AnalysePairs(pairs.kernel));
+  const PairCounts n = CountPairs(import::AnalysePairs(pairs.kernel));
   const std::string got =
       absl::StrFormat("apart %d coexist %d violate %d", n.apart, n.coexist, n.violate);
   out.lines.push_back(
@@ -180,6 +184,24 @@ void JudgePairs(const Claim& claim, const ClaimPairs& pairs, ClaimJudgement& out
     out.mismatches.push_back(absl::StrFormat("%s:%d: expected apart %d coexist %d violate %d, got %s",
                                              claim.file, pairs.line, pairs.apart, pairs.coexist,
                                              pairs.violate, got));
+}
+
+absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseReader& read,
+                       ClaimJudgement& out) {
+  const std::string path =
+      (std::filesystem::path(claim.file).parent_path() / entry.path).lexically_normal().string();
+  const absl::StatusOr<Case> c = read(path);
+  if (!c.ok()) return c.status();
+  const Run run = Play(*c);
+  std::string result = run.outside ? absl::StrFormat("outside %s", InfoOf(*run.outside).id) : "";
+  for (Property p : kProperties)
+    if (result.empty() && run.of(p).at != 0)
+      result = absl::StrFormat("%s violated at %d", PropertyName(p), run.of(p).at);
+  out.lines.push_back(absl::StrFormat("case %s: %s", std::filesystem::path(path).stem().string(),
+                                      result.empty() ? "no property violated" : result));
+  for (const std::string& mismatch : Mismatches(*c, run))
+    out.mismatches.push_back(absl::StrFormat("%s:%d: %s", claim.file, entry.line, mismatch));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -191,7 +213,7 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
   for (const Statement& statement : source->statements) {
     const Word& head = statement.words[0];
     if (!IsStatement(head.text))
-      return Mismatch(file, head.place, "claim, says, quote, query, pairs or finding",
+      return Mismatch(file, head.place, "claim, says, quote, query, pairs, case or finding",
                       Quote(head.text));
     Reader reader(*source, statement);
     ReadStatement(reader, head.text, claim);
@@ -201,16 +223,18 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
                                     std::pair(&claim.says, "a 'says' statement"),
                                     std::pair(&claim.finding, "a 'finding' statement")})
     if (value->empty()) return Mismatch(file, source->end, what, "end of file");
-  if (claim.queries.empty() && claim.pairs.empty())
-    return Mismatch(file, source->end, "a 'query' or 'pairs' statement", "end of file");
+  if (claim.queries.empty() && claim.pairs.empty() && claim.cases.empty())
+    return Mismatch(file, source->end, "a 'query', 'pairs' or 'case' statement", "end of file");
   return claim;
 }
 
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim) {
+absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read) {
   ClaimJudgement out;
   for (const ClaimQuery& query : claim.queries)
     if (absl::Status s = JudgeQuery(claim, query, out); !s.ok()) return s;
   for (const ClaimPairs& pairs : claim.pairs) JudgePairs(claim, pairs, out);
+  for (const ClaimCase& entry : claim.cases)
+    if (absl::Status s = JudgeCase(claim, entry, read, out); !s.ok()) return s;
   return out;
 }
 

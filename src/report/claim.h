@@ -11,9 +11,11 @@
 //         -> violated devices 2 steps 5                                       (one line)
 //   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> holds
 //   pairs kernel v6.0 drop type1.same_ops -> apart 200 coexist 12 violate 7   (the catalogue)
+//   case ../litmus/v7.1+two-tables.case           (played, and as is written in it)
 //   finding True up to 6.0. ...
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,11 @@ struct ClaimPairs {
   int violate = 0;  // of those, pairs that put a device on a domain of the other
 };
 
+struct ClaimCase {
+  int line = 0;
+  std::string path;  // from the folder of the claim
+};
+
 struct Claim {
   std::string file;
   std::string name;
@@ -47,6 +54,7 @@ struct Claim {
   std::string finding;
   std::vector<ClaimQuery> queries;
   std::vector<ClaimPairs> pairs;
+  std::vector<ClaimCase> cases;
 };
 
 // Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT".
@@ -56,7 +64,9 @@ struct ClaimJudgement {
   std::vector<std::string> lines;       // one a query: what was asked and what came out
   std::vector<std::string> mismatches;  // outcomes that differ from those written
 };
-// Asks every query. Errors: those of Ask().
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim);
+// How the caller reads a case; its errors are passed on.
+using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;
+// Asks every query and plays every case. Errors: those of Ask() and of `read`.
+absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read);
 
 }  // namespace iommucheck::report

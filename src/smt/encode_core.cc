@@ -197,7 +197,7 @@ Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& tar
     Assign(detach, view.group.domain, target);
   }
   run &= ~null;
-  if (~must_succeed) return failed | SetPlainly(run, view, target);
+  if (!must_succeed) return failed | SetPlainly(run, view, target);
   failed |= SetMustSucceed(run, view, view.members, target);
   Assign(run, view.group.domain, target);
   return failed;

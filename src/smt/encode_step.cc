@@ -165,7 +165,7 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error
   DropFwspecOfFailed(op, had_fwspec);
   step_.result.Merge(ContainerOps(op));
-  if (~op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
+  if (!op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
   return step_;
 }
 

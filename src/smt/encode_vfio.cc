@@ -266,7 +266,7 @@ Result Encoder::ReuseDomain(Bit& condition, GroupView& view, const Bits& contain
 
 // iommu_domain_free() of the new domain; a detach that failed leaves group->domain at it.
 void Encoder::FreeNew(Bit condition, GroupView& view) {
-  if (~can_refuse_) return;
+  if (!can_refuse_) return;
   const Bit dangling = condition & view.group.domain.is_new;
   Assign(dangling, view.group.freed, view.fresh.domain);
   Assign(dangling, view.group.domain.is_freed, true);

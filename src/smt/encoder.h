@@ -33,7 +33,7 @@ class Result {
   void Fail(Bit condition, Errno e) { codes_[static_cast<size_t>(e)] |= condition; }
   // Takes over the other's errno; the conditions of the two must exclude each other.
   void Merge(const Result& other) { codes_ = Or(codes_, other.codes_); }
-  void Drop(Bit condition) { codes_ = And(!condition, codes_); }
+  void Drop(Bit condition) { codes_ = And(~condition, codes_); }
   // The value in a replay, where all bits are constants.
   [[nodiscard]] int Constant() const;
 

@@ -3,12 +3,18 @@
 
 namespace iommucheck::smt {
 
+DomainRef NullRef(const Sizes& sizes) {
+  DomainRef ref;
+  ref.type1 = Zeros(sizes.type1);
+  ref.driver = Zeros(sizes.drivers);
+  return ref;
+}
+
 SymbolicGroup NoGroup(const Sizes& sizes) {
   const SymbolicDomain none{.driver = Zeros(sizes.drivers), .bound = Zeros(sizes.instances)};
   SymbolicGroup group;
   group.default_domain = group.blocking_domain = group.freed = none;
-  group.domain.type1 = Zeros(sizes.type1);
-  group.domain.driver = Zeros(sizes.drivers);
+  group.domain = NullRef(sizes);
   group.container = Zeros(sizes.containers);
   group.type1 = Zeros(sizes.type1);
   return group;

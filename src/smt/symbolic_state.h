@@ -80,7 +80,7 @@ struct SymbolicState {
 };
 
 SymbolicGroup NoGroup(const Sizes& sizes);
-inline DomainRef NullRef(const Sizes& sizes) { return NoGroup(sizes).domain; }
+DomainRef NullRef(const Sizes& sizes);
 
 // All bits of a group, of a pointer to a domain, in a fixed order.
 std::vector<Bit*> BitsOf(SymbolicGroup& group);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `iommucheck pairs`: which two in-tree drivers could serve one machine.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "src/import/pairs.h"
+
+namespace iommucheck::report {
+
+struct PairCounts {
+  int apart = 0;    // cannot both serve devices of one machine
+  int coexist = 0;  // can
+  int violate = 0;  // of those: a device ends on an existing domain of the other
+};
+PairCounts CountPairs(std::span<const import::PairResult> pairs);
+
+// The pairs that coexist, and how many fall for which reason; with `all` each of those, too.
+std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResult> pairs,
+                      bool all);
+
+}  // namespace iommucheck::report

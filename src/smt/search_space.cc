@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/search_space.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace iommucheck::smt {
+namespace {
+
+// Two drivers with two instances each: a violation is between two drivers, and what a driver does
+// across its own instances shows with two.
+constexpr int kDrivers = 2;
+constexpr int kInstances = 4;
+// One default table for each driver, and one more that instances may have.
+constexpr int kTables = 3;
+constexpr int kExtraTable = 2;
+
+using enum OpKind;
+
+Bit Implies(Bit a, Bit b) { return ~a | b; }
+
+}  // namespace
+
+SearchSpace::SearchSpace(const KernelProfile& kernel, const Bounds& bounds) : kernel_(kernel) {
+  sizes_ = {.drivers = kDrivers,
+            .tables = kTables,
+            .instances = kInstances,
+            .devices = bounds.devices,
+            .groups = bounds.devices + 1,  // one more: a group that outlives its devices
+            .type1 = bounds.devices + 1,
+            .containers = 1};
+  topology_.tables = kTables;
+  topology_.buses = {Bus::kPlatform, Bus::kPci};
+  MakeDrivers();
+  MakeInstances();
+  MakeDevices();
+  RelateDevices();
+  AssumeOfTopology();
+}
+
+Bit SearchSpace::Input(std::string name) {
+  const Bit input = circuit_.Input();
+  names_.resize(input.node() + 1);
+  names_[input.node()] = std::move(name);
+  return input;
+}
+
+Bits SearchSpace::AtMostOne(int size, const std::string& name) {
+  Bits bits;
+  for (int i = 0; i < size; ++i) {
+    bits.push_back(Input(absl::StrFormat("%s.%d", name, i)));
+    for (int j = 0; j < i; ++j) constraints_.push_back(~(bits[i] & bits[j]));
+  }
+  return bits;
+}
+
+void SearchSpace::MakeDrivers() {
+  same_address_ = kernel_.has(Rule::kAssumeAddressNotReused) ? Bit(false) : Input("same_address");
+  default_table_shared_ =
+      kernel_.has(Rule::kAssumeTablesNotShared) ? Bit(false) : Input("default_table_shared");
+  for (int r = 0; r < kDrivers; ++r) {
+    SymbolicDriver driver;
+    const auto attribute = [&](const char* name) {
+      return Input(absl::StrFormat("driver%d.%s", r, name));
+    };
+    for (Bus bus : topology_.buses) {
+      auto& claims = driver.claims[static_cast<size_t>(bus)];
+      if (kernel_.era == Era::kBusSlots) {
+        const Bits chosen = AtMostOne(
+            kClaimCount - 1, absl::StrFormat("driver%d.claims.%d", r, static_cast<int>(bus)));
+        claims[0] = None(chosen);
+        std::copy(chosen.begin(), chosen.end(), claims.begin() + 1);
+      } else {
+        // Later kernels never ask; strict keeps the drivers competing.
+        claims[static_cast<size_t>(Claim::kStrict)] = true;
+      }
+    }
+    if (kernel_.era == Era::kBusSlots) {
+      driver.unwinds = attribute("unwinds");
+      driver.clears = attribute("clears");
+    }
+    if (kernel_.era != Era::kFwnode) driver.default_domains = ~attribute("no_default_domain");
+    driver.instance_groups = attribute("instance_groups");
+    driver.coherent = ~attribute("not_coherent");
+    if (!kernel_.has(Rule::kAssumeProbeRejectsForeign))
+      driver.accepts_foreign = attribute("accepts_foreign");
+    driver.address = Zeros(kDrivers);
+    driver.table = Zeros(kTables);
+    // Driver 1 may lie where driver 0 lay, table and all.
+    const Bit moved = r == 1 ? same_address_ : Bit(false);
+    driver.address[0] = r == 0 ? Bit(true) : moved;
+    driver.address[1] = ~driver.address[0];
+    driver.table[0] = driver.address[0] | (r == 1 ? default_table_shared_ : Bit(false));
+    driver.table[1] = ~driver.table[0];
+    topology_.drivers.push_back(driver);
+  }
+}
+
+void SearchSpace::MakeInstances() {
+  for (int i = 0; i < kInstances; ++i) {
+    const auto attribute = [&](const char* name) {
+      return Input(absl::StrFormat("instance%d.%s", i, name));
+    };
+    SymbolicInstance instance;
+    instance.driver = i % kDrivers;
+    instance.fwnode = attribute("fwnode");
+    own_table_.push_back(attribute("own_table"));
+    instance.table = Ite(own_table_[i], OneHot(kTables, kExtraTable),
+                         topology_.drivers[instance.driver].table);
+    instance.enforces_coherency = ~attribute("not_enforcing");
+    topology_.instances.push_back(instance);
+  }
+}
+
+void SearchSpace::MakeDevices() {
+  Bit before = true;
+  Bit platform_before = true;
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const auto attribute = [&](const char* name) {
+      return absl::StrFormat("device%d.%s", d, name);
+    };
+    SymbolicDevice device;
+    const Bit exists = Input(attribute("exists"));
+    constraints_.push_back(Implies(exists, before));
+    // Devices come in the order of their buses: walks go bus by bus, and no relation of devices
+    // crosses a bus, so that no run can tell.
+    const Bit platform = Input(attribute("platform"));
+    constraints_.push_back(Implies(platform, platform_before & exists));
+    device.bus[static_cast<size_t>(Bus::kPlatform)] = platform;
+    device.bus[static_cast<size_t>(Bus::kPci)] = ~platform;
+    for (int m = 0; m < kMaxMasters; ++m)
+      device.masters[m] = AtMostOne(kInstances, absl::StrFormat("device%d.master%d", d, m));
+    constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
+    constraints_.push_back(Implies(Any(device.masters[0]), exists));
+    constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
+    device.absent = Input(attribute("absent")) | ~exists;
+    before = exists;
+    platform_before = platform;
+    exists_.push_back(exists);
+    topology_.devices.push_back(device);
+  }
+}
+
+void SearchSpace::RelateDevices() {
+  const int slots = sizes_.devices / 2;
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const Bit pci = exists_[d] & topology_.devices[d].on(Bus::kPci);
+    alias_.push_back(AtMostOne(sizes_.devices, absl::StrFormat("device%d.alias", d)));
+    slot_.push_back(AtMostOne(slots, absl::StrFormat("device%d.slot", d)));
+    constraints_.push_back(Implies(Any(alias_[d]) | Any(slot_[d]), pci));
+    constraints_.push_back(~alias_[d][d]);
+    for (int s = 1; s < slots; ++s) {
+      // Slots are numbered in the order of their first devices.
+      Bit lower_used = false;
+      for (int e = 0; e < d; ++e) lower_used |= slot_[e][s - 1];
+      constraints_.push_back(Implies(slot_[d][s], lower_used));
+    }
+  }
+  for (int d = 0; d < sizes_.devices; ++d) {
+    SymbolicDevice& device = topology_.devices[d];
+    device.alias_related = Zeros(sizes_.devices);
+    device.slot_related = Zeros(sizes_.devices);
+    for (int e = 0; e < sizes_.devices; ++e) {
+      if (e == d) continue;
+      constraints_.push_back(
+          Implies(alias_[d][e], exists_[e] & topology_.devices[e].on(Bus::kPci)));
+      device.alias_related[e] = alias_[d][e] | alias_[e][d] | Meet(alias_[d], alias_[e]);
+      device.slot_related[e] = Meet(slot_[d], slot_[e]);
+    }
+  }
+}
+
+void SearchSpace::AssumeOfTopology() {
+  if (kernel_.has(Rule::kAssumeTablesNotShared)) {
+    std::array<Bit, kDrivers> extra;
+    for (int i = 0; i < kInstances; ++i) extra[topology_.instances[i].driver] |= own_table_[i];
+    constraints_.push_back(~(extra[0] & extra[1]));
+  }
+  if (kernel_.has(Rule::kAssumeHomogeneousGroups)) {
+    std::vector<std::array<Bit, kDrivers>> behind(topology_.devices.size());
+    for (int d = 0; d < sizes_.devices; ++d)
+      for (const Bits& master : topology_.devices[d].masters)
+        for (int i = 0; i < kInstances; ++i)
+          behind[d][topology_.instances[i].driver] |= master[i];
+    for (int d = 0; d < sizes_.devices; ++d)
+      for (int e = 0; e < d; ++e)
+        constraints_.push_back(
+            Implies(topology_.devices[d].alias_related[e] | topology_.devices[d].slot_related[e],
+                    ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
+  }
+  if (kernel_.has(Rule::kAssumeDriversCompeteForABus)) {
+    Bit common = false;
+    for (Bus bus : topology_.buses)
+      common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
+                ~topology_.drivers[1].claim(bus, Claim::kNone);
+    constraints_.push_back(common);
+  }
+}
+
+// A one-hot code that names something exactly where it is needed.
+Bits SearchSpace::Selector(int size, Bit needed, const std::string& name,
+                           std::vector<Bit>& constraints) {
+  Bits bits;
+  for (int i = 0; i < size; ++i) {
+    bits.push_back(Input(absl::StrFormat("%s.%d", name, i)));
+    for (int j = 0; j < i; ++j) constraints.push_back(~(bits[i] & bits[j]));
+  }
+  constraints.push_back(Same(Any(bits), needed));
+  return bits;
+}
+
+SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
+  const auto step = static_cast<int>(ops_.size());
+  const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
+  SymbolicOp op;
+  op.container = OneHot(1, 0);
+  if (step == 0) {
+    // Nothing else gets a device probed, so a smallest run starts with it; A is whose it is.
+    op.kind = OneHot(kOpKindCount, static_cast<int>(kRegister));
+    op.instance = OneHot(kInstances, 0);
+    op.device = Zeros(sizes_.devices);
+    op.group = Zeros(sizes_.groups);
+    ever_registered_.push_back(op.instance);
+    ops_.push_back(op);
+    return op;
+  }
+  op.kind = Selector(kOpKindCount, true, name("kind"), constraints);
+  op.instance = Selector(kInstances, op.is(kRegister) | op.is(kUnregister), name("instance"),
+                         constraints);
+  op.device = Selector(sizes_.devices, op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
+                       name("device"), constraints);
+  op.group = Selector(sizes_.groups, op.is(kSetContainer) | op.is(kUnsetContainer), name("group"),
+                      constraints);
+  for (int d = 0; d < sizes_.devices; ++d)
+    constraints.push_back(Implies(op.device[d], exists_[d]));
+  // Instances of a driver are numbered in the order in which they first register.
+  Bits ever = ever_registered_.back();
+  for (int i = kDrivers; i < kInstances; ++i)
+    constraints.push_back(Implies(op.is(kRegister) & op.instance[i], ever[i - kDrivers]));
+  for (int i = 0; i < kInstances; ++i) ever[i] |= op.is(kRegister) & op.instance[i];
+  ever_registered_.push_back(ever);
+  ops_.push_back(op);
+  return op;
+}
+
+std::vector<Bit> SearchSpace::Preferences() const {
+  std::vector<Bit> plain = {~same_address_, ~default_table_shared_};
+  for (size_t t = 0; t < ops_.size(); ++t)
+    for (OpKind kind : {kUnregister, kRemove, kAdd, kUnsetContainer, kConfigure})
+      plain.push_back(~ops_[t].is(kind));
+  for (const SymbolicDevice& device : topology_.devices) {
+    plain.push_back(~device.absent);
+    plain.push_back(None(device.masters[1]));
+  }
+  for (const SymbolicDriver& driver : topology_.drivers) {
+    for (Bit bit : {~driver.accepts_foreign, ~driver.instance_groups, driver.default_domains,
+                    driver.coherent, ~driver.clears, ~driver.unwinds})
+      plain.push_back(bit);
+  }
+  for (int i = 0; i < kInstances; ++i)
+    for (Bit bit : {topology_.instances[i].enforces_coherency, ~own_table_[i]})
+      plain.push_back(bit);
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (Bit bit : {None(alias_[d]), None(slot_[d]), topology_.devices[d].on(Bus::kPci)})
+      plain.push_back(bit);
+  for (int i = kInstances - 1; i >= 0; --i)
+    for (const SymbolicDevice& device : topology_.devices) plain.push_back(~device.masters[0][i]);
+  for (const SymbolicInstance& instance : topology_.instances) plain.push_back(~instance.fwnode);
+  for (const SymbolicDriver& driver : topology_.drivers)
+    for (Bus bus : topology_.buses)
+      for (Claim claim : {Claim::kNone, Claim::kStrict})
+        plain.push_back(driver.claim(bus, claim));
+  for (const SymbolicOp& op : ops_) {
+    for (OpKind kind : {kSetIommu, kSetContainer}) plain.push_back(~op.is(kind));
+    for (int g = sizes_.groups - 1; g > 0; --g) plain.push_back(~op.group[g]);
+    for (int i = kInstances - 1; i > 0; --i) plain.push_back(~op.instance[i]);
+  }
+  return plain;
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/smt2.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace iommucheck::smt {
+namespace {
+
+using Kind = Circuit::Gate::Kind;
+
+// The nodes that the bits depend on.
+std::vector<bool> ConeOf(const Circuit& circuit, const std::vector<Bit>& bits) {
+  std::vector<bool> cone(circuit.gates().size());
+  for (Bit bit : bits) cone[bit.node()] = true;
+  for (size_t node = cone.size(); node-- > 1;) {
+    const Circuit::Gate& gate = circuit.gates()[node];
+    if (!cone[node] || gate.kind == Kind::kInput) continue;
+    for (uint32_t operand : {gate.a, gate.b, gate.c}) cone[operand >> 1U] = true;
+  }
+  return cone;
+}
+
+std::string NameOf(const SearchSpace& space, const Circuit& circuit, uint32_t literal) {
+  const uint32_t node = literal >> 1U;
+  if (node == 0) return literal == 0 ? "true" : "false";
+  const std::string name = circuit.gates()[node].kind == Kind::kInput ? space.name(node)
+                                                                      : absl::StrCat("n", node);
+  return (literal & 1U) != 0 ? absl::StrCat("(not ", name, ")") : name;
+}
+
+}  // namespace
+
+std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
+                   const std::vector<Bit>& assumptions) {
+  const Circuit& circuit = space.circuit();
+  std::vector<Bit> bits = asserted;
+  bits.insert(bits.end(), assumptions.begin(), assumptions.end());
+  const std::vector<bool> cone = ConeOf(circuit, bits);
+  const auto name = [&](uint32_t literal) { return NameOf(space, circuit, literal); };
+  std::string text = "(set-logic QF_UF)\n";
+  for (uint32_t node = 1; node < cone.size(); ++node) {
+    if (!cone[node]) continue;
+    const Circuit::Gate& gate = circuit.gates()[node];
+    if (gate.kind == Kind::kInput) {
+      absl::StrAppend(&text, "(declare-const ", name(node << 1U), " Bool)\n");
+    } else if (gate.kind == Kind::kAnd) {
+      absl::StrAppend(&text, "(define-fun n", node, " () Bool (and ", name(gate.a), " ",
+                      name(gate.b), "))\n");
+    } else {
+      absl::StrAppend(&text, "(define-fun n", node, " () Bool (ite ", name(gate.a), " ",
+                      name(gate.b), " ", name(gate.c), "))\n");
+    }
+  }
+  for (Bit bit : bits) absl::StrAppend(&text, "(assert ", name(bit.literal()), ")\n");
+  absl::StrAppend(&text, "(check-sat)\n");
+  return text;
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A check as SMT-LIB2, for other solvers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/smt/search_space.h"
+
+namespace iommucheck::smt {
+
+// The asserted bits and the assumptions as one satisfiability problem.
+std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
+                   const std::vector<Bit>& assumptions);
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A circuit in Z3. Gates become clauses over named Booleans, so that a shared gate stays one
+// variable over many checks.
+#pragma once
+
+#include <z3++.h>
+
+#include <string>
+#include <vector>
+
+#include "src/smt/bits.h"
+
+namespace iommucheck::smt {
+
+class Solver {
+ public:
+  enum class Answer : uint8_t { kSat, kUnsat, kUnknown };
+
+  // A budget in Z3 rlimit units for all checks together; 0: none.
+  Solver(const Circuit& circuit, uint64_t budget);
+
+  void Assert(Bit bit);
+  Answer Check(const std::vector<Bit>& assumptions);
+  // Of the last model. Inputs that the solver has never seen are false.
+  [[nodiscard]] bool Value(Bit bit);
+
+  [[nodiscard]] uint64_t resources() const { return resources_; }
+  [[nodiscard]] int checks() const { return checks_; }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] const std::vector<Bit>& asserted() const { return asserted_; }
+
+ private:
+  z3::expr Literal(Bit bit);
+  void Define(uint32_t node);
+  void AddClause(std::initializer_list<Bit> literals);
+  [[nodiscard]] bool Defined(uint32_t node) const;
+  void ReadModel();
+
+  const Circuit& circuit_;
+  uint64_t budget_;
+  z3::context context_;
+  z3::solver solver_;
+  std::vector<Z3_ast> variables_;  // by node; the vector below keeps them alive
+  z3::ast_vector owned_;
+  std::vector<uint32_t> todo_;
+  std::vector<Bit> asserted_;
+  std::vector<bool> model_;  // by node
+  size_t evaluated_ = 0;     // gates of the model below this one have their values
+  uint64_t resources_ = 0;
+  int checks_ = 0;
+  std::string reason_;
+};
+
+}  // namespace iommucheck::smt

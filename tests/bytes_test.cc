@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/case/bytes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "src/case/repair.h"
+
+namespace iommucheck {
+namespace {
+
+std::vector<uint8_t> RandomBytes(std::mt19937_64& words, size_t size) {
+  std::vector<uint8_t> bytes(size);
+  const bool small = words() % 2 == 0;
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(words() % (small ? 8 : 256));
+  return bytes;
+}
+
+std::vector<Op> Ops(const DecodedCase& c) { return {c.ops.begin(), c.ops.begin() + c.ops_count}; }
+
+std::vector<Op> Ops(const Case& c) {
+  std::vector<Op> ops;
+  for (const CaseOp& op : c.ops) ops.push_back(op.op);
+  return ops;
+}
+
+RuleSet EveryRule() {
+  RuleSet rules;
+  for (const RuleInfo& info : AllRules()) rules.add(info.rule);
+  return rules;
+}
+
+TEST(Bytes, AnyBytesMakeAValidCase) {
+  std::mt19937_64 words(1);
+  DecodedCase c;
+  for (int n = 0; n < 20000; ++n) {
+    DecodeBytes(RandomBytes(words, words() % 800), c);
+    ASSERT_TRUE(Validate(c.topology).ok()) << Validate(c.topology);
+    for (const Op& op : Ops(c)) ASSERT_TRUE(Validate(op, c.topology).ok());
+  }
+}
+
+TEST(Bytes, NoBytesMakeAnEmptyCaseOfTheOldestKernel) {
+  DecodedCase c;
+  DecodeBytes({}, c);
+  EXPECT_EQ(c.kernel, (KernelSpec{KernelVersion::kV5_15, {}, {}}));
+  EXPECT_EQ(c.topology, Topology{});
+  EXPECT_EQ(c.ops_count, 0);
+}
+
+TEST(Bytes, NothingOfTheCaseBeforeIsLeft) {
+  std::mt19937_64 words(2);
+  DecodedCase used;
+  for (int n = 0; n < 2000; ++n) {
+    const std::vector<uint8_t> bytes = RandomBytes(words, words() % 800);
+    DecodedCase fresh;
+    DecodeBytes(bytes, fresh);
+    DecodeBytes(bytes, used);
+    ASSERT_EQ(used.kernel, fresh.kernel);
+    ASSERT_EQ(used.topology, fresh.topology);
+    ASSERT_EQ(Ops(used), Ops(fresh));
+  }
+}
+
+void ExpectRoundTrip(const Case& c) {
+  const auto bytes = EncodeBytes(c);
+  ASSERT_TRUE(bytes.ok()) << bytes.status() << "\n" << PrintCase(c);
+  DecodedCase decoded;
+  DecodeBytes(*bytes, decoded);
+  EXPECT_EQ(decoded.kernel, c.kernel);
+  EXPECT_EQ(decoded.topology, c.topology);
+  EXPECT_EQ(Ops(decoded), Ops(c));
+}
+
+TEST(Bytes, EncodeAndDecodeGiveTheSame) {
+  std::mt19937_64 words(3);
+  DecodedCase decoded;
+  for (int n = 0; n < 20000; ++n) {
+    DecodeBytes(RandomBytes(words, words() % 800), decoded);
+    ExpectRoundTrip(ToCase(decoded));
+  }
+}
+
+TEST(Bytes, CasesOfTheCorpusRoundTrip) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(IOMMUCHECK_SOURCE_DIR "/corpus")) {
+    if (entry.path().extension() != ".case") continue;
+    std::ostringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    const auto c = ParseCase(text.str(), entry.path().string());
+    ASSERT_TRUE(c.ok()) << c.status();
+    // Large machines are for the text form alone.
+    if (c->topology.devices_count <= 8 && c->topology.drivers_count <= 4 &&
+        c->topology.instances_count <= 6 && c->topology.tables_count <= 8 && c->ops.size() <= 64)
+      ExpectRoundTrip(*c);
+  }
+}
+
+TEST(Bytes, EveryClaimOrderIsKept) {
+  Case c;
+  c.topology.drivers_count = 1;
+  c.topology.tables_count = 1;
+  c.topology.drivers[0].claims.fill(Claim::kStrict);
+  std::array<Bus, kBusCount>& order = c.topology.drivers[0].claim_order;
+  int orders = 0;
+  do {
+    ExpectRoundTrip(c);
+    ++orders;
+  } while (std::ranges::next_permutation(order).found);
+  EXPECT_EQ(orders, 720);
+}
+
+TEST(Bytes, CasesBeyondTheRecordsAreRefused) {
+  Case c;
+  c.topology.drivers_count = 5;
+  c.topology.tables_count = 1;
+  EXPECT_EQ(EncodeBytes(c).status().message(), "the case is too large for the binary form");
+  c.topology.drivers_count = 1;
+  c.topology.devices_count = 1;
+  c.topology.devices[0].slot = 16;
+  EXPECT_EQ(EncodeBytes(c).status().message(),
+            "the case has a number too large for the binary form");
+  c.topology.devices[0].slot = 15;
+  EXPECT_TRUE(EncodeBytes(c).ok());
+}
+
+TEST(Repair, LeavesNoAssumptionBroken) {
+  std::mt19937_64 words(4);
+  DecodedCase c;
+  for (int n = 0; n < 20000; ++n) {
+    DecodeBytes(RandomBytes(words, 125), c);
+    RuleSet rules = EveryRule();
+    for (const RuleInfo& info : AllRules())
+      if (words() % 4 == 0) rules.drop(info.rule);
+    Repair(c.topology, rules);
+    ASSERT_EQ(BrokenAssumption(c.topology, rules), std::nullopt);
+    ASSERT_TRUE(Validate(c.topology).ok()) << Validate(c.topology);
+  }
+}
+
+TEST(Repair, ChangesNothingThatIsNotBroken) {
+  std::mt19937_64 words(5);
+  DecodedCase c;
+  for (int n = 0; n < 20000; ++n) {
+    DecodeBytes(RandomBytes(words, 125), c);
+    if (BrokenAssumption(c.topology, EveryRule())) Repair(c.topology, EveryRule());
+    const Topology before = c.topology;
+    Repair(c.topology, EveryRule());
+    ASSERT_EQ(c.topology, before);
+  }
+}
+
+TEST(Repair, WorksWithEveryTableInUse) {
+  Topology t;
+  t.drivers_count = kMaxDrivers;
+  t.tables_count = kMaxTables;
+  t.instances_count = kMaxInstances;
+  for (int i = 0; i < kMaxInstances; ++i) t.instances[i].table = static_cast<TableId>(i);
+  Repair(t, EveryRule());
+  EXPECT_EQ(BrokenAssumption(t, EveryRule()), std::nullopt);
+  EXPECT_TRUE(Validate(t).ok()) << Validate(t);
+}
+
+}  // namespace
+}  // namespace iommucheck

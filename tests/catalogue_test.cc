@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/import/catalogue.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "src/case/case.h"
+#include "src/case/run.h"
+#include "src/import/pairs.h"
+
+namespace iommucheck::import {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+TEST(Catalogue, HasEveryDriverOfEveryEra) {
+  EXPECT_EQ(DriversOf(KernelVersion::kV5_15).size(), 21U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV5_18).size(), 21U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV6_0).size(), 22U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV6_1).size(), 22U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV6_8).size(), 23U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV6_12).size(), 23U);
+  EXPECT_EQ(DriversOf(KernelVersion::kV7_1).size(), 24U);
+  EXPECT_EQ(FindDriver("riscv", KernelVersion::kV6_12), nullptr);
+  EXPECT_NE(FindDriver("riscv", KernelVersion::kV7_1), nullptr);
+  EXPECT_EQ(FindDriver("tegra-gart", KernelVersion::kV6_12), nullptr);
+}
+
+TEST(Catalogue, ClaimsBusesOnlyWhileDriversDo) {
+  for (const KernelVersion version : kKernelVersions)
+    for (const CatalogueDriver* d : DriversOf(version))
+      if (version > KernelVersion::kV6_0) EXPECT_THAT(d->claims, IsEmpty()) << d->name;
+}
+
+TEST(Catalogue, EveryDriverMakesAValidTopology) {
+  for (const CatalogueDriver& row : Catalogue()) {
+    Topology t;
+    t.drivers_count = t.tables_count = t.instances_count = 1;
+    t.drivers[0] = ToModelDriver(row);
+    EXPECT_TRUE(Validate(t).ok()) << row.name;
+    // Paging domains need a table, and only drivers without domains have none.
+    EXPECT_EQ(row.tables.empty(), row.reuse == Reuse::kNone) << row.name;
+  }
+}
+
+TEST(Catalogue, IntelStoresItsOpsInPlatform) {
+  const Driver intel = ToModelDriver(*FindDriver("intel", KernelVersion::kV6_0));
+  EXPECT_EQ(intel.claims[static_cast<size_t>(Bus::kPci)], Claim::kIgnore);
+  EXPECT_EQ(intel.claims[static_cast<size_t>(Bus::kPlatform)], Claim::kStore);
+  EXPECT_EQ(intel.claim_order[0], Bus::kPci);
+  EXPECT_EQ(intel.firmware, Firmware::kAcpi);
+}
+
+TEST(Catalogue, ArmSmmuV3ClearsAndUnwinds) {
+  const Driver smmu = ToModelDriver(*FindDriver("arm-smmu-v3", KernelVersion::kV5_18));
+  EXPECT_TRUE(smmu.clears);
+  EXPECT_TRUE(smmu.unwinds);
+  EXPECT_TRUE(smmu.same_instance);
+  EXPECT_EQ(smmu.firmware, Firmware::kAny);
+}
+
+TEST(Catalogue, FactsChangeWithTheEra) {
+  EXPECT_FALSE(ToModelDriver(*FindDriver("virtio-iommu", KernelVersion::kV5_18)).coherent);
+  EXPECT_TRUE(ToModelDriver(*FindDriver("virtio-iommu", KernelVersion::kV6_0)).coherent);
+  EXPECT_EQ(FindDriver("mtk", KernelVersion::kV5_18)->claims.size(), 1U);
+  EXPECT_EQ(FindDriver("mtk", KernelVersion::kV6_0)->claims.size(), 2U);
+  EXPECT_THAT(FindDriver("intel", KernelVersion::kV7_1)->tables,
+              ElementsAre("intel_fs_paging_domain_ops", "intel_ss_paging_domain_ops"));
+}
+
+TEST(Catalogue, FindsTheDriverOfABoundDevice) {
+  ASSERT_NE(FindDriverByBound("virtio_iommu"), nullptr);
+  EXPECT_EQ(FindDriverByBound("virtio_iommu")->name, "virtio-iommu");
+  EXPECT_EQ(FindDriverByBound("e1000"), nullptr);
+}
+
+TEST(Catalogue, RefusesOtherText) {
+  EXPECT_EQ(ParseCatalogue("{").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(ParseCatalogue("[]").ok());
+  EXPECT_FALSE(ParseCatalogue(R"({"eras": ["v6.0"], "drivers": [{"name": 3}]})").ok());
+  const auto era = ParseCatalogue(R"({"eras": ["v2.4"], "drivers": [{"name": "x", "eras": {}}]})");
+  EXPECT_TRUE(era.ok());  // an era without a driver is not read
+}
+
+KernelSpec Patched(KernelVersion version) {
+  KernelSpec kernel;
+  kernel.version = version;
+  kernel.dropped.add(Rule::kType1SameOps);
+  return kernel;
+}
+
+const PairResult* Find(const std::vector<PairResult>& pairs, std::string_view a,
+                       std::string_view b) {
+  for (const PairResult& p : pairs)
+    if ((p.a == a && p.b == b) || (p.a == b && p.b == a)) return &p;
+  return nullptr;
+}
+
+TEST(Pairs, NoTwoDriversOfOneMachineClaimDisjointBuses) {
+  for (const auto version : {KernelVersion::kV5_15, KernelVersion::kV5_18, KernelVersion::kV6_0}) {
+    const std::vector<PairResult> pairs = AnalysePairs(Patched(version));
+    EXPECT_EQ(pairs.size(), 25U * 24U / 2U);
+    for (const PairResult& p : pairs) EXPECT_NE(p.reason, PairReason::kDisjoint) << p.a << p.b;
+  }
+}
+
+TEST(Pairs, SkippedBusesLetTwoDriversServe) {
+  const std::vector<PairResult> pairs = AnalysePairs(Patched(KernelVersion::kV6_0));
+  const PairResult* smmus = Find(pairs, "arm-smmu", "arm-smmu-v3");
+  ASSERT_NE(smmus, nullptr);
+  EXPECT_EQ(smmus->reason, PairReason::kBothServe);
+  EXPECT_THAT(smmus->detail, HasSubstr("when arm-smmu-v3 comes first"));
+  EXPECT_TRUE(smmus->vfio_usable);
+  EXPECT_FALSE(smmus->violates);  // each tests the instance in its attach_dev
+  const PairResult* exynos = Find(pairs, "arm-smmu", "exynos");
+  EXPECT_TRUE(exynos->both_serve);
+  EXPECT_FALSE(exynos->vfio_usable);  // exynos lacks IOMMU_CAP_CACHE_COHERENCY
+}
+
+TEST(Pairs, GiveTheFirstReasonThatApplies) {
+  const std::vector<PairResult> pairs = AnalysePairs(Patched(KernelVersion::kV6_0));
+  EXPECT_EQ(Find(pairs, "intel", "s390")->reason, PairReason::kNoArchitecture);
+  EXPECT_EQ(Find(pairs, "intel", "riscv")->reason, PairReason::kNotPresent);
+  EXPECT_EQ(Find(pairs, "intel", "hyperv-iommu")->reason, PairReason::kClaimsNothing);
+  EXPECT_EQ(Find(pairs, "exynos", "rockchip")->reason, PairReason::kNoSoc);
+  EXPECT_EQ(Find(pairs, "amd", "virtio-iommu")->reason, PairReason::kOneLoses);
+}
+
+TEST(Pairs, ExamplesReplay) {
+  for (const PairResult& p : AnalysePairs(Patched(KernelVersion::kV6_0))) {
+    if (p.reason < PairReason::kOneLoses) continue;
+    ASSERT_FALSE(p.example.ops.empty()) << p.a << " " << p.b;
+    EXPECT_TRUE(Validate(p.example.topology).ok());
+    EXPECT_THAT(Mismatches(p.example, Play(p.example)), IsEmpty()) << p.a << " " << p.b;
+    EXPECT_EQ(p.violates, !p.example.expectations.empty()) << p.a << " " << p.b;
+  }
+}
+
+TEST(Pairs, TheComparisonKeepsThemApartWhileSlotsStay) {
+  for (const auto version : {KernelVersion::kV5_15, KernelVersion::kV5_18, KernelVersion::kV6_0}) {
+    KernelSpec kernel{version, {}, {}};
+    // Intel's store replaces the ops of the platform bus under devices of the other driver.
+    EXPECT_TRUE(Find(AnalysePairs(kernel), "amd", "intel")->violates);
+    kernel.added.add(Rule::kAssumeBusOpsNotReplaced);
+    for (const PairResult& p : AnalysePairs(kernel)) EXPECT_FALSE(p.violates) << p.a << " " << p.b;
+  }
+}
+
+TEST(Pairs, AreForKernelsWhoseDriversClaimBuses) {
+  EXPECT_THAT(AnalysePairs({KernelVersion::kV6_1, {}, {}}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace iommucheck::import

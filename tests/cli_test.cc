@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the commands print, against what is written down: tests/golden/NAME.args holds a command
+// line, NAME.out its output and exit status; the console blocks of README.md and docs/ are held to
+// the same. IOMMUCHECK_UPDATE_GOLDEN=1 writes the .out files anew; read the diff.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kSource = IOMMUCHECK_SOURCE_DIR;
+constexpr size_t kColumns = 75;
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Standard output of `iommucheck ARGS` in the source folder; standard error goes along.
+struct Outcome {
+  std::string output;
+  int status = -1;
+};
+Outcome RunTool(const std::string& args) {
+  const std::string command =
+      "cd '" + kSource.string() + "' && '" IOMMUCHECK_BINARY "' " + args + " 2>&1";
+  Outcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> buffer;
+  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
+    outcome.output.append(buffer.data(), n);
+  const int raw = pclose(pipe);
+  outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128;
+  return outcome;
+}
+
+std::vector<fs::path> FilesWith(const fs::path& folder, const std::string& extension) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == extension) files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+void ExpectPlain(const std::string& text, const std::string& what) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), kColumns) << what << ": " << line;
+    for (const char c : line) EXPECT_TRUE(c >= ' ' && c <= '~') << what << ": " << line;
+    EXPECT_FALSE(line.ends_with(' ')) << what << ": blanks at the end of: " << line;
+  }
+}
+
+class Golden : public testing::TestWithParam<fs::path> {};
+
+TEST_P(Golden, PrintsWhatIsWrittenDown) {
+  std::string args = Slurp(GetParam());
+  args.erase(args.find_last_not_of('\n') + 1);
+  const Outcome outcome = RunTool(args);
+  const std::string got = outcome.output + "exit " + std::to_string(outcome.status) + "\n";
+  const fs::path expected = fs::path(GetParam()).replace_extension(".out");
+  if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(expected) << got;
+  EXPECT_EQ(got, Slurp(expected)) << "iommucheck " << args;
+  const bool json = args.find("--json") != std::string::npos;
+  if (!json) ExpectPlain(outcome.output, args);
+}
+
+TEST_P(Golden, JsonFollowsThePublishedSchema) {
+  const std::string args = Slurp(GetParam());
+  if (args.find("--json") == std::string::npos) GTEST_SKIP() << "no JSON";
+  const auto schema_json = nlohmann::json::parse(Slurp(kSource / "docs/output.schema.json"));
+  valijson::Schema schema;
+  const valijson::adapters::NlohmannJsonAdapter schema_adapter(schema_json);
+  valijson::SchemaParser().populateSchema(schema_adapter, schema);
+
+  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
+  const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
+  const valijson::adapters::NlohmannJsonAdapter adapter(json);
+  valijson::ValidationResults results;
+  EXPECT_TRUE(valijson::Validator().validate(schema, adapter, &results)) << args;
+  for (valijson::ValidationResults::Error error; results.popError(error);)
+    ADD_FAILURE() << error.description;
+}
+
+std::string NameOf(const testing::TestParamInfo<fs::path>& info) {
+  std::string name = info.param.stem().string();
+  std::ranges::replace_if(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Cli, Golden, testing::ValuesIn(FilesWith(kSource / "tests/golden", ".args")),
+                         NameOf);
+
+// A console block: "$ ./dev run ARGS" and what it prints.
+struct Block {
+  std::string args;
+  std::string output;
+};
+std::vector<Block> ConsoleBlocks(const fs::path& path) {
+  static const std::string kPrompt = "$ ./dev run ";
+  std::vector<Block> blocks;
+  std::istringstream lines(Slurp(path));
+  bool inside = false;
+  bool ours = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```console";
+      ours = false;
+    } else if (inside && line.starts_with("$ ")) {
+      ours = line.starts_with(kPrompt);
+      if (ours) blocks.push_back({line.substr(kPrompt.size()), ""});
+    } else if (inside && ours) {
+      blocks.back().output += line + "\n";
+    }
+  }
+  return blocks;
+}
+
+TEST(Documents, ConsoleBlocksShowRealOutput) {
+  std::vector<fs::path> documents = FilesWith(kSource / "docs", ".md");
+  documents.push_back(kSource / "README.md");
+  int blocks = 0;
+  for (const fs::path& document : documents)
+    for (const Block& block : ConsoleBlocks(document)) {
+      ++blocks;
+      EXPECT_EQ(RunTool(block.args).output, block.output)
+          << document.filename() << ": ./dev run " << block.args;
+    }
+  EXPECT_GE(blocks, 3);
+}
+
+}  // namespace

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/explore/explore.h"
+
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/step.h"
+#include "src/case/case.h"
+#include "src/case/run.h"
+#include "src/explore/compact.h"
+#include "src/import/import.h"
+
+namespace iommucheck::explore {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Case Parse(const std::string& text) {
+  absl::StatusOr<Case> parsed = ParseCase(text, "test");
+  EXPECT_TRUE(parsed.ok()) << parsed.status();
+  return *std::move(parsed);
+}
+
+constexpr char kTwoBuses[] = R"(
+driver A claims=pci:strict
+driver B claims=platform:strict
+instance a0 A
+instance b0 B
+device d0 pci a0
+device d1 platform b0
+)";
+
+constexpr char kOneGroupOfTwo[] = R"(
+driver A
+driver B
+instance a0 A
+instance b0 B fwnode
+device d0 pci a0 b0 slot=1
+device d1 pci a0 b0 slot=1
+device d2 pci a0
+)";
+
+constexpr char kSharedGroup[] = R"(
+driver A claims=platform:skip clears per-instance-groups
+driver B claims=platform:ignore,pci:own-ok unwinds
+instance a0 A fwnode
+instance b0 B
+device d0 platform a0
+device d1 platform a0 absent
+device d2 pci b0
+device d3 pci b0 alias=d2
+)";
+
+std::string On(const std::string& kernel, const std::string& machine) {
+  return "kernel " + kernel + machine;
+}
+
+TEST(Explore, FindsTheShortestRun) {
+  const Case machine = Parse(On("v6.0 drop type1.same_ops", kTwoBuses));
+  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 8, 1'000'000);
+  ASSERT_EQ(r.verdict, Verdict::kViolated) << r.reason;
+  // Two drivers, two groups, one container with an iommu.
+  EXPECT_EQ(r.found.ops.size(), 5U);
+  EXPECT_EQ(r.depth, 4);
+  EXPECT_THAT(Mismatches(r.found, Play(r.found)), IsEmpty());
+  EXPECT_EQ(ParseCase(PrintCase(r.found), "again")->ops, r.found.ops);
+}
+
+TEST(Explore, TheComparisonHolds) {
+  const Case machine = Parse(On("v6.0", kTwoBuses));
+  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 6, 1'000'000);
+  EXPECT_EQ(r.verdict, Verdict::kHolds);
+  EXPECT_EQ(r.depth, 6);
+}
+
+TEST(Explore, SeesEveryStateOfASmallMachine) {
+  const Case machine = Parse(On("v6.0", "\ndriver A claims=pci:strict\ninstance a0 A\n"));
+  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverAttach, 100, 1'000);
+  EXPECT_EQ(r.verdict, Verdict::kHolds);
+  EXPECT_TRUE(r.every_depth);
+  EXPECT_LT(r.depth, 100);
+}
+
+TEST(Explore, GivesUpWhenStatesRunOut) {
+  const Case machine = Parse(On("v6.12", kOneGroupOfTwo));
+  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 20, 100);
+  EXPECT_EQ(r.verdict, Verdict::kUnknown);
+  EXPECT_THAT(r.reason, HasSubstr("more than 100 states"));
+  EXPECT_GT(r.depth, 0);
+}
+
+TEST(Explore, KeepsToTheAssumptions) {
+  const Case inside = Parse(On("v6.12", kOneGroupOfTwo));
+  const ExploreResult found = ExploreMachine(inside, Property::kNoCrossDriverAttach, 6, 1'000'000);
+  EXPECT_EQ(found.verdict, Verdict::kViolated);
+  const Case outside = Parse(On("v6.12 add assume.homogeneous_groups", kOneGroupOfTwo));
+  const ExploreResult r = ExploreMachine(outside, Property::kNoCrossDriverAttach, 6, 1'000'000);
+  EXPECT_EQ(r.verdict, Verdict::kHolds);
+  EXPECT_THAT(r.reason, HasSubstr("assume.homogeneous_groups"));
+}
+
+// --- the search against one that keeps states as they are ---
+
+struct Plain {
+  int violated_at = 0;  // 0: in no run of that many steps
+};
+
+std::vector<Op> EveryOp(const Topology& t, int containers) {
+  std::vector<Op> ops;
+  for (uint8_t i = 0; i < t.instances_count; ++i)
+    for (const OpKind kind : {OpKind::kRegister, OpKind::kUnregister}) ops.push_back({kind, i});
+  for (uint8_t d = 0; d < t.devices_count; ++d)
+    for (const OpKind kind : {OpKind::kAdd, OpKind::kRemove, OpKind::kConfigure})
+      ops.push_back({kind, d});
+  for (uint8_t g = 0; g <= t.devices_count; ++g) {
+    ops.push_back({OpKind::kUnsetContainer, g});
+    for (uint8_t c = 0; c < containers; ++c) ops.push_back({OpKind::kSetContainer, g, c});
+  }
+  for (uint8_t c = 0; c < containers; ++c) ops.push_back({OpKind::kSetIommu, c});
+  return ops;
+}
+
+Plain SearchPlainly(const Case& machine, Property property, int max_steps, int containers) {
+  const KernelProfile profile = ProfileOf(machine.kernel);
+  const std::vector<Op> ops = EveryOp(machine.topology, containers);
+  std::vector<Event> events;
+  std::vector<State> level = {InitialState(machine.topology)};
+  std::vector<State> seen = level;
+  const auto bytes = [](const State& s) {
+    return std::string(reinterpret_cast<const char*>(&s), sizeof(s));
+  };
+  std::map<std::string, bool> known = {{bytes(level[0]), true}};
+  for (int step = 1; step <= max_steps; ++step) {
+    std::vector<State> next;
+    for (const State& from : level)
+      for (const Op& op : ops) {
+        State state = from;
+        if (Step(profile, machine.topology, op, state, events).outcome != Outcome::kDone) continue;
+        if (FindViolation(property, events) != nullptr) return {step};
+        if (known.emplace(bytes(state), true).second) next.push_back(state);
+      }
+    level = std::move(next);
+  }
+  return {};
+}
+
+class Agreement : public testing::TestWithParam<const char*> {};
+
+TEST_P(Agreement, OfBothSearches) {
+  constexpr int kSteps = 6;
+  for (const KernelVersion version : kKernelVersions)
+    for (const char* patch : {"", " drop type1.same_ops", " drop type1.same_ops core.owner_first"})
+      for (const Property property : kProperties) {
+        Case machine = Parse(On(std::string(VersionName(version)), GetParam()));
+        if (std::string(patch) != "") machine.kernel.dropped.add(Rule::kType1SameOps);
+        if (std::string(patch).ends_with("first"))
+          machine.kernel.dropped.add(Rule::kCoreOwnerFirst);
+        const ExploreResult r = ExploreMachine(machine, property, kSteps, 10'000'000);
+        const Plain one = SearchPlainly(machine, property, kSteps, 1);
+        EXPECT_EQ(r.verdict == Verdict::kViolated, one.violated_at > 0);
+        EXPECT_EQ(static_cast<int>(r.found.ops.size()), one.violated_at)
+            << VersionName(version) << patch << " " << PropertyName(property);
+        if (r.verdict == Verdict::kViolated)
+          EXPECT_THAT(Mismatches(r.found, Play(r.found)), IsEmpty());
+      }
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, Agreement,
+                         testing::Values(kTwoBuses, kOneGroupOfTwo, kSharedGroup));
+
+TEST(Explore, OneContainerIsEnough) {
+  for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_12})
+    for (const Property property : kProperties) {
+      Case machine = Parse(On(std::string(VersionName(version)), kTwoBuses));
+      machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
+      EXPECT_EQ(SearchPlainly(machine, property, 5, 1).violated_at,
+                SearchPlainly(machine, property, 5, 2).violated_at);
+    }
+}
+
+// --- states as bytes ---
+
+TEST(Compactor, DecodeIsTheSameStateAnew) {
+  std::mt19937 random(1);
+  for (const char* text : {kTwoBuses, kOneGroupOfTwo, kSharedGroup})
+    for (const KernelVersion version : kKernelVersions) {
+      const Case machine = Parse(On(std::string(VersionName(version)), text));
+      const KernelProfile profile = ProfileOf(machine.kernel);
+      const std::vector<Op> ops = EveryOp(machine.topology, 1);
+      Compactor compactor(machine.topology);
+      State state = InitialState(machine.topology);
+      std::vector<Event> events;
+      std::string bytes;
+      std::string again;
+      for (int step = 0; step < 300; ++step) {
+        Step(profile, machine.topology, ops[random() % ops.size()], state, events);
+        compactor.Encode(state, bytes);
+        const State decoded = compactor.Decode(bytes);
+        compactor.Encode(decoded, again);
+        ASSERT_EQ(bytes, again);
+        ASSERT_EQ(compactor.Decode(again), decoded);
+        EXPECT_EQ(HasForeignDomain(machine.topology, state),
+                  HasForeignDomain(machine.topology, decoded));
+        if (random() % 40 == 0) state = decoded;
+      }
+    }
+}
+
+// --- real machines ---
+
+TEST(Explore, AnswersForSnapshots) {
+  for (const char* name : {"qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz"}) {
+    const auto system =
+        import::ReadSystem(std::string(IOMMUCHECK_SOURCE_DIR) + "/corpus/systems/" + name);
+    ASSERT_TRUE(system.ok()) << system.status();
+    Case machine;
+    machine.kernel.version = *system->nearest;
+    machine.topology = system->topology;
+    machine.names = system->names;
+    const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 5, 10'000'000);
+    EXPECT_EQ(r.verdict, Verdict::kHolds) << name;
+  }
+}
+
+}  // namespace
+}  // namespace iommucheck::explore
