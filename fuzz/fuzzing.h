@@ -5,6 +5,7 @@
 //
 // Environment, for tests of the targets themselves:
 //   IOMMUCHECK_KERNEL=v6.0              that version alone, whatever the input says
+//   IOMMUCHECK_PROPERTY=name            that property alone is judged
 //   IOMMUCHECK_DROP=rule.id[,rule.id]   a kernel without these rules; a run must then go wrong
 #pragma once
 
@@ -14,6 +15,9 @@
 #include "src/case/bytes.h"
 
 namespace iommucheck::fuzzing {
+
+// A version with the assumptions under which it promises the properties, less the unwanted rules.
+KernelSpec PromisedKernel(KernelVersion version, RuleSet unwanted);
 
 // Puts the kernel that the input names in place of the input's, with the assumptions under which
 // it promises the properties, and makes the machine one that they allow. `profile` is that kernel.

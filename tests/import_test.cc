@@ -20,8 +20,6 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 std::string ReadCorpus(const std::string& name) {
@@ -221,7 +219,7 @@ TEST(Import, SurvivesFlippedBytes) {
       std::string bad = whole;
       bad[at] = static_cast<char>(bad[at] ^ mask);
       const auto system = ReadSnapshot(bad, "flipped");
-      if (system.ok()) EXPECT_TRUE(Validate(system->topology).ok());
+      EXPECT_TRUE(!system.ok() || Validate(system->topology).ok()) << at;
     }
 }
 
@@ -307,7 +305,7 @@ void Torture(const std::string& table, Parse parse) {
       std::string bad = table;
       bad[at] = static_cast<char>(value);
       const auto parsed = parse(bad);
-      if (!parsed.ok()) EXPECT_THAT(std::string(parsed.status().message()), Not(IsEmpty()));
+      EXPECT_TRUE(parsed.ok() || !parsed.status().message().empty()) << at;
     }
 }
 

@@ -2,8 +2,9 @@
 #include "src/import/build.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -129,7 +130,7 @@ class Builder {
       both.emplace_back(std::move(m_.instances[i]), found_.instances[i]);
     std::vector<size_t> order(both.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) {
+    std::ranges::sort(order, [&](size_t a, size_t b) {
       if (both[a].first.fwnode != both[b].first.fwnode) return both[b].first.fwnode;
       return NaturalLess(both[a].first.name, both[b].first.name);
     });
@@ -181,16 +182,17 @@ class Builder {
 
   // Instances without fwnode first: their driver's own tables need no firmware description.
   std::vector<int> MastersOf(const FoundDevice& found, const FirmwareMap& firmware) {
+    const std::optional<int> as_found =
+        found.instance < 0 ? std::nullopt : std::optional(found.instance);
+    const bool by_intel = as_found && NameOfDriver(*as_found) == "intel";
+    const std::array candidates = {as_found,
+                                   by_intel ? std::nullopt : firmware.DmarInstanceOf(found),
+                                   firmware.ViotInstanceOf(found)};
     std::vector<int> masters;
-    const auto add = [&](std::optional<int> i) {
-      if (i && std::ranges::find(masters, *i) == masters.end()) masters.push_back(*i);
-    };
-    const bool by_intel = found.instance >= 0 && NameOfDriver(found.instance) == "intel";
-    if (found.instance >= 0) add(found.instance);
-    if (!by_intel) add(firmware.DmarInstanceOf(found));
-    add(firmware.ViotInstanceOf(found));
-    std::ranges::stable_sort(
-        masters, [&](int a, int b) { return !m_.instances[a].fwnode && m_.instances[b].fwnode; });
+    for (const bool fwnode : {false, true})
+      for (const std::optional<int> i : candidates)
+        if (i && m_.instances[*i].fwnode == fwnode && std::ranges::count(masters, *i) == 0)
+          masters.push_back(*i);
     if (masters.size() > kMaxMasters) {
       Assume(absl::StrCat(found.name, " is behind ", masters.size(), " instances; the first ",
                           kMaxMasters, " count."));

@@ -108,6 +108,7 @@ class Order {
   // The first (or last) of a set.
   [[nodiscard]] Bits First(const Bits& set) const;
   [[nodiscard]] Bits Last(const Bits& set) const;
+  [[nodiscard]] const std::vector<Bit>& bits() const { return before_; }
 
  private:
   std::vector<Bit> before_;  // only a < b are kept: whether a is before b

@@ -97,7 +97,9 @@ void Encoder::Remove(const SymbolicOp& op) {
   Bit contained = false;
   for (int g = 0; g < sizes_.groups; ++g)
     contained |= leaving[g] & Any(state_.groups[g].container);
-  step_.result.Fail(op.is(OpKind::kUnsetContainer) & ~contained, Errno::kInval);
+  const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
+  step_.result.Fail(refused, Errno::kInval);
+  step_.futile |= refused;
   if (has(Rule::kVfioLeaveOnLast)) {
     for (int g = 0; g < sizes_.groups; ++g) {
       for (int d = 0; d < sizes_.devices; ++d) {
@@ -136,6 +138,8 @@ Bits Encoder::Add(const SymbolicOp& op) {
 Bits Encoder::Configure(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kConfigure), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
+    // A fwspec counts when a device is probed, and is gone when it is released.
+    step_.futile |= probe[d] & Grouped(d);
     const Result described = FwspecInit(probe[d], d);
     step_.result.Merge(described);
     probe[d] &= ~described.failed() & ~Grouped(d);
@@ -150,6 +154,8 @@ void Encoder::DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& h
   for (int d = 0; d < sizes_.devices; ++d)
     Assign(failed & op.device[d] & ~had_fwspec[d], state_.devices[d].fwspec,
            Zeros(sizes_.instances));
+  // With the rule, a fwspec that was there has not changed.
+  if (has(Rule::kFwspecOneDriver) && !can_refuse_) step_.futile |= failed;
 }
 
 StepBits Encoder::Step(const SymbolicOp& op) {

@@ -96,6 +96,7 @@ Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   result.Fail(go & contained, Errno::kInval);
   go &= ~contained;
   result.Fail(go & empty, Errno::kNoDev);
+  step_.futile |= result.failed();
   go &= ~empty;
   result.Merge(ClaimDmaOwner(go, view));
   return result;
@@ -114,6 +115,7 @@ Result Encoder::ContainerOps(const SymbolicOp& op) {
   const Bit has_iommu = Meet(op.container, state_.container_iommu);
   const Bit refused = set_iommu & (has_iommu | None(waiting));
   result.Fail(refused, Errno::kInval);
+  step_.futile |= refused;
   set_iommu &= ~refused;
 
   Bits head = And(set_iommu, state_.in_container.Last(waiting));

@@ -56,6 +56,7 @@ struct StepBits {
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
+  Bit futile;         // it surely changes nothing that a later step can see
   std::array<Bit, kPropertyCount> violated;
 };
 
@@ -75,8 +76,12 @@ class Encoder {
   [[nodiscard]] const SymbolicState& state() const { return state_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
   [[nodiscard]] Bit GroupExists(int group) const;
+  // Facts that hold in every state (invariants.cc).
+  [[nodiscard]] std::vector<Bit> Invariants() const;
 
  private:
+  void GroupInvariants(int group, std::vector<Bit>& facts) const;
+
   // encode_step.cc
   Bit Impossible(const SymbolicOp& op) const;
   Bit Loaded(int driver) const;

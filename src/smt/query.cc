@@ -53,6 +53,9 @@ Bit Search::NextStep() {
   solver_.Assert(~step.impossible);
   solver_.Assert(~step.outside);
   solver_.Assert(~step.out_of_groups);
+  solver_.Assert(~step.futile);  // a smallest run has no such step
+  for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
+  for (Bit fact : encoder_.Invariants()) solver_.Assert(fact);
   return step.violated[static_cast<size_t>(property_)];
 }
 
@@ -63,6 +66,9 @@ Solver::Answer Search::Check(const std::vector<Bit>& assumptions) {
 }
 
 QueryResult Search::Run() {
+  const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
+  for (uint32_t node = 1; node < nodes; ++node)
+    solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
   for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
   for (int steps = 1; steps <= bounds_.steps; ++steps) {
     const Bit violated = NextStep();

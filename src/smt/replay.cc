@@ -101,6 +101,8 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
       replay.reason = "more groups at once than the model has";
       return replay;
     }
+    for (Bit fact : encoder.Invariants())
+      if (!fact.is_true()) return absl::InternalError("an invariant of the encoding does not hold");
     replay.errors.push_back(step.result.Constant());
     for (int p = 0; p < kPropertyCount; ++p) replay.violated[p] |= step.violated[p].is_true();
   }

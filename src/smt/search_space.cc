@@ -250,6 +250,11 @@ std::vector<Bit> SearchSpace::Preferences() const {
   for (size_t t = 0; t < ops_.size(); ++t)
     for (OpKind kind : {kUnregister, kRemove, kAdd, kUnsetContainer, kConfigure})
       plain.push_back(~ops_[t].is(kind));
+  for (const SymbolicDriver& driver : topology_.drivers)
+    for (Claim claim : {Claim::kStore, Claim::kIgnore, Claim::kSkip, Claim::kOwnOk})
+      for (Bus bus : topology_.buses) plain.push_back(~driver.claim(bus, claim));
+  for (const SymbolicDriver& driver : topology_.drivers)
+    for (Bus bus : topology_.buses) plain.push_back(driver.claim(bus, Claim::kNone));
   for (const SymbolicDevice& device : topology_.devices) {
     plain.push_back(~device.absent);
     plain.push_back(None(device.masters[1]));
@@ -268,10 +273,6 @@ std::vector<Bit> SearchSpace::Preferences() const {
   for (int i = kInstances - 1; i >= 0; --i)
     for (const SymbolicDevice& device : topology_.devices) plain.push_back(~device.masters[0][i]);
   for (const SymbolicInstance& instance : topology_.instances) plain.push_back(~instance.fwnode);
-  for (const SymbolicDriver& driver : topology_.drivers)
-    for (Bus bus : topology_.buses)
-      for (Claim claim : {Claim::kNone, Claim::kStrict})
-        plain.push_back(driver.claim(bus, claim));
   for (const SymbolicOp& op : ops_) {
     for (OpKind kind : {kSetIommu, kSetContainer}) plain.push_back(~op.is(kind));
     for (int g = sizes_.groups - 1; g > 0; --g) plain.push_back(~op.group[g]);

@@ -27,65 +27,65 @@ Solver::Solver(const Circuit& circuit, uint64_t budget)
 }
 
 bool Solver::Defined(uint32_t node) const {
-  return node < variables_.size() && variables_[node] != nullptr;
+  return node < expressions_.size() && expressions_[node] != nullptr;
 }
 
 z3::expr Solver::Literal(Bit bit) {
   if (bit.is_constant()) return context_.bool_val(bit.is_true());
-  const z3::expr variable(context_, variables_[bit.node()]);
-  return bit.negated() ? !variable : variable;
+  const z3::expr positive(context_, expressions_[bit.node()]);
+  return bit.negated() ? !positive : positive;
 }
 
-void Solver::AddClause(std::initializer_list<Bit> literals) {
-  std::array<Z3_ast, 4> args{};
-  z3::expr_vector keep(context_);
-  unsigned count = 0;
-  for (const Bit& literal : literals) {
-    keep.push_back(Literal(literal));
-    args[count++] = keep.back();
-  }
-  solver_.add(z3::expr(context_, Z3_mk_or(context_, count, args.data())));
+// A Boolean of the node's own that equals the expression.
+void Solver::Name(uint32_t node, const z3::expr& value) {
+  const z3::expr variable = context_.bool_const(absl::StrFormat("n%d", node).c_str());
+  solver_.add(variable == value);
+  Keep(node, variable);
+  named_[node] = true;
 }
 
-// Clauses for the node and all below it. Depth first with a stack: cones are deep.
+void Solver::Keep(uint32_t node, const z3::expr& value) {
+  owned_.push_back(value);
+  expressions_[node] = value;
+}
+
+void Solver::NameWhenUsed(Bit bit) {
+  if (bit.is_constant()) return;
+  wanted_.resize(circuit_.gates().size());
+  wanted_[bit.node()] = true;
+}
+
+// Expressions for the node and all below it. Depth first with a stack: cones are deep.
 void Solver::Define(uint32_t root) {
-  variables_.resize(circuit_.gates().size(), nullptr);
+  const size_t size = circuit_.gates().size();
+  expressions_.resize(size, nullptr);
+  named_.resize(size);
+  wanted_.resize(size);
   todo_.assign(1, root);
   while (!todo_.empty()) {
     const uint32_t node = todo_.back();
-    if (node == 0 || variables_[node] != nullptr) {
-      todo_.pop_back();
-      continue;
-    }
     const Circuit::Gate& gate = circuit_.gates()[node];
-    bool ready = true;
-    if (gate.kind != Kind::kInput) {
-      for (uint32_t child : {gate.a >> 1U, gate.b >> 1U, gate.c >> 1U}) {
-        if (child == 0 || variables_[child] != nullptr) continue;
-        todo_.push_back(child);
-        ready = false;
-      }
+    const size_t waiting = todo_.size();
+    if (expressions_[node] == nullptr && gate.kind != Kind::kInput) {
+      for (uint32_t operand : {gate.a >> 1U, gate.b >> 1U, gate.c >> 1U})
+        if (operand != 0 && expressions_[operand] == nullptr) todo_.push_back(operand);
     }
-    if (!ready) continue;
+    if (todo_.size() > waiting) continue;
     todo_.pop_back();
-    const z3::expr variable = context_.bool_const(absl::StrFormat("n%d", node).c_str());
-    owned_.push_back(variable);
-    variables_[node] = variable;
-    const auto literal = [&](uint32_t l) { return Bit(nullptr, l); };
-    const Bit out = literal(node << 1U);
-    const Bit a = literal(gate.a);
-    const Bit b = literal(gate.b);
-    const Bit c = literal(gate.c);
-    if (gate.kind == Kind::kAnd) {
-      AddClause({~out, a});
-      AddClause({~out, b});
-      AddClause({out, ~a, ~b});
-    } else if (gate.kind == Kind::kIte) {
-      AddClause({~a, ~b, out});
-      AddClause({~a, b, ~out});
-      AddClause({a, ~c, out});
-      AddClause({a, c, ~out});
+    if (expressions_[node] != nullptr) continue;
+    const auto literal = [&](uint32_t l) { return Literal(Bit(nullptr, l)); };
+    switch (gate.kind) {
+      case Kind::kConstant: break;
+      case Kind::kInput:
+        Keep(node, context_.bool_const(absl::StrFormat("n%d", node).c_str()));
+        named_[node] = true;
+        break;
+      case Kind::kAnd: Keep(node, literal(gate.a) && literal(gate.b)); break;
+      case Kind::kIte:
+        Keep(node, z3::ite(literal(gate.a), literal(gate.b), literal(gate.c)));
+        break;
     }
+    if (wanted_[node] && !named_[node]) Name(node, literal(node << 1U));
   }
 }
 
@@ -100,7 +100,9 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
   for (const Bit& bit : assumptions) {
     if (bit.is_false()) return Answer::kUnsat;
     if (bit.is_true()) continue;
+    NameWhenUsed(bit);
     Define(bit.node());
+    if (!named_[bit.node()]) Name(bit.node(), Literal(Bit(nullptr, bit.node() << 1U)));
     literals.push_back(Literal(bit));
   }
   if (budget_ != 0) {
@@ -128,10 +130,10 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
 
 void Solver::ReadModel() {
   const z3::model model = solver_.get_model();
-  model_.assign(variables_.size(), false);
-  for (uint32_t node = 0; node < variables_.size(); ++node)
+  model_.assign(expressions_.size(), false);
+  for (uint32_t node = 0; node < expressions_.size(); ++node)
     if (circuit_.gates()[node].kind == Kind::kInput && Defined(node))
-      model_[node] = model.eval(z3::expr(context_, variables_[node])).is_true();
+      model_[node] = model.eval(z3::expr(context_, expressions_[node])).is_true();
   evaluated_ = 0;
 }
 

@@ -65,6 +65,8 @@ struct SymbolicDeviceState {
 struct SymbolicState {
   explicit SymbolicState(const SymbolicTopology& topology, const Sizes& sizes);
 
+  [[nodiscard]] std::vector<Bit> AllBits() const;
+
   std::array<Bits, kBusCount> bus_ops;   // by driver
   std::array<Bit, kBusCount> notifier;
   Bits registered;                       // by instance

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How many ops the model takes in a second, and how many inputs the decoder.
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "model/step.h"
+#include "src/case/bytes.h"
+#include "src/case/case.h"
+
+namespace {
+std::atomic<int64_t> allocations = 0;
+}  // namespace
+
+// Not inlined: the compiler would take malloc() and operator delete for a mismatched pair.
+[[gnu::noinline]] void* operator new(size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t /*size*/) noexcept {
+  std::free(memory);
+}
+
+namespace iommucheck {
+namespace {
+
+// A bus for each of two drivers, two more that claim little; groups of one, two and four devices.
+constexpr std::string_view kMachine = R"(
+driver intel claims=pci:ignore
+driver smmu claims=platform:strict,amba:strict
+driver virtio claims=pci:skip
+driver rk claims=platform:own-ok per-instance-groups
+instance dmar0 intel
+instance dmar1 intel not-enforcing
+instance smmu0 smmu fwnode
+instance smmu1 smmu fwnode
+instance virtio0 virtio fwnode
+instance rk0 rk fwnode
+device p0 pci dmar0
+device p1 pci dmar0
+device p2 pci dmar0 slot=1
+device p3 pci dmar0 slot=1
+device p4 pci dmar1
+device p5 pci dmar1 alias=p4
+device p6 pci dmar1
+device p7 pci virtio0
+device q0 platform smmu0
+device q1 platform smmu0
+device q2 platform smmu1
+device q3 platform smmu1
+device q4 amba smmu0
+device q5 amba smmu1
+device q6 platform rk0
+device q7 platform rk0
+
+register dmar0
+register dmar1
+register smmu0
+register smmu1
+register virtio0
+register rk0
+configure q0
+configure q1
+configure q2
+configure q4
+configure p7
+set-container 0 c0
+set-container 1 c0
+set-container 2 c0
+set-iommu c0
+set-container 3 c0
+set-container 4 c0
+set-container 5 c1
+set-container 6 c1
+set-iommu c1 fail=attach:q1:EINVAL
+set-iommu c1
+remove p1
+add p1
+unset-container 0
+unset-container 5
+set-container 0 c1
+unset-container 2
+unset-container 3
+unset-container 4
+unregister smmu0
+unset-container 0
+unset-container 6
+unregister dmar0
+register dmar0
+register smmu0
+configure q0
+set-container 0 c0
+set-iommu c0
+unset-container 0
+)";
+
+Case MachineOn(const char* version) {
+  const std::string text = std::string("kernel ") + version + "\n" + std::string(kMachine);
+  auto c = ParseCase(text, "bench");
+  if (c.ok()) return *c;
+  std::fprintf(stderr, "%s\n", c.status().ToString().c_str());
+  std::abort();
+}
+
+// Ops that are not possible are left out, so that each op counted is one taken.
+std::vector<Op> TakenOps(const Case& c, const KernelProfile& kernel) {
+  std::vector<Op> taken;
+  std::vector<Event> events;
+  State state = InitialState(c.topology);
+  for (const CaseOp& op : c.ops)
+    if (Step(kernel, c.topology, op.op, state, events).outcome == Outcome::kDone)
+      taken.push_back(op.op);
+  return taken;
+}
+
+void BM_Step(benchmark::State& bench, const char* version) {
+  const Case c = MachineOn(version);
+  const KernelProfile kernel = ProfileOf(c.kernel);
+  const std::vector<Op> ops = TakenOps(c, kernel);
+  std::vector<Event> events;
+  events.reserve(256);
+  const int64_t allocations_before = allocations;
+  for (auto _ : bench) {
+    State state = InitialState(c.topology);
+    for (const Op& op : ops) benchmark::DoNotOptimize(Step(kernel, c.topology, op, state, events));
+  }
+  const auto steps = static_cast<int64_t>(ops.size()) * static_cast<int64_t>(bench.iterations());
+  bench.SetItemsProcessed(steps);
+  bench.counters["allocs_per_op"] =
+      static_cast<double>(allocations - allocations_before) / static_cast<double>(steps);
+}
+BENCHMARK_CAPTURE(BM_Step, v6_0, "v6.0");
+BENCHMARK_CAPTURE(BM_Step, v6_12, "v6.12");
+
+void BM_DecodeBytes(benchmark::State& bench) {
+  Case c = MachineOn("v6.12");
+  c.topology.devices_count = 8;
+  std::fill(c.topology.devices.begin() + 8, c.topology.devices.end(), Device{});
+  std::erase_if(c.ops, [&](const CaseOp& op) { return !Validate(op.op, c.topology).ok(); });
+  const auto bytes = EncodeBytes(c);
+  if (!bytes.ok()) return bench.SkipWithError(bytes.status().ToString().c_str());
+  DecodedCase decoded;
+  for (auto _ : bench) {
+    DecodeBytes(*bytes, decoded);
+    benchmark::DoNotOptimize(decoded);
+  }
+  bench.SetItemsProcessed(static_cast<int64_t>(bench.iterations()));
+}
+BENCHMARK(BM_DecodeBytes);
+
+}  // namespace
+}  // namespace iommucheck
+
+BENCHMARK_MAIN();

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The model and the solver's encoding, each written without the other, say the same of every run.
+#include <gtest/gtest.h>
+// rapidcheck/gtest.h needs gtest before it.
+#include <rapidcheck/gtest.h>
+
+#include "props/generators.h"
+#include "src/case/run.h"
+#include "src/smt/query.h"
+
+namespace iommucheck {
+namespace {
+
+// Faults are not encoded.
+constexpr Shape kSmall = {.drivers = 3, .instances = 4, .devices = 4, .ops = 14, .faults = false};
+
+DriverId DriverOf(const Case& c, const State& s, DeviceId dev) {
+  const InstanceId i = s.devices[dev].instance;
+  return i == kNoId ? kNoId : c.topology.instances[i].driver;
+}
+
+DriverId HardwareDriverOf(const State& s, DeviceId dev) {
+  const DomainId d = s.devices[dev].hw;
+  return d == kNoId ? kNoId : s.domains[d].driver;
+}
+
+DomainId Type1Of(const State& s, DeviceId dev) {
+  const GroupId group = s.devices[dev].group;
+  return group == kNoId ? kNoId : s.groups[group].vfio_domain;
+}
+
+void ExpectSameDevices(const Case& c, const State& s, const smt::Replay& replay) {
+  for (DeviceId a = 0; a < c.topology.devices_count; ++a) {
+    RC_ASSERT(replay.device_driver[a] == DriverOf(c, s, a));
+    RC_ASSERT(replay.device_hw_driver[a] == HardwareDriverOf(s, a));
+    RC_ASSERT((replay.device_vfio[a] == kNoId) == (Type1Of(s, a) == kNoId));
+    for (DeviceId b = 0; b < a; ++b)
+      RC_ASSERT((replay.device_vfio[a] == replay.device_vfio[b]) ==
+                (Type1Of(s, a) == Type1Of(s, b)));
+  }
+}
+
+void ExpectSame(const Case& c) {
+  const Run run = Play(c);
+  const auto replay = smt::ReplayInSolver(c);
+  if (!replay.ok()) RC_FAIL(replay.status().ToString());
+  if (!replay->supported) RC_FAIL(replay->reason);
+
+  const size_t taken = run.complete ? run.steps.size() : run.steps.size() - 1;
+  for (size_t i = 0; i < std::min(taken, replay->errors.size()); ++i)
+    RC_ASSERT(replay->errors[i] == run.steps[i].result.error);
+  RC_ASSERT(replay->errors.size() == taken);
+  RC_ASSERT(replay->possible == run.complete);
+  if (!run.complete) {
+    RC_ASSERT(replay->impossible_at == static_cast<int>(run.steps.size()));
+    return;
+  }
+  for (Property p : kProperties)
+    RC_ASSERT(replay->violated[static_cast<size_t>(p)] == (run.of(p).at != 0));
+  ExpectSameDevices(c, run.final_state(), *replay);
+}
+
+RC_GTEST_PROP(TheTwoJudges, AgreeOnEveryKernel, ()) {
+  ExpectSame(ToCase(*Scenarios(DrawPromisedKernel, kSmall)));
+}
+
+RC_GTEST_PROP(TheTwoJudges, AgreeOnPatchedKernels, ()) {
+  ExpectSame(ToCase(*Scenarios(DrawPatchedKernel, kSmall)));
+}
+
+// One more op than the kernel may be able to take.
+RC_GTEST_PROP(TheTwoJudges, AgreeOnWhatIsPossible, ()) {
+  Scenario s = *Scenarios(DrawPatchedKernel, kSmall);
+  Words words(*rc::gen::arbitrary<uint64_t>());
+  s.ops.push_back(DrawOp(words, s.topology, kSmall));
+  ExpectSame(ToCase(s));
+}
+
+}  // namespace
+}  // namespace iommucheck

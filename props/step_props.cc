@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each step leaves, on every kernel and every patch of one; docs/model.md says why.
+#include <gtest/gtest.h>
+// rapidcheck/gtest.h needs gtest before it.
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "fuzz/invariants.h"
+#include "model/step.h"
+#include "props/generators.h"
+
+namespace iommucheck {
+namespace {
+
+struct Taken {
+  const KernelProfile& kernel;
+  const Topology& topology;
+  const Op& op;
+  const State& before;
+  const State& after;
+  const std::vector<Event>& events;
+  StepResult result;
+
+  [[nodiscard]] bool failed() const { return result.error != 0; }
+  [[nodiscard]] const GroupState& group_before() const { return before.groups[op.a]; }
+  [[nodiscard]] const GroupState& group_after() const { return after.groups[op.a]; }
+  [[nodiscard]] const ContainerState& container_before() const { return before.containers[op.a]; }
+  [[nodiscard]] const ContainerState& container_after() const { return after.containers[op.a]; }
+  [[nodiscard]] bool warned() const {
+    return std::ranges::any_of(events, [](const Event& e) { return e.kind == Event::Kind::kWarn; });
+  }
+};
+
+// Runs the scenario and hands each step that was taken to `judge`.
+template <typename Judge>
+void ForEachStep(const Scenario& s, Judge judge) {
+  const KernelProfile kernel = ProfileOf(s.kernel);
+  std::vector<Event> events;
+  State state = InitialState(s.topology);
+  for (const Op& op : s.ops) {
+    const State before = state;
+    const StepResult result = Step(kernel, s.topology, op, state, events);
+    RC_ASSERT(result.outcome == Outcome::kDone);
+    judge(Taken{kernel, s.topology, op, before, state, events, result});
+  }
+}
+
+// The same for the steps of one kind that fail, or that do not.
+template <typename Judge>
+void ForEach(OpKind kind, bool failed, Judge judge) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [&](const Taken& t) {
+    if (t.op.kind == kind && t.failed() == failed) judge(t);
+  });
+}
+
+bool Registered(const State& s, InstanceId instance) {
+  const auto end = s.registered.begin() + s.registered_count;
+  return std::find(s.registered.begin(), end, instance) != end;
+}
+
+bool Serves(const State& s, InstanceId instance) {
+  return std::ranges::any_of(s.devices,
+                             [&](const DeviceState& d) { return d.instance == instance; });
+}
+
+// Every device of the group is where group->domain says.
+bool Settled(const State& s, GroupId group) {
+  const GroupState& g = s.groups[group];
+  for (DeviceId dev = g.devices; dev != kNoId; dev = s.devices[dev].next)
+    if (s.devices[dev].hw != g.domain) return false;
+  return g.domain != kNoId;
+}
+
+bool Same(const Event& a, const Event& b) {
+  return a.kind == b.kind && a.error == b.error && a.device == b.device && a.group == b.group &&
+         a.domain == b.domain && a.type == b.type && a.driver == b.driver &&
+         a.device_driver == b.device_driver && a.rule == b.rule &&
+         std::string_view(a.where) == b.where;
+}
+
+RC_GTEST_PROP(Step, GivesTheSameEachTime, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    State again = t.before;
+    std::vector<Event> events(3, Event{.kind = Event::Kind::kOops});
+    const StepResult result = Step(t.kernel, t.topology, t.op, again, events);
+    RC_ASSERT(result.error == t.result.error);
+    RC_ASSERT(again == t.after);
+    RC_ASSERT(std::ranges::equal(events, t.events, Same));
+  });
+}
+
+RC_GTEST_PROP(Step, LeavesTheStateAloneIfItIsNotTaken, ()) {
+  const Scenario s = *Scenarios(DrawPatchedKernel);
+  const KernelProfile kernel = ProfileOf(s.kernel);
+  Words words(*rc::gen::arbitrary<uint64_t>());
+  std::vector<Event> events;
+  State state = InitialState(s.topology);
+  for (const Op& op : s.ops) {
+    Step(kernel, s.topology, op, state, events);
+    const State before = state;
+    const StepResult result =
+        Step(kernel, s.topology, DrawOp(words, s.topology, {}), state, events);
+    if (result.outcome == Outcome::kDone) continue;
+    RC_ASSERT(state == before);
+    RC_ASSERT(events.empty());
+  }
+}
+
+RC_GTEST_PROP(Step, KeepsEveryInvariant, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    const char* broken = BrokenInvariant(t.topology, t.after);
+    if (broken != nullptr) RC_FAIL(broken);
+  });
+}
+
+// --- register, unregister ---
+
+RC_GTEST_PROP(FailedRegister, LeavesTheInstanceUnlisted, ()) {
+  ForEach(OpKind::kRegister, true, [](const Taken& t) { RC_ASSERT(!Registered(t.after, t.op.a)); });
+}
+
+RC_GTEST_PROP(FailedRegister, LeavesNoDeviceServedFromSixOneOn, ()) {
+  ForEach(OpKind::kRegister, true, [](const Taken& t) {
+    if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
+  });
+}
+
+RC_GTEST_PROP(FailedRegister, ChangesNothingWhereTheFirmwareIsOfTheOtherKind, ()) {
+  ForEach(OpKind::kRegister, true, [](const Taken& t) {
+    if (!t.events.empty() && t.events[0].kind == Event::Kind::kRefused &&
+        t.events[0].rule == Rule::kFirmwareDtXorAcpi)
+      RC_ASSERT(t.after == t.before);
+  });
+}
+
+RC_GTEST_PROP(TakenRegister, ListsTheInstanceLast, ()) {
+  ForEach(OpKind::kRegister, false, [](const Taken& t) {
+    RC_ASSERT(t.after.registered[t.after.registered_count - 1] == t.op.a);
+    RC_ASSERT(t.after.registered_count == t.before.registered_count + 1);
+  });
+}
+
+RC_GTEST_PROP(Unregister, TakesTheDevicesAlongFromSixOneOn, ()) {
+  ForEach(OpKind::kUnregister, false, [](const Taken& t) {
+    RC_ASSERT(!Registered(t.after, t.op.a));
+    RC_ASSERT(t.after.instance_group[t.op.a] == kNoId);
+    if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
+  });
+}
+
+RC_GTEST_PROP(Unregister, NeverFails, ()) {
+  ForEach(OpKind::kUnregister, true, [](const Taken&) { RC_FAIL("it failed"); });
+}
+
+// --- add, remove, configure ---
+
+RC_GTEST_PROP(Add, BringsTheDeviceAndNeverFails, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    if (t.op.kind != OpKind::kAdd) return;
+    RC_ASSERT(!t.failed());
+    RC_ASSERT(t.after.devices[t.op.a].present);
+  });
+}
+
+RC_GTEST_PROP(Remove, LeavesTheDeviceUnservedAndNeverFails, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    if (t.op.kind != OpKind::kRemove) return;
+    RC_ASSERT(!t.failed());
+    RC_ASSERT(t.after.devices[t.op.a] == DeviceState{});
+  });
+}
+
+RC_GTEST_PROP(Remove, OfTheLastDeviceTakesTheGroupOutOfItsContainer, ()) {
+  ForEach(OpKind::kRemove, false, [](const Taken& t) {
+    const GroupId group = t.before.devices[t.op.a].group;
+    if (group == kNoId || !t.kernel.has(Rule::kVfioLeaveOnLast)) return;
+    if (t.after.groups[group].devices == kNoId) RC_ASSERT(t.after.groups[group].container == kNoId);
+  });
+}
+
+RC_GTEST_PROP(FailedConfigure, LeavesTheDeviceWithTheInstanceItHad, ()) {
+  ForEach(OpKind::kConfigure, true, [](const Taken& t) {
+    RC_ASSERT(t.after.devices[t.op.a].instance == t.before.devices[t.op.a].instance);
+    RC_ASSERT(t.after.devices[t.op.a].group == t.before.devices[t.op.a].group);
+  });
+}
+
+RC_GTEST_PROP(TakenConfigure, LeavesTheDeviceInAGroup, ()) {
+  ForEach(OpKind::kConfigure, false,
+          [](const Taken& t) { RC_ASSERT(t.after.devices[t.op.a].group != kNoId); });
+}
+
+// --- set-container ---
+
+RC_GTEST_PROP(FailedSetContainer, ChangesNothingForAGroupThatIsInOne, ()) {
+  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
+    if (t.group_before().container != kNoId) RC_ASSERT(t.after == t.before);
+  });
+}
+
+RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupInNoneAndNotOwned, ()) {
+  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
+    if (t.group_before().container != kNoId) return;
+    RC_ASSERT(t.group_after().container == kNoId);
+    RC_ASSERT(t.group_after().vfio_domain == kNoId);
+    RC_ASSERT(!t.group_after().owner);
+    RC_ASSERT(t.after.containers == t.before.containers);
+  });
+}
+
+RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupWhereItWasOrOnItsDefaultDomain, ()) {
+  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
+    if (t.warned()) return;  // the way back failed, too
+    RC_ASSERT(t.group_after().domain == t.group_before().domain ||
+              t.group_after().domain == t.group_after().default_domain);
+  });
+}
+
+// core.attach_rollback, as long as no driver fails on the way back.
+RC_GTEST_PROP(FailedSetContainer, LeavesEveryDeviceWhereItsGroupIs, ()) {
+  ForEachStep(*Scenarios(DrawPromisedKernel), [](const Taken& t) {
+    if (t.op.kind != OpKind::kSetContainer || !t.failed() || t.warned()) return;
+    if (!t.kernel.has(Rule::kCoreAttachRollback) || !Settled(t.before, t.op.a)) return;
+    RC_ASSERT(Settled(t.after, t.op.a));
+  });
+}
+
+RC_GTEST_PROP(TakenSetContainer, PutsTheGroupFirst, ()) {
+  ForEach(OpKind::kSetContainer, false, [](const Taken& t) {
+    const ContainerState& c = t.after.containers[t.op.b];
+    RC_ASSERT(c.groups == t.op.a);
+    RC_ASSERT(t.group_after().next_in_container == t.before.containers[t.op.b].groups);
+    RC_ASSERT((t.group_after().vfio_domain != kNoId) == c.iommu);
+    RC_ASSERT(t.group_after().owner == t.kernel.has(Rule::kCoreDmaOwner));
+  });
+}
+
+// --- set-iommu ---
+
+RC_GTEST_PROP(FailedSetIommu, LeavesTheContainerAsItWas, ()) {
+  ForEach(OpKind::kSetIommu, true, [](const Taken& t) {
+    RC_ASSERT(t.container_after() == t.container_before());
+    if (t.container_before().iommu) RC_ASSERT(t.after == t.before);
+  });
+}
+
+RC_GTEST_PROP(FailedSetIommu, LeavesNoGroupOnAType1Domain, ()) {
+  ForEach(OpKind::kSetIommu, true, [](const Taken& t) {
+    if (t.container_before().iommu) return;
+    RC_ASSERT(t.container_after().domains == kNoId);
+    for (GroupId g = t.container_after().groups; g != kNoId;
+         g = t.after.groups[g].next_in_container)
+      RC_ASSERT(t.after.groups[g].vfio_domain == kNoId);
+  });
+}
+
+RC_GTEST_PROP(TakenSetIommu, PutsEveryGroupOnAType1Domain, ()) {
+  ForEach(OpKind::kSetIommu, false, [](const Taken& t) {
+    RC_ASSERT(t.container_after().iommu);
+    for (GroupId g = t.container_after().groups; g != kNoId;
+         g = t.after.groups[g].next_in_container)
+      RC_ASSERT(t.after.groups[g].vfio_domain != kNoId);
+  });
+}
+
+// --- unset-container ---
+
+RC_GTEST_PROP(FailedUnsetContainer, ChangesNothing, ()) {
+  ForEach(OpKind::kUnsetContainer, true, [](const Taken& t) { RC_ASSERT(t.after == t.before); });
+}
+
+RC_GTEST_PROP(TakenUnsetContainer, ReleasesTheGroup, ()) {
+  ForEach(OpKind::kUnsetContainer, false, [](const Taken& t) {
+    RC_ASSERT(t.group_after().container == kNoId);
+    RC_ASSERT(t.group_after().vfio_domain == kNoId);
+    RC_ASSERT(!t.group_after().owner);
+    if (!t.warned()) RC_ASSERT(t.group_after().domain == t.group_after().default_domain);
+  });
+}
+
+RC_GTEST_PROP(AGroup, IsOwnedWhileItIsInAContainer, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    const bool claims = t.kernel.has(Rule::kCoreDmaOwner);
+    for (const GroupState& g : t.after.groups)
+      RC_ASSERT(g.owner == (claims && g.container != kNoId));
+  });
+}
+
+}  // namespace
+}  // namespace iommucheck
