@@ -27,13 +27,16 @@ void SetHardware(Kernel& k, DeviceId dev, DomainId domain) {
   Unref(k, old);
 }
 
-// The driver of a domain refuses devices of other instances: virtio, arm-smmu and more test it,
-// and a foreign driver's private data never passes for an instance of theirs.
+// The test of virtio, arm-smmu and others: is the domain bound to another instance? One that is not
+// bound yet takes any device, a foreign one too, unless the driver looks at the device's fwspec
+// (arm-smmu and qcom_iommu up to 6.1). driver.same_instance: every driver makes both tests.
+// ABSTRACTION: the errno is -EINVAL; up to 6.1 some drivers say -EXDEV or -ENXIO.
 bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
-  if (!k.has(Rule::kDriverSameInstance) && !k.topology.drivers[d.driver].same_instance)
-    return false;
-  return d.driver != k.driver_of(dev) ||
-         (d.instance != kNoId && d.instance != k.device(dev).instance);
+  const bool bound_elsewhere = d.instance != kNoId && d.instance != k.device(dev).instance;
+  const bool foreign = d.driver != k.driver_of(dev);
+  if (k.has(Rule::kDriverSameInstance)) return bound_elsewhere || foreign;
+  const Driver& driver = k.topology.drivers[d.driver];
+  return (driver.same_instance && bound_elsewhere) || (driver.refuses_foreign && foreign);
 }
 
 // __iommu_device_set_domain() with IOMMU_SET_DOMAIN_MUST_SUCCEED: blocking is better than nothing.

@@ -122,18 +122,23 @@ int ProbeDevice(Kernel& k, DeviceId dev, DriverId driver, InstanceId* instance) 
   return 0;
 }
 
-// bus->dma_configure() as 7.1's iommu_init_device() calls it: the result does not matter.
-void ApplyFirmware(Kernel& k, DeviceId dev) {
-  for (InstanceId master : k.topology.devices[dev].masters)
-    if (master != kNoId && k.topology.instances[master].fwnode &&
-        iommu_fwspec_init(k, dev, master) != 0)
-      return;
+int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
+  if (!IsRegistered(k, instance)) return -kEProbeDefer;
+  InstanceId& fwspec = k.device(dev).fwspec;
+  const auto driver = [&](InstanceId i) { return k.topology.instances[i].driver; };
+  if (fwspec != kNoId) {
+    if (k.same_ops(driver(fwspec), driver(instance))) return 0;
+    if (k.has(Rule::kFwspecOneDriver)) return k.refuse(Rule::kFwspecOneDriver, -EINVAL, dev);
+  }
+  fwspec = instance;
+  return 0;
 }
 
 // The driver that is asked to probe the device; kNoId: -ENODEV.
 DriverId LookUpOps(Kernel& k, DeviceId dev) {
   if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
-  if (k.has(Rule::kProbeDmaConfigure) && k.device(dev).fwspec == kNoId) ApplyFirmware(k, dev);
+  // 7.1 calls bus->dma_configure() here; its result does not matter.
+  if (k.has(Rule::kProbeDmaConfigure)) ApplyFirmware(k, dev);
   // iommu_ops_from_fwnode(): of a fwspec's fwnode, else of the first instance without one.
   // ABSTRACTION: 6.8 keeps the pointer fwspec->ops, and would go on asking the driver of an
   // instance that has unregistered; that driver finds no instance, the result is -ENODEV as here.
@@ -285,10 +290,17 @@ int ClaimBus(Kernel& k, Bus bus, DriverId driver) {
   return 0;
 }
 
+bool AllRegistered(const Kernel& k, DriverId driver) {
+  for (InstanceId i = 0; i < k.topology.instances_count; ++i)
+    if (k.topology.instances[i].driver == driver && !IsRegistered(k, i)) return false;
+  return true;
+}
+
 // What the drivers do with bus_set_iommu() when an instance probes, up to 6.0.
 int ClaimBuses(Kernel& k, InstanceId instance) {
   const DriverId id = k.topology.instances[instance].driver;
   const Driver& driver = k.topology.drivers[id];
+  if (driver.claims_once && !AllRegistered(k, id)) return 0;
   for (size_t n = 0; n < driver.claim_order.size(); ++n) {
     const int ret = ClaimBus(k, driver.claim_order[n], id);
     if (ret == 0) continue;
@@ -392,15 +404,16 @@ void UnregisterInstance(Kernel& k, InstanceId instance) {
       if (driver.claims[static_cast<size_t>(bus)] != Claim::kNone) bus_set_iommu(k, bus, kNoId);
 }
 
-int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
-  if (!IsRegistered(k, instance)) return -kEProbeDefer;
-  InstanceId& fwspec = k.device(dev).fwspec;
-  const auto driver = [&](InstanceId i) { return k.topology.instances[i].driver; };
-  if (fwspec != kNoId) {
-    if (k.same_ops(driver(fwspec), driver(instance))) return 0;
-    if (k.has(Rule::kFwspecOneDriver)) return k.refuse(Rule::kFwspecOneDriver, -EINVAL, dev);
+int ApplyFirmware(Kernel& k, DeviceId dev) {
+  // What firmware said before is not asked again.
+  if (k.device(dev).fwspec != kNoId) return 0;
+  for (InstanceId master : k.topology.devices[dev].masters) {
+    if (master == kNoId || !k.topology.instances[master].fwnode) continue;
+    const int ret = iommu_fwspec_init(k, dev, master);
+    if (ret == 0) continue;
+    if (k.has(Rule::kFwspecFreeOnError)) k.device(dev).fwspec = kNoId;
+    return ret;
   }
-  fwspec = instance;
   return 0;
 }
 

@@ -74,7 +74,9 @@ int RegisterInstance(Kernel& k, InstanceId instance);     // iommu_device_regist
 void UnregisterInstance(Kernel& k, InstanceId instance);  // iommu_device_unregister()
 int iommu_probe_device(Kernel& k, DeviceId dev);
 void iommu_release_device(Kernel& k, DeviceId dev);
-int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance);
+// What firmware says of a device's masters: of_iommu_configure(), acpi_iommu_configure_id().
+// ABSTRACTION: from 6.12, fwspec.free_on_error stands for both; ACPI differs in what it retries.
+int ApplyFirmware(Kernel& k, DeviceId dev);
 // Frees the group if nothing holds it (iommu_group_release()).
 void iommu_group_put(Kernel& k, GroupId group);
 

@@ -22,6 +22,7 @@ enum class Rule : uint8_t {
   kRegisterStickyOps,
   kProbeDmaConfigure,
   kFwspecOneDriver,
+  kFwspecFreeOnError,
   kFirmwareDtXorAcpi,
   // The core's attach paths.
   kCoreAttachBusy,

@@ -72,11 +72,8 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   return 0;
 }
 
-// of_iommu_configure(), acpi_iommu_configure_id()
-int ConfigureDevice(Kernel& k, DeviceId dev) {
-  for (InstanceId master : k.topology.devices[dev].masters)
-    if (master != kNoId && k.topology.instances[master].fwnode)
-      if (const int ret = iommu_fwspec_init(k, dev, master); ret != 0) return ret;
+int ConfigureDevice(Kernel& k, DeviceId dev) {  // bus->dma_configure() of a driver that binds
+  if (const int ret = ApplyFirmware(k, dev); ret != 0) return ret;
   return iommu_probe_device(k, dev);
 }
 

@@ -60,11 +60,13 @@ struct Driver {
   std::array<Claim, kBusCount> claims{};
   std::array<Bus, kBusCount> claim_order = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
                                             Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
+  bool claims_once = false;  // claims when the last of its instances registers, not at each
   bool unwinds = false;          // a failed claim sets the buses claimed before to NULL
   bool clears = false;           // unregister sets its buses to NULL (bus_set_iommu(bus, NULL))
   DriverId address = kNoId;      // its ops lie where this driver's lay before it was unloaded
   TableId table = 0;             // default_domain_ops
   bool same_instance = false;    // attach_dev refuses a domain of another instance, -EINVAL
+  bool refuses_foreign = false;  // attach_dev refuses devices of other drivers, -EINVAL
   bool instance_groups = false;  // device_group: one group per instance, else per device
   bool default_domains = true;   // up to 6.1: allocates default domains
   bool coherent = true;          // answers IOMMU_CAP_CACHE_COHERENCY

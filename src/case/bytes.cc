@@ -106,7 +106,9 @@ void DecodeDriver(const uint8_t* r, const Topology& t, Driver& out) {
   out.default_domains = !Bit(r[0], 4);
   out.coherent = !Bit(r[0], 5);
   out.accepts_foreign = Bit(r[0], 6);
-  out.firmware = static_cast<Firmware>(r[1] % 3);
+  out.claims_once = Bit(r[0], 7);
+  out.firmware = static_cast<Firmware>((r[1] & 3) % 3);
+  out.refuses_foreign = Bit(r[1], 2);
   out.table = r[2] % t.tables_count;
   out.address = OptionalIndex(r[3], t.drivers_count);
   for (size_t bus = 0; bus < kBusCount; ++bus) out.claims[bus] = static_cast<Claim>(r[4 + bus] % 6);
@@ -202,8 +204,8 @@ void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
 void EncodeDriver(const Driver& d, uint8_t* r) {
   r[0] = static_cast<uint8_t>(d.unwinds | d.clears << 1 | d.same_instance << 2 |
                               d.instance_groups << 3 | !d.default_domains << 4 | !d.coherent << 5 |
-                              d.accepts_foreign << 6);
-  r[1] = static_cast<uint8_t>(d.firmware);
+                              d.accepts_foreign << 6 | d.claims_once << 7);
+  r[1] = static_cast<uint8_t>(static_cast<uint8_t>(d.firmware) | d.refuses_foreign << 2);
   r[2] = d.table;
   r[3] = IndexByte(d.address);
   for (size_t bus = 0; bus < kBusCount; ++bus) r[4 + bus] = static_cast<uint8_t>(d.claims[bus]);

@@ -24,6 +24,7 @@
 //   expect holds no-cross-driver-attach               (not violated by this run)
 //   expect outside assume.homogeneous_groups          (the run leaves an assumption)
 //   expect device 00:04.0 driver intel                (or none; at the end)
+//   expect device 00:04.0 domain intel                (that its hardware points at; or none)
 //   expect group 0 shares 1                           (one type1 domain; at the end)
 //   expect group 0 apart 1                            (both attached, to two type1 domains)
 //   expect group 0 domain intel                       (group->domain is of this driver; or none)
@@ -66,6 +67,7 @@ struct Expectation {
     kHolds,         // property
     kOutside,       // rule
     kDeviceDriver,  // a: device, b: driver or kNoId
+    kDeviceDomain,  // a: device, b: driver of the domain its hardware points at, or kNoId
     kShares,        // a, b: groups
     kApart,         // a, b: groups
     kGroupDomain,   // a: group, b: driver or kNoId

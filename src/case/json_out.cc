@@ -129,6 +129,8 @@ Json ExpectationJson(const Expectation& e, const Names& names) {
       return {{"expect", "outside"}, {"assumption", InfoOf(e.rule).id}};
     case kDeviceDriver:
       return {{"expect", "device"}, {"device", names.devices[e.a]}, {"driver", driver}};
+    case kDeviceDomain:
+      return {{"expect", "hardware"}, {"device", names.devices[e.a]}, {"driver", driver}};
     case kShares:
       return {{"expect", "shares"}, {"group", e.a}, {"with", e.b}};
     case kApart:

@@ -189,10 +189,17 @@ bool Parser::ReadExpectation() {
 }
 
 bool Parser::ReadExpectedDevice(Expectation& e) {
-  e.kind = Expectation::Kind::kDeviceDriver;
   const auto device = TakeReference("device", case_.names.devices);
-  e.a = device.value_or(kNoId);
-  return device && TakeKeyword("driver") && TakeDriverOrNone(e);
+  if (!device) return false;
+  e.a = *device;
+  const std::string_view expected = "driver or domain";
+  const auto what = Take(expected);
+  if (!what) return false;
+  if (what->text != "driver" && what->text != "domain")
+    return Fail(*what, expected, std::vector<std::string>{"driver", "domain"});
+  e.kind = what->text == "driver" ? Expectation::Kind::kDeviceDriver
+                                  : Expectation::Kind::kDeviceDomain;
+  return TakeDriverOrNone(e);
 }
 
 bool Parser::ReadExpectedGroup(Expectation& e) {

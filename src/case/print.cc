@@ -147,6 +147,8 @@ std::string PrintExpectation(const Expectation& e, const Names& names) {
       return "outside " + std::string(InfoOf(e.rule).id);
     case kDeviceDriver:
       return "device " + names.devices[e.a] + " driver " + driver();
+    case kDeviceDomain:
+      return "device " + names.devices[e.a] + " domain " + driver();
     case kShares:
       return group(" shares ") + std::to_string(e.b);
     case kApart:

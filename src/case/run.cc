@@ -15,6 +15,11 @@ DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev) {
   return i == kNoId ? kNoId : c.topology.instances[i].driver;
 }
 
+DriverId DriverOfHardware(const State& s, DeviceId dev) {
+  const DomainId d = s.devices[dev].hw;
+  return d == kNoId ? kNoId : s.domains[d].driver;
+}
+
 DriverId DriverOfGroup(const State& s, GroupId group) {
   const DomainId d = s.groups[group].domain;
   return d == kNoId ? kNoId : s.domains[d].driver;
@@ -53,6 +58,11 @@ std::optional<std::string> Unmet(const Case& c, const Run& run, const Expectatio
       if (driver == e.b) return std::nullopt;
       return absl::StrFormat("it is %s", DriverName(c, driver));
     }
+    case kDeviceDomain: {
+      const DriverId driver = DriverOfHardware(s, e.a);
+      if (driver == e.b) return std::nullopt;
+      return absl::StrFormat("it is %s", DriverName(c, driver));
+    }
     case kGroupDomain: {
       const DriverId driver = DriverOfGroup(s, e.a);
       if (driver == e.b) return std::nullopt;
@@ -80,6 +90,9 @@ std::string Wanted(const Case& c, const Expectation& e) {
       return absl::StrFormat("a run outside %s", InfoOf(e.rule).id);
     case kDeviceDriver:
       return absl::StrFormat("device %s to be served by %s", c.names.devices[e.a],
+                             DriverName(c, e.b));
+    case kDeviceDomain:
+      return absl::StrFormat("device %s to be on a domain of %s", c.names.devices[e.a],
                              DriverName(c, e.b));
     case kGroupDomain:
       return absl::StrFormat("group %d to be on a domain of %s", e.a, DriverName(c, e.b));

@@ -24,9 +24,11 @@ struct Flag {
 };
 // In canonical order.
 inline constexpr std::array kDriverFlags = {
+    Flag<Driver>{"claims-once", &Driver::claims_once, true},
     Flag<Driver>{"clears", &Driver::clears, true},
     Flag<Driver>{"unwinds", &Driver::unwinds, true},
     Flag<Driver>{"same-instance", &Driver::same_instance, true},
+    Flag<Driver>{"refuses-foreign", &Driver::refuses_foreign, true},
     Flag<Driver>{"per-instance-groups", &Driver::instance_groups, true},
     Flag<Driver>{"no-default-domain", &Driver::default_domains, false},
     Flag<Driver>{"not-coherent", &Driver::coherent, false},

@@ -17,6 +17,7 @@ namespace iommucheck::explore {
 namespace {
 
 using StateNumber = uint32_t;
+constexpr size_t kBlockBytes = size_t{1} << 20;
 
 // All states that were seen, in the order they were found, each with the step that found it.
 class Seen {
@@ -70,7 +71,6 @@ class Seen {
 
   // Blocks never grow beyond what they reserved, so that bytes stay where they are.
   Block& BlockFor(size_t size) {
-    constexpr size_t kBlockBytes = size_t{1} << 20;
     if (blocks_.empty() || blocks_.back().capacity() - blocks_.back().size() < size) {
       blocks_.emplace_back();
       blocks_.back().reserve(kBlockBytes);

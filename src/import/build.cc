@@ -52,7 +52,7 @@ const CatalogueDriver* NearestRow(std::string_view name, KernelVersion version) 
 
 class Builder {
  public:
-  Builder(const Found& found, KernelVersion version) : found_(found), version_(version) {}
+  Builder(Found found, KernelVersion version) : found_(std::move(found)), version_(version) {}
 
   Machine Build() {
     for (const FoundInstance& instance : found_.instances) AddInstance(instance);
@@ -95,6 +95,7 @@ class Builder {
       const Driver claims = ToModelDriver(*old);
       driver.model.claims = claims.claims;
       driver.model.claim_order = claims.claim_order;
+      driver.model.claims_once = claims.claims_once;
       driver.model.unwinds = claims.unwinds;
       driver.model.clears = claims.clears;
     }
@@ -126,6 +127,7 @@ class Builder {
   // Drivers without fwnodes set up at boot, those with one when their device is probed.
   void SortInstances() {
     std::vector<std::pair<MachineInstance, FoundInstance>> both;
+    both.reserve(m_.instances.size());
     for (size_t i = 0; i < m_.instances.size(); ++i)
       both.emplace_back(std::move(m_.instances[i]), found_.instances[i]);
     std::vector<size_t> order(both.size());

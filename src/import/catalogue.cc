@@ -10,7 +10,8 @@
 #include "nlohmann/json.hpp"
 
 namespace iommucheck::embedded {
-extern const std::string_view drivers_json;
+extern const std::string_view
+    drivers_json;  // NOLINT(readability-identifier-naming): after its file
 }  // namespace iommucheck::embedded
 
 namespace iommucheck::import {
@@ -82,6 +83,7 @@ CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   facts.at("fwnode").get_to(d.fwnode);
   for (const json& claim : facts.at("claims"))
     d.claims.emplace_back(ReadBus(claim.at(0)), OneOf(kClaims, claim.at(1), "claim"));
+  facts.at("claims_once").get_to(d.claims_once);
   facts.at("on_failure").get_to(d.on_failure);
   d.failure_clears = ReadBuses(facts.at("failure_clears"));
   d.remove_clears = ReadBuses(facts.at("remove_clears"));
@@ -202,12 +204,16 @@ Driver ToModelDriver(const CatalogueDriver& driver) {
   Driver model;
   model.firmware = FirmwareOf(driver);
   SetClaims(driver, model);
+  model.claims_once = driver.claims_once;
   model.unwinds = driver.on_failure == "unwind";
   model.clears = ClearsAll(driver);
   // A domain that is offered to a second device has one already, so that a driver of single
   // devices refuses it like one that tests instances.
   model.same_instance =
       driver.reuse == Reuse::kSameInstance || driver.reuse == Reuse::kSingleDevice;
+  // Up to 6.1 these two compare fwspec->ops in attach_dev.
+  model.refuses_foreign = driver.era <= KernelVersion::kV6_1 &&
+                          (driver.name == "arm-smmu" || driver.name == "qcom_iommu");
   model.instance_groups = driver.group == "instance";
   model.default_domains = driver.default_domains;
   // "As the hardware can" counts as can: more machines get as far as sharing a domain.

@@ -38,6 +38,7 @@ struct CatalogueDriver {
   std::vector<std::string> bound;             // names of the device drivers that own its instances
   bool fwnode = false;                        // its instances register with a fwnode
   std::vector<std::pair<Bus, Claim>> claims;  // in call order
+  bool claims_once = false;                   // one time, not once an instance
   std::string on_failure;                     // "unwind", "leak", "fail"; "n/a" from v6.1 on
   std::vector<Bus> failure_clears;
   std::vector<Bus> remove_clears;

@@ -50,7 +50,8 @@ FirmwareMap::FirmwareMap(const Found& found, Machine& machine) : found_(found), 
 const std::string* FirmwareMap::TableText(const std::string& signature) {
   const auto it = found_.tables.find(signature);
   if (it == found_.tables.end()) return nullptr;
-  if (it->second) return &*it->second;
+  const std::optional<std::string>& text = it->second;
+  if (text.has_value()) return &text.value();
   machine_.assumptions.push_back(
       absl::StrCat("The ACPI table ", signature, " cannot be read; nothing was taken from it."));
   return nullptr;

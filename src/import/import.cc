@@ -43,15 +43,17 @@ std::optional<KernelVersion> NearestProfile(const std::string& release) {
   return nearest;
 }
 
+// As in docs/case-format.md.
+constexpr size_t kMaxName = 31;
+constexpr std::string_view kNameCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:+-";
+
 // A name as cases allow it, and that no other entry has.
 std::string UniqueName(std::string name, std::set<std::string>& used) {
-  constexpr size_t kMaxName = 31;
-  constexpr std::string_view kAllowed =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:+-";
   for (char& c : name)
-    if (kAllowed.find(c) == std::string_view::npos) c = '_';
+    if (kNameCharacters.find(c) == std::string_view::npos) c = '_';
   if (name.size() > kMaxName) name.erase(0, name.size() - kMaxName);
-  if (name.empty()) name = "_";
+  if (name.empty()) name.push_back('_');
   std::string unique = name;
   for (int n = 2; !used.insert(unique).second; ++n) {
     const std::string suffix = absl::StrCat("+", n);

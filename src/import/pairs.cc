@@ -17,6 +17,10 @@
 namespace iommucheck::import {
 namespace {
 
+constexpr std::array<std::string_view, 8> kReasonNames = {
+    "not-present", "claims-nothing", "no-architecture", "no-firmware",
+    "no-soc",      "one-loses",      "both-serve",      "disjoint"};
+
 using Words = std::set<std::string>;
 
 Words Common(const Words& a, const Words& b) {
@@ -228,10 +232,7 @@ PairResult Analyse(const KernelSpec& kernel, const std::string& name_a, const st
 }  // namespace
 
 std::string_view PairReasonName(PairReason reason) {
-  constexpr std::array<std::string_view, 8> kNames = {
-      "not-present", "claims-nothing", "no-architecture", "no-firmware",
-      "no-soc",      "one-loses",      "both-serve",      "disjoint"};
-  return kNames[static_cast<size_t>(reason)];
+  return kReasonNames[static_cast<size_t>(reason)];
 }
 
 std::vector<PairResult> AnalysePairs(const KernelSpec& kernel) {

@@ -126,6 +126,7 @@ class Reducer {
   template <typename T>
   static std::string NamesOf(const std::vector<T>& entries, const std::set<int>& chosen) {
     std::vector<std::string> names;
+    names.reserve(chosen.size());
     for (const int i : chosen) names.push_back(entries[i].name);
     const size_t all = names.size();
     if (all > kMaxListed) names.resize(kMaxListed);

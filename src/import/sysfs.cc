@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 
 namespace iommucheck::import {
 namespace {
@@ -18,6 +17,8 @@ namespace {
 constexpr std::array<std::string_view, kBusCount> kBusFolders = {
     "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
 constexpr std::array<std::string_view, 4> kTables = {"DMAR", "IORT", "IVRS", "VIOT"};
+
+constexpr std::string_view kReleaseStart = "Linux version ";
 
 class SysfsReader {
  public:
@@ -47,9 +48,8 @@ class SysfsReader {
   void ReadRelease() {
     if (sys_.empty()) return;
     const std::string line = Line("proc/version");
-    constexpr std::string_view kStart = "Linux version ";
-    if (!line.starts_with(kStart)) return;
-    const std::string rest = line.substr(kStart.size());
+    if (!line.starts_with(kReleaseStart)) return;
+    const std::string rest = line.substr(kReleaseStart.size());
     found_.kernel_release = rest.substr(0, rest.find(' '));
   }
 
@@ -68,17 +68,24 @@ class SysfsReader {
     }
   }
 
+  // Where a path leads, all links followed; "" when it leads nowhere.
+  [[nodiscard]] absl::StatusOr<std::string> Follow(const std::string& path) const {
+    absl::StatusOr<std::optional<std::string>> end = Resolve(tree_, path);
+    if (!end.ok()) return end.status();
+    return std::move(*end).value_or("");
+  }
+
   absl::Status ReadInstances() {
     for (const std::string& name : tree_.List(Sys("class/iommu"))) {
-      auto folder = Resolve(tree_, Sys(absl::StrCat("class/iommu/", name)));
+      const absl::StatusOr<std::string> folder = Follow(Sys(absl::StrCat("class/iommu/", name)));
       if (!folder.ok()) return folder.status();
-      if (!*folder) continue;
+      if (folder->empty()) continue;
       FoundInstance instance;
       instance.name = name;
-      instance.folder = **folder;
-      auto device = Resolve(tree_, Join(instance.folder, "device"));
+      instance.folder = *folder;
+      const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
       if (!device.ok()) return device.status();
-      instance.device = device->value_or("");
+      instance.device = *device;
       instance.bound = BoundDriver(instance.device);
       instance.ecap = Line(Join(instance.folder, "intel-iommu/ecap"));
       instance.address = Line(Join(instance.folder, "intel-iommu/address"));
@@ -100,26 +107,26 @@ class SysfsReader {
     for (size_t i = 0; i < found_.instances.size(); ++i) {
       const std::string list = Join(found_.instances[i].folder, "devices");
       for (const std::string& name : tree_.List(list)) {
-        auto folder = Resolve(tree_, Join(list, name));
+        const absl::StatusOr<std::string> folder = Follow(Join(list, name));
         if (!folder.ok()) return folder.status();
-        if (*folder) listed_.emplace(**folder, static_cast<int>(i));
+        if (!folder->empty()) listed_.emplace(*folder, static_cast<int>(i));
       }
     }
     return absl::OkStatus();
   }
 
   absl::Status ReadBus(Bus bus) {
-    const std::string list = Sys(absl::StrCat(
-        "bus/", absl::string_view(kBusFolders[static_cast<size_t>(bus)].data()), "/devices"));
+    const std::string list =
+        Join(Join(Sys("bus"), kBusFolders[static_cast<size_t>(bus)]), "devices");
     const size_t first = found_.devices.size();
     for (const std::string& name : tree_.List(list)) {
-      auto folder = Resolve(tree_, Join(list, name));
+      const absl::StatusOr<std::string> folder = Follow(Join(list, name));
       if (!folder.ok()) return folder.status();
-      if (!*folder) continue;
+      if (folder->empty()) continue;
       FoundDevice device;
       device.name = name;
       device.bus = bus;
-      device.folder = **folder;
+      device.folder = *folder;
       device.group = GroupOf(device.folder);
       auto instance = InstanceOf(device.folder);
       if (!instance.ok()) return instance.status();
@@ -143,7 +150,7 @@ class SysfsReader {
   [[nodiscard]] absl::StatusOr<int> InstanceOf(const std::string& device) const {
     const std::string link = Join(device, "iommu");
     if (tree_.KindOf(link) == Tree::Kind::kLink) {
-      auto folder = Resolve(tree_, link);
+      const absl::StatusOr<std::string> folder = Follow(link);
       if (!folder.ok()) return folder.status();
       for (size_t i = 0; i < found_.instances.size(); ++i)
         if (*folder == found_.instances[i].folder) return static_cast<int>(i);

@@ -73,9 +73,11 @@ std::string DriverText(const Case& c, DriverId id) {
   if (d.firmware != Firmware::kAny)
     parts.push_back(absl::StrFormat("by %s", FirmwareName(d.firmware)));
   if (!claims.empty()) parts.push_back("claims " + absl::StrJoin(claims, ", "));
+  if (d.claims_once) parts.emplace_back("claims once, after its last instance");
   if (d.unwinds) parts.emplace_back("unwinds a failed claim");
   if (d.clears) parts.emplace_back("clears its buses on unregister");
   if (d.same_instance) parts.emplace_back("attach_dev tests the instance");
+  if (d.refuses_foreign) parts.emplace_back("attach_dev tests the device's driver");
   if (d.instance_groups) parts.emplace_back("a group per instance");
   if (!d.default_domains) parts.emplace_back("no default domains");
   if (!d.coherent) parts.emplace_back("lacks IOMMU_CAP_CACHE_COHERENCY");

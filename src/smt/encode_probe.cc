@@ -76,13 +76,8 @@ Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits
   for (int g = 0; g < sizes_.groups; ++g) free[g] = ~GroupExists(g);
   free = Lowest(free);
   step_.out_of_groups |= make & None(free);
-  SymbolicGroup none = NoGroup(sizes_);
-  const std::vector<Bit*> from = BitsOf(none);
-  for (int g = 0; g < sizes_.groups; ++g) {
-    if (free[g].is_false()) continue;
-    const std::vector<Bit*> to = BitsOf(state_.groups[g]);
-    for (size_t i = 0; i < to.size(); ++i) Assign(make & free[g], *to[i], *from[i]);
-  }
+  // A number that was given up in this step, too, is clear only after this.
+  if (can_refuse_) ClearGone();
   for (int i = 0; i < sizes_.instances; ++i)
     Assign(make & per_instance & instance[i], state_.shared_group[i], free);
   return Or(group, And(make, free));

@@ -158,6 +158,17 @@ void Encoder::DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& h
   if (has(Rule::kFwspecOneDriver) && !can_refuse_) step_.futile |= failed;
 }
 
+// A group that is gone leaves nothing behind for the next one of its number.
+void Encoder::ClearGone() {
+  SymbolicGroup none = NoGroup(sizes_);
+  const std::vector<Bit*> from = BitsOf(none);
+  for (int g = 0; g < sizes_.groups; ++g) {
+    const Bit gone = ~GroupExists(g);
+    const std::vector<Bit*> to = BitsOf(state_.groups[g]);
+    for (size_t i = 0; i < to.size(); ++i) Assign(gone, *to[i], *from[i]);
+  }
+}
+
 StepBits Encoder::Step(const SymbolicOp& op) {
   step_ = StepBits{};
   step_.impossible = Impossible(op);
@@ -171,6 +182,7 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error
   DropFwspecOfFailed(op, had_fwspec);
   step_.result.Merge(ContainerOps(op));
+  ClearGone();
   if (!op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
   return step_;
 }

@@ -92,6 +92,8 @@ class Encoder {
   Bits Configure(const SymbolicOp& op);
   void DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& had_fwspec);
 
+  void ClearGone();
+
   // encode_register.cc
   Bits DriverOf(const Bits& instances) const;
   Bit SameAddress(const Bits& driver, const Bits& other) const;

@@ -41,15 +41,14 @@ std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
   for (uint32_t node = 1; node < cone.size(); ++node) {
     if (!cone[node]) continue;
     const Circuit::Gate& gate = circuit.gates()[node];
-    if (gate.kind == Kind::kInput) {
-      absl::StrAppend(&text, "(declare-const ", name(node << 1U), " Bool)\n");
-    } else if (gate.kind == Kind::kAnd) {
-      absl::StrAppend(&text, "(define-fun n", node, " () Bool (and ", name(gate.a), " ",
-                      name(gate.b), "))\n");
-    } else {
-      absl::StrAppend(&text, "(define-fun n", node, " () Bool (ite ", name(gate.a), " ",
-                      name(gate.b), " ", name(gate.c), "))\n");
-    }
+    absl::StrAppend(&text, "(declare-const ", name(node << 1U), " Bool)\n");
+    // Equations, not define-fun: solvers expand those.
+    if (gate.kind == Kind::kAnd)
+      absl::StrAppend(&text, "(assert (= n", node, " (and ", name(gate.a), " ", name(gate.b),
+                      ")))\n");
+    if (gate.kind == Kind::kIte)
+      absl::StrAppend(&text, "(assert (= n", node, " (ite ", name(gate.a), " ", name(gate.b), " ",
+                      name(gate.c), ")))\n");
   }
   for (Bit bit : bits) absl::StrAppend(&text, "(assert ", name(bit.literal()), ")\n");
   absl::StrAppend(&text, "(check-sat)\n");
