@@ -103,7 +103,8 @@ int Dispatch(Kernel& k, const Op& op) {
 }  // namespace
 
 State InitialState(const Topology& topology) {
-  State state;
+  static const State kBlank;  // one copy is cheaper than to initialise every entry
+  State state = kBlank;
   for (DeviceId dev = 0; dev < topology.devices_count; ++dev)
     state.devices[dev].present = !topology.devices[dev].absent;
   return state;

@@ -29,6 +29,8 @@ Driver DrawDriver(Words& words, DriverId self, const Topology& t) {
   d.unwinds = words.OneIn(4);
   d.clears = words.OneIn(4);
   d.same_instance = words.OneIn(8);
+  d.refuses_foreign = words.OneIn(8);
+  d.claims_once = words.OneIn(4);
   d.instance_groups = words.OneIn(4);
   d.default_domains = !words.OneIn(4);
   d.coherent = !words.OneIn(8);

@@ -28,9 +28,10 @@ inline constexpr uint64_t kMaxStates = uint64_t{1} << 31;
 // Searches breadth first the runs on the machine of `machine` (kernel, topology and names; its ops
 // are not looked at). The ops are all those of the model without faults, on one container.
 //
-// One container is enough: a group is in one container at most, and vfio_iommu_type1_attach_group()
-// compares with the domains of its own container only. What a run does in another container can be
-// left out of it; groups of that container then rest on their default domain.
+// One container stands for all. This is argued, not proved: a group is in one container at most,
+// and vfio_iommu_type1_attach_group() compares with the domains of its own container only, so what
+// a run does in another container can be left out; the groups there rest on their default domain
+// then. The argument has one gap: a walk of a bus can end early at a device of such a group.
 //
 // At most `max_states` states, itself at most kMaxStates, are kept; beyond that the answer is
 // kUnknown, with the depth that was covered.

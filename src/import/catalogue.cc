@@ -10,8 +10,8 @@
 #include "nlohmann/json.hpp"
 
 namespace iommucheck::embedded {
-extern const std::string_view
-    drivers_json;  // NOLINT(readability-identifier-naming): after its file
+// NOLINTNEXTLINE(readability-identifier-naming): named after its file
+extern const std::string_view drivers_json;
 }  // namespace iommucheck::embedded
 
 namespace iommucheck::import {

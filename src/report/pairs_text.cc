@@ -14,7 +14,7 @@ std::string PairText(const import::PairResult& pair) {
   return Field("", absl::StrFormat("%s and %s: %s", pair.a, pair.b, pair.detail));
 }
 
-std::string Coexisting(std::span<const import::PairResult> pairs) {
+std::string Coexisting(std::span<const import::PairResult> pairs, bool all) {
   std::string out;
   for (const import::PairResult& pair : pairs) {
     if (!pair.both_serve) continue;
@@ -22,6 +22,7 @@ std::string Coexisting(std::span<const import::PairResult> pairs) {
                       : pair.vfio_usable ? "apart: each group has its own domain"
                                          : "VFIO refuses one (no IOMMU_CAP_CACHE_COHERENCY)";
     absl::StrAppendFormat(&out, "  %-14s %-14s %s\n", pair.a, pair.b, end);
+    if (all) out += Field("", pair.detail);
   }
   return out.empty() ? "  none\n" : out;
 }
@@ -48,7 +49,7 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
                                         n.coexist, n.violate,
                                         PropertyName(Property::kNoCrossDriverReuse)));
   out += "\nPairs that serve devices of one machine, and where a container takes them\n";
-  out += Coexisting(pairs);
+  out += Coexisting(pairs, all);
   out += "\nPairs that cannot, by the first reason that applies\n";
   for (const auto& [reason, count] : fallen) {
     absl::StrAppendFormat(&out, "  %4d  %s\n", count, import::PairReasonName(reason));

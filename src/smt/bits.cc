@@ -81,8 +81,8 @@ Bit Circuit::Mux(uint32_t condition, uint32_t then, uint32_t otherwise) {
   if (if_true != then || if_false != otherwise)
     return Ite(Bit(this, condition), Bit(this, if_true), Bit(this, if_false));
   const uint32_t flip = otherwise & 1U;
-  const Bit mux = Add(
-      {.kind = Kind::kIte, .a = condition, .b = then ^ flip, .c = otherwise ^ flip}, true);
+  const Bit mux =
+      Add({.kind = Kind::kIte, .a = condition, .b = then ^ flip, .c = otherwise ^ flip}, true);
   return flip != 0 ? ~mux : mux;
 }
 
@@ -156,7 +156,8 @@ Bit Order::Before(int a, int b) const {
 void Order::Append(Bit condition, int thing) {
   for (int other = 0; other < size_; ++other) {
     if (other < thing) Assign(condition, before_[static_cast<size_t>(other * size_ + thing)], true);
-    if (other > thing) Assign(condition, before_[static_cast<size_t>(thing * size_ + other)], false);
+    if (other > thing)
+      Assign(condition, before_[static_cast<size_t>(thing * size_ + other)], false);
   }
 }
 

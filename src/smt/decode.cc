@@ -32,13 +32,13 @@ std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
 
 }  // namespace
 
-Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
+Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value) const {
   // Instances that a device is behind or an op names, their drivers, devices that exist.
   std::vector<bool> instance_used(topology_.instances.size());
   std::vector<bool> driver_used(topology_.drivers.size());
   std::vector<bool> device_used;
-  for (const SymbolicOp& op : ops_)
-    if (const int i = IndexOf(op.instance, value); i >= 0) instance_used[i] = true;
+  for (int n = 0; n < steps; ++n)
+    if (const int i = IndexOf(ops_[n].instance, value); i >= 0) instance_used[i] = true;
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
       if (const int i = IndexOf(master, value); i >= 0) instance_used[i] = true;
@@ -115,20 +115,27 @@ Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
     to.absent = value(from.absent);
     c.names.devices.push_back(absl::StrCat("dev", c.names.devices.size()));
   }
-  for (const SymbolicOp& from : ops_) {
+  for (int n = 0; n < steps; ++n) {
+    const SymbolicOp& from = ops_[n];
     CaseOp& to = c.ops.emplace_back();
     to.op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
     switch (to.op.kind) {
       case OpKind::kRegister:
-      case OpKind::kUnregister: to.op.a = instances(IndexOf(from.instance, value)); break;
+      case OpKind::kUnregister:
+        to.op.a = instances(IndexOf(from.instance, value));
+        break;
       case OpKind::kAdd:
       case OpKind::kRemove:
-      case OpKind::kConfigure: to.op.a = devices(IndexOf(from.device, value)); break;
+      case OpKind::kConfigure:
+        to.op.a = devices(IndexOf(from.device, value));
+        break;
       case OpKind::kSetContainer:
       case OpKind::kUnsetContainer:
         to.op.a = static_cast<uint8_t>(IndexOf(from.group, value));
         break;
-      case OpKind::kSetIommu: to.op.a = 0; break;
+      case OpKind::kSetIommu:
+        to.op.a = 0;
+        break;
     }
   }
   return c;

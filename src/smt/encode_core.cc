@@ -105,9 +105,9 @@ Encoder::Attached Encoder::AttachDevices(Bit condition, GroupView& view, const B
   }
   if (can_refuse_) {
     Bits refused = Zeros(sizes_.devices);
-    const Bit tests = tests_any_ ? Meet(ref.driver, Bits(tests_instance_.begin(),
-                                                         tests_instance_.end()))
-                                 : Bit(false);
+    const Bit tests = tests_any_
+                          ? Meet(ref.driver, Bits(tests_instance_.begin(), tests_instance_.end()))
+                          : Bit(false);
     for (int d = 0; d < sizes_.devices; ++d) {
       const Bits& driver = state_.devices[d].driver;
       if (has(Rule::kCoreOwnerEvery)) refused[d] |= ~SameAddress(ref.driver, driver);
@@ -247,8 +247,7 @@ Result Encoder::ClaimDmaOwner(Bit condition, GroupView& view) {
   const Bit failed = alloc & None(driver);
   result.Fail(failed, Errno::kInval);
   go &= ~failed;
-  Assign(alloc & ~failed, blocking,
-         {.driver = driver, .bound = Zeros(sizes_.instances)});
+  Assign(alloc & ~failed, blocking, {.driver = driver, .bound = Zeros(sizes_.instances)});
   const Bit refused = GroupSetDomain(go, view, Blocking(view), /*must_succeed=*/false);
   result.Fail(refused, Errno::kInval);
   Assign(go & ~refused, view.group.owned, true);

@@ -33,8 +33,7 @@ Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   const SymbolicDeviceState& device = state_.devices[d];
   if (has(Rule::kProbeDmaConfigure)) FwspecInit(condition & None(device.fwspec), d);
   Bits without_fwnode = state_.registered;
-  for (int i = 0; i < sizes_.instances; ++i)
-    without_fwnode[i] &= ~topology_.instances[i].fwnode;
+  for (int i = 0; i < sizes_.instances; ++i) without_fwnode[i] &= ~topology_.instances[i].fwnode;
   return DriverOf(Ite(Any(device.fwspec), And(device.fwspec, state_.registered),
                       state_.registration.First(without_fwnode)));
 }

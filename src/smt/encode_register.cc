@@ -7,8 +7,7 @@ namespace iommucheck::smt {
 
 Bits Encoder::DriverOf(const Bits& instances) const {
   Bits driver = Zeros(sizes_.drivers);
-  for (int i = 0; i < sizes_.instances; ++i)
-    driver[topology_.instances[i].driver] |= instances[i];
+  for (int i = 0; i < sizes_.instances; ++i) driver[topology_.instances[i].driver] |= instances[i];
   return driver;
 }
 
@@ -211,8 +210,7 @@ void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& 
     if (fwnode_era()) {
       failed = SetupDefaultDomain(go, view);
     } else {
-      const Bit allocated =
-          AllocDefaultDomain(go, view, state_.bus_ops[static_cast<size_t>(bus)]);
+      const Bit allocated = AllocDefaultDomain(go, view, state_.bus_ops[static_cast<size_t>(bus)]);
       failed = AttachDevices(allocated, view, view.members, Default(view), true).failed;
     }
     Store(go, view);

@@ -95,8 +95,7 @@ void Encoder::Unregister(const SymbolicOp& op) {
 void Encoder::Remove(const SymbolicOp& op) {
   Bits leaving = And(op.is(OpKind::kUnsetContainer), op.group);
   Bit contained = false;
-  for (int g = 0; g < sizes_.groups; ++g)
-    contained |= leaving[g] & Any(state_.groups[g].container);
+  for (int g = 0; g < sizes_.groups; ++g) contained |= leaving[g] & Any(state_.groups[g].container);
   const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
   step_.result.Fail(refused, Errno::kInval);
   step_.futile |= refused;
@@ -175,8 +174,7 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   Remove(op);
   Unregister(op);
   std::vector<Bit> had_fwspec;
-  for (const SymbolicDeviceState& device : state_.devices)
-    had_fwspec.push_back(Any(device.fwspec));
+  for (const SymbolicDeviceState& device : state_.devices) had_fwspec.push_back(Any(device.fwspec));
   const Bits probe = Or(Add(op), Configure(op));
   RegisterAndProbe(op, probe);
   step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error

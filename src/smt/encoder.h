@@ -174,8 +174,8 @@ class Encoder {
   SymbolicState state_;
   std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
   std::vector<Bit> tests_instance_;             // a driver's attach_dev refuses other instances
-  bool tests_any_ = false;   // whether some driver may
-  bool can_refuse_ = false;  // whether any attach may fail
+  bool tests_any_ = false;                      // whether some driver may
+  bool can_refuse_ = false;                     // whether any attach may fail
   bool in_type1_attach_ = false;
   int most_contained_ = 0;  // groups that can be in containers by now
   StepBits step_;           // of the step being encoded

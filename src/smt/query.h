@@ -18,8 +18,8 @@
 namespace iommucheck::smt {
 
 struct Bounds {
-  int devices = 3;  // 1 to kMaxBoundDevices
-  int steps = 6;    // 1 to kMaxBoundSteps
+  int devices = 3;      // 1 to kMaxBoundDevices
+  int steps = 6;        // 1 to kMaxBoundSteps
   uint64_t budget = 0;  // solver resources (Z3 rlimit) for the whole query; 0: no limit
 };
 inline constexpr int kMaxBoundDevices = 6;
@@ -34,10 +34,10 @@ struct QueryResult {
   // Each size (steps, devices) that was shown to have no violation is covered by these.
   int proved_steps = 0;
   int proved_devices = 0;
-  std::string reason;       // kUnknown: why
-  uint64_t resources = 0;   // solver resources used
-  int checks = 0;           // solver calls
-  std::string smt2;         // the last check as SMT-LIB2, when asked for
+  std::string reason;      // kUnknown: why
+  uint64_t resources = 0;  // solver resources used
+  int checks = 0;          // solver calls
+  std::string smt2;        // the last check as SMT-LIB2, when asked for
 };
 
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
@@ -47,12 +47,12 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
 
 // What the encoding says happens in a case.
 struct Replay {
-  bool supported = true;    // false: the case has something that is not encoded; see `reason`
+  bool supported = true;  // false: the case has something that is not encoded; see `reason`
   std::string reason;
-  std::vector<int> errors;  // one an op: 0 or a negative errno
-  bool possible = true;     // false: some op is not possible, or outside an assumption
-  int impossible_at = 0;    // 1-based
-  std::vector<uint8_t> device_driver;     // at the end, a device: DriverId or kNoId
+  std::vector<int> errors;             // one an op: 0 or a negative errno
+  bool possible = true;                // false: some op is not possible, or outside an assumption
+  int impossible_at = 0;               // 1-based
+  std::vector<uint8_t> device_driver;  // at the end, a device: DriverId or kNoId
   std::vector<uint8_t> device_hw_driver;  // driver of the domain the hardware points at, or kNoId
   std::vector<uint8_t> device_vfio;       // the same small number for devices whose groups share a
                                           // type1 domain, kNoId: none

@@ -28,13 +28,23 @@ SymbolicOp FromOp(const Op& op, const Sizes& sizes) {
   int container = -1;
   switch (op.kind) {
     case OpKind::kRegister:
-    case OpKind::kUnregister: instance = op.a; break;
+    case OpKind::kUnregister:
+      instance = op.a;
+      break;
     case OpKind::kAdd:
     case OpKind::kRemove:
-    case OpKind::kConfigure: device = op.a; break;
-    case OpKind::kSetContainer: container = op.b; [[fallthrough]];
-    case OpKind::kUnsetContainer: group = op.a; break;
-    case OpKind::kSetIommu: container = op.a; break;
+    case OpKind::kConfigure:
+      device = op.a;
+      break;
+    case OpKind::kSetContainer:
+      container = op.b;
+      [[fallthrough]];
+    case OpKind::kUnsetContainer:
+      group = op.a;
+      break;
+    case OpKind::kSetIommu:
+      container = op.a;
+      break;
   }
   s.instance = OneHot(sizes.instances, instance);
   s.device = OneHot(sizes.devices, device);

@@ -23,13 +23,13 @@ Bit Implies(Bit a, Bit b) { return ~a | b; }
 
 }  // namespace
 
-SearchSpace::SearchSpace(const KernelProfile& kernel, const Bounds& bounds) : kernel_(kernel) {
+SearchSpace::SearchSpace(const KernelProfile& kernel, int devices) : kernel_(kernel) {
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
-            .devices = bounds.devices,
-            .groups = bounds.devices + 1,  // one more: a group that outlives its devices
-            .type1 = bounds.devices + 1,
+            .devices = devices,
+            .groups = devices + 1,  // one more: a group that outlives its devices
+            .type1 = devices + 1,
             .containers = 1};
   topology_.tables = kTables;
   topology_.buses = {Bus::kPlatform, Bus::kPci};
@@ -107,8 +107,8 @@ void SearchSpace::MakeInstances() {
     instance.driver = i % kDrivers;
     instance.fwnode = attribute("fwnode");
     own_table_.push_back(attribute("own_table"));
-    instance.table = Ite(own_table_[i], OneHot(kTables, kExtraTable),
-                         topology_.drivers[instance.driver].table);
+    instance.table =
+        Ite(own_table_[i], OneHot(kTables, kExtraTable), topology_.drivers[instance.driver].table);
     instance.enforces_coherency = ~attribute("not_enforcing");
     topology_.instances.push_back(instance);
   }
@@ -182,8 +182,7 @@ void SearchSpace::AssumeOfTopology() {
     std::vector<std::array<Bit, kDrivers>> behind(topology_.devices.size());
     for (int d = 0; d < sizes_.devices; ++d)
       for (const Bits& master : topology_.devices[d].masters)
-        for (int i = 0; i < kInstances; ++i)
-          behind[d][topology_.instances[i].driver] |= master[i];
+        for (int i = 0; i < kInstances; ++i) behind[d][topology_.instances[i].driver] |= master[i];
     for (int d = 0; d < sizes_.devices; ++d)
       for (int e = 0; e < d; ++e)
         constraints_.push_back(
@@ -227,14 +226,13 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
     return op;
   }
   op.kind = Selector(kOpKindCount, true, name("kind"), constraints);
-  op.instance = Selector(kInstances, op.is(kRegister) | op.is(kUnregister), name("instance"),
-                         constraints);
+  op.instance =
+      Selector(kInstances, op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
   op.device = Selector(sizes_.devices, op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
                        name("device"), constraints);
   op.group = Selector(sizes_.groups, op.is(kSetContainer) | op.is(kUnsetContainer), name("group"),
                       constraints);
-  for (int d = 0; d < sizes_.devices; ++d)
-    constraints.push_back(Implies(op.device[d], exists_[d]));
+  for (int d = 0; d < sizes_.devices; ++d) constraints.push_back(Implies(op.device[d], exists_[d]));
   // Instances of a driver are numbered in the order in which they first register.
   Bits ever = ever_registered_.back();
   for (int i = kDrivers; i < kInstances; ++i)
@@ -245,9 +243,11 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
   return op;
 }
 
-std::vector<Bit> SearchSpace::Preferences() const {
+Bit SearchSpace::Taken() { return Input(absl::StrFormat("step%d.taken", ops_.size())); }
+
+std::vector<Bit> SearchSpace::Preferences(int steps) const {
   std::vector<Bit> plain = {~same_address_, ~default_table_shared_};
-  for (size_t t = 0; t < ops_.size(); ++t)
+  for (int t = 0; t < steps; ++t)
     for (OpKind kind : {kUnregister, kRemove, kAdd, kUnsetContainer, kConfigure})
       plain.push_back(~ops_[t].is(kind));
   for (const SymbolicDriver& driver : topology_.drivers)
@@ -273,7 +273,8 @@ std::vector<Bit> SearchSpace::Preferences() const {
   for (int i = kInstances - 1; i >= 0; --i)
     for (const SymbolicDevice& device : topology_.devices) plain.push_back(~device.masters[0][i]);
   for (const SymbolicInstance& instance : topology_.instances) plain.push_back(~instance.fwnode);
-  for (const SymbolicOp& op : ops_) {
+  for (int t = 0; t < steps; ++t) {
+    const SymbolicOp& op = ops_[t];
     for (OpKind kind : {kSetIommu, kSetContainer}) plain.push_back(~op.is(kind));
     for (int g = sizes_.groups - 1; g > 0; --g) plain.push_back(~op.group[g]);
     for (int i = kInstances - 1; i > 0; --i) plain.push_back(~op.instance[i]);

@@ -23,8 +23,8 @@ std::vector<bool> ConeOf(const Circuit& circuit, const std::vector<Bit>& bits) {
 std::string NameOf(const SearchSpace& space, const Circuit& circuit, uint32_t literal) {
   const uint32_t node = literal >> 1U;
   if (node == 0) return literal == 0 ? "true" : "false";
-  const std::string name = circuit.gates()[node].kind == Kind::kInput ? space.name(node)
-                                                                      : absl::StrCat("n", node);
+  const std::string name =
+      circuit.gates()[node].kind == Kind::kInput ? space.name(node) : absl::StrCat("n", node);
   return (literal & 1U) != 0 ? absl::StrCat("(not ", name, ")") : name;
 }
 

@@ -75,12 +75,15 @@ void Solver::Define(uint32_t root) {
     if (expressions_[node] != nullptr) continue;
     const auto literal = [&](uint32_t l) { return Literal(Bit(nullptr, l)); };
     switch (gate.kind) {
-      case Kind::kConstant: break;
+      case Kind::kConstant:
+        break;
       case Kind::kInput:
         Keep(node, context_.bool_const(absl::StrFormat("n%d", node).c_str()));
         named_[node] = true;
         break;
-      case Kind::kAnd: Keep(node, literal(gate.a) && literal(gate.b)); break;
+      case Kind::kAnd:
+        Keep(node, literal(gate.a) && literal(gate.b));
+        break;
       case Kind::kIte:
         Keep(node, z3::ite(literal(gate.a), literal(gate.b), literal(gate.c)));
         break;
@@ -123,8 +126,8 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
     ReadModel();
     return Answer::kSat;
   }
-  reason_ = budget_ != 0 && resources_ >= budget_ ? "the budget is used up"
-                                                  : solver_.reason_unknown();
+  reason_ =
+      budget_ != 0 && resources_ >= budget_ ? "the budget is used up" : solver_.reason_unknown();
   return Answer::kUnknown;
 }
 
@@ -149,8 +152,7 @@ bool Solver::Value(Bit bit) {
     const Circuit::Gate& gate = circuit_.gates()[evaluated_];
     if (gate.kind == Kind::kConstant) model_[evaluated_] = true;
     if (gate.kind == Kind::kAnd) model_[evaluated_] = value(gate.a) && value(gate.b);
-    if (gate.kind == Kind::kIte)
-      model_[evaluated_] = value(gate.a) ? value(gate.b) : value(gate.c);
+    if (gate.kind == Kind::kIte) model_[evaluated_] = value(gate.a) ? value(gate.b) : value(gate.c);
   }
   return value(bit.literal());
 }

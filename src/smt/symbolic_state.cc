@@ -72,10 +72,10 @@ std::vector<Bit> SymbolicState::AllBits() const {
 std::vector<Bit*> BitsOf(SymbolicGroup& group) {
   std::vector<Bit*> bits = {&group.domain.is_default, &group.domain.is_blocking,
                             &group.domain.is_new, &group.domain.is_freed, &group.owned};
-  for (Bits* code : {&group.default_domain.driver, &group.default_domain.bound,
-                     &group.blocking_domain.driver, &group.blocking_domain.bound,
-                     &group.freed.driver, &group.freed.bound, &group.domain.type1,
-                     &group.domain.driver, &group.container, &group.type1})
+  for (Bits* code :
+       {&group.default_domain.driver, &group.default_domain.bound, &group.blocking_domain.driver,
+        &group.blocking_domain.bound, &group.freed.driver, &group.freed.bound, &group.domain.type1,
+        &group.domain.driver, &group.container, &group.type1})
     for (Bit& bit : *code) bits.push_back(&bit);
   return bits;
 }

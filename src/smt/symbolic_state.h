@@ -15,8 +15,8 @@ struct Sizes {
   int tables = 0;
   int instances = 0;
   int devices = 0;
-  int groups = 0;      // groups that live at once
-  int type1 = 0;       // type1 domains that live at once
+  int groups = 0;  // groups that live at once
+  int type1 = 0;   // type1 domains that live at once
   int containers = 0;
 };
 
@@ -67,18 +67,18 @@ struct SymbolicState {
 
   [[nodiscard]] std::vector<Bit> AllBits() const;
 
-  std::array<Bits, kBusCount> bus_ops;   // by driver
+  std::array<Bits, kBusCount> bus_ops;  // by driver
   std::array<Bit, kBusCount> notifier;
-  Bits registered;                       // by instance
-  std::vector<Bits> shared_group;        // an instance: the group it shares out
+  Bits registered;                 // by instance
+  std::vector<Bits> shared_group;  // an instance: the group it shares out
   std::vector<SymbolicDeviceState> devices;
   std::vector<SymbolicGroup> groups;
   std::vector<SymbolicType1> type1;
-  Bits container_iommu;                  // by container
-  Order registration;                    // of the registered instances
-  Order joining;                         // of the devices in groups
-  Order in_container;                    // of the groups in containers
-  Order allocation;                      // of the live type1 domains
+  Bits container_iommu;  // by container
+  Order registration;    // of the registered instances
+  Order joining;         // of the devices in groups
+  Order in_container;    // of the groups in containers
+  Order allocation;      // of the live type1 domains
 };
 
 SymbolicGroup NoGroup(const Sizes& sizes);

@@ -31,8 +31,8 @@ TableId TableAddress(const Topology& t, DriverId driver, TableId table) {
 SymbolicDriver FromDriver(const Topology& t, DriverId r) {
   const Driver& d = t.drivers[r];
   SymbolicDriver s;
-  s.refused_by_firmware = t.firmware != Firmware::kAny && d.firmware != Firmware::kAny &&
-                          t.firmware != d.firmware;
+  s.refused_by_firmware =
+      t.firmware != Firmware::kAny && d.firmware != Firmware::kAny && t.firmware != d.firmware;
   for (int b = 0; b < kBusCount; ++b) s.claims[b][static_cast<size_t>(d.claims[b])] = true;
   s.claim_order = d.claim_order;
   s.unwinds = d.unwinds;
@@ -105,8 +105,8 @@ bool DisjointClaims(const Topology& t) {
     for (int b = a + 1; b < t.drivers_count; ++b) {
       bool common = false;
       for (int bus = 0; bus < kBusCount; ++bus)
-        common |= t.drivers[a].claims[bus] != Claim::kNone &&
-                  t.drivers[b].claims[bus] != Claim::kNone;
+        common |=
+            t.drivers[a].claims[bus] != Claim::kNone && t.drivers[b].claims[bus] != Claim::kNone;
       if (!common) return true;
     }
   }
@@ -138,9 +138,9 @@ int BrokenTopologyRule(const Topology& t, RuleSet rules) {
   using enum Rule;
   if (broken(kAssumeTablesNotShared, TableShared(t)))
     return static_cast<int>(kAssumeTablesNotShared);
-  if (broken(kAssumeAddressNotReused, std::any_of(t.drivers.begin(), drivers_end, [](const auto& d) {
-               return d.address != kNoId;
-             })))
+  if (broken(kAssumeAddressNotReused,
+             std::any_of(t.drivers.begin(), drivers_end,
+                         [](const auto& d) { return d.address != kNoId; })))
     return static_cast<int>(kAssumeAddressNotReused);
   if (broken(kAssumeProbeRejectsForeign,
              std::any_of(t.drivers.begin(), drivers_end,
