@@ -10,6 +10,7 @@ build=${1:-$source_dir/build/fuzz}
 seconds=${2:-5}
 alternations=${3:-3}
 target_share=8
+max_len=$(sed -n 's/^max_len = //p' "$source_dir/fuzz/attach.options")
 
 cmake --build "$build" --target attach empty make_seeds >/dev/null
 work=$(mktemp -d)
@@ -22,7 +23,7 @@ printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
 rate() {
   local TIMEFORMAT='%U %S'
   { time "$1" -seed=1 -max_total_time="$seconds" -print_final_stats=1 \
-    -seed_inputs="@$work/list" >"$work/log" 2>&1; } 2>"$work/time"
+    -max_len="$max_len" -seed_inputs="@$work/list" >"$work/log" 2>&1; } 2>"$work/time"
   awk '/number_of_executed_units/ { runs = $2 } FILENAME ~ /time$/ { cpu = $1 + $2 }
        END { printf "%d\n", runs / cpu }' "$work/log" "$work/time"
 }

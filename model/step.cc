@@ -12,6 +12,12 @@ constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
                                          .add(Rule::kAssumeBusOpsNotReplaced);
 
+// Only what registers, probes and lets go can leave one; the other ops need not keep the state.
+bool MayLeaveAssumption(OpKind kind) {
+  return kind == OpKind::kRegister || kind == OpKind::kUnregister || kind == OpKind::kAdd ||
+         kind == OpKind::kConfigure;
+}
+
 // Another driver is loaded where this one's ops would lie.
 bool AddressTaken(const Kernel& k, DriverId driver) {
   for (DriverId d = 0; d < k.topology.drivers_count; ++d)
@@ -117,7 +123,8 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
   if (const char* why = WhyNotPossible(k, op); why != nullptr)
     return {.outcome = Outcome::kNotPossible, .why = why};
 
-  if ((kernel.rules.bits() & kStepAssumptions.bits()) == 0) return {.error = Dispatch(k, op)};
+  if ((kernel.rules.bits() & kStepAssumptions.bits()) == 0 || !MayLeaveAssumption(op.kind))
+    return {.error = Dispatch(k, op)};
 
   const State before = state;
   const int error = Dispatch(k, op);

@@ -116,6 +116,15 @@ RC_GTEST_PROP(Step, KeepsEveryInvariant, ()) {
   });
 }
 
+RC_GTEST_PROP(Step, LeavesNothingPastTheEnds, ()) {
+  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    const State& s = t.after;
+    const auto blank = [](const auto& entry) { return entry == std::decay_t<decltype(entry)>{}; };
+    RC_ASSERT(std::all_of(s.groups.begin() + s.groups_end, s.groups.end(), blank));
+    RC_ASSERT(std::all_of(s.domains.begin() + s.domains_end, s.domains.end(), blank));
+  });
+}
+
 // --- register, unregister ---
 
 RC_GTEST_PROP(FailedRegister, LeavesTheInstanceUnlisted, ()) {

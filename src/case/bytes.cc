@@ -252,9 +252,9 @@ bool SameOps(const DecodedCase& decoded, const Case& c) {
 
 void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out) {
   static const Topology kNoMachine;
-  std::array<uint8_t, kMaxSize> padded{};
+  std::array<uint8_t, kMaxSize> padded;
   const size_t size = std::min(bytes.size(), kMaxSize);
-  std::copy_n(bytes.begin(), size, padded.begin());
+  std::fill(std::copy_n(bytes.begin(), size, padded.begin()), padded.end(), uint8_t{0});
 
   const uint8_t* r = padded.data();
   DecodeKernel(r, out.kernel);

@@ -42,6 +42,10 @@ Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
       if (const int i = IndexOf(master, value); i >= 0) instance_used[i] = true;
+  // A driver that claims with the last of its instances needs those that never register, too.
+  for (size_t i = 0; i < instance_used.size(); ++i)
+    if (value(topology_.drivers[topology_.instances[i].driver].claims_once))
+      instance_used[i] = true;
   for (size_t i = 0; i < instance_used.size(); ++i)
     if (instance_used[i]) driver_used[topology_.instances[i].driver] = true;
   for (const Bit& exists : exists_) device_used.push_back(value(exists));
@@ -78,6 +82,7 @@ Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value
         if (value(from.claim(bus, static_cast<Claim>(claim))))
           to.claims[static_cast<size_t>(bus)] = static_cast<Claim>(claim);
     }
+    to.claims_once = value(from.claims_once);
     to.unwinds = value(from.unwinds);
     to.clears = value(from.clears);
     if (r == 1 && driver_used[0] && value(same_address_)) to.address = drivers(0);
@@ -138,6 +143,7 @@ Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value
         break;
     }
   }
+  Normalize(c);
   return c;
 }
 

@@ -105,15 +105,11 @@ Encoder::Attached Encoder::AttachDevices(Bit condition, GroupView& view, const B
   }
   if (can_refuse_) {
     Bits refused = Zeros(sizes_.devices);
-    const Bit tests = tests_any_
-                          ? Meet(ref.driver, Bits(tests_instance_.begin(), tests_instance_.end()))
-                          : Bit(false);
-    for (int d = 0; d < sizes_.devices; ++d) {
-      const Bits& driver = state_.devices[d].driver;
-      if (has(Rule::kCoreOwnerEvery)) refused[d] |= ~SameAddress(ref.driver, driver);
-      refused[d] |= tests & ~Meet(ref.driver, driver);
-      refused[d] &= members[d];
-    }
+    const Bit tests = Meet(ref.driver, tests_instance_);
+    Bit own_only = Meet(ref.driver, refuses_foreign_);
+    if (has(Rule::kCoreOwnerEvery)) own_only = true;
+    for (int d = 0; d < sizes_.devices; ++d)
+      refused[d] = members[d] & own_only & ~SameAddress(ref.driver, state_.devices[d].driver);
     // Whether an earlier member of the set has joined before this one.
     const auto behind = [&](const Bits& set, int d) {
       Bit any = false;

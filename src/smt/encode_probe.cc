@@ -5,11 +5,12 @@
 
 namespace iommucheck::smt {
 
-// iommu_fwspec_init() for each master that has a fwnode, in the order firmware names them.
-Result Encoder::FwspecInit(Bit condition, int d) {
+// of_iommu_configure() and its like: iommu_fwspec_init() for each master that has a fwnode, in the
+// order firmware names them, unless the device has a fwspec.
+Result Encoder::FirmwareDescription(Bit condition, int d) {
   Result result;
-  Bit go = condition;
   Bits& fwspec = state_.devices[d].fwspec;
+  Bit go = condition & None(fwspec);
   for (const Bits& listed : topology_.devices[d].masters) {
     Bits master = listed;
     for (int i = 0; i < sizes_.instances; ++i) master[i] &= topology_.instances[i].fwnode;
@@ -24,6 +25,7 @@ Result Encoder::FwspecInit(Bit condition, int d) {
     }
     Assign(go & described & (None(fwspec) | other), fwspec, master);
   }
+  if (has(Rule::kFwspecFreeOnError)) Assign(result.failed(), fwspec, Zeros(sizes_.instances));
   return result;
 }
 
@@ -31,7 +33,7 @@ Result Encoder::FwspecInit(Bit condition, int d) {
 Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
   const SymbolicDeviceState& device = state_.devices[d];
-  if (has(Rule::kProbeDmaConfigure)) FwspecInit(condition & None(device.fwspec), d);
+  if (has(Rule::kProbeDmaConfigure)) FirmwareDescription(condition, d);
   Bits without_fwnode = state_.registered;
   for (int i = 0; i < sizes_.instances; ++i) without_fwnode[i] &= ~topology_.instances[i].fwnode;
   return DriverOf(Ite(Any(device.fwspec), And(device.fwspec, state_.registered),
@@ -92,6 +94,8 @@ Result Encoder::ProbeDevice(Bit condition, int d, Bus bus) {
   const Bits ops = ProbeOps(go, d, bus);
   const Bits instance = ProbeInstance(d, ops);
   result.Fail(go & None(instance), Errno::kNoDev);
+  // dev_iommu_free() of a device that probe_device() did not take.
+  Assign(go & Any(ops) & None(instance), device.fwspec, Zeros(sizes_.instances));
   go &= Any(instance);
   const Bits group = DeviceGroup(go, d, instance, ops);
   Assign(go, device.instance, instance);

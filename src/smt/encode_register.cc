@@ -52,8 +52,7 @@ void Encoder::UnlistInstance(Bit condition, const Bits& instance) {
     Assign(condition & instance[i], state_.shared_group[i], Zeros(sizes_.groups));
   }
   if (kernel_.era == Era::kSingleDriver && !has(Rule::kRegisterStickyOps))
-    for (Bus bus : topology_.buses)
-      if (bus != Bus::kCdx) SetSlot(condition, bus, Zeros(sizes_.drivers));
+    for (Bus bus : topology_.buses) SetSlot(condition & HasBus(bus), bus, Zeros(sizes_.drivers));
 }
 
 // `register`, and the probe of `add` and `configure`: both walk the same buses and devices, so
@@ -86,8 +85,7 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
   }
   Result result;
   for (Bus bus : topology_.buses) {
-    if (kernel_.era == Era::kSingleDriver && bus == Bus::kCdx) continue;
-    const Bit walk = go & ~result.failed();
+    const Bit walk = go & ~result.failed() & HasBus(bus);
     if (kernel_.era == Era::kSingleDriver) SetSlot(walk, bus, driver);
     result.Merge(BusIommuProbe(walk, bus, hotplugged));
   }
@@ -102,23 +100,33 @@ Bit Encoder::Claims(const Bits& driver, Bus bus, Claim claim) const {
   return claims;
 }
 
+// A driver that claims once does so with the last of its instances.
+Bit Encoder::ClaimsLater(const Bits& driver) const {
+  Bit later = false;
+  for (int i = 0; i < sizes_.instances; ++i) {
+    const int r = topology_.instances[i].driver;
+    later |= driver[r] & topology_.drivers[r].claims_once & ~state_.registered[i];
+  }
+  return later;
+}
+
 void Encoder::RegisterBusSlots(Bit condition, const Bits& instance, const Bits& driver,
                                const Bits& hotplugged) {
   Result result;
+  const Bit claims = condition & ~ClaimsLater(driver);
   Bit unwinds = false;
   for (int r = 0; r < sizes_.drivers; ++r) unwinds |= driver[r] & topology_.drivers[r].unwinds;
   std::array<Bit, kBusCount> claimed;  // before the failing one
   std::array<bool, kBusCount> hotplug_done{};
   for (int position = 0; position < kBusCount; ++position) {
     for (Bus bus : topology_.buses) {
-      if (bus == Bus::kCdx) continue;
       Bit here = false;
       for (int r = 0; r < sizes_.drivers; ++r)
         if (topology_.drivers[r].claim_order[position] == bus) here |= driver[r];
       bool& done = hotplug_done[static_cast<size_t>(bus)];
       const Bits hot = done ? Zeros(sizes_.devices) : hotplugged;
       done = true;
-      const Bit go = condition & here & ~result.failed();
+      const Bit go = claims & here & ~result.failed() & HasBus(bus);
       result.Merge(ClaimBus(go, bus, driver, hot));
       claimed[static_cast<size_t>(bus)] |=
           go & ~result.failed() & ~Claims(driver, bus, Claim::kNone);
@@ -206,6 +214,7 @@ void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& 
     if (go.is_false()) continue;
     GroupView view = Load(can_refuse_ ? state_.devices[n].group : OneHot(sizes_.groups, n));
     go &= None(view.group.default_domain.driver);
+    if (fwnode_era()) go &= IsNull(view.group.domain);
     Bit failed;
     if (fwnode_era()) {
       failed = SetupDefaultDomain(go, view);

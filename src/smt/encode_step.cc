@@ -22,10 +22,13 @@ Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const S
   for (int r = 0; r < sizes.drivers; ++r) {
     for (const SymbolicDriver& other : topology_.drivers)
       same_address_[r].push_back(Meet(topology_.drivers[r].address, other.address));
-    tests_instance_.push_back(topology_.drivers[r].same_instance | has(Rule::kDriverSameInstance));
+    const Bit both = has(Rule::kDriverSameInstance);
+    tests_instance_.push_back(topology_.drivers[r].same_instance | both);
+    refuses_foreign_.push_back(topology_.drivers[r].refuses_foreign | both);
     tests_any_ |= !tests_instance_.back().is_false();
+    can_refuse_ |= !refuses_foreign_.back().is_false();
   }
-  can_refuse_ = tests_any_ || has(Rule::kCoreOwnerEvery);
+  can_refuse_ |= tests_any_ || has(Rule::kCoreOwnerEvery);
 }
 
 Bit Encoder::GroupExists(int g) const {
@@ -139,22 +142,12 @@ Bits Encoder::Configure(const SymbolicOp& op) {
   for (int d = 0; d < sizes_.devices; ++d) {
     // A fwspec counts when a device is probed, and is gone when it is released.
     step_.futile |= probe[d] & Grouped(d);
-    const Result described = FwspecInit(probe[d], d);
+    const Result described = FirmwareDescription(probe[d], d);
+    if (has(Rule::kFwspecFreeOnError)) step_.futile |= described.failed();
     step_.result.Merge(described);
     probe[d] &= ~described.failed() & ~Grouped(d);
   }
   return probe;
-}
-
-// of_iommu_configure() and acpi_iommu_configure_id() free what they made.
-void Encoder::DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& had_fwspec) {
-  if (!fwnode_era()) return;
-  const Bit failed = op.is(OpKind::kConfigure) & step_.result.failed();
-  for (int d = 0; d < sizes_.devices; ++d)
-    Assign(failed & op.device[d] & ~had_fwspec[d], state_.devices[d].fwspec,
-           Zeros(sizes_.instances));
-  // With the rule, a fwspec that was there has not changed.
-  if (has(Rule::kFwspecOneDriver) && !can_refuse_) step_.futile |= failed;
 }
 
 // A group that is gone leaves nothing behind for the next one of its number.
@@ -173,12 +166,9 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   step_.impossible = Impossible(op);
   Remove(op);
   Unregister(op);
-  std::vector<Bit> had_fwspec;
-  for (const SymbolicDeviceState& device : state_.devices) had_fwspec.push_back(Any(device.fwspec));
   const Bits probe = Or(Add(op), Configure(op));
   RegisterAndProbe(op, probe);
   step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error
-  DropFwspecOfFailed(op, had_fwspec);
   step_.result.Merge(ContainerOps(op));
   ClearGone();
   if (!op.is(OpKind::kSetContainer).is_false()) ++most_contained_;

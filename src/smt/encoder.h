@@ -90,7 +90,6 @@ class Encoder {
   void Remove(const SymbolicOp& op);
   Bits Add(const SymbolicOp& op);
   Bits Configure(const SymbolicOp& op);
-  void DropFwspecOfFailed(const SymbolicOp& op, const std::vector<Bit>& had_fwspec);
 
   void ClearGone();
 
@@ -104,6 +103,7 @@ class Encoder {
   void RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged);
   void RegisterBusSlots(Bit condition, const Bits& instance, const Bits& driver,
                         const Bits& hotplugged);
+  Bit ClaimsLater(const Bits& driver) const;
   Bit Claims(const Bits& driver, Bus bus, Claim claim) const;
   Result ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
   Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
@@ -111,7 +111,7 @@ class Encoder {
   void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
 
   // encode_probe.cc
-  Result FwspecInit(Bit condition, int device);
+  Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);
   Bits ProbeInstance(int device, const Bits& ops) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
@@ -167,15 +167,18 @@ class Encoder {
 
   [[nodiscard]] bool has(Rule rule) const { return kernel_.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return kernel_.era == Era::kFwnode; }
+  [[nodiscard]] Bit HasBus(Bus bus) const { return fwnode_era() || bus != Bus::kCdx; }
 
   KernelProfile kernel_;
   SymbolicTopology topology_;
   Sizes sizes_;
   SymbolicState state_;
   std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
-  std::vector<Bit> tests_instance_;             // a driver's attach_dev refuses other instances
-  bool tests_any_ = false;                      // whether some driver may
-  bool can_refuse_ = false;                     // whether any attach may fail
+  // What attach_dev of each driver refuses: domains of other instances, devices of other drivers.
+  Bits tests_instance_;
+  Bits refuses_foreign_;
+  bool tests_any_ = false;   // whether some driver may test instances
+  bool can_refuse_ = false;  // whether any attach may fail
   bool in_type1_attach_ = false;
   int most_contained_ = 0;  // groups that can be in containers by now
   StepBits step_;           // of the step being encoded

@@ -78,6 +78,7 @@ void SearchSpace::MakeDrivers() {
       }
     }
     if (kernel_.era == Era::kBusSlots) {
+      driver.claims_once = attribute("claims_once");
       driver.unwinds = attribute("unwinds");
       driver.clears = attribute("clears");
     }
@@ -261,7 +262,7 @@ std::vector<Bit> SearchSpace::Preferences(int steps) const {
   }
   for (const SymbolicDriver& driver : topology_.drivers) {
     for (Bit bit : {~driver.accepts_foreign, ~driver.instance_groups, driver.default_domains,
-                    driver.coherent, ~driver.clears, ~driver.unwinds})
+                    driver.coherent, ~driver.clears, ~driver.unwinds, ~driver.claims_once})
       plain.push_back(bit);
   }
   for (int i = 0; i < kInstances; ++i)

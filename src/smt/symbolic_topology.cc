@@ -35,11 +35,13 @@ SymbolicDriver FromDriver(const Topology& t, DriverId r) {
       t.firmware != Firmware::kAny && d.firmware != Firmware::kAny && t.firmware != d.firmware;
   for (int b = 0; b < kBusCount; ++b) s.claims[b][static_cast<size_t>(d.claims[b])] = true;
   s.claim_order = d.claim_order;
+  s.claims_once = d.claims_once;
   s.unwinds = d.unwinds;
   s.clears = d.clears;
   s.address = OneHot(t.drivers_count, t.ops_address(r));
   s.table = OneHot(t.tables_count, TableAddress(t, r, d.table));
   s.same_instance = d.same_instance;
+  s.refuses_foreign = d.refuses_foreign;
   s.instance_groups = d.instance_groups;
   s.default_domains = d.default_domains;
   s.coherent = d.coherent;

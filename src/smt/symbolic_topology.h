@@ -17,11 +17,13 @@ struct SymbolicDriver {
   Bit refused_by_firmware;  // the machine is of one kind, the driver of the other
   std::array<std::array<Bit, kClaimCount>, kBusCount> claims;
   std::array<Bus, kBusCount> claim_order = Driver{}.claim_order;
+  Bit claims_once;
   Bit unwinds;
   Bit clears;
   Bits address;  // one-hot, by driver: where its ops lie
   Bits table;    // one-hot: the address of its default domain ops
   Bit same_instance;
+  Bit refuses_foreign;
   Bit instance_groups;
   Bit default_domains = true;
   Bit coherent = true;
