@@ -63,25 +63,26 @@ void Judge(const std::vector<std::string>& paths, bool verbose, Session& session
   const absl::StatusOr<std::vector<std::string>> files = FindJudged(paths);
   if (!files.ok()) return session.Fail(files.status());
   size_t differing = 0;
-  absl::Status first_error;
+  size_t unreadable = 0;
   for (const std::string& file : *files) {
     Progress("judging " + file);
     const absl::StatusOr<std::vector<std::string>> mismatches = JudgeFile(file);
     Progress("");
     if (!mismatches.ok()) {
+      // What cannot be judged weighs more than what differs; the last of it decides.
       session.Fail(mismatches.status());
-      if (first_error.ok()) first_error = mismatches.status();
+      ++unreadable;
       continue;
     }
     for (const std::string& mismatch : *mismatches) std::cout << mismatch << "\n";
     if (verbose && mismatches->empty()) std::cout << file << ": ok\n";
     if (!mismatches->empty()) ++differing;
   }
-  std::cout << absl::StrFormat("%d judged, %d as written, %d not\n", files->size(),
-                               files->size() - differing, differing);
-  // What could not be read weighs more than what differs; the first of it decides.
-  if (!first_error.ok()) return;
-  session.exit = differing == 0 ? kOk : kViolated;
+  std::cout << absl::StrFormat("%d judged, %d as written, %d not", files->size() - unreadable,
+                               files->size() - unreadable - differing, differing);
+  if (unreadable != 0) std::cout << absl::StrFormat("; %d could not be", unreadable);
+  std::cout << "\n";
+  if (unreadable == 0) session.exit = differing == 0 ? kOk : kViolated;
 }
 
 absl::Status Convert(const std::string& path, const std::string& to, const std::string& out) {

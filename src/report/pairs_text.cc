@@ -20,7 +20,7 @@ std::string Coexisting(std::span<const import::PairResult> pairs, bool all) {
     if (!pair.both_serve) continue;
     const char* end = pair.violates      ? "VIOLATED: one is put on the other's domain"
                       : pair.vfio_usable ? "apart: each group has its own domain"
-                                         : "VFIO refuses one (no IOMMU_CAP_CACHE_COHERENCY)";
+                                         : "one is not for VFIO: no CACHE_COHERENCY";
     absl::StrAppendFormat(&out, "  %-14s %-14s %s\n", pair.a, pair.b, end);
     if (all) out += Field("", pair.detail);
   }

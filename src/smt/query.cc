@@ -135,6 +135,7 @@ Case SizeSearch::Plainest(int steps) {
     // A check that fails keeps the model of the last one that did not.
     if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
   }
+  last_assumptions_ = fixed;
   Case c = space_.Decode(kernel_, steps, [&](Bit bit) { return solver_.Value(bit); });
   c.expectations.push_back(
       {.kind = Expectation::Kind::kViolated, .property = property_, .at = steps});
