@@ -122,6 +122,22 @@ const char* BrokenReferences(const Topology& t, const State& s) {
   return nullptr;
 }
 
+const char* LeakedDomain(const State& s) {
+  std::array<bool, kMaxDomains> owned{};
+  const auto own = [&owned](DomainId d) {
+    if (d != kNoId) owned[d] = true;
+  };
+  for (GroupId g = 0; g < s.groups_end; ++g) {
+    own(s.groups[g].default_domain);
+    own(s.groups[g].blocking_domain);
+  }
+  for (const ContainerState& c : s.containers)
+    for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next) own(d);
+  for (DomainId d = 0; d < s.domains_end; ++d)
+    if (Alive(s, d) && !owned[d]) return "a domain that is nobody's has been freed";
+  return nullptr;
+}
+
 const char* BrokenEnds(const State& s) {
   if (s.groups_end > 0 && !s.groups[s.groups_end - 1].live) return "groups_end follows a group";
   if (s.domains_end > 0 && !Used(s, static_cast<DomainId>(s.domains_end - 1)))
@@ -137,9 +153,11 @@ const char* BrokenRegistration(const Topology& t, const State& s) {
     if (registered[instance]) return "an instance is registered once";
     registered[instance] = true;
   }
-  for (InstanceId i = 0; i < t.instances_count; ++i)
-    if (s.instance_group[i] != kNoId && !s.groups[s.instance_group[i]].live)
-      return "an instance shares a group that exists";
+  for (InstanceId i = 0; i < t.instances_count; ++i) {
+    if (s.instance_group[i] == kNoId) continue;
+    if (!registered[i]) return "an instance that is not registered shares no group";
+    if (!s.groups[s.instance_group[i]].live) return "an instance shares a group that exists";
+  }
   return nullptr;
 }
 
@@ -151,7 +169,8 @@ const char* BrokenInvariant(const Topology& t, const State& s) {
   if (const char* broken = BrokenDeviceLists(t, s)) return broken;
   if (const char* broken = BrokenGroupLists(s)) return broken;
   if (const char* broken = BrokenDomainLists(s)) return broken;
-  return BrokenReferences(t, s);
+  if (const char* broken = BrokenReferences(t, s)) return broken;
+  return LeakedDomain(s);
 }
 
 }  // namespace iommucheck

@@ -16,11 +16,15 @@ std::span<const InstanceId> Registered(const Kernel& k) {
   return std::span(k.state.registered).first(k.state.registered_count);
 }
 
+// No longer on the list, and no longer holding the group that it shares out.
 void Unlist(Kernel& k, InstanceId instance) {
   auto& list = k.state.registered;
   auto* const end = list.begin() + k.state.registered_count;
   *std::remove(list.begin(), end, instance) = kNoId;
   --k.state.registered_count;
+  if (const GroupId shared = std::exchange(k.state.instance_group[instance], kNoId);
+      shared != kNoId)
+    iommu_group_put(k, shared);
 }
 
 bool BusHasProbedDevice(const Kernel& k, Bus bus) {
@@ -394,9 +398,6 @@ void UnregisterInstance(Kernel& k, InstanceId instance) {
       if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
     }
   Unlist(k, instance);
-  if (const GroupId shared = std::exchange(k.state.instance_group[instance], kNoId);
-      shared != kNoId)
-    iommu_group_put(k, shared);
   if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
     for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
   if (k.profile.era == Era::kBusSlots && driver.clears)

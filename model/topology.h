@@ -60,7 +60,7 @@ struct Driver {
   std::array<Claim, kBusCount> claims{};
   std::array<Bus, kBusCount> claim_order = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
                                             Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
-  bool claims_once = false;  // claims when the last of its instances registers, not at each
+  bool claims_once = false;      // claims when the last of its instances registers, not at each
   bool unwinds = false;          // a failed claim sets the buses claimed before to NULL
   bool clears = false;           // unregister sets its buses to NULL (bus_set_iommu(bus, NULL))
   DriverId address = kNoId;      // its ops lie where this driver's lay before it was unloaded

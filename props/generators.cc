@@ -21,8 +21,9 @@ Bus HomeOf(DriverId driver) { return driver % 2 == 0 ? Bus::kPci : Bus::kPlatfor
 Driver DrawDriver(Words& words, DriverId self, const Topology& t) {
   Driver d;
   if (words.OneIn(8)) d.firmware = static_cast<Firmware>(words.Below(3));
-  for (Claim& claim : d.claims)
-    if (words.OneIn(4)) claim = static_cast<Claim>(words.Below(6));
+  // Not of cdx, which came when drivers no longer claimed buses.
+  for (size_t bus = 0; bus < static_cast<size_t>(Bus::kCdx); ++bus)
+    if (words.OneIn(4)) d.claims[bus] = static_cast<Claim>(words.Below(6));
   if (!words.OneIn(4))
     d.claims[static_cast<size_t>(HomeOf(self))] = static_cast<Claim>(1 + words.Below(5));
   std::swap(d.claim_order[0], d.claim_order[words.Below(kBusCount)]);

@@ -286,7 +286,16 @@ RC_GTEST_PROP(TakenUnsetContainer, ReleasesTheGroup, ()) {
     RC_ASSERT(t.group_after().container == kNoId);
     RC_ASSERT(t.group_after().vfio_domain == kNoId);
     RC_ASSERT(!t.group_after().owner);
-    if (!t.warned()) RC_ASSERT(t.group_after().domain == t.group_after().default_domain);
+  });
+}
+
+RC_GTEST_PROP(TakenUnsetContainer, PutsTheGroupToRest, ()) {
+  ForEach(OpKind::kUnsetContainer, false, [](const Taken& t) {
+    if (t.warned() || !t.group_after().live) return;
+    const ContainerState& container = t.before.containers[t.group_before().container];
+    const bool was_moved = container.iommu || t.kernel.has(Rule::kCoreDmaOwner);
+    RC_ASSERT(t.group_after().domain ==
+              (was_moved ? t.group_after().default_domain : t.group_before().domain));
   });
 }
 

@@ -32,14 +32,27 @@ TEST(Rules, HaveUniqueIdsThatAreFound) {
 }
 
 TEST(Rules, TheDesignsIdsAreThere) {
-  for (const char* id :
-       {"bus.one_ops", "register.single_driver", "register.sticky_ops", "type1.same_bus",
-        "type1.same_ops", "type1.same_coherency", "core.owner_first", "core.owner_every",
-        "core.attach_busy", "core.attach_rollback", "core.dma_owner", "fwspec.one_driver",
-        "firmware.dt_xor_acpi", "assume.tables_not_shared", "assume.address_not_reused",
-        "assume.probe_rejects_foreign", "assume.homogeneous_groups",
-        "assume.no_hot_add_when_attached", "assume.no_unregister_when_attached",
-        "assume.drivers_compete_for_a_bus", "driver.same_instance"})
+  for (const char* id : {"bus.one_ops",
+                         "register.single_driver",
+                         "register.sticky_ops",
+                         "type1.same_bus",
+                         "type1.same_ops",
+                         "type1.same_coherency",
+                         "core.owner_first",
+                         "core.owner_every",
+                         "core.attach_busy",
+                         "core.attach_rollback",
+                         "core.dma_owner",
+                         "fwspec.one_driver",
+                         "firmware.dt_xor_acpi",
+                         "assume.tables_not_shared",
+                         "assume.address_not_reused",
+                         "assume.probe_rejects_foreign",
+                         "assume.homogeneous_groups",
+                         "assume.no_hot_add_when_attached",
+                         "assume.no_unregister_when_attached",
+                         "assume.drivers_compete_for_a_bus",
+                         "driver.same_instance"})
     EXPECT_TRUE(FindRule(id).has_value()) << id;
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 absl::Status Unknown(const char* what, const std::string& found,
                      std::span<const std::string> candidates) {
-  return absl::InvalidArgumentError(
-      absl::StrFormat("expected %s, found %s%s", what, Quote(found), DidYouMean(found, candidates)));
+  return absl::InvalidArgumentError(absl::StrFormat("expected %s, found %s%s", what, Quote(found),
+                                                    DidYouMean(found, candidates)));
 }
 
 std::vector<std::string> RuleIds() {
@@ -30,9 +30,9 @@ absl::Status Take(std::span<const std::string> ids, const KernelSpec& kernel, bo
     const auto rule = FindRule(id);
     if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds());
     if (profile.has(*rule) != has)
-      return absl::InvalidArgumentError(
-          absl::StrFormat("expected a rule that %s %s, found %s", VersionName(kernel.version),
-                          has ? "has" : "has not", Quote(id)));
+      return absl::InvalidArgumentError(absl::StrFormat("expected a rule that %s %s, found %s",
+                                                        VersionName(kernel.version),
+                                                        has ? "has" : "has not", Quote(id)));
     if (into.has(*rule))
       return absl::InvalidArgumentError(
           absl::StrFormat("expected each rule once, found %s again", Quote(id)));

@@ -197,8 +197,8 @@ bool Parser::ReadExpectedDevice(Expectation& e) {
   if (!what) return false;
   if (what->text != "driver" && what->text != "domain")
     return Fail(*what, expected, std::vector<std::string>{"driver", "domain"});
-  e.kind = what->text == "driver" ? Expectation::Kind::kDeviceDriver
-                                  : Expectation::Kind::kDeviceDomain;
+  e.kind =
+      what->text == "driver" ? Expectation::Kind::kDeviceDriver : Expectation::Kind::kDeviceDomain;
   return TakeDriverOrNone(e);
 }
 

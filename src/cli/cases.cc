@@ -140,8 +140,8 @@ void AddJudge(CLI::App& app, Session& session) {
     std::vector<std::string> paths;
     bool verbose = false;
   };
-  auto* command = app.add_subcommand(
-      "judge", "Do these cases and claims give the outcome written in them");
+  auto* command =
+      app.add_subcommand("judge", "Do these cases and claims give the outcome written in them");
   auto o = std::make_shared<Options>();
   command->add_option("PATH", o->paths, ".case and .claim files, and folders of them")->required();
   command->add_flag("-v,--verbose", o->verbose, "name those that are as written, too");

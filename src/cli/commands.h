@@ -19,8 +19,8 @@ enum Exit : int {
   kOk = 0,        // holds, or done
   kViolated = 1,  // violated, or an outcome differs from the one written down
   kUsage = 2,
-  kUnknown = 3,   // a budget is spent
-  kWrong = 4,     // iommucheck is wrong: its judges disagree
+  kUnknown = 3,  // a budget is spent
+  kWrong = 4,    // iommucheck is wrong: its judges disagree
   kBadInput = 5,
 };
 

@@ -22,11 +22,16 @@ absl::Status Bad(const std::string& path, const std::string& why) {
 
 int ExitOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kOk: return kOk;
-    case absl::StatusCode::kInvalidArgument: return kBadInput;
-    case absl::StatusCode::kOutOfRange: return kUsage;
-    case absl::StatusCode::kResourceExhausted: return kUnknown;
-    default: return kWrong;
+    case absl::StatusCode::kOk:
+      return kOk;
+    case absl::StatusCode::kInvalidArgument:
+      return kBadInput;
+    case absl::StatusCode::kOutOfRange:
+      return kUsage;
+    case absl::StatusCode::kResourceExhausted:
+      return kUnknown;
+    default:
+      return kWrong;
   }
 }
 

@@ -20,9 +20,12 @@ struct Options {
 
 int ExitOf(smt::Verdict verdict) {
   switch (verdict) {
-    case smt::Verdict::kHolds: return kOk;
-    case smt::Verdict::kViolated: return kViolated;
-    case smt::Verdict::kUnknown: return kUnknown;
+    case smt::Verdict::kHolds:
+      return kOk;
+    case smt::Verdict::kViolated:
+      return kViolated;
+    case smt::Verdict::kUnknown:
+      return kUnknown;
   }
   return kWrong;
 }
@@ -36,11 +39,10 @@ absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
 void Query(const Options& o, Session& session) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return session.Fail(kernel.status());
-  const absl::StatusOr<report::Answer> answer =
-      report::Ask({.property = *FindProperty(o.property),
-                   .kernel = *kernel,
-                   .bounds = o.bounds,
-                   .want_smt2 = !o.smt2.empty()});
+  const absl::StatusOr<report::Answer> answer = report::Ask({.property = *FindProperty(o.property),
+                                                             .kernel = *kernel,
+                                                             .bounds = o.bounds,
+                                                             .want_smt2 = !o.smt2.empty()});
   if (!answer.ok()) return session.Fail(answer.status());
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   std::cout << (o.json ? report::AnswerJson(*answer) : report::AnswerText(*answer));

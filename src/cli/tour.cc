@@ -29,10 +29,8 @@ struct Column {
   bool drop_same_ops;
   bool drop_owner;
 };
-constexpr std::array kColumns = {Column{"as it is", false, false},
-                                 Column{"-same_ops", true, false},
-                                 Column{"-owner_first", false, true},
-                                 Column{"-both", true, true}};
+constexpr std::array kColumns = {Column{"as it is", false, false}, Column{"-same_ops", true, false},
+                                 Column{"-owner_first", false, true}, Column{"-both", true, true}};
 
 // The kernel of one cell; nothing where the column drops a rule that the version has not.
 std::optional<KernelSpec> CellKernel(KernelVersion version, const Column& column,
@@ -55,8 +53,10 @@ absl::StatusOr<std::string> Cell(const Question& question) {
   const absl::StatusOr<Answer> answer = Ask(question);
   if (!answer.ok()) return answer.status();
   switch (answer->result.verdict) {
-    case smt::Verdict::kHolds: return "none";
-    case smt::Verdict::kUnknown: return "unknown";
+    case smt::Verdict::kHolds:
+      return "none";
+    case smt::Verdict::kUnknown:
+      return "unknown";
     case smt::Verdict::kViolated:
       return absl::StrFormat("%d dev, %d steps", answer->result.found.topology.devices_count,
                              answer->result.found.ops.size());
@@ -72,9 +72,9 @@ absl::Status PrintTable(Property property, bool with_assumptions) {
     std::string row = absl::StrFormat("%-8s", VersionName(version));
     for (const Column& column : kColumns) {
       Progress(absl::StrFormat("asking %s, %s", VersionName(version), column.title));
-      const auto kernel = CellKernel(
-          version, column,
-          with_assumptions ? PromisedWith(version, property) : std::span<const Rule>{});
+      const auto kernel =
+          CellKernel(version, column,
+                     with_assumptions ? PromisedWith(version, property) : std::span<const Rule>{});
       absl::StatusOr<std::string> cell = std::string("-");
       if (kernel) cell = Cell({.property = property, .kernel = *kernel, .bounds = kTourBounds});
       if (!cell.ok()) return cell.status();
@@ -111,8 +111,8 @@ absl::Status SmallestCase() {
   KernelSpec kernel{.version = KernelVersion::kV6_0};
   kernel.dropped.add(Rule::kType1SameOps);
   kernel.added.add(Rule::kAssumeBusOpsNotReplaced);
-  const absl::StatusOr<Answer> answer = Ask(
-      {.property = Property::kNoCrossDriverReuse, .kernel = kernel, .bounds = kTourBounds});
+  const absl::StatusOr<Answer> answer =
+      Ask({.property = Property::kNoCrossDriverReuse, .kernel = kernel, .bounds = kTourBounds});
   if (!answer.ok()) return answer.status();
   std::cout << report::AnswerText(*answer);
   return absl::OkStatus();
@@ -130,8 +130,7 @@ absl::Status PrintClaim(const fs::path& path) {
   std::cout << report::Field("claim", claim->name) << report::Field("says", claim->says);
   if (!claim->quote.empty()) std::cout << report::Field("", "\"" + claim->quote + "\"");
   for (const std::string& line : judgement->lines) std::cout << report::Field("asked", line);
-  for (const std::string& line : judgement->mismatches)
-    std::cout << report::Field("DIFFERS", line);
+  for (const std::string& line : judgement->mismatches) std::cout << report::Field("DIFFERS", line);
   std::cout << report::Field("finding", claim->finding) << "\n";
   return absl::OkStatus();
 }

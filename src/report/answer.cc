@@ -16,9 +16,8 @@ std::string Plural(int n, const char* what) {
 absl::Status Disagreement(const Question& q, const smt::QueryResult& result, const Run& run) {
   return absl::InternalError(absl::StrCat(
       "solver and model disagree on ", std::string(PropertyName(q.property)),
-      "\nthe solver says that the last op of this case violates it:\n\n",
-      PrintCase(result.found), "\nthe model plays it so:\n\n",
-      ReplayText(result.found, run, {.all_events = true})));
+      "\nthe solver says that the last op of this case violates it:\n\n", PrintCase(result.found),
+      "\nthe model plays it so:\n\n", ReplayText(result.found, run, {.all_events = true})));
 }
 
 }  // namespace
@@ -47,7 +46,8 @@ std::string VerdictLine(const Answer& a) {
       return absl::StrFormat("VIOLATED: %s, %s",
                              Plural(a.result.found.topology.devices_count, "device"),
                              Plural(static_cast<int>(a.result.found.ops.size()), "step"));
-    case smt::Verdict::kHolds: return "none up to " + covered;
+    case smt::Verdict::kHolds:
+      return "none up to " + covered;
     case smt::Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; none up to %s", a.result.reason, covered);
   }
@@ -59,17 +59,17 @@ std::string AnswerText(const Answer& a) {
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  out += Field("tool", absl::StrFormat("iommucheck %s, up to %s, %s", IOMMUCHECK_VERSION,
-                                       Plural(q.bounds.devices, "device"),
-                                       Plural(q.bounds.steps, "step")));
+  out += Field("tool",
+               absl::StrFormat("iommucheck %s, up to %s, %s", IOMMUCHECK_VERSION,
+                               Plural(q.bounds.devices, "device"), Plural(q.bounds.steps, "step")));
   std::string verdict = VerdictLine(a);
   if (a.result.verdict == smt::Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
   if (a.result.verdict != smt::Verdict::kViolated) return out;
 
   const Case& c = a.result.found;
-  out += Field("replayed", absl::StrFormat("in the model: yes, violated at %d",
-                                           a.run.of(q.property).at));
+  out += Field("replayed",
+               absl::StrFormat("in the model: yes, violated at %d", a.run.of(q.property).at));
   out += "\n" + TopologyText(c) + "trace\n" + TraceText(c, a.run);
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";

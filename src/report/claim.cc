@@ -181,9 +181,9 @@ void JudgePairs(const Claim& claim, const ClaimPairs& pairs, ClaimJudgement& out
   out.lines.push_back(
       absl::StrFormat("pairs of in-tree drivers on %s: %s", KernelName(pairs.kernel), got));
   if (n.apart != pairs.apart || n.coexist != pairs.coexist || n.violate != pairs.violate)
-    out.mismatches.push_back(absl::StrFormat("%s:%d: expected apart %d coexist %d violate %d, got %s",
-                                             claim.file, pairs.line, pairs.apart, pairs.coexist,
-                                             pairs.violate, got));
+    out.mismatches.push_back(
+        absl::StrFormat("%s:%d: expected apart %d coexist %d violate %d, got %s", claim.file,
+                        pairs.line, pairs.apart, pairs.coexist, pairs.violate, got));
 }
 
 absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseReader& read,
@@ -219,9 +219,9 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
     ReadStatement(reader, head.text, claim);
     if (!reader.status().ok()) return reader.status();
   }
-  for (const auto& [value, what] : {std::pair(&claim.name, "a 'claim' statement"),
-                                    std::pair(&claim.says, "a 'says' statement"),
-                                    std::pair(&claim.finding, "a 'finding' statement")})
+  for (const auto& [value, what] :
+       {std::pair(&claim.name, "a 'claim' statement"), std::pair(&claim.says, "a 'says' statement"),
+        std::pair(&claim.finding, "a 'finding' statement")})
     if (value->empty()) return Mismatch(file, source->end, what, "end of file");
   if (claim.queries.empty() && claim.pairs.empty() && claim.cases.empty())
     return Mismatch(file, source->end, "a 'query', 'pairs' or 'case' statement", "end of file");

@@ -25,7 +25,8 @@ std::string Dot(const Case& c) {
   for (GroupId g = 0; g < kMaxGroups; ++g) {
     if (!s.groups[g].live) continue;
     absl::StrAppendFormat(&out, "  subgraph cluster_group%d {\n    label=\"group %d\";\n", g, g);
-    for (DeviceId d = s.groups[g].devices; d != kNoId; d = s.devices[d].next) out += Device(c, s, d);
+    for (DeviceId d = s.groups[g].devices; d != kNoId; d = s.devices[d].next)
+      out += Device(c, s, d);
     out += "  }\n";
   }
   for (DeviceId d = 0; d < c.topology.devices_count; ++d)
@@ -39,7 +40,8 @@ std::string Dot(const Case& c) {
                             c.names.drivers[s.domains[d].driver]);
   for (DeviceId d = 0; d < c.topology.devices_count; ++d) {
     const DeviceState& dev = s.devices[d];
-    if (dev.instance != kNoId) absl::StrAppendFormat(&out, "  dev%d -> iommu%d;\n", d, dev.instance);
+    if (dev.instance != kNoId)
+      absl::StrAppendFormat(&out, "  dev%d -> iommu%d;\n", d, dev.instance);
     if (dev.hw != kNoId) absl::StrAppendFormat(&out, "  dev%d -> d%d [style=bold];\n", d, dev.hw);
   }
   return out + "}\n";

@@ -18,9 +18,12 @@ Json RuleIds(RuleSet rules) {
 
 const char* VerdictName(smt::Verdict verdict) {
   switch (verdict) {
-    case smt::Verdict::kHolds: return "holds";
-    case smt::Verdict::kViolated: return "violated";
-    case smt::Verdict::kUnknown: return "unknown";
+    case smt::Verdict::kHolds:
+      return "holds";
+    case smt::Verdict::kViolated:
+      return "violated";
+    case smt::Verdict::kUnknown:
+      return "unknown";
   }
   return "";
 }
@@ -48,8 +51,12 @@ Json StepsJson(const Case& c, const Run& run) {
     const PlayedStep& step = run.steps[i];
     Json entry = {{"op", PrintOp(c.ops[i].op, c.names)}};
     switch (step.result.outcome) {
-      case Outcome::kDone: entry["errno"] = ErrnoName(step.result.error); break;
-      case Outcome::kNotPossible: entry["not_possible"] = step.result.why; break;
+      case Outcome::kDone:
+        entry["errno"] = ErrnoName(step.result.error);
+        break;
+      case Outcome::kNotPossible:
+        entry["not_possible"] = step.result.why;
+        break;
       case Outcome::kOutside:
         entry["outside"] = std::string(InfoOf(step.result.assumption).id);
         break;

@@ -45,9 +45,9 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
   for (const import::PairResult& pair : pairs)
     if (!pair.both_serve) ++fallen[pair.reason];
   std::string out = Field("kernel", KernelName(kernel));
-  out += Field("pairs", absl::StrFormat("%d apart, %d coexist, %d of them violate %s", n.apart,
-                                        n.coexist, n.violate,
-                                        PropertyName(Property::kNoCrossDriverReuse)));
+  out += Field("pairs",
+               absl::StrFormat("%d apart, %d coexist, %d of them violate %s", n.apart, n.coexist,
+                               n.violate, PropertyName(Property::kNoCrossDriverReuse)));
   out += "\nPairs that serve devices of one machine, and where a container takes them\n";
   out += Coexisting(pairs, all);
   out += "\nPairs that cannot, by the first reason that applies\n";

@@ -17,7 +17,8 @@ std::string SearchVerdict(const SystemReport::Search& search) {
   const explore::ExploreResult& r = search.result;
   const std::string seen = absl::StrFormat("%d states", r.states);
   switch (r.verdict) {
-    case Verdict::kViolated: return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
+    case Verdict::kViolated:
+      return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
     case Verdict::kHolds:
       if (!r.reason.empty()) return "not on this machine: " + r.reason;
       return absl::StrFormat("none %s, %s",
@@ -79,8 +80,8 @@ absl::StatusOr<SystemReport::Search> RunSearch(const SystemReport& report, const
   if (search.result.verdict != Verdict::kViolated) return search;
   search.run = Play(search.result.found);
   if (search.run.of(property).at == 0)
-    return absl::InternalError(absl::StrCat("the search and the model disagree on\n",
-                                            PrintCase(search.result.found)));
+    return absl::InternalError(
+        absl::StrCat("the search and the model disagree on\n", PrintCase(search.result.found)));
   return search;
 }
 
@@ -90,13 +91,15 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress) {
   absl::StatusOr<import::System> system = import::ReadSystem(question.path);
   if (!system.ok()) return system.status();
-  SystemReport report{.question = question, .system = *std::move(system), .kernel = {}, .searches = {}};
+  SystemReport report{
+      .question = question, .system = *std::move(system), .kernel = {}, .searches = {}};
   if (!question.kernel && !report.system.nearest)
     return absl::InvalidArgumentError(
         absl::StrCat(question.path, ": expected proc/version of a kernel from 5.15 on, found ",
                      report.system.kernel_release.empty() ? "none" : report.system.kernel_release,
                      "; say --kernel"));
-  report.kernel = question.kernel ? *question.kernel : KernelSpec{.version = *report.system.nearest};
+  report.kernel =
+      question.kernel ? *question.kernel : KernelSpec{.version = *report.system.nearest};
 
   std::vector<KernelSpec> kernels = {report.kernel};
   if (!report.kernel.dropped.has(Rule::kType1SameOps)) {
@@ -125,8 +128,8 @@ std::string SystemText(const SystemReport& report) {
   out += "\n" + TopologyText(MachineCase(report, report.kernel));
   for (size_t i = 0; i < s.assumptions.size(); ++i)
     out += Field(i == 0 ? "assumed" : "", s.assumptions[i]);
-  out += absl::StrFormat(
-      "\nCan any run of up to %d steps on this machine violate\n", report.question.steps);
+  out += absl::StrFormat("\nCan any run of up to %d steps on this machine violate\n",
+                         report.question.steps);
   const SystemReport::Search* shown = nullptr;
   for (const SystemReport::Search& search : report.searches) {
     out += absl::StrFormat("%s on %s\n", PropertyName(search.property), KernelName(search.kernel));
@@ -148,20 +151,23 @@ std::string SystemJson(const SystemReport& report) {
     violated |= s.result.verdict == Verdict::kViolated;
     unknown |= s.result.verdict == Verdict::kUnknown;
     if (first == nullptr && s.result.verdict == Verdict::kViolated) first = &s;
-    Json entry = {{"property", std::string(PropertyName(s.property))},
-                  {"kernel", KernelJson(s.kernel)},
-                  {"verdict", s.result.verdict == Verdict::kViolated ? "violated"
-                              : s.result.verdict == Verdict::kHolds  ? "holds"
-                                                                     : "unknown"},
-                  {"steps", s.result.verdict == Verdict::kViolated
-                                ? static_cast<int>(s.run.steps.size())
-                                : s.result.depth},
-                  {"states", s.result.states},
-                  {"transitions", s.result.transitions}};
+    Json entry = {
+        {"property", std::string(PropertyName(s.property))},
+        {"kernel", KernelJson(s.kernel)},
+        {"verdict", s.result.verdict == Verdict::kViolated ? "violated"
+                    : s.result.verdict == Verdict::kHolds  ? "holds"
+                                                           : "unknown"},
+        {"steps", s.result.verdict == Verdict::kViolated ? static_cast<int>(s.run.steps.size())
+                                                         : s.result.depth},
+        {"states", s.result.states},
+        {"transitions", s.result.transitions}};
     if (!s.result.reason.empty()) entry["reason"] = s.result.reason;
     searches.push_back(std::move(entry));
   }
-  Json out = Head("check", violated ? "violated" : unknown ? "unknown" : "holds",
+  Json out = Head("check",
+                  violated  ? "violated"
+                  : unknown ? "unknown"
+                            : "holds",
                   report.system.topology.devices_count, report.question.steps, report.kernel);
   out["system"] = {{"path", report.question.path},
                    {"kernel_release", report.system.kernel_release},

@@ -42,11 +42,16 @@ std::string RuleList(RuleSet rules) {
 
 std::string_view TypeName(DomainType type) {
   switch (type) {
-    case DomainType::kDefault: return "default";
-    case DomainType::kBlocking: return "blocking";
-    case DomainType::kPaging: return "type1";
-    case DomainType::kFreed: return "freed";
-    case DomainType::kFree: return "no";
+    case DomainType::kDefault:
+      return "default";
+    case DomainType::kBlocking:
+      return "blocking";
+    case DomainType::kPaging:
+      return "type1";
+    case DomainType::kFreed:
+      return "freed";
+    case DomainType::kFree:
+      return "no";
   }
   return "";
 }
@@ -153,10 +158,10 @@ class Diff {
     const GroupState& a = a_.groups[id];
     if (b.live && !a.live) Line(absl::StrFormat("group %d gone", id));
     if (!a.live) return;
-    if (a.domain != b.domain || (a.domain != kNoId && a_.domains[a.domain] != b_.domains[a.domain]
-                                 && a_.domains[a.domain].type != b_.domains[a.domain].type))
-      Line(absl::StrFormat("group %d on %s%s", id, DomainText(c_, a_, a.domain),
-                           Sharers(id)));
+    if (a.domain != b.domain ||
+        (a.domain != kNoId && a_.domains[a.domain] != b_.domains[a.domain] &&
+         a_.domains[a.domain].type != b_.domains[a.domain].type))
+      Line(absl::StrFormat("group %d on %s%s", id, DomainText(c_, a_, a.domain), Sharers(id)));
     if (a.container != b.container)
       Line(a.container == kNoId ? absl::StrFormat("group %d in no container", id)
                                 : absl::StrFormat("group %d in c%d", id, a.container));
@@ -185,9 +190,12 @@ bool WorthALine(const Event& e, bool all) {
 
 std::string ResultText(const StepResult& r) {
   switch (r.outcome) {
-    case Outcome::kDone: return ErrnoName(r.error);
-    case Outcome::kNotPossible: return "not possible";
-    case Outcome::kOutside: return "outside";
+    case Outcome::kDone:
+      return ErrnoName(r.error);
+    case Outcome::kNotPossible:
+      return "not possible";
+    case Outcome::kOutside:
+      return "outside";
   }
   return "";
 }
@@ -206,8 +214,8 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
   out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after).text();
   for (Property p : kProperties)
     if (run.of(p).at == static_cast<int>(i) + 1)
-      out += Indented(4, absl::StrFormat("! %s: %s", PropertyName(p),
-                                         EventText(c, run.of(p).event)));
+      out +=
+          Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), EventText(c, run.of(p).event)));
   return out;
 }
 
@@ -249,23 +257,30 @@ std::string EventText(const Case& c, const Event& e) {
   };
   const auto device = [&] { return e.device == kNoId ? "" : c.names.devices[e.device]; };
   switch (e.kind) {
-    case kAttachGroup: return absl::StrFormat("vfio_iommu_type1_attach_group(group %d)", e.group);
+    case kAttachGroup:
+      return absl::StrFormat("vfio_iommu_type1_attach_group(group %d)", e.group);
     case kProbe:
       return absl::StrFormat("probe_device(%s): %s, group %d", device(),
                              DriverName(c, e.device_driver), e.group);
-    case kRelease: return absl::StrFormat("release_device(%s), group %d", device(), e.group);
-    case kAlloc: return absl::StrFormat("domain_alloc() = %s", domain());
-    case kFree: return absl::StrFormat("iommu_domain_free(%s)", domain());
+    case kRelease:
+      return absl::StrFormat("release_device(%s), group %d", device(), e.group);
+    case kAlloc:
+      return absl::StrFormat("domain_alloc() = %s", domain());
+    case kFree:
+      return absl::StrFormat("iommu_domain_free(%s)", domain());
     case kAttachDev:
       return absl::StrFormat("attach_dev(%s; %s served by %s) = %s", domain(), device(),
                              DriverName(c, e.device_driver), ErrnoName(-int{e.error}));
-    case kDetachDev: return absl::StrFormat("detach_dev(d%d; %s)", e.domain, device());
+    case kDetachDev:
+      return absl::StrFormat("detach_dev(d%d; %s)", e.domain, device());
     case kRefused:
       if (e.error == 0) return absl::StrFormat("%s: not this domain", InfoOf(e.rule).id);
       return absl::StrFormat("%s: %s in %s", InfoOf(e.rule).id, ErrnoName(-int{e.error}),
                              InfoOf(e.rule).function);
-    case kWarn: return absl::StrFormat("WARN in %s", e.where);
-    case kOops: return absl::StrFormat("oops: %s() gets a NULL domain", e.where);
+    case kWarn:
+      return absl::StrFormat("WARN in %s", e.where);
+    case kOops:
+      return absl::StrFormat("oops: %s() gets a NULL domain", e.where);
   }
   return "";
 }
@@ -301,16 +316,15 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   std::string out = Field("kernel", KernelName(c.kernel));
   out += TopologyText(c);
   if (run.outside && run.steps.empty()) {
-    out += Field("outcome", absl::StrCat("the machine is outside ",
-                                         std::string(InfoOf(*run.outside).id)));
+    out += Field("outcome",
+                 absl::StrCat("the machine is outside ", std::string(InfoOf(*run.outside).id)));
     return out;
   }
   out += "trace\n" + TraceText(c, run, options);
   for (Property p : kProperties) {
     const Violation& v = run.of(p);
     const char* label = p == kProperties.front() ? "outcome" : "";
-    out += Field(label, v.at == 0 ? absl::StrFormat("%s: not violated by this run",
-                                                    PropertyName(p))
+    out += Field(label, v.at == 0 ? absl::StrFormat("%s: not violated by this run", PropertyName(p))
                                   : absl::StrFormat("%s: VIOLATED at %d", PropertyName(p), v.at));
   }
   return out;
