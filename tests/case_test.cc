@@ -318,7 +318,7 @@ TEST(CaseText, SaysWhatIsWrongInTheRun) {
       {After("expect violated no-cross-driver-reuse on 1"), "f:8:39: expected 'at', found 'on'"},
       {After("expect outside type1.same_ops"),
        "f:8:16: expected the id of an assumption, found 'type1.same_ops'"},
-      {After("expect device uart intel"), "f:8:20: expected 'driver', found 'intel'"},
+      {After("expect device uart intel"), "f:8:20: expected driver or domain, found 'intel'"},
       {After("expect device uart driver inetl"),
        "f:8:27: expected the name of a driver, found 'inetl'; did you mean intel?"},
       {After("expect group 0 share 1"),

@@ -169,6 +169,18 @@ Bits Order::First(const Bits& set) const {
   return first;
 }
 
+std::vector<Bit> Order::Transitive() const {
+  std::vector<Bit> facts;
+  for (int a = 0; a < size_; ++a)
+    for (int b = a + 1; b < size_; ++b)
+      for (int c = b + 1; c < size_; ++c)
+        for (bool forth : {true, false}) {
+          const auto before = [&](int x, int y) { return forth ? Before(x, y) : Before(y, x); };
+          facts.push_back(~(before(a, b) & before(b, c) & before(c, a)));
+        }
+  return facts;
+}
+
 Bits Order::Last(const Bits& set) const {
   Bits last = set;
   for (int i = 0; i < size_; ++i)

@@ -108,6 +108,8 @@ class Order {
   // The first (or last) of a set.
   [[nodiscard]] Bits First(const Bits& set) const;
   [[nodiscard]] Bits Last(const Bits& set) const;
+  // Facts: no three things are in a circle.
+  [[nodiscard]] std::vector<Bit> Transitive() const;
   [[nodiscard]] const std::vector<Bit>& bits() const { return before_; }
 
  private:

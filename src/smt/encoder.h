@@ -78,6 +78,8 @@ class Encoder {
   [[nodiscard]] Bit GroupExists(int group) const;
   // Facts that hold in every state (invariants.cc).
   [[nodiscard]] std::vector<Bit> Invariants() const;
+  // Facts that hold in every state before which no step violated no-cross-driver-attach.
+  [[nodiscard]] std::vector<Bit> InvariantsWhileAttachHolds() const;
 
  private:
   void GroupInvariants(int group, std::vector<Bit>& facts) const;

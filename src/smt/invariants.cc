@@ -21,20 +21,60 @@ Bit AtMostOne(const Bits& code) {
 
 std::vector<Bit> Encoder::Invariants() const {
   std::vector<Bit> facts;
+  for (const Order* order :
+       {&state_.registration, &state_.joining, &state_.in_container, &state_.allocation})
+    for (Bit fact : order->Transitive()) facts.push_back(fact);
   for (const Bits& slot : state_.bus_ops) facts.push_back(AtMostOne(slot));
-  for (const SymbolicDeviceState& device : state_.devices) {
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const SymbolicDeviceState& device = state_.devices[d];
     for (const Bits* code : {&device.instance, &device.driver, &device.fwspec, &device.group})
       facts.push_back(AtMostOne(*code));
     facts.push_back(Same(Any(device.group), Any(device.instance)));
     facts.push_back(~Any(device.group) | device.present);
     for (int i = 0; i < sizes_.instances; ++i) {
-      facts.push_back(~device.instance[i] | device.driver[topology_.instances[i].driver]);
+      const int driver = topology_.instances[i].driver;
+      facts.push_back(~device.instance[i] | device.driver[driver]);
+      Bit master = false;
+      for (const Bits& listed : topology_.devices[d].masters) master |= listed[i];
+      facts.push_back(~device.fwspec[i] | master);
+      facts.push_back(~device.instance[i] | master | topology_.drivers[driver].accepts_foreign);
       if (kernel_.era != Era::kBusSlots)
         facts.push_back(~device.instance[i] | state_.registered[i]);
     }
   }
   for (const SymbolicType1& slot : state_.type1) facts.push_back(AtMostOne(slot.domain.driver));
   for (int g = 0; g < sizes_.groups; ++g) GroupInvariants(g, facts);
+  return facts;
+}
+
+// A device that joins a group is attached to its current domain or its default one, and a group
+// that changes domains attaches each of its devices; where no attach is refused or foreign, the
+// domains that a group has are of the driver that serves its devices.
+std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
+  std::vector<Bit> facts;
+  if (can_refuse_) return facts;
+  for (const SymbolicDeviceState& device : state_.devices)
+    for (int r = 0; r < sizes_.drivers; ++r) {
+      facts.push_back(~device.hw[r] | device.driver[r]);
+      for (int g = 0; g < sizes_.groups; ++g) {
+        const SymbolicGroup& group = state_.groups[g];
+        Bit of_driver = group.domain.driver[r];
+        // Up to 6.1 a default domain may be allocated for a group that rests elsewhere.
+        if (fwnode_era()) of_driver |= group.default_domain.driver[r];
+        if (fwnode_era()) of_driver |= group.blocking_domain.driver[r];
+        facts.push_back(~device.group[g] | ~of_driver | device.driver[r]);
+      }
+    }
+  if (!fwnode_era()) return facts;
+  // From 6.8 a group with devices is always on a domain, so that its devices are of one driver, and
+  // an instance that shares out a group shares it with devices of its driver.
+  for (const SymbolicDeviceState& device : state_.devices)
+    for (int g = 0; g < sizes_.groups; ++g) {
+      facts.push_back(~device.group[g] | Any(state_.groups[g].domain.driver));
+      for (int i = 0; i < sizes_.instances; ++i)
+        facts.push_back(~device.group[g] | ~state_.shared_group[i][g] |
+                        device.driver[topology_.instances[i].driver]);
+    }
   return facts;
 }
 
@@ -55,6 +95,21 @@ void Encoder::GroupInvariants(int g, std::vector<Bit>& facts) const {
     facts.push_back(~group.type1[x] | Any(state_.type1[x].domain.driver));
     if (!can_refuse_) facts.push_back(~group.domain.type1[x] | group.type1[x]);
   }
+  if (can_refuse_) return;
+  // The driver that goes along with the pointer is that of the domain pointed at.
+  for (int r = 0; r < sizes_.drivers; ++r) {
+    const Bit driver = ~group.domain.driver[r];
+    facts.push_back(driver | ~group.domain.is_default | group.default_domain.driver[r]);
+    facts.push_back(driver | ~group.domain.is_blocking | group.blocking_domain.driver[r]);
+    for (int x = 0; x < sizes_.type1; ++x)
+      facts.push_back(driver | ~group.domain.type1[x] | state_.type1[x].domain.driver[r]);
+  }
+  if (!fwnode_era()) return;
+  Bit members = false;
+  for (const SymbolicDeviceState& device : state_.devices) members |= device.group[g];
+  for (const Bits* domain :
+       {&group.domain.driver, &group.default_domain.driver, &group.blocking_domain.driver})
+    facts.push_back(~Any(*domain) | members);
 }
 
 }  // namespace iommucheck::smt

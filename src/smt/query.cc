@@ -53,8 +53,9 @@ class SizeSearch {
   SearchSpace space_;
   Encoder encoder_;
   Solver solver_;
-  std::vector<Bit> taken_;     // by step: the run is that long
-  std::vector<Bit> violated_;  // by step: the run violates the property there
+  std::vector<Bit> taken_;        // by step: the run is that long
+  std::vector<Bit> violated_;     // by step: the run violates the property there
+  std::vector<Bit> held_before_;  // facts of the last step's state, if it did not violate it
   std::vector<Bit> last_assumptions_;
   int proved_steps_ = 0;  // no run of so many steps or fewer violates the property
 };
@@ -85,6 +86,10 @@ Bit SizeSearch::NextStep() {
   const Bit taken = taken_.empty() ? Bit(true) : space_.Taken();
   if (!taken_.empty()) solver_.Assert(~taken | taken_.back());
   taken_.push_back(taken);
+  // A run that goes on has not violated the property before.
+  constraints.insert(constraints.end(), held_before_.begin(), held_before_.end());
+  if (property_ == Property::kNoCrossDriverAttach)
+    held_before_ = encoder_.InvariantsWhileAttachHolds();
   for (Bit constraint : constraints)
     if (!constraint.is_true()) solver_.Assert(~taken | constraint);
   return taken & step.violated[static_cast<size_t>(property_)];

@@ -115,6 +115,10 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
       if (!fact.is_true()) return absl::InternalError("an invariant of the encoding does not hold");
     replay.errors.push_back(step.result.Constant());
     for (int p = 0; p < kPropertyCount; ++p) replay.violated[p] |= step.violated[p].is_true();
+    if (replay.violated[static_cast<int>(Property::kNoCrossDriverAttach)]) continue;
+    for (Bit fact : encoder.InvariantsWhileAttachHolds())
+      if (!fact.is_true())
+        return absl::InternalError("an invariant while no attach is foreign does not hold");
   }
   ReadFinalState(encoder.state(), replay);
   return replay;
