@@ -18,6 +18,7 @@ struct Question {
   KernelSpec kernel;
   smt::Bounds bounds;
   bool want_smt2 = false;
+  friend bool operator==(const Question&, const Question&) = default;
 };
 
 struct Answer {

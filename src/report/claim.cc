@@ -163,8 +163,9 @@ bool AsExpected(const ClaimQuery& q, const Answer& a) {
           static_cast<int>(a.result.found.ops.size()) == q.steps);
 }
 
-absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, ClaimJudgement& out) {
-  absl::StatusOr<Answer> answer = Ask(query.question);
+absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, const Asker& ask,
+                        ClaimJudgement& out) {
+  absl::StatusOr<Answer> answer = ask(query.question);
   if (!answer.ok()) return answer.status();
   out.lines.push_back(absl::StrFormat("%s on %s: %s", PropertyName(query.question.property),
                                       KernelName(query.question.kernel), VerdictLine(*answer)));
@@ -228,10 +229,11 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
   return claim;
 }
 
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read) {
+absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read,
+                                          const Asker& ask) {
   ClaimJudgement out;
   for (const ClaimQuery& query : claim.queries)
-    if (absl::Status s = JudgeQuery(claim, query, out); !s.ok()) return s;
+    if (absl::Status s = JudgeQuery(claim, query, ask, out); !s.ok()) return s;
   for (const ClaimPairs& pairs : claim.pairs) JudgePairs(claim, pairs, out);
   for (const ClaimCase& entry : claim.cases)
     if (absl::Status s = JudgeCase(claim, entry, read, out); !s.ok()) return s;

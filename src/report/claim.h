@@ -66,7 +66,10 @@ struct ClaimJudgement {
 };
 // How the caller reads a case; its errors are passed on.
 using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;
-// Asks every query and plays every case. Errors: those of Ask() and of `read`.
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read);
+// Ask(), or something that remembers its answers.
+using Asker = std::function<absl::StatusOr<Answer>(const Question& question)>;
+// Asks every query and plays every case. Errors: those of `ask` and of `read`.
+absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read,
+                                          const Asker& ask = Ask);
 
 }  // namespace iommucheck::report

@@ -21,6 +21,7 @@ struct Bounds {
   int devices = 3;      // 1 to kMaxBoundDevices
   int steps = 6;        // 1 to kMaxBoundSteps
   uint64_t budget = 0;  // solver resources (Z3 rlimit) for the whole query; 0: no limit
+  friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 inline constexpr int kMaxBoundDevices = 6;
 inline constexpr int kMaxBoundSteps = 12;
