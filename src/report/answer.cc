@@ -59,9 +59,9 @@ std::string AnswerText(const Answer& a) {
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  out += Field("tool",
-               absl::StrFormat("iommucheck %s, up to %s, %s", IOMMUCHECK_VERSION,
-                               Plural(q.bounds.devices, "device"), Plural(q.bounds.steps, "step")));
+  out += Field("tool", absl::StrFormat("iommucheck %s, up to 2 drivers, %s, %s (docs/solver.md)",
+                                       IOMMUCHECK_VERSION, Plural(q.bounds.devices, "device"),
+                                       Plural(q.bounds.steps, "step")));
   std::string verdict = VerdictLine(a);
   if (a.result.verdict == smt::Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
