@@ -28,7 +28,8 @@ RuleSet DroppedRules() {
   RuleSet dropped;
   const char* value = std::getenv("IOMMUCHECK_DROP");
   if (value == nullptr) return dropped;
-  for (const std::string& id : std::vector<std::string>(absl::StrSplit(value, ','))) {
+  for (const std::string& id :
+       std::vector<std::string>(absl::StrSplit(value, ',', absl::SkipEmpty()))) {
     const std::optional<Rule> rule = FindRule(id);
     if (!rule) BadEnvironment("IOMMUCHECK_DROP", value);
     dropped.add(*rule);
