@@ -17,8 +17,4 @@ option(IOMMUCHECK_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF
 if(IOMMUCHECK_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    # False alarms of g++ on instrumented std::function.
-    target_compile_options(iommucheck_options INTERFACE -Wno-maybe-uninitialized)
-  endif()
 endif()
