@@ -10,9 +10,7 @@
 namespace iommucheck::smt {
 namespace {
 
-using Value = std::function<bool(Bit)>;
-
-int IndexOf(const Bits& code, const Value& value) {
+int IndexOf(const Bits& code, const SearchSpace::Value& value) {
   for (size_t i = 0; i < code.size(); ++i)
     if (value(code[i])) return static_cast<int>(i);
   return -1;
@@ -32,13 +30,23 @@ std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
 
 }  // namespace
 
-Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value) const {
+std::vector<Op> SearchSpace::Ops(const Value& value) const {
+  std::vector<Op> ops;
+  for (const SymbolicOp& from : ops_) {
+    Op& op = ops.emplace_back();
+    op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
+    for (const Bits* code : {&from.instance, &from.device, &from.group})
+      if (const int index = IndexOf(*code, value); index >= 0) op.a = static_cast<uint8_t>(index);
+  }
+  return ops;
+}
+
+Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
   // Instances that a device is behind or an op names, their drivers, devices that exist.
   std::vector<bool> instance_used(topology_.instances.size());
   std::vector<bool> driver_used(topology_.drivers.size());
-  std::vector<bool> device_used;
-  for (int n = 0; n < steps; ++n)
-    if (const int i = IndexOf(ops_[n].instance, value); i >= 0) instance_used[i] = true;
+  for (const SymbolicOp& op : ops_)
+    if (const int i = IndexOf(op.instance, value); i >= 0) instance_used[i] = true;
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
       if (const int i = IndexOf(master, value); i >= 0) instance_used[i] = true;
@@ -48,17 +56,15 @@ Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value
       instance_used[i] = true;
   for (size_t i = 0; i < instance_used.size(); ++i)
     if (instance_used[i]) driver_used[topology_.instances[i].driver] = true;
-  for (const Bit& exists : exists_) device_used.push_back(value(exists));
   const Renumbering instances(instance_used);
   const Renumbering drivers(driver_used);
-  const Renumbering devices(device_used);
 
   Case c;
   c.kernel = kernel;
   Topology& t = c.topology;
   t.drivers_count = static_cast<uint8_t>(drivers.count);
   t.instances_count = static_cast<uint8_t>(instances.count);
-  t.devices_count = static_cast<uint8_t>(devices.count);
+  t.devices_count = static_cast<uint8_t>(sizes_.devices);
   // Driver 1 with the table of driver 0 says so by its address alone, where that is what moved it.
   std::array<int, 3> table_of{0, 1, 2};
   if (!value(same_address_) && value(default_table_shared_)) table_of[1] = 0;
@@ -109,39 +115,20 @@ Case SearchSpace::Decode(const KernelSpec& kernel, int steps, const Value& value
     c.names.instances.push_back(absl::StrCat("iommu", c.names.instances.size()));
   }
   for (int d = 0; d < sizes_.devices; ++d) {
-    if (!device_used[d]) continue;
     const SymbolicDevice& from = topology_.devices[d];
-    Device& to = t.devices[devices(d)];
+    Device& to = t.devices[d];
     to.bus = value(from.on(Bus::kPci)) ? Bus::kPci : Bus::kPlatform;
     for (int m = 0; m < kMaxMasters; ++m)
       to.masters[m] = instances(IndexOf(from.masters[m], value));
-    to.alias = devices(IndexOf(alias_[d], value));
+    to.alias = static_cast<DeviceId>(IndexOf(alias_[d], value));  // -1 is kNoId
     to.slot = static_cast<uint8_t>(IndexOf(slot_[d], value) + 1);
     to.absent = value(from.absent);
     c.names.devices.push_back(absl::StrCat("dev", c.names.devices.size()));
   }
-  for (int n = 0; n < steps; ++n) {
-    const SymbolicOp& from = ops_[n];
-    CaseOp& to = c.ops.emplace_back();
-    to.op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
-    switch (to.op.kind) {
-      case OpKind::kRegister:
-      case OpKind::kUnregister:
-        to.op.a = instances(IndexOf(from.instance, value));
-        break;
-      case OpKind::kAdd:
-      case OpKind::kRemove:
-      case OpKind::kConfigure:
-        to.op.a = devices(IndexOf(from.device, value));
-        break;
-      case OpKind::kSetContainer:
-      case OpKind::kUnsetContainer:
-        to.op.a = static_cast<uint8_t>(IndexOf(from.group, value));
-        break;
-      case OpKind::kSetIommu:
-        to.op.a = 0;
-        break;
-    }
+  for (Op op : Ops(value)) {
+    const bool of_instance = op.kind == OpKind::kRegister || op.kind == OpKind::kUnregister;
+    if (of_instance) op.a = instances(op.a);
+    c.ops.push_back({.op = op});
   }
   Normalize(c);
   return c;

@@ -13,6 +13,40 @@ int Result::Constant() const {
   return 0;
 }
 
+SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
+  SymbolicOp s;
+  s.kind = OneHot(kOpKindCount, static_cast<int>(op.kind));
+  int instance = -1;
+  int device = -1;
+  int group = -1;
+  int container = -1;
+  switch (op.kind) {
+    case OpKind::kRegister:
+    case OpKind::kUnregister:
+      instance = op.a;
+      break;
+    case OpKind::kAdd:
+    case OpKind::kRemove:
+    case OpKind::kConfigure:
+      device = op.a;
+      break;
+    case OpKind::kSetContainer:
+      container = op.b;
+      [[fallthrough]];
+    case OpKind::kUnsetContainer:
+      group = op.a;
+      break;
+    case OpKind::kSetIommu:
+      container = op.a;
+      break;
+  }
+  s.instance = OneHot(sizes.instances, instance);
+  s.device = OneHot(sizes.devices, device);
+  s.group = OneHot(sizes.groups, group);
+  s.container = OneHot(sizes.containers, container);
+  return s;
+}
+
 Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const Sizes& sizes)
     : kernel_(kernel),
       topology_(std::move(topology)),

@@ -131,7 +131,7 @@ Result Encoder::ContainerOps(const SymbolicOp& op) {
   result.Merge(first);
 
   Bits done = head;
-  for (int n = 1; n < std::min(most_contained_, sizes_.groups); ++n) {
+  for (int n = 1; n < std::min(most_contained_, sizes_.type1); ++n) {
     set_iommu &= ~result.failed();
     for (int g = 0; g < sizes_.groups; ++g) waiting[g] &= ~head[g];
     head = And(set_iommu, state_.in_container.Last(waiting));

@@ -50,6 +50,9 @@ struct SymbolicOp {
   [[nodiscard]] Bit is(OpKind k) const { return kind[static_cast<size_t>(k)]; }
 };
 
+// The constants of a concrete op.
+SymbolicOp ConstantOp(const Op& op, const Sizes& sizes);
+
 // What came of a step besides the next state.
 struct StepBits {
   Result result;

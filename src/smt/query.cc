@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bounded search. The fewest steps are found among all machines within the bounds, so that nothing
-// shorter exists; then the fewest devices for that many steps, in the smaller spaces of one device,
-// two, and so on; then the plainest attributes.
+// Bounded search by iterative deepening: over steps, for each number of them over devices; the first
+// case found is the smallest. Then the plainest attributes.
 #include "src/smt/query.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
-#include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -20,24 +20,18 @@ namespace {
 
 using Answer = Solver::Answer;
 
-// Runs up to the first are looked at in one check, longer ones up to the second in another, then
-// one step more at a time: what a check of each length learns does not pay for it.
-constexpr int kShortRun = 3;
-constexpr int kMediumRun = 5;
-
-// All machines of up to so many devices.
+// The machines of a number of devices and the runs of one kind.
 class SizeSearch {
  public:
-  SizeSearch(Property property, const KernelSpec& kernel, int devices, uint64_t budget);
+  SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
+             uint64_t budget);
 
-  // The fewest steps, up to `limit`, in which the property is violated: 0 for none. After nullopt
-  // (unknown), proved_steps() have been looked through.
-  std::optional<int> FewestSteps(int limit);
-  [[nodiscard]] int proved_steps() const { return proved_steps_; }
-  // Whether it is violated in so many steps, given that it is not in fewer.
-  std::optional<bool> ViolatedAt(int steps);
-  // After one of these has found some: the plainest case of that many.
-  Case Plainest(int steps);
+  // Whether the property is violated at the last step, given that no shorter run violates it.
+  Answer Violated() { return Check({violated_}); }
+  // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
+  std::vector<Op> Ops() { return space_.Ops(Model()); }
+  Case Found();
+  Case Plainest();
 
   [[nodiscard]] const Solver& solver() const { return solver_; }
   [[nodiscard]] std::string LastCheck() {
@@ -45,36 +39,41 @@ class SizeSearch {
   }
 
  private:
-  Bit NextStep();
+  void NextStep();
+  SearchSpace::Value Model() {
+    return [this](Bit bit) { return solver_.Value(bit); };
+  }
   Answer Check(const std::vector<Bit>& assumptions);
 
-  Property property_;
   const KernelSpec& kernel_;
+  Property property_;
   SearchSpace space_;
   Encoder encoder_;
   Solver solver_;
-  std::vector<Bit> taken_;        // by step: the run is that long
-  std::vector<Bit> violated_;     // by step: the run violates the property there
-  std::vector<Bit> held_before_;  // facts of the last step's state, if it did not violate it
+  Bit violated_;  // at the last step so far
   std::vector<Bit> last_assumptions_;
-  int proved_steps_ = 0;  // no run of so many steps or fewer violates the property
 };
 
-SizeSearch::SizeSearch(Property property, const KernelSpec& kernel, int devices, uint64_t budget)
-    : property_(property),
-      kernel_(kernel),
-      space_(ProfileOf(kernel), devices),
+SizeSearch::SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
+                       uint64_t budget)
+    : kernel_(kernel),
+      property_(runs.property),
+      space_(ProfileOf(kernel), devices, runs),
       encoder_(ProfileOf(kernel), space_.topology(), space_.sizes()),
-      solver_(space_.circuit(), budget) {
+      solver_(space_.circuit(), use, budget) {
   const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
   for (uint32_t node = 1; node < nodes; ++node)
     solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
   for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
+  for (int step = 0; step < runs.steps; ++step) NextStep();
 }
 
-// Encodes one more step: where it violates the property.
-Bit SizeSearch::NextStep() {
-  std::vector<Bit> constraints;
+void SizeSearch::NextStep() {
+  std::vector<Bit> constraints = {~violated_};
+  if (property_ == Property::kNoCrossDriverAttach) {
+    const std::vector<Bit> facts = encoder_.InvariantsWhileAttachHolds();
+    constraints.insert(constraints.end(), facts.begin(), facts.end());
+  }
   const SymbolicOp op = space_.NextOp(constraints);
   const StepBits step = encoder_.Step(op);
   // A smallest run has no step that changes nothing.
@@ -82,17 +81,9 @@ Bit SizeSearch::NextStep() {
     constraints.push_back(~excluded);
   for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
   for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
-  // Runs end where they violate the property: later steps need not be possible.
-  const Bit taken = taken_.empty() ? Bit(true) : space_.Taken();
-  if (!taken_.empty()) solver_.Assert(~taken | taken_.back());
-  taken_.push_back(taken);
-  // A run that goes on has not violated the property before.
-  constraints.insert(constraints.end(), held_before_.begin(), held_before_.end());
-  if (property_ == Property::kNoCrossDriverAttach)
-    held_before_ = encoder_.InvariantsWhileAttachHolds();
   for (Bit constraint : constraints)
-    if (!constraint.is_true()) solver_.Assert(~taken | constraint);
-  return taken & step.violated[static_cast<size_t>(property_)];
+    if (!constraint.is_true()) solver_.Assert(constraint);
+  violated_ = step.violated[static_cast<size_t>(property_)];
 }
 
 Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
@@ -100,94 +91,170 @@ Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
   return solver_.Check(assumptions);
 }
 
-std::optional<int> SizeSearch::FewestSteps(int limit) {
-  Bit any = false;
-  for (int steps = 1; steps <= limit; ++steps) {
-    violated_.push_back(NextStep());
-    any |= violated_.back();
-    if (steps != limit && steps != kShortRun && steps < kMediumRun) continue;
-    Answer answer = Check({any});
-    for (int fewest = proved_steps_ + 1; answer == Answer::kSat; ++fewest) {
-      const Answer here = fewest == steps ? Answer::kSat : Check({violated_[fewest - 1]});
-      if (here == Answer::kSat) return fewest;
-      if (here == Answer::kUnknown) answer = here;
-      if (here == Answer::kUnsat) proved_steps_ = fewest;
-    }
-    if (answer == Answer::kUnknown) return std::nullopt;
-    solver_.Assert(~any);
-    any = false;
-    proved_steps_ = steps;
-  }
-  return 0;
+Case SizeSearch::Found() {
+  Case c = space_.Decode(kernel_, Model());
+  c.expectations.push_back({.kind = Expectation::Kind::kViolated,
+                            .property = property_,
+                            .at = static_cast<int>(c.ops.size())});
+  return c;
 }
 
-std::optional<bool> SizeSearch::ViolatedAt(int steps) {
-  for (int step = 1; step <= steps; ++step) {
-    violated_.push_back(NextStep());
-    if (step < steps) solver_.Assert(~violated_.back());
-  }
-  const Answer answer = Check({violated_.back()});
-  if (answer == Answer::kUnknown) return std::nullopt;
-  return answer == Answer::kSat;
-}
-
-Case SizeSearch::Plainest(int steps) {
+Case SizeSearch::Plainest() {
   // Fixes one preference after another that a case of this size can meet.
-  std::vector<Bit> fixed = {violated_[steps - 1]};
-  for (Bit preference : space_.Preferences(steps)) {
+  std::vector<Bit> fixed = {violated_};
+  for (Bit preference : space_.Preferences()) {
     if (preference.is_constant()) continue;
     fixed.push_back(preference);
     // A check that fails keeps the model of the last one that did not.
     if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
   }
   last_assumptions_ = fixed;
-  Case c = space_.Decode(kernel_, steps, [&](Bit bit) { return solver_.Value(bit); });
-  c.expectations.push_back(
-      {.kind = Expectation::Kind::kViolated, .property = property_, .at = steps});
-  return c;
+  return Found();
 }
 
-// The smallest case of so many steps, or the reason why it is not known.
-std::string Smallest(Property property, const KernelSpec& kernel, const Bounds& bounds, int steps,
-                     SizeSearch& all, bool want_smt2, QueryResult& result) {
-  for (int devices = 1; devices < bounds.devices; ++devices) {
-    const uint64_t used = result.resources + all.solver().resources();
-    if (bounds.budget != 0 && used >= bounds.budget) return "the budget is used up";
-    SizeSearch some(property, kernel, devices, bounds.budget == 0 ? 0 : bounds.budget - used);
-    const std::optional<bool> violated = some.ViolatedAt(steps);
-    if (violated.value_or(false)) result.found = some.Plainest(steps);
-    result.resources += some.solver().resources();
-    result.checks += some.solver().checks();
-    if (!violated.has_value()) return some.solver().reason();
-    if (*violated) {
-      if (want_smt2) result.smt2 = some.LastCheck();
-      return "";
-    }
+// Kinds of ops, the plainest first.
+constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
+    OpKind::kConfigure,      OpKind::kRegister,  OpKind::kSetContainer, OpKind::kSetIommu,
+    OpKind::kUnsetContainer, OpKind::kAdd,       OpKind::kRemove,       OpKind::kUnregister};
+
+// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one to
+// spare a circuit for each kind is faster than one for all, the more so the more devices there are.
+std::vector<OpKinds> SpareKinds(int spare, int devices) {
+  if (spare == 0) return {OpKinds()};
+  if (spare > 1 || devices == 1) return {OpKinds().set()};
+  if (devices == 2) {
+    const auto leave = OpKinds()
+                           .set(static_cast<size_t>(OpKind::kRemove))
+                           .set(static_cast<size_t>(OpKind::kUnregister));
+    return {~leave, leave};
   }
-  result.found = all.Plainest(steps);
-  if (want_smt2) result.smt2 = all.LastCheck();
-  return "";
+  std::vector<OpKinds> parts;
+  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(static_cast<size_t>(kind)));
+  return parts;
 }
 
-QueryResult Search(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                   bool want_smt2) {
-  QueryResult result;
-  SizeSearch all(property, kernel, bounds.devices, bounds.budget);
-  const std::optional<int> steps = all.FewestSteps(bounds.steps);
-  result.proved_steps = steps.value_or(0) > 0 ? *steps - 1 : all.proved_steps();
-  result.proved_devices = result.proved_steps > 0 ? bounds.devices : 0;
-  if (want_smt2) result.smt2 = all.LastCheck();
-  if (!steps.has_value()) {
-    result.reason = all.solver().reason();
-  } else if (*steps == 0) {
-    result.verdict = Verdict::kHolds;
-  } else {
-    result.reason = Smallest(property, kernel, bounds, *steps, all, want_smt2, result);
-    if (result.reason.empty()) result.verdict = Verdict::kViolated;
+// Runs of the same ops, those first that read most easily: groups join in order when all is set up.
+std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
+  std::vector<std::vector<Op>> orders(4, found);
+  const auto joins = [](const Op& op) {
+    return op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu;
+  };
+  // As one would set up a machine: drivers, devices, containers.
+  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
+  const auto plain = [&](const Op& op) {
+    return std::pair(kTurn[static_cast<size_t>(op.kind)], int{op.a});
+  };
+  std::stable_sort(orders[0].begin(), orders[0].end(),
+                   [&](const Op& a, const Op& b) { return plain(a) < plain(b); });
+  std::stable_sort(orders[1].begin(), orders[1].end(), [&](const Op& a, const Op& b) {
+    return joins(a) && joins(b) && a.kind == b.kind ? a.a > b.a : plain(a) < plain(b);
+  });
+  std::stable_sort(orders[2].begin(), orders[2].end(), [&](const Op& a, const Op& b) {
+    return joins(a) && joins(b) ? plain(a) < plain(b) : joins(a) < joins(b);
+  });
+  return orders;
+}
+
+class Search {
+ public:
+  Search(Property property, const KernelSpec& kernel, const Bounds& bounds, bool want_smt2)
+      : property_(property), kernel_(kernel), bounds_(bounds), want_smt2_(want_smt2) {}
+  QueryResult Run();
+
+ private:
+  Answer FindAt(int steps);
+  Answer Find(int devices, int steps);
+  Answer MakePlain(int devices);
+  Answer Look(int devices);
+  [[nodiscard]] bool Uses(OpKind kind) const {
+    return std::any_of(ops_.begin(), ops_.end(), [&](const Op& op) { return op.kind == kind; });
   }
-  result.resources += all.solver().resources();
-  result.checks += all.solver().checks();
-  return result;
+
+  Property property_;
+  const KernelSpec& kernel_;
+  Bounds bounds_;
+  bool want_smt2_;
+  QueryResult result_;
+  Runs runs_;            // looked at
+  std::vector<Op> ops_;  // of the last case found, as its search space numbers things
+};
+
+QueryResult Search::Run() {
+  const int needed = StepsNeeded(property_);
+  result_.proved_devices = bounds_.devices;
+  result_.proved_steps = std::min(bounds_.steps, needed - 1);
+  for (int steps = needed; steps <= bounds_.steps; ++steps) {
+    const Answer answer = FindAt(steps);
+    if (answer == Answer::kSat) result_.verdict = Verdict::kViolated;
+    if (answer != Answer::kUnsat) return result_;
+    result_.proved_steps = steps;
+  }
+  result_.verdict = Verdict::kHolds;
+  return result_;
+}
+
+// A violation at that step on the fewest devices.
+Answer Search::FindAt(int steps) {
+  // A device that is never there does no harm: none on so many is none on fewer. With steps to
+  // spare it is faster to look at few devices first.
+  if (steps == StepsNeeded(property_)) {
+    const Answer any = Find(bounds_.devices, steps);
+    if (any != Answer::kSat) return any;
+  }
+  for (int devices = 1; devices <= bounds_.devices; ++devices) {
+    const Answer answer = Find(devices, steps);
+    if (answer != Answer::kUnsat) return answer == Answer::kSat ? MakePlain(devices) : answer;
+  }
+  return Answer::kUnsat;
+}
+
+Answer Search::Find(int devices, int steps) {
+  for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property_), devices)) {
+    runs_ = {.property = property_, .steps = steps, .spare = spare};
+    const Answer answer = Look(devices);
+    if (answer != Answer::kUnsat) return answer;
+  }
+  return Answer::kUnsat;
+}
+
+// Of the runs that Find() found one of: the plainest kinds of ops, a plain order, plain attributes.
+Answer Search::MakePlain(int devices) {
+  for (size_t i = kPlainFirst.size(); i-- > 0 && runs_.spare.count() > 1;) {
+    const auto kind = static_cast<size_t>(kPlainFirst[i]);
+    if (!runs_.spare[kind] || Needed(property_, kPlainFirst[i])) continue;
+    runs_.spare.reset(kind);
+    if (!Uses(kPlainFirst[i])) continue;
+    const Answer answer = Look(devices);
+    if (answer == Answer::kUnknown) return answer;
+    if (answer == Answer::kUnsat) runs_.spare.set(kind);
+  }
+  for (const std::vector<Op>& order : Orders(ops_)) {
+    runs_.ops = order;
+    const Answer answer = Look(devices);
+    if (answer != Answer::kUnsat) return answer;
+  }
+  throw std::logic_error("a run that violates the property does not");
+}
+
+// Whether one of runs_ violates the property on so many devices; keeps the case.
+Answer Search::Look(int devices) {
+  if (bounds_.budget != 0 && result_.resources >= bounds_.budget) {
+    result_.reason = "the budget is used up";
+    return Answer::kUnknown;
+  }
+  const bool one_run = !runs_.ops.empty();
+  SizeSearch size(kernel_, devices, runs_, one_run ? Solver::Use::kOften : Solver::Use::kOnce,
+                  bounds_.budget == 0 ? 0 : bounds_.budget - result_.resources);
+  const Answer answer = size.Violated();
+  if (answer == Answer::kSat) {
+    result_.found = one_run ? size.Plainest() : size.Found();
+    ops_ = size.Ops();
+  }
+  if (answer == Answer::kUnknown) result_.reason = size.solver().reason();
+  if (want_smt2_ && (answer == Answer::kSat || !one_run)) result_.smt2 = size.LastCheck();
+  result_.resources += size.solver().resources();
+  result_.checks += size.solver().checks();
+  return answer;
 }
 
 }  // namespace
@@ -199,7 +266,7 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
-    return Search(property, kernel, bounds, want_smt2);
+    return Search(property, kernel, bounds, want_smt2).Run();
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }

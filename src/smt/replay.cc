@@ -19,40 +19,6 @@ uint8_t IndexOf(const Bits& code) {
   return kNoId;
 }
 
-SymbolicOp FromOp(const Op& op, const Sizes& sizes) {
-  SymbolicOp s;
-  s.kind = OneHot(kOpKindCount, static_cast<int>(op.kind));
-  int instance = -1;
-  int device = -1;
-  int group = -1;
-  int container = -1;
-  switch (op.kind) {
-    case OpKind::kRegister:
-    case OpKind::kUnregister:
-      instance = op.a;
-      break;
-    case OpKind::kAdd:
-    case OpKind::kRemove:
-    case OpKind::kConfigure:
-      device = op.a;
-      break;
-    case OpKind::kSetContainer:
-      container = op.b;
-      [[fallthrough]];
-    case OpKind::kUnsetContainer:
-      group = op.a;
-      break;
-    case OpKind::kSetIommu:
-      container = op.a;
-      break;
-  }
-  s.instance = OneHot(sizes.instances, instance);
-  s.device = OneHot(sizes.devices, device);
-  s.group = OneHot(sizes.groups, group);
-  s.container = OneHot(sizes.containers, container);
-  return s;
-}
-
 // No more groups live at once than there are devices, sharing instances and groups in containers.
 Sizes SizesOf(const Case& c) {
   int contained = 0;
@@ -100,7 +66,7 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
   const Sizes sizes = SizesOf(c);
   Encoder encoder(kernel, FromTopology(c.topology), sizes);
   for (size_t n = 0; n < c.ops.size(); ++n) {
-    const StepBits step = encoder.Step(FromOp(c.ops[n].op, sizes));
+    const StepBits step = encoder.Step(ConstantOp(c.ops[n].op, sizes));
     if (step.impossible.is_true() || step.outside.is_true()) {
       replay.possible = false;
       replay.impossible_at = static_cast<int>(n) + 1;

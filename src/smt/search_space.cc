@@ -2,6 +2,7 @@
 #include "src/smt/search_space.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -23,13 +24,34 @@ Bit Implies(Bit a, Bit b) { return ~a | b; }
 
 }  // namespace
 
-SearchSpace::SearchSpace(const KernelProfile& kernel, int devices) : kernel_(kernel) {
+bool Needed(Property property, OpKind kind) {
+  const bool reuse = property == Property::kNoCrossDriverReuse;
+  return kind == kRegister || (reuse && (kind == kSetContainer || kind == kSetIommu));
+}
+
+int StepsNeeded(Property property) {
+  return property == Property::kNoCrossDriverReuse ? 5 : kDrivers;
+}
+
+SearchSpace::SearchSpace(const KernelProfile& kernel, int devices, const Runs& runs)
+    : kernel_(kernel),
+      runs_(runs),
+      spare_(runs.steps - StepsNeeded(runs.property)),
+      ever_registered_(Zeros(kInstances)),
+      had_needed_(Zeros(StepsNeeded(runs.property) - 1)) {
+  // Each group in a container took a step, besides the registers and, to reuse, a set-iommu.
+  const bool reuse = runs.property == Property::kNoCrossDriverReuse;
+  int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
+  if (!Spare(kSetContainer)) contained = reuse ? 2 : 0;
+  // A group can outlive its devices where they can go, or a register can fail half-way.
+  const bool ghosts = Spare(kRemove) || Spare(kUnregister) ||
+                      kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
             .devices = devices,
-            .groups = devices + 1,  // one more: a group that outlives its devices
-            .type1 = devices + 1,
+            .groups = devices + (ghosts ? 1 : 0),
+            .type1 = std::min(contained, devices + 1),
             .containers = 1};
   topology_.tables = kTables;
   topology_.buses = {Bus::kPlatform, Bus::kPci};
@@ -116,30 +138,24 @@ void SearchSpace::MakeInstances() {
 }
 
 void SearchSpace::MakeDevices() {
-  Bit before = true;
   Bit platform_before = true;
   for (int d = 0; d < sizes_.devices; ++d) {
     const auto attribute = [&](const char* name) {
       return absl::StrFormat("device%d.%s", d, name);
     };
     SymbolicDevice device;
-    const Bit exists = Input(attribute("exists"));
-    constraints_.push_back(Implies(exists, before));
     // Devices come in the order of their buses: walks go bus by bus, and no relation of devices
     // crosses a bus, so that no run can tell.
     const Bit platform = Input(attribute("platform"));
-    constraints_.push_back(Implies(platform, platform_before & exists));
+    constraints_.push_back(Implies(platform, platform_before));
     device.bus[static_cast<size_t>(Bus::kPlatform)] = platform;
     device.bus[static_cast<size_t>(Bus::kPci)] = ~platform;
     for (int m = 0; m < kMaxMasters; ++m)
       device.masters[m] = AtMostOne(kInstances, absl::StrFormat("device%d.master%d", d, m));
     constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
-    constraints_.push_back(Implies(Any(device.masters[0]), exists));
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
-    device.absent = Input(attribute("absent")) | ~exists;
-    before = exists;
+    device.absent = Input(attribute("absent"));
     platform_before = platform;
-    exists_.push_back(exists);
     topology_.devices.push_back(device);
   }
 }
@@ -147,7 +163,7 @@ void SearchSpace::MakeDevices() {
 void SearchSpace::RelateDevices() {
   const int slots = sizes_.devices / 2;
   for (int d = 0; d < sizes_.devices; ++d) {
-    const Bit pci = exists_[d] & topology_.devices[d].on(Bus::kPci);
+    const Bit pci = topology_.devices[d].on(Bus::kPci);
     alias_.push_back(AtMostOne(sizes_.devices, absl::StrFormat("device%d.alias", d)));
     slot_.push_back(AtMostOne(slots, absl::StrFormat("device%d.slot", d)));
     constraints_.push_back(Implies(Any(alias_[d]) | Any(slot_[d]), pci));
@@ -165,8 +181,7 @@ void SearchSpace::RelateDevices() {
     device.slot_related = Zeros(sizes_.devices);
     for (int e = 0; e < sizes_.devices; ++e) {
       if (e == d) continue;
-      constraints_.push_back(
-          Implies(alias_[d][e], exists_[e] & topology_.devices[e].on(Bus::kPci)));
+      constraints_.push_back(Implies(alias_[d][e], topology_.devices[e].on(Bus::kPci)));
       device.alias_related[e] = alias_[d][e] | alias_[e][d] | Meet(alias_[d], alias_[e]);
       device.slot_related[e] = Meet(slot_[d], slot_[e]);
     }
@@ -199,21 +214,36 @@ void SearchSpace::AssumeOfTopology() {
   }
 }
 
-// A one-hot code that names something exactly where it is needed.
-Bits SearchSpace::Selector(int size, Bit needed, const std::string& name,
+// A one-hot code that names one of the choices exactly where it is needed.
+Bits SearchSpace::Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
                            std::vector<Bit>& constraints) {
   Bits bits;
-  for (int i = 0; i < size; ++i) {
-    bits.push_back(Input(absl::StrFormat("%s.%d", name, i)));
-    for (int j = 0; j < i; ++j) constraints.push_back(~(bits[i] & bits[j]));
+  for (size_t i = 0; i < choices.size(); ++i) {
+    bits.push_back(choices[i] ? Input(absl::StrFormat("%s.%d", name, i)) : Bit(false));
+    for (size_t j = 0; j < i; ++j) constraints.push_back(~(bits[i] & bits[j]));
   }
   constraints.push_back(Same(Any(bits), needed));
   return bits;
 }
 
+// Whether a step of a smallest run can be of this kind.
+bool SearchSpace::MayBe(OpKind kind, int step) const {
+  const bool reuse = runs_.property == Property::kNoCrossDriverReuse;
+  if (reuse && step == runs_.steps - 1) return kind == kSetContainer || kind == kSetIommu;
+  return Needed(runs_.property, kind) || Spare(kind);
+}
+
+// Those that can register or unregister after the first step.
+std::vector<bool> SearchSpace::Instances() const {
+  const bool again = Spare(kRegister);
+  return {again || Spare(kUnregister), true, again, again};
+}
+
 SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
   const auto step = static_cast<int>(ops_.size());
   const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
+  const auto all = [](int size) { return std::vector<bool>(static_cast<size_t>(size), true); };
+  if (!runs_.ops.empty()) return ops_.emplace_back(ConstantOp(runs_.ops[step], sizes_));
   SymbolicOp op;
   op.container = OneHot(1, 0);
   if (step == 0) {
@@ -222,35 +252,56 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
     op.instance = OneHot(kInstances, 0);
     op.device = Zeros(sizes_.devices);
     op.group = Zeros(sizes_.groups);
-    ever_registered_.push_back(op.instance);
+    ever_registered_ = op.instance;
     ops_.push_back(op);
     return op;
   }
-  op.kind = Selector(kOpKindCount, true, name("kind"), constraints);
+  std::vector<bool> kinds;
+  for (int kind = 0; kind < kOpKindCount; ++kind)
+    kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
+  op.kind = Selector(kinds, true, name("kind"), constraints);
   op.instance =
-      Selector(kInstances, op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
-  op.device = Selector(sizes_.devices, op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
+      Selector(Instances(), op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
+  op.device = Selector(all(sizes_.devices), op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
                        name("device"), constraints);
-  op.group = Selector(sizes_.groups, op.is(kSetContainer) | op.is(kUnsetContainer), name("group"),
-                      constraints);
-  for (int d = 0; d < sizes_.devices; ++d) constraints.push_back(Implies(op.device[d], exists_[d]));
+  op.group = Selector(all(sizes_.groups), op.is(kSetContainer) | op.is(kUnsetContainer),
+                      name("group"), constraints);
   // Instances of a driver are numbered in the order in which they first register.
-  Bits ever = ever_registered_.back();
   for (int i = kDrivers; i < kInstances; ++i)
-    constraints.push_back(Implies(op.is(kRegister) & op.instance[i], ever[i - kDrivers]));
-  for (int i = 0; i < kInstances; ++i) ever[i] |= op.is(kRegister) & op.instance[i];
-  ever_registered_.push_back(ever);
+    constraints.push_back(
+        Implies(op.is(kRegister) & op.instance[i], ever_registered_[i - kDrivers]));
+  for (int i = 0; i < kInstances; ++i) ever_registered_[i] |= op.is(kRegister) & op.instance[i];
   ops_.push_back(op);
+  CountNeeded(constraints);
   return op;
 }
 
-Bit SearchSpace::Taken() { return Input(absl::StrFormat("step%d.taken", ops_.size())); }
+// What a violation needs and has not had yet must fit into the steps that are left. Follows from
+// the rest; the solver is told, for it counts slowly.
+void SearchSpace::CountNeeded(std::vector<Bit>& constraints) {
+  const SymbolicOp& op = ops_.back();
+  had_needed_[0] |= ever_registered_[1];
+  if (runs_.property == Property::kNoCrossDriverReuse) {
+    Bit& iommu = had_needed_[1];
+    Bit& one_group = had_needed_[2];
+    Bit& two_groups = had_needed_[3];
+    if (!Spare(kSetContainer)) constraints.push_back(~(two_groups & op.is(kSetContainer)));
+    iommu |= op.is(kSetIommu);
+    two_groups |= one_group & op.is(kSetContainer);
+    one_group |= op.is(kSetContainer);
+  }
+  const int left = runs_.steps - static_cast<int>(ops_.size());
+  for (unsigned set = 1; set < 1U << had_needed_.size(); ++set) {
+    if (std::popcount(set) != left + 1) continue;
+    Bit one_had = false;
+    for (size_t i = 0; i < had_needed_.size(); ++i)
+      if ((set >> i & 1U) != 0) one_had |= had_needed_[i];
+    constraints.push_back(one_had);
+  }
+}
 
-std::vector<Bit> SearchSpace::Preferences(int steps) const {
+std::vector<Bit> SearchSpace::Preferences() const {
   std::vector<Bit> plain = {~same_address_, ~default_table_shared_};
-  for (int t = 0; t < steps; ++t)
-    for (OpKind kind : {kUnregister, kRemove, kAdd, kUnsetContainer, kConfigure})
-      plain.push_back(~ops_[t].is(kind));
   for (const SymbolicDriver& driver : topology_.drivers)
     for (Claim claim : {Claim::kStore, Claim::kIgnore, Claim::kSkip, Claim::kOwnOk})
       for (Bus bus : topology_.buses) plain.push_back(~driver.claim(bus, claim));
@@ -274,12 +325,6 @@ std::vector<Bit> SearchSpace::Preferences(int steps) const {
   for (int i = kInstances - 1; i >= 0; --i)
     for (const SymbolicDevice& device : topology_.devices) plain.push_back(~device.masters[0][i]);
   for (const SymbolicInstance& instance : topology_.instances) plain.push_back(~instance.fwnode);
-  for (int t = 0; t < steps; ++t) {
-    const SymbolicOp& op = ops_[t];
-    for (OpKind kind : {kSetIommu, kSetContainer}) plain.push_back(~op.is(kind));
-    for (int g = sizes_.groups - 1; g > 0; --g) plain.push_back(~op.group[g]);
-    for (int i = kInstances - 1; i > 0; --i) plain.push_back(~op.instance[i]);
-  }
   return plain;
 }
 

@@ -4,19 +4,36 @@
 // what is in and what is left out.
 #pragma once
 
+#include <bitset>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "model/properties.h"
 #include "src/case/case.h"
 #include "src/smt/encoder.h"
 
 namespace iommucheck::smt {
 
+// The fewest steps that a violation of the property can take: a register of each driver, and to reuse
+// a domain two set-container and a set-iommu. With no step to spare a run has no other ops.
+int StepsNeeded(Property property);
+bool Needed(Property property, OpKind kind);
+
+using OpKinds = std::bitset<kOpKindCount>;
+
+// The runs of a space: those of so many steps that may violate the property at the last one.
+struct Runs {
+  Property property = Property::kNoCrossDriverAttach;
+  int steps = 0;          // StepsNeeded() at least
+  OpKinds spare{};        // what the steps to spare may be
+  std::vector<Op> ops{};  // given: this run alone
+};
+
 class SearchSpace {
  public:
-  // Machines of up to so many devices.
-  SearchSpace(const KernelProfile& kernel, int devices);
+  // Machines of so many devices.
+  SearchSpace(const KernelProfile& kernel, int devices, const Runs& runs);
 
   Circuit& circuit() { return circuit_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
@@ -27,15 +44,14 @@ class SearchSpace {
 
   // The op of the next step; what it must fulfil is added to `constraints`.
   SymbolicOp NextOp(std::vector<Bit>& constraints);
-  // A free bit: whether a run has the step of that op.
-  Bit Taken();
 
-  // Bits that a plain case has set, the most telling first.
-  [[nodiscard]] std::vector<Bit> Preferences(int steps) const;
+  // Bits that a machine with plain attributes has set, the most telling first.
+  [[nodiscard]] std::vector<Bit> Preferences() const;
 
-  // The case that a model of the solver stands for, up to a step.
-  [[nodiscard]] Case Decode(const KernelSpec& kernel, int steps,
-                            const std::function<bool(Bit)>& value) const;
+  // The run and the case that a model of the solver stands for.
+  using Value = std::function<bool(Bit)>;
+  [[nodiscard]] std::vector<Op> Ops(const Value& value) const;
+  [[nodiscard]] Case Decode(const KernelSpec& kernel, const Value& value) const;
 
  private:
   Bit Input(std::string name);
@@ -45,22 +61,30 @@ class SearchSpace {
   void MakeDevices();
   void RelateDevices();
   void AssumeOfTopology();
-  Bits Selector(int size, Bit needed, const std::string& name, std::vector<Bit>& constraints);
+  Bits Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
+                std::vector<Bit>& constraints);
+  [[nodiscard]] bool MayBe(OpKind kind, int step) const;
+  [[nodiscard]] bool Spare(OpKind kind) const { return spare_ > 0 && runs_.spare[static_cast<size_t>(kind)]; }
+  [[nodiscard]] std::vector<bool> Instances() const;
+  void CountNeeded(std::vector<Bit>& constraints);
 
   KernelProfile kernel_;
+  Runs runs_;
+  int spare_;  // steps besides the needed ones
   Sizes sizes_;
   Circuit circuit_;
   SymbolicTopology topology_;
   std::vector<std::string> names_;  // of the inputs, by node
   std::vector<Bit> constraints_;
-  std::vector<Bit> exists_;
   std::vector<Bits> alias_;     // a device: the device it aliases
   std::vector<Bits> slot_;      // a device: its slot
   std::vector<Bit> own_table_;  // an instance: it has another table than its driver
   Bit same_address_;            // the ops of the two drivers lie at one address
   Bit default_table_shared_;
   std::vector<SymbolicOp> ops_;
-  std::vector<Bits> ever_registered_;
+  Bits ever_registered_;  // by instance
+  // Of what a violation needs, whether there was one yet; see CountNeeded().
+  Bits had_needed_;
 };
 
 }  // namespace iommucheck::smt

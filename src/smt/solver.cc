@@ -19,8 +19,12 @@ uint64_t ResourceCount(const z3::solver& solver) {
 
 }  // namespace
 
-Solver::Solver(const Circuit& circuit, uint64_t budget)
-    : circuit_(circuit), budget_(budget), solver_(context_, "QF_FD"), owned_(context_) {
+Solver::Solver(const Circuit& circuit, Use use, uint64_t budget)
+    : circuit_(circuit),
+      budget_(budget),
+      solver_(use == Use::kOnce ? z3::tactic(context_, "sat").mk_solver()
+                                : z3::solver(context_, "QF_FD")),
+      owned_(context_) {
   z3::params params(context_);
   params.set("random_seed", 0U);
   // Simplifying between restarts costs more than it saves on checks of a second.

@@ -18,8 +18,12 @@ class Solver {
  public:
   enum class Answer : uint8_t { kSat, kUnsat, kUnknown };
 
+  // One check of a circuit, or many: Z3's incremental solver rewrites what it is given several
+  // times over, which costs more than most checks of a query.
+  enum class Use : uint8_t { kOnce, kOften };
+
   // A budget in Z3 rlimit units for all checks together; 0: none.
-  Solver(const Circuit& circuit, uint64_t budget);
+  Solver(const Circuit& circuit, Use use, uint64_t budget);
 
   // The bit is one that later checks will use, too.
   void NameWhenUsed(Bit bit);

@@ -16,7 +16,7 @@ struct Sizes {
   int instances = 0;
   int devices = 0;
   int groups = 0;  // groups that live at once
-  int type1 = 0;   // type1 domains that live at once
+  int type1 = 0;   // type1 domains that live at once; no fewer than groups in containers
   int containers = 0;
 };
 
