@@ -5,6 +5,8 @@
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
 
+#include <bit>
+
 #include "props/generators.h"
 #include "src/case/run.h"
 #include "src/smt/query.h"
@@ -15,16 +17,6 @@ namespace {
 // Faults are not encoded.
 constexpr Shape kSmall = {.drivers = 3, .instances = 4, .devices = 4, .ops = 14, .faults = false};
 
-DriverId DriverOf(const Case& c, const State& s, DeviceId dev) {
-  const InstanceId i = s.devices[dev].instance;
-  return i == kNoId ? kNoId : c.topology.instances[i].driver;
-}
-
-DriverId HardwareDriverOf(const State& s, DeviceId dev) {
-  const DomainId d = s.devices[dev].hw;
-  return d == kNoId ? kNoId : s.domains[d].driver;
-}
-
 DomainId Type1Of(const State& s, DeviceId dev) {
   const GroupId group = s.devices[dev].group;
   return group == kNoId ? kNoId : s.groups[group].vfio_domain;
@@ -32,13 +24,32 @@ DomainId Type1Of(const State& s, DeviceId dev) {
 
 void ExpectSameDevices(const Case& c, const State& s, const smt::Replay& replay) {
   for (DeviceId a = 0; a < c.topology.devices_count; ++a) {
-    RC_ASSERT(replay.device_driver[a] == DriverOf(c, s, a));
-    RC_ASSERT(replay.device_hw_driver[a] == HardwareDriverOf(s, a));
+    RC_ASSERT(replay.device_driver[a] == DriverOfDevice(c, s, a));
+    RC_ASSERT(replay.device_hw_driver[a] == DriverOfHardware(s, a));
     RC_ASSERT((replay.device_vfio[a] == kNoId) == (Type1Of(s, a) == kNoId));
     for (DeviceId b = 0; b < a; ++b)
       RC_ASSERT((replay.device_vfio[a] == replay.device_vfio[b]) ==
                 (Type1Of(s, a) == Type1Of(s, b)));
   }
+}
+
+// A query looks at no run without these (src/smt/search_space.h).
+void ExpectNeededOps(const Case& c, Property property, int violated_at) {
+  unsigned drivers = 0;
+  int set_containers = 0;
+  int set_iommus = 0;
+  for (int i = 0; i < violated_at; ++i) {
+    const Op& op = c.ops[i].op;
+    if (op.kind == OpKind::kRegister) drivers |= 1U << c.topology.instances[op.a].driver;
+    if (op.kind == OpKind::kSetContainer) ++set_containers;
+    if (op.kind == OpKind::kSetIommu) ++set_iommus;
+  }
+  RC_ASSERT(std::popcount(drivers) >= 2);
+  if (property != Property::kNoCrossDriverReuse) return;
+  RC_ASSERT(set_containers >= 2);
+  RC_ASSERT(set_iommus >= 1);
+  const OpKind last = c.ops[violated_at - 1].op.kind;
+  RC_ASSERT(last == OpKind::kSetContainer || last == OpKind::kSetIommu);
 }
 
 void ExpectSame(const Case& c) {
@@ -56,8 +67,11 @@ void ExpectSame(const Case& c) {
     RC_ASSERT(replay->impossible_at == static_cast<int>(run.steps.size()));
     return;
   }
-  for (Property p : kProperties)
-    RC_ASSERT(replay->violated[static_cast<size_t>(p)] == (run.of(p).at != 0));
+  for (Property p : kProperties) {
+    const int at = run.of(p).at;
+    RC_ASSERT(replay->violated[static_cast<size_t>(p)] == (at != 0));
+    if (at != 0) ExpectNeededOps(c, p, at);
+  }
   ExpectSameDevices(c, run.final_state(), *replay);
 }
 

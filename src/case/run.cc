@@ -10,16 +10,6 @@ std::string DriverName(const Case& c, DriverId driver) {
   return driver == kNoId ? "none" : c.names.drivers[driver];
 }
 
-DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev) {
-  const InstanceId i = s.devices[dev].instance;
-  return i == kNoId ? kNoId : c.topology.instances[i].driver;
-}
-
-DriverId DriverOfHardware(const State& s, DeviceId dev) {
-  const DomainId d = s.devices[dev].hw;
-  return d == kNoId ? kNoId : s.domains[d].driver;
-}
-
 DriverId DriverOfGroup(const State& s, GroupId group) {
   const DomainId d = s.groups[group].domain;
   return d == kNoId ? kNoId : s.domains[d].driver;
@@ -123,6 +113,16 @@ bool ExpectsOutside(const Case& c) {
 }
 
 }  // namespace
+
+DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev) {
+  const InstanceId i = s.devices[dev].instance;
+  return i == kNoId ? kNoId : c.topology.instances[i].driver;
+}
+
+DriverId DriverOfHardware(const State& s, DeviceId dev) {
+  const DomainId d = s.devices[dev].hw;
+  return d == kNoId ? kNoId : s.domains[d].driver;
+}
 
 Run Play(const Case& c) {
   const KernelProfile kernel = ProfileOf(c.kernel);

@@ -41,6 +41,10 @@ struct Run {
   }
 };
 
+// The driver that serves a device, and that of the domain its hardware points at; kNoId: none.
+DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev);
+DriverId DriverOfHardware(const State& s, DeviceId dev);
+
 // Precondition: the case passes Validate(), as parsed cases do.
 Run Play(const Case& c);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bounded search by iterative deepening: over steps, for each number of them over devices; the first
-// case found is the smallest. Then the plainest attributes.
+// Bounded search by iterative deepening: over steps, for each number of them over devices; the
+// first case found is the smallest. Then the plainest attributes.
 #include "src/smt/query.h"
 
 #include <algorithm>
@@ -114,11 +114,12 @@ Case SizeSearch::Plainest() {
 
 // Kinds of ops, the plainest first.
 constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
-    OpKind::kConfigure,      OpKind::kRegister,  OpKind::kSetContainer, OpKind::kSetIommu,
-    OpKind::kUnsetContainer, OpKind::kAdd,       OpKind::kRemove,       OpKind::kUnregister};
+    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
+    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
 
-// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one to
-// spare a circuit for each kind is faster than one for all, the more so the more devices there are.
+// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one
+// to spare a circuit for each kind is faster than one for all, the more so the more devices there
+// are.
 std::vector<OpKinds> SpareKinds(int spare, int devices) {
   if (spare == 0) return {OpKinds()};
   if (spare > 1 || devices == 1) return {OpKinds().set()};

@@ -44,8 +44,8 @@ SearchSpace::SearchSpace(const KernelProfile& kernel, int devices, const Runs& r
   int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
   if (!Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
-  const bool ghosts = Spare(kRemove) || Spare(kUnregister) ||
-                      kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
+  const bool ghosts = Spare(kRemove) || Spare(kUnregister) || kernel.has(Rule::kCoreOwnerEvery) ||
+                      kernel.has(Rule::kDriverSameInstance);
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,

@@ -15,8 +15,9 @@
 
 namespace iommucheck::smt {
 
-// The fewest steps that a violation of the property can take: a register of each driver, and to reuse
-// a domain two set-container and a set-iommu. With no step to spare a run has no other ops.
+// What a violation takes: a register of each of two drivers, and to reuse a domain two
+// set-container and a set-iommu, one of these last. StepsNeeded() counts them; the other steps of a
+// run are to spare. props/judges_props.cc tests it.
 int StepsNeeded(Property property);
 bool Needed(Property property, OpKind kind);
 
@@ -64,7 +65,9 @@ class SearchSpace {
   Bits Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
                 std::vector<Bit>& constraints);
   [[nodiscard]] bool MayBe(OpKind kind, int step) const;
-  [[nodiscard]] bool Spare(OpKind kind) const { return spare_ > 0 && runs_.spare[static_cast<size_t>(kind)]; }
+  [[nodiscard]] bool Spare(OpKind kind) const {
+    return spare_ > 0 && runs_.spare[static_cast<size_t>(kind)];
+  }
   [[nodiscard]] std::vector<bool> Instances() const;
   void CountNeeded(std::vector<Bit>& constraints);
 
