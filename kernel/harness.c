@@ -909,9 +909,15 @@ static int run_finish(void *unused)
 	for (i = 0; i < HARNESS_CONTAINERS; i++)
 		if (containers[i])
 			container_close(containers[i]);
-	for (i = 0; i < machine.devices_count; i++)
+	for (i = 0; i < machine.devices_count; i++) {
+		struct device *dev = &devices[i].pci.dev;
+
+		/* 6.1 oopses at the removal of such a device; docs/findings.md. */
+		if (dev->iommu && !dev->iommu_group)
+			core_dev_iommu_free(dev);
 		if (devices[i].present)
 			do_remove(i);
+	}
 	for (i = 0; i < machine.instances_count; i++)
 		do_unregister(i);
 #ifdef HARNESS_HAVE_BUS_OPS

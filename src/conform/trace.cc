@@ -2,6 +2,7 @@
 #include "src/conform/trace.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -457,8 +458,10 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
         call.kind = Call::Kind::kDetach;
         break;
       case kOops:
-        call = {.kind = Call::Kind::kOops};
-        break;
+        // The op and what it was to do next end here, whatever the model goes on with.
+        trace_.calls.push_back({.kind = Call::Kind::kOops});
+        trace_.steps.push_back({-EFAULT, static_cast<uint32_t>(trace_.calls.size())});
+        return;
       case kWarn:
         ++trace_.warns;
         continue;
