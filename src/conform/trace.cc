@@ -482,7 +482,10 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
   const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
   const auto domain_of = [&](int dev) {
-    return number(state.groups[state.devices[dev].group].domain);
+    // What a group still points at, though it is freed, is no domain any more.
+    const DomainId domain = state.groups[state.devices[dev].group].domain;
+    if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
+    return int{domain};
   };
   SetSharing(topology.devices_count, group_of, domain_of, trace_);
 }
