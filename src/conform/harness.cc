@@ -35,6 +35,28 @@ uint8_t TableAddress(const Topology& topology, TableId table) {
   return table;
 }
 
+// The device is there from boot to the end of the case.
+bool Stays(const Case& c, DeviceId dev) {
+  return !c.topology.devices[dev].absent && std::ranges::none_of(c.ops, [dev](const CaseOp& op) {
+    return op.op.kind == OpKind::kRemove && op.op.a == dev;
+  });
+}
+
+// pci_device_group() follows aliases from device to device; the model asks each pair. They are the
+// same where every chain is a pair, or goes through an alias that stays.
+bool HasChains(const Case& c) {
+  const Topology& t = c.topology;
+  for (DeviceId a = 0; a < t.devices_count; ++a)
+    for (DeviceId b = 0; b < t.devices_count; ++b) {
+      if (a == b || !t.related(a, b)) continue;
+      const DeviceId alias = t.devices[a].alias;
+      if (alias != kNoId && alias == t.devices[b].alias && !Stays(c, alias)) return true;
+      for (DeviceId other = 0; other < t.devices_count; ++other)
+        if (other != a && other != b && t.related(b, other) && !t.related(a, other)) return true;
+    }
+  return false;
+}
+
 }  // namespace
 
 harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel) {
@@ -118,10 +140,13 @@ KernelVersion Harness::FindProfile() {
   return (features & HARNESS_DMA_CONFIGURE) != 0 ? KernelVersion::kV7_1 : KernelVersion::kV6_12;
 }
 
-std::string Harness::WhyNot(const Topology& topology) const {
-  const harness_machine machine = MachineOf(topology, ProfileOf(version_));
+std::string Harness::WhyNot(const Case& c) const {
+  const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   const char* why = real_->fits(&machine);
-  return why == nullptr ? "" : why;
+  if (why != nullptr) return why;
+  if (HasChains(c))
+    return "PCI functions alias through a third one, which the model does not follow";
+  return "";
 }
 
 absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& trace) {

@@ -26,8 +26,9 @@ class Harness {
   [[nodiscard]] const std::string& name() const { return name_; }
   // The profile whose ops, allocations and probes the build has.
   [[nodiscard]] KernelVersion version() const { return version_; }
-  // Why this machine cannot be built here, or "".
-  [[nodiscard]] std::string WhyNot(const Topology& topology) const;
+  // Why the case cannot be compared here, or "": the machine cannot be built, or the model is
+  // known to leave something out.
+  [[nodiscard]] std::string WhyNot(const Case& c) const;
 
   struct Result {
     std::vector<std::string> warns;  // "iommu_detach_group, drivers/iommu/iommu.c:3100"
