@@ -106,9 +106,15 @@ DriverId BusOps(Kernel& k, Bus bus) {
   return found;
 }
 
-DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table) {
+DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev) {
   ++k.allocations;
-  if (k.inject(Fault::Kind::kAlloc, static_cast<uint8_t>(k.allocations)) != 0) return kNoId;
+  Event event{
+      .kind = Event::Kind::kAlloc, .device = dev, .type = type, .driver = driver, .table = table};
+  if (k.inject(Fault::Kind::kAlloc, static_cast<uint8_t>(k.allocations)) != 0) {
+    event.error = ENOMEM;
+    k.emit(event);
+    return kNoId;
+  }
   for (DomainId id = 0; id < kMaxDomains; ++id) {
     DomainState& d = k.domain(id);
     if (d.type != DomainType::kFree) continue;
@@ -116,7 +122,8 @@ DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table)
     d.driver = driver;
     d.table = table;
     if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
-    k.emit({.kind = Event::Kind::kAlloc, .domain = id, .type = type, .driver = driver});
+    event.domain = id;
+    k.emit(event);
     return id;
   }
   return kNoId;
@@ -182,9 +189,10 @@ int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
 }
 
 int iommu_setup_default_domain(Kernel& k, GroupId group) {
-  const DriverId driver = k.driver_of(k.first_device(group));
+  const DeviceId first = k.first_device(group);
+  const DriverId driver = k.driver_of(first);
   const DomainId dom =
-      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table);
+      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table, first);
   if (dom == kNoId) return -ENOMEM;
   k.group(group).default_domain = dom;
   const SetDomain how =
@@ -229,7 +237,8 @@ int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
         k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
     if (driver != kNoId)
       g.blocking_domain =
-          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table);
+          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table,
+                      k.fwnode_era() ? first : kNoId);
     if (g.blocking_domain == kNoId) return k.fwnode_era() ? -ENOMEM : -EINVAL;
   }
   if (const int ret = GroupSetDomain(k, group, g.blocking_domain, SetDomain::kPlain); ret != 0)

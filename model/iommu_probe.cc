@@ -158,7 +158,8 @@ void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_allo
   const DriverId driver = k.state.bus_ops[static_cast<size_t>(bus)];
   if (g.default_domain != kNoId || driver == kNoId || !k.topology.drivers[driver].default_domains)
     return;
-  g.default_domain = AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table);
+  g.default_domain =
+      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table, kNoId);
   if (g.default_domain != kNoId && g.domain == kNoId)
     SetGroupDomainPointer(k, group, g.default_domain);
 }
@@ -185,7 +186,8 @@ int InitDevice(Kernel& k, DeviceId dev) {
   k.emit({.kind = Event::Kind::kProbe,
           .device = dev,
           .group = group,
-          .device_driver = k.driver_of(dev)});
+          .device_driver = k.driver_of(dev),
+          .instance = instance});
   if (k.group(group).domain == kNoId) return 0;
   const int ret = AttachDevice(k, k.group(group).domain, dev);
   if (ret != 0) iommu_release_device(k, dev);

@@ -85,8 +85,9 @@ void iommu_group_put(Kernel& k, GroupId group);
 enum class SetDomain : uint8_t { kPlain, kMustSucceed };
 // The driver whose ops domain allocation by bus uses; kNoId: none, or not one.
 DriverId BusOps(Kernel& k, Bus bus);
-// kNoId when memory runs out or a fault says so.
-DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table);
+// For `dev`, or kNoId where the core allocates by bus. kNoId when memory runs out or a fault says
+// so.
+DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev);
 void iommu_domain_free(Kernel& k, DomainId domain);
 void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain);  // group->domain = domain
 void ClearHardware(Kernel& k, DeviceId dev);                 // detach_dev, release_device

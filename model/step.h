@@ -21,7 +21,8 @@ struct Event {
     kAttachGroup,  // vfio_iommu_type1_attach_group(group) begins
     kProbe,        // device is now served by `driver`, in `group`
     kRelease,      // device is no longer served
-    kAlloc,        // domain allocated by `driver`
+    kAlloc,        // domain of `table` allocated by `driver`, for `device` where the core names
+                   // one; or `error`, and no domain
     kFree,         // domain freed
     kAttachDev,    // domain->ops->attach_dev(domain, device), result in `error`
     kDetachDev,    // domain->ops->detach_dev(domain, device) (up to 6.1)
@@ -36,7 +37,9 @@ struct Event {
   DomainId domain = kNoId;
   DomainType type = DomainType::kFree;
   DriverId driver = kNoId;         // of the domain
+  TableId table = kNoId;           // of the domain allocated
   DriverId device_driver = kNoId;  // of the device
+  InstanceId instance = kNoId;     // kProbe: that serves the device from now on
   Rule rule{};
   const char* where = "";
 };

@@ -27,13 +27,13 @@ int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
       return -EFAULT;
     }
     const Instance& instance = k.topology.instances[k.device(first).instance];
-    *domain = AllocDomain(k, DomainType::kPaging, instance.driver, instance.table);
+    *domain = AllocDomain(k, DomainType::kPaging, instance.driver, instance.table, first);
     return *domain == kNoId ? -ENOMEM : 0;
   }
   if (first == kNoId) return -EIO;
   const DriverId driver = BusOps(k, k.topology.devices[first].bus);
   if (driver == kNoId) return -EIO;
-  *domain = AllocDomain(k, DomainType::kPaging, driver, k.topology.drivers[driver].table);
+  *domain = AllocDomain(k, DomainType::kPaging, driver, k.topology.drivers[driver].table, kNoId);
   return *domain == kNoId ? -EIO : 0;
 }
 

@@ -265,6 +265,7 @@ std::string EventText(const Case& c, const Event& e) {
     case kRelease:
       return absl::StrFormat("release_device(%s), group %d", device(), e.group);
     case kAlloc:
+      if (e.error != 0) return "domain_alloc() = NULL";
       return absl::StrFormat("domain_alloc() = %s", domain());
     case kFree:
       return absl::StrFormat("iommu_domain_free(%s)", domain());

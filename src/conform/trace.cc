@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/trace.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/source.h"
+#include "src/case/spelling.h"
+
+namespace iommucheck::conform {
+namespace {
+
+std::string Error(int error) { return error == 0 ? "0" : ErrnoName(error); }
+std::string DomainName(uint16_t domain) {
+  return domain == Call::kNoDomain ? "-" : absl::StrFormat("d%d", domain);
+}
+const std::string& NameOf(const std::vector<std::string>& names, uint8_t id) {
+  static const std::string kNotSaid = "-";
+  return id == kNoId ? kNotSaid : names[id];
+}
+
+std::string CallText(const Case& c, const Call& call) {
+  const std::string domain = DomainName(call.domain);
+  const std::string& device = NameOf(c.names.devices, call.device);
+  switch (call.kind) {
+    case Call::Kind::kProbe:
+      return absl::StrCat("probe ", device, " ", NameOf(c.names.instances, call.instance));
+    case Call::Kind::kAlloc:
+      return absl::StrCat("alloc ", domain, " ", NameOf(c.names.drivers, call.driver), " ",
+                          NameOf(c.names.tables, call.table), " ", device,
+                          call.error == 0 ? "" : absl::StrCat(" = ", Error(call.error)));
+    case Call::Kind::kAttach:
+      return absl::StrCat("attach ", domain, " ", device, " = ", Error(call.error));
+    case Call::Kind::kDetach:
+      return absl::StrCat("detach ", domain, " ", device);
+    case Call::Kind::kFree:
+      return absl::StrCat("free ", domain);
+    case Call::Kind::kRelease:
+      return absl::StrCat("release ", device);
+    case Call::Kind::kOops:
+      return "oops";
+  }
+  return "";
+}
+
+bool SameOrNotSaid(uint8_t a, uint8_t b) { return a == b || a == kNoId || b == kNoId; }
+
+bool Same(const Call& a, const Call& b) {
+  if (a.kind != b.kind || a.driver != b.driver || a.instance != b.instance ||
+      a.domain != b.domain || a.error != b.error)
+    return false;
+  if (a.kind != Call::Kind::kAlloc) return a.device == b.device;
+  return SameOrNotSaid(a.table, b.table) && SameOrNotSaid(a.device, b.device);
+}
+
+// "a b | c": the sets of devices of which each names its first.
+std::string Sets(const Case& c, const std::array<DeviceId, kMaxDevices>& first, size_t at_least) {
+  std::string text;
+  for (DeviceId head = 0; head < c.topology.devices_count; ++head) {
+    if (first[head] != head) continue;
+    if (std::ranges::count(first, head) < static_cast<std::ptrdiff_t>(at_least)) continue;
+    if (!text.empty()) text += " |";
+    for (DeviceId dev = head; dev < c.topology.devices_count; ++dev)
+      if (first[dev] == head) absl::StrAppend(&text, text.empty() ? "" : " ", c.names.devices[dev]);
+  }
+  return text;
+}
+
+std::string Labelled(std::string_view label, const std::string& text) {
+  return text.empty() ? std::string(label) : absl::StrCat(std::string(label), " ", text);
+}
+
+bool SameCount(const std::optional<int>& a, const std::optional<int>& b) {
+  return !a || !b || *a == *b;
+}
+
+// --- lines, as both the printer and the columns show them ---
+
+struct Line {
+  size_t step;
+  std::string text;
+  const Call* call = nullptr;  // nullptr: an op, or the end
+};
+
+void AddEndLines(const Case& c, const Trace& trace, std::vector<Line>& lines) {
+  const size_t at = trace.steps.size();
+  lines.push_back({at, "end"});
+  lines.push_back({at, Labelled("  groups", Sets(c, trace.group, 1))});
+  lines.push_back({at, Labelled("  share", Sets(c, trace.share, 2))});
+  lines.push_back({at, absl::StrFormat("  domains %d", trace.domains)});
+  lines.push_back({at, absl::StrFormat("  warns %d", trace.warns)});
+  if (trace.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
+  if (trace.mappings) lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
+}
+
+std::vector<Line> LinesOf(const Case& c, const Trace& trace) {
+  std::vector<Line> lines;
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    lines.push_back({i, absl::StrFormat("%d %s = %s", i + 1, PrintOp(c.ops[i].op, c.names),
+                                        Error(trace.steps[i].error))});
+    for (const Call& call : trace.CallsOf(i))
+      lines.push_back({i, absl::StrCat("  ", CallText(c, call)), &call});
+  }
+  AddEndLines(c, trace, lines);
+  return lines;
+}
+
+bool SameLine(const Line& a, const Line& b) {
+  return a.call && b.call ? Same(*a.call, *b.call) : a.text == b.text;
+}
+
+constexpr int kColumn = 36;  // two of them, a mark and a bar are 75
+
+std::string Cut(const std::string& text) {
+  return text.size() <= kColumn ? text : text.substr(0, kColumn - 2) + "..";
+}
+
+void AddRow(const char* mark, const std::string& left, const std::string& right,
+            std::string& text) {
+  absl::StrAppend(&text, absl::StrFormat("%s%-*s|%s\n", mark, kColumn, Cut(left), Cut(right)));
+}
+
+// --- parser ---
+
+class TraceParser {
+ public:
+  TraceParser(std::string_view text, std::string_view file,
+              const std::function<const Case*(std::string_view)>& find)
+      : lines_(SplitLines(text)), file_(file), find_(find) {}
+
+  absl::StatusOr<TraceFile> Run() {
+    TraceFile out;
+    if (absl::Status s = ReadHeader(out); !s.ok()) return s;
+    while (!AtEnd()) {
+      if (absl::Status s = ReadCase(out.entries.emplace_back()); !s.ok()) return s;
+    }
+    return out;
+  }
+
+ private:
+  // The words of the line, with where they begin.
+  struct Token {
+    std::string_view text;
+    size_t at;
+  };
+
+  bool AtEnd() {
+    while (line_ < lines_.size() && Words().empty()) ++line_;
+    return line_ == lines_.size();
+  }
+  std::vector<Token> Words() const {
+    std::vector<Token> words;
+    const std::string_view line = line_ < lines_.size() ? lines_[line_] : std::string_view();
+    for (size_t i = 0; i < line.size();) {
+      const size_t end = std::min(line.find_first_of(" \t\r", i), line.size());
+      if (end > i) words.push_back({line.substr(i, end - i), i});
+      i = end + 1;
+    }
+    return words;
+  }
+  [[nodiscard]] absl::Status Expected(std::string_view what, size_t at,
+                                      std::string_view found) const {
+    return Mismatch(file_, {static_cast<int>(line_) + 1, static_cast<int>(at) + 1, {}}, what,
+                    line_ >= lines_.size() ? "the end" : Quote(found));
+  }
+  // The word number `i` of the line, or nothing at its end.
+  [[nodiscard]] Token At(const std::vector<Token>& words, size_t i) const {
+    if (i < words.size()) return words[i];
+    return {"", line_ < lines_.size() ? lines_[line_].size() : 0};
+  }
+  [[nodiscard]] absl::Status Expected(std::string_view what, const std::vector<Token>& words,
+                                      size_t i) const {
+    const Token token = At(words, i);
+    return Expected(what, token.at, token.text);
+  }
+  absl::Status NoMore(const std::vector<Token>& words, size_t count) const {
+    return words.size() > count ? Expected("the end of the line", words, count) : absl::OkStatus();
+  }
+
+  absl::Status ReadHeader(TraceFile& out) {
+    AtEnd();
+    std::vector<Token> words = Words();
+    if (At(words, 0).text != "trace") return Expected("trace", words, 0);
+    if (At(words, 1).text != "1") return Expected("version 1", words, 1);
+    if (absl::Status s = NoMore(words, 2); !s.ok()) return s;
+    ++line_;
+    AtEnd();
+    words = Words();
+    if (At(words, 0).text != "kernel") return Expected("kernel", words, 0);
+    if (words.size() < 2) return Expected("what gave the trace", words, 1);
+    out.kernel = lines_[line_].substr(words[1].at);
+    ++line_;
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCase(TraceFile::Entry& entry) {
+    std::vector<Token> words = Words();
+    if (words[0].text != "case") return Expected("case", words, 0);
+    const Case* c = words.size() < 2 ? nullptr : find_(words[1].text);
+    if (c == nullptr) return Expected("the name of a case", words, 1);
+    if (absl::Status s = NoMore(words, 2); !s.ok()) return s;
+    entry.name = words[1].text;
+    ++line_;
+    Trace& trace = entry.trace;
+    while (true) {
+      if (AtEnd()) return Expected("an op, a call or end", 0, "");
+      words = Words();
+      if (words[0].text == "end") break;
+      const absl::Status s = absl::ascii_isdigit(static_cast<unsigned char>(words[0].text[0]))
+                                 ? ReadOp(*c, words, trace)
+                                 : ReadCall(*c, words, trace);
+      if (!s.ok()) return s;
+      ++line_;
+    }
+    if (absl::Status s = NoMore(words, 1); !s.ok()) return s;
+    ++line_;
+    return ReadEnd(*c, trace);
+  }
+
+  absl::Status ReadOp(const Case& c, const std::vector<Token>& words, Trace& trace) const {
+    const size_t number = trace.steps.size();
+    if (number == c.ops.size()) return Expected("end: the case has no more ops", words, 0);
+    if (words[0].text != absl::StrCat(number + 1))
+      return Expected(absl::StrCat("op ", number + 1), words, 0);
+    const std::string op = PrintOp(c.ops[number].op, c.names);
+    const size_t equals = lines_[line_].rfind(" = ");
+    const size_t begin = words.size() < 2 ? lines_[line_].size() : words[1].at;
+    if (equals == std::string_view::npos || equals < begin ||
+        lines_[line_].substr(begin, equals - begin) != std::string_view(op))
+      return Expected(absl::StrCat("'", op, "' and = with an errno"), words, 1);
+    TraceStep step{.calls_end = static_cast<uint32_t>(trace.calls.size())};
+    if (absl::Status s = ReadError(words, words.size() - 1, step.error); !s.ok()) return s;
+    trace.steps.push_back(step);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadError(const std::vector<Token>& words, size_t at, int& error) const {
+    const std::string_view text = At(words, at).text;
+    const auto found = text == "0"    ? std::optional(0)
+                       : text == "ok" ? std::nullopt
+                                      : FindErrno(text);
+    if (!found) return Expected("0 or an errno such as -EBUSY", words, at);
+    error = *found;
+    return absl::OkStatus();
+  }
+  // The errno behind "=" at word `at`, and nothing behind.
+  absl::Status ReadResult(const std::vector<Token>& words, size_t at, int16_t& error) const {
+    if (At(words, at).text != "=") return Expected("=", words, at);
+    int value = 0;
+    if (absl::Status s = ReadError(words, at + 1, value); !s.ok()) return s;
+    error = static_cast<int16_t>(value);
+    return NoMore(words, at + 2);
+  }
+  absl::Status ReadName(const std::vector<Token>& words, size_t at,
+                        const std::vector<std::string>& names, const char* what, bool optional,
+                        uint8_t& id) const {
+    const std::string_view text = At(words, at).text;
+    const auto it = std::ranges::find(names, text);
+    if (it != names.end()) {
+      id = static_cast<uint8_t>(it - names.begin());
+      return absl::OkStatus();
+    }
+    if (optional && text == "-") return absl::OkStatus();
+    return Expected(absl::StrCat(what, " of the case"), words, at);
+  }
+  absl::Status ReadDomain(const std::vector<Token>& words, size_t at, uint16_t& domain) const {
+    const std::string_view text = At(words, at).text;
+    int number = 0;
+    if (!text.starts_with('d') || !absl::SimpleAtoi(std::string(text.substr(1)), &number) ||
+        number < 0 || number >= Call::kNoDomain)
+      return Expected("a domain such as d0", words, at);
+    domain = static_cast<uint16_t>(number);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCall(const Case& c, const std::vector<Token>& words, Trace& trace) const {
+    if (trace.steps.empty()) return Expected("op 1", words, 0);
+    const std::string_view word = words[0].text;
+    const Names& n = c.names;
+    Call call;
+    absl::Status s;
+    size_t count = 2;
+    const auto device = [&](size_t at, bool optional) {
+      if (s.ok()) s = ReadName(words, at, n.devices, "a device", optional, call.device);
+    };
+    const auto domain = [&](size_t at) {
+      if (s.ok()) s = ReadDomain(words, at, call.domain);
+    };
+    if (word == "probe") {
+      call.kind = Call::Kind::kProbe;
+      device(1, false);
+      if (s.ok()) s = ReadName(words, 2, n.instances, "an instance", false, call.instance);
+      count = 3;
+    } else if (word == "alloc") {
+      call.kind = Call::Kind::kAlloc;
+      const bool failed = At(words, 1).text == "-";
+      if (!failed) domain(1);
+      if (s.ok()) s = ReadName(words, 2, n.drivers, "a driver", false, call.driver);
+      if (s.ok()) s = ReadName(words, 3, n.tables, "a table", true, call.table);
+      device(4, true);
+      if (failed && s.ok()) s = ReadResult(words, 5, call.error);
+      count = failed ? 7 : 5;
+    } else if (word == "attach") {
+      call.kind = Call::Kind::kAttach;
+      domain(1);
+      device(2, false);
+      if (s.ok()) s = ReadResult(words, 3, call.error);
+      count = 5;
+    } else if (word == "detach") {
+      call.kind = Call::Kind::kDetach;
+      domain(1);
+      device(2, false);
+      count = 3;
+    } else if (word == "free") {
+      call.kind = Call::Kind::kFree;
+      domain(1);
+    } else if (word == "release") {
+      call.kind = Call::Kind::kRelease;
+      device(1, false);
+    } else if (word == "oops") {
+      call.kind = Call::Kind::kOops;
+      count = 1;
+    } else {
+      return Expected("probe, alloc, attach, detach, free, release, oops, an op or end", words, 0);
+    }
+    if (s.ok()) s = NoMore(words, count);
+    if (!s.ok()) return s;
+    trace.calls.push_back(call);
+    trace.steps.back().calls_end = static_cast<uint32_t>(trace.calls.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadSets(const Case& c, const std::vector<Token>& words,
+                        std::array<DeviceId, kMaxDevices>& first) const {
+    DeviceId head = kNoId;
+    for (size_t i = 1; i < words.size(); ++i) {
+      if (words[i].text == "|") {
+        head = kNoId;
+        continue;
+      }
+      uint8_t dev = kNoId;
+      if (absl::Status s = ReadName(words, i, c.names.devices, "a device", false, dev); !s.ok())
+        return s;
+      if (first[dev] != kNoId) return Expected("each device once", words, i);
+      if (head != kNoId && head > dev) return Expected("devices in the case's order", words, i);
+      if (head == kNoId) head = dev;
+      first[dev] = head;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadCount(const std::vector<Token>& words, int& count) const {
+    if (!absl::SimpleAtoi(std::string(At(words, 1).text), &count) || count < 0)
+      return Expected("a number", words, 1);
+    return NoMore(words, 2);
+  }
+
+  // The four that are always there, in their order, then the two that may be.
+  absl::Status ReadEnd(const Case& c, Trace& trace) {
+    int pins = 0;
+    int mappings = 0;
+    const auto line = [&](std::string_view word, bool optional,
+                          const std::function<absl::Status(const std::vector<Token>&)>& read) {
+      const bool end = AtEnd();
+      const std::vector<Token> words = Words();
+      if (end || words[0].text != word)
+        return optional ? absl::NotFoundError("") : Expected(word, words, 0);
+      absl::Status s = read(words);
+      if (s.ok()) ++line_;
+      return s;
+    };
+    const auto into = [this](int& count) {
+      return [this, &count](const std::vector<Token>& words) { return ReadCount(words, count); };
+    };
+    absl::Status s =
+        line("groups", false, [&](const auto& w) { return ReadSets(c, w, trace.group); });
+    if (s.ok())
+      s = line("share", false, [&](const auto& w) { return ReadSets(c, w, trace.share); });
+    if (s.ok()) s = line("domains", false, into(trace.domains));
+    if (s.ok()) s = line("warns", false, into(trace.warns));
+    if (!s.ok()) return s;
+    s = line("pins", true, into(pins));
+    if (s.ok()) trace.pins = pins;
+    if (!s.ok() && !absl::IsNotFound(s)) return s;
+    s = line("mappings", true, into(mappings));
+    if (s.ok()) trace.mappings = mappings;
+    return absl::IsNotFound(s) ? absl::OkStatus() : s;
+  }
+
+  std::vector<std::string_view> lines_;
+  std::string file_;
+  const std::function<const Case*(std::string_view)>& find_;
+  size_t line_ = 0;
+};
+
+// Without the counts that the other has not.
+std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other) {
+  std::vector<Line> lines = LinesOf(c, trace);
+  const auto drop = [&lines](std::string_view head) {
+    std::erase_if(lines, [&](const Line& line) { return line.text.starts_with(head); });
+  };
+  if (!other.pins) drop("  pins ");
+  if (!other.mappings) drop("  mappings ");
+  return lines;
+}
+
+}  // namespace
+
+void Trace::Clear() {
+  steps.clear();
+  calls.clear();
+  group.fill(kNoId);
+  share.fill(kNoId);
+  domains = 0;
+  warns = 0;
+  pins.reset();
+  mappings.reset();
+}
+
+std::span<const Call> Trace::CallsOf(size_t step) const {
+  const size_t begin = step == 0 ? 0 : steps[step - 1].calls_end;
+  return std::span(calls).subspan(begin, steps[step].calls_end - begin);
+}
+
+void TraceBuilder::Step(const StepResult& result, std::span<const Event> events) {
+  using enum Event::Kind;
+  for (const Event& e : events) {
+    Call call{.device = e.device, .error = static_cast<int16_t>(-int{e.error})};
+    if (e.domain != kNoId) call.domain = number_[e.domain];
+    switch (e.kind) {
+      case kProbe:
+        call.kind = Call::Kind::kProbe;
+        call.instance = e.instance;
+        break;
+      case kRelease:
+        call.kind = Call::Kind::kRelease;
+        break;
+      case kAlloc:
+        call.kind = Call::Kind::kAlloc;
+        call.driver = e.driver;
+        call.table = e.table;
+        if (e.error != 0) break;
+        call.domain = number_[e.domain] = allocated_++;
+        ++trace_.domains;
+        break;
+      case kFree:
+        call.kind = Call::Kind::kFree;
+        --trace_.domains;
+        break;
+      case kAttachDev:
+        call.kind = Call::Kind::kAttach;
+        break;
+      case kDetachDev:
+        call.kind = Call::Kind::kDetach;
+        break;
+      case kOops:
+        call = {.kind = Call::Kind::kOops};
+        break;
+      case kWarn:
+        ++trace_.warns;
+        continue;
+      case kAttachGroup:
+      case kRefused:
+        continue;
+    }
+    trace_.calls.push_back(call);
+  }
+  trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
+}
+
+void TraceBuilder::End(const Topology& topology, const State& state) {
+  const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
+  const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
+  const auto domain_of = [&](int dev) {
+    return number(state.groups[state.devices[dev].group].domain);
+  };
+  SetSharing(topology.devices_count, group_of, domain_of, trace_);
+}
+
+void SetSharing(int devices, const std::function<int(int)>& group_of,
+                const std::function<int(int)>& domain_of, Trace& trace) {
+  std::array<int, kMaxDevices> group{};
+  std::array<int, kMaxDevices> domain{};
+  for (int dev = 0; dev < devices; ++dev) {
+    group[dev] = group_of(dev);
+    domain[dev] = group[dev] < 0 ? -1 : domain_of(dev);
+  }
+  const auto first = [devices](const std::array<int, kMaxDevices>& of, int value) {
+    return static_cast<DeviceId>(std::find(of.begin(), of.begin() + devices, value) - of.begin());
+  };
+  for (int dev = 0; dev < devices; ++dev) {
+    if (group[dev] >= 0) trace.group[dev] = first(group, group[dev]);
+    if (domain[dev] < 0) continue;
+    // A domain that one group is on is not shared, whatever the group's size.
+    bool shared = false;
+    for (int other = 0; other < devices; ++other)
+      shared |= domain[other] == domain[dev] && group[other] != group[dev];
+    if (shared) trace.share[dev] = first(domain, domain[dev]);
+  }
+}
+
+Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }
+
+Trace TraceOf(const Case& c, const Run& run) {
+  Trace trace;
+  TraceBuilder builder(trace);
+  const State* last = &run.initial;
+  for (const PlayedStep& step : run.steps) {
+    if (step.result.outcome != Outcome::kDone) break;
+    builder.Step(step.result, step.events);
+    last = &step.after;
+    if (trace.oops()) break;
+  }
+  builder.End(c.topology, *last);
+  return trace;
+}
+
+std::string PrintTraceHeader(std::string_view kernel) {
+  return absl::StrFormat("trace 1\nkernel %s\n", kernel);
+}
+
+std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name) {
+  std::string text = absl::StrFormat("case %s\n", name);
+  for (const Line& line : LinesOf(c, trace)) absl::StrAppend(&text, line.text, "\n");
+  return text;
+}
+
+bool Agree(const Trace& a, const Trace& b) {
+  if (a.steps != b.steps || !std::ranges::equal(a.calls, b.calls, Same)) return false;
+  return a.group == b.group && a.share == b.share && a.domains == b.domains && a.warns == b.warns &&
+         SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings);
+}
+
+Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
+                   std::string_view b_name) {
+  Comparison result;
+  std::vector<Line> left = LinesOf(c, a, b);
+  std::vector<Line> right = LinesOf(c, b, a);
+  const size_t common = std::min(left.size(), right.size());
+  while (result.prefix < common && SameLine(left[result.prefix], right[result.prefix]))
+    ++result.prefix;
+  result.agree = result.prefix == left.size() && result.prefix == right.size();
+  result.step = a.steps.size();
+  if (!result.agree) {
+    // The first line that only one of them has belongs to the earlier op.
+    for (const std::vector<Line>* lines : {&left, &right})
+      if (result.prefix < lines->size())
+        result.step = std::min(result.step, (*lines)[result.prefix].step);
+  }
+  const Line none{};
+  AddRow("  ", std::string(a_name), std::string(b_name), result.text);
+  for (size_t i = 0; i <= result.prefix; ++i) {
+    if (i >= left.size() && i >= right.size()) break;
+    const Line& l = i < left.size() ? left[i] : none;
+    const Line& r = i < right.size() ? right[i] : none;
+    AddRow(i < result.prefix ? "  " : "! ", l.text, r.text, result.text);
+  }
+  return result;
+}
+
+absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
+                                      const std::function<const Case*(std::string_view)>& find) {
+  return TraceParser(text, file, find).Run();
+}
+
+}  // namespace iommucheck::conform

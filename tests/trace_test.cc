@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/trace.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "gtest/gtest.h"
+
+namespace iommucheck::conform {
+namespace {
+
+constexpr std::string_view kTwoBuses = R"(kernel v6.12
+driver A
+driver B
+instance iommu0 A fwnode
+instance iommu1 B fwnode
+device dev0 platform iommu0
+device dev1 pci iommu1
+device dev2 platform iommu0
+
+register iommu0
+configure dev0
+configure dev2
+register iommu1
+configure dev1
+set-container 0 c0
+set-container 1 c0
+set-container 2 c0 fail=alloc:1
+set-container 2 c0
+set-iommu c0
+)";
+
+constexpr std::string_view kTwoBusesTrace = R"(trace 1
+kernel the model
+case two
+1 register iommu0 = 0
+2 configure dev0 = 0
+  probe dev0 iommu0
+  alloc d0 A A.ops dev0
+  attach d0 dev0 = 0
+3 configure dev2 = 0
+  probe dev2 iommu0
+  alloc d1 A A.ops dev2
+  attach d1 dev2 = 0
+4 register iommu1 = 0
+5 configure dev1 = 0
+  probe dev1 iommu1
+  alloc d2 B B.ops dev1
+  attach d2 dev1 = 0
+6 set-container 0 c0 = 0
+  alloc d3 A A.ops dev0
+  attach d3 dev0 = 0
+7 set-container 1 c0 = 0
+  alloc d4 A A.ops dev2
+  attach d4 dev2 = 0
+8 set-container 2 c0 fail=alloc:1 = -ENOMEM
+  alloc - B B.ops dev1 = -ENOMEM
+9 set-container 2 c0 = 0
+  alloc d5 B B.ops dev1
+  attach d5 dev1 = 0
+10 set-iommu c0 = 0
+  alloc d6 B B.ops dev1
+  attach d6 dev1 = 0
+  alloc d7 A A.ops dev2
+  attach d7 dev2 = 0
+  alloc d8 A A.ops dev0
+  attach d8 dev0 = 0
+  attach d3 dev0 = 0
+  attach d7 dev0 = 0
+  free d8
+end
+  groups dev0 | dev1 | dev2
+  share dev0 dev2
+  domains 8
+  warns 0
+)";
+
+Case MustParse(std::string_view text) {
+  auto c = ParseCase(text, "t.case");
+  EXPECT_TRUE(c.ok()) << c.status();
+  return c.ok() ? *std::move(c) : Case();
+}
+
+absl::StatusOr<TraceFile> Parse(const Case& c, std::string_view text) {
+  return ParseTraces(text, "t.trace",
+                     [&c](std::string_view name) { return name == "two" ? &c : nullptr; });
+}
+
+TEST(Trace, TheModelsTraceReadsAsWritten) {
+  const Case c = MustParse(kTwoBuses);
+  EXPECT_EQ(PrintTraceHeader("the model") + PrintTrace(c, TraceOf(c), "two"), kTwoBusesTrace);
+}
+
+TEST(Trace, TextGivesTheTraceBack) {
+  const Case c = MustParse(kTwoBuses);
+  const auto file = Parse(c, kTwoBusesTrace);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->kernel, "the model");
+  ASSERT_EQ(file->entries.size(), 1U);
+  EXPECT_EQ(file->entries[0].name, "two");
+  EXPECT_EQ(file->entries[0].trace, TraceOf(c));
+}
+
+TEST(Trace, EveryLitmusCaseSurvivesText) {
+  int cases = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(IOMMUCHECK_SOURCE_DIR "/corpus/litmus")) {
+    if (entry.path().extension() != ".case") continue;
+    std::ostringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    const Case c = MustParse(text.str());
+    const Trace trace = TraceOf(c);
+    const auto file = Parse(c, PrintTraceHeader("k") + PrintTrace(c, trace, "two"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(file->entries[0].trace, trace) << entry.path();
+    EXPECT_TRUE(Agree(file->entries[0].trace, trace));
+    ++cases;
+  }
+  EXPECT_GT(cases, 100);
+}
+
+std::string ErrorOf(std::string_view from, std::string_view to) {
+  const Case c = MustParse(kTwoBuses);
+  std::string text(kTwoBusesTrace);
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos);
+  text.replace(at, from.size(), to);
+  const auto file = Parse(c, text);
+  return file.ok() ? "no error" : std::string(file.status().message());
+}
+
+TEST(Trace, ErrorsNameThePlace) {
+  EXPECT_EQ(ErrorOf("trace 1", "trace 2"), "t.trace:1:7: expected version 1, found '2'");
+  EXPECT_EQ(ErrorOf("case two", "case three"),
+            "t.trace:3:6: expected the name of a case, found 'three'");
+  EXPECT_EQ(ErrorOf("probe dev0 iommu0", "probe dev9 iommu0"),
+            "t.trace:6:9: expected a device of the case, found 'dev9'");
+  EXPECT_EQ(ErrorOf("attach d0 dev0 = 0", "attach d0 dev0 = ok"),
+            "t.trace:8:20: expected 0 or an errno such as -EBUSY, found 'ok'");
+  EXPECT_EQ(ErrorOf("3 configure dev2", "3 configure dev1"),
+            "t.trace:9:3: expected 'configure dev2' and = with an errno, found 'configure'");
+  EXPECT_EQ(ErrorOf("3 configure dev2", "4 configure dev2"),
+            "t.trace:9:1: expected op 3, found '4'");
+  EXPECT_EQ(ErrorOf("free d8", "free 8"), "t.trace:38:8: expected a domain such as d0, found '8'");
+  EXPECT_EQ(ErrorOf("  domains 8\n", ""), "t.trace:42:3: expected domains, found 'warns'");
+  EXPECT_EQ(ErrorOf("  warns 0\n", ""), "t.trace:44:1: expected warns, found the end");
+}
+
+Trace Changed(std::string_view from, std::string_view to) {
+  const Case c = MustParse(kTwoBuses);
+  std::string text(kTwoBusesTrace);
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos);
+  text.replace(at, from.size(), to);
+  const auto file = Parse(c, text);
+  EXPECT_TRUE(file.ok()) << file.status();
+  return file.ok() ? file->entries[0].trace : Trace();
+}
+
+TEST(Trace, WhatIsNotSaidIsNotCompared) {
+  const Case c = MustParse(kTwoBuses);
+  const Trace model = TraceOf(c);
+  EXPECT_TRUE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A - -")));
+  EXPECT_TRUE(Agree(model, Changed("  warns 0\n", "  warns 0\n  pins 3\n")));
+  EXPECT_FALSE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A B.ops dev0")));
+  EXPECT_FALSE(Agree(model, Changed("alloc d0 A", "alloc d0 B")));
+}
+
+TEST(Trace, TheFirstDifferenceIsShownWithWhatComesBefore) {
+  const Case c = MustParse(kTwoBuses);
+  const Trace other = Changed("4 register iommu1 = 0", "4 register iommu1 = -EBUSY");
+  EXPECT_FALSE(Agree(TraceOf(c), other));
+  const Comparison comparison = Compare(c, TraceOf(c), "model", other, "real code");
+  EXPECT_FALSE(comparison.agree);
+  EXPECT_EQ(comparison.step, 3U);
+  EXPECT_EQ(comparison.prefix, 9U);
+  EXPECT_TRUE(comparison.text.ends_with(
+      "! 4 register iommu1 = 0               |4 register iommu1 = -EBUSY\n"))
+      << comparison.text;
+  for (std::string_view rest = comparison.text; !rest.empty();) {
+    const size_t end = rest.find('\n');
+    EXPECT_LE(end, 75U);
+    rest.remove_prefix(end + 1);
+  }
+}
+
+TEST(Trace, EqualTracesAgreeToTheEnd) {
+  const Case c = MustParse(kTwoBuses);
+  const Comparison comparison = Compare(c, TraceOf(c), "a", TraceOf(c), "b");
+  EXPECT_TRUE(comparison.agree);
+  EXPECT_EQ(comparison.step, c.ops.size());
+}
+
+TEST(Trace, DifferencesAtTheEndCount) {
+  const Case c = MustParse(kTwoBuses);
+  const Trace model = TraceOf(c);
+  EXPECT_FALSE(Agree(model, Changed("warns 0", "warns 1")));
+  EXPECT_FALSE(Agree(model, Changed("share dev0 dev2", "share")));
+  EXPECT_FALSE(Agree(model, Changed("domains 8", "domains 9")));
+  EXPECT_FALSE(Compare(c, model, "a", Changed("warns 0", "warns 1"), "b").agree);
+}
+
+}  // namespace
+}  // namespace iommucheck::conform
