@@ -28,7 +28,8 @@
 
 struct fake_driver {
 	int slot; /* of ops[], where its iommu_ops lie */
-	int table;
+	int table; /* what the case calls it */
+	int table_at; /* of tables[], where it lies */
 	int coherent, default_domains, same_instance, refuses_foreign, instance_groups,
 		accepts_foreign;
 };
@@ -36,8 +37,7 @@ struct fake_driver {
 struct fake_instance {
 	struct iommu_device iommu;
 	int driver;
-	int table; /* what the case calls it */
-	int table_at; /* of tables[], where it lies */
+	int table, table_at; /* likewise */
 	int enforces_coherency;
 	struct fwnode_handle *fwnode;
 	struct iommu_group *group;
@@ -583,6 +583,7 @@ static int register_instance(int index)
 	int ret;
 
 	driver_at[slot] = i->driver;
+	ops[slot].default_domain_ops = &tables[drivers[i->driver].table_at];
 	i->iommu.fwnode = i->fwnode;
 	i->registered = true;
 	ret = iommu_device_register(&i->iommu, &ops[slot], NULL);
@@ -752,9 +753,8 @@ static int add_driver(const int *v)
 	if (drivers_count == MAX_DRIVERS || !IN_RANGE(v[0], MAX_DRIVERS) ||
 	    !IN_RANGE(v[1], MAX_TABLES) || !IN_RANGE(v[2], MAX_TABLES))
 		return -EINVAL;
-	ops[v[0]].default_domain_ops = &tables[v[2]];
 	drivers[drivers_count++] = (struct fake_driver){
-		.slot = v[0], .table = v[1], .coherent = v[3], .default_domains = v[4],
+		.slot = v[0], .table = v[1], .table_at = v[2], .coherent = v[3], .default_domains = v[4],
 		.same_instance = v[5], .refuses_foreign = v[6], .instance_groups = v[7],
 		.accepts_foreign = v[8],
 	};
