@@ -650,6 +650,21 @@ static int configure_device(int index)
 	return probe_device_again(d->dev);
 }
 
+/*
+ * Kernels that have fwspec ops oops in iommu_release_device() for a device that has a fwspec and was
+ * never probed. A case may die of it; the way from case to case must not.
+ */
+static void forget_firmware(struct device *dev)
+{
+#ifdef FWSPEC_INIT_TAKES_OPS
+	if (dev->iommu && !dev->iommu->iommu_dev) {
+		iommu_fwspec_free(dev);
+		kfree(dev->iommu);
+		dev->iommu = NULL;
+	}
+#endif
+}
+
 /* The machine of the case before goes, by the ways of the core. */
 static void reset(void)
 {
@@ -659,8 +674,10 @@ static void reset(void)
 	recording = false;
 	faults_count = 0;
 	for (i = 0; i < devices_count; i++)
-		if (devices[i].dev)
+		if (devices[i].dev) {
+			forget_firmware(devices[i].dev);
 			remove_device(i);
+		}
 	for (i = 0; i < instances_count; i++) {
 		struct fake_instance *instance = &instances[i];
 

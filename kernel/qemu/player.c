@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,23 @@ static void drain_log(FILE *to) {
   }
 }
 
+// Whether the case of the child that runs has oopsed. The child may then wait for a lock of its own
+// and never come to its end.
+static int has_oopsed(void) {
+  static char record[8192];
+  ssize_t length;
+  int found = 0;
+  const int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+  if (fd < 0) die("/dev/kmsg");
+  while ((length = read(fd, record, sizeof(record) - 1)) > 0 || (length < 0 && errno == EPIPE)) {
+    if (length < 0) continue;
+    record[length] = 0;
+    found |= strstr(record, "Oops: ") != NULL;
+  }
+  close(fd);
+  return found;
+}
+
 static void warn_once_again(void) {
   const int fd = open("/sys/kernel/debug/clear_warn_once", O_WRONLY);
   if (fd < 0 || write(fd, "1", 1) != 1) die("clearing warn_once");
@@ -209,6 +227,21 @@ static int is_dirty(void) {
   return stat("/sys/kernel/iommu_groups", &status) == 0 && status.st_nlink != 2;
 }
 
+static void on_alarm(int number) { (void)number; }
+
+// False: it oopsed, and the locks that it held are held for good. A child that does neither is
+// waited for until whoever recorded loses patience.
+static int came_to_its_end(pid_t child) {
+  int status = 0;
+  alarm(1);
+  while (waitpid(child, &status, 0) < 0) {
+    if (has_oopsed()) return 0;
+    alarm(1);
+  }
+  alarm(0);
+  return WIFEXITED(status);
+}
+
 static void load(const char *name, const char *options) {
   char path[192];
   snprintf(path, sizeof(path), "/modules/%s", name);
@@ -251,6 +284,9 @@ static void set_up(void) {
 
 int main(void) {
   set_up();
+  // Without SA_RESTART: an alarm ends a wait.
+  const struct sigaction alarmed = {.sa_handler = on_alarm};
+  sigaction(SIGALRM, &alarmed, NULL);
   FILE *script = fopen("/script", "r");
   if (!script) die("/script");
   char line[128];
@@ -268,10 +304,7 @@ int main(void) {
       play_case(own);
       _exit(0);
     }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (!WIFEXITED(status)) {
-      // The locks that the child held are held for good.
+    if (!came_to_its_end(child)) {
       copy_notes();
       drain_log(out);
       fprintf(out, "oops\nstop\n");
