@@ -6,6 +6,7 @@
 //   recording script VERSION CASES..                what plays them; those that cannot be, on
 //                                                   standard error with the reason
 //   recording traces VERSION TITLE RECORD CASES..   the traces; what WARNed, on standard error
+//   recording differ VERSION TRACES CASES..         where the model does something else
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -61,19 +62,39 @@ int Script(KernelVersion version, const std::vector<std::string>& paths) {
   return 0;
 }
 
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::InvalidArgumentError(path + ": cannot be read");
+  return text.str();
+}
+
+int Differ(KernelVersion version, const std::string& path, const std::vector<std::string>& paths) {
+  const absl::StatusOr<Cases> cases = ReadCases(paths);
+  if (!cases.ok()) return Fail(cases.status());
+  const Cases played = AsPlayed(*cases, version);
+  const absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return Fail(text.status());
+  const absl::StatusOr<TraceFile> recorded = ParseTraces(*text, path, FindIn(played));
+  if (!recorded.ok()) return Fail(recorded.status());
+  const std::vector<Difference> differences = CompareTraces(
+      *recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
+  for (const Difference& d : differences) std::cout << d.name << "\n" << d.comparison.text;
+  std::cout << absl::StrFormat("%d traces, %d differ\n", recorded->entries.size(),
+                               differences.size());
+  return differences.empty() ? 0 : 1;
+}
+
 int Traces(KernelVersion version, const std::string& title, const std::string& path,
            const std::vector<std::string>& paths) {
   const absl::StatusOr<Cases> cases = ReadCases(paths);
   if (!cases.ok()) return Fail(cases.status());
   const Cases played = AsPlayed(*cases, version);
-  const auto find = [&](std::string_view name) {
-    const auto it = played.find(name);
-    return it == played.end() ? nullptr : &it->second;
-  };
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  const absl::StatusOr<Record> record = ParseRecord(text.str(), path, find);
+  const auto find = FindIn(played);
+  const absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return Fail(text.status());
+  const absl::StatusOr<Record> record = ParseRecord(*text, path, find);
   if (!record.ok()) return Fail(record.status());
   std::cout << PrintTraceHeader(title);
   std::map<std::string, int> functions;
@@ -106,9 +127,11 @@ int Main(const std::vector<std::string>& args) {
   if (version && args[0] == "script" && args.size() > 2) return Script(*version, from(2));
   if (version && args[0] == "traces" && args.size() > 4)
     return Traces(*version, args[2], args[3], from(4));
+  if (version && args[0] == "differ" && args.size() > 3) return Differ(*version, args[2], from(3));
   std::cerr << "usage: recording random SEED COUNT\n"
                "       recording script VERSION CASES..\n"
-               "       recording traces VERSION TITLE RECORD CASES..\n";
+               "       recording traces VERSION TITLE RECORD CASES..\n"
+               "       recording differ VERSION TRACES CASES..\n";
   return kUsage;
 }
 

@@ -55,6 +55,13 @@ absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths) {
   return cases;
 }
 
+std::function<const Case*(std::string_view)> FindIn(const Cases& cases) {
+  return [&cases](std::string_view name) {
+    const auto it = cases.find(name);
+    return it == cases.end() ? nullptr : &it->second;
+  };
+}
+
 Case AsPlayed(const Case& c, KernelVersion version) {
   Case played = c;
   played.comment.clear();

@@ -19,6 +19,8 @@ namespace iommucheck::conform {
 // file's name.
 using Cases = std::map<std::string, Case, std::less<>>;
 absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths);
+// The pointers are into `cases`.
+std::function<const Case*(std::string_view)> FindIn(const Cases& cases);
 
 // The case as a kernel does it that nobody patched and that assumes nothing: the ops are those that
 // the model of the version can take, to the first that it cannot.
