@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // kernels, replay, judge, convert: what needs no search.
-#include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -17,30 +15,6 @@
 
 namespace iommucheck::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool IsJudged(const fs::path& path) {
-  return path.extension() == ".case" || path.extension() == ".claim";
-}
-
-// The cases and claims of files and folders, sorted.
-absl::StatusOr<std::vector<std::string>> FindJudged(const std::vector<std::string>& paths) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    if (!fs::is_directory(path)) {
-      files.push_back(path);
-      continue;
-    }
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file() && IsJudged(entry.path())) files.push_back(entry.path());
-  }
-  if (files.empty())
-    return absl::InvalidArgumentError(
-        absl::StrCat(paths.front(), ": expected .case or .claim files, found none"));
-  std::ranges::sort(files);
-  return files;
-}
 
 absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
   if (path.ends_with(".claim")) {
@@ -60,7 +34,7 @@ absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
 }
 
 void Judge(const std::vector<std::string>& paths, bool verbose, Session& session) {
-  const absl::StatusOr<std::vector<std::string>> files = FindJudged(paths);
+  const absl::StatusOr<std::vector<std::string>> files = FindFiles(paths, {".case", ".claim"});
   if (!files.ok()) return session.Fail(files.status());
   size_t differing = 0;
   size_t unreadable = 0;

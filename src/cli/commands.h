@@ -39,6 +39,7 @@ void AddQuery(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
 void AddPairs(CLI::App& app, Session& session);
 void AddTour(CLI::App& app, Session& session);
+void AddConform(CLI::App& app, Session& session);
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {
@@ -54,6 +55,10 @@ struct KernelOptions {
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 // Written whole, or not at all: to a temporary beside it, then renamed.
 absl::Status WriteFile(const std::string& path, const std::string& text);
+// The files with these extensions in files and folders, sorted; a file named is taken whatever its
+// extension.
+absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
+                                                   const std::vector<std::string>& extensions);
 // A case in text, or in JSON where the name ends in .json.
 absl::StatusOr<Case> ReadCase(const std::string& path);
 

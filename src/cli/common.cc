@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 
@@ -94,6 +96,27 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   std::error_code ignored;
   std::filesystem::remove(temporary, ignored);
   return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", error.message()));
+}
+
+absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
+                                                   const std::vector<std::string>& extensions) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    if (!fs::is_directory(path)) {
+      files.push_back(path);
+      continue;
+    }
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file() &&
+          std::ranges::find(extensions, entry.path().extension().string()) != extensions.end())
+        files.push_back(entry.path());
+  }
+  if (files.empty())
+    return Bad(paths.front(),
+               absl::StrCat("expected ", absl::StrJoin(extensions, " or "), " files, found none"));
+  std::ranges::sort(files);
+  return files;
 }
 
 absl::StatusOr<Case> ReadCase(const std::string& path) {

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   AddJudge(app, session);
   AddCheck(app, session);
   AddPairs(app, session);
+  AddConform(app, session);
   AddKernels(app, session);
   AddConvert(app, session);
   AddTour(app, session);

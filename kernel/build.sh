@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the harness of one kernel tree:
+#   build.sh TREE NAME OUT [--sandbox]
+# Generates headers by running the tree's own makefiles, asks the tree what it has, and links
+# OUT/kernel.so and OUT/kernel-fuzz.so. What a second run finds unchanged it leaves alone.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(realpath "${1:?"expected a kernel tree"}")
+name=${2:?"expected a name for the build"}
+mkdir -p "${3:?"expected an output folder"}"
+out=$(realpath "$3")
+sandbox=${4:-}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "kernel/build.sh: $*"; exit 2; }
+
+core=drivers/iommu/iommu.c
+type1=drivers/vfio/vfio_iommu_type1.c
+container=drivers/vfio/container.c
+for file in Makefile include/linux/iommu.h "$core" "$type1" "$container"; do
+  [[ -f $tree/$file ]] || die "$tree has no $file (container.c came with 6.1); it cannot be built"
+done
+
+# --- headers ---
+
+headers=$out/headers
+log=$out/headers.log
+# Makefiles are programs of whoever wrote the tree. In the sandbox they see no network, and can
+# write nothing but their own folder.
+contained() {
+  if [[ $sandbox != --sandbox ]]; then
+    "$@"
+    return
+  fi
+  bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \
+    --bind "$headers" "$headers" --chdir "$tree" "$@"
+}
+tree_make() {
+  contained make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
+}
+stamp=$out/headers.stamp
+wanted="$tree $(sha256sum <"$here/config")"
+if [[ ! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp ]]; then
+  say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
+  mkdir -p "$headers"
+  cp "$here/config" "$headers/iommucheck.config"
+  {
+    tree_make KCONFIG_ALLCONFIG="$headers/iommucheck.config" allnoconfig
+    tree_make prepare
+    # How the tree compiles a file that needs nothing of its own.
+    rm -f "$headers/lib/rbtree.o"
+    tree_make V=1 lib/rbtree.o
+  } >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "the tree's makefiles failed, see $log"; }
+  printf '%s' "$wanted" >"$stamp"
+fi
+
+# The include path and the options that change meaning; warnings and UML's code model are the
+# tree's own business.
+tree_flags() {
+  grep -m 1 -o 'clang-19 .*-c -o lib/rbtree[.]o' "$log" | tr ' ' '\n' | awk -v out="$headers" '
+    /^-include$/ { getline file; print "-include"; print file; next }
+    /^-I\.\// { print "-I" out "/" substr($0, 5); next }
+    /^-I.*\/lib$|^-Ilib$/ { next }
+    /^-(I|std=|f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null|strict-flex|no-strict-overflow)|m64|D__arch_um__|D__KERNEL__|nostdinc|target|-target|D[a-z_0-9]*=kernel_|D_LARGEFILE64|Derrno)/' |
+    tr '\n' ' '
+}
+flags=$(tree_flags) || die "cannot see in $log how the tree compiles"
+
+# --- what the tree has ---
+
+iommu_h=$tree/include/linux/iommu.h
+features=()
+config=()
+probes=$(
+  has() { grep -Eq -- "$1" "$2" 2>/dev/null; }
+  has 'iommu_ops \*iommu_ops;' "$tree/include/linux/device/bus.h" && echo BUS_OPS
+  has 'iommu_ops \*owner;' "$iommu_h" && echo DOMAIN_OWNER
+  has '^struct iommu_domain \*iommu_paging_domain_alloc(_flags)?\(' "$iommu_h" && echo ALLOC_BY_DEV
+  has '\(\*domain_alloc_paging\)\(struct device' "$iommu_h" && echo ALLOC_PAGING
+  has '\(\*detach_dev\)' "$iommu_h" && echo DETACH_DEV
+  has '\(\*capable\)\(struct device' "$iommu_h" && echo CAPABLE_BY_DEV
+  has 'generic_single_device_group' "$iommu_h" && echo SINGLE_GROUP
+  has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
+  grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep -q 'iommu_ops' && echo FWSPEC_OPS
+  has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
+  has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
+  [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
+  has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
+  has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC
+  has 'CONFIG_TEGRA_HOST1X_CONTEXT_BUS' "$tree/$core" && echo HOST1X
+  has 'CONFIG_CDX_BUS' "$tree/$core" && echo CDX
+  true
+)
+for feature in $probes; do
+  case $feature in
+    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE)
+      features+=("HARNESS_$feature") ;;
+    AMBA) config+=(-DCONFIG_ARM_AMBA=1) ;;
+    FSL_MC) config+=(-DCONFIG_FSL_MC_BUS=1) ;;
+    HOST1X) config+=(-DCONFIG_TEGRA_HOST1X_CONTEXT_BUS=1) ;;
+    CDX) config+=(-DCONFIG_CDX_BUS=1) ;;
+  esac
+done
+
+write_if_changed() {
+  local text
+  text=$(cat)
+  [[ -f $1 && $(<"$1") == "$text" ]] || printf '%s\n' "$text" >"$1"
+}
+{
+  echo "/* SPDX-License-Identifier: Apache-2.0 */"
+  echo "/* What kernel/build.sh found in $name. */"
+  for feature in $probes; do echo "#define HARNESS_HAVE_$feature 1"; done
+  printf '#define HARNESS_FEATURES (0'
+  printf ' | %s' "${features[@]}"
+  printf ')\n#define HARNESS_TREE_NAME "%s"\n' "$name"
+} | write_if_changed "$out/tree.h"
+
+# --- compile and link ---
+
+# Real files that give what the three need: the group's life is its kobject's reference count.
+lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
+ours=(iommu_core vfio_type1 vfio_container shim harness)
+{
+  cat <<END
+builddir = $out
+kflags = -I$here/include $flags -include $here/once.h -I$tree -I$here -I$out -I$tree/drivers/iommu $
+  -I$tree/drivers/vfio -I$tree/lib $
+  -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
+  -DCONFIG_IOMMU_DMA=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
+  -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
+rule kernel
+  command = clang-19 \$kflags \$flavour -MMD -MF \$out.d -c \$in -o \$out
+  depfile = \$out.d
+  deps = gcc
+  description = CC \$out
+rule host
+  command = clang-19 -O2 -g1 -fPIC -fno-builtin -Wall -Wno-incompatible-library-redeclaration $
+    -Werror \$flavour -I$here -MMD -MF \$out.d -c \$in -o \$out
+  depfile = \$out.d
+  deps = gcc
+  description = CC \$out
+rule stubs
+  command = $here/stubs.sh \$out \$host \$in
+  description = STUBS \$out
+rule link
+  command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/exports -o \$out \$in
+  description = LINK \$out
+END
+  for flavour in plain fuzz; do
+    objects=()
+    case $flavour in
+      plain) sanitize="" so=kernel.so ;;
+      fuzz) sanitize="-fsanitize=address,fuzzer-no-link" so=kernel-fuzz.so ;;
+    esac
+    for file in "${ours[@]}"; do
+      echo "build $out/$flavour/$file.o: kernel $here/$file.c"
+      # The harness itself is no target of the fuzzer's coverage.
+      if [[ $file == shim || $file == harness ]]; then
+        echo "  flavour = ${sanitize/,fuzzer-no-link/} -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
+      else
+        echo "  flavour = $sanitize"
+      fi
+      objects+=("$out/$flavour/$file.o")
+    done
+    for file in "${lib_files[@]}"; do
+      echo "build $out/$flavour/lib_$file.o: kernel $tree/lib/$file.c"
+      echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+      objects+=("$out/$flavour/lib_$file.o")
+    done
+    echo "build $out/$flavour/host.o: host $here/host.c"
+    echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+    echo "build $out/$flavour/stubs.c: stubs ${objects[*]} | $out/$flavour/host.o $here/stubs.sh"
+    echo "  host = $out/$flavour/host.o"
+    echo "build $out/$flavour/stubs.o: host $out/$flavour/stubs.c"
+    echo "build $out/$so: link ${objects[*]} $out/$flavour/host.o $out/$flavour/stubs.o"
+    echo "  flavour = $sanitize"
+  done
+} | write_if_changed "$out/build.ninja"
+
+ninja -C "$out" -f "$out/build.ninja" -j 2 >"$out/build.log" 2>&1 ||
+  { tail -n 40 "$out/build.log" >&2; die "$name does not compile, see $out/build.log"; }
+say "$name: $out/kernel.so, features: ${probes//$'\n'/ }"

@@ -1,0 +1,969 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fake IOMMU drivers, instances and devices; the ops of a case on them, by the kernel's own entry
+ * points; and what the kernel asks of the drivers, written down.
+ */
+#include "harness.h"
+
+#include <linux/iommu.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
+
+#include "drivers/vfio/vfio.h"
+#include "internal.h"
+#include "tree.h"
+#ifdef HARNESS_HAVE_IOMMU_PRIV
+#include "drivers/iommu/iommu-priv.h"
+#endif
+
+#ifdef HARNESS_HAVE_AMBA
+extern struct bus_type amba_bustype;
+#endif
+#ifdef HARNESS_HAVE_FSL_MC
+extern struct bus_type fsl_mc_bus_type;
+#endif
+#ifdef HARNESS_HAVE_HOST1X
+extern struct bus_type host1x_context_device_bus_type;
+#endif
+#ifdef HARNESS_HAVE_CDX
+extern struct bus_type cdx_bus_type;
+#endif
+
+struct fake_instance {
+	struct iommu_device iommu;
+	struct device hwdev;
+	struct fwnode_handle fwnode;
+	struct iommu_group *group; /* shared out, where the kernel does not hold it for the driver */
+	bool registered;
+};
+
+struct fake_device {
+	struct pci_dev pci; /* of other buses, too; only .dev is theirs */
+	unsigned long aliases[BITS_TO_LONGS(256)];
+	struct fake_domain *hw;
+	u8 instance;
+	bool present;
+};
+
+struct fake_domain {
+	struct iommu_domain domain;
+	struct fake_domain *next;
+	u16 number;
+	u8 driver;
+	u8 instance; /* bound to it by the first attach */
+};
+
+/* The group layer's part of a group that is in a container. */
+struct fake_group {
+	struct vfio_group vfio;
+	struct fake_group *next;
+	int id;
+};
+
+static struct harness_machine machine;
+static struct fake_instance instances[HARNESS_INSTANCES];
+static struct fake_device devices[HARNESS_DEVICES];
+static struct vfio_container *containers[HARNESS_CONTAINERS];
+static struct fake_group *groups;
+static struct fake_domain *domains;
+static struct pci_bus root_bus;
+
+/* The drivers' ops, by address: a driver that comes to a freed address finds another's there. */
+static struct iommu_ops ops[HARNESS_DRIVERS];
+static struct iommu_domain_ops tables[HARNESS_TABLES];
+static u8 loaded[HARNESS_DRIVERS]; /* the driver at an address */
+
+static const struct harness_op *op;
+static u8 fault_hits[HARNESS_FAULTS];
+static unsigned int allocations; /* of the op */
+static u16 domain_numbers;
+static int live_domains;
+
+static struct harness_call *calls;
+static u32 calls_count;
+static u32 calls_room;
+static struct harness_warn warns[HARNESS_WARNS];
+static u32 warns_count;
+static int warns_total;
+static int objects_at_rest;
+static bool tearing_down;
+
+static const void *const buses[HARNESS_BUSES] = {
+	&platform_bus_type,
+	&pci_bus_type,
+#ifdef HARNESS_HAVE_AMBA
+	[2] = &amba_bustype,
+#endif
+#ifdef HARNESS_HAVE_FSL_MC
+	[3] = &fsl_mc_bus_type,
+#endif
+#ifdef HARNESS_HAVE_HOST1X
+	[4] = &host1x_context_device_bus_type,
+#endif
+#ifdef HARNESS_HAVE_CDX
+	[5] = &cdx_bus_type,
+#endif
+};
+
+/* --- what is written down --- */
+
+static struct harness_call *record(u8 kind)
+{
+	struct harness_call *call;
+
+	if (calls_count == calls_room) {
+		calls_room = calls_room ? 2 * calls_room : 1024;
+		calls = host_grow(calls, calls_room * sizeof(*calls));
+	}
+	call = &calls[calls_count];
+	/* What the teardown does is nobody's trace. */
+	if (!tearing_down)
+		calls_count++;
+	*call = (struct harness_call){
+		.kind = kind,
+		.driver = HARNESS_NONE,
+		.table = HARNESS_NONE,
+		.instance = HARNESS_NONE,
+		.device = HARNESS_NONE,
+		.domain = HARNESS_NO_DOMAIN,
+		.device_driver = HARNESS_NONE,
+	};
+	return call;
+}
+
+void harness_warned(const char *function, const char *file, int line)
+{
+	u32 i;
+
+	if (tearing_down)
+		return;
+	warns_total++;
+	for (i = 0; i < warns_count; i++)
+		if (warns[i].file == file && warns[i].line == line) {
+			warns[i].count++;
+			return;
+		}
+	if (warns_count < HARNESS_WARNS)
+		warns[warns_count++] = (struct harness_warn){ function, file, line, 1 };
+}
+
+/* The errno that the op's faults give to this call, or 0. */
+static int inject(u8 kind, u8 target)
+{
+	int i;
+
+	for (i = 0; op && i < HARNESS_FAULTS; i++) {
+		const struct harness_fault *fault = &op->faults[i];
+
+		if (fault->kind != kind || fault->target != target)
+			continue;
+		if (kind == HARNESS_FAIL_ATTACH && fault->count != 255 &&
+		    fault_hits[i] >= fault->count)
+			continue;
+		fault_hits[i]++;
+		return -fault->error;
+	}
+	return 0;
+}
+
+/* --- fake drivers --- */
+
+static struct fake_device *to_fake(struct device *dev)
+{
+	return container_of(dev, struct fake_device, pci.dev);
+}
+static u8 index_of(struct device *dev)
+{
+	return to_fake(dev) - devices;
+}
+static u8 driver_of(const struct fake_device *dev)
+{
+	return dev->instance == HARNESS_NONE ? HARNESS_NONE :
+					       machine.instances[dev->instance].driver;
+}
+
+static struct iommu_domain *alloc(u8 driver, struct device *dev)
+{
+	u8 table = machine.drivers[driver].table;
+	struct harness_call *call = record(HARNESS_ALLOC);
+	struct fake_domain *domain;
+
+	if (dev)
+		table = machine.instances[to_fake(dev)->instance].table;
+	call->driver = driver;
+	call->table = table;
+	call->device = dev ? index_of(dev) : HARNESS_NONE;
+	if (inject(HARNESS_FAIL_ALLOC, ++allocations)) {
+		call->error = -ENOMEM;
+		return NULL;
+	}
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL);
+	domain->domain.ops = &tables[machine.table_address[table]];
+	domain->domain.pgsize_bitmap = PAGE_SIZE;
+	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
+	domain->domain.geometry.force_aperture = true;
+	domain->driver = driver;
+	domain->instance = HARNESS_NONE;
+	domain->number = domain_numbers++;
+	domain->next = domains;
+	domains = domain;
+	live_domains++;
+	call->domain = domain->number;
+	return &domain->domain;
+}
+
+static struct fake_domain *to_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct fake_domain, domain);
+}
+
+static void free_domain(struct iommu_domain *domain)
+{
+	struct fake_domain *fake = to_domain(domain);
+	struct fake_domain **link = &domains;
+
+	record(HARNESS_FREE)->domain = fake->number;
+	while (*link != fake)
+		link = &(*link)->next;
+	*link = fake->next;
+	live_domains--;
+	kfree(fake);
+}
+
+static int attach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	struct fake_domain *fake = to_domain(domain);
+	struct fake_device *device = to_fake(dev);
+	const struct harness_driver *driver = &machine.drivers[fake->driver];
+	struct harness_call *call = record(HARNESS_ATTACH);
+	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
+
+	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
+	    fake->instance != device->instance)
+		ret = -EINVAL;
+	if (!ret && driver->refuses_foreign && fake->driver != driver_of(device))
+		ret = -EINVAL;
+	call->domain = fake->number;
+	call->driver = fake->driver;
+	call->device = index_of(dev);
+	call->device_driver = driver_of(device);
+	call->error = ret;
+	if (ret)
+		return ret;
+	device->hw = fake;
+	if (fake->instance == HARNESS_NONE)
+		fake->instance = device->instance;
+	return 0;
+}
+
+#ifdef HARNESS_HAVE_DETACH_DEV
+static void detach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	struct harness_call *call = record(HARNESS_DETACH);
+
+	call->domain = to_domain(domain)->number;
+	call->device = index_of(dev);
+	to_fake(dev)->hw = NULL;
+}
+#endif
+
+/* The page table is nobody's concern yet: every map and unmap goes well. */
+static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
+		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
+{
+	*mapped = pgsize * pgcount;
+	return 0;
+}
+static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
+			  size_t pgcount, struct iommu_iotlb_gather *gather)
+{
+	return pgsize * pgcount;
+}
+
+/* Every device that is on the domain must be behind an instance that can. */
+static bool enforce_cache_coherency(struct iommu_domain *domain)
+{
+	int i;
+
+	for (i = 0; i < machine.devices_count; i++)
+		if (devices[i].hw == to_domain(domain) && devices[i].instance != HARNESS_NONE &&
+		    !machine.instances[devices[i].instance].enforces_coherency)
+			return false;
+	return true;
+}
+
+/* Firmware put the device behind the instance, and the driver can see it. */
+static bool accepts(struct device *dev, u8 instance, u8 driver)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+
+	if (machine.instances[instance].driver != driver || !instances[instance].registered)
+		return false;
+	return !machine.instances[instance].fwnode ||
+	       (fwspec && fwspec->iommu_fwnode == &instances[instance].fwnode);
+}
+
+static u8 find_instance(struct device *dev, u8 driver)
+{
+	const struct harness_device *device = &machine.devices[index_of(dev)];
+	struct iommu_device *first = NULL;
+	int i;
+
+	for (i = 0; i < HARNESS_MASTERS; i++)
+		if (device->masters[i] != HARNESS_NONE && accepts(dev, device->masters[i], driver))
+			return device->masters[i];
+	if (!machine.drivers[driver].accepts_foreign)
+		return HARNESS_NONE;
+	first = core_first_instance(&ops[machine.drivers[driver].address]);
+	return first ? container_of(first, struct fake_instance, iommu) - instances : HARNESS_NONE;
+}
+
+static struct iommu_device *probe_device(u8 driver, struct device *dev)
+{
+	int ret = inject(HARNESS_FAIL_PROBE, index_of(dev));
+	struct harness_call *call;
+	u8 instance;
+
+	if (ret)
+		return ERR_PTR(ret);
+	instance = find_instance(dev, driver);
+	if (instance == HARNESS_NONE)
+		return ERR_PTR(-ENODEV);
+	to_fake(dev)->instance = instance;
+	call = record(HARNESS_PROBE);
+	call->device = index_of(dev);
+	call->instance = instance;
+	return &instances[instance].iommu;
+}
+
+static void release_device(struct device *dev)
+{
+	record(HARNESS_RELEASE)->device = index_of(dev);
+	to_fake(dev)->hw = NULL;
+	to_fake(dev)->instance = HARNESS_NONE;
+}
+
+static struct iommu_group *device_group(struct device *dev)
+{
+	if (!machine.drivers[driver_of(to_fake(dev))].instance_groups)
+		return dev_is_pci(dev) ? pci_device_group(dev) : generic_device_group(dev);
+#ifdef HARNESS_HAVE_SINGLE_GROUP
+	return generic_single_device_group(dev);
+#else
+	/* What drivers did by themselves before. */
+	struct fake_instance *instance = &instances[to_fake(dev)->instance];
+
+	if (!instance->group)
+		instance->group = iommu_group_alloc();
+	return IS_ERR(instance->group) ? instance->group : iommu_group_ref_get(instance->group);
+#endif
+}
+
+static bool answers_capable(u8 driver, enum iommu_cap cap)
+{
+	return cap == IOMMU_CAP_CACHE_COHERENCY && machine.drivers[driver].coherent;
+}
+
+#ifdef HARNESS_HAVE_CAPABLE_BY_DEV
+#define CAPABLE_DEV struct device *dev,
+#else
+#define CAPABLE_DEV
+#endif
+
+static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
+{
+	/* As most drivers: no blocking domain by type, the core makes an empty one. */
+	if (type == IOMMU_DOMAIN_BLOCKED || type == IOMMU_DOMAIN_IDENTITY)
+		return NULL;
+	if (type != IOMMU_DOMAIN_UNMANAGED && !machine.drivers[driver].default_domains)
+		return NULL;
+	return alloc(driver, NULL);
+}
+
+/* The callbacks that are not told whose they are, once for each address. */
+#define ADDRESS(n)                                                              \
+	static struct iommu_domain *alloc_type_##n(unsigned int type)           \
+	{                                                                       \
+		return alloc_of_type(loaded[n], type);                          \
+	}                                                                       \
+	static struct iommu_domain *alloc_paging_##n(struct device *dev)        \
+	{                                                                       \
+		return alloc(loaded[n], dev);                                   \
+	}                                                                       \
+	static struct iommu_device *probe_##n(struct device *dev)               \
+	{                                                                       \
+		return probe_device(loaded[n], dev);                            \
+	}                                                                       \
+	static bool capable_##n(CAPABLE_DEV enum iommu_cap cap)                 \
+	{                                                                       \
+		return answers_capable(loaded[n], cap);                          \
+	}
+ADDRESS(0)
+ADDRESS(1)
+ADDRESS(2)
+ADDRESS(3)
+ADDRESS(4)
+ADDRESS(5)
+ADDRESS(6)
+ADDRESS(7)
+
+#ifdef HARNESS_HAVE_ALLOC_PAGING
+#define ALLOC(n) .domain_alloc_paging = alloc_paging_##n
+#else
+#define ALLOC(n) .domain_alloc = alloc_type_##n
+#endif
+#define OPS(n)                                  \
+	[n] = {                                 \
+		.capable = capable_##n,         \
+		.probe_device = probe_##n,      \
+		.release_device = release_device, \
+		.device_group = device_group,   \
+		.pgsize_bitmap = PAGE_SIZE,     \
+		ALLOC(n),                       \
+	}
+static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
+	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
+};
+static const struct iommu_domain_ops new_table = {
+	.attach_dev = attach_dev,
+#ifdef HARNESS_HAVE_DETACH_DEV
+	.detach_dev = detach_dev,
+#endif
+	.map_pages = map_pages,
+	.unmap_pages = unmap_pages,
+	.enforce_cache_coherency = enforce_cache_coherency,
+	.free = free_domain,
+};
+
+/* --- devices, as the shim's buses see them --- */
+
+int shim_each_device(const void *bus, struct device *after, void *data,
+		     int (*fn)(struct device *, void *))
+{
+	int i = after ? index_of(after) + 1 : 0;
+	int ret = 0;
+
+	for (; !ret && i < machine.devices_count; i++)
+		if (devices[i].present && devices[i].pci.dev.bus == bus)
+			ret = fn(&devices[i].pci.dev, data);
+	return ret;
+}
+
+struct device *shim_next_pci(struct device *from)
+{
+	int i = from ? index_of(from) + 1 : 0;
+
+	for (; i < machine.devices_count; i++)
+		if (devices[i].present && dev_is_pci(&devices[i].pci.dev))
+			return &devices[i].pci.dev;
+	return NULL;
+}
+
+int shim_pci_isolated(struct device *dev)
+{
+	return machine.devices[index_of(dev)].slot == 0;
+}
+
+/*
+ * Where the PCI functions lie: those that share a slot are the functions of one device number,
+ * all others fill what is left. NULL, or why there is no room.
+ */
+static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEVICES])
+{
+	bool taken[256] = {};
+	u8 number[256];    /* device number of a slot, 32: none yet */
+	u8 functions[256]; /* of a slot so far */
+	u8 numbers = 0;
+	unsigned int next = 0;
+	int i;
+
+	memset(number, 32, sizeof(number));
+	memset(functions, 0, sizeof(functions));
+	for (i = 0; i < m->devices_count; i++) {
+		const u8 slot = m->devices[i].slot;
+
+		if (m->devices[i].bus != 1 || !slot)
+			continue;
+		if (number[slot] == 32) {
+			if (numbers == 32)
+				return "more than 32 slots are shared by PCI functions";
+			number[slot] = numbers++;
+		}
+		if (functions[slot] == 8)
+			return "a PCI device has no more than 8 functions";
+		devfn[i] = PCI_DEVFN(number[slot], functions[slot]++);
+		taken[devfn[i]] = true;
+	}
+	for (i = 0; i < m->devices_count; i++) {
+		if (m->devices[i].bus != 1 || m->devices[i].slot)
+			continue;
+		while (taken[next])
+			next++;
+		devfn[i] = next;
+		taken[next] = true;
+	}
+	return NULL;
+}
+
+static void make_device(int i, u8 devfn)
+{
+	struct fake_device *dev = &devices[i];
+	const struct harness_device *device = &machine.devices[i];
+
+	memset(dev, 0, sizeof(*dev));
+	dev->pci.dev.kobj.name = "device";
+	dev->pci.dev.bus = (void *)buses[device->bus];
+	dev->instance = HARNESS_NONE;
+	dev->present = !device->absent;
+	if (device->bus != 1)
+		return;
+	dev->pci.bus = &root_bus;
+	dev->pci.devfn = devfn;
+	dev->pci.multifunction = device->slot != 0;
+}
+
+/* --- ops --- */
+
+static int do_register(u8 i)
+{
+	const struct harness_instance *instance = &machine.instances[i];
+	struct fake_instance *fake = &instances[i];
+	const u8 address = machine.drivers[instance->driver].address;
+	int ret;
+
+	if (fake->registered)
+		return HARNESS_NOT_POSSIBLE;
+	/*
+	 * ABSTRACTION: whether a platform device of the instance exists to be probed is up to the
+	 * firmware that describes the machine; no code of iommu.c decides it.
+	 */
+	if (machine.drivers[instance->driver].other_firmware)
+		return -ENODEV;
+	loaded[address] = instance->driver;
+	ops[address] = new_ops[address];
+	ops[address].default_domain_ops =
+		&tables[machine.table_address[machine.drivers[instance->driver].table]];
+	memset(&fake->iommu, 0, sizeof(fake->iommu));
+	memset(&fake->hwdev, 0, sizeof(fake->hwdev));
+	fake->hwdev.fwnode = &fake->fwnode;
+	fake->registered = true;
+	ret = iommu_device_register(&fake->iommu, &ops[address],
+				    instance->fwnode ? &fake->hwdev : NULL);
+	if (!ret)
+		return 0;
+	fake->registered = false;
+	if (fake->group)
+		iommu_group_put(fake->group);
+	fake->group = NULL;
+	return ret;
+}
+
+static int do_unregister(u8 i)
+{
+	struct fake_instance *fake = &instances[i];
+
+	if (!fake->registered)
+		return HARNESS_NOT_POSSIBLE;
+	iommu_device_unregister(&fake->iommu);
+	fake->registered = false;
+	if (fake->group)
+		iommu_group_put(fake->group);
+	fake->group = NULL;
+	return 0;
+}
+
+static int do_add(u8 i)
+{
+	struct fake_device *dev = &devices[i];
+
+	if (dev->present)
+		return HARNESS_NOT_POSSIBLE;
+	dev->present = true;
+	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_ADD_DEVICE, &dev->pci.dev);
+	return 0;
+}
+
+static struct fake_group *find_group(int id)
+{
+	struct fake_group *group;
+
+	for (group = groups; group; group = group->next)
+		if (group->id == id)
+			return group;
+	return NULL;
+}
+
+static int do_unset_container(struct fake_group *group)
+{
+	struct fake_group **link = &groups;
+
+	vfio_group_detach_container(&group->vfio);
+	iommu_group_put(group->vfio.iommu_group);
+	while (*link != group)
+		link = &(*link)->next;
+	*link = group->next;
+	kfree(group);
+	return 0;
+}
+
+static int count_devices(const struct iommu_group *group)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < machine.devices_count; i++)
+		count += devices[i].pci.dev.iommu_group == group;
+	return count;
+}
+
+static int do_remove(u8 i)
+{
+	struct fake_device *dev = &devices[i];
+	struct iommu_group *group = dev->pci.dev.iommu_group;
+	struct fake_group *vfio;
+
+	if (!dev->present)
+		return HARNESS_NOT_POSSIBLE;
+	/*
+	 * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound
+	 * first, and the last device of a group takes the group out of its container.
+	 */
+	if (group && count_devices(group) == 1) {
+		vfio = find_group(iommu_group_id(group));
+		if (vfio)
+			do_unset_container(vfio);
+	}
+	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_REMOVED_DEVICE, &dev->pci.dev);
+	dev->present = false;
+	return 0;
+}
+
+/*
+ * ABSTRACTION: of_iommu_configure() and viot_iommu_configure() as far as they call iommu.c: each
+ * master's fwnode in order, and the probe.
+ */
+static int apply_firmware(struct device *dev)
+{
+	const struct harness_device *device = &machine.devices[index_of(dev)];
+	const bool had_iommu = dev->iommu;
+	int ret = 0;
+	int i;
+
+	if (dev_iommu_fwspec_get(dev))
+		return 0;
+	for (i = 0; !ret && i < HARNESS_MASTERS; i++) {
+		const u8 master = device->masters[i];
+
+		if (master == HARNESS_NONE || !machine.instances[master].fwnode)
+			continue;
+#ifdef HARNESS_HAVE_FWSPEC_OPS
+		const struct iommu_ops *found = iommu_ops_from_fwnode(&instances[master].fwnode);
+
+		ret = found ? iommu_fwspec_init(dev, &instances[master].fwnode, found) :
+			      -EPROBE_DEFER;
+#else
+		ret = iommu_fwspec_init(dev, &instances[master].fwnode);
+#endif
+	}
+#ifdef HARNESS_HAVE_FREE_ON_ERROR
+	if (ret && had_iommu)
+		iommu_fwspec_free(dev);
+	else if (ret && dev->iommu)
+		core_dev_iommu_free(dev);
+#endif
+	return ret;
+}
+
+static int do_configure(u8 i)
+{
+	struct device *dev = &devices[i].pci.dev;
+	int ret;
+
+	if (!devices[i].present)
+		return HARNESS_NOT_POSSIBLE;
+	ret = apply_firmware(dev);
+	if (ret || dev->iommu_group)
+		return ret;
+	return iommu_probe_device(dev);
+}
+
+/* The group of the number, wherever something holds it. */
+static struct iommu_group *group_of(int id)
+{
+	struct fake_group *group = find_group(id);
+	int i;
+
+	if (group)
+		return group->vfio.iommu_group;
+	for (i = 0; i < machine.devices_count; i++)
+		if (devices[i].pci.dev.iommu_group &&
+		    iommu_group_id(devices[i].pci.dev.iommu_group) == id)
+			return devices[i].pci.dev.iommu_group;
+	for (i = 0; i < machine.instances_count; i++) {
+#ifdef HARNESS_HAVE_SINGLE_GROUP
+		struct iommu_group *shared = instances[i].iommu.singleton_group;
+#else
+		struct iommu_group *shared = instances[i].group;
+#endif
+		if (instances[i].registered && shared && iommu_group_id(shared) == id)
+			return shared;
+	}
+	return NULL;
+}
+
+/*
+ * ABSTRACTION: __vfio_register_dev() and vfio_group_ioctl_set_container() up to
+ * vfio_container_attach_group(): what opens /dev/vfio/N and what the ioctl tests first.
+ */
+static int do_set_container(u8 id, u8 container)
+{
+	struct iommu_group *iommu_group = group_of(id);
+	struct fake_group *group;
+	bool coherent = false;
+	int count = 0;
+	int ret;
+	int i;
+
+	if (!iommu_group)
+		return HARNESS_NOT_POSSIBLE;
+	for (i = 0; i < machine.devices_count; i++) {
+		struct device *dev = &devices[i].pci.dev;
+
+		if (dev->iommu_group != iommu_group)
+			continue;
+		count++;
+		coherent |= device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+	}
+	if (count && !coherent)
+		return -ENOENT;
+	if (find_group(id))
+		return -EINVAL;
+	if (!count)
+		return -ENODEV;
+	if (!containers[container])
+		containers[container] = container_open();
+	group = kzalloc(sizeof(*group), GFP_KERNEL);
+	group->id = id;
+	group->vfio.type = VFIO_IOMMU;
+	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
+	mutex_init(&group->vfio.group_lock);
+	ret = vfio_container_attach_group(containers[container], &group->vfio);
+	if (ret) {
+		iommu_group_put(iommu_group);
+		kfree(group);
+		return ret;
+	}
+	group->next = groups;
+	groups = group;
+	return 0;
+}
+
+static int do_set_iommu(u8 container)
+{
+	if (!containers[container])
+		containers[container] = container_open();
+	return container_set_iommu(containers[container]);
+}
+
+static int run_op(void *unused)
+{
+	struct fake_group *group;
+
+	switch (op->kind) {
+	case HARNESS_REGISTER:
+		return do_register(op->a);
+	case HARNESS_UNREGISTER:
+		return do_unregister(op->a);
+	case HARNESS_ADD:
+		return do_add(op->a);
+	case HARNESS_REMOVE:
+		return do_remove(op->a);
+	case HARNESS_CONFIGURE:
+		return do_configure(op->a);
+	case HARNESS_SET_CONTAINER:
+		return do_set_container(op->a, op->b);
+	case HARNESS_SET_IOMMU:
+		return do_set_iommu(op->a);
+	case HARNESS_UNSET_CONTAINER:
+		group = find_group(op->a);
+		if (!group)
+			return group_of(op->a) ? -EINVAL : HARNESS_NOT_POSSIBLE;
+		return do_unset_container(group);
+	}
+	return HARNESS_NOT_POSSIBLE;
+}
+
+/* --- the interface --- */
+
+static bool catch_oops;
+
+static int guarded(int (*run)(void *))
+{
+	int oops;
+	int ret;
+
+	if (!catch_oops)
+		return run(NULL);
+	ret = host_guard(run, NULL, &oops);
+	return oops ? HARNESS_OOPS : ret;
+}
+
+static const char *fits(const struct harness_machine *m)
+{
+	static const char *const no_bus[HARNESS_BUSES] = {
+		"the kernel's iommu_buses[] has no platform", "the kernel's iommu_buses[] has no pci",
+		"the kernel's iommu_buses[] has no amba",     "the kernel's iommu_buses[] has no fsl-mc",
+		"the kernel's iommu_buses[] has no host1x",   "the kernel's iommu_buses[] has no cdx",
+	};
+	u8 devfn[HARNESS_DEVICES];
+	int i;
+
+	for (i = 0; i < m->devices_count; i++)
+		if (!buses[m->devices[i].bus])
+			return no_bus[m->devices[i].bus];
+	return lay_out(m, devfn);
+}
+
+static void begin(const struct harness_machine *m)
+{
+	u8 devfn[HARNESS_DEVICES] = {};
+	int i;
+
+	machine = *m;
+	lay_out(m, devfn);
+	memset(instances, 0, sizeof(instances[0]) * m->instances_count);
+	memset(containers, 0, sizeof(containers));
+	for (i = 0; i < m->devices_count; i++)
+		make_device(i, devfn[i]);
+	for (i = 0; i < m->devices_count; i++)
+		if (m->devices[i].alias != HARNESS_NONE) {
+			__set_bit(devfn[m->devices[i].alias], devices[i].aliases);
+			devices[i].pci.dma_alias_mask = devices[i].aliases;
+		}
+	for (i = 0; i < HARNESS_TABLES; i++)
+		tables[i] = new_table;
+	calls_count = 0;
+	warns_count = 0;
+	warns_total = 0;
+	domain_numbers = 0;
+	tearing_down = false;
+	objects_at_rest = host_objects;
+}
+
+static int harness_op(const struct harness_op *next)
+{
+	int ret;
+
+	op = next;
+	allocations = 0;
+	memset(fault_hits, 0, sizeof(fault_hits));
+	ret = guarded(run_op);
+	op = NULL;
+	return ret;
+}
+
+static const struct harness_call *get_calls(uint32_t *count)
+{
+	*count = calls_count;
+	return calls;
+}
+
+static const struct harness_warn *get_warns(uint32_t *count)
+{
+	*count = warns_count;
+	return warns;
+}
+
+static int number_of(const struct iommu_domain *domain)
+{
+	struct fake_domain *fake;
+
+	for (fake = domains; fake; fake = fake->next)
+		if (&fake->domain == domain)
+			return fake->number;
+	return -1;
+}
+
+static void get_end(struct harness_end *end)
+{
+	int i;
+
+	for (i = 0; i < machine.devices_count; i++) {
+		struct iommu_group *group = devices[i].pci.dev.iommu_group;
+
+		end->group[i] = group ? iommu_group_id(group) : -1;
+		end->domain[i] = group ? number_of(core_group_domain(group)) : -1;
+	}
+	end->domains = live_domains;
+	end->warns = warns_total;
+}
+
+static int run_finish(void *unused)
+{
+	int i;
+
+	while (groups)
+		do_unset_container(groups);
+	for (i = 0; i < HARNESS_CONTAINERS; i++)
+		if (containers[i])
+			container_close(containers[i]);
+	for (i = 0; i < machine.devices_count; i++)
+		if (devices[i].present)
+			do_remove(i);
+	for (i = 0; i < machine.instances_count; i++)
+		do_unregister(i);
+#ifdef HARNESS_HAVE_BUS_OPS
+	/* The kernel keeps them for good; the next case is a new boot. */
+	for (i = 0; i < HARNESS_BUSES; i++)
+		if (buses[i])
+			((struct bus_type *)buses[i])->iommu_ops = NULL;
+#endif
+	return 0;
+}
+
+static int finish(struct harness_leaks *leaks)
+{
+	int ret;
+
+	tearing_down = true;
+	ret = guarded(run_finish);
+	leaks->domains = live_domains;
+	leaks->objects = host_objects - objects_at_rest;
+	leaks->locks = host_locks;
+	return ret;
+}
+
+static struct harness interface = {
+	.name = HARNESS_TREE_NAME,
+	.flavour = HARNESS_FLAVOUR,
+	.features = HARNESS_FEATURES,
+	.fits = fits,
+	.begin = begin,
+	.op = harness_op,
+	.calls = get_calls,
+	.warns = get_warns,
+	.end = get_end,
+	.finish = finish,
+};
+
+const struct harness *harness_open(uint32_t version, uint32_t flags)
+{
+	static bool initialised;
+	int i;
+
+	if (version != HARNESS_VERSION)
+		return NULL;
+	catch_oops = flags & HARNESS_CATCH_OOPS;
+	if (!initialised) {
+		shim_init();
+		core_init();
+		container_init();
+		type1_init();
+		for (i = 0; i < HARNESS_BUSES; i++)
+			interface.buses |= buses[i] ? 1u << i : 0;
+		initialised = true;
+	}
+	return &interface;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What kernel code gets from the process: memory, strings, and answers that never matter here. No
+ * kernel header, so that prototypes that change with the version are nobody's concern.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+int host_objects;
+int host_locks;
+
+void host_die(const char *what, const char *name)
+{
+	fprintf(stderr, "kernel harness: %s: %s\n", what, name);
+	abort();
+}
+
+/* --- the kernel's heap --- */
+
+void *host_alloc(unsigned long bytes)
+{
+	void *p = calloc(1, bytes ? bytes : 1);
+
+	if (!p)
+		host_die("calloc", "out of memory");
+	host_objects++;
+	return p;
+}
+
+static void host_free(void *p)
+{
+	/* ZERO_SIZE_PTR is 16. */
+	if ((unsigned long)p <= 16)
+		return;
+	host_objects--;
+	free(p);
+}
+
+void *host_grow(void *old, unsigned long bytes)
+{
+	void *p = realloc(old, bytes);
+
+	if (!p)
+		host_die("realloc", "out of memory");
+	return p;
+}
+
+void *__kmalloc(unsigned long size) { return host_alloc(size); }
+void *__kmalloc_noprof(unsigned long size) { return host_alloc(size); }
+void *__kmalloc_node(unsigned long size) { return host_alloc(size); }
+void *__kmalloc_node_noprof(unsigned long size) { return host_alloc(size); }
+void *kvmalloc_node(unsigned long size) { return host_alloc(size); }
+void *__kvmalloc_node_noprof(unsigned long size) { return host_alloc(size); }
+void *kmalloc_trace(void *cache, unsigned flags, unsigned long size)
+{
+	return host_alloc(size);
+}
+void *__kmalloc_cache_noprof(void *cache, unsigned flags, unsigned long size)
+{
+	return host_alloc(size);
+}
+void kfree(void *p) { host_free(p); }
+void kvfree(void *p) { host_free(p); }
+void kfree_const(void *p) { host_free(p); }
+static void *host_realloc(void *p, unsigned long size)
+{
+	if ((unsigned long)p <= 16)
+		return host_alloc(size);
+	return host_grow(p, size);
+}
+void *krealloc(void *p, unsigned long size) { return host_realloc(p, size); }
+void *krealloc_noprof(void *p, unsigned long size) { return host_realloc(p, size); }
+void *kmemdup(const void *p, unsigned long size)
+{
+	return memcpy(host_alloc(size), p, size);
+}
+char *kstrdup(const char *s)
+{
+	return s ? strcpy(host_alloc(strlen(s) + 1), s) : NULL;
+}
+char *kstrdup_const(const char *s) { return kstrdup(s); }
+char *kvasprintf_const(unsigned flags, const char *format, va_list args)
+{
+	char text[256];
+
+	vsnprintf(text, sizeof(text), format, args);
+	return kstrdup(text);
+}
+char *kasprintf(unsigned flags, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = kvasprintf_const(flags, format, args);
+	va_end(args);
+	return text;
+}
+
+/* A cache of objects: only the radix tree's nodes, whose constructor sets up a list head. */
+struct host_cache {
+	unsigned long size;
+	void (*ctor)(void *);
+};
+void *host_cache_create(unsigned long size, void (*ctor)(void *))
+{
+	struct host_cache *cache = calloc(1, sizeof(*cache));
+
+	if (!cache)
+		host_die("calloc", "out of memory");
+	cache->size = size;
+	cache->ctor = ctor;
+	return cache;
+}
+static void *cache_alloc(struct host_cache *cache)
+{
+	void *p = host_alloc(cache->size);
+
+	if (cache->ctor)
+		cache->ctor(p);
+	return p;
+}
+void *kmem_cache_alloc(void *cache) { return cache_alloc(cache); }
+void *kmem_cache_alloc_noprof(void *cache) { return cache_alloc(cache); }
+void *kmem_cache_alloc_lru(void *cache) { return cache_alloc(cache); }
+void *kmem_cache_alloc_lru_noprof(void *cache) { return cache_alloc(cache); }
+void kmem_cache_free(void *cache, void *p) { host_free(p); }
+
+static unsigned long page_alloc(unsigned order)
+{
+	unsigned long bytes = 4096ul << order;
+	void *p = aligned_alloc(4096, bytes);
+
+	if (!p)
+		host_die("aligned_alloc", "out of memory");
+	host_objects++;
+	return (unsigned long)memset(p, 0, bytes);
+}
+unsigned long __get_free_pages(unsigned gfp, unsigned order) { return page_alloc(order); }
+unsigned long get_free_pages_noprof(unsigned gfp, unsigned order) { return page_alloc(order); }
+void free_pages(unsigned long p) { host_free((void *)p); }
+
+/* --- strings that libc has not --- */
+
+char *strreplace(char *s, char from, char to)
+{
+	for (char *p = s; *p; p++)
+		if (*p == from)
+			*p = to;
+	return s;
+}
+
+/* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
+
+void __mutex_init(long *lock) { *lock = 0; }
+void mutex_lock(long *lock)
+{
+	if (*lock)
+		host_die("mutex_lock", "the kernel takes a lock that it holds");
+	*lock = 1;
+	host_locks++;
+}
+void mutex_unlock(long *lock)
+{
+	if (!*lock)
+		host_die("mutex_unlock", "the kernel lets go of a lock that it does not hold");
+	*lock = 0;
+	host_locks--;
+}
+void __init_rwsem(long *sem) { *sem = 0; }
+void down_read(long *sem)
+{
+	if (*sem < 0)
+		host_die("down_read", "the kernel waits for itself");
+	++*sem;
+	host_locks++;
+}
+void up_read(long *sem)
+{
+	--*sem;
+	host_locks--;
+}
+void down_write(long *sem)
+{
+	if (*sem)
+		host_die("down_write", "the kernel waits for itself");
+	*sem = -1;
+	host_locks++;
+}
+int down_write_killable(long *sem)
+{
+	down_write(sem);
+	return 0;
+}
+void up_write(long *sem)
+{
+	*sem = 0;
+	host_locks--;
+}
+/* No reader can be under way. */
+void call_rcu(void *head, void (*func)(void *)) { func(head); }
+
+/* --- the rest of the kernel, as far as nothing depends on it --- */
+
+#define ANSWERS_0(name) \
+	long name(void) \
+	{ \
+		return 0; \
+	}
+#define ANSWERS_1(name) \
+	long name(void) \
+	{ \
+		return 1; \
+	}
+/* Logging. What matters comes as a WARN. */
+ANSWERS_0(_printk) ANSWERS_0(_dev_err) ANSWERS_0(_dev_warn) ANSWERS_0(_dev_info)
+ANSWERS_0(___ratelimit) ANSWERS_0(dump_stack) ANSWERS_0(dump_stack_lvl)
+/* sysfs and uevents. */
+ANSWERS_0(sysfs_create_dir_ns) ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_create_file_ns)
+ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_create_groups) ANSWERS_0(sysfs_remove_groups)
+ANSWERS_0(sysfs_create_link) ANSWERS_0(sysfs_create_link_nowarn) ANSWERS_0(sysfs_remove_link)
+ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
+ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link) ANSWERS_0(iommu_device_unlink)
+ANSWERS_0(misc_register) ANSWERS_0(misc_deregister)
+/* Scheduling, interrupts, per-cpu. */
+ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqueue_head)
+ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
+ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals)
+/* dma-iommu.c: cookies of default domains. */
+ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
+ANSWERS_0(iommu_get_msi_cookie) ANSWERS_0(iommu_setup_dma_ops)
+/* Firmware properties of devices: none, such as pasid-num-bits. */
+long device_property_read_u32_array(void) { return -22; }
+/* No code here is a module's: the owner test of iommu_device_register() passes. */
+ANSWERS_0(is_module_address)
+/* Interrupts are isolated, or VFIO would refuse everything. */
+ANSWERS_1(irq_domain_check_msi_remap) ANSWERS_1(msi_device_has_isolated_msi)
+ANSWERS_1(capable)
+long raw_copy_from_user(void *to, const void *from, unsigned long n)
+{
+	memcpy(to, from, n);
+	return 0;
+}
+long raw_copy_to_user(void *to, const void *from, unsigned long n)
+{
+	memcpy(to, from, n);
+	return 0;
+}
+ANSWERS_0(fput)
+
+/* --- wild pointers --- */
+
+static sigjmp_buf guard;
+static volatile sig_atomic_t guarded;
+
+static void on_fault(int signal)
+{
+	if (guarded)
+		siglongjmp(guard, 1);
+	/* Not kernel code: fault again, for good. */
+	struct sigaction action = { .sa_handler = SIG_DFL };
+
+	sigaction(signal, &action, NULL);
+}
+
+int host_guard(int (*run)(void *), void *arg, int *oops)
+{
+	static int installed;
+	int ret = 0;
+
+	if (!installed) {
+		struct sigaction action = { .sa_handler = on_fault };
+
+		sigaction(SIGSEGV, &action, NULL);
+		sigaction(SIGBUS, &action, NULL);
+		installed = 1;
+	}
+	/* The mask is kept, so that a second fault is caught, too. */
+	*oops = sigsetjmp(guard, 0);
+	if (!*oops) {
+		guarded = 1;
+		ret = run(arg);
+	} else {
+		sigset_t set;
+
+		sigemptyset(&set);
+		sigaddset(&set, SIGSEGV);
+		sigaddset(&set, SIGBUS);
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+	}
+	guarded = 0;
+	return ret;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* As asm/current.h: one thread, whose thread_info is ours. */
+#include_next <asm/thread_info.h>
+#ifndef HARNESS_THREAD_INFO_H
+#define HARNESS_THREAD_INFO_H
+#ifndef CONFIG_THREAD_INFO_IN_TASK
+extern struct thread_info harness_thread_info;
+#define current_thread_info() (&harness_thread_info)
+#endif
+#endif

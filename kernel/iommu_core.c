@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tree's drivers/iommu/iommu.c, unmodified, and doors to its private parts. */
+#include "drivers/iommu/iommu.c"
+
+#include "internal.h"
+
+void core_init(void)
+{
+	/* core_initcall(), then subsys_initcall() */
+	if (iommu_init() || iommu_subsys_init())
+		host_die("drivers/iommu/iommu.c", "initcalls failed");
+}
+
+struct iommu_domain *core_group_domain(struct iommu_group *group)
+{
+	return group->domain;
+}
+
+void core_dev_iommu_free(struct device *dev)
+{
+	dev_iommu_free(dev);
+}
+
+struct iommu_device *core_first_instance(const struct iommu_ops *ops)
+{
+	struct iommu_device *iommu;
+
+	list_for_each_entry(iommu, &iommu_device_list, list)
+		if (iommu->ops == ops)
+			return iommu;
+	return NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Comes before every real file. A WARN names the function it is in, and a WARN_ON_ONCE speaks each
+ * time: one case must not change what the next one sees.
+ */
+#ifndef HARNESS_ONCE_H
+#define HARNESS_ONCE_H
+
+#include <linux/bug.h>
+#include <linux/once_lite.h>
+
+void harness_warned(const char *function, const char *file, int line);
+#define warn_slowpath_fmt(file, line, taint, ...) harness_warned(__func__, file, line)
+
+#undef DO_ONCE_LITE_IF
+#define DO_ONCE_LITE_IF(condition, func, ...) \
+	({                                    \
+		bool __hit = !!(condition);   \
+		if (__hit)                    \
+			func(__VA_ARGS__);    \
+		unlikely(__hit);              \
+	})
+
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The tree's drivers/vfio/container.c, unmodified, and doors to /dev/vfio/vfio. */
+#include "drivers/vfio/container.c"
+
+#include "internal.h"
+
+void container_init(void)
+{
+	if (vfio_container_init())
+		host_die("drivers/vfio/container.c", "vfio_container_init() failed");
+}
+
+struct vfio_container *container_open(void)
+{
+	struct file file = {};
+
+	return vfio_fops_open(NULL, &file) ? NULL : file.private_data;
+}
+
+void container_close(struct vfio_container *container)
+{
+	struct file file = { .private_data = container };
+
+	vfio_fops_release(NULL, &file);
+}
+
+long container_set_iommu(struct vfio_container *container)
+{
+	struct file file = { .private_data = container };
+
+	return vfio_fops_unl_ioctl(&file, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+}

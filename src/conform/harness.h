@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A build of real kernel code (./dev kernel), loaded, and cases played in it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "kernel/harness.h"
+#include "src/case/case.h"
+#include "src/conform/trace.h"
+
+namespace iommucheck::conform {
+
+// The machine and the ops as the harness takes them. driver.same_instance is what drivers do, so it
+// is the machine's here.
+harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
+harness_op OpOf(const Op& op);
+
+class Harness {
+ public:
+  // `library` is a kernel.so. `catch_oops`: a wild pointer ends the case and not the process.
+  static absl::StatusOr<Harness> Load(const std::string& library, bool catch_oops);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  // The profile whose ops, allocations and probes the build has.
+  [[nodiscard]] KernelVersion version() const { return version_; }
+  // Why this machine cannot be built here, or "".
+  [[nodiscard]] std::string WhyNot(const Topology& topology) const;
+
+  struct Result {
+    std::vector<std::string> warns;  // "iommu_detach_group, drivers/iommu/iommu.c:3100"
+    std::vector<std::string> leaks;  // what the teardown left behind
+  };
+  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace.
+  absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
+
+ private:
+  struct Library {
+    void* handle = nullptr;
+    const harness* real = nullptr;
+    Library() = default;
+    Library(const Library&) = delete;
+    Library& operator=(const Library&) = delete;
+    ~Library();
+  };
+  absl::Status Open();
+  [[nodiscard]] KernelVersion FindProfile();
+
+  std::string path_;
+  std::string name_;
+  bool catch_oops_ = false;
+  KernelVersion version_{};
+  std::unique_ptr<Library> library_;
+};
+
+}  // namespace iommucheck::conform
