@@ -41,7 +41,7 @@ struct fake_instance {
 	int enforces_coherency;
 	struct fwnode_handle *fwnode;
 	struct iommu_group *group;
-	bool registered;
+	int registered; /* 0: not, else the earlier the smaller */
 };
 
 struct fake_domain {
@@ -76,6 +76,7 @@ static struct fault faults[MAX_FAULTS];
 static int drivers_count, instances_count, devices_count, faults_count;
 static int allocations; /* of the op */
 static int numbered, live; /* domains of the case */
+static int registrations;
 static LIST_HEAD(domains); /* also freed ones, so that the core may look at them */
 static bool vfio_held[MAX_DEVICES]; /* groups whose devices VFIO has */
 static int driver_at[MAX_DRIVERS]; /* the driver whose iommu_ops lie in the slot */
@@ -275,11 +276,22 @@ static bool accepts(int index, int instance, int driver)
 	return !i->fwnode || (fwspec && fwspec->iommu_fwnode == i->fwnode);
 }
 
+static int first_registered(int driver)
+{
+	int found = -1, i;
+
+	for (i = 0; i < instances_count; i++)
+		if (instances[i].driver == driver && instances[i].registered &&
+		    (found < 0 || instances[i].registered < instances[found].registered))
+			found = i;
+	return found;
+}
+
 static struct iommu_device *probe(int slot, struct device *dev)
 {
 	int driver = driver_at[slot];
 	int index = device_index(dev);
-	int found = -1, m, i;
+	int found = -1, m;
 	struct fault *f;
 
 	if (index < 0)
@@ -292,10 +304,8 @@ static struct iommu_device *probe(int slot, struct device *dev)
 		if (devices[index].masters[m] >= 0 &&
 		    accepts(index, devices[index].masters[m], driver))
 			found = devices[index].masters[m];
-	for (i = 0; i < instances_count && found < 0; i++)
-		if (drivers[driver].accepts_foreign && instances[i].driver == driver &&
-		    instances[i].registered)
-			found = i;
+	if (found < 0 && drivers[driver].accepts_foreign)
+		found = first_registered(driver);
 	if (found < 0)
 		return ERR_PTR(-ENODEV);
 	devices[index].instance = found;
@@ -339,12 +349,6 @@ static bool fake_capable(struct device *dev, enum iommu_cap cap)
 		return true;
 	return index >= 0 && devices[index].instance >= 0 &&
 	       drivers[instances[devices[index].instance].driver].coherent;
-}
-
-/* One type of default domain, so that the core asks once. */
-static int fake_def_domain_type(struct device *dev)
-{
-	return IOMMU_DOMAIN_DMA;
 }
 
 /* Callbacks without a device do not say which ops they were called by. */
@@ -393,7 +397,6 @@ static void init_ops(void)
 			.capable = fake_capable,
 			.release_device = fake_release_device,
 			.device_group = fake_device_group,
-			.def_domain_type = fake_def_domain_type,
 			.pgsize_bitmap = SZ_4K | SZ_2M,
 			.owner = THIS_MODULE,
 		};
@@ -585,10 +588,10 @@ static int register_instance(int index)
 	driver_at[slot] = i->driver;
 	ops[slot].default_domain_ops = &tables[drivers[i->driver].table_at];
 	i->iommu.fwnode = i->fwnode;
-	i->registered = true;
+	i->registered = ++registrations;
 	ret = iommu_device_register(&i->iommu, &ops[slot], NULL);
 	if (ret) {
-		i->registered = false;
+		i->registered = 0;
 		iommu_group_put(i->group);
 		i->group = NULL;
 	}
@@ -600,7 +603,7 @@ static void unregister_instance(int index)
 	struct fake_instance *i = &instances[index];
 
 	iommu_device_unregister(&i->iommu);
-	i->registered = false;
+	i->registered = 0;
 	iommu_group_put(i->group);
 	i->group = NULL;
 }

@@ -41,8 +41,7 @@ int Random(uint64_t seed, int count) {
     KernelSpec kernel = AsPlayed(Case{}, kVersions[static_cast<size_t>(n) % 2]).kernel;
     const Case c = ToCase(DrawScenario(words, [&](Words&) { return kernel; }, shape));
     bool oops = false;
-    for (const KernelVersion version : kVersions)
-      oops |= TraceOf(AsPlayed(c, version)).oops();
+    for (const KernelVersion version : kVersions) oops |= TraceOf(AsPlayed(c, version)).oops();
     if (oops || !PrintScript(c, "").ok()) continue;
     std::cout << absl::StrFormat("=== random-%d-%03d\n%s", seed, n++, PrintCase(c));
   }
@@ -78,8 +77,8 @@ int Differ(KernelVersion version, const std::string& path, const std::vector<std
   if (!text.ok()) return Fail(text.status());
   const absl::StatusOr<TraceFile> recorded = ParseTraces(*text, path, FindIn(played));
   if (!recorded.ok()) return Fail(recorded.status());
-  const std::vector<Difference> differences = CompareTraces(
-      *recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
+  const std::vector<Difference> differences =
+      CompareTraces(*recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
   for (const Difference& d : differences) std::cout << d.name << "\n" << d.comparison.text;
   std::cout << absl::StrFormat("%d traces, %d differ\n", recorded->entries.size(),
                                differences.size());

@@ -15,7 +15,8 @@ absl::Status Add(std::string name, std::string_view text, const std::string& fil
   absl::StatusOr<Case> c = ParseCase(text, file);
   if (!c.ok()) return c.status();
   if (!cases.try_emplace(name, *std::move(c)).second)
-    return absl::InvalidArgumentError(absl::StrCat(file, ": expected one case ", name, ", found two"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": expected one case ", name, ", found two"));
   return absl::OkStatus();
 }
 
@@ -91,13 +92,7 @@ std::vector<Difference> CompareTraces(const TraceFile& recorded, const Cases& ca
   std::vector<Difference> differences;
   for (const TraceFile::Entry& entry : recorded.entries) {
     const Case& c = cases.find(entry.name)->second;
-    Trace other = trace_of(c);
-    if (other.oops() && entry.trace.oops()) {
-      other.group = entry.trace.group;
-      other.share = entry.trace.share;
-      other.domains = entry.trace.domains;
-      other.warns = entry.trace.warns;
-    }
+    const Trace other = trace_of(c);
     if (Agree(entry.trace, other)) continue;
     differences.push_back(
         {entry.name, Compare(c, entry.trace, recorded.kernel, other, other_name)});

@@ -31,8 +31,7 @@ struct Difference {
   std::string name;
   Comparison comparison;
 };
-// Where what `trace_of` gives for a case of the file is not what was recorded. Of a case that
-// ended in an oops nothing is known but its calls.
+// The cases of the file for which `trace_of` gives something else than was recorded.
 std::vector<Difference> CompareTraces(const TraceFile& recorded, const Cases& cases,
                                       std::string_view other_name,
                                       const std::function<Trace(const Case&)>& trace_of);

@@ -61,17 +61,15 @@ std::string MachineLines(const Topology& t, const std::vector<int>& devfns) {
   std::string text;
   for (DriverId i = 0; i < t.drivers_count; ++i) {
     const Driver& d = t.drivers[i];
-    absl::StrAppend(&text,
-                    absl::StrFormat("driver %d %d %d %d %d %d %d %d %d\n", t.ops_address(i),
-                                    d.table, t.table_address(d.table), d.coherent,
-                                    d.default_domains, d.same_instance, d.refuses_foreign,
-                                    d.instance_groups, d.accepts_foreign));
+    absl::StrAppend(&text, absl::StrFormat("driver %d %d %d %d %d %d %d %d %d\n", t.ops_address(i),
+                                           d.table, t.table_address(d.table), d.coherent,
+                                           d.default_domains, d.same_instance, d.refuses_foreign,
+                                           d.instance_groups, d.accepts_foreign));
   }
   for (InstanceId n = 0; n < t.instances_count; ++n) {
     const Instance& i = t.instances[n];
-    absl::StrAppend(&text, absl::StrFormat("instance %d %d %d %d %d\n", i.driver, i.fwnode,
-                                           i.table, t.table_address(i.table),
-                                           i.enforces_coherency));
+    absl::StrAppend(&text, absl::StrFormat("instance %d %d %d %d %d\n", i.driver, i.fwnode, i.table,
+                                           t.table_address(i.table), i.enforces_coherency));
   }
   for (DeviceId n = 0; n < t.devices_count; ++n) {
     const Device& d = t.devices[n];
@@ -153,11 +151,12 @@ class RecordParser {
     case_ = nullptr;
   }
 
-  // Only what the op did is known of an oops.
+  // The machine is of no use any more, so the end of an oops is empty.
   void FinishOops() {
     trace_.steps.push_back({.error = -EFAULT});
     trace_.calls.push_back({.kind = Call::Kind::kOops});
     trace_.steps.back().calls_end = static_cast<uint32_t>(trace_.calls.size());
+    trace_.domains = trace_.warns = 0;
     Finish();
   }
 
@@ -173,7 +172,8 @@ class RecordParser {
     if (word == "case") return Begin(rest);
     if (case_ == nullptr) return Expected("case, stop or done");
     if (word == "op") {
-      if (trace_.steps.size() == case_->ops.size()) return Expected("end: the case has no more ops");
+      if (trace_.steps.size() == case_->ops.size())
+        return Expected("end: the case has no more ops");
       in_op_ = true;
       return absl::OkStatus();
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the machine that records real kernels is given and gives back (kernel/qemu, docs/recording.md).
-// Numbers stand for names on both sides.
+// What the machine that records real kernels is given and gives back (kernel/qemu,
+// docs/recording.md). Numbers stand for names on both sides.
 #pragma once
 
 #include <functional>
