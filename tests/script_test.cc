@@ -135,6 +135,8 @@ TEST(Record, SaysWhatIsWrong) {
   EXPECT_THAT(Error("case x\nprobe 0 0\nend\n"), HasSubstr("x.record:2:1: expected an op"));
   EXPECT_THAT(Error("case x\nop a\nprobe 0\nend\n"), HasSubstr("x.record:3:1: expected 2 numbers"));
   EXPECT_THAT(Error("case x\nop a\nresult x\nend\n"), HasSubstr("x.record:3:1: expected"));
+  EXPECT_THAT(Error("case x\nop a\nprobe 0 9\nend\n"),
+              HasSubstr("x.record:3:1: expected what the case has"));
   EXPECT_THAT(Error("case x\nfailed y\nend\n"), HasSubstr("x.record:2:1: expected a call"));
   EXPECT_THAT(Error("case x\ngroup 9 0 0\nend\n"), HasSubstr("x.record:2:1: expected a device"));
 }

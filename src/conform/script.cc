@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/script.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -231,13 +232,23 @@ class RecordParser {
       if (!n) return Expected(absl::StrFormat("%d numbers", form.numbers));
       if (!in_op_ && trace_.steps.empty()) return Expected("an op");
       AddCall(form.kind, *n);
-      return absl::OkStatus();
+      return Names(trace_.calls.back()) ? absl::OkStatus() : Expected("what the case has");
     }
     return Expected("a call, result, warn, end or oops");
   }
 
+  // Whether all that the call names is there, or not named.
+  [[nodiscard]] bool Names(const Call& call) const {
+    const Topology& t = case_->topology;
+    const auto there = [](uint8_t id, int count) { return id == kNoId || id < count; };
+    return there(call.device, t.devices_count) && there(call.instance, t.instances_count) &&
+           there(call.driver, t.drivers_count) && there(call.table, t.tables_count);
+  }
+
   void AddCall(Call::Kind kind, const std::vector<int>& n) {
-    const auto id = [](int value) { return static_cast<uint8_t>(value < 0 ? kNoId : value); };
+    const auto id = [](int value) {
+      return static_cast<uint8_t>(value < 0 ? kNoId : std::min(value, kNoId - 1));
+    };
     const auto domain = [](int value) {
       return value < 0 ? Call::kNoDomain : static_cast<uint16_t>(value);
     };
