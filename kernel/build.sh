@@ -128,7 +128,7 @@ builddir = $out
 kflags = -I$here/include $flags -include $here/once.h -I$tree -I$here -I$out -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
-  -DCONFIG_IOMMU_DMA=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
+  -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
   -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
 rule kernel
   command = clang-19 \$kflags \$flavour -MMD -MF \$out.d -c \$in -o \$out

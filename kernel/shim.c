@@ -6,6 +6,7 @@
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -14,7 +15,10 @@
 /* --- the one task --- */
 
 static struct mm_struct mm;
-static struct task_struct task = { .mm = &mm };
+static struct signal_struct signals = {
+	.rlim = { [0 ... RLIM_NLIMITS - 1] = { RLIM_INFINITY, RLIM_INFINITY } },
+};
+static struct task_struct task = { .mm = &mm, .signal = &signals, .group_leader = &task };
 struct task_struct *harness_current = &task;
 #ifndef CONFIG_THREAD_INFO_IN_TASK
 struct thread_info harness_thread_info;

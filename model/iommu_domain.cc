@@ -3,7 +3,8 @@
 // Domains: allocation, attach, DMA ownership (drivers/iommu/iommu.c).
 //
 // ABSTRACTION: static identity and blocked domains are one object a group, default-domain types
-// are not told apart, and attach is never deferred.
+// are not told apart, and attach is never deferred. Flush is strict (iommu.strict=1): where it is
+// lazy, a default domain that cannot be allocated is asked for a second time.
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -76,6 +77,14 @@ int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   }
   SetGroupDomainPointer(k, group, domain);
   return ret;
+}
+
+// The error path of __iommu_attach_group() in 6.1.y: on the way back the group is on no domain, so
+// a device that fails leaves it there.
+void Reattach(Kernel& k, GroupId group, DomainId old) {
+  SetGroupDomainPointer(k, group, kNoId);
+  if (old == kNoId) return;
+  if (SetEveryDevice(k, group, old, SetDomain::kPlain) != 0) k.warn("__iommu_attach_group", group);
 }
 
 // __iommu_group_set_core_domain(); __iommu_detach_group() up to 5.18.
@@ -191,9 +200,9 @@ int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
 int iommu_setup_default_domain(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   const DriverId driver = k.driver_of(first);
-  const DomainId dom =
-      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table, first);
-  if (dom == kNoId) return -ENOMEM;
+  const TableId table = k.topology.instances[k.device(first).instance].table;
+  const DomainId dom = AllocDomain(k, DomainType::kDefault, driver, table, first);
+  if (dom == kNoId) return -EINVAL;  // iommu_group_alloc_default_domain() says so, whatever failed
   k.group(group).default_domain = dom;
   const SetDomain how =
       k.group(group).domain == kNoId ? SetDomain::kMustSucceed : SetDomain::kPlain;
@@ -218,8 +227,11 @@ int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
     return k.refuse(Rule::kCoreOwnerFirst, -EINVAL, first, group);
 
   // Up to 6.1 attach goes on even if the group is on the domain already.
-  if (!k.fwnode_era()) return SetEveryDevice(k, group, domain, SetDomain::kPlain);
-  return GroupSetDomain(k, group, domain, SetDomain::kPlain);
+  if (k.fwnode_era()) return GroupSetDomain(k, group, domain, SetDomain::kPlain);
+  const DomainId old = g.domain;
+  const int ret = SetEveryDevice(k, group, domain, SetDomain::kPlain);
+  if (ret != 0 && k.has(Rule::kCoreRollbackReattach)) Reattach(k, group, old);
+  return ret;
 }
 
 void iommu_detach_group(Kernel& k, GroupId group) { SetCoreDomain(k, group); }
@@ -235,10 +247,12 @@ int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
     const DeviceId first = k.first_device(group);
     const DriverId driver =
         k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
-    if (driver != kNoId)
+    if (driver != kNoId && k.fwnode_era())
+      g.blocking_domain = AllocDomain(k, DomainType::kBlocking, driver,
+                                      k.topology.instances[k.device(first).instance].table, first);
+    else if (driver != kNoId)
       g.blocking_domain =
-          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table,
-                      k.fwnode_era() ? first : kNoId);
+          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table, kNoId);
     if (g.blocking_domain == kNoId) return k.fwnode_era() ? -ENOMEM : -EINVAL;
   }
   if (const int ret = GroupSetDomain(k, group, g.blocking_domain, SetDomain::kPlain); ret != 0)

@@ -25,6 +25,7 @@ constexpr auto k515 = KernelVersion::kV5_15;
 constexpr auto k518 = KernelVersion::kV5_18;
 constexpr auto k60 = KernelVersion::kV6_0;
 constexpr auto k61 = KernelVersion::kV6_1;
+constexpr auto k61y = KernelVersion::kV6_1_y;
 constexpr auto k68 = KernelVersion::kV6_8;
 constexpr auto k612 = KernelVersion::kV6_12;
 constexpr auto k71 = KernelVersion::kV7_1;
@@ -37,10 +38,10 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "a bus that has iommu_ops refuses any others, and the same again, with -EBUSY",
      "the newest bus_set_iommu() wins the bus"},
     {kRegisterSingleDriver, kCheck, "register.single_driver", kIommuC, "iommu_device_register",
-     From(k61, k61), "a second driver's instance is refused with -EBUSY",
+     From(k61, k61y), "a second driver's instance is refused with -EBUSY",
      "instances of any driver register, and each overwrites the slots of all buses"},
     {kRegisterStickyOps, kMechanism, "register.sticky_ops", kIommuC, "iommu_device_unregister",
-     From(k61, k61), "the bus slots are never cleared, so the first driver keeps them for good",
+     From(k61, k61y), "the bus slots are never cleared, so the first driver keeps them for good",
      "unregister and a failed register set the slots of all buses to NULL"},
     {kProbeDmaConfigure, kMechanism, "probe.dma_configure", kIommuC, "iommu_init_device", From(k71),
      "probe asks the bus to apply the firmware description before it looks ops up",
@@ -74,6 +75,10 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "__iommu_group_set_domain_internal", From(k68, k612),
      "the failing device itself is set back to the old domain, too",
      "the failing device is left to its driver"},
+    {kCoreRollbackReattach, kMechanism, "core.rollback_reattach", kIommuC, "__iommu_attach_group",
+     From(k61y, k61y),
+     "when one device of a group fails, group->domain is NULL until all are back on the old domain",
+     "when one device of a group fails, __iommu_attach_group() leaves it at that"},
     {kCoreDetachNofail, kMechanism, "core.detach_nofail", kIommuC,
      "__iommu_group_set_domain_nofail", From(k68),
      "detach and release move group->domain even when a driver fails",
@@ -150,7 +155,7 @@ constexpr bool InOrder() {
 static_assert(InOrder(), "AllRules() is indexed by Rule");
 
 constexpr std::array<std::string_view, kKernelVersionCount> kVersionNames = {
-    "v5.15", "v5.18", "v6.0", "v6.1", "v6.8", "v6.12", "v7.1"};
+    "v5.15", "v5.18", "v6.0", "v6.1", "v6.1.y", "v6.8", "v6.12", "v7.1"};
 
 }  // namespace
 
@@ -187,7 +192,7 @@ std::optional<KernelVersion> FindVersion(std::string_view name) {
 KernelProfile ProfileOf(KernelVersion version) {
   KernelProfile profile{version, Era::kFwnode, {}};
   if (version <= k60) profile.era = Era::kBusSlots;
-  if (version == k61) profile.era = Era::kSingleDriver;
+  if (version == k61 || version == k61y) profile.era = Era::kSingleDriver;
   for (const RuleInfo& info : kRules)
     if ((info.versions & Bit(version)) != 0) profile.rules.add(info.rule);
   return profile;

@@ -30,6 +30,7 @@ enum class Rule : uint8_t {
   kCoreOwnerEvery,
   kCoreAttachRollback,
   kCoreRollbackFailing,
+  kCoreRollbackReattach,
   kCoreDetachNofail,
   kCoreDmaOwner,
   // Domain allocation.
@@ -92,12 +93,13 @@ enum class Era : uint8_t {
 };
 std::string_view EraName(Era era);
 
-// The profiles, oldest first. Each is the mainline .0 release.
-enum class KernelVersion : uint8_t { kV5_15, kV5_18, kV6_0, kV6_1, kV6_8, kV6_12, kV7_1 };
-inline constexpr int kKernelVersionCount = 7;
+// The profiles, oldest first. Each is the mainline .0 release, but for 6.1.y, which is 6.1 with the
+// fixes of the stable series. 6.12.y has none that the model could tell.
+enum class KernelVersion : uint8_t { kV5_15, kV5_18, kV6_0, kV6_1, kV6_1_y, kV6_8, kV6_12, kV7_1 };
+inline constexpr int kKernelVersionCount = 8;
 inline constexpr std::array<KernelVersion, kKernelVersionCount> kKernelVersions = {
-    KernelVersion::kV5_15, KernelVersion::kV5_18, KernelVersion::kV6_0, KernelVersion::kV6_1,
-    KernelVersion::kV6_8,  KernelVersion::kV6_12, KernelVersion::kV7_1};
+    KernelVersion::kV5_15,  KernelVersion::kV5_18, KernelVersion::kV6_0,  KernelVersion::kV6_1,
+    KernelVersion::kV6_1_y, KernelVersion::kV6_8,  KernelVersion::kV6_12, KernelVersion::kV7_1};
 
 struct RuleInfo {
   Rule rule;

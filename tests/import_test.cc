@@ -89,7 +89,7 @@ TEST(Import, ReadsAMachineWithVtd) {
   const auto system = ReadSnapshot(ReadCorpus("qemu-vtd-6.1.tar.gz"), "vtd");
   ASSERT_TRUE(system.ok()) << system.status();
   EXPECT_EQ(system->kernel_release, "6.1.0-56-amd64");
-  EXPECT_EQ(system->nearest, KernelVersion::kV6_1);
+  EXPECT_EQ(system->nearest, KernelVersion::kV6_1_y);
   EXPECT_EQ(system->topology.firmware, Firmware::kAcpi);
   EXPECT_THAT(system->names.drivers, ElementsAre("intel"));
   EXPECT_THAT(system->names.instances, ElementsAre("dmar0"));

@@ -116,7 +116,7 @@ absl::Status Harness::Open() {
 
 KernelVersion Harness::FindProfile() {
   const uint32_t features = library_->real->features;
-  if ((features & HARNESS_BUS_OPS) != 0) return KernelVersion::kV6_1;
+  if ((features & HARNESS_BUS_OPS) != 0) return KernelVersion::kV6_1_y;
   if ((features & HARNESS_ALLOC_BY_DEV) == 0) return KernelVersion::kV6_8;
   return (features & HARNESS_DMA_CONFIGURE) != 0 ? KernelVersion::kV7_1 : KernelVersion::kV6_12;
 }
@@ -155,14 +155,15 @@ absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& 
   if (oops) {
     trace.calls.push_back({.kind = Call::Kind::kOops});
     trace.steps.back().calls_end = static_cast<uint32_t>(trace.calls.size());
+  } else {
+    harness_end end{};
+    real.end(&end);
+    SetSharing(
+        c.topology.devices_count, [&end](int dev) { return end.group[dev]; },
+        [&end](int dev) { return end.domain[dev]; }, trace);
+    trace.domains = end.domains;
+    trace.warns = end.warns;
   }
-  harness_end end{};
-  real.end(&end);
-  SetSharing(
-      c.topology.devices_count, [&end](int dev) { return end.group[dev]; },
-      [&end](int dev) { return end.domain[dev]; }, trace);
-  trace.domains = end.domains;
-  trace.warns = end.warns;
   const harness_warn* warns = real.warns(&count);
   for (const harness_warn& warn : std::span(warns, count))
     result.warns.push_back(absl::StrFormat("%s(), %s:%d", warn.function, warn.file, warn.line));

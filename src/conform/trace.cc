@@ -472,6 +472,10 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
 }
 
 void TraceBuilder::End(const Topology& topology, const State& state) {
+  if (trace_.oops()) {
+    trace_.domains = trace_.warns = 0;
+    return;
+  }
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
   const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
   const auto domain_of = [&](int dev) {

@@ -16,7 +16,7 @@
 //     detach d0 dev0                          (detach_dev(), up to 6.1)
 //     free d0
 //     release dev0                            (release_device())
-//     oops                                    (the op ends here, and the case)
+//     oops                                    (the op ends here, and the case; the end is empty)
 //   end
 //     groups dev0 dev1 | dev2                 (devices by group; those without are left out)
 //     share dev0 dev2                         (devices of groups that are on one domain)

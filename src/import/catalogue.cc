@@ -122,12 +122,14 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
   return rows;
 }
 
-// v5.15 goes by what was read for v5.18, v6.8 by what was read for v6.12: those are the nearest
-// trees of the same kind (bus slots, fwnode).
+// v5.15 goes by what was read for v5.18, v6.1.y by v6.1, v6.8 by v6.12: those are the nearest trees
+// of the same kind (bus slots, one driver, fwnode).
 KernelVersion EraOf(KernelVersion version) {
   switch (version) {
     case KernelVersion::kV5_15:
       return KernelVersion::kV5_18;
+    case KernelVersion::kV6_1_y:
+      return KernelVersion::kV6_1;
     case KernelVersion::kV6_8:
       return KernelVersion::kV6_12;
     default:

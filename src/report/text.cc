@@ -331,16 +331,20 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   return out;
 }
 
+// Of a column in the table of rules.
+int VersionWidth(KernelVersion v) { return static_cast<int>(VersionName(v).size()); }
+
 std::string KernelsText() {
   std::string out = "rule";
   out.resize(36, ' ');
   for (KernelVersion v : kKernelVersions)
-    absl::StrAppendFormat(&out, "%5s", VersionName(v).substr(1));
+    absl::StrAppendFormat(&out, "%*s", VersionWidth(v), VersionName(v).substr(1));
   out += "\n";
   for (const RuleInfo& info : AllRules()) {
     absl::StrAppendFormat(&out, "%-36s", info.id);
-    for (size_t v = 0; v < kKernelVersionCount; ++v)
-      absl::StrAppendFormat(&out, "%5s", ((info.versions >> v) & 1U) != 0 ? "yes" : "-");
+    for (KernelVersion v : kKernelVersions)
+      absl::StrAppendFormat(&out, "%*s", VersionWidth(v),
+                            ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
     out += "\n";
   }
   out += "\nera\n";

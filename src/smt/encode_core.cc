@@ -222,9 +222,14 @@ Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& dom
     result.Fail(go & foreign, Errno::kInval);
     go &= ~foreign;
   }
-  result.Fail(GroupSetDomain(go, view, domain, /*must_succeed=*/false,
-                             /*test_same=*/fwnode_era()),
-              Errno::kInval);
+  const DomainRef old = current;
+  const Bit failed = GroupSetDomain(go, view, domain, /*must_succeed=*/false,
+                                    /*test_same=*/fwnode_era());
+  if (has(Rule::kCoreRollbackReattach)) {
+    Assign(failed, view.group.domain, NullRef(sizes_));
+    GroupSetDomain(failed & ~IsNull(old), view, old, /*must_succeed=*/false, /*test_same=*/false);
+  }
+  result.Fail(failed, Errno::kInval);
   return result;
 }
 
