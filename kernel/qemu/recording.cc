@@ -34,7 +34,7 @@ int Fail(const absl::Status& status) {
 // Drawn for both kernels in turn, so that each has cases that go far on it. The model's oopses are
 // for the litmus cases: each costs a boot.
 int Random(uint64_t seed, int count) {
-  static constexpr std::array kVersions = {KernelVersion::kV6_1, KernelVersion::kV6_12};
+  static constexpr std::array kVersions = {KernelVersion::kV6_1_y, KernelVersion::kV6_12};
   const Shape shape{.ops = 16};
   Words words(seed);
   for (int n = 0; n < count;) {
