@@ -114,27 +114,28 @@ static void drop_dead_groups(void) {
 
 // --- the kernel's log ---
 
-// Names the function of each WARN since the last time, or of the BUG; nobody wants to know when
-// `out` is not given.
+// Names the function of each WARN, and of an oops, since the last time; nobody wants to know when
+// `to` is not given.
 static void drain_log(FILE *to) {
   static char record[8192];
   ssize_t length;
+  int oops = 0;  // 1: one has begun, 2: its function is told
   while ((length = read(kmsg, record, sizeof(record) - 1)) > 0 || (length < 0 && errno == EPIPE)) {
     if (length < 0 || !to) continue;
     record[length] = 0;
-    char *text = strchr(record, ';');
-    if (!text) continue;
-    char *end = strchr(text, '\n');
-    if (end) *end = 0;
     char function[64] = "?";
-    const char *rip;
-    if (strstr(text, "WARNING: CPU:")) {
-      const char *at = strstr(text, " at ");
-      if (at) sscanf(at, " at %*s %63[^+ ]", function);
+    const char *text = strstr(record, "WARNING: CPU:");
+    // Of an inlined part of a function, or one made for constants, the function's own name.
+    if (text && (text = strstr(text, " at "))) {
+      sscanf(text, " at %*s %63[^+. ]", function);
       fprintf(to, "warn %s\n", function);
-    } else if ((rip = strstr(text, "RIP: 0010:"))) {
-      sscanf(rip, "RIP: 0010:%63[^+ ]", function);
+    }
+    if (oops == 0) oops = strstr(record, "Oops: ") != NULL;
+    // A WARN has such a line, too, and an oops has a second one at its end.
+    if (oops == 1 && (text = strstr(record, "RIP: 0010:"))) {
+      sscanf(text, "RIP: 0010:%63[^+. ]", function);
       fprintf(to, "rip %s\n", function);
+      oops = 2;
     }
   }
 }

@@ -120,7 +120,7 @@ boot() {
 # The cases of the script $1 behind the last one of the record $2.
 rest_of() {
   local last
-  last=$(grep '^case ' "$2" | tail -n 1)
+  last=$(grep '^case ' "$2" | tail -n 1 || true)
   if [[ -z $last ]]; then
     cat "$1"
   else
