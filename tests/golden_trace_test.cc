@@ -30,7 +30,8 @@ std::string ReadText(const fs::path& path) {
 }
 
 Cases AllCases() {
-  std::vector<std::string> paths = {(kTraces / "random.cases").string()};
+  std::vector<std::string> paths = {(kTraces / "random.cases").string(),
+                                    (kTraces / "differences.cases").string()};
   for (const fs::directory_entry& entry : fs::directory_iterator(kSource / "corpus/litmus"))
     if (entry.path().extension() == ".case") paths.push_back(entry.path().string());
   const absl::StatusOr<Cases> cases = ReadCases(paths);

@@ -43,7 +43,7 @@ fi
 if [[ -n $seed || ! -f $out/random.cases ]]; then
   "$recording" random "${seed:-1}" "$count" >"$out/random.cases"
 fi
-cases=("$root"/corpus/litmus/*.case "$out/random.cases")
+cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$out/random.cases")
 
 # Which profile a release is compared with.
 profile_of() {
