@@ -82,7 +82,8 @@ build_module() {
 add_module() {
   local tree=$1 name=$2 options=${3:-} file needed
   grep -q "^$name\.ko" "$tree/initrd/modules/list" && return
-  file=$(find "$tree/lib/modules" "$tree/module" -name "$name.ko" -o -name "$name.ko.xz" | head -n 1)
+  file=$(find "$tree/lib/modules" "$tree/module" -name "$name.ko" -o -name "$name.ko.xz" |
+    head -n 1)
   [[ -n $file ]] || return 0  # built in
   for needed in $(modinfo -F depends "$file" | tr , ' '); do add_module "$tree" "$needed"; done
   case $file in
@@ -100,7 +101,8 @@ make_initrd() {
   : >"$tree/initrd/modules/list"
   add_module "$tree" vfio_iommu_type1 allow_unsafe_interrupts=1
   add_module "$tree" iommucheck
-  gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -static -o "$tree/initrd/init" "$here/player.c"
+  gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -static -o "$tree/initrd/init" \
+    "$here/player.c"
 }
 
 # Plays $tree/initrd/script into $tree/part. The player's last words say how it went: QEMU is
@@ -124,7 +126,8 @@ rest_of() {
   if [[ -z $last ]]; then
     cat "$1"
   else
-    awk -v last="$last" 'behind { print } $0 == last { found = 1 } found && $0 == "end" { behind = 1 }' "$1"
+    awk -v last="$last" 'behind { print } $0 == last { found = 1 }
+                         found && $0 == "end" { behind = 1 }' "$1"
   fi
 }
 
