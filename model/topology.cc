@@ -138,6 +138,13 @@ std::string_view ClaimName(Claim claim) {
   return "";
 }
 
+TableId Topology::table_address(TableId table) const {
+  for (DriverId d = 0; d < drivers_count; ++d)
+    if (drivers[d].table == table && drivers[d].address != kNoId)
+      return drivers[drivers[d].address].table;
+  return table;
+}
+
 bool Topology::related(DeviceId a, DeviceId b) const {
   const Device& x = devices[a];
   const Device& y = devices[b];

@@ -108,6 +108,8 @@ struct Topology {
   [[nodiscard]] DriverId ops_address(DriverId d) const {
     return drivers[d].address == kNoId ? d : drivers[d].address;
   }
+  // The same of a domain-ops table.
+  [[nodiscard]] TableId table_address(TableId table) const;
   // Whether two devices end in one group if the first in the list has one already
   // (pci_device_group: aliases, then non-isolated functions of the slot).
   [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
