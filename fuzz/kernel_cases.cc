@@ -46,6 +46,10 @@ class Generator {
     current_[0] = static_cast<uint8_t>(Below(4) << 3U);
     const uint64_t mask = AnyAssumptions().bits();
     for (size_t i = 0; i < 5; ++i) current_[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
+    // A machine of nothing has no runs.
+    current_[7] = static_cast<uint8_t>(1 + Below(4));
+    current_[9] = static_cast<uint8_t>(1 + Below(6));
+    current_[10] = static_cast<uint8_t>(1 + Below(8));
     return current_;
   }
 

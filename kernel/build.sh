@@ -84,6 +84,9 @@ probes=$(
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
   grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep -q 'iommu_ops' && echo FWSPEC_OPS
   has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
+  # Stable trees that go back to the old domain when a device fails.
+  sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep -q 'old_domain' &&
+    echo REATTACH
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
@@ -94,7 +97,7 @@ probes=$(
 )
 for feature in $probes; do
   case $feature in
-    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE)
+    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE | REATTACH)
       features+=("HARNESS_$feature") ;;
     AMBA) config+=(-DCONFIG_ARM_AMBA=1) ;;
     FSL_MC) config+=(-DCONFIG_FSL_MC_BUS=1) ;;

@@ -394,12 +394,14 @@ int RegisterInstance(Kernel& k, InstanceId instance) {
 
 void UnregisterInstance(Kernel& k, InstanceId instance) {
   const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).instance == instance) {
-      if (k.group(k.device(dev).group).container != kNoId)
-        k.leave(Rule::kAssumeNoUnregisterWhenAttached);
-      if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
-    }
+  for (int bus = 0; bus < kBusCount; ++bus)
+    for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+      if (static_cast<int>(k.topology.devices[dev].bus) == bus &&
+          k.device(dev).instance == instance) {
+        if (k.group(k.device(dev).group).container != kNoId)
+          k.leave(Rule::kAssumeNoUnregisterWhenAttached);
+        if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
+      }
   Unlist(k, instance);
   if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
     for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);

@@ -3,7 +3,6 @@
 // A build of real kernel code (./dev kernel), loaded, and cases played in it.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,7 +34,7 @@ class Harness {
   // The profile whose ops, allocations and probes the build has.
   [[nodiscard]] KernelVersion version() const { return version_; }
   // For who plays op by op.
-  [[nodiscard]] const harness& real() const { return *library_->real; }
+  [[nodiscard]] const harness& real() const { return *real_; }
   // A new load: after an oops the one before is half-way through anything.
   absl::Status Open();
   // Why this machine cannot be built here, or "".
@@ -49,21 +48,15 @@ class Harness {
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
 
  private:
-  struct Library {
-    void* handle = nullptr;
-    const harness* real = nullptr;
-    Library() = default;
-    Library(const Library&) = delete;
-    Library& operator=(const Library&) = delete;
-    ~Library();
-  };
   [[nodiscard]] KernelVersion FindProfile();
 
   std::string path_;
   std::string name_;
   bool catch_oops_ = false;
   KernelVersion version_{};
-  std::unique_ptr<Library> library_;
+  // Stays loaded to the end of the process: what the kernel code allocated is found from there.
+  void* handle_ = nullptr;
+  const harness* real_ = nullptr;
 };
 
 }  // namespace iommucheck::conform
