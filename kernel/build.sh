@@ -34,13 +34,13 @@ contained() {
     return
   fi
   bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \
-    --bind "$headers" "$headers" --chdir "$tree" "$@"
+    --ro-bind "$tree" "$tree" --bind "$headers" "$headers" --chdir "$tree" "$@"
 }
 tree_make() {
   contained make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
 }
 stamp=$out/headers.stamp
-wanted="$tree $(sha256sum <"$here/config")"
+wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
 if [[ ! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   mkdir -p "$headers"
