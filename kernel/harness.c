@@ -68,6 +68,13 @@ static struct fake_device devices[HARNESS_DEVICES];
 static struct vfio_container *containers[HARNESS_CONTAINERS];
 static struct fake_group *groups;
 static struct fake_domain *domains;
+#if !__has_feature(address_sanitizer)
+/*
+ * Freed domains of the case. A pointer that the kernel keeps to one must not meet a new domain at
+ * the address. ASan keeps freed memory apart by itself, and reports who follows the pointer.
+ */
+static struct fake_domain *freed_domains;
+#endif
 static struct pci_bus root_bus;
 
 /* The drivers' ops, by address: a driver that comes to a freed address finds another's there. */
@@ -229,7 +236,12 @@ static void free_domain(struct iommu_domain *domain)
 		link = &(*link)->next;
 	*link = fake->next;
 	live_domains--;
+#if __has_feature(address_sanitizer)
 	kfree(fake);
+#else
+	fake->next = freed_domains;
+	freed_domains = fake;
+#endif
 }
 
 static int attach_dev(struct iommu_domain *domain, struct device *dev)
@@ -900,6 +912,18 @@ static void get_end(struct harness_end *end)
 	end->warns = warns_total;
 }
 
+static void bury_freed_domains(void)
+{
+#if !__has_feature(address_sanitizer)
+	while (freed_domains) {
+		struct fake_domain *fake = freed_domains;
+
+		freed_domains = fake->next;
+		kfree(fake);
+	}
+#endif
+}
+
 static int run_finish(void *unused)
 {
 	int i;
@@ -939,6 +963,7 @@ static int finish(struct harness_leaks *leaks)
 
 	tearing_down = true;
 	ret = guarded(run_finish);
+	bury_freed_domains();
 	leaks->domains = live_domains;
 	leaks->objects = host_objects - objects_at_rest;
 	leaks->locks = host_locks;
