@@ -49,9 +49,9 @@ for package in "$@"; do
         result=$(run "$build" "$drop" "$seed")
         name=${build##*/}
         printf '%-40s %-8s %-5s %s\n' "${name#linux-source-}" "$model" "$seed" "$result"
-        expected=none
-        [[ $model == as-is && -n $matching ]] && expected=trap
-        [[ $result == none* ]] && found=none || found=trap
+        expected="none"
+        [[ $model == as-is && -n $matching ]] && expected="trap"
+        [[ $result == none* ]] && found="none" || found="trap"
         [[ $found == "$expected" ]] || wrong=$((wrong + 1))
       done
     done

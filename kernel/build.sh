@@ -43,7 +43,8 @@ tree_make() {
 }
 stamp=$out/headers.stamp
 wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
-if [[ ! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp ]]; then
+# With an overlay, the caller has put the headers of the tree itself here.
+if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp) ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   mkdir -p "$headers"
   cp "$here/config" "$headers/iommucheck.config"
