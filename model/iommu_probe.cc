@@ -53,20 +53,48 @@ GroupId AllocGroup(Kernel& k) {
   return kNoId;
 }
 
-// pci_device_group(): aliases first, then the functions of a slot without isolation.
+// get_pci_alias_group() and get_pci_function_alias_group(): the group of the first device that a
+// chain of aliases and shared slots leads to, whether or not the devices between have one.
 // ABSTRACTION: bridges are not modelled; what shares a group behind one is an alias or a slot.
-GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {
-  const Device& self = k.topology.devices[dev];
-  GroupId by_slot = kNoId;
-  for (DeviceId other = 0; other < k.topology.devices_count; ++other) {
-    const GroupId group = k.device(other).group;
-    if (other == dev || group == kNoId || !k.topology.related(dev, other)) continue;
-    const Device& o = k.topology.devices[other];
-    if (self.alias == other || o.alias == dev || (self.alias != kNoId && self.alias == o.alias))
-      return group;
-    if (by_slot == kNoId) by_slot = group;
+class PciGroupSearch {
+ public:
+  explicit PciGroupSearch(const Kernel& k) : k_(k) {}
+
+  GroupId AliasGroup(DeviceId dev) {
+    if (((seen_ >> dev) & 1U) != 0) return kNoId;
+    seen_ |= uint64_t{1} << dev;
+    if (k_.device(dev).group != kNoId) return k_.device(dev).group;
+    for (DeviceId other = 0; other < k_.topology.devices_count; ++other) {
+      if (!IsThere(dev, other) || !k_.topology.aliases(dev, other)) continue;
+      if (const GroupId group = AliasGroup(other); group != kNoId) return group;
+      if (const GroupId group = FunctionGroup(other); group != kNoId) return group;
+    }
+    return kNoId;
   }
-  return by_slot != kNoId ? by_slot : AllocGroup(k);
+
+  GroupId FunctionGroup(DeviceId dev) {
+    for (DeviceId other = 0; other < k_.topology.devices_count; ++other) {
+      if (!IsThere(dev, other) || !k_.topology.same_slot(dev, other)) continue;
+      if (const GroupId group = AliasGroup(other); group != kNoId) return group;
+    }
+    return kNoId;
+  }
+
+ private:
+  [[nodiscard]] bool IsThere(DeviceId dev, DeviceId other) const {
+    return other != dev && k_.device(other).present;
+  }
+
+  const Kernel& k_;
+  uint64_t seen_ = 0;
+  static_assert(kMaxDevices <= 64);
+};
+
+GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {  // pci_device_group()
+  PciGroupSearch search(k);
+  if (const GroupId group = search.AliasGroup(dev); group != kNoId) return group;
+  if (const GroupId group = search.FunctionGroup(dev); group != kNoId) return group;
+  return AllocGroup(k);
 }
 
 // ops->device_group()
@@ -435,6 +463,9 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
 
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
+  // Firmware described it and no driver ever took it: dev->iommu is there, iommu_dev is not.
+  if (k.profile.era == Era::kSingleDriver && d.fwspec != kNoId && d.instance == kNoId)
+    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   d.fwspec = kNoId;
   const GroupId group = d.group;
   if (group == kNoId) return;

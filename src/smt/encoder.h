@@ -119,6 +119,8 @@ class Encoder {
   Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);
   Bits ProbeInstance(int device, const Bits& ops) const;
+  void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
+  void FunctionGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
   Result ProbeDevice(Bit condition, int device, Bus bus);
   void FinishHotplug(const Bits& probed, Result& result);
