@@ -451,25 +451,55 @@ static const struct iommu_domain_ops new_table = {
 
 /* --- devices, as the shim's buses see them --- */
 
+/* The devices that are there, in the order in which they came. */
+static u8 listed[HARNESS_DEVICES];
+static int listed_count;
+
+static void list_device(u8 i)
+{
+	listed[listed_count++] = i;
+}
+
+static void unlist_device(u8 i)
+{
+	int at = 0;
+
+	while (listed[at] != i)
+		at++;
+	memmove(listed + at, listed + at + 1, --listed_count - at);
+}
+
+static int place_after(struct device *dev)
+{
+	int at = 0;
+
+	while (dev && listed[at++] != index_of(dev))
+		;
+	return at;
+}
+
 int shim_each_device(const void *bus, struct device *after, void *data,
 		     int (*fn)(struct device *, void *))
 {
-	int i = after ? index_of(after) + 1 : 0;
+	int at = place_after(after);
 	int ret = 0;
 
-	for (; !ret && i < machine.devices_count; i++)
-		if (devices[i].present && devices[i].pci.dev.bus == bus)
-			ret = fn(&devices[i].pci.dev, data);
+	for (; !ret && at < listed_count; at++) {
+		struct device *dev = &devices[listed[at]].pci.dev;
+
+		if (dev->bus == bus)
+			ret = fn(dev, data);
+	}
 	return ret;
 }
 
 struct device *shim_next_pci(struct device *from)
 {
-	int i = from ? index_of(from) + 1 : 0;
+	int at = place_after(from);
 
-	for (; i < machine.devices_count; i++)
-		if (devices[i].present && dev_is_pci(&devices[i].pci.dev))
-			return &devices[i].pci.dev;
+	for (; at < listed_count; at++)
+		if (dev_is_pci(&devices[listed[at]].pci.dev))
+			return &devices[listed[at]].pci.dev;
 	return NULL;
 }
 
@@ -529,6 +559,8 @@ static void make_device(int i, u8 devfn)
 	dev->pci.dev.bus = (void *)buses[device->bus];
 	dev->instance = HARNESS_NONE;
 	dev->present = !device->absent;
+	if (dev->present)
+		list_device(i);
 	if (device->bus != 1)
 		return;
 	dev->pci.bus = &root_bus;
@@ -593,6 +625,7 @@ static int do_add(u8 i)
 	if (dev->present)
 		return HARNESS_NOT_POSSIBLE;
 	dev->present = true;
+	list_device(i);
 	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_ADD_DEVICE, &dev->pci.dev);
 	return 0;
 }
@@ -647,6 +680,7 @@ static int do_remove(u8 i)
 		if (vfio)
 			do_unset_container(vfio);
 	}
+	unlist_device(i);
 	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_REMOVED_DEVICE, &dev->pci.dev);
 	dev->present = false;
 	return 0;
@@ -847,6 +881,7 @@ static void begin(const struct harness_machine *m)
 	lay_out(m, devfn);
 	memset(instances, 0, sizeof(instances[0]) * m->instances_count);
 	memset(containers, 0, sizeof(containers));
+	listed_count = 0;
 	for (i = 0; i < m->devices_count; i++)
 		make_device(i, devfn[i]);
 	for (i = 0; i < m->devices_count; i++)

@@ -16,6 +16,11 @@ std::span<const InstanceId> Registered(const Kernel& k) {
   return std::span(k.state.registered).first(k.state.registered_count);
 }
 
+// bus_for_each_dev() on all buses: a device that was added again is the last.
+std::span<const DeviceId> DevicesInOrder(const Kernel& k) {
+  return std::span(k.state.listed).first(k.state.listed_count);
+}
+
 // No longer on the list, and no longer holding the group that it shares out.
 void Unlist(Kernel& k, InstanceId instance) {
   auto& list = k.state.registered;
@@ -64,8 +69,8 @@ class PciGroupSearch {
     if (((seen_ >> dev) & 1U) != 0) return kNoId;
     seen_ |= uint64_t{1} << dev;
     if (k_.device(dev).group != kNoId) return k_.device(dev).group;
-    for (DeviceId other = 0; other < k_.topology.devices_count; ++other) {
-      if (!IsThere(dev, other) || !k_.topology.aliases(dev, other)) continue;
+    for (DeviceId other : DevicesInOrder(k_)) {
+      if (other == dev || !k_.topology.aliases(dev, other)) continue;
       if (const GroupId group = AliasGroup(other); group != kNoId) return group;
       if (const GroupId group = FunctionGroup(other); group != kNoId) return group;
     }
@@ -73,18 +78,14 @@ class PciGroupSearch {
   }
 
   GroupId FunctionGroup(DeviceId dev) {
-    for (DeviceId other = 0; other < k_.topology.devices_count; ++other) {
-      if (!IsThere(dev, other) || !k_.topology.same_slot(dev, other)) continue;
+    for (DeviceId other : DevicesInOrder(k_)) {
+      if (other == dev || !k_.topology.same_slot(dev, other)) continue;
       if (const GroupId group = AliasGroup(other); group != kNoId) return group;
     }
     return kNoId;
   }
 
  private:
-  [[nodiscard]] bool IsThere(DeviceId dev, DeviceId other) const {
-    return other != dev && k_.device(other).present;
-  }
-
   const Kernel& k_;
   uint64_t seen_ = 0;
   static_assert(kMaxDevices <= 64);
@@ -257,10 +258,8 @@ int FinishGroup(Kernel& k, GroupId group, Bus bus) {
 int bus_iommu_probe(Kernel& k, Bus bus) {
   std::array<GroupId, kMaxGroups> list;  // groups that wait for a default domain
   size_t listed = 0;
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
-    if (k.topology.devices[dev].bus != bus || !k.device(dev).present ||
-        k.device(dev).group != kNoId)
-      continue;
+  for (DeviceId dev : DevicesInOrder(k)) {
+    if (k.topology.devices[dev].bus != bus || k.device(dev).group != kNoId) continue;
     const int ret = InitDevice(k, dev);
     if (ret != 0 && ret != -ENODEV) return ret;
     const GroupId group = k.device(dev).group;
@@ -278,7 +277,7 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
 // --- registration, by era ---
 
 void ReleaseBus(Kernel& k, Bus bus) {
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+  for (DeviceId dev : DevicesInOrder(k))
     if (k.topology.devices[dev].bus == bus) iommu_release_device(k, dev);
 }
 
@@ -376,7 +375,7 @@ void AdoptSlots(Kernel& k, DriverId driver) {
 // remove_iommu_group() for each device of each bus; up to 6.0 none is released.
 void ReleaseServedBy(Kernel& k, InstanceId instance) {
   for (Bus bus : IommuBuses(k))
-    for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
+    for (DeviceId dev : DevicesInOrder(k)) {
       if (k.device(dev).instance != instance || k.topology.devices[dev].bus != bus) continue;
       if (k.group(k.device(dev).group).container != kNoId)
         k.leave(Rule::kAssumeNoUnregisterWhenAttached);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/step.h"
 
+#include <algorithm>
+
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -61,6 +63,7 @@ const char* WhyNotPossible(const Kernel& k, const Op& op) {
 
 int AddDevice(Kernel& k, DeviceId dev) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
   k.device(dev).present = true;
+  k.state.listed[k.state.listed_count++] = dev;  // bus_add_device()
   const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
   const bool notified =
       k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
@@ -79,6 +82,9 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
     k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   iommu_release_device(k, dev);
   k.device(dev).present = false;
+  auto* const end = k.state.listed.begin() + k.state.listed_count;
+  *std::remove(k.state.listed.begin(), end, dev) = kNoId;
+  --k.state.listed_count;
   return 0;
 }
 
@@ -115,8 +121,11 @@ int Dispatch(Kernel& k, const Op& op) {
 State InitialState(const Topology& topology) {
   static const State kBlank;  // one copy is cheaper than to initialise every entry
   State state = kBlank;
-  for (DeviceId dev = 0; dev < topology.devices_count; ++dev)
-    state.devices[dev].present = !topology.devices[dev].absent;
+  for (DeviceId dev = 0; dev < topology.devices_count; ++dev) {
+    if (topology.devices[dev].absent) continue;
+    state.devices[dev].present = true;
+    state.listed[state.listed_count++] = dev;
+  }
   return state;
 }
 

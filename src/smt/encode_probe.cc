@@ -64,7 +64,7 @@ void Encoder::AliasGroup(Bit condition, int d, unsigned path, Bits& seen, Bits& 
   if (condition.is_false()) return;
   seen[d] |= condition;
   found = Or(found, And(condition, state_.devices[d].group));
-  for (int e = 0; e < sizes_.devices; ++e) {
+  for (int e : order_) {
     const Bit alias = condition & topology_.devices[d].alias_related[e] & state_.devices[e].present;
     if (alias.is_false()) continue;
     AliasGroup(alias, e, path, seen, found);
@@ -74,7 +74,7 @@ void Encoder::AliasGroup(Bit condition, int d, unsigned path, Bits& seen, Bits& 
 
 // get_pci_function_alias_group()
 void Encoder::FunctionGroup(Bit condition, int d, unsigned path, Bits& seen, Bits& found) const {
-  for (int e = 0; e < sizes_.devices; ++e) {
+  for (int e : order_) {
     const Bit same = condition & topology_.devices[d].slot_related[e] & state_.devices[e].present;
     if (!same.is_false()) AliasGroup(same, e, path, seen, found);
   }
