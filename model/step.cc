@@ -73,6 +73,10 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   if (group != kNoId && k.group(group).container != kNoId && k.has(Rule::kVfioLeaveOnLast) &&
       k.first_device(group) == dev && k.device(dev).next == kNoId)
     UnsetContainer(k, group);
+  // 6.1 takes dev->iommu for a sign of a driver; a fwspec alone makes one, too. The model goes on
+  // as a fixed kernel does.
+  if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
+    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   iommu_release_device(k, dev);
   k.device(dev).present = false;
   return 0;
