@@ -147,13 +147,15 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
 // What is known of the real code and not in the model, each by its heading in docs/findings.md. A
 // case ends where it comes to be so, and is compared up to there; who plays cases counts them.
 const char* Beside::FindingAfter(const Op& op, int error) const {
-  if (op.kind != OpKind::kRegister || error == 0 || profile_.era != Era::kFwnode) return nullptr;
-  const bool outlived = std::ranges::any_of(
-      std::span(state_.groups).first(state_.groups_end), [](const GroupState& g) {
-        return g.live && g.devices != kNoId && g.default_domain == kNoId;
-      });
-  return outlived ? "6.12.y: a bus walk that fails leaves groups on a list head of its stack"
-                  : nullptr;
+  if (op.kind != OpKind::kRegister || error == 0) return nullptr;
+  const auto waits_for_domain = [this](const conform::Call& call) {
+    if (call.kind != conform::Call::Kind::kProbe) return false;
+    const GroupId group = state_.devices[call.device].group;
+    return group != kNoId && state_.groups[group].default_domain == kNoId;
+  };
+  return std::ranges::any_of(model_.CallsOf(model_.steps.size() - 1), waits_for_domain)
+             ? "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack"
+             : nullptr;
 }
 
 Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
