@@ -43,6 +43,20 @@ RuleSet PromisingRules(KernelVersion version) {
 
 bool IsOops(const Event& event) { return event.kind == Event::Kind::kOops; }
 
+// The core calls a domain that it has freed.
+bool UsesFreedDomain(const State& before, std::span<const Event> events) {
+  std::array<bool, kMaxDomains> freed{};
+  for (const Event& e : events) {
+    if (e.domain == kNoId) continue;
+    if (e.kind == Event::Kind::kFree) freed[e.domain] = true;
+    if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
+    const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
+    if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
+      return true;
+  }
+  return false;
+}
+
 const char* SentenceOf(Beside::Verdict verdict) {
   switch (verdict) {
     case Beside::Verdict::kAgree:
@@ -71,11 +85,15 @@ absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library,
   if (!harness.ok()) return harness.status();
   const absl::StatusOr<KernelSpec> kernel = KernelOfEnvironment(harness->version());
   if (!kernel.ok()) return kernel.status();
-  return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel));
+  return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel, !catch_oops));
 }
 
-Beside::Beside(conform::Harness harness, std::string build, const KernelSpec& kernel)
-    : harness_(std::move(harness)), build_(std::move(build)), kernel_(kernel) {}
+Beside::Beside(conform::Harness harness, std::string build, const KernelSpec& kernel,
+               bool sanitized)
+    : harness_(std::move(harness)),
+      build_(std::move(build)),
+      kernel_(kernel),
+      sanitized_(sanitized) {}
 
 // Assumptions are the machine's and its drivers', so they stay the case's.
 void Beside::TakeKernel() {
@@ -120,6 +138,11 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   if (std::ranges::any_of(events_, IsOops)) {
     state_ = before;
     before_oops_ = true;
+    return false;
+  }
+  if (sanitized_ && UsesFreedDomain(before, events_)) {
+    state_ = before;
+    finding_ = "6.1.y: group->domain may point at a freed domain";
     return false;
   }
   taken_[taken_count_++] = op;

@@ -56,7 +56,7 @@ class Beside {
   [[nodiscard]] const char* finding() const { return finding_; }
 
  private:
-  Beside(conform::Harness harness, std::string build, const KernelSpec& kernel);
+  Beside(conform::Harness harness, std::string build, const KernelSpec& kernel, bool sanitized);
   void TakeKernel();
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
@@ -66,6 +66,7 @@ class Beside {
   conform::Harness harness_;
   std::string build_;
   KernelSpec kernel_;
+  bool sanitized_;  // a use of freed memory ends the process
 
   // Of the case that is played, kept so that no play allocates.
   DecodedCase case_;
