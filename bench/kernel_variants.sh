@@ -50,7 +50,10 @@ for package in "$@"; do
         name=${build##*/}
         printf '%-40s %-8s %-5s %s\n' "${name#linux-source-}" "$model" "$seed" "$result"
         expected="none"
-        [[ $model == as-is && -n $matching ]] && expected="trap"
+        # With a slot per bus there is one driver at a time, and one table: no two domains of a
+        # container ever differ in their ops.
+        [[ $model == as-is && -n $matching ]] && ! grep -q HAVE_BUS_OPS "$build/tree.h" &&
+          expected="trap"
         [[ $result == none* ]] && found="none" || found="trap"
         [[ $found == "$expected" ]] || wrong=$((wrong + 1))
       done

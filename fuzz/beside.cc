@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -42,6 +43,20 @@ RuleSet PromisingRules(KernelVersion version) {
 
 bool IsOops(const Event& event) { return event.kind == Event::Kind::kOops; }
 
+// The core calls a domain that it has freed.
+bool UsesFreedDomain(const State& before, std::span<const Event> events) {
+  std::array<bool, kMaxDomains> freed{};
+  for (const Event& e : events) {
+    if (e.domain == kNoId) continue;
+    if (e.kind == Event::Kind::kFree) freed[e.domain] = true;
+    if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
+    const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
+    if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
+      return true;
+  }
+  return false;
+}
+
 const char* SentenceOf(Beside::Verdict verdict) {
   switch (verdict) {
     case Beside::Verdict::kAgree:
@@ -70,11 +85,15 @@ absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library,
   if (!harness.ok()) return harness.status();
   const absl::StatusOr<KernelSpec> kernel = KernelOfEnvironment(harness->version());
   if (!kernel.ok()) return kernel.status();
-  return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel));
+  return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel, !catch_oops));
 }
 
-Beside::Beside(conform::Harness harness, std::string build, const KernelSpec& kernel)
-    : harness_(std::move(harness)), build_(std::move(build)), kernel_(kernel) {}
+Beside::Beside(conform::Harness harness, std::string build, const KernelSpec& kernel,
+               bool sanitized)
+    : harness_(std::move(harness)),
+      build_(std::move(build)),
+      kernel_(kernel),
+      sanitized_(sanitized) {}
 
 // Assumptions are the machine's and its drivers', so they stay the case's.
 void Beside::TakeKernel() {
@@ -121,6 +140,11 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
     before_oops_ = true;
     return false;
   }
+  if (sanitized_ && UsesFreedDomain(before, events_)) {
+    state_ = before;
+    finding_ = "6.1.y: group->domain may point at a freed domain";
+    return false;
+  }
   taken_[taken_count_++] = op;
   model.Step(expected, events_);
 
@@ -132,12 +156,29 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   const harness_call* calls = real.calls(&count);
   for (const harness_call& call : std::span(calls, count).subspan(known)) {
     real_.calls.push_back(conform::CallOf(call));
-    cross_driver_ |= call.kind == HARNESS_ATTACH && call.error == 0 &&
-                     call.driver != call.device_driver;
+    cross_driver_ |=
+        call.kind == HARNESS_ATTACH && call.error == 0 && call.driver != call.device_driver;
   }
   if (error == HARNESS_OOPS) real_.calls.push_back({.kind = conform::Call::Kind::kOops});
-  real_.steps.push_back({error, static_cast<uint32_t>(real_.calls.size())});
-  return error != HARNESS_OOPS && real_.steps.back() == model_.steps.back();
+  real_.steps.push_back(
+      {error == HARNESS_OOPS ? -EFAULT : error, static_cast<uint32_t>(real_.calls.size())});
+  if (error == HARNESS_OOPS || real_.steps.back() != model_.steps.back()) return false;
+  finding_ = FindingAfter(op, error);
+  return finding_ == nullptr;
+}
+
+// What is known of the real code and not in the model, each by its heading in docs/findings.md. A
+// case ends where it comes to be so, and is compared up to there; who plays cases counts them.
+const char* Beside::FindingAfter(const Op& op, int error) const {
+  if (op.kind != OpKind::kRegister || error == 0) return nullptr;
+  const auto waits_for_domain = [this](const conform::Call& call) {
+    if (call.kind != conform::Call::Kind::kProbe) return false;
+    const GroupId group = state_.devices[call.device].group;
+    return group != kNoId && state_.groups[group].default_domain == kNoId;
+  };
+  return std::ranges::any_of(model_.CallsOf(model_.steps.size() - 1), waits_for_domain)
+             ? "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack"
+             : nullptr;
 }
 
 Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
@@ -147,6 +188,7 @@ Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
   MakeWarmStart(bytes.empty() ? 0U : (bytes[0] >> 3U) & 3U);
   taken_count_ = 0;
   before_oops_ = cross_driver_ = false;
+  finding_ = nullptr;
   leaks_ = {};
   real_.Clear();
   conform::TraceBuilder model(model_);
@@ -230,7 +272,7 @@ void OnDeath(int signal) {
 
 void ReportDeaths(Beside& beside) {
   reported = &beside;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = OnDeath;
   action.sa_flags = SA_NODEFER;
   for (size_t i = 0; i < kDeaths.size(); ++i) sigaction(kDeaths[i], &action, &before[i]);

@@ -51,17 +51,22 @@ class Beside {
   [[nodiscard]] int ops() const { return taken_count_; }
   // The last Play() ended before an op in which the model has the kernel follow a wild pointer.
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
+  // The heading in docs/findings.md of a state that the kernel does not come back from, and that
+  // the model does not have: the last Play() ended there. nullptr: it did not.
+  [[nodiscard]] const char* finding() const { return finding_; }
 
  private:
-  Beside(conform::Harness harness, std::string build, const KernelSpec& kernel);
+  Beside(conform::Harness harness, std::string build, const KernelSpec& kernel, bool sanitized);
   void TakeKernel();
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
+  [[nodiscard]] const char* FindingAfter(const Op& op, int error) const;
   Verdict Judge();
 
   conform::Harness harness_;
   std::string build_;
   KernelSpec kernel_;
+  bool sanitized_;  // a use of freed memory ends the process
 
   // Of the case that is played, kept so that no play allocates.
   DecodedCase case_;
@@ -77,6 +82,7 @@ class Beside {
   std::array<Op, kWarmOps + kMaxDecodedOps> taken_;
   int taken_count_ = 0;
   bool before_oops_ = false;
+  const char* finding_ = nullptr;
   bool cross_driver_ = false;
   harness_leaks leaks_{};
 };

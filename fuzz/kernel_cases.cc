@@ -6,11 +6,11 @@
 // engine and without sanitizers: half are new, half are made from the inputs. The same arguments
 // give the same cases everywhere. Counts what differs, and shows the first of it. The environment
 // is that of fuzz/beside.h.
-#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -80,6 +80,7 @@ struct Count {
   uint64_t cases = 0;
   uint64_t ops = 0;
   uint64_t before_oops = 0;
+  std::map<std::string_view, uint64_t> findings;
   uint64_t wrong = 0;
 };
 
@@ -89,6 +90,7 @@ bool PlayAndCount(Beside& both, const Bytes& bytes, uint64_t show, Count& count)
   ++count.cases;
   count.ops += static_cast<uint64_t>(both.ops());
   count.before_oops += both.ended_before_oops() ? 1 : 0;
+  if (both.finding() != nullptr) ++count.findings[both.finding()];
   if (verdict == Beside::Verdict::kAgree) return true;
   if (count.wrong++ < show) std::printf("%s\n", both.Report(verdict).c_str());
   return both.loaded().Open().ok();
@@ -156,6 +158,9 @@ int main(int argc, char** argv) {
   std::printf("ops          %llu\n", static_cast<unsigned long long>(count.ops));
   std::printf("ended early  %llu, before an op that the model says no kernel survives\n",
               static_cast<unsigned long long>(count.before_oops));
+  for (const auto& [finding, times] : count.findings)
+    std::printf("ended early  %llu, at \"%s\"\n", static_cast<unsigned long long>(times),
+                std::string(finding).c_str());
   std::printf("rate         %.0f cases/s\n", static_cast<double>(count.cases) / taken.count());
   std::printf("divergences  %llu\n", static_cast<unsigned long long>(count.wrong));
   if (!sound) std::printf("stopped: the kernel code cannot be loaded again\n");

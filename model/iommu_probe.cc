@@ -462,9 +462,6 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
 
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
-  // Firmware described it and no driver ever took it: dev->iommu is there, iommu_dev is not.
-  if (k.profile.era == Era::kSingleDriver && d.fwspec != kNoId && d.instance == kNoId)
-    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   d.fwspec = kNoId;
   const GroupId group = d.group;
   if (group == kNoId) return;

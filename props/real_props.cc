@@ -46,7 +46,7 @@ RC_GTEST_PROP(TheModel, AgreesWithRealCode, ()) {
   const Case c = ToCase(*Scenarios(DrawBuiltKernel));
   const conform::Trace model = conform::TraceOf(c);
   conform::Trace real;
-  RC_PRE(Real().WhyNot(c.topology).empty());
+  RC_PRE(Real().WhyNot(c).empty());
   const auto played = Real().Play(c, model.steps.size(), real);
   RC_ASSERT(played.ok());
   if (!Agree(model, real) || !played->leaks.empty()) {

@@ -71,7 +71,7 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
     return skip(absl::StrCat("its kernel is ", report::KernelName(c.kernel), ", the build is ",
                              report::KernelName(built)));
   c.kernel = conform::WithAssumptionsOf(built, c.kernel);
-  if (const std::string why = harness.WhyNot(c.topology); !why.empty()) return skip(why);
+  if (const std::string why = harness.WhyNot(c); !why.empty()) return skip(why);
   const Run run = Play(c);
   if (run.steps.empty() && run.outside)
     return skip(absl::StrCat("its machine is outside ", std::string(InfoOf(*run.outside).id)));

@@ -149,8 +149,8 @@ KernelVersion Harness::FindProfile() {
   return (features & HARNESS_DMA_CONFIGURE) != 0 ? KernelVersion::kV7_1 : KernelVersion::kV6_12;
 }
 
-std::string Harness::WhyNot(const Topology& topology) const {
-  const harness_machine machine = MachineOf(topology, ProfileOf(version_));
+std::string Harness::WhyNot(const Case& c) const {
+  const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   const char* why = real_->fits(&machine);
   return why == nullptr ? "" : why;
 }

@@ -37,8 +37,8 @@ class Harness {
   [[nodiscard]] const harness& real() const { return *real_; }
   // A new load: after an oops the one before is half-way through anything.
   absl::Status Open();
-  // Why this machine cannot be built here, or "".
-  [[nodiscard]] std::string WhyNot(const Topology& topology) const;
+  // Why the machine of the case cannot be built here, or "".
+  [[nodiscard]] std::string WhyNot(const Case& c) const;
 
   struct Result {
     std::vector<std::string> warns;  // "iommu_detach_group, drivers/iommu/iommu.c:3100"

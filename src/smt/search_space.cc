@@ -209,9 +209,8 @@ void SearchSpace::AssumeOfTopology() {
           if (d != e) related[d][e] |= related[d][via] & related[via][e];
     for (int d = 0; d < sizes_.devices; ++d)
       for (int e = 0; e < d; ++e)
-        constraints_.push_back(
-            Implies(related[d][e],
-                    ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
+        constraints_.push_back(Implies(
+            related[d][e], ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
   }
   if (kernel_.has(Rule::kAssumeDriversCompeteForABus)) {
     Bit common = false;
