@@ -86,6 +86,10 @@ probes=$(
   has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
+  has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
+  has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
+  has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
+  has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
   has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC
   has 'CONFIG_TEGRA_HOST1X_CONTEXT_BUS' "$tree/$core" && echo HOST1X
@@ -121,7 +125,7 @@ write_if_changed() {
 
 # Real files that give what the three need: the group's life is its kobject's reference count.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(iommu_core vfio_type1 vfio_container shim harness)
+ours=(iommu_core vfio_type1 vfio_container shim memory ioctl harness)
 {
   cat <<END
 builddir = $out
@@ -157,7 +161,7 @@ END
     for file in "${ours[@]}"; do
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
       # The harness itself is no target of the fuzzer's coverage.
-      if [[ $file == shim || $file == harness ]]; then
+      if [[ $file != iommu_core && $file != vfio_* ]]; then
         echo "  flavour = ${sanitize/,fuzzer-no-link/} -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
       else
         echo "  flavour = $sanitize"

@@ -13,6 +13,7 @@
 
 #include "drivers/vfio/vfio.h"
 #include "internal.h"
+#include "memory.h"
 #include "tree.h"
 #ifdef HARNESS_HAVE_IOMMU_PRIV
 #include "drivers/iommu/iommu-priv.h"
@@ -53,6 +54,7 @@ struct fake_domain {
 	u16 number;
 	u8 driver;
 	u8 instance; /* bound to it by the first attach */
+	struct page_table *table;
 };
 
 /* The group layer's part of a group that is in a container. */
@@ -89,6 +91,7 @@ static u32 warns_count;
 static int warns_total;
 static int objects_at_rest;
 static bool tearing_down;
+static bool finished;
 
 static const void *const buses[HARNESS_BUSES] = {
 	&platform_bus_type,
@@ -199,10 +202,11 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 		call->error = -ENOMEM;
 		return NULL;
 	}
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL);
+	domain = host_alloc(sizeof(*domain));
 	domain->domain.ops = &tables[machine.table_address[table]];
-	domain->domain.pgsize_bitmap = PAGE_SIZE;
 	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
+	ioctl_shape_domain(&domain->domain, driver);
+	domain->table = table_new();
 	domain->domain.geometry.force_aperture = true;
 	domain->driver = driver;
 	domain->instance = HARNESS_NONE;
@@ -219,6 +223,12 @@ static struct fake_domain *to_domain(struct iommu_domain *domain)
 	return container_of(domain, struct fake_domain, domain);
 }
 
+/* What its user maps: pages of VFIO's, that must be pinned. Others map what the core wants. */
+static bool owned(const struct iommu_domain *domain)
+{
+	return domain->type == IOMMU_DOMAIN_UNMANAGED;
+}
+
 static void free_domain(struct iommu_domain *domain)
 {
 	struct fake_domain *fake = to_domain(domain);
@@ -229,6 +239,7 @@ static void free_domain(struct iommu_domain *domain)
 		link = &(*link)->next;
 	*link = fake->next;
 	live_domains--;
+	table_free(fake->table, owned(domain));
 	kfree(fake);
 }
 
@@ -240,6 +251,8 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
+	if (!ret)
+		ret = ioctl_fail_attach();
 	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
 	    fake->instance != device->instance)
 		ret = -EINVAL;
@@ -269,17 +282,40 @@ static void detach_dev(struct iommu_domain *domain, struct device *dev)
 }
 #endif
 
-/* The page table is nobody's concern yet: every map and unmap goes well. */
 static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
 		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
 {
-	*mapped = pgsize * pgcount;
-	return 0;
+	return table_map(to_domain(domain)->table, iova, paddr, pgsize, pgcount, owned(domain),
+			 mapped);
 }
 static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
 			  size_t pgcount, struct iommu_iotlb_gather *gather)
 {
-	return pgsize * pgcount;
+	return table_unmap(to_domain(domain)->table, iova, pgsize * pgcount, owned(domain),
+			   ioctl_splits_pages());
+}
+static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
+{
+	return table_phys(to_domain(domain)->table, iova);
+}
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+static int enable_nesting(struct iommu_domain *domain)
+{
+	return 0;
+}
+#endif
+
+void harness_unmap_all(struct iommu_domain *domain)
+{
+	struct page_table **table = &to_domain(domain)->table;
+
+	table_free(*table, false);
+	*table = table_new();
+}
+
+unsigned long harness_mapped(struct iommu_domain *domain)
+{
+	return table_bytes(to_domain(domain)->table);
 }
 
 /* Every device that is on the domain must be behind an instance that can. */
@@ -420,6 +456,7 @@ ADDRESS(7)
 		.probe_device = probe_##n,      \
 		.release_device = release_device, \
 		.device_group = device_group,   \
+		.get_resv_regions = ioctl_resv_regions, \
 		.pgsize_bitmap = PAGE_SIZE,     \
 		ALLOC(n),                       \
 	}
@@ -433,6 +470,10 @@ static const struct iommu_domain_ops new_table = {
 #endif
 	.map_pages = map_pages,
 	.unmap_pages = unmap_pages,
+	.iova_to_phys = iova_to_phys,
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+	.enable_nesting = enable_nesting,
+#endif
 	.enforce_cache_coherency = enforce_cache_coherency,
 	.free = free_domain,
 };
@@ -626,6 +667,7 @@ static int do_remove(u8 i)
 
 	if (!dev->present)
 		return HARNESS_NOT_POSSIBLE;
+	ioctl_removing(&dev->pci.dev);
 	/*
 	 * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound
 	 * first, and the last device of a group takes the group out of its container.
@@ -742,14 +784,12 @@ static int do_set_container(u8 id, u8 container)
 		return -EINVAL;
 	if (!count)
 		return -ENODEV;
-	if (!containers[container])
-		containers[container] = container_open();
-	group = kzalloc(sizeof(*group), GFP_KERNEL);
+	group = host_alloc(sizeof(*group));
 	group->id = id;
 	group->vfio.type = VFIO_IOMMU;
 	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
 	mutex_init(&group->vfio.group_lock);
-	ret = vfio_container_attach_group(containers[container], &group->vfio);
+	ret = vfio_container_attach_group(harness_container(container), &group->vfio);
 	if (ret) {
 		iommu_group_put(iommu_group);
 		kfree(group);
@@ -762,9 +802,7 @@ static int do_set_container(u8 id, u8 container)
 
 static int do_set_iommu(u8 container)
 {
-	if (!containers[container])
-		containers[container] = container_open();
-	return container_set_iommu(containers[container]);
+	return container_set_iommu(harness_container(container));
 }
 
 static int run_op(void *unused)
@@ -795,11 +833,48 @@ static int run_op(void *unused)
 	return HARNESS_NOT_POSSIBLE;
 }
 
+/* --- for ioctl.c --- */
+
+int harness_index(struct device *dev)
+{
+	return index_of(dev);
+}
+struct device *harness_device(int i)
+{
+	return i < machine.devices_count && devices[i].present ? &devices[i].pci.dev : NULL;
+}
+int harness_in_container(struct device *dev)
+{
+	return dev->iommu_group && find_group(iommu_group_id(dev->iommu_group));
+}
+int harness_instance(struct device *dev)
+{
+	return to_fake(dev)->instance;
+}
+int harness_unregister(int i)
+{
+	return i < machine.instances_count ? do_unregister(i) : HARNESS_NOT_POSSIBLE;
+}
+int harness_has_container(int i)
+{
+	return containers[i] != NULL;
+}
+struct vfio_container *harness_container(int i)
+{
+	if (!containers[i])
+		containers[i] = container_open();
+	return containers[i];
+}
+int harness_is_finished(void)
+{
+	return finished;
+}
+
 /* --- the interface --- */
 
 static bool catch_oops;
 
-static int guarded(int (*run)(void *))
+int harness_guarded(int (*run)(void *))
 {
 	int oops;
 	int ret;
@@ -849,6 +924,8 @@ static void begin(const struct harness_machine *m)
 	warns_total = 0;
 	domain_numbers = 0;
 	tearing_down = false;
+	finished = false;
+	ioctl_begin();
 	objects_at_rest = host_objects;
 }
 
@@ -859,8 +936,9 @@ static int harness_op(const struct harness_op *next)
 	op = next;
 	allocations = 0;
 	memset(fault_hits, 0, sizeof(fault_hits));
-	ret = guarded(run_op);
+	ret = harness_guarded(run_op);
 	op = NULL;
+	ioctl_disarm();
 	return ret;
 }
 
@@ -904,6 +982,7 @@ static int run_finish(void *unused)
 {
 	int i;
 
+	ioctl_finish();
 	while (groups)
 		do_unset_container(groups);
 	for (i = 0; i < HARNESS_CONTAINERS; i++)
@@ -928,7 +1007,8 @@ static int finish(struct harness_leaks *leaks)
 	int ret;
 
 	tearing_down = true;
-	ret = guarded(run_finish);
+	ret = harness_guarded(run_finish);
+	finished = true;
 	leaks->domains = live_domains;
 	leaks->objects = host_objects - objects_at_rest;
 	leaks->locks = host_locks;
