@@ -34,13 +34,13 @@ contained() {
     return
   fi
   bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \
-    --bind "$headers" "$headers" --chdir "$tree" "$@"
+    --ro-bind "$tree" "$tree" --bind "$headers" "$headers" --chdir "$tree" "$@"
 }
 tree_make() {
   contained make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
 }
 stamp=$out/headers.stamp
-wanted="$tree $(sha256sum <"$here/config")"
+wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
 if [[ ! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   mkdir -p "$headers"
@@ -84,6 +84,9 @@ probes=$(
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
   grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep -q 'iommu_ops' && echo FWSPEC_OPS
   has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
+  # Stable trees that go back to the old domain when a device fails.
+  sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep -q 'old_domain' &&
+    echo REATTACH
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
@@ -98,7 +101,7 @@ probes=$(
 )
 for feature in $probes; do
   case $feature in
-    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE)
+    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE | REATTACH)
       features+=("HARNESS_$feature") ;;
     AMBA) config+=(-DCONFIG_ARM_AMBA=1) ;;
     FSL_MC) config+=(-DCONFIG_FSL_MC_BUS=1) ;;

@@ -49,6 +49,7 @@ enum {
   HARNESS_ALLOC_BY_DEV = 1 << 2,  /* iommu_paging_domain_alloc() */
   HARNESS_DETACH_DEV = 1 << 3,    /* iommu_domain_ops.detach_dev */
   HARNESS_DMA_CONFIGURE = 1 << 4, /* probe applies the firmware description */
+  HARNESS_REATTACH = 1 << 5,      /* __iommu_attach_group() goes back to the old domain */
 };
 
 struct harness_driver {

@@ -84,30 +84,26 @@ harness_op OpOf(const Op& op) {
   return out;
 }
 
-Harness::Library::~Library() {
-  if (handle != nullptr) dlclose(handle);
-}
-
 absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oops) {
   Harness harness;
   harness.path_ = std::filesystem::absolute(library);
   harness.catch_oops_ = catch_oops;
   if (absl::Status s = harness.Open(); !s.ok()) return s;
-  harness.name_ = harness.library_->real->name;
+  harness.name_ = harness.real_->name;
   harness.version_ = harness.FindProfile();
   return harness;
 }
 
 absl::Status Harness::Open() {
-  library_.reset();
-  library_ = std::make_unique<Library>();
-  library_->handle = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_->handle == nullptr)
+  // A new load, since the one before may be half-way through anything.
+  if (handle_ != nullptr) dlclose(handle_);
+  handle_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle_ == nullptr)
     return absl::InvalidArgumentError(
         absl::StrCat(path_, ": expected a build of ./dev kernel: ", dlerror()));
-  const auto open = reinterpret_cast<harness_open_fn>(dlsym(library_->handle, "harness_open"));
-  if (open != nullptr) library_->real = open(HARNESS_VERSION, catch_oops_ ? HARNESS_CATCH_OOPS : 0);
-  if (library_->real == nullptr)
+  const auto open = reinterpret_cast<harness_open_fn>(dlsym(handle_, "harness_open"));
+  if (open != nullptr) real_ = open(HARNESS_VERSION, catch_oops_ ? HARNESS_CATCH_OOPS : 0);
+  if (real_ == nullptr)
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: expected a harness of version %d, found another; run ./dev kernel",
                         path_, int{HARNESS_VERSION}));
@@ -115,20 +111,21 @@ absl::Status Harness::Open() {
 }
 
 KernelVersion Harness::FindProfile() {
-  const uint32_t features = library_->real->features;
-  if ((features & HARNESS_BUS_OPS) != 0) return KernelVersion::kV6_1_y;
+  const uint32_t features = real_->features;
+  if ((features & HARNESS_BUS_OPS) != 0)
+    return (features & HARNESS_REATTACH) != 0 ? KernelVersion::kV6_1_y : KernelVersion::kV6_1;
   if ((features & HARNESS_ALLOC_BY_DEV) == 0) return KernelVersion::kV6_8;
   return (features & HARNESS_DMA_CONFIGURE) != 0 ? KernelVersion::kV7_1 : KernelVersion::kV6_12;
 }
 
 std::string Harness::WhyNot(const Topology& topology) const {
   const harness_machine machine = MachineOf(topology, ProfileOf(version_));
-  const char* why = library_->real->fits(&machine);
+  const char* why = real_->fits(&machine);
   return why == nullptr ? "" : why;
 }
 
 absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& trace) {
-  const harness& real = *library_->real;
+  const harness& real = *real_;
   const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   trace.Clear();
   Result result;

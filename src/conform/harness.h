@@ -3,7 +3,6 @@
 // A build of real kernel code (./dev kernel), loaded, and cases played in it.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,14 +37,6 @@ class Harness {
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
 
  private:
-  struct Library {
-    void* handle = nullptr;
-    const harness* real = nullptr;
-    Library() = default;
-    Library(const Library&) = delete;
-    Library& operator=(const Library&) = delete;
-    ~Library();
-  };
   absl::Status Open();
   [[nodiscard]] KernelVersion FindProfile();
 
@@ -53,7 +44,9 @@ class Harness {
   std::string name_;
   bool catch_oops_ = false;
   KernelVersion version_{};
-  std::unique_ptr<Library> library_;
+  // Stays loaded to the end of the process: what the kernel code allocated is found from there.
+  void* handle_ = nullptr;
+  const harness* real_ = nullptr;
 };
 
 }  // namespace iommucheck::conform
