@@ -60,7 +60,7 @@ void ioctl_shape_domain(struct iommu_domain *domain, int driver)
 {
 	static const unsigned long sizes[] = {
 		SZ_4K,          SZ_4K | SZ_2M,   SZ_4K | SZ_64K,
-		SZ_1K | SZ_4K,  SZ_16K | SZ_64K, SZ_4K | SZ_16K | SZ_2M,
+		SZ_1K | SZ_4K,  SZ_4K | SZ_1G, SZ_4K | SZ_16K | SZ_2M,
 	};
 
 	domain->pgsize_bitmap = sizes[shape.page_sizes % ARRAY_SIZE(sizes)];

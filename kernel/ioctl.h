@@ -25,7 +25,7 @@ enum { HARNESS_EMULATED = 2, HARNESS_USERS = 4 };
 
 /* What the machine is like where the model makes no difference. All zero: as for the model. */
 struct harness_shape {
-  uint8_t page_sizes;        /* 0 to 5: 4K; +2M; +64K; 1K+4K; 16K+64K; 4K+16K+2M */
+  uint8_t page_sizes;        /* 0 to 5: 4K; +2M; +64K; 1K+4K; 4K+1G; 4K+16K+2M */
   uint8_t whole_large_pages; /* unmapping a part of a large page unmaps it all */
   uint8_t aperture;          /* 0: 64 bit; 1: 32 bit; 2: as 1 for driver 1 only; 3: from 1 MiB on */
   uint8_t regions;           /* reserved: 0 none, 1 MSI, 2 software MSI, 3 direct and relaxable */

@@ -277,8 +277,11 @@ static void account(unsigned long phys, unsigned long size, bool map)
 
 void table_free(struct page_table *table, int owned)
 {
-	if (owned && table->count)
-		memory_complain("a domain is freed with mappings in it");
+	unsigned int i;
+
+	/* VFIO frees a domain that is not its container's last as it is. */
+	for (i = 0; owned && i < table->count; i++)
+		account(table->extents[i].phys, table->extents[i].size, false);
 	host_drop(table->extents);
 	host_drop(table);
 }

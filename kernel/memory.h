@@ -35,7 +35,7 @@ int memory_pins(void);
 void memory_fail_pin(unsigned int nth);
 void memory_fail_map(unsigned int nth);
 
-/* `owned`: what it maps must be pinned, and must be gone when it is freed. */
+/* `owned`: what it maps of the process must be pinned. */
 struct page_table *table_new(void);
 void table_free(struct page_table *table, int owned);
 int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
