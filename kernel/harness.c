@@ -55,6 +55,7 @@ struct fake_domain {
 	u8 driver;
 	u8 instance; /* bound to it by the first attach */
 	struct page_table *table;
+	DECLARE_BITMAP(accepted, HARNESS_DEVICES); /* devices that have been on it */
 };
 
 /* The group layer's part of a group that is in a container. */
@@ -251,7 +252,8 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
-	if (!ret)
+	/* A driver takes a device back to where it was: the core relies on it. */
+	if (!ret && !test_bit(index_of(dev), fake->accepted))
 		ret = ioctl_fail_attach();
 	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
 	    fake->instance != device->instance)
@@ -266,6 +268,7 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	if (ret)
 		return ret;
 	device->hw = fake;
+	__set_bit(index_of(dev), fake->accepted);
 	if (fake->instance == HARNESS_NONE)
 		fake->instance = device->instance;
 	return 0;
