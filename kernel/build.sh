@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the harness of one kernel tree:
-#   build.sh TREE NAME OUT [--sandbox]
+#   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
 # Generates headers by running the tree's own makefiles, asks the tree what it has, and links
-# OUT/kernel.so and OUT/kernel-fuzz.so. What a second run finds unchanged it leaves alone.
+# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY come before the tree's. What a second run finds unchanged it leaves alone.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(realpath "${1:?"expected a kernel tree"}")
@@ -11,6 +11,8 @@ name=${2:?"expected a name for the build"}
 mkdir -p "${3:?"expected an output folder"}"
 out=$(realpath "$3")
 sandbox=${4:-}
+overlay=${5:-}
+[[ -z $overlay ]] || overlay=$(realpath "$overlay")
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "kernel/build.sh: $*"; exit 2; }
@@ -132,7 +134,7 @@ ours=(iommu_core vfio_type1 vfio_container shim memory ioctl harness)
 {
   cat <<END
 builddir = $out
-kflags = -I$here/include $flags -include $here/once.h -I$tree -I$here -I$out -I$tree/drivers/iommu $
+kflags = -I$here/include $flags -include $here/once.h ${overlay:+-I$overlay} -I$tree -I$here -I$out -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $

@@ -394,12 +394,14 @@ int RegisterInstance(Kernel& k, InstanceId instance) {
 
 void UnregisterInstance(Kernel& k, InstanceId instance) {
   const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).instance == instance) {
-      if (k.group(k.device(dev).group).container != kNoId)
-        k.leave(Rule::kAssumeNoUnregisterWhenAttached);
-      if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
-    }
+  for (int bus = 0; bus < kBusCount; ++bus)
+    for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+      if (static_cast<int>(k.topology.devices[dev].bus) == bus &&
+          k.device(dev).instance == instance) {
+        if (k.group(k.device(dev).group).container != kNoId)
+          k.leave(Rule::kAssumeNoUnregisterWhenAttached);
+        if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
+      }
   Unlist(k, instance);
   if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
     for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
@@ -429,6 +431,9 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
 
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
+  // Firmware described it and no driver ever took it: dev->iommu is there, iommu_dev is not.
+  if (k.profile.era == Era::kSingleDriver && d.fwspec != kNoId && d.instance == kNoId)
+    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   d.fwspec = kNoId;
   const GroupId group = d.group;
   if (group == kNoId) return;
