@@ -406,9 +406,14 @@ static struct iommu_group *device_group(struct device *dev)
 	/* What drivers did by themselves before. */
 	struct fake_instance *instance = &instances[to_fake(dev)->instance];
 
-	if (!instance->group)
-		instance->group = iommu_group_alloc();
-	return IS_ERR(instance->group) ? instance->group : iommu_group_ref_get(instance->group);
+	if (!instance->group) {
+		struct iommu_group *group = iommu_group_alloc();
+
+		if (IS_ERR(group))
+			return group;
+		instance->group = group;
+	}
+	return iommu_group_ref_get(instance->group);
 #endif
 }
 
