@@ -264,8 +264,11 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
-	/* A driver takes a device back to where it was: the core relies on it. */
-	if (!ret && !test_bit(index_of(dev), fake->accepted))
+	/*
+	 * A driver takes a device back to where it was, and never fails a device's first attach:
+	 * the core relies on both.
+	 */
+	if (!ret && device->hw && !test_bit(index_of(dev), fake->accepted))
 		ret = ioctl_fail_attach();
 	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
 	    fake->instance != device->instance)

@@ -390,7 +390,7 @@ static long emulated_close(struct emulated *e)
 	if (!e->open)
 		return HARNESS_NOT_POSSIBLE;
 	type1 = backend(e, &data);
-	/* As vfio_pin_pages() documents it: pins are gone before the device is closed. */
+	/* The contract of vfio_pin_pages(): pins are gone before the device is closed. */
 	for (i = 0; i < PINS; i++)
 		if (e->pins[i].pages)
 			unpin(e, i);
@@ -523,7 +523,7 @@ static long attach(struct device *dev, struct holder *holder)
 	struct iommu_domain *domain;
 	long ret;
 
-	if (holder->domain || !(holder->bound || holder->group) || !dev->iommu_group)
+	if (!(holder->bound || holder->group) || !dev->iommu_group)
 		return HARNESS_NOT_POSSIBLE;
 #ifdef HARNESS_HAVE_ALLOC_BY_DEV
 	domain = iommu_paging_domain_alloc(dev);
@@ -534,14 +534,17 @@ static long attach(struct device *dev, struct holder *holder)
 	if (!domain)
 		return -ENOMEM;
 #endif
-	holder->by_group = op->flags & 1;
-	ret = holder->by_group ? iommu_attach_group(domain, dev->iommu_group) :
+	ret = op->flags & 1 ? iommu_attach_group(domain, dev->iommu_group) :
 			       iommu_attach_device(domain, dev);
-	if (ret)
+	if (!ret && holder->domain)
+		memory_complain("a group takes a second domain of its user");
+	if (ret || holder->domain) {
 		iommu_domain_free(domain);
-	else
-		holder->domain = domain;
-	return ret;
+		return ret;
+	}
+	holder->domain = domain;
+	holder->by_group = op->flags & 1;
+	return 0;
 }
 
 static long kernel_map(struct holder *holder)
