@@ -132,7 +132,8 @@ harness_shape ShapeOf(uint8_t one, uint8_t two) {
           .no_isolated_msi = static_cast<uint8_t>((two & 7) == 1 || (two & 7) == 2),
           .unsafe_interrupts = static_cast<uint8_t>((two & 7) == 2),
           .may_lock = static_cast<uint8_t>(two >> 3 & 1),
-          .few_mappings = static_cast<uint8_t>((two >> 4 & 7) == 1)};
+          .few_mappings = static_cast<uint8_t>((two >> 4 & 7) == 1),
+          .deferred = static_cast<uint8_t>(two >> 7)};
 }
 
 uint64_t Iova(uint8_t byte) {
@@ -394,7 +395,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kHeader) return 0;
   const Kernel& kernel = TheKernel();
   const harness_machine machine = MachineOf(data[0]);
-  const harness_shape shape = ShapeOf(data[1], data[2]);
+  harness_shape shape = ShapeOf(data[1], data[2]);
+  // The first attach comes late then, and may not fail either.
+  if ((data[0] & 0x80) != 0) shape.deferred = 0;
   if (kernel.trace)
     std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
   kernel.io->shape(&shape);

@@ -480,6 +480,7 @@ ADDRESS(7)
 		.release_device = release_device, \
 		.device_group = device_group,   \
 		.get_resv_regions = ioctl_resv_regions, \
+		.is_attach_deferred = ioctl_attach_deferred, \
 		.pgsize_bitmap = PAGE_SIZE,     \
 		ALLOC(n),                       \
 	}

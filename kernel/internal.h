@@ -54,6 +54,7 @@ void ioctl_removing(struct device *dev);
 void ioctl_shape_domain(struct iommu_domain *domain, int driver);
 int ioctl_splits_pages(void);
 int ioctl_fail_attach(void);
+_Bool ioctl_attach_deferred(struct device *dev);
 void ioctl_resv_regions(struct device *dev, struct list_head *list);
 
 /* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */

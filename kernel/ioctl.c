@@ -125,6 +125,11 @@ bool device_is_bound(struct device *dev)
 	return holders[harness_index(dev)].bound || harness_in_container(dev);
 }
 
+bool ioctl_attach_deferred(struct device *dev)
+{
+	return shape.deferred;
+}
+
 int ioctl_fail_attach(void)
 {
 	return fail_attach && !--fail_attach ? -ENOMEM : 0;

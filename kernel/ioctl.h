@@ -33,6 +33,7 @@ struct harness_shape {
   uint8_t unsafe_interrupts; /* the module's allow_unsafe_interrupts */
   uint8_t may_lock;          /* CAP_IPC_LOCK */
   uint8_t few_mappings;      /* dma_entry_limit is 4 */
+  uint8_t deferred;          /* as after a crash: devices wait with their first attach */
 };
 
 enum harness_arm {
