@@ -226,15 +226,15 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	return &domain->domain;
 }
 
-static struct fake_domain *to_domain(struct iommu_domain *domain)
-{
-	return container_of(domain, struct fake_domain, domain);
-}
-
 /* What its user maps: pages of VFIO's, that must be pinned. Others map what the core wants. */
 static bool owned(const struct iommu_domain *domain)
 {
 	return domain->type == IOMMU_DOMAIN_UNMANAGED;
+}
+
+static struct fake_domain *to_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct fake_domain, domain);
 }
 
 static void free_domain(struct iommu_domain *domain)
@@ -269,7 +269,7 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	 * the core relies on both.
 	 */
 	if (!ret && device->hw && !test_bit(index_of(dev), fake->accepted))
-		ret = ioctl_fail_attach();
+		ret = ioctl_fail_attach(!owned(domain));
 	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
 	    fake->instance != device->instance)
 		ret = -EINVAL;

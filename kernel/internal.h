@@ -53,7 +53,7 @@ void ioctl_finish(void);
 void ioctl_removing(struct device *dev);
 void ioctl_shape_domain(struct iommu_domain *domain, int driver);
 int ioctl_splits_pages(void);
-int ioctl_fail_attach(void);
+int ioctl_fail_attach(int is_default);
 _Bool ioctl_attach_deferred(struct device *dev);
 void ioctl_resv_regions(struct device *dev, struct list_head *list);
 
