@@ -76,8 +76,8 @@ const Kernel& TheKernel() {
   return kernel;
 }
 
-// Two PCI devices in a slot, an alias, platform devices, and one that comes later. Whatever shares a
-// group is behind one driver: what else happens is the model's business.
+// Two PCI devices in a slot, an alias, platform devices, and one that comes later. Whatever shares
+// a group is behind one driver: what else happens is the model's business.
 harness_machine MachineOf(uint8_t start) {
   const uint8_t mix = start >> 3 & 3;
   harness_machine m{};
@@ -137,16 +137,27 @@ harness_shape ShapeOf(uint8_t one, uint8_t two) {
 }
 
 uint64_t Iova(uint8_t byte) {
-  constexpr uint64_t kBases[] = {0x100000, 0x200000,   0,
-                                 0xfedf8000, 0xffff0000, 0xfffffffffffe0000,
-                                 0x40000000, 0x103800};
+  constexpr uint64_t kBases[] = {0x100000,   0x200000,           0,          0xfedf8000,
+                                 0xffff0000, 0xfffffffffffe0000, 0x40000000, 0x103800};
   return kBases[byte >> 5] + (uint64_t{byte} & 31) * 0x1000;
 }
 uint64_t Size(uint8_t byte) {
-  constexpr uint64_t kSizes[] = {0x200000,        0x400000, 600 * 0x1000,   513 * 0x1000,
-                                 0x10000,         0x4000,   0,              0x800,
-                                 uint64_t{1} << 30, 0xfff,    uint64_t{1} << 40, uint64_t{1} << 63,
-                                 ~uint64_t{0},    0x201000, 0x1000,         0x1000};
+  constexpr uint64_t kSizes[] = {0x200000,
+                                 0x400000,
+                                 600 * 0x1000,
+                                 513 * 0x1000,
+                                 0x10000,
+                                 0x4000,
+                                 0,
+                                 0x800,
+                                 uint64_t{1} << 30,
+                                 0xfff,
+                                 uint64_t{1} << 40,
+                                 uint64_t{1} << 63,
+                                 ~uint64_t{0},
+                                 0x201000,
+                                 0x1000,
+                                 0x1000};
   if (byte >= 128) return kSizes[byte & 15];
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
@@ -255,17 +266,29 @@ class Player {
       }
     }
     switch (kind) {
-      case kRegister: Case(HARNESS_REGISTER, r[1] % 3); break;
-      case kAdd: Case(HARNESS_ADD, device); break;
-      case kRemove: Case(HARNESS_REMOVE, device); break;
-      case kConfigure: Case(HARNESS_CONFIGURE, device); break;
-      case kSetContainer: SetContainer(device, r[2] & 1); break;
+      case kRegister:
+        Case(HARNESS_REGISTER, r[1] % 3);
+        break;
+      case kAdd:
+        Case(HARNESS_ADD, device);
+        break;
+      case kRemove:
+        Case(HARNESS_REMOVE, device);
+        break;
+      case kConfigure:
+        Case(HARNESS_CONFIGURE, device);
+        break;
+      case kSetContainer:
+        SetContainer(device, r[2] & 1);
+        break;
       case kUnsetContainer: {
         const int group = GroupOf(device);
         if (group >= 0) Case(HARNESS_UNSET_CONTAINER, static_cast<uint8_t>(group));
         break;
       }
-      default: Io(OpOf(static_cast<uint8_t>(kind - kBase), r)); break;
+      default:
+        Io(OpOf(static_cast<uint8_t>(kind - kBase), r));
+        break;
     }
     kernel_.io->arm(HARNESS_ARM_NONE, 0);
   }
@@ -280,10 +303,10 @@ class Player {
 
   static const char* Name(uint8_t kind) {
     static constexpr const char* kNames[] = {
-        "map",    "unmap",     "info",       "check-extension", "dirty",   "set-iommu",
-        "raw",    "mdev-open", "mdev-close", "pin",             "unpin",   "dma-rw",
-        "bind",   "unbind",    "claim",      "release",         "attach",  "detach",
-        "kmap",   "kunmap",    "store-type", "show",            "unregister"};
+        "map",       "unmap",      "info",   "check-extension", "dirty",  "set-iommu", "raw",
+        "mdev-open", "mdev-close", "pin",    "unpin",           "dma-rw", "bind",      "unbind",
+        "claim",     "release",    "attach", "detach",          "kmap",   "kunmap",    "store-type",
+        "show",      "unregister"};
     static_assert(std::size(kNames) == HARNESS_IO_KINDS);
     return kNames[kind];
   }
@@ -330,8 +353,12 @@ class Player {
         op.count = kBytes[r[4] & 3];
         op.vaddr = kPageSizes[r[4] >> 2 & 3];
         break;
-      case HARNESS_IO_INFO: op.count = kArgumentSizes[flags]; break;
-      case HARNESS_IO_CHECK_EXTENSION: op.count = r[3] % 16; break;
+      case HARNESS_IO_INFO:
+        op.count = kArgumentSizes[flags];
+        break;
+      case HARNESS_IO_CHECK_EXTENSION:
+        op.count = r[3] % 16;
+        break;
       case HARNESS_IO_SET_IOMMU: {
         constexpr uint32_t kTypes[] = {3, 1, 6, 3, 3, 1, 2, 8};
         op.count = kTypes[flags];
@@ -342,7 +369,9 @@ class Player {
         op.count = ';' << 8 | (100 + r[3] % 24);
         op.flags = kArgumentSizes[flags];
         break;
-      case HARNESS_IO_EMULATED_OPEN: op.container = r[2] & 1; break;
+      case HARNESS_IO_EMULATED_OPEN:
+        op.container = r[2] & 1;
+        break;
       case HARNESS_IO_PIN:
         op.count = r[3] & 31;
         op.flags = kMapFlags[flags & 3];
@@ -360,8 +389,11 @@ class Player {
         op.flags = kMapFlags[r[1] >> 5];
         op.vaddr = uint64_t{r[4]} << 12;
         break;
-      case HARNESS_IO_UNREGISTER: op.a = r[1] % 3; break;
-      default: break;
+      case HARNESS_IO_UNREGISTER:
+        op.a = r[1] % 3;
+        break;
+      default:
+        break;
     }
     if (kind == HARNESS_IO_CLAIM || kind == HARNESS_IO_ATTACH) op.flags = r[2] & 1;
     return op;
@@ -398,8 +430,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   harness_shape shape = ShapeOf(data[1], data[2]);
   // The first attach comes late then, and may not fail either.
   if ((data[0] & 0x80) != 0) shape.deferred = 0;
-  if (kernel.trace)
-    std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
+  if (kernel.trace) std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
   kernel.io->shape(&shape);
   kernel.real->begin(&machine);
   Player player(kernel);

@@ -86,18 +86,18 @@ struct harness_ioctl_op {
 struct harness_ioctl {
   uint64_t memory; /* where the process's memory starts; kernel/memory.h lays it out */
   uint32_t memory_pages;
-  void (*shape)(const struct harness_shape *shape);
+  void (*shape)(const struct harness_shape* shape);
   /* For the next op, of either interface. */
   void (*arm)(uint8_t arm, uint8_t nth);
   /* As harness.op(). */
-  int (*op)(const struct harness_ioctl_op *op);
+  int (*op)(const struct harness_ioctl_op* op);
   /* NULL, or what is wrong now; after finish(), what is left, too. */
-  const char *(*judge)(void);
+  const char* (*judge)(void);
 };
 
-typedef const struct harness_ioctl *(*harness_ioctl_open_fn)(void);
+typedef const struct harness_ioctl* (*harness_ioctl_open_fn)(void);
 /* After harness_open(). */
-const struct harness_ioctl *harness_ioctl_open(void);
+const struct harness_ioctl* harness_ioctl_open(void);
 
 #ifdef __cplusplus
 }
