@@ -92,6 +92,10 @@ probes=$(
     echo REATTACH
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
+  has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
+  has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
+  has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
+  has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
   has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC
   has 'CONFIG_TEGRA_HOST1X_CONTEXT_BUS' "$tree/$core" && echo HOST1X
@@ -127,7 +131,7 @@ write_if_changed() {
 
 # Real files that give what the three need: the group's life is its kobject's reference count.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(iommu_core vfio_type1 vfio_container shim harness)
+ours=(iommu_core vfio_type1 vfio_container shim memory ioctl harness)
 {
   cat <<END
 builddir = $out
@@ -154,17 +158,21 @@ rule link
   command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/exports -o \$out \$in
   description = LINK \$out
 END
-  for flavour in plain fuzz; do
+  for flavour in plain fuzz coverage; do
     objects=()
+    # The harness itself is no target of the fuzzer's coverage, nor of the other.
     case $flavour in
       plain) sanitize="" so=kernel.so ;;
       fuzz) sanitize="-fsanitize=address,fuzzer-no-link" so=kernel-fuzz.so ;;
+      # In a folder of its own, so that what plays cases takes it for a build.
+      coverage) sanitize="-fprofile-instr-generate -fcoverage-mapping" so=coverage/kernel.so ;;
     esac
+    unseen=${sanitize/,fuzzer-no-link/}
+    [[ $flavour == coverage ]] && unseen=
     for file in "${ours[@]}"; do
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
-      # The harness itself is no target of the fuzzer's coverage.
-      if [[ $file == shim || $file == harness ]]; then
-        echo "  flavour = ${sanitize/,fuzzer-no-link/} -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
+      if [[ $file != iommu_core && $file != vfio_* ]]; then
+        echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
       else
         echo "  flavour = $sanitize"
       fi
@@ -172,17 +180,19 @@ END
     done
     for file in "${lib_files[@]}"; do
       echo "build $out/$flavour/lib_$file.o: kernel $tree/lib/$file.c"
-      echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+      echo "  flavour = $unseen"
       objects+=("$out/$flavour/lib_$file.o")
     done
     echo "build $out/$flavour/host.o: host $here/host.c"
-    echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+    echo "  flavour = $unseen"
     echo "build $out/$flavour/stubs.c: stubs ${objects[*]} | $out/$flavour/host.o $here/stubs.sh"
     echo "  host = $out/$flavour/host.o"
     echo "build $out/$flavour/stubs.o: host $out/$flavour/stubs.c"
     echo "build $out/$so: link ${objects[*]} $out/$flavour/host.o $out/$flavour/stubs.o"
     echo "  flavour = $sanitize"
   done
+  # ./dev kernel coverage asks for the third.
+  echo "default $out/kernel.so $out/kernel-fuzz.so"
 } | write_if_changed "$out/build.ninja"
 
 ninja -C "$out" -f "$out/build.ninja" -j 2 >"$out/build.log" 2>&1 ||
