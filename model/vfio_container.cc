@@ -3,7 +3,10 @@
 // Groups and containers (drivers/vfio/vfio.c; from 6.1 container.c, group.c).
 //
 // ABSTRACTION: every device of a group is bound to a VFIO driver, so groups are viable; type1 is
-// the only backend; no device fd is open; groups and containers are opened by who has the right.
+// the only backend; no device fd is open; groups and containers are opened by who has the right,
+// while the group had a device. A device is VFIO's as long as its group has it: one that its IOMMU
+// let go stays VFIO's in the kernel until it is unbound, and only then its old group's container
+// loses it (docs/recording.md, vfio-stays).
 #include "model/kernel.h"
 
 namespace iommucheck {

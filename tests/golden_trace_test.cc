@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What booted kernels did (corpus/traces) is what the model does, but for the differences that are
-// listed there, each with a reason that docs/recording.md explains.
+// What booted kernels did (corpus/traces) is what the model and real code do, but for the
+// differences that are listed there, each with a reason that docs/recording.md explains.
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -12,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "src/conform/golden.h"
+#include "src/conform/harness.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -78,6 +80,35 @@ TEST_P(GoldenTrace, IsWhatTheModelDoes) {
   for (const Difference& d : differences)
     EXPECT_EQ(listed.erase(d.name), 1U) << d.name << " differs:\n" << d.comparison.text;
   for (const auto& [name, reason] : listed) ADD_FAILURE() << name << " is listed, and agrees";
+}
+
+// What real code in this process does (IOMMUCHECK_KERNEL_BUILD, a build of ./dev kernel), too.
+// VFIO's group files are played there as the model has them, so that it differs where the model
+// does.
+TEST(GoldenTraceOfTheBuild, IsWhatRealCodeDoes) {
+  const char* build = std::getenv("IOMMUCHECK_KERNEL_BUILD");
+  if (build == nullptr || !fs::exists(fs::path(build) / "kernel.so"))
+    GTEST_SKIP() << "IOMMUCHECK_KERNEL_BUILD names no build of ./dev kernel";
+  auto harness = Harness::Load(std::string(build) + "/kernel.so", /*catch_oops=*/true);
+  ASSERT_TRUE(harness.ok()) << harness.status();
+  const std::string profile(VersionName(harness->version()));
+  const Cases cases = AsPlayed(AllCases(), harness->version());
+  const fs::path path = kTraces / (profile + ".trace");
+  const absl::StatusOr<TraceFile> recorded =
+      ParseTraces(ReadText(path), path.string(), FindIn(cases));
+  ASSERT_TRUE(recorded.ok()) << recorded.status();
+  const std::map<std::string, std::string> listed = Listed(profile);
+  size_t compared = 0;
+  const auto real_code = [&](const Case& c) {
+    ++compared;
+    EXPECT_EQ(harness->WhyNot(c), "");
+    Trace trace;
+    EXPECT_TRUE(harness->Play(c, c.ops.size(), trace).ok());
+    return trace;
+  };
+  for (const Difference& d : CompareTraces(*recorded, cases, harness->name(), real_code))
+    EXPECT_TRUE(listed.contains(d.name)) << d.name << " differs:\n" << d.comparison.text;
+  EXPECT_GT(compared, 300U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GoldenTrace, testing::Values("v6.1.y", "v6.12"));

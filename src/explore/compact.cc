@@ -79,8 +79,13 @@ void Compactor::Encode(const State& state, std::string& bytes) {
   Number(state);
   Writer out(bytes);
   for (const DriverId driver : state.bus_ops) out.Put(driver);
-  out.Put(state.bus_notifier, state.registered_count, groups_count_, domains_count_);
+  out.Put(state.bus_notifier, state.registered_count, state.listed_count, groups_count_,
+          domains_count_);
   for (uint8_t n = 0; n < state.registered_count; ++n) out.Put(state.registered[n]);
+  // Each bus has a list of its own.
+  for (int bus = 0; bus < kBusCount; ++bus)
+    for (uint8_t n = 0; n < state.listed_count; ++n)
+      if (static_cast<int>(topology_.devices[state.listed[n]].bus) == bus) out.Put(state.listed[n]);
   for (InstanceId i = 0; i < topology_.instances_count; ++i)
     out.Put(NewGroup(state.instance_group[i]));
   const ContainerState& c = state.containers[0];
@@ -108,9 +113,11 @@ State Compactor::Decode(std::string_view bytes) const {
   for (DriverId& driver : state.bus_ops) driver = in.Get();
   state.bus_notifier = in.Get();
   state.registered_count = in.Get();
+  state.listed_count = in.Get();
   state.groups_end = in.Get();
   state.domains_end = in.Get();
   for (uint8_t n = 0; n < state.registered_count; ++n) state.registered[n] = in.Get();
+  for (uint8_t n = 0; n < state.listed_count; ++n) state.listed[n] = in.Get();
   for (InstanceId i = 0; i < topology_.instances_count; ++i) state.instance_group[i] = in.Get();
   ContainerState& c = state.containers[0];
   c.groups = in.Get();
