@@ -197,7 +197,7 @@ QueryResult Search::Run() {
 
 // A violation at that step on the fewest devices.
 Answer Search::FindAt(int steps) {
-  // A device that is never there does no harm: none on so many is none on fewer. With steps to
+  // A device that no driver takes does no harm: none on so many is none on fewer. With steps to
   // spare it is faster to look at few devices first.
   if (steps == StepsNeeded(property_)) {
     const Answer any = Find(bounds_.devices, steps);

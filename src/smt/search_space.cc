@@ -154,7 +154,9 @@ void SearchSpace::MakeDevices() {
       device.masters[m] = AtMostOne(kInstances, absl::StrFormat("device%d.master%d", d, m));
     constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
-    device.absent = Input(attribute("absent"));
+    // One that is never added is as good as one that no driver takes.
+    const bool can_be_absent = Spare(kAdd) || !kernel_.has(Rule::kAssumeProbeRejectsForeign);
+    device.absent = can_be_absent ? Input(attribute("absent")) : Bit(false);
     platform_before = platform;
     topology_.devices.push_back(device);
   }
