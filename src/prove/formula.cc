@@ -91,6 +91,7 @@ Formula operator||(const Formula& a, const Formula& b) { return !(!a && !b); }
 Formula Implies(const Formula& a, const Formula& b) { return !(a && !b); }
 
 Formula ForAll(std::vector<Variable> variables, const Formula& body) {
+  if (variables.empty()) return body;
   return Make({.kind = Kind::kForAll, .parts = {body}, .variables = std::move(variables)});
 }
 

@@ -216,7 +216,7 @@ std::vector<size_t> Prover::RestsOn(size_t root) {
   for (size_t at = needed.size(); --at > 0;) {
     std::vector<size_t> fewer = needed;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at));
-    if (Inductive(fewer)) needed = fewer;
+    if (Inductive(fewer)) needed = std::move(fewer);
   }
   return needed;
 }
