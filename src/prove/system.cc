@@ -213,15 +213,9 @@ void System::Registration() {
         Holds(kBusOps, {b, r}) && SameOps(r, DriverOf(i)) && AddressFree(),
         {Set(kBusOps, b, DriverOf(i))});
 
-  // From 6.1 its devices are released first. assume.no_unregister_when_attached guards nothing
-  // then, for a release may be for another reason.
+  // Or iommu_device_register() fails. From 6.1 its devices are released first.
   Formula gone = Holds(kRegistered, {i});
-  if (kernel_.era != Era::kBusSlots)
-    gone = gone && ForAll({any_d}, !Holds(kServedBy, {any_d, i}));
-  else if (has(Rule::kAssumeNoUnregisterWhenAttached))
-    gone = gone && ForAll({any_d, any_g, any_c},
-                          !(Holds(kServedBy, {any_d, i}) && Holds(kInGroup, {any_d, any_g}) &&
-                            Holds(kInContainer, {any_g, any_c})));
+  if (kernel_.era != Era::kBusSlots) gone = gone && ForAll({any_d}, !Holds(kServedBy, {any_d, i}));
   Put(kUnregister, "iommu_device_unregister", {i}, gone,
       {Remove(kRegistered, {i}), Remove(kInstanceGroup, {i, std::nullopt})});
 }
@@ -259,9 +253,10 @@ void System::Probing() {
   if (fwnode_era())
     Put(kEmptyGroup, "a group without devices loses its domains", {g}, GroupEmpty(),
         {Remove(kDefaultDomain, {g, std::nullopt}), Remove(kBlockingDomain, {g, std::nullopt})});
-  Put(kFreeGroup, "iommu_group_release", {g}, GroupUnheld(),
-      {Remove(kDefaultDomain, {g, std::nullopt}), Remove(kBlockingDomain, {g, std::nullopt}),
-       Remove(kType1Domain, {g, std::nullopt})});
+  else
+    Put(kFreeGroup, "iommu_group_release", {g}, GroupUnheld(),
+        {Remove(kDefaultDomain, {g, std::nullopt}), Remove(kBlockingDomain, {g, std::nullopt}),
+         Remove(kType1Domain, {g, std::nullopt})});
 }
 
 void System::Domains() {

@@ -17,6 +17,8 @@
 // nothing: vfio.cache_coherency, type1.same_coherency, type1.enforce_coherency.
 // ABSTRACTION: which device of a group is the first is not told; where the kernel asks the first,
 // any device of the group may answer.
+// ABSTRACTION: why an instance unregisters or a device is released is not told, be it on request or
+// since a register or a probe failed. So assume.no_unregister_when_attached guards nothing.
 // ABSTRACTION: freed domains stay allocated; a group may be left with one that is gone.
 #pragma once
 
