@@ -31,9 +31,22 @@ std::string PrintLiteral(const Literal& literal) {
   return terms.empty() ? name : absl::StrCat(name, "(", absl::StrJoin(terms, ","), ")");
 }
 
+// Where a line may break: after each premise.
+std::vector<std::string> PrintParts(const Lemma& lemma) {
+  std::vector<std::string> parts;
+  for (const Literal& premise : lemma.premises)
+    parts.push_back(PrintLiteral(premise) + (&premise == &lemma.premises.back() ? "" : " &"));
+  parts.push_back("-> " + PrintLiteral(lemma.conclusion));
+  return parts;
+}
+
 Formula ToFormula(const Literal& literal) {
   return literal.relation ? Holds(*literal.relation, literal.terms)
                           : Equal(literal.terms[0], literal.terms[1]);
+}
+
+std::string AnyOf(Sort sort) {
+  return absl::StrCat(sort == Sort::kInstance ? "an " : "a ", std::string(SortName(sort)));
 }
 
 bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
@@ -45,18 +58,39 @@ std::optional<Enum> FindByName(std::string_view name, int count) {
   return std::nullopt;
 }
 
-// One line of a file of lemmas.
-class LineParser {
+// A file of lemmas. Lines that begin with a blank go on with the lemma of the line above.
+class Parser {
  public:
-  LineParser(std::string_view line, std::string_view file, int number)
-      : line_(line), file_(file), number_(number) {}
+  Parser(std::string_view text, std::string_view file) : text_(text), file_(file) {}
 
-  [[nodiscard]] bool AtEnd() {
-    SkipBlanks();
-    return at_ == line_.size();
+  absl::StatusOr<std::vector<Lemma>> Parse() {
+    std::vector<Lemma> lemmas;
+    for (SkipToLemma(); at_ < text_.size(); SkipToLemma()) {
+      absl::StatusOr<Lemma> lemma = ParseLemma();
+      if (!lemma.ok()) return lemma.status();
+      lemmas.push_back(*std::move(lemma));
+    }
+    return lemmas;
   }
 
-  absl::StatusOr<Lemma> Parse() {
+ private:
+  [[nodiscard]] bool At(size_t place, std::string_view any) const {
+    return place < text_.size() && any.find(text_[place]) != std::string_view::npos;
+  }
+  // Blanks and comments, and ends of lines as long as `ends` says so.
+  template <typename Ends>
+  void Skip(Ends ends) {
+    while (At(at_, " \t\r#") || (At(at_, "\n") && ends()))
+      at_ = text_[at_] == '#' ? std::min(text_.find('\n', at_), text_.size()) : at_ + 1;
+  }
+  void SkipToLemma() {
+    Skip([] { return true; });
+  }
+  void SkipBlanks() {
+    Skip([this] { return At(at_ + 1, " \t"); });
+  }
+
+  absl::StatusOr<Lemma> ParseLemma() {
     Lemma lemma;
     while (!Take("->")) {
       if (!lemma.premises.empty() && !Take("&")) return Expected("& or ->");
@@ -67,33 +101,38 @@ class LineParser {
     absl::StatusOr<Literal> literal = ParseLiteral();
     if (!literal.ok()) return literal.status();
     lemma.conclusion = *std::move(literal);
-    if (!AtEnd()) return Expected("the end of the line");
+    SkipBlanks();
+    if (at_ < text_.size() && text_[at_] != '\n') return Expected("the end of the lemma");
     return lemma;
   }
 
- private:
-  void SkipBlanks() {
-    while (at_ < line_.size() && (line_[at_] == ' ' || line_[at_] == '\t')) ++at_;
-  }
   bool Take(std::string_view token) {
     SkipBlanks();
-    if (!line_.substr(at_).starts_with(token)) return false;
+    if (!text_.substr(at_).starts_with(token)) return false;
     at_ += token.size();
     return true;
   }
   [[nodiscard]] std::string_view Peek() {
     SkipBlanks();
     size_t end = at_;
-    while (end < line_.size() && IsWord(line_[end])) ++end;
-    return line_.substr(at_, end - at_);
+    while (end < text_.size() && IsWord(text_[end])) ++end;
+    return text_.substr(at_, end - at_);
   }
   [[nodiscard]] absl::Status Expected(std::string_view what) {
-    std::string_view found = Peek();
-    if (found.empty()) found = line_.substr(at_, 1);
-    const std::string shown =
-        found.empty() ? "the end of the line" : absl::StrFormat("'%s'", found);
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s:%d:%d: expected %s, found %s", file_, number_, at_ + 1, what, shown));
+    std::string found(Peek());
+    if (found.empty() && at_ < text_.size()) found = text_.substr(at_, 1);
+    if (found.empty() || found == "\n") {
+      found = "the end of the lemma";
+    } else if (found.size() == 1 && (found[0] < ' ' || found[0] > '~')) {
+      found = absl::StrFormat("byte 0x%02x", static_cast<unsigned char>(found[0]));
+    } else {
+      found = absl::StrFormat("'%s'", found);
+    }
+    const std::string_view before = text_.substr(0, at_);
+    const size_t line = before.rfind('\n');
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s:%d:%d: expected %s, found %s", file_, 1 + std::ranges::count(before, '\n'),
+        at_ - (line == std::string_view::npos ? 0 : line + 1) + 1, what, found));
   }
 
   absl::StatusOr<Variable> ParseVariable() {
@@ -128,7 +167,7 @@ class LineParser {
     if (!v.ok()) return v.status();
     if (v->sort != *InfoOf(*function).argument) {
       at_ = place;
-      return Expected(absl::StrFormat("a %s", SortName(*InfoOf(*function).argument)));
+      return Expected(AnyOf(*InfoOf(*function).argument));
     }
     if (!Take(")")) return Expected(")");
     return Term(*function, *v);
@@ -140,7 +179,7 @@ class LineParser {
     absl::StatusOr<Term> term = ParseTerm();
     if (!term.ok() || term->sort() == sort) return term;
     at_ = place;
-    return Expected(absl::StrFormat("a %s", SortName(sort)));
+    return Expected(AnyOf(sort));
   }
 
   absl::StatusOr<Literal> ParseLiteral() {
@@ -170,9 +209,8 @@ class LineParser {
     return literal;
   }
 
-  std::string_view line_;
+  std::string_view text_;
   std::string_view file_;
-  int number_;
   size_t at_ = 0;
 };
 
@@ -322,28 +360,26 @@ std::string PrintTerm(const Term& term) {
   return absl::StrFormat("%s(%s)", InfoOf(*term.function).name, PrintVariable(term.variable));
 }
 
-std::string PrintLemma(const Lemma& lemma) {
-  const std::string premises =
-      absl::StrJoin(lemma.premises, " & ", [](std::string* out, const Literal& literal) {
-        absl::StrAppend(out, PrintLiteral(literal));
-      });
-  return absl::StrCat(premises, premises.empty() ? "" : " ", "-> ", PrintLiteral(lemma.conclusion));
+std::string PrintLemma(const Lemma& lemma) { return absl::StrJoin(PrintParts(lemma), " "); }
+
+std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns) {
+  std::string out;
+  for (const Lemma& lemma : lemmas) {
+    std::string line;
+    for (const std::string& part : PrintParts(lemma)) {
+      if (!line.empty() && line.size() + 1 + part.size() > columns) {
+        absl::StrAppend(&out, line, "\n");
+        line = "   ";
+      }
+      absl::StrAppend(&line, line.empty() ? "" : " ", part);
+    }
+    absl::StrAppend(&out, line, "\n");
+  }
+  return out;
 }
 
 absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::string_view file) {
-  std::vector<Lemma> lemmas;
-  for (int number = 1; !text.empty(); ++number) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    line = line.substr(0, line.find('#'));
-    LineParser parser(line, file, number);
-    if (parser.AtEnd()) continue;
-    absl::StatusOr<Lemma> lemma = parser.Parse();
-    if (!lemma.ok()) return lemma.status();
-    lemmas.push_back(*std::move(lemma));
-  }
-  return lemmas;
+  return Parser(text, file).Parse();
 }
 
 Lemma PropertyLemma(Property property) {
@@ -359,9 +395,9 @@ Lemma PropertyLemma(Property property) {
 std::vector<Lemma> Candidates(const KernelProfile& kernel) { return Family(kernel).Make(); }
 
 std::string Glossary() {
-  return R"(# One lemma a line, true in every state, whatever its variables stand for:
-# b a bus, c a container, d a device, g a group, i an instance, r a driver,
-# x a domain.
+  return R"(# One lemma a line, and lines that begin with a blank go on; each is true in
+# every state, whatever its variables stand for: b a bus, c a container,
+# d a device, g a group, i an instance, r a driver, t a table, x a domain.
 #   registered(i)          the instance is on iommu_device_list
 #   bus_ops(b,r)           bus->iommu_ops is that driver's
 #   served_by(d,i)         dev->iommu->iommu_dev

@@ -32,8 +32,10 @@ struct Lemma {
 
 std::string PrintTerm(const Term& term);
 std::string PrintLemma(const Lemma& lemma);
+// A line each; those that are longer go on in lines that begin with a blank.
+std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns);
 
-// One lemma a line; `#` begins a comment. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected ..".
+// As printed; `#` begins a comment. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected ..".
 absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::string_view file);
 
 // What the property says of a state.
