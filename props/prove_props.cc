@@ -442,5 +442,31 @@ RC_GTEST_PROP(Invariant, HoldsAfterEveryActionOfAPromisedKernel, ()) {
   }
 }
 
+// Kernels as patches make them, not only those that are expected to hold.
+TEST(Proof, OfAPatchedKernelIsOfNoRunThatViolates) {
+  Words words(1);
+  int proved = 0;
+  for (int n = 0; n < 30; ++n) {
+    const KernelSpec spec = DrawPatchedKernel(words);
+    const KernelProfile kernel = ProfileOf(spec);
+    for (const Property property : kProperties) {
+      const auto proof = prove::Prove(property, kernel, 0);
+      ASSERT_TRUE(proof.ok()) << proof.status();
+      if (!proof->proved) continue;
+      ++proved;
+      for (int run = 0; run < 1000; ++run) {
+        const Scenario s = DrawScenario(words, [&](Words&) { return spec; }, {});
+        State state = InitialState(s.topology);
+        std::vector<Event> events;
+        for (const Op& op : s.ops) {
+          if (Step(kernel, s.topology, op, state, events).outcome != Outcome::kDone) break;
+          ASSERT_EQ(FindViolation(property, events), nullptr) << PrintCase(ToCase(s));
+        }
+      }
+    }
+  }
+  EXPECT_GT(proved, 10);
+}
+
 }  // namespace
 }  // namespace iommucheck

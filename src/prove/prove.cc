@@ -213,10 +213,14 @@ std::vector<size_t> Prover::RestsOn(size_t root) {
       for (const size_t n : check.Used(alive_))
         if (std::ranges::find(needed, n) == needed.end()) needed.push_back(n);
     }
-  for (size_t at = needed.size(); --at > 0;) {
-    std::vector<size_t> fewer = needed;
-    fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at));
-    if (Inductive(fewer)) needed = std::move(fewer);
+  // What a lemma that is left out rested on can often go, too.
+  for (size_t before = 0; before != needed.size();) {
+    before = needed.size();
+    for (size_t at = needed.size(); --at > 0;) {
+      std::vector<size_t> fewer = needed;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at));
+      if (Inductive(fewer)) needed = std::move(fewer);
+    }
   }
   return needed;
 }
