@@ -6,120 +6,22 @@
 //
 // runs the target on each file once, then on N inputs made by mutating these. The same arguments
 // give the same inputs everywhere.
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "fuzz/mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace {
 
-using Bytes = std::vector<uint8_t>;
-
-constexpr size_t kMaxGeneratedSize = 4096;
-
-std::optional<Bytes> ReadBytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  return Bytes(std::istreambuf_iterator<char>(in), {});
-}
-
-// The files below a folder in the order of their names, so that a seed means the same everywhere.
-std::vector<std::filesystem::path> FilesOf(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return {path};
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  std::ranges::sort(files);
-  return files;
-}
-
-// Inputs made from the given ones. Only the generator's own words are used: what the distributions
-// of <random> make of them differs between libraries.
-class Mutator {
- public:
-  Mutator(const std::vector<Bytes>& inputs, uint64_t seed) : inputs_(inputs), words_(seed) {}
-
-  const Bytes& Next() {
-    current_ = AnyInput();
-    for (size_t n = 1 + Below(8); n > 0; --n) MutateOnce();
-    if (current_.size() > kMaxGeneratedSize) current_.resize(kMaxGeneratedSize);
-    return current_;
-  }
-
- private:
-  size_t Below(size_t limit) { return static_cast<size_t>(words_() % limit); }
-  size_t Place() { return Below(current_.size() + 1); }
-
-  const Bytes& AnyInput() {
-    static const Bytes kEmpty;
-    return inputs_.empty() ? kEmpty : inputs_[Below(inputs_.size())];
-  }
-
-  void MutateOnce() {
-    if (current_.empty()) return Insert();
-    switch (Below(6)) {
-      case 0:
-        current_[Below(current_.size())] = static_cast<uint8_t>(words_());
-        break;
-      case 1:
-        current_[Below(current_.size())] = static_cast<uint8_t>(Below(8));
-        break;
-      case 2:
-        current_[Below(current_.size())] ^= static_cast<uint8_t>(1U << Below(8));
-        break;
-      case 3:
-        Erase();
-        break;
-      case 4:
-        Insert();
-        break;
-      case 5:
-        Splice();
-        break;
-    }
-  }
-
-  void Erase() {
-    const size_t from = Below(current_.size());
-    const size_t length = 1 + Below(std::min<size_t>(current_.size() - from, 16));
-    current_.erase(current_.begin() + static_cast<std::ptrdiff_t>(from),
-                   current_.begin() + static_cast<std::ptrdiff_t>(from + length));
-  }
-
-  // Small bytes half of the time: most bytes of most formats are.
-  void Insert() {
-    Bytes added(1 + Below(64));
-    const bool small = Below(2) == 0;
-    for (uint8_t& byte : added) byte = static_cast<uint8_t>(Below(small ? 8 : 256));
-    current_.insert(current_.begin() + static_cast<std::ptrdiff_t>(Place()), added.begin(),
-                    added.end());
-  }
-
-  void Splice() {
-    const Bytes& other = AnyInput();
-    if (other.empty()) return;
-    const size_t from = Below(other.size());
-    const size_t length = 1 + Below(std::min<size_t>(other.size() - from, 128));
-    const Bytes part(other.begin() + static_cast<std::ptrdiff_t>(from),
-                     other.begin() + static_cast<std::ptrdiff_t>(from + length));
-    current_.insert(current_.begin() + static_cast<std::ptrdiff_t>(Place()), part.begin(),
-                    part.end());
-  }
-
-  const std::vector<Bytes>& inputs_;
-  std::mt19937_64 words_;
-  Bytes current_;
-};
+using iommucheck::fuzzing::Bytes;
+using iommucheck::fuzzing::Mutator;
 
 // The number of "--name=N", if the argument is that.
 std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
@@ -152,11 +54,9 @@ int main(int argc, char** argv) {
     } else if (argument.starts_with("--")) {
       return Usage(argv[0], "no such option: " + argument);
     } else {
-      for (const auto& file : FilesOf(argument)) {
-        auto bytes = ReadBytes(file);
-        if (!bytes) return Usage(argv[0], "cannot read " + file.string());
-        inputs.push_back(std::move(*bytes));
-      }
+      std::string unread;
+      if (!iommucheck::fuzzing::ReadInputs(argument, inputs, unread))
+        return Usage(argv[0], "cannot read " + unread);
     }
   }
   for (const Bytes& input : inputs) LLVMFuzzerTestOneInput(input.data(), input.size());

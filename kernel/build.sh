@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the harness of one kernel tree:
-#   build.sh TREE NAME OUT [--sandbox]
+#   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
 # Generates headers by running the tree's own makefiles, asks the tree what it has, and links
-# OUT/kernel.so and OUT/kernel-fuzz.so. What a second run finds unchanged it leaves alone.
+# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY come before the tree's. What a second run finds unchanged it leaves alone.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(realpath "${1:?"expected a kernel tree"}")
@@ -11,6 +11,8 @@ name=${2:?"expected a name for the build"}
 mkdir -p "${3:?"expected an output folder"}"
 out=$(realpath "$3")
 sandbox=${4:-}
+overlay=${5:-}
+[[ -z $overlay ]] || overlay=$(realpath "$overlay")
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "kernel/build.sh: $*"; exit 2; }
@@ -41,7 +43,8 @@ tree_make() {
 }
 stamp=$out/headers.stamp
 wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
-if [[ ! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp ]]; then
+# With an overlay, the caller has put the headers of the tree itself here.
+if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp) ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   mkdir -p "$headers"
   cp "$here/config" "$headers/iommucheck.config"
@@ -89,6 +92,10 @@ probes=$(
     echo REATTACH
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
+  has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
+  has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
+  has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
+  has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
   has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC
   has 'CONFIG_TEGRA_HOST1X_CONTEXT_BUS' "$tree/$core" && echo HOST1X
@@ -124,11 +131,11 @@ write_if_changed() {
 
 # Real files that give what the three need: the group's life is its kobject's reference count.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(iommu_core vfio_type1 vfio_container shim harness)
+ours=(iommu_core vfio_type1 vfio_container shim memory ioctl harness)
 {
   cat <<END
 builddir = $out
-kflags = -I$here/include $flags -include $here/once.h -I$tree -I$here -I$out -I$tree/drivers/iommu $
+kflags = -I$here/include $flags -include $here/once.h ${overlay:+-I$overlay} -I$tree -I$here -I$out -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
@@ -151,17 +158,21 @@ rule link
   command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/exports -o \$out \$in
   description = LINK \$out
 END
-  for flavour in plain fuzz; do
+  for flavour in plain fuzz coverage; do
     objects=()
+    # The harness itself is no target of the fuzzer's coverage, nor of the other.
     case $flavour in
       plain) sanitize="" so=kernel.so ;;
       fuzz) sanitize="-fsanitize=address,fuzzer-no-link" so=kernel-fuzz.so ;;
+      # In a folder of its own, so that what plays cases takes it for a build.
+      coverage) sanitize="-fprofile-instr-generate -fcoverage-mapping" so=coverage/kernel.so ;;
     esac
+    unseen=${sanitize/,fuzzer-no-link/}
+    [[ $flavour == coverage ]] && unseen=
     for file in "${ours[@]}"; do
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
-      # The harness itself is no target of the fuzzer's coverage.
-      if [[ $file == shim || $file == harness ]]; then
-        echo "  flavour = ${sanitize/,fuzzer-no-link/} -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
+      if [[ $file != iommu_core && $file != vfio_* ]]; then
+        echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
       else
         echo "  flavour = $sanitize"
       fi
@@ -169,17 +180,19 @@ END
     done
     for file in "${lib_files[@]}"; do
       echo "build $out/$flavour/lib_$file.o: kernel $tree/lib/$file.c"
-      echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+      echo "  flavour = $unseen"
       objects+=("$out/$flavour/lib_$file.o")
     done
     echo "build $out/$flavour/host.o: host $here/host.c"
-    echo "  flavour = ${sanitize/,fuzzer-no-link/}"
+    echo "  flavour = $unseen"
     echo "build $out/$flavour/stubs.c: stubs ${objects[*]} | $out/$flavour/host.o $here/stubs.sh"
     echo "  host = $out/$flavour/host.o"
     echo "build $out/$flavour/stubs.o: host $out/$flavour/stubs.c"
     echo "build $out/$so: link ${objects[*]} $out/$flavour/host.o $out/$flavour/stubs.o"
     echo "  flavour = $sanitize"
   done
+  # ./dev kernel coverage asks for the third.
+  echo "default $out/kernel.so $out/kernel-fuzz.so"
 } | write_if_changed "$out/build.ninja"
 
 ninja -C "$out" -f "$out/build.ninja" -j 2 >"$out/build.log" 2>&1 ||

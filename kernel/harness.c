@@ -13,6 +13,7 @@
 
 #include "drivers/vfio/vfio.h"
 #include "internal.h"
+#include "memory.h"
 #include "tree.h"
 #ifdef HARNESS_HAVE_IOMMU_PRIV
 #include "drivers/iommu/iommu-priv.h"
@@ -53,6 +54,8 @@ struct fake_domain {
 	u16 number;
 	u8 driver;
 	u8 instance; /* bound to it by the first attach */
+	struct page_table *table;
+	DECLARE_BITMAP(accepted, HARNESS_DEVICES); /* devices that have been on it */
 };
 
 /* The group layer's part of a group that is in a container. */
@@ -68,6 +71,9 @@ static struct fake_device devices[HARNESS_DEVICES];
 static struct vfio_container *containers[HARNESS_CONTAINERS];
 static struct fake_group *groups;
 static struct fake_domain *domains;
+#if !__has_feature(address_sanitizer)
+static struct fake_domain *freed;
+#endif
 static struct pci_bus root_bus;
 
 /* The drivers' ops, by address: a driver that comes to a freed address finds another's there. */
@@ -89,6 +95,7 @@ static u32 warns_count;
 static int warns_total;
 static int objects_at_rest;
 static bool tearing_down;
+static bool finished;
 
 static const void *const buses[HARNESS_BUSES] = {
 	&platform_bus_type,
@@ -199,10 +206,11 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 		call->error = -ENOMEM;
 		return NULL;
 	}
-	domain = kzalloc(sizeof(*domain), GFP_KERNEL);
+	domain = host_alloc(sizeof(*domain));
 	domain->domain.ops = &tables[machine.table_address[table]];
-	domain->domain.pgsize_bitmap = PAGE_SIZE;
 	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
+	ioctl_shape_domain(&domain->domain, driver);
+	domain->table = table_new();
 	domain->domain.geometry.force_aperture = true;
 	domain->driver = driver;
 	domain->instance = HARNESS_NONE;
@@ -212,6 +220,12 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	live_domains++;
 	call->domain = domain->number;
 	return &domain->domain;
+}
+
+/* What its user maps: pages of VFIO's, that must be pinned. Others map what the core wants. */
+static bool owned(const struct iommu_domain *domain)
+{
+	return domain->type == IOMMU_DOMAIN_UNMANAGED;
 }
 
 static struct fake_domain *to_domain(struct iommu_domain *domain)
@@ -229,7 +243,17 @@ static void free_domain(struct iommu_domain *domain)
 		link = &(*link)->next;
 	*link = fake->next;
 	live_domains--;
+	table_free(fake->table, owned(domain));
+#if __has_feature(address_sanitizer)
 	kfree(fake);
+#else
+	/*
+	 * To 6.1 a group may go on pointing here. Until the case ends nothing else comes to lie at
+	 * the address, so that the trace does not depend on the allocator.
+	 */
+	fake->next = freed;
+	freed = fake;
+#endif
 }
 
 static int attach_dev(struct iommu_domain *domain, struct device *dev)
@@ -240,6 +264,12 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
+	/*
+	 * A driver takes a device back to where it was, and never fails a device's first attach:
+	 * the core relies on both.
+	 */
+	if (!ret && device->hw && !test_bit(index_of(dev), fake->accepted))
+		ret = ioctl_fail_attach(!owned(domain));
 	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
 	    fake->instance != device->instance)
 		ret = -EINVAL;
@@ -253,6 +283,7 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	if (ret)
 		return ret;
 	device->hw = fake;
+	__set_bit(index_of(dev), fake->accepted);
 	if (fake->instance == HARNESS_NONE)
 		fake->instance = device->instance;
 	return 0;
@@ -269,17 +300,40 @@ static void detach_dev(struct iommu_domain *domain, struct device *dev)
 }
 #endif
 
-/* The page table is nobody's concern yet: every map and unmap goes well. */
 static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
 		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
 {
-	*mapped = pgsize * pgcount;
-	return 0;
+	return table_map(to_domain(domain)->table, iova, paddr, pgsize, pgcount, owned(domain),
+			 mapped);
 }
 static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
 			  size_t pgcount, struct iommu_iotlb_gather *gather)
 {
-	return pgsize * pgcount;
+	return table_unmap(to_domain(domain)->table, iova, pgsize * pgcount, owned(domain),
+			   ioctl_splits_pages());
+}
+static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
+{
+	return table_phys(to_domain(domain)->table, iova);
+}
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+static int enable_nesting(struct iommu_domain *domain)
+{
+	return 0;
+}
+#endif
+
+void harness_unmap_all(struct iommu_domain *domain)
+{
+	struct page_table **table = &to_domain(domain)->table;
+
+	table_free(*table, false);
+	*table = table_new();
+}
+
+unsigned long harness_mapped(struct iommu_domain *domain)
+{
+	return table_bytes(to_domain(domain)->table);
 }
 
 /* Every device that is on the domain must be behind an instance that can. */
@@ -355,9 +409,14 @@ static struct iommu_group *device_group(struct device *dev)
 	/* What drivers did by themselves before. */
 	struct fake_instance *instance = &instances[to_fake(dev)->instance];
 
-	if (!instance->group)
-		instance->group = iommu_group_alloc();
-	return IS_ERR(instance->group) ? instance->group : iommu_group_ref_get(instance->group);
+	if (!instance->group) {
+		struct iommu_group *group = iommu_group_alloc();
+
+		if (IS_ERR(group))
+			return group;
+		instance->group = group;
+	}
+	return iommu_group_ref_get(instance->group);
 #endif
 }
 
@@ -420,6 +479,8 @@ ADDRESS(7)
 		.probe_device = probe_##n,      \
 		.release_device = release_device, \
 		.device_group = device_group,   \
+		.get_resv_regions = ioctl_resv_regions, \
+		.is_attach_deferred = ioctl_attach_deferred, \
 		.pgsize_bitmap = PAGE_SIZE,     \
 		ALLOC(n),                       \
 	}
@@ -433,31 +494,65 @@ static const struct iommu_domain_ops new_table = {
 #endif
 	.map_pages = map_pages,
 	.unmap_pages = unmap_pages,
+	.iova_to_phys = iova_to_phys,
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+	.enable_nesting = enable_nesting,
+#endif
 	.enforce_cache_coherency = enforce_cache_coherency,
 	.free = free_domain,
 };
 
 /* --- devices, as the shim's buses see them --- */
 
+/* The devices that are there, in the order in which they came. */
+static u8 listed[HARNESS_DEVICES];
+static int listed_count;
+
+static void list_device(u8 i)
+{
+	listed[listed_count++] = i;
+}
+
+static void unlist_device(u8 i)
+{
+	int at = 0;
+
+	while (listed[at] != i)
+		at++;
+	memmove(listed + at, listed + at + 1, --listed_count - at);
+}
+
+static int place_after(struct device *dev)
+{
+	int at = 0;
+
+	while (dev && listed[at++] != index_of(dev))
+		;
+	return at;
+}
+
 int shim_each_device(const void *bus, struct device *after, void *data,
 		     int (*fn)(struct device *, void *))
 {
-	int i = after ? index_of(after) + 1 : 0;
+	int at = place_after(after);
 	int ret = 0;
 
-	for (; !ret && i < machine.devices_count; i++)
-		if (devices[i].present && devices[i].pci.dev.bus == bus)
-			ret = fn(&devices[i].pci.dev, data);
+	for (; !ret && at < listed_count; at++) {
+		struct device *dev = &devices[listed[at]].pci.dev;
+
+		if (dev->bus == bus)
+			ret = fn(dev, data);
+	}
 	return ret;
 }
 
 struct device *shim_next_pci(struct device *from)
 {
-	int i = from ? index_of(from) + 1 : 0;
+	int at = place_after(from);
 
-	for (; i < machine.devices_count; i++)
-		if (devices[i].present && dev_is_pci(&devices[i].pci.dev))
-			return &devices[i].pci.dev;
+	for (; at < listed_count; at++)
+		if (dev_is_pci(&devices[listed[at]].pci.dev))
+			return &devices[listed[at]].pci.dev;
 	return NULL;
 }
 
@@ -517,6 +612,8 @@ static void make_device(int i, u8 devfn)
 	dev->pci.dev.bus = (void *)buses[device->bus];
 	dev->instance = HARNESS_NONE;
 	dev->present = !device->absent;
+	if (dev->present)
+		list_device(i);
 	if (device->bus != 1)
 		return;
 	dev->pci.bus = &root_bus;
@@ -581,6 +678,7 @@ static int do_add(u8 i)
 	if (dev->present)
 		return HARNESS_NOT_POSSIBLE;
 	dev->present = true;
+	list_device(i);
 	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_ADD_DEVICE, &dev->pci.dev);
 	return 0;
 }
@@ -626,6 +724,7 @@ static int do_remove(u8 i)
 
 	if (!dev->present)
 		return HARNESS_NOT_POSSIBLE;
+	ioctl_removing(&dev->pci.dev);
 	/*
 	 * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound
 	 * first, and the last device of a group takes the group out of its container.
@@ -635,6 +734,7 @@ static int do_remove(u8 i)
 		if (vfio)
 			do_unset_container(vfio);
 	}
+	unlist_device(i);
 	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_REMOVED_DEVICE, &dev->pci.dev);
 	dev->present = false;
 	return 0;
@@ -742,14 +842,12 @@ static int do_set_container(u8 id, u8 container)
 		return -EINVAL;
 	if (!count)
 		return -ENODEV;
-	if (!containers[container])
-		containers[container] = container_open();
-	group = kzalloc(sizeof(*group), GFP_KERNEL);
+	group = host_alloc(sizeof(*group));
 	group->id = id;
 	group->vfio.type = VFIO_IOMMU;
 	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
 	mutex_init(&group->vfio.group_lock);
-	ret = vfio_container_attach_group(containers[container], &group->vfio);
+	ret = vfio_container_attach_group(harness_container(container), &group->vfio);
 	if (ret) {
 		iommu_group_put(iommu_group);
 		kfree(group);
@@ -762,9 +860,7 @@ static int do_set_container(u8 id, u8 container)
 
 static int do_set_iommu(u8 container)
 {
-	if (!containers[container])
-		containers[container] = container_open();
-	return container_set_iommu(containers[container]);
+	return container_set_iommu(harness_container(container));
 }
 
 static int run_op(void *unused)
@@ -795,11 +891,53 @@ static int run_op(void *unused)
 	return HARNESS_NOT_POSSIBLE;
 }
 
+/* --- for ioctl.c --- */
+
+int harness_index(struct device *dev)
+{
+	return index_of(dev);
+}
+struct device *harness_device(int i)
+{
+	return i < machine.devices_count && devices[i].present ? &devices[i].pci.dev : NULL;
+}
+int harness_in_container(struct device *dev)
+{
+	return dev->iommu_group && find_group(iommu_group_id(dev->iommu_group));
+}
+int harness_instance(struct device *dev)
+{
+	return to_fake(dev)->instance;
+}
+int harness_unregister(int i)
+{
+	return i < machine.instances_count ? do_unregister(i) : HARNESS_NOT_POSSIBLE;
+}
+int harness_has_container(int i)
+{
+	return containers[i] != NULL;
+}
+struct vfio_container *harness_container(int i)
+{
+	const unsigned int fail = host_fail_alloc;
+
+	/* That /dev/vfio/vfio cannot be opened is no failure of the op. */
+	host_fail_alloc = 0;
+	if (!containers[i])
+		containers[i] = container_open();
+	host_fail_alloc = fail;
+	return containers[i];
+}
+int harness_is_finished(void)
+{
+	return finished;
+}
+
 /* --- the interface --- */
 
 static bool catch_oops;
 
-static int guarded(int (*run)(void *))
+int harness_guarded(int (*run)(void *))
 {
 	int oops;
 	int ret;
@@ -835,6 +973,7 @@ static void begin(const struct harness_machine *m)
 	lay_out(m, devfn);
 	memset(instances, 0, sizeof(instances[0]) * m->instances_count);
 	memset(containers, 0, sizeof(containers));
+	listed_count = 0;
 	for (i = 0; i < m->devices_count; i++)
 		make_device(i, devfn[i]);
 	for (i = 0; i < m->devices_count; i++)
@@ -849,6 +988,8 @@ static void begin(const struct harness_machine *m)
 	warns_total = 0;
 	domain_numbers = 0;
 	tearing_down = false;
+	finished = false;
+	ioctl_begin();
 	objects_at_rest = host_objects;
 }
 
@@ -859,8 +1000,9 @@ static int harness_op(const struct harness_op *next)
 	op = next;
 	allocations = 0;
 	memset(fault_hits, 0, sizeof(fault_hits));
-	ret = guarded(run_op);
+	ret = harness_guarded(run_op);
 	op = NULL;
+	ioctl_disarm();
 	return ret;
 }
 
@@ -904,16 +1046,33 @@ static int run_finish(void *unused)
 {
 	int i;
 
+	ioctl_finish();
 	while (groups)
 		do_unset_container(groups);
-	for (i = 0; i < HARNESS_CONTAINERS; i++)
+	for (i = 0; i < HARNESS_CONTAINERS; i++) {
 		if (containers[i])
 			container_close(containers[i]);
-	for (i = 0; i < machine.devices_count; i++)
+		containers[i] = NULL;
+	}
+	for (i = 0; i < machine.devices_count; i++) {
+		struct device *dev = &devices[i].pci.dev;
+
+		/* 6.1 oopses at the removal of such a device; docs/findings.md. */
+		if (dev->iommu && !dev->iommu_group)
+			core_dev_iommu_free(dev);
 		if (devices[i].present)
 			do_remove(i);
+	}
 	for (i = 0; i < machine.instances_count; i++)
 		do_unregister(i);
+#if !__has_feature(address_sanitizer)
+	while (freed) {
+		struct fake_domain *next = freed->next;
+
+		kfree(freed);
+		freed = next;
+	}
+#endif
 #ifdef HARNESS_HAVE_BUS_OPS
 	/* The kernel keeps them for good; the next case is a new boot. */
 	for (i = 0; i < HARNESS_BUSES; i++)
@@ -928,7 +1087,8 @@ static int finish(struct harness_leaks *leaks)
 	int ret;
 
 	tearing_down = true;
-	ret = guarded(run_finish);
+	ret = harness_guarded(run_finish);
+	finished = true;
 	leaks->domains = live_domains;
 	leaks->objects = host_objects - objects_at_rest;
 	leaks->locks = host_locks;

@@ -14,6 +14,7 @@
 
 int host_objects;
 int host_locks;
+unsigned int host_fail_alloc;
 
 void host_die(const char *what, const char *name)
 {
@@ -31,6 +32,17 @@ void *host_alloc(unsigned long bytes)
 		host_die("calloc", "out of memory");
 	host_objects++;
 	return p;
+}
+
+int host_refuses(void)
+{
+	return host_fail_alloc && !--host_fail_alloc;
+}
+
+/* What the kernel itself asks for. INT_MAX is kvmalloc()'s limit; no test needs a tenth of it. */
+static void *kernel_alloc(unsigned long bytes)
+{
+	return bytes > 64ul << 20 || host_refuses() ? NULL : host_alloc(bytes);
 }
 
 static void host_free(void *p)
@@ -51,19 +63,24 @@ void *host_grow(void *old, unsigned long bytes)
 	return p;
 }
 
-void *__kmalloc(unsigned long size) { return host_alloc(size); }
-void *__kmalloc_noprof(unsigned long size) { return host_alloc(size); }
-void *__kmalloc_node(unsigned long size) { return host_alloc(size); }
-void *__kmalloc_node_noprof(unsigned long size) { return host_alloc(size); }
-void *kvmalloc_node(unsigned long size) { return host_alloc(size); }
-void *__kvmalloc_node_noprof(unsigned long size) { return host_alloc(size); }
+void host_drop(void *old)
+{
+	free(old);
+}
+
+void *__kmalloc(unsigned long size) { return kernel_alloc(size); }
+void *__kmalloc_noprof(unsigned long size) { return kernel_alloc(size); }
+void *__kmalloc_node(unsigned long size) { return kernel_alloc(size); }
+void *__kmalloc_node_noprof(unsigned long size) { return kernel_alloc(size); }
+void *kvmalloc_node(unsigned long size) { return kernel_alloc(size); }
+void *__kvmalloc_node_noprof(unsigned long size) { return kernel_alloc(size); }
 void *kmalloc_trace(void *cache, unsigned flags, unsigned long size)
 {
-	return host_alloc(size);
+	return kernel_alloc(size);
 }
 void *__kmalloc_cache_noprof(void *cache, unsigned flags, unsigned long size)
 {
-	return host_alloc(size);
+	return kernel_alloc(size);
 }
 void kfree(void *p) { host_free(p); }
 void kvfree(void *p) { host_free(p); }
@@ -71,18 +88,22 @@ void kfree_const(void *p) { host_free(p); }
 static void *host_realloc(void *p, unsigned long size)
 {
 	if ((unsigned long)p <= 16)
-		return host_alloc(size);
-	return host_grow(p, size);
+		return kernel_alloc(size);
+	return host_refuses() ? NULL : host_grow(p, size);
 }
 void *krealloc(void *p, unsigned long size) { return host_realloc(p, size); }
 void *krealloc_noprof(void *p, unsigned long size) { return host_realloc(p, size); }
 void *kmemdup(const void *p, unsigned long size)
 {
-	return memcpy(host_alloc(size), p, size);
+	void *copy = kernel_alloc(size);
+
+	return copy ? memcpy(copy, p, size) : NULL;
 }
 char *kstrdup(const char *s)
 {
-	return s ? strcpy(host_alloc(strlen(s) + 1), s) : NULL;
+	char *copy = s ? kernel_alloc(strlen(s) + 1) : NULL;
+
+	return copy ? strcpy(copy, s) : NULL;
 }
 char *kstrdup_const(const char *s) { return kstrdup(s); }
 char *kvasprintf_const(unsigned flags, const char *format, va_list args)
@@ -120,9 +141,9 @@ void *host_cache_create(unsigned long size, void (*ctor)(void *))
 }
 static void *cache_alloc(struct host_cache *cache)
 {
-	void *p = host_alloc(cache->size);
+	void *p = kernel_alloc(cache->size);
 
-	if (cache->ctor)
+	if (p && cache->ctor)
 		cache->ctor(p);
 	return p;
 }
@@ -135,8 +156,11 @@ void kmem_cache_free(void *cache, void *p) { host_free(p); }
 static unsigned long page_alloc(unsigned order)
 {
 	unsigned long bytes = 4096ul << order;
-	void *p = aligned_alloc(4096, bytes);
+	void *p;
 
+	if (host_refuses())
+		return 0;
+	p = aligned_alloc(4096, bytes);
 	if (!p)
 		host_die("aligned_alloc", "out of memory");
 	host_objects++;
@@ -155,6 +179,31 @@ char *strreplace(char *s, char from, char to)
 			*p = to;
 	return s;
 }
+
+/* Fails where a file in sysfs would be more than a page. */
+int sysfs_emit_at(char *page, int at, const char *format, ...)
+{
+	va_list args;
+	int count;
+
+	va_start(args, format);
+	count = vsnprintf(page + at, 4096 - at, format, args);
+	va_end(args);
+	if (count >= 4096 - at)
+		host_die("sysfs_emit_at", "more than a page");
+	return count;
+}
+int sysfs_emit(char *page, const char *format, ...)
+{
+	va_list args;
+	int count;
+
+	va_start(args, format);
+	count = vsnprintf(page, 4096, format, args);
+	va_end(args);
+	return count;
+}
+int sysfs_streq(const char *a, const char *b) { return !strcmp(a, b); }
 
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
 
@@ -213,11 +262,6 @@ void call_rcu(void *head, void (*func)(void *)) { func(head); }
 	{ \
 		return 0; \
 	}
-#define ANSWERS_1(name) \
-	long name(void) \
-	{ \
-		return 1; \
-	}
 /* Logging. What matters comes as a WARN. */
 ANSWERS_0(_printk) ANSWERS_0(_dev_err) ANSWERS_0(_dev_warn) ANSWERS_0(_dev_info)
 ANSWERS_0(___ratelimit) ANSWERS_0(dump_stack) ANSWERS_0(dump_stack_lvl)
@@ -239,19 +283,6 @@ ANSWERS_0(iommu_get_msi_cookie) ANSWERS_0(iommu_setup_dma_ops)
 long device_property_read_u32_array(void) { return -22; }
 /* No code here is a module's: the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
-/* Interrupts are isolated, or VFIO would refuse everything. */
-ANSWERS_1(irq_domain_check_msi_remap) ANSWERS_1(msi_device_has_isolated_msi)
-ANSWERS_1(capable)
-long raw_copy_from_user(void *to, const void *from, unsigned long n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-long raw_copy_to_user(void *to, const void *from, unsigned long n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
 ANSWERS_0(fput)
 
 /* --- wild pointers --- */

@@ -10,14 +10,19 @@ struct iommu_ops;
 struct device;
 struct vfio_group;
 struct vfio_container;
+struct vfio_iommu_driver_ops;
+struct list_head;
 
 /* host.c: libc, no kernel header */
 extern int host_objects; /* live heap objects of kernel code */
 extern int host_locks;   /* held locks */
+extern unsigned int host_fail_alloc; /* the n-th allocation from now on is refused; 0: none */
 void host_die(const char *what, const char *name) __attribute__((noreturn));
 int host_guard(int (*run)(void *), void *arg, int *oops);
 void *host_grow(void *old, unsigned long bytes);
-void *host_alloc(unsigned long bytes);
+int host_refuses(void); /* this allocation */
+void host_drop(void *old); /* what host_grow() gave */
+void *host_alloc(unsigned long bytes); /* never refused */
 
 /* shim.c: what the kernel code finds instead of the rest of the kernel */
 void shim_init(void);
@@ -29,6 +34,28 @@ int shim_pci_isolated(struct device *dev);
 
 /* harness.c */
 void harness_warned(const char *function, const char *file, int line);
+int harness_guarded(int (*run)(void *));
+int harness_index(struct device *dev);
+struct device *harness_device(int i); /* NULL: it is not there */
+int harness_in_container(struct device *dev);
+int harness_has_container(int i);
+int harness_instance(struct device *dev);
+int harness_unregister(int i);
+struct vfio_container *harness_container(int i); /* opens it */
+void harness_unmap_all(struct iommu_domain *domain);
+unsigned long harness_mapped(struct iommu_domain *domain); /* bytes */
+int harness_is_finished(void);
+
+/* ioctl.c: what the model lacks */
+void ioctl_begin(void);
+void ioctl_disarm(void);
+void ioctl_finish(void);
+void ioctl_removing(struct device *dev);
+void ioctl_shape_domain(struct iommu_domain *domain, int driver);
+int ioctl_splits_pages(void);
+int ioctl_fail_attach(int is_default);
+_Bool ioctl_attach_deferred(struct device *dev);
+void ioctl_resv_regions(struct device *dev, struct list_head *list);
 
 /* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */
 void core_init(void);
@@ -36,10 +63,21 @@ struct iommu_domain *core_group_domain(struct iommu_group *group);
 /* The first registered instance with these ops. */
 struct iommu_device *core_first_instance(const struct iommu_ops *ops);
 void core_dev_iommu_free(struct device *dev);
+/* The group's files in sysfs. */
+int core_store_type(struct iommu_group *group, const char *type);
+void core_show(struct iommu_group *group, char *page);
 void type1_init(void);
+void type1_parameters(int unsafe_interrupts, int few_mappings);
+/* Complains of mappings that are not what they should be. */
+void type1_judge(void *iommu_data, int memory_moved);
+unsigned long type1_locked(void *iommu_data);
 void container_init(void);
 struct vfio_container *container_open(void);
 void container_close(struct vfio_container *container);
 long container_set_iommu(struct vfio_container *container);
+long container_ioctl(struct vfio_container *container, unsigned int command, unsigned long argument);
+/* NULL: it has none yet. */
+const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
+                                                      void **data);
 
 #endif

@@ -30,3 +30,16 @@ struct iommu_device *core_first_instance(const struct iommu_ops *ops)
 			return iommu;
 	return NULL;
 }
+
+int core_store_type(struct iommu_group *group, const char *type)
+{
+	const ssize_t ret = iommu_group_store_type(group, type, strlen(type));
+
+	return ret < 0 ? ret : 0;
+}
+
+void core_show(struct iommu_group *group, char *page)
+{
+	iommu_group_show_type(group, page);
+	iommu_group_show_resv_regions(group, page);
+}

@@ -10,15 +10,21 @@
 #include <linux/slab.h>
 
 #include "internal.h"
+#include "memory.h"
 #include "tree.h"
 
 /* --- the one task --- */
 
-static struct mm_struct mm;
+static struct mm_struct mm = { .mm_users = ATOMIC_INIT(1), .mm_count = ATOMIC_INIT(1) };
 static struct signal_struct signals = {
 	.rlim = { [0 ... RLIM_NLIMITS - 1] = { RLIM_INFINITY, RLIM_INFINITY } },
 };
-static struct task_struct task = { .mm = &mm, .signal = &signals, .group_leader = &task };
+static struct task_struct task = {
+	.mm = &mm,
+	.signal = &signals,
+	.group_leader = &task,
+	.usage = REFCOUNT_INIT(1),
+};
 struct task_struct *harness_current = &task;
 #ifndef CONFIG_THREAD_INFO_IN_TASK
 struct thread_info harness_thread_info;
@@ -71,8 +77,8 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 
 /* --- pages: numbers, behind which there is no memory --- */
 
-enum { PAGES = 1024 };
-static struct page pages[PAGES];
+enum { PAGES = 1024 }; /* for alloc_pages(); behind them those of the process */
+static struct page pages[PAGES + MEMORY_FRAMES];
 static bool page_taken[PAGES];
 
 static struct page *pages_alloc(unsigned int order)
@@ -80,6 +86,9 @@ static struct page *pages_alloc(unsigned int order)
 	unsigned int count = 1u << order;
 	unsigned int i;
 	unsigned int n;
+
+	if (host_refuses())
+		return NULL;
 
 	for (i = 0; i + count <= PAGES; i += count) {
 		for (n = 0; n < count && !page_taken[i + n]; n++)
@@ -108,6 +117,21 @@ void __free_pages(struct page *page, unsigned int order)
 	host_objects--;
 }
 
+struct page *shim_frame(unsigned int frame)
+{
+	return &pages[PAGES + frame];
+}
+int shim_frame_of(const struct page *page)
+{
+	const long n = page - &pages[PAGES];
+
+	return n >= 0 && n < MEMORY_FRAMES ? n : -1;
+}
+unsigned long shim_frame_phys(unsigned int frame)
+{
+	return (PAGES + frame) * PAGE_SIZE;
+}
+
 /* --- devices --- */
 
 struct device *get_device(struct device *dev)
@@ -116,10 +140,6 @@ struct device *get_device(struct device *dev)
 }
 void put_device(struct device *dev)
 {
-}
-bool device_is_bound(struct device *dev)
-{
-	return false;
 }
 struct fwnode_handle *shim_dev_fwnode(struct device *dev) __asm__("__dev_fwnode");
 struct fwnode_handle *shim_dev_fwnode(struct device *dev)
@@ -220,6 +240,6 @@ extern void radix_tree_init(void);
 void shim_init(void)
 {
 	mem_map = pages;
-	max_mapnr = PAGES;
+	max_mapnr = PAGES + MEMORY_FRAMES;
 	radix_tree_init();
 }

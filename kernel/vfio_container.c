@@ -24,9 +24,22 @@ void container_close(struct vfio_container *container)
 	vfio_fops_release(NULL, &file);
 }
 
-long container_set_iommu(struct vfio_container *container)
+long container_ioctl(struct vfio_container *container, unsigned int command, unsigned long argument)
 {
 	struct file file = { .private_data = container };
 
-	return vfio_fops_unl_ioctl(&file, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+	return vfio_fops_unl_ioctl(&file, command, argument);
+}
+
+long container_set_iommu(struct vfio_container *container)
+{
+	return container_ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+}
+
+const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container, void **data)
+{
+	if (!container->iommu_driver)
+		return NULL;
+	*data = container->iommu_data;
+	return container->iommu_driver->ops;
 }

@@ -1,11 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and a door to its private parts. */
+/* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and doors to its private parts. */
 #include "drivers/vfio/vfio_iommu_type1.c"
 
 #include "internal.h"
+#include "memory.h"
 
 void type1_init(void)
 {
 	if (vfio_iommu_type1_init())
 		host_die("drivers/vfio/vfio_iommu_type1.c", "initcall failed");
+}
+
+void type1_parameters(int unsafe_interrupts, int few_mappings)
+{
+	allow_unsafe_interrupts = unsafe_interrupts;
+	dma_entry_limit = few_mappings ? 4 : U16_MAX;
+}
+
+void type1_judge(void *iommu_data, int memory_moved)
+{
+	struct vfio_iommu *iommu = iommu_data;
+	struct vfio_domain *domain;
+	unsigned long bytes = 0;
+	struct rb_node *n;
+
+	for (n = rb_first(&iommu->dma_list); n; n = rb_next(n)) {
+		const struct vfio_dma *dma = rb_entry(n, struct vfio_dma, node);
+		size_t at;
+
+		if (!dma->iommu_mapped || list_empty(&iommu->domain_list))
+			continue;
+		bytes += dma->size;
+		for (at = 0; at < dma->size; at += PAGE_SIZE) {
+			phys_addr_t wanted = memory_moved ? 0 : memory_phys(dma->vaddr + at);
+
+			list_for_each_entry(domain, &iommu->domain_list, next) {
+				phys_addr_t phys =
+					iommu_iova_to_phys(domain->domain, dma->iova + at);
+
+				if (!wanted)
+					wanted = phys;
+				if (!phys)
+					memory_complain("a domain lacks a mapping of its container");
+				else if (phys != wanted)
+					memory_complain("a domain maps another page than was asked for");
+			}
+		}
+	}
+	list_for_each_entry(domain, &iommu->domain_list, next)
+		if (harness_mapped(domain->domain) != bytes)
+			memory_complain("a domain maps more than its container has mapped");
+}
+
+unsigned long type1_locked(void *iommu_data)
+{
+	struct vfio_iommu *iommu = iommu_data;
+	unsigned long pages = 0;
+	struct rb_node *n;
+
+	for (n = rb_first(&iommu->dma_list); n; n = rb_next(n))
+		pages += rb_entry(n, struct vfio_dma, node)->locked_vm;
+	return pages;
 }

@@ -16,6 +16,11 @@ std::span<const InstanceId> Registered(const Kernel& k) {
   return std::span(k.state.registered).first(k.state.registered_count);
 }
 
+// bus_for_each_dev() on all buses: a device that was added again is the last.
+std::span<const DeviceId> DevicesInOrder(const Kernel& k) {
+  return std::span(k.state.listed).first(k.state.listed_count);
+}
+
 // No longer on the list, and no longer holding the group that it shares out.
 void Unlist(Kernel& k, InstanceId instance) {
   auto& list = k.state.registered;
@@ -53,20 +58,44 @@ GroupId AllocGroup(Kernel& k) {
   return kNoId;
 }
 
-// pci_device_group(): aliases first, then the functions of a slot without isolation.
+// get_pci_alias_group() and get_pci_function_alias_group(): the group of the first device that a
+// chain of aliases and shared slots leads to, whether or not the devices between have one.
 // ABSTRACTION: bridges are not modelled; what shares a group behind one is an alias or a slot.
-GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {
-  const Device& self = k.topology.devices[dev];
-  GroupId by_slot = kNoId;
-  for (DeviceId other = 0; other < k.topology.devices_count; ++other) {
-    const GroupId group = k.device(other).group;
-    if (other == dev || group == kNoId || !k.topology.related(dev, other)) continue;
-    const Device& o = k.topology.devices[other];
-    if (self.alias == other || o.alias == dev || (self.alias != kNoId && self.alias == o.alias))
-      return group;
-    if (by_slot == kNoId) by_slot = group;
+class PciGroupSearch {
+ public:
+  explicit PciGroupSearch(const Kernel& k) : k_(k) {}
+
+  GroupId AliasGroup(DeviceId dev) {
+    if (((seen_ >> dev) & 1U) != 0) return kNoId;
+    seen_ |= uint64_t{1} << dev;
+    if (k_.device(dev).group != kNoId) return k_.device(dev).group;
+    for (DeviceId other : DevicesInOrder(k_)) {
+      if (other == dev || !k_.topology.aliases(dev, other)) continue;
+      if (const GroupId group = AliasGroup(other); group != kNoId) return group;
+      if (const GroupId group = FunctionGroup(other); group != kNoId) return group;
+    }
+    return kNoId;
   }
-  return by_slot != kNoId ? by_slot : AllocGroup(k);
+
+  GroupId FunctionGroup(DeviceId dev) {
+    for (DeviceId other : DevicesInOrder(k_)) {
+      if (other == dev || !k_.topology.same_slot(dev, other)) continue;
+      if (const GroupId group = AliasGroup(other); group != kNoId) return group;
+    }
+    return kNoId;
+  }
+
+ private:
+  const Kernel& k_;
+  uint64_t seen_ = 0;
+  static_assert(kMaxDevices <= 64);
+};
+
+GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {  // pci_device_group()
+  PciGroupSearch search(k);
+  if (const GroupId group = search.AliasGroup(dev); group != kNoId) return group;
+  if (const GroupId group = search.FunctionGroup(dev); group != kNoId) return group;
+  return AllocGroup(k);
 }
 
 // ops->device_group()
@@ -229,10 +258,8 @@ int FinishGroup(Kernel& k, GroupId group, Bus bus) {
 int bus_iommu_probe(Kernel& k, Bus bus) {
   std::array<GroupId, kMaxGroups> list;  // groups that wait for a default domain
   size_t listed = 0;
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
-    if (k.topology.devices[dev].bus != bus || !k.device(dev).present ||
-        k.device(dev).group != kNoId)
-      continue;
+  for (DeviceId dev : DevicesInOrder(k)) {
+    if (k.topology.devices[dev].bus != bus || k.device(dev).group != kNoId) continue;
     const int ret = InitDevice(k, dev);
     if (ret != 0 && ret != -ENODEV) return ret;
     const GroupId group = k.device(dev).group;
@@ -250,7 +277,7 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
 // --- registration, by era ---
 
 void ReleaseBus(Kernel& k, Bus bus) {
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+  for (DeviceId dev : DevicesInOrder(k))
     if (k.topology.devices[dev].bus == bus) iommu_release_device(k, dev);
 }
 
@@ -345,6 +372,17 @@ void AdoptSlots(Kernel& k, DriverId driver) {
     if (slot != kNoId && k.same_ops(slot, driver)) slot = driver;
 }
 
+// remove_iommu_group() for each device of each bus; up to 6.0 none is released.
+void ReleaseServedBy(Kernel& k, InstanceId instance) {
+  for (Bus bus : IommuBuses(k))
+    for (DeviceId dev : DevicesInOrder(k)) {
+      if (k.device(dev).instance != instance || k.topology.devices[dev].bus != bus) continue;
+      if (k.group(k.device(dev).group).container != kNoId)
+        k.leave(Rule::kAssumeNoUnregisterWhenAttached);
+      if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
+    }
+}
+
 }  // namespace
 
 int Kernel::inject(Fault::Kind kind, uint8_t target) {
@@ -394,12 +432,7 @@ int RegisterInstance(Kernel& k, InstanceId instance) {
 
 void UnregisterInstance(Kernel& k, InstanceId instance) {
   const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).instance == instance) {
-      if (k.group(k.device(dev).group).container != kNoId)
-        k.leave(Rule::kAssumeNoUnregisterWhenAttached);
-      if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
-    }
+  ReleaseServedBy(k, instance);
   Unlist(k, instance);
   if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
     for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);

@@ -60,6 +60,8 @@ struct ContainerState {
 struct State {
   std::array<DriverId, kBusCount> bus_ops;  // bus->iommu_ops
   uint8_t bus_notifier = 0;                 // bit per bus: an iommu notifier is registered on it
+  uint8_t listed_count = 0;
+  std::array<DeviceId, kMaxDevices> listed;  // the devices of all buses, in the order they came
   uint8_t registered_count = 0;
   std::array<InstanceId, kMaxInstances> registered;   // iommu_device_list, oldest first
   std::array<GroupId, kMaxInstances> instance_group;  // the group that an instance shares
@@ -72,6 +74,7 @@ struct State {
 
   State() {
     bus_ops.fill(kNoId);
+    listed.fill(kNoId);
     registered.fill(kNoId);
     instance_group.fill(kNoId);
   }

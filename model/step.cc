@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/step.h"
 
+#include <algorithm>
+
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -61,6 +63,7 @@ const char* WhyNotPossible(const Kernel& k, const Op& op) {
 
 int AddDevice(Kernel& k, DeviceId dev) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
   k.device(dev).present = true;
+  k.state.listed[k.state.listed_count++] = dev;  // bus_add_device()
   const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
   const bool notified =
       k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
@@ -73,8 +76,15 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   if (group != kNoId && k.group(group).container != kNoId && k.has(Rule::kVfioLeaveOnLast) &&
       k.first_device(group) == dev && k.device(dev).next == kNoId)
     UnsetContainer(k, group);
+  // 6.1 takes dev->iommu for a sign of a driver; a fwspec alone makes one, too. The model goes on
+  // as a fixed kernel does.
+  if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
+    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
   iommu_release_device(k, dev);
   k.device(dev).present = false;
+  auto* const end = k.state.listed.begin() + k.state.listed_count;
+  *std::remove(k.state.listed.begin(), end, dev) = kNoId;
+  --k.state.listed_count;
   return 0;
 }
 
@@ -111,8 +121,11 @@ int Dispatch(Kernel& k, const Op& op) {
 State InitialState(const Topology& topology) {
   static const State kBlank;  // one copy is cheaper than to initialise every entry
   State state = kBlank;
-  for (DeviceId dev = 0; dev < topology.devices_count; ++dev)
-    state.devices[dev].present = !topology.devices[dev].absent;
+  for (DeviceId dev = 0; dev < topology.devices_count; ++dev) {
+    if (topology.devices[dev].absent) continue;
+    state.devices[dev].present = true;
+    state.listed[state.listed_count++] = dev;
+  }
   return state;
 }
 

@@ -2,6 +2,7 @@
 #include "model/topology.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "absl/strings/str_format.h"
 
@@ -138,12 +139,33 @@ std::string_view ClaimName(Claim claim) {
   return "";
 }
 
+TableId Topology::table_address(TableId table) const {
+  for (DriverId d = 0; d < drivers_count; ++d)
+    if (drivers[d].table == table && drivers[d].address != kNoId)
+      return drivers[drivers[d].address].table;
+  return table;
+}
+
+bool Topology::aliases(DeviceId a, DeviceId b) const {
+  return devices[a].alias == b || devices[b].alias == a;
+}
+
+bool Topology::same_slot(DeviceId a, DeviceId b) const {
+  return devices[a].slot != 0 && devices[a].slot == devices[b].slot;
+}
+
 bool Topology::related(DeviceId a, DeviceId b) const {
-  const Device& x = devices[a];
-  const Device& y = devices[b];
-  if (x.bus != Bus::kPci || y.bus != Bus::kPci) return false;
-  return x.alias == b || y.alias == a || (x.alias != kNoId && x.alias == y.alias) ||
-         (x.slot != 0 && x.slot == y.slot);
+  uint64_t reached = uint64_t{1} << a;
+  for (uint64_t fresh = reached; fresh != 0;) {
+    const auto from = static_cast<DeviceId>(std::countr_zero(fresh));
+    fresh &= fresh - 1;
+    for (DeviceId to = 0; to < devices_count; ++to)
+      if (((reached >> to) & 1U) == 0 && (aliases(from, to) || same_slot(from, to))) {
+        reached |= uint64_t{1} << to;
+        fresh |= uint64_t{1} << to;
+      }
+  }
+  return ((reached >> b) & 1U) != 0;
 }
 
 absl::Status Validate(const Topology& t) {

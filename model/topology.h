@@ -108,8 +108,14 @@ struct Topology {
   [[nodiscard]] DriverId ops_address(DriverId d) const {
     return drivers[d].address == kNoId ? d : drivers[d].address;
   }
-  // Whether two devices end in one group if the first in the list has one already
-  // (pci_device_group: aliases, then non-isolated functions of the slot).
+  // The same of a domain-ops table.
+  [[nodiscard]] TableId table_address(TableId table) const;
+  // Whether one is the other's alias, or both are functions of a slot without isolation. Only of
+  // pci devices is either true.
+  [[nodiscard]] bool aliases(DeviceId a, DeviceId b) const;
+  [[nodiscard]] bool same_slot(DeviceId a, DeviceId b) const;
+  // Whether two devices can end in one group: a chain of the two leads from one to the other
+  // (pci_device_group()).
   [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
   friend bool operator==(const Topology&, const Topology&) = default;
 };

@@ -49,16 +49,9 @@ bool Coherency(Kernel& k, GroupId group) {
   return true;
 }
 
-TableId TableAddress(const Topology& t, TableId table) {
-  for (DriverId d = 0; d < t.drivers_count; ++d)
-    if (t.drivers[d].table == table && t.drivers[d].address != kNoId)
-      return t.drivers[t.drivers[d].address].table;
-  return table;
-}
-
 bool SameOps(const Kernel& k, const DomainState& d, const DomainState& domain) {
   if (k.has(Rule::kAllocOpsPerDriver)) return k.same_ops(d.driver, domain.driver);
-  return TableAddress(k.topology, d.table) == TableAddress(k.topology, domain.table);
+  return k.topology.table_address(d.table) == k.topology.table_address(domain.table);
 }
 
 // d->domain->ops == domain->domain->ops && d->enforce_cache_coherency == ...

@@ -28,14 +28,6 @@ using prove::Structure;
 using enum prove::ActionKind;
 using enum prove::Relation;
 
-// The table whose address a table's is.
-TableId AddressOf(const Topology& t, TableId table) {
-  for (DriverId d = 0; d < t.drivers_count; ++d)
-    if (t.drivers[d].table == table && t.drivers[d].address != kNoId)
-      return t.drivers[t.drivers[d].address].table;
-  return table;
-}
-
 Structure MachineOf(const Topology& t) {
   Structure m;
   m.Grow(Sort::kDriver, t.drivers_count);
@@ -54,7 +46,7 @@ Structure MachineOf(const Topology& t) {
   }
   for (TableId a = 0; a < t.tables_count; ++a)
     for (TableId b = 0; b < t.tables_count; ++b)
-      m.Set(kSameTable, {a, b}, AddressOf(t, a) == AddressOf(t, b));
+      m.Set(kSameTable, {a, b}, t.table_address(a) == t.table_address(b));
   for (InstanceId i = 0; i < t.instances_count; ++i) {
     m.SetValue(prove::Function::kDriver, i, t.instances[i].driver);
     m.Set(kMayUse, {t.instances[i].driver, t.instances[i].table});

@@ -51,24 +51,9 @@ std::string_view KindName(Outcome::Kind kind) {
   return "";
 }
 
-// Rules that the machine and its drivers keep, and not the kernel that was built.
-bool IsTheMachines(const RuleInfo& info) {
-  return info.kind == RuleKind::kAssumption || info.rule == Rule::kFirmwareDtXorAcpi;
-}
-
-// `built` with what the case drops and adds of assumptions.
-KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
-  for (const RuleInfo& info : AllRules()) {
-    if (!IsTheMachines(info)) continue;
-    if (c.dropped.has(info.rule)) built.dropped.add(info.rule);
-    if (c.added.has(info.rule)) built.added.add(info.rule);
-  }
-  return built;
-}
-
 // Whether the case's kernel is the one that was built, whatever it assumes.
 bool IsAsBuilt(const KernelSpec& built, const KernelSpec& c) {
-  return WithAssumptionsOf(built, c) == c;
+  return conform::WithAssumptionsOf(built, c) == c;
 }
 
 Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool as_built,
@@ -85,8 +70,8 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
   if (!as_built && !IsAsBuilt(built, c.kernel))
     return skip(absl::StrCat("its kernel is ", report::KernelName(c.kernel), ", the build is ",
                              report::KernelName(built)));
-  c.kernel = WithAssumptionsOf(built, c.kernel);
-  if (const std::string why = harness.WhyNot(c.topology); !why.empty()) return skip(why);
+  c.kernel = conform::WithAssumptionsOf(built, c.kernel);
+  if (const std::string why = harness.WhyNot(c); !why.empty()) return skip(why);
   const Run run = Play(c);
   if (run.steps.empty() && run.outside)
     return skip(absl::StrCat("its machine is outside ", std::string(InfoOf(*run.outside).id)));

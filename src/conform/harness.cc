@@ -84,6 +84,37 @@ harness_op OpOf(const Op& op) {
   return out;
 }
 
+Call CallOf(const harness_call& call) {
+  return {.kind = static_cast<Call::Kind>(call.kind),
+          .driver = call.kind == HARNESS_ALLOC ? call.driver : kNoId,
+          .table = call.table,
+          .instance = call.instance,
+          .device = call.device,
+          .domain = call.domain,
+          .error = call.error};
+}
+
+void SetEnd(const Topology& topology, const harness_end& end, Trace& trace) {
+  SetSharing(
+      topology.devices_count, [&end](int dev) { return end.group[dev]; },
+      [&end](int dev) { return end.domain[dev]; }, trace);
+  trace.domains = end.domains;
+  trace.warns = end.warns;
+}
+
+bool IsTheMachines(const RuleInfo& info) {
+  return info.kind == RuleKind::kAssumption || info.rule == Rule::kFirmwareDtXorAcpi;
+}
+
+KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
+  for (const RuleInfo& info : AllRules()) {
+    if (!IsTheMachines(info)) continue;
+    if (c.dropped.has(info.rule)) built.dropped.add(info.rule);
+    if (c.added.has(info.rule)) built.added.add(info.rule);
+  }
+  return built;
+}
+
 absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oops) {
   Harness harness;
   harness.path_ = std::filesystem::absolute(library);
@@ -118,8 +149,8 @@ KernelVersion Harness::FindProfile() {
   return (features & HARNESS_DMA_CONFIGURE) != 0 ? KernelVersion::kV7_1 : KernelVersion::kV6_12;
 }
 
-std::string Harness::WhyNot(const Topology& topology) const {
-  const harness_machine machine = MachineOf(topology, ProfileOf(version_));
+std::string Harness::WhyNot(const Case& c) const {
+  const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   const char* why = real_->fits(&machine);
   return why == nullptr ? "" : why;
 }
@@ -141,25 +172,14 @@ absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& 
     trace.steps.push_back({oops ? -EFAULT : error, count});
   }
   const harness_call* calls = real.calls(&count);
-  for (const harness_call& call : std::span(calls, count))
-    trace.calls.push_back({.kind = static_cast<Call::Kind>(call.kind),
-                           .driver = call.kind == HARNESS_ALLOC ? call.driver : kNoId,
-                           .table = call.table,
-                           .instance = call.instance,
-                           .device = call.device,
-                           .domain = call.domain,
-                           .error = call.error});
+  for (const harness_call& call : std::span(calls, count)) trace.calls.push_back(CallOf(call));
   if (oops) {
     trace.calls.push_back({.kind = Call::Kind::kOops});
     trace.steps.back().calls_end = static_cast<uint32_t>(trace.calls.size());
   } else {
     harness_end end{};
     real.end(&end);
-    SetSharing(
-        c.topology.devices_count, [&end](int dev) { return end.group[dev]; },
-        [&end](int dev) { return end.domain[dev]; }, trace);
-    trace.domains = end.domains;
-    trace.warns = end.warns;
+    SetEnd(c.topology, end, trace);
   }
   const harness_warn* warns = real.warns(&count);
   for (const harness_warn& warn : std::span(warns, count))

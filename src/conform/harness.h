@@ -17,6 +17,13 @@ namespace iommucheck::conform {
 // is the machine's here.
 harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
 harness_op OpOf(const Op& op);
+Call CallOf(const harness_call& call);
+void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
+
+// Whether the machine and its drivers keep the rule, and not the kernel that was built.
+bool IsTheMachines(const RuleInfo& info);
+// `built` with what the case drops and adds of the machine's rules.
+KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
 
 class Harness {
  public:
@@ -26,8 +33,12 @@ class Harness {
   [[nodiscard]] const std::string& name() const { return name_; }
   // The profile whose ops, allocations and probes the build has.
   [[nodiscard]] KernelVersion version() const { return version_; }
-  // Why this machine cannot be built here, or "".
-  [[nodiscard]] std::string WhyNot(const Topology& topology) const;
+  // For who plays op by op.
+  [[nodiscard]] const harness& real() const { return *real_; }
+  // A new load: after an oops the one before is half-way through anything.
+  absl::Status Open();
+  // Why the machine of the case cannot be built here, or "".
+  [[nodiscard]] std::string WhyNot(const Case& c) const;
 
   struct Result {
     std::vector<std::string> warns;  // "iommu_detach_group, drivers/iommu/iommu.c:3100"
@@ -37,7 +48,6 @@ class Harness {
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
 
  private:
-  absl::Status Open();
   [[nodiscard]] KernelVersion FindProfile();
 
   std::string path_;

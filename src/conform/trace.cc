@@ -2,6 +2,7 @@
 #include "src/conform/trace.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -457,8 +458,10 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
         call.kind = Call::Kind::kDetach;
         break;
       case kOops:
-        call = {.kind = Call::Kind::kOops};
-        break;
+        // The op and what it was to do next end here, whatever the model goes on with.
+        trace_.calls.push_back({.kind = Call::Kind::kOops});
+        trace_.steps.push_back({-EFAULT, static_cast<uint32_t>(trace_.calls.size())});
+        return;
       case kWarn:
         ++trace_.warns;
         continue;
@@ -479,7 +482,10 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
   const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
   const auto domain_of = [&](int dev) {
-    return number(state.groups[state.devices[dev].group].domain);
+    // What a group still points at, though it is freed, is no domain any more.
+    const DomainId domain = state.groups[state.devices[dev].group].domain;
+    if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
+    return int{domain};
   };
   SetSharing(topology.devices_count, group_of, domain_of, trace_);
 }

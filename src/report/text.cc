@@ -281,7 +281,7 @@ std::string EventText(const Case& c, const Event& e) {
     case kWarn:
       return absl::StrFormat("WARN in %s", e.where);
     case kOops:
-      return absl::StrFormat("oops: %s() gets a NULL domain", e.where);
+      return absl::StrFormat("oops: NULL pointer in %s()", e.where);
   }
   return "";
 }

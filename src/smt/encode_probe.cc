@@ -55,9 +55,33 @@ Bits Encoder::ProbeInstance(int d, const Bits& ops) const {
   return Or(found, And(None(found), state_.registration.First(foreign)));
 }
 
+// get_pci_alias_group(): finds a group where none is found yet. A device is looked at once; those
+// in `path` are being looked at, whatever the bits are.
+void Encoder::AliasGroup(Bit condition, int d, unsigned path, Bits& seen, Bits& found) const {
+  if (((path >> d) & 1U) != 0) return;
+  path |= 1U << d;
+  condition &= ~seen[d] & None(found);
+  if (condition.is_false()) return;
+  seen[d] |= condition;
+  found = Or(found, And(condition, state_.devices[d].group));
+  for (int e : order_) {
+    const Bit alias = condition & topology_.devices[d].alias_related[e] & state_.devices[e].present;
+    if (alias.is_false()) continue;
+    AliasGroup(alias, e, path, seen, found);
+    FunctionGroup(alias, e, path, seen, found);
+  }
+}
+
+// get_pci_function_alias_group()
+void Encoder::FunctionGroup(Bit condition, int d, unsigned path, Bits& seen, Bits& found) const {
+  for (int e : order_) {
+    const Bit same = condition & topology_.devices[d].slot_related[e] & state_.devices[e].present;
+    if (!same.is_false()) AliasGroup(same, e, path, seen, found);
+  }
+}
+
 // ops->device_group(); makes the group if it must.
 Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits& ops) {
-  const SymbolicDevice& device = topology_.devices[d];
   Bit per_instance = false;
   for (int r = 0; r < sizes_.drivers; ++r)
     per_instance |= ops[r] & topology_.drivers[r].instance_groups;
@@ -65,12 +89,9 @@ Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits
   for (int i = 0; i < sizes_.instances; ++i)
     shared = Or(shared, And(instance[i], state_.shared_group[i]));
   Bits related = Zeros(sizes_.groups);
-  for (const Bits* relation : {&device.alias_related, &device.slot_related}) {
-    for (int e = 0; e < sizes_.devices; ++e) {
-      if ((*relation)[e].is_false()) continue;
-      related = Or(related, And((*relation)[e] & None(related), state_.devices[e].group));
-    }
-  }
+  Bits seen = Zeros(sizes_.devices);
+  AliasGroup(true, d, 0, seen, related);
+  FunctionGroup(true, d, 0, seen, related);
   Bits group = Ite(per_instance, shared, related);
   const Bit make = condition & None(group);
   Bits free = Zeros(sizes_.groups);

@@ -179,7 +179,7 @@ Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
   Result result;
   Bits probed = Zeros(sizes_.devices);
   Bits hot = Zeros(sizes_.devices);
-  for (int d = 0; d < sizes_.devices; ++d) {
+  for (int d : order_) {
     const Bit on = topology_.devices[d].on(bus);
     const Bit walked = condition & ~result.failed() & on & state_.devices[d].present & ~Grouped(d);
     hot[d] = hotplugged[d] & on & ~Grouped(d);
@@ -203,7 +203,8 @@ Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
 // number, which needs no multiplexers.
 void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result) {
   const int count = can_refuse_ ? sizes_.devices : sizes_.groups;
-  for (int n = 0; n < count; ++n) {
+  for (int i = 0; i < count; ++i) {
+    const int n = can_refuse_ ? order_[i] : i;
     Bit got = false;
     if (can_refuse_) {
       got = probed[n];

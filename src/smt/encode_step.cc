@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One step: whether it is possible, and the ops of firmware, drivers and the admin.
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "src/smt/encoder.h"
@@ -53,6 +55,8 @@ Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const S
       sizes_(sizes),
       state_(topology_, sizes),
       same_address_(static_cast<size_t>(sizes.drivers)) {
+  order_.resize(static_cast<size_t>(sizes.devices));
+  std::iota(order_.begin(), order_.end(), 0);
   for (int r = 0; r < sizes.drivers; ++r) {
     for (const SymbolicDriver& other : topology_.drivers)
       same_address_[r].push_back(Meet(topology_.drivers[r].address, other.address));
@@ -156,9 +160,19 @@ void Encoder::Remove(const SymbolicOp& op) {
   }
 }
 
-// `add`; the devices that are to be probed.
+// `add`; the devices that are to be probed. One that is added is the last of its bus. Which one is
+// known in a replay; a circuit keeps to one order, and tells where that is not the kernel's.
 Bits Encoder::Add(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kAdd), op.device);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const auto at = std::find(order_.begin(), order_.end(), d);
+    if (probe[d].is_true()) std::rotate(at, at + 1, order_.end());
+    if (probe[d].is_constant()) continue;
+    for (auto later = at + 1; later != order_.end(); ++later)
+      for (Bus bus : topology_.buses)
+        step_.reorders |= probe[d] & topology_.devices[d].on(bus) &
+                          topology_.devices[*later].on(bus) & state_.devices[*later].present;
+  }
   for (int d = 0; d < sizes_.devices; ++d) {
     state_.devices[d].present |= probe[d];
     if (kernel_.era != Era::kBusSlots) continue;

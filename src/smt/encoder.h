@@ -59,6 +59,7 @@ struct StepBits {
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
+  Bit reorders;       // an `add` that makes a device come later on its bus than its number tells
   Bit futile;         // it surely changes nothing that a later step can see
   std::array<Bit, kPropertyCount> violated;
 };
@@ -119,6 +120,8 @@ class Encoder {
   Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);
   Bits ProbeInstance(int device, const Bits& ops) const;
+  void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
+  void FunctionGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
   Result ProbeDevice(Bit condition, int device, Bus bus);
   void FinishHotplug(const Bits& probed, Result& result);
@@ -185,6 +188,7 @@ class Encoder {
   bool tests_any_ = false;   // whether some driver may test instances
   bool can_refuse_ = false;  // whether any attach may fail
   bool in_type1_attach_ = false;
+  std::vector<int> order_;  // devices as bus_for_each_dev() comes to them
   int most_contained_ = 0;  // groups that can be in containers by now
   StepBits step_;           // of the step being encoded
 };

@@ -77,7 +77,8 @@ void SizeSearch::NextStep() {
   const SymbolicOp op = space_.NextOp(constraints);
   const StepBits step = encoder_.Step(op);
   // A smallest run has no step that changes nothing.
-  for (Bit excluded : {step.impossible, step.outside, step.out_of_groups, step.futile})
+  for (Bit excluded :
+       {step.impossible, step.outside, step.out_of_groups, step.reorders, step.futile})
     constraints.push_back(~excluded);
   for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
   for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);

@@ -182,7 +182,7 @@ void SearchSpace::RelateDevices() {
     for (int e = 0; e < sizes_.devices; ++e) {
       if (e == d) continue;
       constraints_.push_back(Implies(alias_[d][e], topology_.devices[e].on(Bus::kPci)));
-      device.alias_related[e] = alias_[d][e] | alias_[e][d] | Meet(alias_[d], alias_[e]);
+      device.alias_related[e] = alias_[d][e] | alias_[e][d];
       device.slot_related[e] = Meet(slot_[d], slot_[e]);
     }
   }
@@ -199,11 +199,18 @@ void SearchSpace::AssumeOfTopology() {
     for (int d = 0; d < sizes_.devices; ++d)
       for (const Bits& master : topology_.devices[d].masters)
         for (int i = 0; i < kInstances; ++i) behind[d][topology_.instances[i].driver] |= master[i];
+    // Whether a chain of aliases and slots leads from one to the other.
+    std::vector<Bits> related;
+    for (const SymbolicDevice& device : topology_.devices)
+      related.push_back(Or(device.alias_related, device.slot_related));
+    for (int via = 0; via < sizes_.devices; ++via)
+      for (int d = 0; d < sizes_.devices; ++d)
+        for (int e = 0; e < sizes_.devices; ++e)
+          if (d != e) related[d][e] |= related[d][via] & related[via][e];
     for (int d = 0; d < sizes_.devices; ++d)
       for (int e = 0; e < d; ++e)
-        constraints_.push_back(
-            Implies(topology_.devices[d].alias_related[e] | topology_.devices[d].slot_related[e],
-                    ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
+        constraints_.push_back(Implies(
+            related[d][e], ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
   }
   if (kernel_.has(Rule::kAssumeDriversCompeteForABus)) {
     Bit common = false;

@@ -6,20 +6,6 @@
 namespace iommucheck::smt {
 namespace {
 
-bool AliasRelated(const Topology& t, int a, int b) {
-  const Device& x = t.devices[a];
-  const Device& y = t.devices[b];
-  return x.alias == b || y.alias == a || (x.alias != kNoId && x.alias == y.alias);
-}
-
-bool SlotRelated(const Topology& t, int a, int b) {
-  return t.devices[a].slot != 0 && t.devices[a].slot == t.devices[b].slot;
-}
-
-bool BothOnPci(const Topology& t, int a, int b) {
-  return t.devices[a].bus == Bus::kPci && t.devices[b].bus == Bus::kPci;
-}
-
 // Where a table of a driver lies: the own table of a driver that took another's place is there,
 // too.
 TableId TableAddress(const Topology& t, DriverId driver, TableId table) {
@@ -58,9 +44,9 @@ SymbolicDevice FromDevice(const Topology& t, int d) {
   s.alias_related = Zeros(t.devices_count);
   s.slot_related = Zeros(t.devices_count);
   for (int e = 0; e < t.devices_count; ++e) {
-    if (e == d || !BothOnPci(t, d, e)) continue;
-    s.alias_related[e] = AliasRelated(t, d, e);
-    s.slot_related[e] = SlotRelated(t, d, e);
+    if (e == d) continue;
+    s.alias_related[e] = t.aliases(static_cast<DeviceId>(d), static_cast<DeviceId>(e));
+    s.slot_related[e] = t.same_slot(static_cast<DeviceId>(d), static_cast<DeviceId>(e));
   }
   s.absent = device.absent;
   return s;
@@ -83,7 +69,7 @@ bool TableShared(const Topology& t) {
 }
 
 bool MixedGroup(const Topology& t, int a, int b) {
-  if (!BothOnPci(t, a, b) || (!AliasRelated(t, a, b) && !SlotRelated(t, a, b))) return false;
+  if (!t.related(static_cast<DeviceId>(a), static_cast<DeviceId>(b))) return false;
   DriverId only = kNoId;
   for (int d : {a, b}) {
     for (InstanceId i : t.devices[d].masters) {

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any machine, any ops: real kernel code does what the model does, and breaks nothing on the way.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "fuzz/beside.h"
+
+namespace {
+
+using iommucheck::fuzzing::Beside;
+
+Beside& Both() {
+  static Beside* both = [] {
+    auto opened = Beside::Open("kernel-fuzz.so", /*catch_oops=*/false);
+    if (!opened.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
+      std::exit(2);
+    }
+    return opened->release();
+  }();
+  return *both;
+}
+
+}  // namespace
+
+// The library is loaded before the engine looks what has counters.
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  Both();
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  // Here and not before: the engine has set its own handlers, which are to come last.
+  static const bool armed = (ReportDeaths(Both()), true);
+  (void)armed;
+  const Beside::Verdict verdict = Both().Play({data, size});
+  if (verdict != Beside::Verdict::kAgree) TrapOn(Both(), verdict);
+  return 0;
+}

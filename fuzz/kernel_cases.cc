@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+//   kernel_cases [--cases=N] [--seed=S] [--show=N] [FILE|FOLDER]...
+//
+// Plays each input and then N random cases in the model and in real kernel code, without a fuzzing
+// engine and without sanitizers: half are new, half are made from the inputs. The same arguments
+// give the same cases everywhere. Counts what differs, and shows the first of it. The environment
+// is that of fuzz/beside.h.
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fuzz/beside.h"
+#include "fuzz/mutator.h"
+
+namespace {
+
+using iommucheck::AllRules;
+using iommucheck::Rule;
+using iommucheck::RuleInfo;
+using iommucheck::RuleKind;
+using iommucheck::RuleSet;
+using iommucheck::fuzzing::Beside;
+using iommucheck::fuzzing::Bytes;
+using iommucheck::fuzzing::Mutator;
+
+// Cases of any machine, in the form of src/case/bytes.h.
+class Generator {
+ public:
+  explicit Generator(uint64_t seed) : words_(seed) {}
+
+  const Bytes& Next() {
+    constexpr size_t kMachineBytes = 125;
+    constexpr size_t kOpBytes = 9;
+    current_.resize(kMachineBytes + kOpBytes * (1 + Below(20)));
+    for (uint8_t& byte : current_) byte = Byte();
+    // The kernel is the build's: the rest of its byte says how warm the start is.
+    current_[0] = static_cast<uint8_t>(Below(4) << 3U);
+    const uint64_t mask = AnyAssumptions().bits();
+    for (size_t i = 0; i < 5; ++i) current_[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
+    // A machine of nothing has no runs.
+    current_[7] = static_cast<uint8_t>(1 + Below(4));
+    current_[9] = static_cast<uint8_t>(1 + Below(6));
+    current_[10] = static_cast<uint8_t>(1 + Below(8));
+    return current_;
+  }
+
+ private:
+  size_t Below(size_t limit) { return static_cast<size_t>(words_() % limit); }
+
+  // Small and zero most of the time, as most bytes of a case are.
+  uint8_t Byte() {
+    const uint64_t word = words_();
+    const uint64_t how = word & 3U;
+    return static_cast<uint8_t>(how == 0 ? 0U : how == 1 ? word >> 8U : (word >> 8U) & 7U);
+  }
+
+  // Half of the time those under which kernels promise something.
+  RuleSet AnyAssumptions() {
+    RuleSet changed;
+    if (Below(2) == 0) return changed.add(Rule::kAssumeHomogeneousGroups);
+    for (const RuleInfo& info : AllRules())
+      if (info.kind == RuleKind::kAssumption && Below(4) == 0) changed.add(info.rule);
+    return changed;
+  }
+
+  std::mt19937_64 words_;
+  Bytes current_;
+};
+
+struct Count {
+  uint64_t cases = 0;
+  uint64_t ops = 0;
+  uint64_t before_oops = 0;
+  std::map<std::string_view, uint64_t> findings;
+  uint64_t wrong = 0;
+};
+
+// False if the kernel code cannot be loaded again after it went wrong.
+bool PlayAndCount(Beside& both, const Bytes& bytes, uint64_t show, Count& count) {
+  const Beside::Verdict verdict = both.Play(bytes);
+  ++count.cases;
+  count.ops += static_cast<uint64_t>(both.ops());
+  count.before_oops += both.ended_before_oops() ? 1 : 0;
+  if (both.finding() != nullptr) ++count.findings[both.finding()];
+  if (verdict == Beside::Verdict::kAgree) return true;
+  if (count.wrong++ < show) std::printf("%s\n", both.Report(verdict).c_str());
+  return both.loaded().Open().ok();
+}
+
+std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
+  if (!argument.starts_with(prefix)) return std::nullopt;
+  argument.remove_prefix(prefix.size());
+  uint64_t value = 0;
+  const char* const end = argument.data() + argument.size();
+  if (std::from_chars(argument.data(), end, value).ptr != end) return std::nullopt;
+  return value;
+}
+
+int Usage(const std::string& what) {
+  std::fprintf(stderr,
+               "kernel_cases: %s\n"
+               "usage: kernel_cases [--cases=N] [--seed=S] [--show=N] [FILE|FOLDER]...\n",
+               what.c_str());
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  uint64_t cases = 0;
+  uint64_t seed = 1;
+  uint64_t show = 1;
+  std::vector<Bytes> inputs;
+  for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
+    if (const auto n = Option(argument, "--cases=")) {
+      cases = *n;
+    } else if (const auto s = Option(argument, "--seed=")) {
+      seed = *s;
+    } else if (const auto w = Option(argument, "--show=")) {
+      show = *w;
+    } else if (argument.starts_with("--")) {
+      return Usage("no such option: " + argument);
+    } else {
+      std::string unread;
+      if (!iommucheck::fuzzing::ReadInputs(argument, inputs, unread))
+        return Usage("cannot read " + unread);
+    }
+  }
+  auto both = Beside::Open("kernel.so", /*catch_oops=*/true);
+  if (!both.ok()) return Usage(std::string(both.status().message()));
+  ReportDeaths(**both);
+
+  Count count;
+  const auto start = std::chrono::steady_clock::now();
+  Generator fresh(seed);
+  Mutator derived(inputs, seed);
+  bool sound = true;
+  for (size_t i = 0; sound && i < inputs.size(); ++i)
+    sound = PlayAndCount(**both, inputs[i], show, count);
+  for (uint64_t n = 0; sound && n < cases; ++n)
+    sound = PlayAndCount(**both, n % 2 == 0 ? fresh.Next() : derived.Next(), show, count);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+
+  std::printf("build        %s\n", (*both)->loaded().name().c_str());
+  std::printf("cases        %llu, of them %llu given, seed %llu\n",
+              static_cast<unsigned long long>(count.cases),
+              static_cast<unsigned long long>(inputs.size()),
+              static_cast<unsigned long long>(seed));
+  std::printf("ops          %llu\n", static_cast<unsigned long long>(count.ops));
+  std::printf("ended early  %llu, before an op that the model says no kernel survives\n",
+              static_cast<unsigned long long>(count.before_oops));
+  for (const auto& [finding, times] : count.findings)
+    std::printf("ended early  %llu, at \"%s\"\n", static_cast<unsigned long long>(times),
+                std::string(finding).c_str());
+  std::printf("rate         %.0f cases/s\n", static_cast<double>(count.cases) / taken.count());
+  std::printf("divergences  %llu\n", static_cast<unsigned long long>(count.wrong));
+  if (!sound) std::printf("stopped: the kernel code cannot be loaded again\n");
+  return sound && count.wrong == 0 ? 0 : 1;
+}

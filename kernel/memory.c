@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pins are counted page by page, and so is what fake IOMMUs map: a page that a device can reach and
+ * that nobody pins is what VFIO must never leave behind.
+ */
+#include <linux/mm.h>
+#include <linux/mm_types.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "internal.h"
+#include "memory.h"
+#include "tree.h"
+
+static unsigned int pins[MEMORY_FRAMES];
+static unsigned long mapped_bytes[MEMORY_FRAMES]; /* by tables whose pages must be pinned */
+static int pins_total;
+static const char *complaint;
+static unsigned int fail_pin;
+static unsigned int fail_map;
+static bool register_faulted[MEMORY_HOLE - MEMORY_REGISTERS];
+
+void memory_complain(const char *what)
+{
+	if (!complaint)
+		complaint = what;
+}
+const char *memory_complaint(void)
+{
+	return complaint;
+}
+int memory_pins(void)
+{
+	return pins_total;
+}
+void memory_fail_pin(unsigned int nth)
+{
+	fail_pin = nth;
+}
+void memory_fail_map(unsigned int nth)
+{
+	fail_map = nth;
+}
+
+void memory_begin(void)
+{
+	memset(pins, 0, sizeof(pins));
+	memset(mapped_bytes, 0, sizeof(mapped_bytes));
+	memset(register_faulted, 0, sizeof(register_faulted));
+	pins_total = 0;
+	complaint = NULL;
+	fail_pin = 0;
+	fail_map = 0;
+}
+
+/* --- the process's addresses --- */
+
+/* Far behind all pages: pfn_valid() says no, as it does for registers. */
+static const unsigned long first_register = 0x100000;
+
+static long page_number(unsigned long vaddr)
+{
+	if (vaddr < MEMORY_START || vaddr >= MEMORY_START + MEMORY_END * PAGE_SIZE)
+		return -1;
+	return (vaddr - MEMORY_START) >> PAGE_SHIFT;
+}
+
+/* -1: no page frame is there. */
+static int frame_at(unsigned long vaddr)
+{
+	const long n = page_number(vaddr);
+
+	if (n < 0 || n >= MEMORY_REGISTERS)
+		return -1;
+	return n < MEMORY_SCATTERED ? n : n * 37 % MEMORY_FRAMES;
+}
+
+static long register_at(unsigned long vaddr)
+{
+	const long n = page_number(vaddr);
+
+	return n >= MEMORY_REGISTERS && n < MEMORY_HOLE ? n - MEMORY_REGISTERS : -1;
+}
+
+unsigned long memory_phys(unsigned long vaddr)
+{
+	const int frame = frame_at(vaddr);
+	const long reg = register_at(vaddr);
+
+	if (frame >= 0)
+		return shim_frame_phys(frame) + (vaddr & ~PAGE_MASK);
+	return reg < 0 ? 0 : ((first_register + reg) << PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
+}
+
+/* True once, when the countdown is over. */
+static bool strikes(unsigned int *countdown)
+{
+	return *countdown && !--*countdown;
+}
+
+/* Prototypes differ behind the fifth argument only. */
+long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
+	      struct page **pages) __asm__("pin_user_pages_remote");
+long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
+	      struct page **pages)
+{
+	long done;
+
+	for (done = 0; done < count; done++) {
+		const int frame = frame_at(start + done * PAGE_SIZE);
+
+		if (strikes(&fail_pin))
+			return done ? done : -ENOMEM;
+		if (frame < 0)
+			break;
+		pages[done] = shim_frame(frame);
+		pins[frame]++;
+		pins_total++;
+	}
+	return done ? done : -EFAULT;
+}
+
+void unpin_user_page(struct page *page)
+{
+	const int frame = shim_frame_of(page);
+
+	if (frame < 0 || !pins[frame]) {
+		memory_complain("a page is unpinned that is not pinned");
+		return;
+	}
+	pins_total--;
+	if (!--pins[frame] && mapped_bytes[frame])
+		memory_complain("a page is unpinned that a domain still maps");
+}
+void unpin_user_pages_dirty_lock(struct page **pages, unsigned long count, bool dirty)
+{
+	unsigned long i;
+
+	for (i = 0; i < count; i++)
+		unpin_user_page(pages[i]);
+}
+
+static struct vm_area_struct registers;
+/* vma_lookup() ends here. */
+void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
+{
+	registers.vm_start = MEMORY_START + MEMORY_REGISTERS * PAGE_SIZE;
+	registers.vm_end = MEMORY_START + MEMORY_HOLE * PAGE_SIZE;
+	*(unsigned long *)&registers.vm_flags = VM_PFNMAP | VM_IO;
+	return register_at(vaddr) < 0 ? NULL : &registers;
+}
+
+/* Every other register page is not yet in the page table, and every eighth lost the lock. */
+static bool register_present(unsigned long vaddr)
+{
+	const long n = register_at(vaddr);
+
+	return n >= 0 && (!(n & 1) || register_faulted[n]);
+}
+int fixup_user_fault(struct mm_struct *mm, unsigned long vaddr, unsigned int flags, bool *unlocked)
+{
+	const long n = register_at(vaddr);
+
+	if (n < 0)
+		return -EFAULT;
+	register_faulted[n] = true;
+	*unlocked = (n & 7) == 7;
+	return 0;
+}
+static bool register_writable(unsigned long vaddr)
+{
+	return (register_at(vaddr) & 15) != 12;
+}
+
+#ifdef HARNESS_HAVE_FOLLOW_PFNMAP
+int follow_pfnmap_start(struct follow_pfnmap_args *args)
+{
+	if (!register_present(args->address))
+		return -EINVAL;
+	args->pfn = first_register + register_at(args->address);
+	args->writable = register_writable(args->address);
+	return 0;
+}
+void follow_pfnmap_end(struct follow_pfnmap_args *args)
+{
+}
+#else
+static spinlock_t page_table_lock;
+static pte_t entry;
+int follow_pte(struct mm_struct *mm, unsigned long vaddr, pte_t **pte, spinlock_t **lock)
+{
+	if (!register_present(vaddr))
+		return -EINVAL;
+	entry = pfn_pte(first_register + register_at(vaddr), PAGE_SHARED);
+	if (!register_writable(vaddr))
+		entry = pte_wrprotect(entry);
+	*pte = &entry;
+	*lock = &page_table_lock;
+	return 0;
+}
+#endif
+
+/* Adds up as mm/util.c does. */
+int __account_locked_vm(struct mm_struct *mm, unsigned long count, bool inc,
+			struct task_struct *task, bool bypass)
+{
+	const unsigned long limit = task->signal->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT;
+
+	if (!inc) {
+		if (count > mm->locked_vm)
+			memory_complain("more pages are unlocked than are locked");
+		mm->locked_vm -= count;
+		return 0;
+	}
+	if (!bypass && mm->locked_vm + count > limit)
+		return -ENOMEM;
+	mm->locked_vm += count;
+	return 0;
+}
+
+void mmput(struct mm_struct *mm)
+{
+	if (atomic_dec_and_test(&mm->mm_users))
+		memory_complain("the last user of the mm is put");
+}
+void __mmdrop(struct mm_struct *mm)
+{
+	memory_complain("the last reference to the mm is dropped");
+}
+void __put_task_struct(struct task_struct *task)
+{
+	memory_complain("the last reference to the task is put");
+}
+
+/* --- page tables --- */
+
+struct extent {
+	unsigned long iova;
+	unsigned long phys;
+	unsigned long size;
+	unsigned long pgsize;
+};
+struct page_table {
+	struct extent *extents; /* by iova; no two overlap */
+	unsigned int count;
+	unsigned int room;
+};
+
+struct page_table *table_new(void)
+{
+	struct page_table *table = host_grow(NULL, sizeof(*table));
+
+	memset(table, 0, sizeof(*table));
+	return table;
+}
+
+/* `size` is added to what is mapped of each frame, or taken away. */
+static void account(unsigned long phys, unsigned long size, bool map)
+{
+	const unsigned long start = shim_frame_phys(0);
+	const unsigned long end = start + MEMORY_FRAMES * PAGE_SIZE;
+	unsigned long frame;
+	unsigned long part;
+
+	for (; size; phys += part, size -= part) {
+		part = min(size, PAGE_SIZE - (phys & ~PAGE_MASK));
+		if (phys < start || phys >= end)
+			continue;
+		frame = (phys - start) >> PAGE_SHIFT;
+		if (map && !pins[frame])
+			memory_complain("a domain maps a page that is not pinned");
+		mapped_bytes[frame] += map ? part : -part;
+	}
+}
+
+void table_free(struct page_table *table, int owned)
+{
+	unsigned int i;
+
+	/* VFIO frees a domain that is not its container's last as it is. */
+	for (i = 0; owned && i < table->count; i++)
+		account(table->extents[i].phys, table->extents[i].size, false);
+	host_drop(table->extents);
+	host_drop(table);
+}
+
+/* The first extent that ends behind the iova. */
+static unsigned int find(const struct page_table *table, unsigned long iova)
+{
+	unsigned int low = 0;
+	unsigned int high = table->count;
+
+	while (low < high) {
+		const unsigned int middle = (low + high) / 2;
+		const struct extent *e = &table->extents[middle];
+
+		if (e->iova + (e->size - 1) < iova)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void insert(struct page_table *table, unsigned int at, struct extent extent)
+{
+	if (table->count == table->room) {
+		table->room = table->room ? 2 * table->room : 16;
+		table->extents = host_grow(table->extents, table->room * sizeof(extent));
+	}
+	memmove(&table->extents[at + 1], &table->extents[at],
+		(table->count - at) * sizeof(extent));
+	table->extents[at] = extent;
+	table->count++;
+}
+
+static void erase(struct page_table *table, unsigned int at)
+{
+	table->count--;
+	memmove(&table->extents[at], &table->extents[at + 1],
+		(table->count - at) * sizeof(table->extents[0]));
+}
+
+int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
+	      unsigned long pgsize, unsigned long count, int owned, unsigned long *mapped)
+{
+	const unsigned long size = pgsize * count;
+	const unsigned int at = find(table, iova);
+	unsigned long done = size;
+	int ret = 0;
+
+	*mapped = 0;
+	if ((iova | phys) & (pgsize - 1))
+		memory_complain("a driver is asked to map an address that is not aligned");
+	if (at < table->count && table->extents[at].iova <= iova + (size - 1)) {
+		memory_complain("a domain is asked to map what it has mapped");
+		return -EEXIST;
+	}
+	/* A driver may stop half-way, and says how far it came. */
+	if (strikes(&fail_map)) {
+		done = count / 2 * pgsize;
+		ret = -ENOMEM;
+	}
+	if (done) {
+		if (owned)
+			account(phys, done, true);
+		insert(table, at, (struct extent){ iova, phys, done, pgsize });
+	}
+	*mapped = done;
+	return ret;
+}
+
+unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned long size,
+			  int owned, int splits)
+{
+	const unsigned long end = iova + size;
+	const unsigned long start = iova;
+
+	while (iova != end && iova - start < size) {
+		const unsigned int at = find(table, iova);
+		struct extent old;
+		unsigned long from;
+		unsigned long to;
+
+		if (at == table->count || table->extents[at].iova > iova)
+			break;
+		old = table->extents[at];
+		from = iova - old.iova;
+		to = min(old.size, end - old.iova);
+		if (!splits) {
+			from = rounddown(from, old.pgsize);
+			to = roundup(to, old.pgsize);
+		}
+		erase(table, at);
+		if (to < old.size)
+			insert(table, at, (struct extent){ old.iova + to, old.phys + to,
+							   old.size - to, old.pgsize });
+		if (from)
+			insert(table, at, (struct extent){ old.iova, old.phys, from, old.pgsize });
+		if (owned)
+			account(old.phys + from, to - from, false);
+		iova = old.iova + to;
+	}
+	return iova - start;
+}
+
+unsigned long table_phys(const struct page_table *table, unsigned long iova)
+{
+	const unsigned int at = find(table, iova);
+
+	if (at == table->count || table->extents[at].iova > iova)
+		return 0;
+	return table->extents[at].phys + (iova - table->extents[at].iova);
+}
+
+unsigned long table_bytes(const struct page_table *table)
+{
+	unsigned long bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < table->count; i++)
+		bytes += table->extents[i].size;
+	return bytes;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The one process whose memory is pinned, and what fake IOMMUs translate. */
+#ifndef IOMMUCHECK_KERNEL_MEMORY_H
+#define IOMMUCHECK_KERNEL_MEMORY_H
+
+/*
+ * The process's addresses, by page: frames in order, frames all over the place, a device's
+ * registers (VM_PFNMAP), and a hole behind them.
+ */
+#define MEMORY_START 0x10000000ul
+enum {
+	MEMORY_FRAMES = 1024,
+	MEMORY_SCATTERED = 1024,
+	MEMORY_REGISTERS = 1536,
+	MEMORY_HOLE = 1664,
+	MEMORY_END = 2048,
+};
+
+struct page_table;
+struct page;
+
+/* shim.c: the frame's struct page */
+struct page *shim_frame(unsigned int frame);
+int shim_frame_of(const struct page *page); /* -1: none of them */
+unsigned long shim_frame_phys(unsigned int frame);
+
+void memory_begin(void);
+/* 0: no such address. */
+unsigned long memory_phys(unsigned long vaddr);
+/* What went wrong since memory_begin(), or NULL. The first one stays. */
+const char *memory_complaint(void);
+void memory_complain(const char *what);
+int memory_pins(void);
+/* The n-th pin or map from now on fails, once; 0: none. */
+void memory_fail_pin(unsigned int nth);
+void memory_fail_map(unsigned int nth);
+
+/* `owned`: what it maps of the process must be pinned. */
+struct page_table *table_new(void);
+void table_free(struct page_table *table, int owned);
+int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
+	      unsigned long pgsize, unsigned long count, int owned, unsigned long *mapped);
+/* `splits`: a large page can be unmapped in part; else it goes as a whole. */
+unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned long size,
+			  int owned, int splits);
+unsigned long table_phys(const struct page_table *table, unsigned long iova);
+unsigned long table_bytes(const struct page_table *table);
+
+#endif

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots Debian's kernels in QEMU, plays cases on them, and writes their traces to corpus/traces:
+#   record.sh [--package linux-image-..]... [--seed N [--count N]] [--out DIR]
+# Needs build/release/bin/recording and what `./dev kernel record` installs. With --seed the random
+# cases are drawn anew, else they are those of the last recording. Exit status 3: a machine did not
+# come to its end, twice, and nothing was written.
+set -euo pipefail
+shopt -s nullglob
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$root/kernel/qemu
+recording=$root/build/release/bin/recording
+work=$root/build/record
+out=$root/corpus/traces
+
+say() { printf '%s\n' "$*" >&2; }
+usage() { say "record.sh: expected $1, found ${2:-nothing}"; exit 2; }
+unknown() { say "kernel record: $*; nothing was recorded"; exit 3; }
+
+packages=()
+seed=
+count=200
+while (($#)); do
+  case $1 in
+    --package) packages+=("${2:?"--package wants a name"}"); shift 2 ;;
+    --seed) seed=${2:?"--seed wants a number"}; shift 2 ;;
+    --count) count=${2:?"--count wants a number"}; shift 2 ;;
+    --out) out=${2:?"--out wants a folder"}; shift 2 ;;
+    *) usage "--package, --seed, --count or --out" "$1" ;;
+  esac
+done
+mkdir -p "$work" "$out"
+out=$(realpath "$out")
+
+# The cloud kernels are small, and have VFIO and no IOMMU of their own that would start.
+depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+if ((${#packages[@]} == 0)); then
+  for meta in linux-image-cloud-amd64 linux-image-6.12-cloud-amd64; do
+    packages+=("$(depends "$meta" | head -n 1)")
+  done
+fi
+
+if [[ -n $seed || ! -f $out/random.cases ]]; then
+  "$recording" random "${seed:-1}" "$count" >"$out/random.cases"
+fi
+cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$out/random.cases")
+
+# Which profile a release is compared with.
+profile_of() {
+  case $1 in
+    6.1.*) echo v6.1.y ;;
+    6.12.*) echo v6.12 ;;
+    *) usage "a kernel 6.1 or 6.12" "$1" ;;
+  esac
+}
+
+# Image, headers and what builds with them, unpacked under $1 and nowhere else.
+unpack() {
+  local tree=$1 image=$2 headers=${2/linux-image/linux-headers} deb
+  local wanted=("$image" "$headers")
+  mapfile -t -O 2 wanted < <(depends "$headers" | grep -E '^linux-(headers|kbuild)-')
+  rm -rf "$tree"
+  mkdir -p "$tree/debs"
+  (cd "$tree/debs" && apt-get download -qq "${wanted[@]}") >"$tree/download.log" 2>&1 || {
+    cat "$tree/download.log" >&2
+    unknown "apt-get could not download ${wanted[*]}"
+  }
+  for deb in "$tree"/debs/*.deb; do dpkg -x "$deb" "$tree"; done
+  # They look for each other in the place where they would be installed.
+  sed -i "s,^include /usr/src,include $tree/usr/src," "$tree/usr/src/$headers/Makefile"
+}
+
+build_module() {
+  local tree=$1 headers=$2
+  mkdir -p "$tree/module"
+  cp "$here/iommucheck.c" "$here/Kbuild" "$tree/module"
+  make -C "$tree/usr/src/$headers" M="$tree/module" KCFLAGS=-Werror modules \
+    >"$tree/module.log" 2>&1 || { tail -n 30 "$tree/module.log" >&2; exit 2; }
+}
+
+# Adds a module of the tree, behind those it needs, to what the player loads.
+add_module() {
+  local tree=$1 name=$2 options=${3:-} file needed
+  grep -q "^$name\.ko" "$tree/initrd/modules/list" && return
+  file=$(find "$tree/lib/modules" "$tree/module" -name "$name.ko" -o -name "$name.ko.xz" |
+    head -n 1)
+  [[ -n $file ]] || return 0  # built in
+  for needed in $(modinfo -F depends "$file" | tr , ' '); do add_module "$tree" "$needed"; done
+  case $file in
+    *.xz) xz -dc "$file" >"$tree/initrd/modules/$name.ko" ;;
+    *) cp "$file" "$tree/initrd/modules/$name.ko" ;;
+  esac
+  echo "$name.ko${options:+ $options}" >>"$tree/initrd/modules/list"
+}
+
+# Devices of a virtual machine without an IOMMU have no isolated interrupts.
+make_initrd() {
+  local tree=$1
+  rm -rf "$tree/initrd"
+  mkdir -p "$tree/initrd/modules"
+  : >"$tree/initrd/modules/list"
+  add_module "$tree" vfio_iommu_type1 allow_unsafe_interrupts=1
+  add_module "$tree" iommucheck
+  gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -static -o "$tree/initrd/init" \
+    "$here/player.c"
+}
+
+# Plays $tree/initrd/script into $tree/part. The player's last words say how it went: QEMU is
+# content with a panic, too.
+boot() {
+  local tree=$1
+  rm -f "$tree/part"
+  (cd "$tree/initrd" && find . | cpio -o -H newc --quiet | gzip -1) >"$tree/initrd.gz"
+  timeout 120 qemu-system-x86_64 -machine pc -accel tcg -cpu qemu64 -m 512 -nodefaults -nic none \
+    -display none -no-reboot -kernel "$tree"/boot/vmlinuz-* -initrd "$tree/initrd.gz" \
+    -append "console=ttyS0 loglevel=4 iommu.strict=1 panic=-1" \
+    -serial "file:$tree/console" -serial "file:$tree/part" </dev/null || true
+  touch "$tree/part"
+  grep -qE '^(done|stop)$' "$tree/part"
+}
+
+# The cases of the script $1 behind the last one of the record $2.
+rest_of() {
+  local last
+  last=$(grep '^case ' "$2" | tail -n 1 || true)
+  if [[ -z $last ]]; then
+    cat "$1"
+  else
+    awk -v last="$last" 'behind { print } $0 == last { found = 1 }
+                         found && $0 == "end" { behind = 1 }' "$1"
+  fi
+}
+
+# A case that oopses, or leaves something behind, ends its machine, and the next one goes on.
+play() {
+  local tree=$1 boots=0
+  : >"$tree/record"
+  while true; do
+    rest_of "$tree/script" "$tree/record" >"$tree/initrd/script"
+    [[ -s $tree/initrd/script ]] || break
+    boot "$tree" || boot "$tree" || unknown "the machine of $tree stopped twice, see its console"
+    cat "$tree/part" >>"$tree/record"
+    boots=$((boots + 1))
+  done
+  say "$(grep -c '^case ' "$tree/record") cases in $boots boots"
+}
+
+for image in "${packages[@]}"; do
+  release=${image#linux-image-}
+  profile=$(profile_of "$release")
+  tree=$work/$profile
+  say "$image: downloading"
+  unpack "$tree" "$image"
+  version=$(dpkg-deb -f "$tree"/debs/"$image"_*.deb Version)
+  build_module "$tree" "linux-headers-$release"
+  make_initrd "$tree"
+  "$recording" script "$profile" "${cases[@]}" >"$tree/script"
+  say "$image $version: playing"
+  play "$tree"
+  "$recording" traces "$profile" "$image $version as $profile" "$tree/record" "${cases[@]}" \
+    >"$tree/trace"
+  mv "$tree/trace" "$out/$profile.trace"
+  # What is new is for whoever records to explain; it is no failure of the recording.
+  "$recording" differ "$profile" "$out/$profile.trace" "${cases[@]}" >"$tree/differences" || true
+  say "$(tail -n 1 "$tree/differences") from the model, see $tree/differences"
+done

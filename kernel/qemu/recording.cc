@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Both ends of a recording (kernel/record): what the machine plays, and what becomes of its record.
+//
+//   recording random SEED COUNT                     cases that are drawn, in one file of many
+//   recording script VERSION CASES..                what plays them; those that cannot be, on
+//                                                   standard error with the reason
+//   recording traces VERSION TITLE RECORD CASES..   the traces; what WARNed, on standard error
+//   recording differ VERSION TRACES CASES..         where the model does something else
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "props/generators.h"
+#include "src/conform/golden.h"
+#include "src/conform/script.h"
+
+namespace iommucheck::conform {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr int kBadInput = 5;
+
+int Fail(const absl::Status& status) {
+  std::cerr << std::string(status.message()) << "\n";
+  return kBadInput;
+}
+
+// Drawn for both kernels in turn, so that each has cases that go far on it. The model's oopses are
+// for the litmus cases: each costs a boot.
+int Random(uint64_t seed, int count) {
+  static constexpr std::array kVersions = {KernelVersion::kV6_1_y, KernelVersion::kV6_12};
+  const Shape shape{.ops = 16};
+  Words words(seed);
+  for (int n = 0; n < count;) {
+    KernelSpec kernel = AsPlayed(Case{}, kVersions[static_cast<size_t>(n) % 2]).kernel;
+    const Case c = ToCase(DrawScenario(words, [&](Words&) { return kernel; }, shape));
+    bool oops = false;
+    for (const KernelVersion version : kVersions) oops |= TraceOf(AsPlayed(c, version)).oops();
+    if (oops || !PrintScript(c, "").ok()) continue;
+    std::cout << absl::StrFormat("=== random-%d-%03d\n%s", seed, n++, PrintCase(c));
+  }
+  return 0;
+}
+
+int Script(KernelVersion version, const std::vector<std::string>& paths) {
+  const absl::StatusOr<Cases> cases = ReadCases(paths);
+  if (!cases.ok()) return Fail(cases.status());
+  for (const auto& [name, c] : AsPlayed(*cases, version)) {
+    const absl::StatusOr<std::string> script = PrintScript(c, name);
+    if (script.ok())
+      std::cout << *script;
+    else
+      std::cerr << "left out " << name << ": " << std::string(script.status().message()) << "\n";
+  }
+  return 0;
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::InvalidArgumentError(path + ": cannot be read");
+  return text.str();
+}
+
+int Differ(KernelVersion version, const std::string& path, const std::vector<std::string>& paths) {
+  const absl::StatusOr<Cases> cases = ReadCases(paths);
+  if (!cases.ok()) return Fail(cases.status());
+  const Cases played = AsPlayed(*cases, version);
+  const absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return Fail(text.status());
+  const absl::StatusOr<TraceFile> recorded = ParseTraces(*text, path, FindIn(played));
+  if (!recorded.ok()) return Fail(recorded.status());
+  const std::vector<Difference> differences =
+      CompareTraces(*recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
+  for (const Difference& d : differences) std::cout << d.name << "\n" << d.comparison.text;
+  std::cout << absl::StrFormat("%d traces, %d differ\n", recorded->entries.size(),
+                               differences.size());
+  return differences.empty() ? 0 : 1;
+}
+
+int Traces(KernelVersion version, const std::string& title, const std::string& path,
+           const std::vector<std::string>& paths) {
+  const absl::StatusOr<Cases> cases = ReadCases(paths);
+  if (!cases.ok()) return Fail(cases.status());
+  const Cases played = AsPlayed(*cases, version);
+  const auto find = FindIn(played);
+  const absl::StatusOr<std::string> text = ReadText(path);
+  if (!text.ok()) return Fail(text.status());
+  const absl::StatusOr<Record> record = ParseRecord(*text, path, find);
+  if (!record.ok()) return Fail(record.status());
+  std::cout << PrintTraceHeader(title);
+  std::map<std::string, int> functions;
+  for (size_t i = 0; i < record->entries.size(); ++i) {
+    const TraceFile::Entry& entry = record->entries[i];
+    std::cout << PrintTrace(*find(entry.name), entry.trace, entry.name);
+    for (const std::string& function : record->functions[i]) ++functions[function];
+  }
+  for (const auto& [function, count] : functions)
+    std::cerr << absl::StrFormat("WARN or oops in %s: %d\n", function, count);
+  return 0;
+}
+
+template <typename T>
+bool ReadNumber(const std::string& text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+int Main(const std::vector<std::string>& args) {
+  const auto from = [&](size_t n) {
+    return std::vector<std::string>(args.begin() + static_cast<std::ptrdiff_t>(n), args.end());
+  };
+  uint64_t seed = 0;
+  int count = 0;
+  if (args.size() == 3 && args[0] == "random" && ReadNumber(args[1], seed) &&
+      ReadNumber(args[2], count))
+    return Random(seed, count);
+  const auto version = args.size() < 2 ? std::nullopt : FindVersion(args[1]);
+  if (version && args[0] == "script" && args.size() > 2) return Script(*version, from(2));
+  if (version && args[0] == "traces" && args.size() > 4)
+    return Traces(*version, args[2], args[3], from(4));
+  if (version && args[0] == "differ" && args.size() > 3) return Differ(*version, args[2], from(3));
+  std::cerr << "usage: recording random SEED COUNT\n"
+               "       recording script VERSION CASES..\n"
+               "       recording traces VERSION TITLE RECORD CASES..\n"
+               "       recording differ VERSION TRACES CASES..\n";
+  return kUsage;
+}
+
+}  // namespace
+}  // namespace iommucheck::conform
+
+int main(int argc, char** argv) {
+  return iommucheck::conform::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

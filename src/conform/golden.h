@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The recorded traces of booted kernels (corpus/traces), and who is held to them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "src/case/case.h"
+#include "src/conform/trace.h"
+
+namespace iommucheck::conform {
+
+// By name. Files of many cases (.cases) have a line "=== NAME" before each; a .case goes by its
+// file's name.
+using Cases = std::map<std::string, Case, std::less<>>;
+absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths);
+// The pointers are into `cases`.
+std::function<const Case*(std::string_view)> FindIn(const Cases& cases);
+
+// The case as a kernel does it that nobody patched and that assumes nothing: the ops are those that
+// the model of the version can take, to the first that it cannot.
+Case AsPlayed(const Case& c, KernelVersion version);
+Cases AsPlayed(const Cases& cases, KernelVersion version);
+
+struct Difference {
+  std::string name;
+  Comparison comparison;
+};
+// The cases of the file for which `trace_of` gives something else than was recorded.
+std::vector<Difference> CompareTraces(const TraceFile& recorded, const Cases& cases,
+                                      std::string_view other_name,
+                                      const std::function<Trace(const Case&)>& trace_of);
+
+}  // namespace iommucheck::conform
