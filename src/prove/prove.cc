@@ -128,6 +128,7 @@ std::vector<size_t> ActionCheck::Broken(const std::vector<size_t>& given,
     std::ranges::copy_if(changed, std::back_inserter(broken), [&](size_t n) {
       return model.eval(broken_[static_cast<int>(n)]).is_true();
     });
+    if (broken.empty()) return changed;  // one of them is; the model does not say which
   } else if (result == z3::unknown) {
     if (changed.size() == 1) return changed;
     for (const size_t n : changed)
@@ -288,6 +289,20 @@ absl::StatusOr<Proof> Attempt(const KernelProfile& kernel, const std::vector<Lem
 
 }  // namespace
 
+absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& kernel,
+                                     const std::vector<Lemma>& lemmas, uint64_t budget) {
+  return Attempt(kernel, lemmas, budget, [&](Prover& prover, Proof& proof) {
+    if (const std::optional<std::string> broken = prover.FirstBroken()) {
+      proof.reason = *broken;
+    } else if (!prover.Imply(PropertyLemma(property))) {
+      proof.reason = "the lemmas do not imply the property";
+    } else {
+      proof.proved = true;
+      proof.invariant = lemmas;
+    }
+  });
+}
+
 absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint64_t budget) {
   const std::vector<Lemma> candidates = Candidates(kernel);
   const auto root = static_cast<size_t>(std::ranges::find(candidates, PropertyLemma(property)) -
@@ -304,20 +319,16 @@ absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint
     proof.proved = true;
     for (const size_t n : prover.RestsOn(root)) proof.invariant.push_back(candidates[n]);
   });
-}
-
-absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& kernel,
-                                     const std::vector<Lemma>& lemmas, uint64_t budget) {
-  return Attempt(kernel, lemmas, budget, [&](Prover& prover, Proof& proof) {
-    if (const std::optional<std::string> broken = prover.FirstBroken()) {
-      proof.reason = *broken;
-    } else if (!prover.Imply(PropertyLemma(property))) {
-      proof.reason = "the lemmas do not imply the property";
-    } else {
-      proof.proved = true;
-      proof.invariant = lemmas;
-    }
-  });
+  if (!found.ok() || !found->proved) return found;
+  // Nothing is claimed that would not be accepted from elsewhere.
+  const absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
+  if (!checked.ok()) return checked.status();
+  if (!checked->proved)
+    return absl::InternalError(
+        absl::StrCat("an invariant was found that is none: ", checked->reason));
+  found->resources += checked->resources;
+  found->checks += checked->checks;
+  return found;
 }
 
 }  // namespace iommucheck::prove

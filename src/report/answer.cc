@@ -36,6 +36,8 @@ absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer&
   absl::StatusOr<smt::QueryResult> result =
       smt::Query(question.property, question.kernel, bounds, question.want_smt2);
   if (!result.ok()) return result.status();
+  result->resources += answer.result.resources;  // of an earlier search
+  result->checks += answer.result.checks;
   answer.result = *std::move(result);
   if (answer.result.verdict != smt::Verdict::kViolated) return absl::OkStatus();
   answer.run = Play(answer.result.found);
@@ -67,8 +69,10 @@ absl::StatusOr<Answer> Ask(const Question& question) {
   if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
   if (question.bounded || answer.result.verdict != smt::Verdict::kHolds) return answer;
 
-  const auto left = [&](uint64_t used) {
-    return question.bounds.budget == 0 ? 0 : question.bounds.budget - used;
+  // Of the budget; what is used up is a budget of 1, for 0 is none.
+  const auto left = [budget = question.bounds.budget](uint64_t used) -> uint64_t {
+    if (budget == 0) return 0;
+    return used < budget ? budget - used : 1;
   };
   if (absl::Status s = Prove(question, left(answer.result.resources), answer); !s.ok()) return s;
   if (answer.proof->proved || bounds == question.bounds) return answer;
@@ -79,8 +83,8 @@ absl::StatusOr<Answer> Ask(const Question& question) {
   }
   bounds = question.bounds;
   bounds.budget = left(answer.result.resources + answer.proof->resources);
-  if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
-  return answer;
+  const absl::Status status = Search(question, bounds, answer);
+  return status.ok() ? absl::StatusOr<Answer>(answer) : status;
 }
 
 std::string VerdictLine(const Answer& a) {
