@@ -307,18 +307,19 @@ absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint
   const std::vector<Lemma> candidates = Candidates(kernel);
   const auto root = static_cast<size_t>(std::ranges::find(candidates, PropertyLemma(property)) -
                                         candidates.begin());
-  return Attempt(kernel, candidates, budget, [&](Prover& prover, Proof& proof) {
-    prover.Houdini();
-    if (!prover.Alive(root)) {
-      std::string names;
-      for (const std::string_view name : prover.Breakers(root))
-        absl::StrAppend(&names, names.empty() ? "" : "; ", std::string(name));
-      proof.reason = absl::StrCat("no invariant of the family holds it against: ", names);
-      return;
-    }
-    proof.proved = true;
-    for (const size_t n : prover.RestsOn(root)) proof.invariant.push_back(candidates[n]);
-  });
+  absl::StatusOr<Proof> found =
+      Attempt(kernel, candidates, budget, [&](Prover& prover, Proof& proof) {
+        prover.Houdini();
+        if (!prover.Alive(root)) {
+          std::string names;
+          for (const std::string_view name : prover.Breakers(root))
+            absl::StrAppend(&names, names.empty() ? "" : "; ", std::string(name));
+          proof.reason = absl::StrCat("no invariant of the family holds it against: ", names);
+          return;
+        }
+        for (const size_t n : prover.RestsOn(root)) proof.invariant.push_back(candidates[n]);
+        proof.proved = true;
+      });
   if (!found.ok() || !found->proved) return found;
   // Nothing is claimed that would not be accepted from elsewhere.
   const absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
