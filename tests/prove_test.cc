@@ -3,12 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -158,64 +154,6 @@ TEST(Parse, SaysWhereItGoesWrong) {
             "f:1:13: expected a variable (d i g x b r c t, and a "
             "number up to 19), found byte 0xff");
   EXPECT_EQ(error("fresh(x -> attaching"), "f:1:9: expected ), found '-'");
-}
-
-// --- cvc5 on the verification conditions ---
-
-std::string Cvc5(const fs::path& file) {
-  const std::string command =
-      "cvc5 --finite-model-find --rlimit=2000000 '" + file.string() + "' 2>&1";
-  std::string output;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return "cvc5 does not run";
-  std::array<char, 256> buffer;
-  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
-    output.append(buffer.data(), n);
-  pclose(pipe);
-  return output;
-}
-
-// The answers to all conditions of lemmas, in the order of the conditions.
-std::vector<std::string> Answers(Property property, const KernelProfile& kernel,
-                                 const std::vector<Lemma>& lemmas) {
-  const fs::path file = fs::path(testing::TempDir()) / absl::StrCat("vc-", getpid(), ".smt2");
-  std::vector<std::string> answers;
-  for (const Condition& condition : ConditionsOf(property, kernel, lemmas)) {
-    std::ofstream(file) << condition.smt2;
-    answers.push_back(Cvc5(file));
-  }
-  fs::remove(file);
-  return answers;
-}
-
-class SecondSolver : public testing::Test {
- protected:
-  void SetUp() override {
-    if (std::system("command -v cvc5 >/dev/null") != 0)
-      GTEST_SKIP() << "cvc5 is not installed: the proofs are not checked by a second solver";
-  }
-};
-
-TEST_F(SecondSolver, FindsEveryConditionOfEveryPromiseUnsatisfiable) {
-  size_t conditions = 0;
-  for (const Promise& promise : Promises()) {
-    const KernelProfile kernel = ProfileOf(PromisedSpec(promise.version, promise.property));
-    const Proof proof = Find(promise.property, kernel);
-    for (const std::string& answer : Answers(promise.property, kernel, proof.invariant)) {
-      EXPECT_EQ(answer, "unsat\n") << NameOf(promise);
-      ++conditions;
-    }
-  }
-  EXPECT_GT(conditions, 200U);
-}
-
-TEST_F(SecondSolver, RefutesALemmaThatAnActionBreaks) {
-  KernelProfile kernel =
-      ProfileOf(PromisedSpec(KernelVersion::kV6_12, Property::kNoCrossDriverAttach));
-  const Proof proof = Find(Property::kNoCrossDriverAttach, kernel);
-  kernel.rules.drop(Rule::kAssumeHomogeneousGroups);
-  EXPECT_THAT(Answers(Property::kNoCrossDriverAttach, kernel, proof.invariant),
-              testing::Contains("sat\n"));
 }
 
 }  // namespace
