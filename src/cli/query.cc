@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
 #include "src/report/answer.h"
@@ -15,6 +17,10 @@ struct Options {
   smt::Bounds bounds;
   std::string out;
   std::string smt2;
+  std::string invariant;
+  std::string vcs;
+  bool bounded = false;
+  bool show_invariant = false;
   bool json = false;
 };
 
@@ -30,32 +36,73 @@ int ExitOf(smt::Verdict verdict) {
   return kWrong;
 }
 
+// One file a verification condition.
+absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return absl::OutOfRangeError(absl::StrCat(folder, ": cannot be made: ", error.message()));
+  for (const prove::Condition& condition : prove::ConditionsOf(
+           answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
+    if (absl::Status s = WriteFile(absl::StrCat(folder, "/", condition.name), condition.smt2);
+        !s.ok())
+      return s;
+  return absl::OkStatus();
+}
+
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
   if (!o.out.empty() && answer.result.verdict == smt::Verdict::kViolated)
     if (absl::Status s = WriteFile(o.out, PrintCase(answer.result.found)); !s.ok()) return s;
+  if (!o.vcs.empty() && report::HoldsForEverySize(answer))
+    if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
   return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, answer.result.smt2);
 }
 
-void Query(const Options& o, Session& session) {
+absl::StatusOr<report::Question> Read(const Options& o) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
-  if (!kernel.ok()) return session.Fail(kernel.status());
-  const absl::StatusOr<report::Answer> answer = report::Ask({.property = *FindProperty(o.property),
-                                                             .kernel = *kernel,
-                                                             .bounds = o.bounds,
-                                                             .want_smt2 = !o.smt2.empty()});
+  if (!kernel.ok()) return kernel.status();
+  report::Question question{.property = *FindProperty(o.property),
+                            .kernel = *kernel,
+                            .bounds = o.bounds,
+                            .want_smt2 = !o.smt2.empty(),
+                            .bounded = o.bounded};
+  if (o.invariant.empty()) return question;
+  const absl::StatusOr<std::string> text = ReadFile(o.invariant, kMaxCaseBytes);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<std::vector<prove::Lemma>> lemmas = prove::ParseLemmas(*text, o.invariant);
+  if (!lemmas.ok()) return lemmas.status();
+  question.invariant = *std::move(lemmas);
+  return question;
+}
+
+std::string Text(const Options& o, const report::Answer& answer) {
+  if (o.json) return report::AnswerJson(answer);
+  return o.show_invariant && report::HoldsForEverySize(answer) ? report::InvariantText(answer)
+                                                               : report::AnswerText(answer);
+}
+
+void Query(const Options& o, Session& session) {
+  const absl::StatusOr<report::Question> question = Read(o);
+  if (!question.ok()) return session.Fail(question.status());
+  const absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
-  std::cout << (o.json ? report::AnswerJson(*answer) : report::AnswerText(*answer));
+  std::cout << Text(o, *answer);
   if (!o.json && !o.out.empty() && answer->result.verdict == smt::Verdict::kViolated)
     std::cout << "next      iommucheck replay -v " << o.out << "\n";
   session.exit = ExitOf(answer->result.verdict);
+  // The invariant that was given is none.
+  const bool refuted =
+      question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
+  if (session.exit == kOk && refuted) session.exit = kViolated;
 }
 
 }  // namespace
 
 void AddQuery(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
-      "query", "The smallest machine and run that violate a property, or none up to a bound");
+      "query",
+      "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
   std::vector<std::string> names;
   for (Property p : kProperties) names.emplace_back(PropertyName(p));
@@ -72,6 +119,14 @@ void AddQuery(CLI::App& app, Session& session) {
   command->add_option("--budget", o->bounds.budget, "solver resources to spend; 0: no limit");
   command->add_option("--out", o->out, "write the case to this file");
   command->add_option("--smt2", o->smt2, "write the last solver query to this file");
+  auto* bounded =
+      command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
+  command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
+      ->excludes(bounded);
+  command->add_option("--invariant", o->invariant, "check this proof instead of looking for one")
+      ->excludes(bounded);
+  command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
+      ->excludes(bounded);
   command->add_flag("--json", o->json, "one JSON object");
   command->callback([o, &session] { Query(*o, session); });
 }

@@ -66,7 +66,7 @@ absl::StatusOr<std::string> Cell(const Question& question) {
   if (!answer.ok()) return answer.status();
   switch (answer->result.verdict) {
     case smt::Verdict::kHolds:
-      return "none";
+      return report::HoldsForEverySize(*answer) ? "proved" : "none";
     case smt::Verdict::kUnknown:
       return "unknown";
     case smt::Verdict::kViolated:
@@ -105,8 +105,9 @@ absl::Status Verdicts() {
   std::cout << "Property: " << PropertyName(property) << ",\n"
             << report::Field("", std::string(PropertySentence(property)))
             << "The smallest machine and run that violate it, up to 3 devices and 5\n"
-               "steps, 6 from 6.8 on; \"none\": there is none of that size. -same_ops: the\n"
-               "2022 patch (rule type1.same_ops). -owner_first: the core's owner test.\n\n"
+               "steps, 6 from 6.8 on; \"none\": there is none of that size; \"proved\": none of\n"
+               "any size. -same_ops: the 2022 patch (rule type1.same_ops). -owner_first:\n"
+               "the core's owner test.\n\n"
                "On any machine, whatever drivers and admin do:\n\n";
   if (absl::Status s = PrintTable(property, false); !s.ok()) return s;
   std::cout << "\nUp to 6.0 with assume.bus_ops_not_replaced: no driver clears or overwrites\n"

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/answer.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
@@ -20,14 +23,23 @@ absl::Status Disagreement(const Question& q, const smt::QueryResult& result, con
       "\nthe model plays it so:\n\n", ReplayText(result.found, run, {.all_events = true})));
 }
 
-}  // namespace
+std::string ProofLine(const Answer& a) {
+  if (!a.proof->proved) return "not for every size: " + a.proof->reason;
+  const int lemmas = static_cast<int>(a.proof->invariant.size());
+  if (a.question.invariant) return absl::StrFormat("%s, as given", Plural(lemmas, "lemma"));
+  return absl::StrFormat("%s, of %d tried; --show-invariant prints them", Plural(lemmas, "lemma"),
+                         a.proof->candidates);
+}
 
-absl::StatusOr<Answer> Ask(const Question& question) {
+// The smallest case within the bounds, replayed.
+absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer& answer) {
   absl::StatusOr<smt::QueryResult> result =
-      smt::Query(question.property, question.kernel, question.bounds, question.want_smt2);
+      smt::Query(question.property, question.kernel, bounds, question.want_smt2);
   if (!result.ok()) return result.status();
-  Answer answer{.question = question, .result = *std::move(result), .run = {}};
-  if (answer.result.verdict != smt::Verdict::kViolated) return answer;
+  result->resources += answer.result.resources;  // of an earlier search
+  result->checks += answer.result.checks;
+  answer.result = *std::move(result);
+  if (answer.result.verdict != smt::Verdict::kViolated) return absl::OkStatus();
   answer.run = Play(answer.result.found);
   if (answer.run.of(question.property).at != static_cast<int>(answer.result.found.ops.size()))
     return Disagreement(question, answer.result, answer.run);
@@ -35,7 +47,44 @@ absl::StatusOr<Answer> Ask(const Question& question) {
   answer.result.found.expectations = {{.kind = Expectation::Kind::kViolated,
                                        .property = question.property,
                                        .at = answer.run.of(question.property).at}};
-  return answer;
+  return absl::OkStatus();
+}
+
+absl::Status Prove(const Question& q, uint64_t budget, Answer& answer) {
+  const KernelProfile kernel = ProfileOf(q.kernel);
+  absl::StatusOr<prove::Proof> proof =
+      q.invariant ? prove::CheckInvariant(q.property, kernel, *q.invariant, budget)
+                  : prove::Prove(q.property, kernel, budget);
+  if (!proof.ok()) return proof.status();
+  answer.proof = *std::move(proof);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Answer> Ask(const Question& question) {
+  Answer answer{.question = question, .result = {}, .run = {}};
+  smt::Bounds bounds = question.bounds;
+  if (!question.bounded) bounds.steps = std::min(bounds.steps, smt::StepsNeeded(question.property));
+  if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
+  if (question.bounded || answer.result.verdict != smt::Verdict::kHolds) return answer;
+
+  // Of the budget; what is used up is a budget of 1, for 0 is none.
+  const auto left = [budget = question.bounds.budget](uint64_t used) -> uint64_t {
+    if (budget == 0) return 0;
+    return used < budget ? budget - used : 1;
+  };
+  if (absl::Status s = Prove(question, left(answer.result.resources), answer); !s.ok()) return s;
+  if (answer.proof->proved || bounds == question.bounds) return answer;
+  if (!answer.proof->known && question.bounds.budget != 0) {
+    answer.result.verdict = smt::Verdict::kUnknown;
+    answer.result.reason = answer.proof->reason;
+    return answer;
+  }
+  bounds = question.bounds;
+  bounds.budget = left(answer.result.resources + answer.proof->resources);
+  const absl::Status status = Search(question, bounds, answer);
+  return status.ok() ? absl::StatusOr<Answer>(answer) : status;
 }
 
 std::string VerdictLine(const Answer& a) {
@@ -47,7 +96,7 @@ std::string VerdictLine(const Answer& a) {
                              Plural(a.result.found.topology.devices_count, "device"),
                              Plural(static_cast<int>(a.result.found.ops.size()), "step"));
     case smt::Verdict::kHolds:
-      return "none up to " + covered;
+      return HoldsForEverySize(a) ? "holds for every size" : "none up to " + covered;
     case smt::Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; none up to %s", a.result.reason, covered);
   }
@@ -59,12 +108,17 @@ std::string AnswerText(const Answer& a) {
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  out += Field("tool", absl::StrFormat("iommucheck %s, up to 2 drivers, %s, %s (docs/solver.md)",
-                                       IOMMUCHECK_VERSION, Plural(q.bounds.devices, "device"),
-                                       Plural(q.bounds.steps, "step")));
+  const std::string bounds =
+      HoldsForEverySize(a)
+          ? "machines of every size, runs of any length"
+          : absl::StrFormat("up to 2 drivers, %s, %s", Plural(q.bounds.devices, "device"),
+                            Plural(q.bounds.steps, "step"));
+  out += Field("tool",
+               absl::StrFormat("iommucheck %s, %s (docs/solver.md)", IOMMUCHECK_VERSION, bounds));
   std::string verdict = VerdictLine(a);
   if (a.result.verdict == smt::Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
+  if (a.proof) out += Field("proof", ProofLine(a));
   if (a.result.verdict != smt::Verdict::kViolated) return out;
 
   const Case& c = a.result.found;
@@ -74,6 +128,13 @@ std::string AnswerText(const Answer& a) {
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
   return out + (rules.empty() ? "  none\n" : rules);
+}
+
+std::string InvariantText(const Answer& a) {
+  std::string out;
+  for (const absl::string_view line : absl::StrSplit(AnswerText(a), '\n', absl::SkipEmpty()))
+    absl::StrAppend(&out, "# ", line, "\n");
+  return absl::StrCat(out, prove::Glossary(), prove::PrintLemmas(a.proof->invariant, kColumns));
 }
 
 }  // namespace iommucheck::report

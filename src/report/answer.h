@@ -3,12 +3,15 @@
 // A question to the solver, its answer replayed in the model, and both in print.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
+#include "src/prove/prove.h"
 #include "src/smt/query.h"
 
 namespace iommucheck::report {
@@ -18,18 +21,25 @@ struct Question {
   KernelSpec kernel;
   smt::Bounds bounds;
   bool want_smt2 = false;
+  bool bounded = false;  // do not try to prove it for every size
+  // An invariant to check instead of looking for one.
+  std::optional<std::vector<prove::Lemma>> invariant{};
   friend bool operator==(const Question&, const Question&) = default;
 };
 
 struct Answer {
   Question question;
   smt::QueryResult result;
+  std::optional<prove::Proof> proof{};  // tried where a first search found nothing
   Run run;  // kViolated: the model's run of result.found, which violates the property at the end
 };
 
-// Asks the solver and replays what it finds. When the model does not agree, the error is Internal
-// and its message holds both sides: that is a bug of iommucheck, never a finding.
+// Searches as many steps as a violation takes at least, then tries the proof, then searches up to
+// the bounds. Replays what is found. When the model does not agree, the error is Internal and its
+// message holds both sides: that is a bug of iommucheck, never a finding.
 absl::StatusOr<Answer> Ask(const Question& question);
+
+inline bool HoldsForEverySize(const Answer& answer) { return answer.proof && answer.proof->proved; }
 
 // "VIOLATED: 2 devices, 5 steps" and so on, in one line.
 std::string VerdictLine(const Answer& answer);
@@ -37,5 +47,7 @@ std::string VerdictLine(const Answer& answer);
 // `iommucheck query`
 std::string AnswerText(const Answer& answer);
 std::string AnswerJson(const Answer& answer);
+// `iommucheck query --show-invariant`: a file that --invariant takes.
+std::string InvariantText(const Answer& answer);
 
 }  // namespace iommucheck::report

@@ -75,12 +75,22 @@ std::string AnswerJson(const Answer& a) {
                   violated ? a.result.found.topology.devices_count : a.result.proved_devices,
                   violated ? static_cast<int>(a.result.found.ops.size()) : a.result.proved_steps,
                   a.question.kernel);
+  if (HoldsForEverySize(a)) out["scope"] = {{"kind", "every-size"}};
   out["property"] = std::string(PropertyName(a.question.property));
   if (violated) out["case"] = Json::parse(CaseToJson(a.result.found));
   if (violated) out["steps"] = StepsJson(a.result.found, a.run);
   out["replayed"] = violated;
   if (a.result.verdict == smt::Verdict::kUnknown) out["reason"] = a.result.reason;
+  if (HoldsForEverySize(a))
+    for (const prove::Lemma& lemma : a.proof->invariant)
+      out["invariant"].push_back(prove::PrintLemma(lemma));
+  else if (a.proof)
+    out["not_proved"] = a.proof->reason;
   out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
+  if (a.proof) {
+    out["stats"]["proof_resources"] = a.proof->resources;
+    out["stats"]["proof_checks"] = a.proof->checks;
+  }
   return out.dump(2) + "\n";
 }
 

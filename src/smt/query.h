@@ -2,7 +2,7 @@
 //
 // The solver: the smallest machine and run that violate a property, or none up to a bound. The
 // encoding is written from what the kernel versions do, not from model/step.cc, so that each can
-// catch the other's mistakes. The only folder that includes Z3.
+// catch the other's mistakes. Beside src/prove/ the only folder that includes Z3.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,9 @@ struct QueryResult {
   int checks = 0;          // solver calls
   std::string smt2;        // the last check as SMT-LIB2, when asked for
 };
+
+// The fewest steps in which a kernel can violate the property.
+int StepsNeeded(Property property);
 
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.

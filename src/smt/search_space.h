@@ -12,13 +12,13 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/smt/encoder.h"
+#include "src/smt/query.h"
 
 namespace iommucheck::smt {
 
 // What a violation takes: a register of each of two drivers, and to reuse a domain two
 // set-container and a set-iommu, one of these last. StepsNeeded() counts them; the other steps of a
 // run are to spare. props/judges_props.cc tests it.
-int StepsNeeded(Property property);
 bool Needed(Property property, OpKind kind);
 
 using OpKinds = std::bitset<kOpKindCount>;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sentences about every state: "served_by(d,i) & attached(d,x) -> owner(x) = driver(i)". The first
+// letter of a variable tells its sort, and every variable stands for all.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/properties.h"
+#include "model/rules.h"
+#include "src/prove/formula.h"
+
+namespace iommucheck::prove {
+
+struct Lemma {
+  struct Literal {
+    std::optional<Relation> relation;  // none: the two terms are equal
+    std::vector<Term> terms;
+    friend bool operator==(const Literal&, const Literal&) = default;
+  };
+  std::vector<Literal> premises;
+  Literal conclusion;
+  friend bool operator==(const Lemma&, const Lemma&) = default;
+
+  [[nodiscard]] std::vector<Variable> Variables() const;  // each once
+  [[nodiscard]] Formula Open() const;                     // with its variables free
+  [[nodiscard]] Formula Closed() const { return ForAll(Variables(), Open()); }
+};
+
+std::string PrintTerm(const Term& term);
+std::string PrintLemma(const Lemma& lemma);
+// A line each; those that are longer go on in lines that begin with a blank.
+std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns);
+
+// As printed; `#` begins a comment. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected ..".
+absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::string_view file);
+
+// What the property says of a state.
+Lemma PropertyLemma(Property property);
+
+// The sentences that an invariant of the kernel is looked for among.
+std::vector<Lemma> Candidates(const KernelProfile& kernel);
+
+// What the words of lemmas mean, as comment lines of a file of lemmas.
+std::string Glossary();
+
+}  // namespace iommucheck::prove

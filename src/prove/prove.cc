@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Houdini: from all candidates, lemmas that some action breaks are dropped until no action breaks
+// any. What is left is inductive; what the property does not need of it is left out.
+#include "src/prove/prove.h"
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/prove/system.h"
+#include "src/prove/to_z3.h"
+
+namespace iommucheck::prove {
+namespace {
+
+// The budget is used up.
+struct Spent {};
+
+class Solvers {
+ public:
+  explicit Solvers(uint64_t budget) : budget_(budget) {}
+
+  ToZ3& z3() { return z3_; }
+  z3::check_result Check(z3::solver& solver, const z3::expr_vector& assumptions);
+
+  [[nodiscard]] uint64_t resources() const { return resources_; }
+  [[nodiscard]] int checks() const { return checks_; }
+
+ private:
+  ToZ3 z3_;
+  uint64_t budget_;
+  uint64_t resources_ = 0;  // Z3 counts them for the whole context
+  int checks_ = 0;
+};
+
+z3::check_result Solvers::Check(z3::solver& solver, const z3::expr_vector& assumptions) {
+  if (budget_ != 0) {
+    if (resources_ >= budget_) throw Spent();
+    z3::params params(z3_.context());
+    params.set("rlimit", static_cast<unsigned>(std::min<uint64_t>(budget_ - resources_, ~0U)));
+    solver.set(params);
+  }
+  ++checks_;
+  const z3::check_result result = solver.check(assumptions);
+  const z3::stats statistics = solver.statistics();
+  for (unsigned n = 0; n < statistics.size(); ++n)
+    if (statistics.key(n) == "rlimit count") resources_ = statistics.uint_value(n);
+  if (result == z3::unknown && budget_ != 0 && resources_ >= budget_) throw Spent();
+  return result;
+}
+
+// Which of the lemmas hold after an action, given which hold before.
+class ActionCheck {
+ public:
+  ActionCheck(Solvers& solvers, const std::vector<Formula>& axioms, const Action& action,
+              const std::vector<Lemma>& lemmas);
+
+  [[nodiscard]] const Action& action() const { return action_; }
+  [[nodiscard]] bool Changes(size_t lemma) const { return changes_[lemma]; }
+
+  // Lemmas of `wanted` that break although all of `given` hold before; empty: none does. Where the
+  // solver gives up on a lemma, it counts as broken.
+  std::vector<size_t> Broken(const std::vector<size_t>& given, const std::vector<size_t>& wanted);
+  // After nothing was found broken: those of `given` that were used.
+  std::vector<size_t> Used(const std::vector<size_t>& given);
+
+ private:
+  z3::check_result Check(const std::vector<size_t>& given, const std::vector<size_t>& wanted);
+
+  Solvers& solvers_;
+  const Action& action_;
+  z3::solver solver_;
+  z3::expr_vector given_;   // the lemma holds before
+  z3::expr_vector broken_;  // it does not hold after
+  std::vector<bool> changes_;
+  int goals_ = 0;
+};
+
+z3::expr Literal(Solvers& solvers, const char* what, size_t n) {
+  return solvers.z3().context().bool_const(absl::StrFormat("%s%d", what, n).c_str());
+}
+
+ActionCheck::ActionCheck(Solvers& solvers, const std::vector<Formula>& axioms, const Action& action,
+                         const std::vector<Lemma>& lemmas)
+    : solvers_(solvers),
+      action_(action),
+      solver_(solvers.z3().context(), z3::solver::simple()),
+      given_(solvers.z3().context()),
+      broken_(solvers.z3().context()) {
+  ToZ3& z3 = solvers.z3();
+  for (const Formula& axiom : axioms) solver_.add(z3(axiom));
+  solver_.add(z3(action.guard));
+  for (size_t n = 0; n < lemmas.size(); ++n) {
+    const Formula open = lemmas[n].Open();
+    changes_.push_back(action.Changes(open));
+    given_.push_back(Literal(solvers, "given", n));
+    broken_.push_back(Literal(solvers, "broken", n));
+    solver_.add(z3::implies(given_.back(), z3(lemmas[n].Closed())));
+    if (changes_.back()) solver_.add(z3::implies(broken_.back(), z3(!action.Before(Apart(open)))));
+  }
+}
+
+z3::check_result ActionCheck::Check(const std::vector<size_t>& given,
+                                    const std::vector<size_t>& wanted) {
+  const z3::expr goal = Literal(solvers_, "goal", static_cast<size_t>(goals_++));
+  z3::expr_vector some(solvers_.z3().context());
+  for (const size_t n : wanted) some.push_back(broken_[static_cast<int>(n)]);
+  solver_.add(z3::implies(goal, z3::mk_or(some)));
+  z3::expr_vector assumptions(solvers_.z3().context());
+  for (const size_t n : given) assumptions.push_back(given_[static_cast<int>(n)]);
+  assumptions.push_back(goal);
+  return solvers_.Check(solver_, assumptions);
+}
+
+std::vector<size_t> ActionCheck::Broken(const std::vector<size_t>& given,
+                                        const std::vector<size_t>& wanted) {
+  std::vector<size_t> changed;
+  std::ranges::copy_if(wanted, std::back_inserter(changed), [&](size_t n) { return changes_[n]; });
+  std::vector<size_t> broken;
+  if (changed.empty()) return broken;
+  const z3::check_result result = Check(given, changed);
+  if (result == z3::sat) {
+    const z3::model model = solver_.get_model();
+    std::ranges::copy_if(changed, std::back_inserter(broken), [&](size_t n) {
+      return model.eval(broken_[static_cast<int>(n)]).is_true();
+    });
+    if (broken.empty()) return changed;  // one of them is; the model does not say which
+  } else if (result == z3::unknown) {
+    if (changed.size() == 1) return changed;
+    for (const size_t n : changed)
+      if (Check(given, {n}) != z3::unsat) broken.push_back(n);
+  }
+  return broken;
+}
+
+std::vector<size_t> ActionCheck::Used(const std::vector<size_t>& given) {
+  std::vector<size_t> used;
+  const z3::expr_vector core = solver_.unsat_core();
+  for (const size_t n : given)
+    for (const z3::expr& literal : core)
+      if (z3::eq(literal, given_[static_cast<int>(n)])) used.push_back(n);
+  return used;
+}
+
+class Prover {
+ public:
+  Prover(const KernelProfile& kernel, std::vector<Lemma> lemmas, uint64_t budget)
+      : solvers_(budget),
+        axioms_(AxiomsOf(kernel)),
+        actions_(ActionsOf(kernel)),
+        lemmas_(std::move(lemmas)) {
+    for (const Action& action : actions_) checks_.emplace_back(solvers_, axioms_, action, lemmas_);
+    for (size_t n = 0; n < lemmas_.size(); ++n) alive_.push_back(n);
+  }
+
+  // Drops lemmas until the rest is inductive.
+  void Houdini();
+  // Of the lemmas that are left, those that `root` rests on, it first. None can be left out.
+  std::vector<size_t> RestsOn(size_t root);
+  // The actions that break a lemma given those left and itself.
+  std::vector<std::string_view> Breakers(size_t lemma);
+  // A lemma that does not hold at boot, or that some action breaks; none: they are inductive.
+  std::optional<std::string> FirstBroken();
+  // Whether the lemmas together say what `goal` says.
+  bool Imply(const Lemma& goal);
+
+  [[nodiscard]] bool Alive(size_t lemma) const {
+    return std::ranges::find(alive_, lemma) != alive_.end();
+  }
+  [[nodiscard]] const std::vector<Lemma>& lemmas() const { return lemmas_; }
+  void Count(Proof& proof) const {
+    proof.resources = solvers_.resources();
+    proof.checks = solvers_.checks();
+    proof.candidates = static_cast<int>(lemmas_.size());
+  }
+
+ private:
+  bool Inductive(const std::vector<size_t>& lemmas);
+  bool Unsatisfiable(const std::vector<Formula>& formulas);
+
+  Solvers solvers_;
+  std::vector<Formula> axioms_;
+  std::vector<Action> actions_;
+  std::vector<Lemma> lemmas_;
+  std::deque<ActionCheck> checks_;
+  std::vector<size_t> alive_;
+};
+
+void Prover::Houdini() {
+  // An action is done when nothing was dropped since it was looked at.
+  size_t done = 0;
+  for (size_t n = 0; done < checks_.size(); n = (n + 1) % checks_.size()) {
+    ++done;
+    for (;;) {
+      const std::vector<size_t> broken = checks_[n].Broken(alive_, alive_);
+      if (broken.empty()) break;
+      std::erase_if(alive_,
+                    [&](size_t lemma) { return std::ranges::find(broken, lemma) != broken.end(); });
+      done = 1;
+    }
+  }
+}
+
+std::vector<size_t> Prover::RestsOn(size_t root) {
+  std::vector<size_t> needed = {root};
+  for (size_t at = 0; at < needed.size(); ++at)
+    for (ActionCheck& check : checks_) {
+      const std::vector<size_t> lemma = {needed[at]};
+      if (check.Broken(needed, lemma).empty() || !check.Broken(alive_, lemma).empty()) continue;
+      for (const size_t n : check.Used(alive_))
+        if (std::ranges::find(needed, n) == needed.end()) needed.push_back(n);
+    }
+  // What a lemma that is left out rested on can often go, too.
+  for (size_t before = 0; before != needed.size();) {
+    before = needed.size();
+    for (size_t at = needed.size(); --at > 0;) {
+      std::vector<size_t> fewer = needed;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at));
+      if (Inductive(fewer)) needed = std::move(fewer);
+    }
+  }
+  return needed;
+}
+
+bool Prover::Inductive(const std::vector<size_t>& lemmas) {
+  return std::ranges::all_of(
+      checks_, [&](ActionCheck& check) { return check.Broken(lemmas, lemmas).empty(); });
+}
+
+std::vector<std::string_view> Prover::Breakers(size_t lemma) {
+  std::vector<size_t> given = alive_;
+  if (!Alive(lemma)) given.push_back(lemma);
+  std::vector<std::string_view> names;
+  for (ActionCheck& check : checks_)
+    if (!check.Broken(given, {lemma}).empty()) names.push_back(check.action().name);
+  return names;
+}
+
+bool Prover::Unsatisfiable(const std::vector<Formula>& formulas) {
+  z3::solver solver(solvers_.z3().context(), z3::solver::simple());
+  for (const Formula& f : formulas) solver.add(solvers_.z3()(f));
+  return solvers_.Check(solver, z3::expr_vector(solvers_.z3().context())) == z3::unsat;
+}
+
+bool Prover::Imply(const Lemma& goal) {
+  std::vector<Formula> formulas = axioms_;
+  for (const size_t n : alive_) formulas.push_back(lemmas_[n].Closed());
+  formulas.push_back(!Apart(goal.Open()));
+  return Unsatisfiable(formulas);
+}
+
+std::optional<std::string> Prover::FirstBroken() {
+  for (const Lemma& lemma : lemmas_) {
+    std::vector<Formula> formulas = axioms_;
+    formulas.push_back(!AtBoot(Apart(lemma.Open())));
+    if (!Unsatisfiable(formulas)) return absl::StrCat("does not hold at boot: ", PrintLemma(lemma));
+  }
+  for (ActionCheck& check : checks_) {
+    const std::vector<size_t> broken = check.Broken(alive_, alive_);
+    if (!broken.empty())
+      return absl::StrFormat("%s breaks: %s", check.action().name, PrintLemma(lemmas_[broken[0]]));
+  }
+  return std::nullopt;
+}
+
+// What `prove` finds out, or why it did not.
+template <typename Find>
+absl::StatusOr<Proof> Attempt(const KernelProfile& kernel, const std::vector<Lemma>& lemmas,
+                              uint64_t budget, Find find) {
+  Proof proof;
+  try {
+    Prover prover(kernel, lemmas, budget);
+    try {
+      find(prover, proof);
+    } catch (const Spent&) {
+      proof.known = false;
+      proof.reason = "the budget is used up";
+    }
+    prover.Count(proof);
+  } catch (const z3::exception& e) {
+    return absl::InternalError(absl::StrFormat("Z3: %s", e.msg()));
+  }
+  return proof;
+}
+
+}  // namespace
+
+absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& kernel,
+                                     const std::vector<Lemma>& lemmas, uint64_t budget) {
+  return Attempt(kernel, lemmas, budget, [&](Prover& prover, Proof& proof) {
+    if (const std::optional<std::string> broken = prover.FirstBroken()) {
+      proof.reason = *broken;
+    } else if (!prover.Imply(PropertyLemma(property))) {
+      proof.reason = "the lemmas do not imply the property";
+    } else {
+      proof.proved = true;
+      proof.invariant = lemmas;
+    }
+  });
+}
+
+absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint64_t budget) {
+  const std::vector<Lemma> candidates = Candidates(kernel);
+  const auto root = static_cast<size_t>(std::ranges::find(candidates, PropertyLemma(property)) -
+                                        candidates.begin());
+  absl::StatusOr<Proof> found =
+      Attempt(kernel, candidates, budget, [&](Prover& prover, Proof& proof) {
+        prover.Houdini();
+        if (!prover.Alive(root)) {
+          std::string names;
+          for (const std::string_view name : prover.Breakers(root))
+            absl::StrAppend(&names, names.empty() ? "" : "; ", std::string(name));
+          proof.reason = absl::StrCat("no invariant of the family holds it against: ", names);
+          return;
+        }
+        for (const size_t n : prover.RestsOn(root)) proof.invariant.push_back(candidates[n]);
+        proof.proved = true;
+      });
+  if (!found.ok() || !found->proved) return found;
+  // Nothing is claimed that would not be accepted from elsewhere.
+  const absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
+  if (!checked.ok()) return checked.status();
+  if (!checked->proved)
+    return absl::InternalError(
+        absl::StrCat("an invariant was found that is none: ", checked->reason));
+  found->resources += checked->resources;
+  found->checks += checked->checks;
+  return found;
+}
+
+}  // namespace iommucheck::prove
