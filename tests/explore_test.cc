@@ -12,7 +12,7 @@
 #include "model/step.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
-#include "src/explore/compact.h"
+#include "src/explore/packer.h"
 #include "src/import/import.h"
 
 namespace iommucheck::explore {
