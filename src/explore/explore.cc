@@ -2,6 +2,7 @@
 #include "src/explore/explore.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,46 @@ int LiveGroups(const State& state) {
   int live = 0;
   for (GroupId g = 0; g < state.groups_end; ++g) live += state.groups[g].live ? 1 : 0;
   return live;
+}
+
+// The drivers that a domain or a device can be of by now: loaded once, and still in a slot, on the
+// list, behind a device or in a domain.
+int DriversAbout(const Topology& t, const State& state) {
+  unsigned about = 0;
+  for (const DriverId d : state.bus_ops)
+    if (d != kNoId) about |= 1U << d;
+  for (uint8_t n = 0; n < state.registered_count; ++n)
+    about |= 1U << t.instances[state.registered[n]].driver;
+  for (DeviceId d = 0; d < t.devices_count; ++d)
+    if (const InstanceId i = state.devices[d].instance; i != kNoId)
+      about |= 1U << t.instances[i].driver;
+  for (DomainId d = 0; d < state.domains_end; ++d)
+    if (state.domains[d].type != DomainType::kFree) about |= 1U << state.domains[d].driver;
+  return std::popcount(about);
+}
+
+// No run violates the property in fewer steps from here. A violation is between two drivers, and
+// each one that is not about takes a register. To reuse a domain, a group must be on it and another
+// group be attached: each takes a set-container that it has not had yet, and the container a
+// set-iommu; and a group that is not there yet takes a step that makes it.
+int StepsToGo(Property property, const Topology& t, const State& state) {
+  const bool alone = DriversAbout(t, state) < 2;
+  if (property == Property::kNoCrossDriverAttach) return alone ? 2 : 1;
+  int contained = 0;
+  int groups = 0;
+  for (GroupId g = 0; g < state.groups_end; ++g) {
+    groups += state.groups[g].live ? 1 : 0;
+    contained += state.groups[g].container != kNoId ? 1 : 0;
+  }
+  const int joins = std::max(0, 2 - contained);
+  const int steps = state.containers[0].iommu ? 1 : joins + 1;
+  return steps + (alone || groups < 2 ? 1 : 0);
+}
+
+// Whether an op of the kind can be the one that violates the property.
+bool CanViolate(Property property, OpKind kind) {
+  return property == Property::kNoCrossDriverAttach || kind == OpKind::kSetContainer ||
+         kind == OpKind::kSetIommu;
 }
 
 // Two instances of a driver that no device is behind and no run can tell apart yet.
@@ -90,7 +131,8 @@ struct Explorer::Search {
         packer(kernel, shape),
         reads(kernel, shape),
         twins(FindTwins(shape)),
-        topology(shape.topology) {}
+        topology(shape.topology),
+        values(AllValues(shape)) {}
 
   ShapeResult Run() {
     seen.Clear();
@@ -131,7 +173,7 @@ struct Explorer::Search {
       }
       ++result.depth;
       if (seen.size() > limits.max_states || seen.bytes() > limits.max_bytes) return;
-      result.every_depth = seen.end() == level_end;
+      result.every_depth = seen.end() == level_end && !cut;
       if (result.every_depth) break;
     }
     result.verdict = Verdict::kHolds;
@@ -141,15 +183,21 @@ struct Explorer::Search {
   bool Expand(Place at) {
     packer.Unpack(seen.KeyAt(at), from, values);
     for (size_t i = 0; i < shape.open.size(); ++i)
-      Decide(shape, i, values[i] == 0 ? 0 : static_cast<uint8_t>(values[i] - 1), topology);
+      Decide(shape, i, values[i], topology);
     ListOps(topology, from, ops);
-    for (const Op& op : ops)
-      if (!Cut(op) && Take(at, op)) return true;
+    const bool last = limits.max_steps - result.depth == 1;
+    for (const Op& op : ops) {
+      if (Second(op)) continue;
+      if (last && !CanViolate(property, op.kind))
+        cut = true;
+      else if (Take(at, op))
+        return true;
+    }
     return false;
   }
 
   // The second of two alike instances waits for the first.
-  [[nodiscard]] bool Cut(const Op& op) const {
+  [[nodiscard]] bool Second(const Op& op) const {
     if (op.kind != OpKind::kRegister) return false;
     const auto* const end = from.registered.begin() + from.registered_count;
     return std::ranges::any_of(twins, [&](const Twins& t) {
@@ -161,16 +209,18 @@ struct Explorer::Search {
 
   // Takes a step, once for each answer to what it asks for.
   bool Take(Place at, const Op& op) {
-    const auto asked = reads.FirstUndecided(topology, op, from, values);
+    const auto asked = reads.First(topology, op, from, values);
     if (!asked) return TakeDecided(at, op);
+    const uint8_t left = values[asked->open];
     bool violated = false;
-    for (uint8_t value = 0; value < shape.open[*asked].values && !violated; ++value) {
-      values[*asked] = static_cast<uint8_t>(value + 1);
-      Decide(shape, *asked, value, topology);
-      if (Allowed(shape, kernel, topology, values)) violated = Take(at, op);
+    for (const uint8_t one_class : asked->classes) {
+      values[asked->open] = left & one_class;
+      if (values[asked->open] == 0 || violated) continue;
+      Decide(shape, asked->open, values[asked->open], topology);
+      if (Allowed(shape, kernel, values)) violated = Take(at, op);
     }
-    values[*asked] = 0;
-    Decide(shape, *asked, 0, topology);
+    values[asked->open] = left;
+    Decide(shape, asked->open, left, topology);
     return violated;
   }
 
@@ -183,6 +233,13 @@ struct Explorer::Search {
       Tell(at, op);
       return true;
     }
+    // From here no violation is within the steps that are left. Where there is no bound, and for
+    // the counts of states, every state is kept.
+    if (limits.max_steps != kUnbounded &&
+        StepsToGo(property, topology, state) > limits.max_steps - result.depth - 1) {
+      cut = true;
+      return false;
+    }
     packer.Pack(state, values, key);
     seen.Add(key.span(), at, op);
     return false;
@@ -193,11 +250,6 @@ struct Explorer::Search {
     result.verdict = Verdict::kViolated;
     result.ops = {last};
     result.topology = topology;
-    // Whatever the run does not ask for, drivers that must compete do.
-    for (size_t i = 0; i < shape.open.size(); ++i)
-      if (shape.open[i].what == Attribute::kClaims && values[i] == 0 &&
-          kernel.has(Rule::kAssumeDriversCompeteForABus))
-        Decide(shape, i, shape.open[i].values > 6 ? 7 : 1, result.topology);
     for (; at >= roots_end; at = seen.ParentOf(at)) result.ops.push_back(seen.OpOf(at));
     std::ranges::reverse(result.ops);
     Values none{};
@@ -227,12 +279,13 @@ struct Explorer::Search {
   const Reads reads;
   const std::vector<Twins> twins;
   Topology topology;  // with what is decided in the state that is being expanded
-  Values values{};
+  Values values;    // those left in it
   State from;
   State state;
   Key key;
   Place roots_end = 0;
   uint64_t expanded = 0;
+  bool cut = false;  // some states within the bound were left out
   ShapeResult result;
 };
 

@@ -110,11 +110,11 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
       group_bits_(Width(shape.max_groups)) {
   open_fwnode_.fill(kNoId);
   for (size_t i = 0; i < open_.size(); ++i) {
-    open_bits_[i] = static_cast<uint8_t>(Width(open_[i].values));
+    open_bits_[i] = open_[i].values;
     if (open_[i].what == Attribute::kInstanceGroups) instance_groups_ = true;
     if (open_[i].what == Attribute::kFwnode) open_fwnode_[open_[i].of] = static_cast<uint8_t>(i);
     // Either bus may come to be claimed.
-    if (open_[i].what == Attribute::kClaims)
+    if (open_[i].what == Attribute::kClaimPlatform || open_[i].what == Attribute::kClaimPci)
       buses_ |= 1U << static_cast<unsigned>(Bus::kPlatform) |
                 1U << static_cast<unsigned>(Bus::kPci);
   }
@@ -140,6 +140,7 @@ bool Packer::InOrder(InstanceId instance, const Values& values) const {
   if (any_accepts_foreign_) return true;
   if (!fwnode_era_) return false;
   const uint8_t open = open_fwnode_[instance];
+  // Of an instance that is registered it is known.
   return open == kNoId ? !topology_.instances[instance].fwnode : values[open] == 1;
 }
 

@@ -39,7 +39,7 @@ class Packer {
  public:
   Packer(const KernelProfile& kernel, const Shape& shape);
 
-  // Packs a state with container c0 only, and what is decided of the shape's open attributes.
+  // Packs a state with container c0 only, and the values left for the shape's open attributes.
   void Pack(const State& state, const Values& values, Key& key);
   // A state of which Pack() gave the key, in the numbering above. `state` must be blank or come
   // from Unpack() or from a step after it: only what can be used is written.

@@ -248,7 +248,8 @@ Shape ScopeShapes::Make(const ShapeId& id) const {
     for (int i = 0; i < scope_.instances; ++i)
       of_driver |= 1U << static_cast<unsigned>(r * scope_.instances + i);
     const bool serves = driver.accepts_foreign || (named & of_driver) != 0;
-    open(bus_slots, Attribute::kClaims, r, scope_.buses > 1 ? 36 : 6);
+    open(bus_slots && scope_.buses > 1, Attribute::kClaimPlatform, r, 6);
+    open(bus_slots, Attribute::kClaimPci, r, 6);
     open(bus_slots && scope_.instances > 1, Attribute::kClaimsOnce, r);
     open(bus_slots && scope_.buses > 1, Attribute::kUnwinds, r);
     open(bus_slots, Attribute::kClears, r);
@@ -268,8 +269,6 @@ Shape ScopeShapes::Make(const ShapeId& id) const {
     open(ReadsInstanceTable(kernel_) && serves, Attribute::kOwnTable, i);
     open(ReadsEnforcing(kernel_) && serves, Attribute::kNotEnforcing, i);
   }
-  for (size_t i = 0; i < shape.open.size(); ++i)
-    if (shape.open[i].what != Attribute::kClaims) Decide(shape, i, 0, t);
   return shape;
 }
 
@@ -283,8 +282,10 @@ uint64_t ScopeShapes::MachinesAt(size_t index) const {
   for (const Open& open : shape.open) {
     if (open.what == Attribute::kOwnTable)
       ++tables[t.instances[open.of].driver];
-    else if (open.what == Attribute::kClaims)
+    else if (open.what == Attribute::kClaimPci)
       ++claims;
+    else if (open.what == Attribute::kClaimPlatform)
+      continue;
     else
       machines = TimesUpToMost(machines, open.values);
   }
@@ -295,7 +296,7 @@ uint64_t ScopeShapes::MachinesAt(size_t index) const {
                         ? table_choices + (uint64_t{1} << n) - 1
                         : table_choices << n;
   machines = TimesUpToMost(machines, table_choices);
-  if (claims == 0) return machines;
+  if (claims == 0) return machines;  // no driver claims buses
   // By the buses that a driver claims, 5 ways each; a driver that competes has one in common with
   // each other.
   uint64_t claim_choices = 0;

@@ -9,6 +9,16 @@ namespace {
 constexpr auto kPlatform = static_cast<size_t>(Bus::kPlatform);
 constexpr auto kPci = static_cast<size_t>(Bus::kPci);
 
+constexpr uint8_t ClaimBit(Claim claim) {
+  return static_cast<uint8_t>(1U << static_cast<unsigned>(claim));
+}
+
+Claim PlainestClaim(uint8_t values) {
+  for (Claim claim : {Claim::kStrict, Claim::kNone, Claim::kOwnOk, Claim::kSkip, Claim::kIgnore})
+    if ((values & ClaimBit(claim)) != 0) return claim;
+  return Claim::kStore;
+}
+
 bool IsRegistered(const State& state, InstanceId instance) {
   const auto* const end = state.registered.begin() + state.registered_count;
   return std::find(state.registered.begin(), end, instance) != end;
@@ -16,13 +26,22 @@ bool IsRegistered(const State& state, InstanceId instance) {
 
 }  // namespace
 
-void Decide(const Shape& shape, size_t open, uint8_t value, Topology& t) {
+Values AllValues(const Shape& shape) {
+  Values values{};
+  for (size_t i = 0; i < shape.open.size(); ++i)
+    values[i] = static_cast<uint8_t>((1U << shape.open[i].values) - 1U);
+  return values;
+}
+
+void Decide(const Shape& shape, size_t open, uint8_t values, Topology& t) {
   const Open& o = shape.open[open];
-  const bool set = value != 0;
+  const bool set = (values & 1U) == 0;
   switch (o.what) {
-    case Attribute::kClaims:
-      t.drivers[o.of].claims[kPlatform] = static_cast<Claim>(value / 6);
-      t.drivers[o.of].claims[kPci] = static_cast<Claim>(value % 6);
+    case Attribute::kClaimPlatform:
+      t.drivers[o.of].claims[kPlatform] = PlainestClaim(values);
+      return;
+    case Attribute::kClaimPci:
+      t.drivers[o.of].claims[kPci] = PlainestClaim(values);
       return;
     case Attribute::kClaimsOnce:
       t.drivers[o.of].claims_once = set;
@@ -56,26 +75,25 @@ void Decide(const Shape& shape, size_t open, uint8_t value, Topology& t) {
   }
 }
 
-bool Allowed(const Shape& shape, const KernelProfile& kernel, const Topology& t,
-             const Values& values) {
-  std::array<unsigned, kMaxDrivers> claimed;  // bit per bus
-  claimed.fill(~0U);
+bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& values) {
+  std::array<unsigned, kMaxDrivers> may_claim;  // bit per bus
+  may_claim.fill(0);
   unsigned own_table = 0;  // bit per driver
+  bool any_claims = false;
   for (size_t i = 0; i < shape.open.size(); ++i) {
     const Open& open = shape.open[i];
-    if (values[i] == 0) continue;
-    if (open.what == Attribute::kOwnTable && values[i] > 1)
-      own_table |= 1U << t.instances[open.of].driver;
-    if (open.what != Attribute::kClaims) continue;
-    const auto& claims = t.drivers[open.of].claims;
-    claimed[open.of] = (claims[kPlatform] != Claim::kNone ? 1U : 0U) |
-                       (claims[kPci] != Claim::kNone ? 2U : 0U);
+    if (open.what == Attribute::kOwnTable && values[i] == 2)
+      own_table |= 1U << shape.topology.instances[open.of].driver;
+    const bool platform = open.what == Attribute::kClaimPlatform;
+    if (!platform && open.what != Attribute::kClaimPci) continue;
+    any_claims = true;
+    if (values[i] != ClaimBit(Claim::kNone)) may_claim[open.of] |= platform ? 1U : 2U;
   }
   if (kernel.has(Rule::kAssumeTablesNotShared) && (own_table & (own_table - 1)) != 0) return false;
-  if (!kernel.has(Rule::kAssumeDriversCompeteForABus)) return true;
-  for (DriverId a = 0; a < t.drivers_count; ++a)
+  if (!any_claims || !kernel.has(Rule::kAssumeDriversCompeteForABus)) return true;
+  for (DriverId a = 0; a < shape.topology.drivers_count; ++a)
     for (DriverId b = 0; b < a; ++b)
-      if ((claimed[a] & claimed[b]) == 0) return false;
+      if ((may_claim[a] & may_claim[b]) == 0) return false;
   return true;
 }
 
@@ -87,48 +105,57 @@ struct Reads::Asker {
   const Topology& t;
   const State& state;
   const Values& values;
-  std::optional<size_t> found{};
+  std::optional<Asked> found{};
 
-  // True: the attribute is decided, or not open.
-  bool Ask(Attribute what, uint8_t of) {
+  // True: what is left of the attribute is of one class, or it is not open.
+  bool Ask(Attribute what, uint8_t of, const std::array<uint8_t, 6>& classes = {1, 2}) {
     if (found) return false;
     const uint8_t index = reads.index_[static_cast<size_t>(what)][of];
-    if (index == kNoId || values[index] != 0) return true;
-    found = index;
+    if (index == kNoId) return true;
+    for (const uint8_t c : classes)
+      if ((values[index] & c) == values[index]) return true;
+    found = Asked{index, classes};
     return false;
   }
   [[nodiscard]] bool bus_slots() const { return kernel.era == Era::kBusSlots; }
 
-  // probe_device() of the driver may take a device, and its device_group() be called.
-  void AskProbeBy(DriverId driver) {
-    bool serves = t.drivers[driver].accepts_foreign;
-    for (DeviceId d = 0; d < t.devices_count; ++d)
-      for (InstanceId m : t.devices[d].masters)
-        serves |= m != kNoId && t.instances[m].driver == driver;
-    if (!serves) return;
+  // probe_device() of the driver may take the device, so that its device_group() is called.
+  // `joins`: an instance that is about to register.
+  void AskProbe(DeviceId dev, DriverId driver, InstanceId joins = kNoId) {
+    if (!state.devices[dev].present || state.devices[dev].group != kNoId) return;
+    bool takes = t.drivers[driver].accepts_foreign;
+    for (InstanceId m : t.devices[dev].masters)
+      takes |= m != kNoId && t.instances[m].driver == driver &&
+               (m == joins || IsRegistered(state, m));
+    if (!takes) return;
     Ask(Attribute::kInstanceGroups, driver);
     if (kernel.era != Era::kFwnode) Ask(Attribute::kNoDefaultDomain, driver);
   }
-  void AskProbeByAnyRegistered() {
+  void AskWalk(Bus bus, DriverId driver, InstanceId joins) {
+    for (DeviceId d = 0; d < t.devices_count; ++d)
+      if (t.devices[d].bus == bus) AskProbe(d, driver, joins);
+  }
+  void AskProbeByAny(DeviceId dev, InstanceId joins = kNoId) {
+    if (joins != kNoId) AskProbe(dev, t.instances[joins].driver, joins);
     for (uint8_t n = 0; n < state.registered_count; ++n)
-      AskProbeBy(t.instances[state.registered[n]].driver);
+      AskProbe(dev, t.instances[state.registered[n]].driver, joins);
   }
 
   void AskRegister(InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
     if (kernel.era == Era::kFwnode) {
       Ask(Attribute::kFwnode, instance);
-      AskProbeBy(driver);
-      return AskProbeByAnyRegistered();
+      for (DeviceId d = 0; d < t.devices_count; ++d) AskProbeByAny(d, instance);
+      return;
     }
-    if (!bus_slots()) return AskProbeBy(driver);
+    if (!bus_slots()) {
+      for (DeviceId d = 0; d < t.devices_count; ++d) AskProbe(d, driver, instance);
+      return;
+    }
     if (reads.two_instances_ && Ask(Attribute::kClaimsOnce, driver) &&
         t.drivers[driver].claims_once && OthersMissing(instance))
       return;
-    if (!Ask(Attribute::kClaims, driver)) return;
-    const auto& claims = t.drivers[driver].claims;
-    if (claims[kPlatform] != Claim::kNone && MayFail(driver)) Ask(Attribute::kUnwinds, driver);
-    if (Walks(driver, kPlatform) || Walks(driver, kPci)) AskProbeBy(driver);
+    if (AskClaim(Bus::kPlatform, instance)) AskClaim(Bus::kPci, instance);
   }
   [[nodiscard]] bool OthersMissing(InstanceId instance) const {
     for (InstanceId i = 0; i < t.instances_count; ++i)
@@ -137,31 +164,59 @@ struct Reads::Asker {
         return true;
     return false;
   }
-  [[nodiscard]] bool Taken(size_t bus) const {
-    return state.bus_ops[bus] != kNoId && kernel.has(Rule::kBusOneOps);
+  // False: the claim surely fails, and is the last.
+  bool AskClaim(Bus bus, InstanceId instance) {
+    const DriverId driver = t.instances[instance].driver;
+    const auto b = static_cast<size_t>(bus);
+    const DriverId slot = state.bus_ops[b];
+    if (!Ask(bus == Bus::kPci ? Attribute::kClaimPci : Attribute::kClaimPlatform, driver,
+             ClaimClasses(slot, driver)))
+      return false;
+    const Claim claim = t.drivers[driver].claims[b];
+    const bool sets = claim == Claim::kStrict || claim == Claim::kIgnore ||
+                      (claim == Claim::kOwnOk && slot != driver) ||
+                      (claim == Claim::kSkip && slot == kNoId);
+    const bool refused = slot != kNoId && kernel.has(Rule::kBusOneOps);
+    const bool fails = sets && refused && claim != Claim::kIgnore;
+    if (sets && !refused) AskWalk(bus, driver, instance);
+    if (bus == Bus::kPci && t.drivers[driver].claims[kPlatform] != Claim::kNone &&
+        (fails || (sets && AttachFails())))
+      Ask(Attribute::kUnwinds, driver);
+    return !fails;
   }
-  [[nodiscard]] bool Walks(DriverId driver, size_t bus) const {
-    const Claim claim = t.drivers[driver].claims[bus];
-    return claim != Claim::kNone && claim != Claim::kStore && !Taken(bus);
+  // attach_dev may fail, and so may a walk.
+  [[nodiscard]] bool AttachFails() const {
+    return kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
   }
-  // The claim of pci, the second one, may give an error.
-  [[nodiscard]] bool MayFail(DriverId driver) const {
-    const Claim claim = t.drivers[driver].claims[kPci];
-    if (claim != Claim::kStrict && claim != Claim::kOwnOk && claim != Claim::kSkip) return false;
-    const bool attach_fails = kernel.has(Rule::kCoreOwnerEvery) ||
-                              kernel.has(Rule::kDriverSameInstance);
-    return Taken(kPci) || attach_fails;
+  // The claims of a bus with this slot that do the same.
+  [[nodiscard]] std::array<uint8_t, 6> ClaimClasses(DriverId slot, DriverId driver) const {
+    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
+    constexpr uint8_t kStrict = ClaimBit(Claim::kStrict);
+    constexpr uint8_t kOwnOk = ClaimBit(Claim::kOwnOk);
+    constexpr uint8_t kSkip = ClaimBit(Claim::kSkip);
+    constexpr uint8_t kIgnore = ClaimBit(Claim::kIgnore);
+    constexpr uint8_t kStore = ClaimBit(Claim::kStore);
+    if (slot == kNoId) {
+      if (AttachFails()) return {kNone, kStrict | kOwnOk | kSkip, kIgnore, kStore};
+      return {kNone, kStrict | kOwnOk | kSkip | kIgnore, kStore};
+    }
+    if (!kernel.has(Rule::kBusOneOps)) return {kNone, kStrict, kOwnOk, kSkip, kIgnore, kStore};
+    if (slot == driver) return {kNone, kStrict, kOwnOk | kSkip | kIgnore, kStore};
+    return {kNone, kStrict | kOwnOk, kSkip | kIgnore, kStore};
   }
 
   void AskUnregister(InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
-    if (bus_slots() && Ask(Attribute::kClears, driver) && t.drivers[driver].clears)
-      Ask(Attribute::kClaims, driver);
+    if (!bus_slots() || !Ask(Attribute::kClears, driver) || !t.drivers[driver].clears) return;
+    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
+    constexpr uint8_t kAny = 0x3f & ~kNone;
+    Ask(Attribute::kClaimPlatform, driver, {kNone, kAny});
+    Ask(Attribute::kClaimPci, driver, {kNone, kAny});
   }
-  void AskProbe(DeviceId dev) {
-    if (kernel.era == Era::kFwnode) return AskProbeByAnyRegistered();
+  void AskHotplug(DeviceId dev) {
+    if (kernel.era == Era::kFwnode) return AskProbeByAny(dev);
     const DriverId slot = state.bus_ops[static_cast<size_t>(t.devices[dev].bus)];
-    if (slot != kNoId) AskProbeBy(slot);
+    if (slot != kNoId) AskProbe(dev, slot);
   }
 
   void AskSetContainer(GroupId group) {
@@ -201,8 +256,8 @@ Reads::Reads(const KernelProfile& kernel, const Shape& shape)
     index_[static_cast<size_t>(shape.open[i].what)][shape.open[i].of] = static_cast<uint8_t>(i);
 }
 
-std::optional<size_t> Reads::FirstUndecided(const Topology& topology, const Op& op,
-                                            const State& state, const Values& values) const {
+std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const State& state,
+                                  const Values& values) const {
   if (!has_open_) return std::nullopt;
   Asker asker{
       .reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
@@ -215,7 +270,7 @@ std::optional<size_t> Reads::FirstUndecided(const Topology& topology, const Op& 
       break;
     case OpKind::kAdd:
     case OpKind::kConfigure:
-      asker.AskProbe(op.a);
+      asker.AskHotplug(op.a);
       break;
     case OpKind::kSetContainer:
       asker.AskSetContainer(op.a);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A shape stands for many machines: what no run can ask for yet is left open, and decided both
-// ways when a step first asks.
+// A shape stands for many machines: what no step has asked for is left open, and each answer is
+// followed when one does.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@
 namespace iommucheck::explore {
 
 enum class Attribute : uint8_t {
-  kClaims,           // of a driver: 6 * claim of platform + claim of pci
+  kClaimPlatform,    // of a driver: a Claim
+  kClaimPci,         // of a driver: a Claim
   kClaimsOnce,       // of a driver
   kUnwinds,         // of a driver
   kClears,          // of a driver
@@ -37,7 +38,8 @@ struct Open {
 };
 inline constexpr int kMaxOpen = 40;
 
-// What is decided of the open attributes, in their order: 0: nothing yet, else the value plus one.
+// The values that are left for the open attributes, in their order: a bit each. More than one is
+// left where all steps so far are the same with any of them.
 using Values = std::array<uint8_t, kMaxOpen>;
 
 struct Shape {
@@ -48,30 +50,39 @@ struct Shape {
   uint8_t extra_table = kNoId;  // of the instances with kOwnTable
 };
 
-// Sets an open attribute of a topology.
-void Decide(const Shape& shape, size_t open, uint8_t value, Topology& topology);
+// All values of every open attribute.
+Values AllValues(const Shape& shape);
 
-// Whether the assumptions about machines allow what is decided: some way to decide the rest is
-// within them.
-bool Allowed(const Shape& shape, const KernelProfile& kernel, const Topology& topology,
-             const Values& values);
+// Sets an open attribute of a topology to the plainest of these values.
+void Decide(const Shape& shape, size_t open, uint8_t values, Topology& topology);
 
-// Which open attribute the op reads first of those that are not decided; nullopt: it reads none,
-// so that its result is the same whatever they are. `topology` has the decided ones, `values` says
-// which these are. May name one that the op does not read: that costs states, not soundness.
+// Whether some machine with these values is within the assumptions.
+bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& values);
+
+// What an op reads of an open attribute: it can tell values of different classes apart.
+struct Asked {
+  size_t open = 0;
+  std::array<uint8_t, 6> classes{};  // of values, a bit each; 0: no more
+};
+
+// The first open attribute that an op reads and that has values of more than one class left;
+// nullopt: its result is the same whichever of the values left a machine has. May name one that the
+// op does not read: that costs states, not soundness.
 class Reads {
  public:
   Reads(const KernelProfile& kernel, const Shape& shape);
-  [[nodiscard]] std::optional<size_t> FirstUndecided(const Topology& topology, const Op& op,
-                                                     const State& state,
-                                                     const Values& values) const;
+  // `topology` has one of the values left of each.
+  [[nodiscard]] std::optional<Asked> First(const Topology& topology, const Op& op,
+                                           const State& state, const Values& values) const;
 
  private:
   struct Asker;
+  static constexpr int kAttributes = static_cast<int>(Attribute::kNotEnforcing) + 1;
   const KernelProfile kernel_;
   bool has_open_;
   bool two_instances_;
-  std::array<std::array<uint8_t, kMaxInstances>, 10> index_{};  // of open, by attribute and owner
+  // Index of the open one, by attribute and owner.
+  std::array<std::array<uint8_t, kMaxInstances>, kAttributes> index_{};
 };
 
 }  // namespace iommucheck::explore
