@@ -44,12 +44,13 @@ int DriversAbout(const Topology& t, const State& state) {
 }
 
 // No run violates the property in fewer steps from here. A violation is between two drivers, and
-// each one that is not about takes a register. To reuse a domain, a group must be on it and another
-// group be attached: each takes a set-container that it has not had yet, and the container a
-// set-iommu; and a group that is not there yet takes a step that makes it.
+// each one that is not about takes a register, which may be what violates no-cross-driver-attach.
+// To reuse a domain, a group must be on it and another group be attached: each takes a
+// set-container that it has not had yet, and the container a set-iommu; and a group or a driver
+// that is not there yet takes a step that is neither.
 int StepsToGo(Property property, const Topology& t, const State& state) {
-  const bool alone = DriversAbout(t, state) < 2;
-  if (property == Property::kNoCrossDriverAttach) return alone ? 2 : 1;
+  const int drivers = DriversAbout(t, state);
+  if (property == Property::kNoCrossDriverAttach) return std::max(1, 2 - drivers);
   int contained = 0;
   int groups = 0;
   for (GroupId g = 0; g < state.groups_end; ++g) {
@@ -58,13 +59,13 @@ int StepsToGo(Property property, const Topology& t, const State& state) {
   }
   const int joins = std::max(0, 2 - contained);
   const int steps = state.containers[0].iommu ? 1 : joins + 1;
-  return steps + (alone || groups < 2 ? 1 : 0);
+  return steps + (drivers < 2 || groups < 2 ? 1 : 0);
 }
 
 // Whether an op of the kind can be the one that violates the property.
-bool CanViolate(Property property, OpKind kind) {
-  return property == Property::kNoCrossDriverAttach || kind == OpKind::kSetContainer ||
-         kind == OpKind::kSetIommu;
+bool CanViolate(Property property, OpKind kind, bool two_drivers) {
+  if (property == Property::kNoCrossDriverAttach) return two_drivers || kind == OpKind::kRegister;
+  return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu;
 }
 
 // Two instances of a driver that no device is behind and no run can tell apart yet.
@@ -161,7 +162,8 @@ struct Explorer::Search {
     Place next = 0;
     while (result.depth < limits.max_steps) {
       const Place level_end = seen.end();
-      while (next != level_end) {
+      // Not `!=`: the end of a level may lie where a block had no room for the next entry.
+      while (next < level_end) {
         if (Expand(next)) return;
         next = seen.Next(next);
         if ((++expanded & 0xffU) != 0) continue;
@@ -186,9 +188,10 @@ struct Explorer::Search {
       Decide(shape, i, values[i], topology);
     ListOps(topology, from, ops);
     const bool last = limits.max_steps - result.depth == 1;
+    const bool two_drivers = last && DriversAbout(topology, from) >= 2;
     for (const Op& op : ops) {
       if (Second(op)) continue;
-      if (last && !CanViolate(property, op.kind))
+      if (last && !CanViolate(property, op.kind, two_drivers))
         cut = true;
       else if (Take(at, op))
         return true;

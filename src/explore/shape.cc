@@ -122,7 +122,7 @@ struct Reads::Asker {
   // probe_device() of the driver may take the device, so that its device_group() is called.
   // `joins`: an instance that is about to register.
   void AskProbe(DeviceId dev, DriverId driver, InstanceId joins = kNoId) {
-    if (!state.devices[dev].present || state.devices[dev].group != kNoId) return;
+    if (state.devices[dev].group != kNoId) return;
     bool takes = t.drivers[driver].accepts_foreign;
     for (InstanceId m : t.devices[dev].masters)
       takes |= m != kNoId && t.instances[m].driver == driver &&
@@ -133,7 +133,7 @@ struct Reads::Asker {
   }
   void AskWalk(Bus bus, DriverId driver, InstanceId joins) {
     for (DeviceId d = 0; d < t.devices_count; ++d)
-      if (t.devices[d].bus == bus) AskProbe(d, driver, joins);
+      if (t.devices[d].bus == bus && state.devices[d].present) AskProbe(d, driver, joins);
   }
   void AskProbeByAny(DeviceId dev, InstanceId joins = kNoId) {
     if (joins != kNoId) AskProbe(dev, t.instances[joins].driver, joins);
@@ -145,12 +145,13 @@ struct Reads::Asker {
     const DriverId driver = t.instances[instance].driver;
     if (kernel.era == Era::kFwnode) {
       Ask(Attribute::kFwnode, instance);
-      for (DeviceId d = 0; d < t.devices_count; ++d) AskProbeByAny(d, instance);
+      for (DeviceId d = 0; d < t.devices_count; ++d)
+        if (state.devices[d].present) AskProbeByAny(d, instance);
       return;
     }
     if (!bus_slots()) {
-      for (DeviceId d = 0; d < t.devices_count; ++d) AskProbe(d, driver, instance);
-      return;
+      AskWalk(Bus::kPlatform, driver, instance);
+      return AskWalk(Bus::kPci, driver, instance);
     }
     if (reads.two_instances_ && Ask(Attribute::kClaimsOnce, driver) &&
         t.drivers[driver].claims_once && OthersMissing(instance))
@@ -168,7 +169,9 @@ struct Reads::Asker {
   bool AskClaim(Bus bus, InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
     const auto b = static_cast<size_t>(bus);
-    const DriverId slot = state.bus_ops[b];
+    DriverId slot = state.bus_ops[b];
+    // A slot with ops at the driver's address is the driver's once it is loaded.
+    if (slot != kNoId && t.ops_address(slot) == t.ops_address(driver)) slot = driver;
     if (!Ask(bus == Bus::kPci ? Attribute::kClaimPci : Attribute::kClaimPlatform, driver,
              ClaimClasses(slot, driver)))
       return false;
