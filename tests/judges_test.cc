@@ -27,11 +27,12 @@ struct Sizes {
 
 Sizes SizesAsked() {
   Sizes sizes;
-  if (const char* asked = std::getenv("IOMMUCHECK_AGREEMENT"); asked != nullptr)
+  if (const char* asked = std::getenv("IOMMUCHECK_AGREEMENT"); asked != nullptr) {
     EXPECT_EQ(std::sscanf(asked, "%d,%d,%d", &sizes.devices, &sizes.attach_steps,
                           &sizes.reuse_steps),
               3)
         << asked;
+  }
   return sizes;
 }
 
