@@ -37,6 +37,8 @@ void AddJudge(CLI::App& app, Session& session);
 void AddConvert(CLI::App& app, Session& session);
 void AddQuery(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
+void AddExplore(CLI::App& app, Session& session);
+void AddMerge(CLI::App& app, Session& session);
 void AddPairs(CLI::App& app, Session& session);
 void AddTour(CLI::App& app, Session& session);
 void AddConform(CLI::App& app, Session& session);

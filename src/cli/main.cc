@@ -39,6 +39,8 @@ int main(int argc, char** argv) {
   Session session;
   using namespace iommucheck::cli;
   AddQuery(app, session);
+  AddExplore(app, session);
+  AddMerge(app, session);
   AddReplay(app, session);
   AddJudge(app, session);
   AddCheck(app, session);

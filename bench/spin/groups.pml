@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A small scope of the model in Promela, as a peer for the explorer: v7.1, every instance with a
+ * fwnode, each device alone in its group behind one instance, no instance unregisters under a
+ * group that is in a container. docs/explore.md says how it follows from docs/model.md.
+ *
+ * A device is served as soon as it is present and its instance registered (probe.dma_configure), so
+ * only what VFIO does is left to choose. A group is its device. Its domain is the default one, the
+ * blocking one while it is owned, and the type1 domain of its class where the container has an
+ * iommu: a class is what vfio_iommu_type1_attach_group() compares, ops and coherency, and a
+ * container has at most one domain of each.
+ *
+ * Instances: a0, a1 of driver A, the second not enforcing coherency; b0 of driver B. Device i is
+ * behind instance i % 3, so that an instance is a class.
+ */
+#ifndef NDEV
+#define NDEV 3
+#endif
+#define NONE 255
+#define DRIVER(c) ((c) / 2) /* of a class: a0 and a1 are A's, b0 is B's */
+
+bool registered[3];
+bool present[NDEV];
+bool blocking[NDEV];  /* group->blocking_domain was allocated */
+byte groups[NDEV];    /* container->group_list, newest first; NONE beyond count */
+byte count;
+byte domains[3];      /* iommu->domain_list, newest first, by class; NONE beyond */
+byte doms;
+bool iommu;
+hidden byte i, j, c, at;
+
+#define SERVED(d) (present[d] && registered[(d) % 3])
+
+inline find(d) { /* at: the place of a group in the container, count: none */
+  at = 0;
+  do
+  :: at < count && groups[at] != d -> at++
+  :: else -> break
+  od
+}
+
+inline type1_attach(d) { /* the group ends on the domain of its class, which is made at need */
+  c = (d) % 3;
+  i = 0;
+  do
+  :: i < doms && domains[i] != c -> i++
+  :: else -> break
+  od;
+  if
+  :: i < doms -> assert(DRIVER(domains[i]) == DRIVER(c))
+  :: else ->
+    i = doms;
+    do
+    :: i > 0 -> domains[i] = domains[i - 1]; i--
+    :: else -> break
+    od;
+    domains[0] = c;
+    doms++
+  fi
+}
+
+inline type1_detach(d) { /* a domain without groups goes */
+  c = (d) % 3;
+  j = 0;
+  i = 0;
+  do
+  :: i < count ->
+    if
+    :: groups[i] != d && groups[i] % 3 == c -> j++
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od;
+  if
+  :: j == 0 ->
+    i = 0;
+    do
+    :: domains[i] != c -> i++
+    :: else -> break
+    od;
+    do
+    :: i + 1 < doms -> domains[i] = domains[i + 1]; i++
+    :: else -> break
+    od;
+    doms--;
+    domains[doms] = NONE
+  :: else
+  fi
+}
+
+inline unset(d) {
+  if
+  :: iommu -> type1_detach(d)
+  :: else
+  fi;
+  find(d);
+  do
+  :: at + 1 < count -> groups[at] = groups[at + 1]; at++
+  :: else -> break
+  od;
+  count--;
+  groups[count] = NONE;
+  if
+  :: count == 0 -> iommu = false
+  :: else
+  fi
+}
+
+/* A group that goes takes its domains along. */
+inline release_all(n) {
+  i = 0;
+  do
+  :: i < NDEV ->
+    if
+    :: i % 3 == n -> blocking[i] = false
+    :: else
+    fi;
+    i++
+  :: else -> break
+  od
+}
+
+#define FREE(n) \
+  !((NDEV > n && IN(n)) || (NDEV > n + 3 && IN(n + 3)) || (NDEV > n + 6 && IN(n + 6)))
+/* Whether a group is in the container. */
+#define AT(p, d) (NDEV > p && groups[(p) % NDEV] == (d))
+#define IN(d) (AT(0, d) || AT(1, d) || AT(2, d) || AT(3, d) || AT(4, d) || AT(5, d) || \
+               AT(6, d) || AT(7, d) || AT(8, d))
+
+#define INSTANCE(n)                                                       \
+  :: d_step { !registered[n] -> registered[n] = true }                    \
+  :: d_step { registered[n] && FREE(n) -> registered[n] = false; release_all(n); i = 0 }
+
+#define DEVICE(d)                                                         \
+  :: d_step { !present[d] -> present[d] = true }                          \
+  :: d_step {                                                             \
+       present[d] ->                                                      \
+       if                                                                 \
+       :: IN(d) -> unset(d)                                               \
+       :: else                                                            \
+       fi;                                                                \
+       blocking[d] = false;                                               \
+       present[d] = false                                                 \
+     }                                                                    \
+  :: d_step { present[d] -> skip /* configure: nothing is left to do */ } \
+  :: d_step {                                                             \
+       SERVED(d) && !IN(d) ->                                             \
+       blocking[d] = true;                                                \
+       if                                                                 \
+       :: iommu -> type1_attach(d)                                        \
+       :: else                                                            \
+       fi;                                                                \
+       at = count;                                                        \
+       do                                                                 \
+       :: at > 0 -> groups[at] = groups[at - 1]; at--                     \
+       :: else -> break                                                   \
+       od;                                                                \
+       groups[0] = d;                                                     \
+       count++                                                            \
+     }                                                                    \
+  :: d_step { IN(d) -> unset(d) }
+
+init {
+  d_step {
+    i = 0;
+    do
+    :: i < NDEV -> present[i] = true; groups[i] = NONE; i++
+    :: else -> break
+    od;
+    domains[0] = NONE;
+    domains[1] = NONE;
+    domains[2] = NONE;
+    i = 0
+  };
+  do
+  INSTANCE(0)
+  INSTANCE(1)
+  INSTANCE(2)
+  DEVICE(0)
+#if NDEV > 1
+  DEVICE(1)
+#endif
+#if NDEV > 2
+  DEVICE(2)
+#endif
+#if NDEV > 3
+  DEVICE(3)
+#endif
+#if NDEV > 4
+  DEVICE(4)
+#endif
+#if NDEV > 5
+  DEVICE(5)
+#endif
+#if NDEV > 6
+  DEVICE(6)
+#endif
+#if NDEV > 7
+  DEVICE(7)
+#endif
+#if NDEV > 8
+  DEVICE(8)
+#endif
+  :: d_step {
+       count > 0 && !iommu ->
+       at = 0;
+       do
+       :: at < count -> type1_attach(groups[at]); at++
+       :: else -> break
+       od;
+       iommu = true;
+       at = 0
+     }
+  od
+}

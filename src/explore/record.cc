@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/explore/record.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "src/case/json_syntax.h"
+#include "src/case/kernel.h"
+
+namespace iommucheck::explore {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Reads what it expects, and keeps the first thing that was something else.
+class Reader {
+ public:
+  Reader(const Json& json, const std::string& file) : json_(json), file_(file) {}
+
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+
+  const Json* At(const std::string& pointer) const {
+    const Json::json_pointer p(pointer);
+    return json_.contains(p) ? &json_.at(p) : nullptr;
+  }
+  std::string Text(const std::string& pointer) {
+    const Json* found = At(pointer);
+    if (found != nullptr && found->is_string()) return found->get<std::string>();
+    Expect(pointer, "a string");
+    return "";
+  }
+  uint64_t Number(const std::string& pointer, uint64_t most) {
+    const Json* found = At(pointer);
+    if (found != nullptr && found->is_number_unsigned() && found->get<uint64_t>() <= most)
+      return found->get<uint64_t>();
+    Expect(pointer, absl::StrCat("a number up to ", most));
+    return 0;
+  }
+  bool Flag(const std::string& pointer) {
+    const Json* found = At(pointer);
+    if (found != nullptr && found->is_boolean()) return found->get<bool>();
+    Expect(pointer, "true or false");
+    return false;
+  }
+  std::vector<std::string> Words(const std::string& pointer) {
+    std::vector<std::string> words;
+    for (size_t i = 0; i < Size(pointer); ++i) words.push_back(Text(absl::StrCat(pointer, "/", i)));
+    return words;
+  }
+  size_t Size(const std::string& pointer) {
+    const Json* found = At(pointer);
+    if (found != nullptr && found->is_array()) return found->size();
+    Expect(pointer, "a list");
+    return 0;
+  }
+  void Expect(const std::string& pointer, const std::string& what) {
+    if (!status_.ok()) return;
+    const Json* found = At(pointer);
+    std::string text = found == nullptr ? "nothing" : found->dump();
+    if (text.size() > 60) text = text.substr(0, 57) + "...";
+    status_ = absl::InvalidArgumentError(
+        absl::StrCat(file_, ": ", pointer, ": expected ", what, ", found ", text));
+  }
+
+ private:
+  const Json& json_;
+  const std::string& file_;
+  absl::Status status_ = absl::OkStatus();
+};
+
+Json RuleIds(RuleSet rules) {
+  Json ids = Json::array();
+  for (const RuleInfo& info : AllRules())
+    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
+  return ids;
+}
+
+void ReadQuestion(Reader& in, Question& q) {
+  const auto property = FindProperty(in.Text("/property"));
+  if (property)
+    q.property = *property;
+  else
+    in.Expect("/property", "a property");
+  const auto kernel = MakeKernel(in.Text("/kernel/profile"), in.Words("/kernel/dropped"),
+                                 in.Words("/kernel/added"));
+  if (kernel.ok())
+    q.kernel = *kernel;
+  else
+    in.Expect("/kernel", "a kernel");
+  const auto scope = ParseScope(in.Text("/exploration/scope"));
+  if (scope.ok())
+    q.scope = *scope;
+  else
+    in.Expect("/exploration/scope", "a scope");
+  q.shards = static_cast<int>(in.Number("/exploration/shards", kMaxShards));
+  q.shard = static_cast<int>(in.Number("/exploration/shard", kMaxShards));
+  if (q.shard < 1 || q.shard > q.shards) in.Expect("/exploration/shard", "1 to the shards");
+}
+
+}  // namespace
+
+Json ExplorationToJson(const ScopeAnswer& a) {
+  return {{"scope", ScopeText(a.question.scope)},
+          {"shard", a.question.shard},
+          {"shards", a.question.shards},
+          {"every_depth", a.every_depth},
+          {"depth", a.depth},
+          {"shape", a.found_in}};
+}
+
+absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file) {
+  if (absl::Status s = CheckJsonSyntax(text, file); !s.ok()) return s;
+  const Json json = Json::parse(text);
+  Reader in(json, file);
+  if (in.Text("/command") != "explore") in.Expect("/command", "\"explore\"");
+  ScopeAnswer a;
+  ReadQuestion(in, a.question);
+  const std::string verdict = in.Text("/verdict");
+  if (verdict == "holds")
+    a.verdict = Verdict::kHolds;
+  else if (verdict == "violated")
+    a.verdict = Verdict::kViolated;
+  else if (verdict != "unknown")
+    in.Expect("/verdict", "holds, violated or unknown");
+  constexpr uint64_t kAny = std::numeric_limits<uint64_t>::max();
+  a.every_depth = in.Flag("/exploration/every_depth");
+  a.depth = static_cast<int>(in.Number("/exploration/depth", kUnbounded));
+  a.found_in = in.Number("/exploration/shape", kAny);
+  a.shapes = in.Number("/stats/shapes", kAny);
+  a.shapes_done = in.Number("/stats/shapes_done", kAny);
+  a.machines = in.Number("/stats/topologies", kAny);
+  a.states = in.Number("/stats/states", kAny);
+  a.transitions = in.Number("/stats/transitions", kAny);
+  if (a.verdict == Verdict::kUnknown) a.reason = in.Text("/reason");
+  if (a.verdict == Verdict::kViolated && in.At("/case") == nullptr) in.Expect("/case", "a case");
+  if (!in.status().ok()) return in.status();
+  if (a.verdict != Verdict::kViolated) return a;
+  absl::StatusOr<Case> found = CaseFromJson(json["case"].dump(), file + ": /case");
+  if (!found.ok()) return found.status();
+  a.found = *std::move(found);
+  return a;
+}
+
+std::string PrintProgress(const Progress& p) {
+  Json out = {{"command", "explore checkpoint"},
+              {"property", std::string(PropertyName(p.question.property))},
+              {"kernel",
+               {{"profile", std::string(VersionName(p.question.kernel.version))},
+                {"dropped", RuleIds(p.question.kernel.dropped)},
+                {"added", RuleIds(p.question.kernel.added)}}},
+              {"exploration",
+               {{"scope", ScopeText(p.question.scope)},
+                {"shard", p.question.shard},
+                {"shards", p.question.shards}}},
+              {"pass", p.pass}};
+  Json& done = out["done"] = Json::array();
+  for (const DoneShapes& d : p.done)
+    done.push_back({{"first", d.first},
+                    {"last", d.last},
+                    {"every_depth", d.every_depth},
+                    {"states", d.states},
+                    {"transitions", d.transitions},
+                    {"depth", d.depth}});
+  return out.dump(1) + "\n";
+}
+
+absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string& file) {
+  if (absl::Status s = CheckJsonSyntax(text, file); !s.ok()) return s;
+  const Json json = Json::parse(text);
+  Reader in(json, file);
+  if (in.Text("/command") != "explore checkpoint") in.Expect("/command", "\"explore checkpoint\"");
+  Progress p;
+  ReadQuestion(in, p.question);
+  p.pass = static_cast<int>(in.Number("/pass", kUnbounded));
+  const size_t count = in.Size("/done");
+  if (!in.status().ok()) return in.status();
+  const size_t shapes = ShapesOf(p.question);
+  size_t next = 0;
+  for (size_t i = 0; i < count && in.status().ok(); ++i) {
+    const std::string at = absl::StrCat("/done/", i);
+    DoneShapes d;
+    d.first = in.Number(at + "/first", shapes - 1);
+    d.last = in.Number(at + "/last", shapes - 1);
+    d.every_depth = in.Flag(at + "/every_depth");
+    d.states = in.Number(at + "/states", std::numeric_limits<uint64_t>::max());
+    d.transitions = in.Number(at + "/transitions", std::numeric_limits<uint64_t>::max());
+    d.depth = static_cast<int>(in.Number(at + "/depth", kUnbounded));
+    if (d.first < next || d.last < d.first) in.Expect(at, "shapes after those before");
+    next = d.last + 1;
+    p.done.push_back(d);
+  }
+  if (!in.status().ok()) return in.status();
+  return p;
+}
+
+}  // namespace iommucheck::explore

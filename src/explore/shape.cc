@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/explore/shape.h"
+
+#include <algorithm>
+
+namespace iommucheck::explore {
+namespace {
+
+constexpr auto kPlatform = static_cast<size_t>(Bus::kPlatform);
+constexpr auto kPci = static_cast<size_t>(Bus::kPci);
+
+constexpr uint8_t ClaimBit(Claim claim) {
+  return static_cast<uint8_t>(1U << static_cast<unsigned>(claim));
+}
+
+Claim PlainestClaim(uint8_t values) {
+  for (Claim claim : {Claim::kStrict, Claim::kNone, Claim::kOwnOk, Claim::kSkip, Claim::kIgnore})
+    if ((values & ClaimBit(claim)) != 0) return claim;
+  return Claim::kStore;
+}
+
+bool IsRegistered(const State& state, InstanceId instance) {
+  const auto* const end = state.registered.begin() + state.registered_count;
+  return std::find(state.registered.begin(), end, instance) != end;
+}
+
+}  // namespace
+
+Values AllValues(const Shape& shape) {
+  Values values{};
+  for (size_t i = 0; i < shape.open.size(); ++i)
+    values[i] = static_cast<uint8_t>((1U << shape.open[i].values) - 1U);
+  return values;
+}
+
+void Decide(const Shape& shape, size_t open, uint8_t values, Topology& t) {
+  const Open& o = shape.open[open];
+  const bool set = (values & 1U) == 0;
+  switch (o.what) {
+    case Attribute::kClaimPlatform:
+      t.drivers[o.of].claims[kPlatform] = PlainestClaim(values);
+      return;
+    case Attribute::kClaimPci:
+      t.drivers[o.of].claims[kPci] = PlainestClaim(values);
+      return;
+    case Attribute::kClaimsOnce:
+      t.drivers[o.of].claims_once = set;
+      return;
+    case Attribute::kUnwinds:
+      t.drivers[o.of].unwinds = set;
+      return;
+    case Attribute::kClears:
+      t.drivers[o.of].clears = set;
+      return;
+    case Attribute::kNoDefaultDomain:
+      t.drivers[o.of].default_domains = !set;
+      return;
+    case Attribute::kInstanceGroups:
+      t.drivers[o.of].instance_groups = set;
+      return;
+    case Attribute::kNotCoherent:
+      t.drivers[o.of].coherent = !set;
+      return;
+    case Attribute::kFwnode:
+      t.instances[o.of].fwnode = set;
+      return;
+    case Attribute::kOwnTable: {
+      Instance& instance = t.instances[o.of];
+      instance.table = set ? shape.extra_table : t.drivers[instance.driver].table;
+      return;
+    }
+    case Attribute::kNotEnforcing:
+      t.instances[o.of].enforces_coherency = !set;
+      return;
+  }
+}
+
+bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& values) {
+  std::array<unsigned, kMaxDrivers> may_claim;  // bit per bus
+  may_claim.fill(0);
+  unsigned own_table = 0;  // bit per driver
+  bool any_claims = false;
+  for (size_t i = 0; i < shape.open.size(); ++i) {
+    const Open& open = shape.open[i];
+    if (open.what == Attribute::kOwnTable && values[i] == 2)
+      own_table |= 1U << shape.topology.instances[open.of].driver;
+    const bool platform = open.what == Attribute::kClaimPlatform;
+    if (!platform && open.what != Attribute::kClaimPci) continue;
+    any_claims = true;
+    if (values[i] != ClaimBit(Claim::kNone)) may_claim[open.of] |= platform ? 1U : 2U;
+  }
+  if (kernel.has(Rule::kAssumeTablesNotShared) && (own_table & (own_table - 1)) != 0) return false;
+  if (!any_claims || !kernel.has(Rule::kAssumeDriversCompeteForABus)) return true;
+  for (DriverId a = 0; a < shape.topology.drivers_count; ++a)
+    for (DriverId b = 0; b < a; ++b)
+      if ((may_claim[a] & may_claim[b]) == 0) return false;
+  return true;
+}
+
+// One question. What it asks for comes in the order in which the kernel asks, so that an answer
+// can make the rest needless.
+struct Reads::Asker {
+  const Reads& reads;
+  const KernelProfile& kernel;
+  const Topology& t;
+  const State& state;
+  const Values& values;
+  std::optional<Asked> found{};
+
+  // True: what is left of the attribute is of one class, or it is not open.
+  bool Ask(Attribute what, uint8_t of, const std::array<uint8_t, 6>& classes = {1, 2}) {
+    if (found) return false;
+    const uint8_t index = reads.index_[static_cast<size_t>(what)][of];
+    if (index == kNoId) return true;
+    for (const uint8_t c : classes)
+      if ((values[index] & c) == values[index]) return true;
+    found = Asked{index, classes};
+    return false;
+  }
+  [[nodiscard]] bool bus_slots() const { return kernel.era == Era::kBusSlots; }
+
+  // probe_device() of the driver may take the device, so that its device_group() is called.
+  // `joins`: an instance that is about to register.
+  void AskProbe(DeviceId dev, DriverId driver, InstanceId joins = kNoId) {
+    if (state.devices[dev].group != kNoId) return;
+    bool takes = t.drivers[driver].accepts_foreign;
+    for (InstanceId m : t.devices[dev].masters)
+      takes |=
+          m != kNoId && t.instances[m].driver == driver && (m == joins || IsRegistered(state, m));
+    if (!takes) return;
+    Ask(Attribute::kInstanceGroups, driver);
+    if (kernel.era != Era::kFwnode) Ask(Attribute::kNoDefaultDomain, driver);
+  }
+  void AskWalk(Bus bus, DriverId driver, InstanceId joins) {
+    for (DeviceId d = 0; d < t.devices_count; ++d)
+      if (t.devices[d].bus == bus && state.devices[d].present) AskProbe(d, driver, joins);
+  }
+  void AskProbeByAny(DeviceId dev, InstanceId joins = kNoId) {
+    if (joins != kNoId) AskProbe(dev, t.instances[joins].driver, joins);
+    for (uint8_t n = 0; n < state.registered_count; ++n)
+      AskProbe(dev, t.instances[state.registered[n]].driver, joins);
+  }
+
+  void AskRegister(InstanceId instance) {
+    const DriverId driver = t.instances[instance].driver;
+    if (kernel.era == Era::kFwnode) {
+      Ask(Attribute::kFwnode, instance);
+      for (DeviceId d = 0; d < t.devices_count; ++d)
+        if (state.devices[d].present) AskProbeByAny(d, instance);
+      return;
+    }
+    if (!bus_slots()) {
+      AskWalk(Bus::kPlatform, driver, instance);
+      return AskWalk(Bus::kPci, driver, instance);
+    }
+    if (reads.two_instances_ && Ask(Attribute::kClaimsOnce, driver) &&
+        t.drivers[driver].claims_once && OthersMissing(instance))
+      return;
+    if (AskClaim(Bus::kPlatform, instance)) AskClaim(Bus::kPci, instance);
+  }
+  [[nodiscard]] bool OthersMissing(InstanceId instance) const {
+    for (InstanceId i = 0; i < t.instances_count; ++i)
+      if (i != instance && t.instances[i].driver == t.instances[instance].driver &&
+          !IsRegistered(state, i))
+        return true;
+    return false;
+  }
+  // False: the claim surely fails, and is the last.
+  bool AskClaim(Bus bus, InstanceId instance) {
+    const DriverId driver = t.instances[instance].driver;
+    const auto b = static_cast<size_t>(bus);
+    DriverId slot = state.bus_ops[b];
+    // A slot with ops at the driver's address is the driver's once it is loaded.
+    if (slot != kNoId && t.ops_address(slot) == t.ops_address(driver)) slot = driver;
+    if (!Ask(bus == Bus::kPci ? Attribute::kClaimPci : Attribute::kClaimPlatform, driver,
+             ClaimClasses(slot, driver)))
+      return false;
+    const Claim claim = t.drivers[driver].claims[b];
+    const bool sets = claim == Claim::kStrict || claim == Claim::kIgnore ||
+                      (claim == Claim::kOwnOk && slot != driver) ||
+                      (claim == Claim::kSkip && slot == kNoId);
+    const bool refused = slot != kNoId && kernel.has(Rule::kBusOneOps);
+    const bool fails = sets && refused && claim != Claim::kIgnore;
+    if (sets && !refused) AskWalk(bus, driver, instance);
+    if (bus == Bus::kPci && t.drivers[driver].claims[kPlatform] != Claim::kNone &&
+        (fails || (sets && AttachFails())))
+      Ask(Attribute::kUnwinds, driver);
+    return !fails;
+  }
+  // attach_dev may fail, and so may a walk.
+  [[nodiscard]] bool AttachFails() const {
+    return kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
+  }
+  // The claims of a bus with this slot that do the same.
+  [[nodiscard]] std::array<uint8_t, 6> ClaimClasses(DriverId slot, DriverId driver) const {
+    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
+    constexpr uint8_t kStrict = ClaimBit(Claim::kStrict);
+    constexpr uint8_t kOwnOk = ClaimBit(Claim::kOwnOk);
+    constexpr uint8_t kSkip = ClaimBit(Claim::kSkip);
+    constexpr uint8_t kIgnore = ClaimBit(Claim::kIgnore);
+    constexpr uint8_t kStore = ClaimBit(Claim::kStore);
+    if (slot == kNoId) {
+      if (AttachFails()) return {kNone, kStrict | kOwnOk | kSkip, kIgnore, kStore};
+      return {kNone, kStrict | kOwnOk | kSkip | kIgnore, kStore};
+    }
+    if (!kernel.has(Rule::kBusOneOps)) return {kNone, kStrict, kOwnOk, kSkip, kIgnore, kStore};
+    if (slot == driver) return {kNone, kStrict, kOwnOk | kSkip | kIgnore, kStore};
+    return {kNone, kStrict | kOwnOk, kSkip | kIgnore, kStore};
+  }
+
+  void AskUnregister(InstanceId instance) {
+    const DriverId driver = t.instances[instance].driver;
+    if (!bus_slots() || !Ask(Attribute::kClears, driver) || !t.drivers[driver].clears) return;
+    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
+    constexpr uint8_t kAny = 0x3f & ~kNone;
+    Ask(Attribute::kClaimPlatform, driver, {kNone, kAny});
+    Ask(Attribute::kClaimPci, driver, {kNone, kAny});
+  }
+  void AskHotplug(DeviceId dev) {
+    if (kernel.era == Era::kFwnode) return AskProbeByAny(dev);
+    const DriverId slot = state.bus_ops[static_cast<size_t>(t.devices[dev].bus)];
+    if (slot != kNoId) AskProbe(dev, slot);
+  }
+
+  void AskSetContainer(GroupId group) {
+    if (state.groups[group].container != kNoId && !kernel.has(Rule::kVfioCacheCoherency)) return;
+    if (kernel.has(Rule::kVfioCacheCoherency))
+      for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
+        const DriverId driver = t.instances[state.devices[d].instance].driver;
+        if (!Ask(Attribute::kNotCoherent, driver) || t.drivers[driver].coherent) break;
+      }
+    if (state.containers[0].iommu) AskType1Attach(group);
+  }
+  void AskType1Attach(GroupId group) {
+    for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
+      Ask(Attribute::kOwnTable, state.devices[d].instance);
+      Ask(Attribute::kNotEnforcing, state.devices[d].instance);
+    }
+    // Without type1.enforce_coherency: the driver that the bus of the first device has.
+    if (kernel.has(Rule::kType1EnforceCoherency)) return;
+    for (DriverId driver = 0; driver < t.drivers_count; ++driver)
+      if (std::ranges::find(state.bus_ops, driver) != state.bus_ops.end() || Serves(driver))
+        Ask(Attribute::kNotCoherent, driver);
+  }
+  [[nodiscard]] bool Serves(DriverId driver) const {
+    return std::any_of(state.devices.begin(), state.devices.begin() + t.devices_count,
+                       [&](const DeviceState& d) {
+                         return d.instance != kNoId && t.instances[d.instance].driver == driver;
+                       });
+  }
+};
+
+Reads::Reads(const KernelProfile& kernel, const Shape& shape)
+    : kernel_(kernel),
+      has_open_(!shape.open.empty()),
+      two_instances_(shape.topology.instances_count > shape.topology.drivers_count) {
+  for (auto& row : index_) row.fill(kNoId);
+  for (size_t i = 0; i < shape.open.size(); ++i)
+    index_[static_cast<size_t>(shape.open[i].what)][shape.open[i].of] = static_cast<uint8_t>(i);
+}
+
+std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const State& state,
+                                  const Values& values) const {
+  if (!has_open_) return std::nullopt;
+  Asker asker{.reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
+  switch (op.kind) {
+    case OpKind::kRegister:
+      asker.AskRegister(op.a);
+      break;
+    case OpKind::kUnregister:
+      asker.AskUnregister(op.a);
+      break;
+    case OpKind::kAdd:
+    case OpKind::kConfigure:
+      asker.AskHotplug(op.a);
+      break;
+    case OpKind::kSetContainer:
+      asker.AskSetContainer(op.a);
+      break;
+    case OpKind::kSetIommu:
+      for (GroupId g = state.containers[0].groups; g != kNoId;
+           g = state.groups[g].next_in_container)
+        asker.AskType1Attach(g);
+      break;
+    case OpKind::kRemove:
+    case OpKind::kUnsetContainer:
+      break;
+  }
+  return asker.found;
+}
+
+}  // namespace iommucheck::explore

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Solver, explorer and model on the same questions: every machine of a small scope, every profile,
+// each rule dropped, both properties. IOMMUCHECK_AGREEMENT=devices,attach-steps,reuse-steps asks
+// for a larger one than the gate has time for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "src/case/run.h"
+#include "src/explore/search.h"
+#include "src/report/text.h"
+#include "src/smt/query.h"
+
+namespace iommucheck {
+namespace {
+
+struct Sizes {
+  int devices = 2;
+  int attach_steps = 3;
+  int reuse_steps = 5;  // no reuse takes fewer
+  // The larger questions of kernels with bus slots take seconds each.
+  bool all = false;
+};
+
+Sizes SizesAsked(Era era) {
+  Sizes sizes;
+  if (era == Era::kBusSlots) sizes.attach_steps = 2;
+  if (const char* asked = std::getenv("IOMMUCHECK_AGREEMENT"); asked != nullptr) {
+    EXPECT_EQ(
+        std::sscanf(asked, "%d,%d,%d", &sizes.devices, &sizes.attach_steps, &sizes.reuse_steps), 3)
+        << asked;
+    sizes.all = true;
+  }
+  return sizes;
+}
+
+std::vector<KernelSpec> Kernels(KernelVersion version) {
+  std::vector<KernelSpec> kernels = {{.version = version}};
+  for (const RuleInfo& info : AllRules())
+    if (ProfileOf(version).has(info.rule)) {
+      KernelSpec kernel{.version = version};
+      kernel.dropped.add(info.rule);
+      kernels.push_back(kernel);
+    }
+  // So that a kernel that keeps its promises is among them.
+  for (const Promise& promise : Promises()) {
+    KernelSpec kernel{.version = version};
+    for (const Rule rule : promise.assumptions) kernel.added.add(rule);
+    if (promise.version == version && kernel != kernels.back()) kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
+// The kernel as it is and the patches that break it; the rest takes IOMMUCHECK_AGREEMENT.
+bool InTheGate(const KernelSpec& kernel) {
+  return kernel.added == RuleSet() &&
+         (kernel.dropped == RuleSet() || kernel.dropped.has(Rule::kType1SameOps) ||
+          kernel.dropped.has(Rule::kBusOneOps));
+}
+
+class Judges : public testing::TestWithParam<KernelVersion> {};
+
+TEST_P(Judges, Agree) {
+  const Era era = ProfileOf(GetParam()).era;
+  const Sizes sizes = SizesAsked(era);
+  int violated = 0;
+  int held = 0;
+  for (const KernelSpec& kernel : Kernels(GetParam()))
+    for (const Property property : kProperties) {
+      const int steps =
+          property == Property::kNoCrossDriverAttach ? sizes.attach_steps : sizes.reuse_steps;
+      if (!sizes.all && era == Era::kBusSlots && property == Property::kNoCrossDriverReuse &&
+          !InTheGate(kernel))
+        continue;
+      SCOPED_TRACE(report::KernelName(kernel) + ": " + std::string(PropertyName(property)));
+      const auto solved =
+          smt::Query(property, kernel, {.devices = sizes.devices, .steps = steps, .budget = 0});
+      ASSERT_TRUE(solved.ok()) << solved.status();
+      explore::Progress progress;
+      progress.question = {.property = property,
+                           .kernel = kernel,
+                           .scope = {.devices = sizes.devices, .steps = steps}};
+      const explore::ScopeAnswer explored = explore::SearchScope(progress, {});
+      const bool is_violated = solved->verdict == smt::Verdict::kViolated;
+      EXPECT_EQ(is_violated, explored.verdict == explore::Verdict::kViolated)
+          << PrintCase(is_violated ? solved->found : explored.found);
+      EXPECT_NE(solved->verdict, smt::Verdict::kUnknown);
+      EXPECT_NE(explored.verdict, explore::Verdict::kUnknown);
+      ++(is_violated ? violated : held);
+      if (!is_violated || explored.verdict != explore::Verdict::kViolated) continue;
+      EXPECT_EQ(solved->found.ops.size(), explored.found.ops.size());
+      EXPECT_EQ(solved->found.topology.devices_count, explored.found.topology.devices_count);
+      // Each one's case is one to the others, too.
+      const auto at_end = static_cast<int>(explored.found.ops.size());
+      EXPECT_EQ(Play(solved->found).of(property).at, at_end);
+      EXPECT_EQ(Play(explored.found).of(property).at, at_end);
+      const auto replay = smt::ReplayInSolver(explored.found);
+      ASSERT_TRUE(replay.ok()) << replay.status();
+      ASSERT_TRUE(replay->supported && replay->possible) << PrintCase(explored.found);
+      EXPECT_TRUE(replay->violated[static_cast<size_t>(property)]) << PrintCase(explored.found);
+    }
+  // A test of which every answer is the same would show little.
+  EXPECT_GT(violated, 0);
+  EXPECT_GT(held, 0);
+  std::printf("%s: %d questions, %d of them violated\n",
+              std::string(VersionName(GetParam())).c_str(), violated + held, violated);
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, Judges, testing::ValuesIn(kKernelVersions));
+
+}  // namespace
+}  // namespace iommucheck
