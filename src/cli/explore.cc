@@ -77,9 +77,9 @@ absl::StatusOr<explore::Question> Parse(const Options& o) {
   if (sscanf(o.shard.c_str(), "%4d/%4d%n", &q.shard, &q.shards, &end) != 2 ||
       static_cast<size_t>(end) != o.shard.size() || q.shard < 1 || q.shard > q.shards ||
       q.shards > explore::kMaxShards)
-    return absl::OutOfRangeError(absl::StrFormat(
-        "--shard: expected i/n with i from 1 to n, n up to %d, found '%s'", explore::kMaxShards,
-        o.shard));
+    return absl::OutOfRangeError(
+        absl::StrFormat("--shard: expected i/n with i from 1 to n, n up to %d, found '%s'",
+                        explore::kMaxShards, o.shard));
   return q;
 }
 
@@ -184,9 +184,10 @@ void AddExplore(CLI::App& app, Session& session) {
       ->required()
       ->check(CLI::IsMember(names));
   o->kernel.AddTo(*command, true);
-  command->add_option("--scope", o->scope,
-                      "such as drivers=2,buses=2,devices=2,instances=2,groups=3,containers=1,steps=6; "
-                      "steps=unbounded");
+  command->add_option(
+      "--scope", o->scope,
+      "such as drivers=2,buses=2,devices=2,instances=2,groups=3,containers=1,steps=6; "
+      "steps=unbounded");
   command->add_option("--threads", o->threads, "0: one a core")->check(CLI::Range(0, 256));
   command->add_option("--memory", o->memory, "MiB of states to keep at most")
       ->capture_default_str()

@@ -184,8 +184,7 @@ struct Explorer::Search {
   // Takes every step from a state. True: one violates the property.
   bool Expand(Place at) {
     packer.Unpack(seen.KeyAt(at), from, values);
-    for (size_t i = 0; i < shape.open.size(); ++i)
-      Decide(shape, i, values[i], topology);
+    for (size_t i = 0; i < shape.open.size(); ++i) Decide(shape, i, values[i], topology);
     ListOps(topology, from, ops);
     const bool last = limits.max_steps - result.depth == 1;
     const bool two_drivers = last && DriversAbout(topology, from) >= 2;
@@ -205,8 +204,9 @@ struct Explorer::Search {
     const auto* const end = from.registered.begin() + from.registered_count;
     return std::ranges::any_of(twins, [&](const Twins& t) {
       return t.second == op.a && std::find(from.registered.begin(), end, t.first) == end &&
-             std::ranges::all_of(
-                 t.open, [&](const auto& pair) { return values[pair.first] == values[pair.second]; });
+             std::ranges::all_of(t.open, [&](const auto& pair) {
+               return values[pair.first] == values[pair.second];
+             });
     });
   }
 
@@ -282,7 +282,7 @@ struct Explorer::Search {
   const Reads reads;
   const std::vector<Twins> twins;
   Topology topology;  // with what is decided in the state that is being expanded
-  Values values;    // those left in it
+  Values values;      // those left in it
   State from;
   State state;
   Key key;
@@ -324,21 +324,21 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
     result.verdict = Verdict::kHolds;
     return result;
   }
-  ShapeResult shape = Explorer(profile, property)
-                          .Explore({.topology = machine.topology},
-                                   {.max_steps = max_steps,
-                                    .max_states = std::min(max_states, kMaxStates)});
+  ShapeResult shape =
+      Explorer(profile, property)
+          .Explore({.topology = machine.topology},
+                   {.max_steps = max_steps, .max_states = std::min(max_states, kMaxStates)});
   result.verdict = shape.verdict;
   result.depth = shape.depth;
   result.every_depth = shape.every_depth;
   result.states = shape.states;
   result.transitions = shape.transitions;
   if (shape.verdict == Verdict::kUnknown)
-    result.reason = absl::StrCat("more than ", max_states, " states within ", shape.depth + 1,
-                                 " steps");
+    result.reason =
+        absl::StrCat("more than ", max_states, " states within ", shape.depth + 1, " steps");
   if (shape.verdict == Verdict::kViolated)
-    result.found = CaseOf(machine.kernel, std::move(shape.topology), machine.names, shape.ops,
-                          property);
+    result.found =
+        CaseOf(machine.kernel, std::move(shape.topology), machine.names, shape.ops, property);
   return result;
 }
 

@@ -115,8 +115,8 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
     if (open_[i].what == Attribute::kFwnode) open_fwnode_[open_[i].of] = static_cast<uint8_t>(i);
     // Either bus may come to be claimed.
     if (open_[i].what == Attribute::kClaimPlatform || open_[i].what == Attribute::kClaimPci)
-      buses_ |= 1U << static_cast<unsigned>(Bus::kPlatform) |
-                1U << static_cast<unsigned>(Bus::kPci);
+      buses_ |=
+          1U << static_cast<unsigned>(Bus::kPlatform) | 1U << static_cast<unsigned>(Bus::kPci);
   }
   for (DriverId d = 0; d < topology_.drivers_count; ++d) {
     const Driver& driver = topology_.drivers[d];
@@ -364,8 +364,7 @@ void CopyState(const State& from, int devices, State& to) {
   std::copy_n(from.devices.begin(), devices, to.devices.begin());
   // Beyond the ends both are blank.
   std::copy_n(from.groups.begin(), std::max(from.groups_end, to.groups_end), to.groups.begin());
-  std::copy_n(from.domains.begin(), std::max(from.domains_end, to.domains_end),
-              to.domains.begin());
+  std::copy_n(from.domains.begin(), std::max(from.domains_end, to.domains_end), to.domains.begin());
   to.groups_end = from.groups_end;
   to.domains_end = from.domains_end;
 }

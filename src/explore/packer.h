@@ -67,9 +67,9 @@ class Packer {
   bool owners_;
   bool any_fwnode_;
   bool any_accepts_foreign_;
-  bool binds_;       // attach_dev looks at the instance that a domain is bound to
-  bool tables_;      // type1 compares tables
-  bool coherency_;   // type1 compares coherency
+  bool binds_;      // attach_dev looks at the instance that a domain is bound to
+  bool tables_;     // type1 compares tables
+  bool coherency_;  // type1 compares coherency
   bool notifiers_;
   bool instance_groups_;
   unsigned buses_ = 0;  // bit per bus whose slot matters

@@ -45,8 +45,7 @@ class Reader {
   }
   std::vector<std::string> Words(const std::string& pointer) {
     std::vector<std::string> words;
-    for (size_t i = 0; i < Size(pointer); ++i)
-      words.push_back(Text(absl::StrCat(pointer, "/", i)));
+    for (size_t i = 0; i < Size(pointer); ++i) words.push_back(Text(absl::StrCat(pointer, "/", i)));
     return words;
   }
   size_t Size(const std::string& pointer) {

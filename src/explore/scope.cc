@@ -18,7 +18,7 @@ constexpr auto kPci = static_cast<size_t>(Bus::kPci);
 
 struct Entry {
   const char* name;
-  int Scope::*value;
+  int Scope::* value;
   int least;
   int most;
 };
@@ -55,8 +55,8 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
   Scope scope;
   size_t at = 0;
   const auto bad = [&](size_t column, const std::string& expected, std::string_view found) {
-    return absl::InvalidArgumentError(absl::StrFormat("--scope:%d: expected %s, found %s",
-                                                      column + 1, expected, Quote(found)));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--scope:%d: expected %s, found %s", column + 1, expected, Quote(found)));
   };
   std::vector<std::string> names;
   for (const Entry& e : kEntries) names.emplace_back(e.name);
@@ -67,20 +67,19 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
     const std::string name(part.substr(0, equals));
     const auto* const entry = std::ranges::find(kEntries, name, &Entry::name);
     if (entry == kEntries.end())
-      return bad(at, "drivers, buses, devices, instances, groups, containers or steps",
-                 name);
+      return bad(at, "drivers, buses, devices, instances, groups, containers or steps", name);
     const std::string_view value = part.substr(std::min(equals + 1, part.size()));
     const bool steps = entry->value == &Scope::steps;
     int number = 0;
     const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (steps && value == "unbounded")
       number = kUnbounded;
-    else if (error != std::errc() || stop != value.data() + value.size() ||
-             number < entry->least || number > entry->most)
-      return bad(at + equals + 1,
-                 absl::StrFormat("%d to %d%s", entry->least, entry->most,
-                                 steps ? " or unbounded" : ""),
-                 value);
+    else if (error != std::errc() || stop != value.data() + value.size() || number < entry->least ||
+             number > entry->most)
+      return bad(
+          at + equals + 1,
+          absl::StrFormat("%d to %d%s", entry->least, entry->most, steps ? " or unbounded" : ""),
+          value);
     scope.*(entry->value) = number;
     at = end + 1;
   }

@@ -24,7 +24,7 @@ struct Scope {
   int instances = 2;  // of each driver
   int groups = 0;     // at once; 0: one more than devices
   int containers = 1;
-  int steps = 6;      // or kUnbounded
+  int steps = 6;  // or kUnbounded
   [[nodiscard]] int max_groups() const { return groups == 0 ? devices + 1 : groups; }
   friend bool operator==(const Scope&, const Scope&) = default;
 };

@@ -164,8 +164,8 @@ class ScopeSearch {
         ++tick_.shapes_done;
         break;
       case Verdict::kViolated:
-        if (!winner_ || std::pair(result.ops.size(), at) <
-                            std::pair(winner_->result.ops.size(), winner_->at))
+        if (!winner_ ||
+            std::pair(result.ops.size(), at) < std::pair(winner_->result.ops.size(), winner_->at))
           winner_ = Winner{at, std::move(result)};
         break;
       case Verdict::kUnknown:
@@ -180,8 +180,7 @@ class ScopeSearch {
 
   void Conclude() {
     // What a violation makes needless is not counted, so that no number depends on who was first.
-    const size_t end =
-        winner_ && pass_ <= kDeepestPass ? winner_->at + 1 : state_.size();
+    const size_t end = winner_ && pass_ <= kDeepestPass ? winner_->at + 1 : state_.size();
     for (size_t i = 0; i < end; ++i) {
       answer_.states += state_[i].states;
       answer_.transitions += state_[i].transitions;
@@ -204,8 +203,10 @@ class ScopeSearch {
       answer_.reason = "interrupted";
     } else {
       answer_.verdict = Verdict::kHolds;
-      if (answer_.every_depth)
+      if (answer_.every_depth) {
+        answer_.depth = 0;
         for (const ShapeState& s : state_) answer_.depth = std::max(answer_.depth, s.depth);
+      }
     }
   }
 

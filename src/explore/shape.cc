@@ -125,8 +125,8 @@ struct Reads::Asker {
     if (state.devices[dev].group != kNoId) return;
     bool takes = t.drivers[driver].accepts_foreign;
     for (InstanceId m : t.devices[dev].masters)
-      takes |= m != kNoId && t.instances[m].driver == driver &&
-               (m == joins || IsRegistered(state, m));
+      takes |=
+          m != kNoId && t.instances[m].driver == driver && (m == joins || IsRegistered(state, m));
     if (!takes) return;
     Ask(Attribute::kInstanceGroups, driver);
     if (kernel.era != Era::kFwnode) Ask(Attribute::kNoDefaultDomain, driver);
@@ -262,8 +262,7 @@ Reads::Reads(const KernelProfile& kernel, const Shape& shape)
 std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const State& state,
                                   const Values& values) const {
   if (!has_open_) return std::nullopt;
-  Asker asker{
-      .reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
+  Asker asker{.reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
   switch (op.kind) {
     case OpKind::kRegister:
       asker.AskRegister(op.a);

@@ -20,14 +20,14 @@ enum class Attribute : uint8_t {
   kClaimPlatform,    // of a driver: a Claim
   kClaimPci,         // of a driver: a Claim
   kClaimsOnce,       // of a driver
-  kUnwinds,         // of a driver
-  kClears,          // of a driver
-  kNoDefaultDomain, // of a driver
-  kInstanceGroups,  // of a driver
-  kNotCoherent,     // of a driver
-  kFwnode,          // of an instance that no device is behind
-  kOwnTable,        // of an instance: another table than its driver's
-  kNotEnforcing,    // of an instance
+  kUnwinds,          // of a driver
+  kClears,           // of a driver
+  kNoDefaultDomain,  // of a driver
+  kInstanceGroups,   // of a driver
+  kNotCoherent,      // of a driver
+  kFwnode,           // of an instance that no device is behind
+  kOwnTable,         // of an instance: another table than its driver's
+  kNotEnforcing,     // of an instance
 };
 
 // An attribute that is left open, and how many values it has; 0 is the plain one.
@@ -45,7 +45,7 @@ using Values = std::array<uint8_t, kMaxOpen>;
 struct Shape {
   Topology topology;  // with the open attributes plain
   std::vector<Open> open;
-  bool any_absent = false;   // each device may be absent at boot: the runs start in many states
+  bool any_absent = false;      // each device may be absent at boot: the runs start in many states
   int max_groups = kMaxGroups;  // a step that makes more is not taken
   uint8_t extra_table = kNoId;  // of the instances with kOwnTable
 };

@@ -29,8 +29,7 @@ std::string Machines(const ScopeAnswer& a) {
 }
 
 std::string VerdictText(const ScopeAnswer& a) {
-  const std::string size =
-      absl::StrFormat("%s, %s", Machines(a), Plural(a.states, "state"));
+  const std::string size = absl::StrFormat("%s, %s", Machines(a), Plural(a.states, "state"));
   switch (a.verdict) {
     case Verdict::kViolated:
       return absl::StrFormat("VIOLATED: %s, %s; no smaller case exists in this scope",
@@ -38,9 +37,10 @@ std::string VerdictText(const ScopeAnswer& a) {
                              Plural(a.found.ops.size(), "step"));
     case Verdict::kHolds:
       if (a.every_depth)
-        return absl::StrFormat("holds up to this scope, in runs of any length (%s, none deeper than "
-                               "%s)",
-                               size, Plural(static_cast<uint64_t>(a.depth), "step"));
+        return absl::StrFormat(
+            "holds up to this scope, in runs of any length (%s, none deeper than "
+            "%s)",
+            size, Plural(static_cast<uint64_t>(a.depth), "step"));
       return absl::StrFormat("holds up to this scope (%s)", size);
     case Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; holds for every topology up to %s, %d of %s beyond",
@@ -93,8 +93,8 @@ std::string ExplorationText(const Exploration& e) {
                                Plural(a.states, "state"), Plural(a.transitions, "transition")));
   if (a.verdict != Verdict::kViolated) return out;
   const Case& c = a.found;
-  out += Field("replayed", absl::StrFormat("in the model: yes, violated at %d",
-                                           e.run.of(q.property).at));
+  out += Field("replayed",
+               absl::StrFormat("in the model: yes, violated at %d", e.run.of(q.property).at));
   out += "\n" + TopologyText(c) + "trace\n" + TraceText(c, e.run);
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
@@ -155,15 +155,15 @@ absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
     all.every_depth &= s.every_depth;
     all.depth = s.verdict == Verdict::kHolds && s.every_depth ? std::max(all.depth, s.depth)
                                                               : std::min(all.depth, s.depth);
-    if (s.verdict == Verdict::kViolated && (first_violated == nullptr || smaller(s, *first_violated)))
+    if (s.verdict == Verdict::kViolated &&
+        (first_violated == nullptr || smaller(s, *first_violated)))
       first_violated = &s;
     if (s.verdict == Verdict::kUnknown) unknown = &s;
   }
   for (size_t n = 0; n < seen.size(); ++n)
     if (!seen[n])
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: expected shard %d of %d beside it, found none", files[0], n + 1,
-                          seen.size()));
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s: expected shard %d of %d beside it, found none", files[0], n + 1, seen.size()));
   all.question.shard = all.question.shards = 1;
   all.verdict = Verdict::kHolds;
   if (unknown != nullptr) {
