@@ -100,12 +100,7 @@ enum harness_op_kind {
   HARNESS_SET_IOMMU,
   HARNESS_UNSET_CONTAINER,
 };
-enum harness_fault_kind {
-  HARNESS_NO_FAULT,
-  HARNESS_FAIL_ATTACH,
-  HARNESS_FAIL_ALLOC,
-  HARNESS_FAIL_PROBE
-};
+enum harness_fault_kind { HARNESS_NO_FAULT, HARNESS_FAIL_ATTACH, HARNESS_FAIL_ALLOC, HARNESS_FAIL_PROBE };
 struct harness_fault {
   uint8_t kind;
   uint8_t target;
@@ -141,8 +136,8 @@ struct harness_call {
 };
 
 struct harness_warn {
-  const char* function;
-  const char* file;
+  const char *function;
+  const char *file;
   int line;
   int count;
 };
@@ -171,31 +166,30 @@ struct harness_leaks {
 #define HARNESS_NOT_POSSIBLE (-100001)
 
 struct harness {
-  const char* name;    /* "linux-source-6.12 6.12.117-1" */
-  const char* flavour; /* "plain" or "fuzz" */
+  const char *name;     /* "linux-source-6.12 6.12.117-1" */
+  const char *flavour;  /* "plain" or "fuzz" */
   uint32_t features;
   uint32_t buses; /* bit per bus that iommu_buses[] has */
 
   /* NULL, or why the machine cannot be built here, such as a bus that the kernel has not. */
-  const char* (*fits)(const struct harness_machine* machine);
-  void (*begin)(const struct harness_machine* machine);
+  const char *(*fits)(const struct harness_machine *machine);
+  void (*begin)(const struct harness_machine *machine);
   /* 0 or a negative errno, as the caller of the op sees it. */
-  int (*op)(const struct harness_op* op);
+  int (*op)(const struct harness_op *op);
   /* All calls since begin(). Valid until the next op() or begin(). */
-  const struct harness_call* (*calls)(uint32_t* count);
+  const struct harness_call *(*calls)(uint32_t *count);
   /* WARNs since begin(), by place. */
-  const struct harness_warn* (*warns)(uint32_t* count);
-  void (*end)(struct harness_end* end);
-  int (*finish)(struct harness_leaks* leaks);
+  const struct harness_warn *(*warns)(uint32_t *count);
+  void (*end)(struct harness_end *end);
+  int (*finish)(struct harness_leaks *leaks);
 };
 
-/* Catch SIGSEGV and SIGBUS in kernel code, instead of leaving them to the sanitizer or the shell.
- */
+/* Catch SIGSEGV and SIGBUS in kernel code, instead of leaving them to the sanitizer or the shell. */
 #define HARNESS_CATCH_OOPS 1U
 
 /* NULL if the version is another. Initialises the kernel code once. */
-typedef const struct harness* (*harness_open_fn)(uint32_t version, uint32_t flags);
-const struct harness* harness_open(uint32_t version, uint32_t flags);
+typedef const struct harness *(*harness_open_fn)(uint32_t version, uint32_t flags);
+const struct harness *harness_open(uint32_t version, uint32_t flags);
 
 #ifdef __cplusplus
 }

@@ -368,8 +368,7 @@ TEST(CaseJson, SaysWhatIsWrong) {
       {R"({"kernel": {"version": "v6.0", "version": "v6.1"}})",
        "f: /kernel: expected each key once, found 'version' again"},
       {R"({"kernel": {"version": "6.0"}})",
-       "f: /kernel/version: expected v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12 or v7.1, found "
-       "'6.0'; "
+       "f: /kernel/version: expected v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12 or v7.1, found '6.0'; "
        "did you mean v6.0?"},
       {R"({"kernel": {"version": 6.5}})", "f: /kernel/version: expected a string, found 6.5"},
       {R"({"kernel": {"version": "v6.0", "drop": ["add"]}})",
