@@ -39,7 +39,7 @@ printf '%-8s %9s %9s %11s %8s %12s %10s %8s\n' \
 status=0
 for n in "${sizes[@]}"; do
   read -r states transitions cpu bytes < <("$bench" "$n")
-  read -r spin_states spin_transitions spin_cpu errors < <(spin_run "$n" 24)
+  read -r spin_states spin_transitions spin_cpu errors < <(spin_run "$n" $((12 + 2 * n)))
   row() {
     awk -v n="$n" -v tool="$1" -v s="$2" -v t="$3" -v c="$4" -v b="$5" 'BEGIN {
       d = c > 0 ? c : 0.001

@@ -20,20 +20,23 @@ namespace iommucheck {
 namespace {
 
 struct Sizes {
-  int devices = 2;
+  int attach_devices = 2;
+  int reuse_devices = 2;
   int attach_steps = 3;
   int reuse_steps = 5;  // no reuse takes fewer
-  // The larger questions of kernels with bus slots take seconds each.
+  // The larger questions of kernels with bus slots take the explorer seconds each.
   bool all = false;
 };
 
 Sizes SizesAsked(Era era) {
   Sizes sizes;
-  if (era == Era::kBusSlots) sizes.attach_steps = 2;
+  if (era == Era::kBusSlots) sizes.attach_devices = 1;
   if (const char* asked = std::getenv("IOMMUCHECK_AGREEMENT"); asked != nullptr) {
-    EXPECT_EQ(
-        std::sscanf(asked, "%d,%d,%d", &sizes.devices, &sizes.attach_steps, &sizes.reuse_steps), 3)
+    EXPECT_EQ(std::sscanf(asked, "%d,%d,%d", &sizes.reuse_devices, &sizes.attach_steps,
+                          &sizes.reuse_steps),
+              3)
         << asked;
+    sizes.attach_devices = sizes.reuse_devices;
     sizes.all = true;
   }
   return sizes;
@@ -72,20 +75,20 @@ TEST_P(Judges, Agree) {
   int held = 0;
   for (const KernelSpec& kernel : Kernels(GetParam()))
     for (const Property property : kProperties) {
-      const int steps =
-          property == Property::kNoCrossDriverAttach ? sizes.attach_steps : sizes.reuse_steps;
+      const bool attach = property == Property::kNoCrossDriverAttach;
+      const int devices = attach ? sizes.attach_devices : sizes.reuse_devices;
+      const int steps = attach ? sizes.attach_steps : sizes.reuse_steps;
       if (!sizes.all && era == Era::kBusSlots && property == Property::kNoCrossDriverReuse &&
           !InTheGate(kernel))
         continue;
       SCOPED_TRACE(report::KernelName(kernel) + ": " + std::string(PropertyName(property)));
       const auto solved =
-          smt::Query(property, kernel, {.devices = sizes.devices, .steps = steps, .budget = 0});
+          smt::Query(property, kernel, {.devices = devices, .steps = steps, .budget = 0});
       ASSERT_TRUE(solved.ok()) << solved.status();
       explore::Progress progress;
-      progress.question = {.property = property,
-                           .kernel = kernel,
-                           .scope = {.devices = sizes.devices, .steps = steps}};
-      const explore::ScopeAnswer explored = explore::SearchScope(progress, {});
+      progress.question = {
+          .property = property, .kernel = kernel, .scope = {.devices = devices, .steps = steps}};
+      const explore::ScopeAnswer explored = explore::SearchScope(progress, {.threads = 2});
       const bool is_violated = solved->verdict == smt::Verdict::kViolated;
       EXPECT_EQ(is_violated, explored.verdict == explore::Verdict::kViolated)
           << PrintCase(is_violated ? solved->found : explored.found);

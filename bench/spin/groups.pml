@@ -2,7 +2,8 @@
  *
  * A small scope of the model in Promela, as a peer for the explorer: v7.1, every instance with a
  * fwnode, each device alone in its group behind one instance, no instance unregisters under a
- * group that is in a container. docs/explore.md says how it follows from docs/model.md.
+ * group that is in a container. No two devices can be in one group, so their order on the bus does
+ * not matter. docs/explore.md says how it follows from docs/model.md.
  *
  * A device is served as soon as it is present and its instance registered (probe.dma_configure), so
  * only what VFIO does is left to choose. A group is its device. Its domain is the default one, the

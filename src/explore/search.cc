@@ -203,8 +203,10 @@ class ScopeSearch {
       answer_.reason = "interrupted";
     } else {
       answer_.verdict = Verdict::kHolds;
-      if (answer_.every_depth)
+      if (answer_.every_depth) {
+        answer_.depth = 0;
         for (const ShapeState& s : state_) answer_.depth = std::max(answer_.depth, s.depth);
+      }
     }
   }
 
