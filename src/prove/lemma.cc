@@ -395,10 +395,10 @@ Lemma PropertyLemma(Property property) {
 std::vector<Lemma> Candidates(const KernelProfile& kernel) { return Family(kernel).Make(); }
 
 std::string Glossary() {
-  return R"(# One lemma a line; a line that begins with a blank goes on with it. Each is
-# true in every state, whatever its variables stand for: b a bus,
-# c a container, d a device, g a group, i an instance, r a driver, t a table,
-# x a domain.
+  return R"(# One lemma a line; a line that begins with a blank goes on with it. Each
+# is true in every state, whatever its variables stand for: b a bus,
+# c a container, d a device, g a group, i an instance, r a driver,
+# t a table, x a domain.
 #   registered(i)          the instance is on iommu_device_list
 #   bus_ops(b,r)           bus->iommu_ops is that driver's
 #   served_by(d,i)         dev->iommu->iommu_dev
