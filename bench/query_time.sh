@@ -30,11 +30,11 @@ no-cross-driver-reuse --kernel v6.8 --drop type1.same_ops --drop core.owner_firs
 no-cross-driver-reuse --kernel v6.12 --drop type1.same_ops --drop core.owner_first $groups
 no-cross-driver-reuse --kernel v7.1 --drop type1.same_ops --drop core.owner_first $groups
 no-cross-driver-reuse --kernel v6.12
-no-cross-driver-reuse --kernel v5.15 --devices 3 --steps 5 $slots
-no-cross-driver-reuse --kernel v6.0 --devices 3 --steps 5 $slots
-no-cross-driver-reuse --kernel v6.1 --devices 3 --steps 5
-no-cross-driver-reuse --kernel v6.8 --devices 3 --steps 5 $groups
-no-cross-driver-reuse --kernel v6.12 --devices 3 --steps 5 $groups
-no-cross-driver-reuse --kernel v7.1 --devices 3 --steps 5 $groups
-no-cross-driver-attach --kernel v7.1 --devices 3 --steps 5 $groups
+no-cross-driver-reuse --kernel v5.15 --bounded --devices 3 --steps 5 $slots
+no-cross-driver-reuse --kernel v6.0 --bounded --devices 3 --steps 5 $slots
+no-cross-driver-reuse --kernel v6.1 --bounded --devices 3 --steps 5
+no-cross-driver-reuse --kernel v6.8 --bounded --devices 3 --steps 5 $groups
+no-cross-driver-reuse --kernel v6.12 --bounded --devices 3 --steps 5 $groups
+no-cross-driver-reuse --kernel v7.1 --bounded --devices 3 --steps 5 $groups
+no-cross-driver-attach --kernel v7.1 --bounded --devices 3 --steps 5 $groups
 END

@@ -60,13 +60,38 @@ absl::Status Prove(const Question& q, uint64_t budget, Answer& answer) {
   return absl::OkStatus();
 }
 
+// What takes less time than an attempt to prove: as many steps as a violation takes, and one more
+// on few devices.
+absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, Answer& answer) {
+  bounds.steps = std::min(question.bounds.steps, smt::StepsNeeded(question.property));
+  if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
+  bounds.proved_steps = answer.result.proved_steps;
+  if (answer.result.verdict != smt::Verdict::kHolds || bounds.steps == question.bounds.steps)
+    return absl::OkStatus();
+  smt::Bounds few = bounds;
+  few.devices = question.property == Property::kNoCrossDriverAttach ? 2 : 1;
+  few.devices = std::min(few.devices, bounds.devices);
+  ++few.steps;
+  Answer on_few = answer;
+  if (absl::Status s = Search(question, few, on_few); !s.ok()) return s;
+  if (on_few.result.verdict == smt::Verdict::kViolated) {
+    answer = on_few;
+  } else {
+    answer.result.resources = on_few.result.resources;
+    answer.result.checks = on_few.result.checks;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Answer> Ask(const Question& question) {
   Answer answer{.question = question, .result = {}, .run = {}};
   smt::Bounds bounds = question.bounds;
-  if (!question.bounded) bounds.steps = std::min(bounds.steps, smt::StepsNeeded(question.property));
-  if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
+  if (absl::Status s = question.bounded ? Search(question, bounds, answer)
+                                        : SearchWhatIsCheap(question, bounds, answer);
+      !s.ok())
+    return s;
   if (question.bounded || answer.result.verdict != smt::Verdict::kHolds) return answer;
 
   // Of the budget; what is used up is a budget of 1, for 0 is none.
@@ -75,13 +100,13 @@ absl::StatusOr<Answer> Ask(const Question& question) {
     return used < budget ? budget - used : 1;
   };
   if (absl::Status s = Prove(question, left(answer.result.resources), answer); !s.ok()) return s;
-  if (answer.proof->proved || bounds == question.bounds) return answer;
+  if (answer.proof->proved || bounds.steps == question.bounds.steps) return answer;
   if (!answer.proof->known && question.bounds.budget != 0) {
     answer.result.verdict = smt::Verdict::kUnknown;
     answer.result.reason = answer.proof->reason;
     return answer;
   }
-  bounds = question.bounds;
+  bounds.steps = question.bounds.steps;
   bounds.budget = left(answer.result.resources + answer.proof->resources);
   const absl::Status status = Search(question, bounds, answer);
   return status.ok() ? absl::StatusOr<Answer>(answer) : status;

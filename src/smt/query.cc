@@ -182,10 +182,10 @@ class Search {
 };
 
 QueryResult Search::Run() {
-  const int needed = StepsNeeded(property_);
   result_.proved_devices = bounds_.devices;
-  result_.proved_steps = std::min(bounds_.steps, needed - 1);
-  for (int steps = needed; steps <= bounds_.steps; ++steps) {
+  result_.proved_steps =
+      std::min(bounds_.steps, std::max(StepsNeeded(property_) - 1, bounds_.proved_steps));
+  for (int steps = result_.proved_steps + 1; steps <= bounds_.steps; ++steps) {
     const Answer answer = FindAt(steps);
     if (answer == Answer::kSat) result_.verdict = Verdict::kViolated;
     if (answer != Answer::kUnsat) return result_;

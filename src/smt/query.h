@@ -18,9 +18,10 @@
 namespace iommucheck::smt {
 
 struct Bounds {
-  int devices = 3;      // 1 to kMaxBoundDevices
-  int steps = 6;        // 1 to kMaxBoundSteps
-  uint64_t budget = 0;  // solver resources (Z3 rlimit) for the whole query; 0: no limit
+  int devices = 3;       // 1 to kMaxBoundDevices
+  int steps = 6;         // 1 to kMaxBoundSteps
+  uint64_t budget = 0;   // solver resources (Z3 rlimit) for the whole query; 0: no limit
+  int proved_steps = 0;  // runs of so many steps are known not to violate it, on as many devices
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 inline constexpr int kMaxBoundDevices = 6;
