@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -137,24 +138,24 @@ std::vector<OpKinds> SpareKinds(int spare, int devices) {
 
 // Runs of the same ops, those first that read most easily: groups join in order when all is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
-  std::vector<std::vector<Op>> orders(4, found);
+  // As one would set up a machine: drivers, devices, containers.
+  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
+  const auto turn = [&](const Op& op) { return kTurn[static_cast<size_t>(op.kind)]; };
   const auto joins = [](const Op& op) {
     return op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu;
   };
-  // As one would set up a machine: drivers, devices, containers.
-  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
-  const auto plain = [&](const Op& op) {
-    return std::pair(kTurn[static_cast<size_t>(op.kind)], int{op.a});
+  using Key = std::pair<int, int>;
+  const auto sorted = [&](const std::function<Key(const Op&)>& key) {
+    std::vector<std::pair<Key, size_t>> places;
+    for (size_t i = 0; i < found.size(); ++i) places.emplace_back(key(found[i]), i);
+    std::sort(places.begin(), places.end());
+    std::vector<Op> ops;
+    for (const auto& [unused, i] : places) ops.push_back(found[i]);
+    return ops;
   };
-  std::stable_sort(orders[0].begin(), orders[0].end(),
-                   [&](const Op& a, const Op& b) { return plain(a) < plain(b); });
-  std::stable_sort(orders[1].begin(), orders[1].end(), [&](const Op& a, const Op& b) {
-    return joins(a) && joins(b) && a.kind == b.kind ? a.a > b.a : plain(a) < plain(b);
-  });
-  std::stable_sort(orders[2].begin(), orders[2].end(), [&](const Op& a, const Op& b) {
-    return joins(a) && joins(b) ? plain(a) < plain(b) : joins(a) < joins(b);
-  });
-  return orders;
+  return {sorted([&](const Op& op) { return Key(turn(op), op.a); }),
+          sorted([&](const Op& op) { return Key(turn(op), joins(op) ? -op.a : op.a); }),
+          sorted([&](const Op& op) { return joins(op) ? Key(turn(op), op.a) : Key(0, 0); }), found};
 }
 
 class Search {
