@@ -6,7 +6,6 @@
 // engine and without sanitizers: half are new, half are made from the inputs. The same arguments
 // give the same cases everywhere. Counts what differs, and shows the first of it. The environment
 // is that of fuzz/beside.h.
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -31,6 +30,7 @@ using iommucheck::RuleSet;
 using iommucheck::fuzzing::Beside;
 using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::Mutator;
+using iommucheck::fuzzing::Option;
 
 // Cases of any machine, in the form of src/case/bytes.h.
 class Generator {
@@ -94,15 +94,6 @@ bool PlayAndCount(Beside& both, const Bytes& bytes, uint64_t show, Count& count)
   if (verdict == Beside::Verdict::kAgree) return true;
   if (count.wrong++ < show) std::printf("%s\n", both.Report(verdict).c_str());
   return both.loaded().Open().ok();
-}
-
-std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
-  if (!argument.starts_with(prefix)) return std::nullopt;
-  argument.remove_prefix(prefix.size());
-  uint64_t value = 0;
-  const char* const end = argument.data() + argument.size();
-  if (std::from_chars(argument.data(), end, value).ptr != end) return std::nullopt;
-  return value;
 }
 
 int Usage(const std::string& what) {

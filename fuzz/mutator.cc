@@ -2,6 +2,7 @@
 #include "fuzz/mutator.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 
@@ -94,6 +95,15 @@ void Mutator::Splice() {
                    other.begin() + static_cast<std::ptrdiff_t>(from + length));
   current_.insert(current_.begin() + static_cast<std::ptrdiff_t>(Place()), part.begin(),
                   part.end());
+}
+
+std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
+  if (!argument.starts_with(prefix)) return std::nullopt;
+  argument.remove_prefix(prefix.size());
+  uint64_t value = 0;
+  const char* const end = argument.data() + argument.size();
+  if (std::from_chars(argument.data(), end, value).ptr != end) return std::nullopt;
+  return value;
 }
 
 }  // namespace iommucheck::fuzzing

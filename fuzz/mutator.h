@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace iommucheck::fuzzing {
@@ -39,5 +41,8 @@ class Mutator {
   std::mt19937_64 words_;
   Bytes current_;
 };
+
+// The number of "--name=N", if the argument is that; `prefix` is "--name=".
+std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix);
 
 }  // namespace iommucheck::fuzzing

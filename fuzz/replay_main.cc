@@ -6,7 +6,6 @@
 //
 // runs the target on each file once, then on N inputs made by mutating these. The same arguments
 // give the same inputs everywhere.
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
@@ -22,16 +21,7 @@ namespace {
 
 using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::Mutator;
-
-// The number of "--name=N", if the argument is that.
-std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
-  if (!argument.starts_with(prefix)) return std::nullopt;
-  argument.remove_prefix(prefix.size());
-  uint64_t value = 0;
-  const char* const end = argument.data() + argument.size();
-  if (std::from_chars(argument.data(), end, value).ptr != end) return std::nullopt;
-  return value;
-}
+using iommucheck::fuzzing::Option;
 
 int Usage(const char* program, const std::string& what) {
   std::fprintf(stderr, "%s: %s\nusage: %s [--rounds=N] [--seed=S] [FILE|FOLDER]...\n", program,
