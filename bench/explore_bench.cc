@@ -36,7 +36,7 @@ int Run(int devices) {
   const std::clock_t start = std::clock();
   const explore::ShapeResult r = explorer.Explore({.topology = machine->topology}, {});
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-  if (r.verdict != explore::Verdict::kHolds || !r.every_depth) {
+  if (r.verdict != Verdict::kHolds || !r.every_depth) {
     std::fprintf(stderr, "explore_bench: the search did not end\n");
     return 4;
   }

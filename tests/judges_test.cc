@@ -89,13 +89,13 @@ TEST_P(Judges, Agree) {
       progress.question = {
           .property = property, .kernel = kernel, .scope = {.devices = devices, .steps = steps}};
       const explore::ScopeAnswer explored = explore::SearchScope(progress, {.threads = 2});
-      const bool is_violated = solved->verdict == smt::Verdict::kViolated;
-      EXPECT_EQ(is_violated, explored.verdict == explore::Verdict::kViolated)
+      const bool is_violated = solved->verdict == Verdict::kViolated;
+      EXPECT_EQ(is_violated, explored.verdict == Verdict::kViolated)
           << PrintCase(is_violated ? solved->found : explored.found);
-      EXPECT_NE(solved->verdict, smt::Verdict::kUnknown);
-      EXPECT_NE(explored.verdict, explore::Verdict::kUnknown);
+      EXPECT_NE(solved->verdict, Verdict::kUnknown);
+      EXPECT_NE(explored.verdict, Verdict::kUnknown);
       ++(is_violated ? violated : held);
-      if (!is_violated || explored.verdict != explore::Verdict::kViolated) continue;
+      if (!is_violated || explored.verdict != Verdict::kViolated) continue;
       EXPECT_EQ(solved->found.ops.size(), explored.found.ops.size());
       EXPECT_EQ(solved->found.topology.devices_count, explored.found.topology.devices_count);
       // Each one's case is one to the others, too.

@@ -24,8 +24,8 @@ struct CheckOptions {
 int ExitOf(const report::SystemReport& report) {
   int exit = kOk;
   for (const report::SystemReport::Search& search : report.searches) {
-    if (search.result.verdict == explore::Verdict::kViolated) return kViolated;
-    if (search.result.verdict == explore::Verdict::kUnknown) exit = kUnknown;
+    if (search.result.verdict == Verdict::kViolated) return kViolated;
+    if (search.result.verdict == Verdict::kUnknown) exit = kUnknown;
   }
   return exit;
 }

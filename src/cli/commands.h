@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "model/rules.h"
 #include "src/case/case.h"
+#include "src/case/verdict.h"
 
 namespace iommucheck::cli {
 
@@ -23,6 +24,8 @@ enum Exit : int {
   kWrong = 4,    // iommucheck is wrong: its judges disagree
   kBadInput = 5,
 };
+
+int ExitOf(Verdict verdict);
 
 // Where a command leaves its exit status; what it could not do is said on standard error.
 struct Session {

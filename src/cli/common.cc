@@ -39,6 +39,18 @@ int ExitOf(const absl::Status& status) {
 
 }  // namespace
 
+int ExitOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kHolds:
+      return kOk;
+    case Verdict::kViolated:
+      return kViolated;
+    case Verdict::kUnknown:
+      return kUnknown;
+  }
+  return kWrong;
+}
+
 void Session::Fail(const absl::Status& status) {
   exit = ExitOf(status);
   const char* head = exit == kWrong ? "iommucheck is wrong (please report): " : "";

@@ -39,20 +39,8 @@ struct Options {
   bool json = false;
 };
 
-int ExitOf(explore::Verdict verdict) {
-  switch (verdict) {
-    case explore::Verdict::kHolds:
-      return kOk;
-    case explore::Verdict::kViolated:
-      return kViolated;
-    case explore::Verdict::kUnknown:
-      return kUnknown;
-  }
-  return kWrong;
-}
-
 void Print(const report::Exploration& e, const std::string& out, bool json, Session& session) {
-  const bool violated = e.answer.verdict == explore::Verdict::kViolated;
+  const bool violated = e.answer.verdict == Verdict::kViolated;
   if (!out.empty() && violated)
     if (const absl::Status s = WriteFile(out, PrintCase(e.answer.found)); !s.ok())
       return session.Fail(s);

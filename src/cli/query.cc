@@ -24,18 +24,6 @@ struct Options {
   bool json = false;
 };
 
-int ExitOf(smt::Verdict verdict) {
-  switch (verdict) {
-    case smt::Verdict::kHolds:
-      return kOk;
-    case smt::Verdict::kViolated:
-      return kViolated;
-    case smt::Verdict::kUnknown:
-      return kUnknown;
-  }
-  return kWrong;
-}
-
 // One file a verification condition.
 absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
   std::error_code error;
@@ -51,7 +39,7 @@ absl::Status WriteConditions(const std::string& folder, const report::Answer& an
 }
 
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
-  if (!o.out.empty() && answer.result.verdict == smt::Verdict::kViolated)
+  if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
     if (absl::Status s = WriteFile(o.out, PrintCase(answer.result.found)); !s.ok()) return s;
   if (!o.vcs.empty() && report::HoldsForEverySize(answer))
     if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
@@ -88,7 +76,7 @@ void Query(const Options& o, Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   std::cout << Text(o, *answer);
-  if (!o.json && !o.out.empty() && answer->result.verdict == smt::Verdict::kViolated)
+  if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
     std::cout << "next      iommucheck replay -v " << o.out << "\n";
   session.exit = ExitOf(answer->result.verdict);
   // The invariant that was given is none.

@@ -65,11 +65,11 @@ absl::StatusOr<std::string> Cell(const Question& question) {
   const absl::StatusOr<Answer> answer = AskOnce(question);
   if (!answer.ok()) return answer.status();
   switch (answer->result.verdict) {
-    case smt::Verdict::kHolds:
+    case Verdict::kHolds:
       return report::HoldsForEverySize(*answer) ? "proved" : "none";
-    case smt::Verdict::kUnknown:
+    case Verdict::kUnknown:
       return "unknown";
-    case smt::Verdict::kViolated:
+    case Verdict::kViolated:
       return absl::StrFormat("%d dev, %d steps", answer->result.found.topology.devices_count,
                              answer->result.found.ops.size());
   }

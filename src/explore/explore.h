@@ -12,13 +12,12 @@
 
 #include "model/properties.h"
 #include "src/case/case.h"
+#include "src/case/verdict.h"
 #include "src/explore/packer.h"
 #include "src/explore/seen.h"
 #include "src/explore/shape.h"
 
 namespace iommucheck::explore {
-
-enum class Verdict : uint8_t { kHolds, kViolated, kUnknown };
 
 struct ExploreResult {
   Verdict verdict = Verdict::kUnknown;

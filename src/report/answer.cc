@@ -39,7 +39,7 @@ absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer&
   result->resources += answer.result.resources;  // of an earlier search
   result->checks += answer.result.checks;
   answer.result = *std::move(result);
-  if (answer.result.verdict != smt::Verdict::kViolated) return absl::OkStatus();
+  if (answer.result.verdict != Verdict::kViolated) return absl::OkStatus();
   answer.run = Play(answer.result.found);
   if (answer.run.of(question.property).at != static_cast<int>(answer.result.found.ops.size()))
     return Disagreement(question, answer.result, answer.run);
@@ -72,7 +72,7 @@ absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, An
   bounds.steps = std::min(question.bounds.steps, smt::StepsNeeded(question.property));
   if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
   bounds.proved_steps = answer.result.proved_steps;
-  if (answer.result.verdict != smt::Verdict::kHolds || bounds.steps == question.bounds.steps)
+  if (answer.result.verdict != Verdict::kHolds || bounds.steps == question.bounds.steps)
     return absl::OkStatus();
   smt::Bounds few = bounds;
   few.devices = question.property == Property::kNoCrossDriverAttach ? 2 : 1;
@@ -81,7 +81,7 @@ absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, An
   few.budget = Left(question, answer.result.resources);
   Answer on_few = answer;
   if (absl::Status s = Search(question, few, on_few); !s.ok()) return s;
-  if (on_few.result.verdict == smt::Verdict::kViolated) {
+  if (on_few.result.verdict == Verdict::kViolated) {
     answer = on_few;
   } else {
     answer.result.resources = on_few.result.resources;
@@ -99,13 +99,13 @@ absl::StatusOr<Answer> Ask(const Question& question) {
                                         : SearchWhatIsCheap(question, bounds, answer);
       !s.ok())
     return s;
-  if (question.bounded || answer.result.verdict != smt::Verdict::kHolds) return answer;
+  if (question.bounded || answer.result.verdict != Verdict::kHolds) return answer;
 
   if (absl::Status s = Prove(question, Left(question, answer.result.resources), answer); !s.ok())
     return s;
   if (answer.proof->proved || bounds.steps == question.bounds.steps) return answer;
   if (!answer.proof->known && question.bounds.budget != 0) {
-    answer.result.verdict = smt::Verdict::kUnknown;
+    answer.result.verdict = Verdict::kUnknown;
     answer.result.reason = answer.proof->reason;
     return answer;
   }
@@ -119,13 +119,13 @@ std::string VerdictLine(const Answer& a) {
   const std::string covered = absl::StrFormat("%s, %s", Plural(a.result.proved_devices, "device"),
                                               Plural(a.result.proved_steps, "step"));
   switch (a.result.verdict) {
-    case smt::Verdict::kViolated:
+    case Verdict::kViolated:
       return absl::StrFormat("VIOLATED: %s, %s",
                              Plural(a.result.found.topology.devices_count, "device"),
                              Plural(static_cast<int>(a.result.found.ops.size()), "step"));
-    case smt::Verdict::kHolds:
+    case Verdict::kHolds:
       return HoldsForEverySize(a) ? "holds for every size" : "none up to " + covered;
-    case smt::Verdict::kUnknown:
+    case Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; none up to %s", a.result.reason, covered);
   }
   return "";
@@ -144,10 +144,10 @@ std::string AnswerText(const Answer& a) {
   out += Field("tool",
                absl::StrFormat("iommucheck %s, %s (docs/solver.md)", IOMMUCHECK_VERSION, bounds));
   std::string verdict = VerdictLine(a);
-  if (a.result.verdict == smt::Verdict::kViolated) verdict += "; no smaller case exists";
+  if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
   if (a.proof) out += Field("proof", ProofLine(a));
-  if (a.result.verdict != smt::Verdict::kViolated) return out;
+  if (a.result.verdict != Verdict::kViolated) return out;
 
   const Case& c = a.result.found;
   out += Field("replayed",

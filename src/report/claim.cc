@@ -100,7 +100,7 @@ ClaimQuery ReadQuery(Reader& r) {
   query.question.bounds.steps = r.TakeNumber("a number of steps");
   r.Expect("->");
   const std::string verdict = r.Take("'violated' or 'holds'");
-  query.verdict = verdict == "violated" ? smt::Verdict::kViolated : smt::Verdict::kHolds;
+  query.verdict = verdict == "violated" ? Verdict::kViolated : Verdict::kHolds;
   if (verdict == "violated") {
     r.Expect("devices");
     query.devices = r.TakeNumber("a number of devices");
@@ -151,14 +151,14 @@ bool IsStatement(std::string_view head) {
 }
 
 std::string Expected(const ClaimQuery& q) {
-  return q.verdict == smt::Verdict::kViolated
+  return q.verdict == Verdict::kViolated
              ? absl::StrFormat("violated with %d devices, %d steps", q.devices, q.steps)
              : "none";
 }
 
 bool AsExpected(const ClaimQuery& q, const Answer& a) {
   if (a.result.verdict != q.verdict) return false;
-  return q.verdict != smt::Verdict::kViolated ||
+  return q.verdict != Verdict::kViolated ||
          (a.result.found.topology.devices_count == q.devices &&
           static_cast<int>(a.result.found.ops.size()) == q.steps);
 }

@@ -28,8 +28,8 @@ namespace iommucheck::report {
 struct ClaimQuery {
   int line = 0;
   Question question;
-  smt::Verdict verdict{};  // expected
-  int devices = 0;         // of the smallest case, where it is violated
+  Verdict verdict{};  // expected
+  int devices = 0;    // of the smallest case, where it is violated
   int steps = 0;
 };
 

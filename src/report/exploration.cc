@@ -17,7 +17,6 @@ namespace iommucheck::report {
 namespace {
 
 using explore::ScopeAnswer;
-using explore::Verdict;
 
 std::string Plural(uint64_t n, const char* what) {
   return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
@@ -46,18 +45,6 @@ std::string VerdictText(const ScopeAnswer& a) {
       return absl::StrFormat("unknown: %s; holds for every topology up to %s, %d of %s beyond",
                              a.reason, Plural(static_cast<uint64_t>(a.depth), "step"),
                              a.shapes_done, Plural(a.shapes, "shape"));
-  }
-  return "";
-}
-
-const char* VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return "holds";
-    case Verdict::kViolated:
-      return "violated";
-    case Verdict::kUnknown:
-      return "unknown";
   }
   return "";
 }

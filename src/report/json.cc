@@ -16,19 +16,19 @@ Json RuleIds(RuleSet rules) {
   return ids;
 }
 
-const char* VerdictName(smt::Verdict verdict) {
+}  // namespace
+
+const char* VerdictName(Verdict verdict) {
   switch (verdict) {
-    case smt::Verdict::kHolds:
+    case Verdict::kHolds:
       return "holds";
-    case smt::Verdict::kViolated:
+    case Verdict::kViolated:
       return "violated";
-    case smt::Verdict::kUnknown:
+    case Verdict::kUnknown:
       return "unknown";
   }
   return "";
 }
-
-}  // namespace
 
 Json KernelJson(const KernelSpec& kernel) {
   return {{"profile", std::string(VersionName(kernel.version))},
@@ -70,7 +70,7 @@ Json StepsJson(const Case& c, const Run& run) {
 }
 
 std::string AnswerJson(const Answer& a) {
-  const bool violated = a.result.verdict == smt::Verdict::kViolated;
+  const bool violated = a.result.verdict == Verdict::kViolated;
   Json out = Head("query", VerdictName(a.result.verdict),
                   violated ? a.result.found.topology.devices_count : a.result.proved_devices,
                   violated ? static_cast<int>(a.result.found.ops.size()) : a.result.proved_steps,
@@ -80,7 +80,7 @@ std::string AnswerJson(const Answer& a) {
   if (violated) out["case"] = Json::parse(CaseToJson(a.result.found));
   if (violated) out["steps"] = StepsJson(a.result.found, a.run);
   out["replayed"] = violated;
-  if (a.result.verdict == smt::Verdict::kUnknown) out["reason"] = a.result.reason;
+  if (a.result.verdict == Verdict::kUnknown) out["reason"] = a.result.reason;
   if (HoldsForEverySize(a))
     for (const prove::Lemma& lemma : a.proof->invariant)
       out["invariant"].push_back(prove::PrintLemma(lemma));

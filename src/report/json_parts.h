@@ -7,11 +7,13 @@
 
 #include "src/case/case.h"
 #include "src/case/run.h"
+#include "src/case/verdict.h"
 
 namespace iommucheck::report {
 
 using Json = nlohmann::ordered_json;
 
+const char* VerdictName(Verdict verdict);
 Json KernelJson(const KernelSpec& kernel);
 // The fields that every answer has, in the schema's order.
 Json Head(const char* command, const char* verdict, int devices, int steps,

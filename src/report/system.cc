@@ -9,8 +9,6 @@
 namespace iommucheck::report {
 namespace {
 
-using explore::Verdict;
-
 constexpr size_t kMaxListed = 4;  // devices of a group that the text names
 
 std::string SearchVerdict(const SystemReport::Search& search) {

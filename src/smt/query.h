@@ -14,6 +14,7 @@
 #include "model/rules.h"
 #include "model/state.h"
 #include "src/case/case.h"
+#include "src/case/verdict.h"
 
 namespace iommucheck::smt {
 
@@ -26,8 +27,6 @@ struct Bounds {
 };
 inline constexpr int kMaxBoundDevices = 6;
 inline constexpr int kMaxBoundSteps = 12;
-
-enum class Verdict : uint8_t { kHolds, kViolated, kUnknown };
 
 struct QueryResult {
   Verdict verdict = Verdict::kUnknown;
