@@ -41,7 +41,22 @@ std::vector<Op> SearchSpace::Ops(const Value& value) const {
   return ops;
 }
 
-Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
+// The rules that the model lets go of are dropped; of them those that only a patch adds are not
+// added.
+KernelSpec SearchSpace::DecodeKernel(const Value& value) const {
+  KernelSpec kernel = spec_;
+  for (const RuleInfo& info : AllRules()) {
+    const Bit has = kernel_.has(info.rule);
+    if (has.is_constant() || value(has)) continue;
+    if (kernel.added.has(info.rule))
+      kernel.added.drop(info.rule);
+    else
+      kernel.dropped.add(info.rule);
+  }
+  return kernel;
+}
+
+Case SearchSpace::Decode(const Value& value) const {
   // Instances that a device is behind or an op names, their drivers, devices that exist.
   std::vector<bool> instance_used(topology_.instances.size());
   std::vector<bool> driver_used(topology_.drivers.size());
@@ -60,7 +75,8 @@ Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
   const Renumbering drivers(driver_used);
 
   Case c;
-  c.kernel = kernel;
+  c.kernel = DecodeKernel(value);
+  const KernelProfile kernel = ProfileOf(c.kernel);
   Topology& t = c.topology;
   t.drivers_count = static_cast<uint8_t>(drivers.count);
   t.instances_count = static_cast<uint8_t>(instances.count);
@@ -82,8 +98,7 @@ Case SearchSpace::Decode(const KernelSpec& kernel, const Value& value) const {
     const SymbolicDriver& from = topology_.drivers[r];
     Driver& to = t.drivers[drivers(static_cast<int>(r))];
     for (Bus bus : topology_.buses) {
-      if (kernel_.era != Era::kBusSlots && !kernel_.has(Rule::kAssumeDriversCompeteForABus))
-        continue;
+      if (kernel.era != Era::kBusSlots && !kernel.has(Rule::kAssumeDriversCompeteForABus)) continue;
       for (int claim = 0; claim < kClaimCount; ++claim)
         if (value(from.claim(bus, static_cast<Claim>(claim))))
           to.claims[static_cast<size_t>(bus)] = static_cast<Claim>(claim);

@@ -107,7 +107,7 @@ Encoder::Attached Encoder::AttachDevices(Bit condition, GroupView& view, const B
     Bits refused = Zeros(sizes_.devices);
     const Bit tests = Meet(ref.driver, tests_instance_);
     Bit own_only = Meet(ref.driver, refuses_foreign_);
-    if (has(Rule::kCoreOwnerEvery)) own_only = true;
+    own_only |= has(Rule::kCoreOwnerEvery);
     for (int d = 0; d < sizes_.devices; ++d)
       refused[d] = members[d] & own_only & ~SameAddress(ref.driver, state_.devices[d].driver);
     // Whether an earlier member of the set has joined before this one.
@@ -166,18 +166,15 @@ Bit Encoder::SetMustSucceed(Bit condition, GroupView& view, const Bits& members,
 Bit Encoder::SetPlainly(Bit condition, GroupView& view, const DomainRef& target) {
   const DomainRef old = view.group.domain;
   const Attached attached = AttachDevices(condition, view, view.members, target, true);
-  if (has(Rule::kCoreAttachRollback)) {
-    const Bits back =
-        has(Rule::kCoreRollbackFailing) ? Or(attached.done, attached.failing) : attached.done;
-    SetMustSucceed(attached.failed & ~IsNull(old), view, back, old);
-  }
+  const Bits back = Or(attached.done, And(has(Rule::kCoreRollbackFailing), attached.failing));
+  SetMustSucceed(attached.failed & ~IsNull(old) & has(Rule::kCoreAttachRollback), view, back, old);
   Assign(condition & ~attached.failed, view.group.domain, target);
   return attached.failed;
 }
 
 // __iommu_group_set_domain_internal(), and up to 6.1 __iommu_group_set_domain().
 Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target,
-                            bool must_succeed, bool test_same) {
+                            Bit must_succeed, bool test_same) {
   Bit failed = false;
   Bit run = condition;
   const Bit null = IsNull(target);
@@ -193,9 +190,11 @@ Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& tar
     Assign(detach, view.group.domain, target);
   }
   run &= ~null;
-  if (!must_succeed) return failed | SetPlainly(run, view, target);
-  failed |= SetMustSucceed(run, view, view.members, target);
-  Assign(run, view.group.domain, target);
+  // Where nothing fails, both ways are one.
+  const Bit must = can_refuse_ ? run & must_succeed : run;
+  failed |= SetPlainly(run & ~must, view, target);
+  failed |= SetMustSucceed(must, view, view.members, target);
+  Assign(must, view.group.domain, target);
   return failed;
 }
 
@@ -210,33 +209,28 @@ Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& dom
   Result result;
   Bit go = condition;
   const DomainRef& current = view.group.domain;
-  if (has(Rule::kCoreAttachBusy)) {
-    const Bit busy = has(Rule::kCoreDmaOwner)
-                         ? ~IsNull(current) & ~current.is_default & ~current.is_blocking
-                         : Any(view.group.default_domain.driver) & ~current.is_default;
-    result.Fail(go & busy, Errno::kBusy);
-    go &= ~busy;
-  }
-  if (has(Rule::kCoreOwnerFirst)) {
-    const Bit foreign = ~SameAddress(domain.driver, FirstDriver(view));
-    result.Fail(go & foreign, Errno::kInval);
-    go &= ~foreign;
-  }
+  const Bit busy =
+      has(Rule::kCoreAttachBusy) &
+      Ite(has(Rule::kCoreDmaOwner), ~IsNull(current) & ~current.is_default & ~current.is_blocking,
+          Any(view.group.default_domain.driver) & ~current.is_default);
+  result.Fail(go & busy, Errno::kBusy);
+  go &= ~busy;
+  const Bit foreign = has(Rule::kCoreOwnerFirst) & ~SameAddress(domain.driver, FirstDriver(view));
+  result.Fail(go & foreign, Errno::kInval);
+  go &= ~foreign;
   const DomainRef old = current;
   const Bit failed = GroupSetDomain(go, view, domain, /*must_succeed=*/false,
                                     /*test_same=*/fwnode_era());
-  if (has(Rule::kCoreRollbackReattach)) {
-    Assign(failed, view.group.domain, NullRef(sizes_));
-    GroupSetDomain(failed & ~IsNull(old), view, old, /*must_succeed=*/false, /*test_same=*/false);
-  }
+  const Bit reattach = failed & has(Rule::kCoreRollbackReattach);
+  Assign(reattach, view.group.domain, NullRef(sizes_));
+  GroupSetDomain(reattach & ~IsNull(old), view, old, /*must_succeed=*/false, /*test_same=*/false);
   result.Fail(failed, Errno::kInval);
   return result;
 }
 
 Result Encoder::ClaimDmaOwner(Bit condition, GroupView& view) {
   Result result;
-  if (!has(Rule::kCoreDmaOwner)) return result;
-  Bit go = condition;
+  Bit go = condition & has(Rule::kCoreDmaOwner);
   result.Fail(go & view.group.owned, Errno::kPerm);
   go &= ~view.group.owned;
   const Bit busy = ~IsNull(view.group.domain) & ~view.group.domain.is_default;

@@ -11,6 +11,7 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
   Result result;
   Bits& fwspec = state_.devices[d].fwspec;
   Bit go = condition & None(fwspec);
+  if (go.is_false()) return result;
   for (const Bits& listed : topology_.devices[d].masters) {
     Bits master = listed;
     for (int i = 0; i < sizes_.instances; ++i) master[i] &= topology_.instances[i].fwnode;
@@ -19,13 +20,12 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
     result.Fail(deferred, Errno::kProbeDefer);
     go &= ~deferred;
     const Bit other = Any(fwspec) & ~SameAddress(DriverOf(fwspec), DriverOf(master));
-    if (has(Rule::kFwspecOneDriver)) {
-      result.Fail(go & described & other, Errno::kInval);
-      go &= ~(described & other);
-    }
+    const Bit refused = has(Rule::kFwspecOneDriver) & described & other;
+    result.Fail(go & refused, Errno::kInval);
+    go &= ~refused;
     Assign(go & described & (None(fwspec) | other), fwspec, master);
   }
-  if (has(Rule::kFwspecFreeOnError)) Assign(result.failed(), fwspec, Zeros(sizes_.instances));
+  Assign(result.failed() & has(Rule::kFwspecFreeOnError), fwspec, Zeros(sizes_.instances));
   return result;
 }
 
@@ -33,7 +33,7 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
 Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
   const SymbolicDeviceState& device = state_.devices[d];
-  if (has(Rule::kProbeDmaConfigure)) FirmwareDescription(condition, d);
+  FirmwareDescription(condition & has(Rule::kProbeDmaConfigure), d);
   Bits without_fwnode = state_.registered;
   for (int i = 0; i < sizes_.instances; ++i) without_fwnode[i] &= ~topology_.instances[i].fwnode;
   return DriverOf(Ite(Any(device.fwspec), And(device.fwspec, state_.registered),
@@ -123,9 +123,9 @@ Result Encoder::ProbeDevice(Bit condition, int d, Bus bus) {
   Assign(go, device.driver, ops);
   Assign(go, device.group, group);
   state_.joining.Append(go, d);
-  if (has(Rule::kAssumeNoHotAddWhenAttached))
-    for (int g = 0; g < sizes_.groups; ++g)
-      step_.outside |= go & group[g] & Any(state_.groups[g].container);
+  for (int g = 0; g < sizes_.groups; ++g)
+    step_.outside |=
+        has(Rule::kAssumeNoHotAddWhenAttached) & go & group[g] & Any(state_.groups[g].container);
 
   GroupView view = Load(group);
   const Bit attach = go & ~IsNull(view.group.domain);
@@ -179,8 +179,8 @@ void Encoder::FinishHotplug(const Bits& probed, Result& result) {
                             state_.bus_ops[static_cast<size_t>(bus)]));
     AllocDefaultDomain(any, view, slot);
     const DomainRef domain = Default(view);
-    const Bit rests = has(Rule::kCoreDmaOwner) ? ~view.group.owned : Bit(true);
-    failed = AttachDevices(any & ~IsNull(domain) & rests, view, probed, domain, true).failed;
+    const Bit rests = any & ~IsNull(domain) & ~view.group.owned;
+    failed = AttachDevices(rests, view, probed, domain, true).failed;
   }
   Store(any, view);
   for (int d = 0; d < sizes_.devices; ++d) ReleaseDevice(failed & probed[d], d);

@@ -27,8 +27,9 @@ Bit Encoder::ProbedOn(Bus bus) const {
 
 void Encoder::SetSlot(Bit condition, Bus bus, const Bits& driver) {
   Bits& slot = state_.bus_ops[static_cast<size_t>(bus)];
-  if (has(Rule::kAssumeBusOpsNotReplaced))
-    step_.outside |= condition & Any(slot) & ~SameAddress(slot, driver) & ProbedOn(bus);
+  if (kernel_.may_have(Rule::kAssumeBusOpsNotReplaced))
+    step_.outside |= has(Rule::kAssumeBusOpsNotReplaced) & condition & Any(slot) &
+                     ~SameAddress(slot, driver) & ProbedOn(bus);
   Assign(condition, slot, driver);
 }
 
@@ -43,7 +44,7 @@ void Encoder::TakeOverSlots(Bit condition, const Bits& driver) {
 // The end of iommu_device_unregister(), also of a failed register.
 void Encoder::UnlistInstance(Bit condition, const Bits& instance) {
   if (condition.is_false()) return;
-  if (kernel_.era != Era::kBusSlots) {
+  if (kernel_.era() != Era::kBusSlots) {
     for (int d = 0; d < sizes_.devices; ++d)
       ReleaseDevice(condition & Meet(state_.devices[d].instance, instance), d);
   }
@@ -51,8 +52,9 @@ void Encoder::UnlistInstance(Bit condition, const Bits& instance) {
     Assign(condition & instance[i], state_.registered[i], false);
     Assign(condition & instance[i], state_.shared_group[i], Zeros(sizes_.groups));
   }
-  if (kernel_.era == Era::kSingleDriver && !has(Rule::kRegisterStickyOps))
-    for (Bus bus : topology_.buses) SetSlot(condition & HasBus(bus), bus, Zeros(sizes_.drivers));
+  if (kernel_.era() != Era::kSingleDriver) return;
+  for (Bus bus : topology_.buses)
+    SetSlot(condition & ~has(Rule::kRegisterStickyOps) & HasBus(bus), bus, Zeros(sizes_.drivers));
 }
 
 // `register`, and the probe of `add` and `configure`: both walk the same buses and devices, so
@@ -61,17 +63,16 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
   const Bits instance = And(op.is(OpKind::kRegister), op.instance);
   const Bits driver = DriverOf(instance);
   Bit go = Any(instance);
-  if (has(Rule::kFirmwareDtXorAcpi)) {
-    for (int r = 0; r < sizes_.drivers; ++r) {
-      const Bit refused = driver[r] & topology_.drivers[r].refused_by_firmware;
-      step_.result.Fail(refused, Errno::kNoDev);
-      go &= ~refused;
-    }
+  for (int r = 0; r < sizes_.drivers; ++r) {
+    const Bit refused =
+        has(Rule::kFirmwareDtXorAcpi) & driver[r] & topology_.drivers[r].refused_by_firmware;
+    step_.result.Fail(refused, Errno::kNoDev);
+    go &= ~refused;
   }
   TakeOverSlots(go, driver);
-  if (kernel_.era == Era::kSingleDriver && has(Rule::kRegisterSingleDriver)) {
+  if (kernel_.era() == Era::kSingleDriver) {
     const Bits& slot = state_.bus_ops[static_cast<size_t>(Bus::kPlatform)];
-    const Bit busy = go & Any(slot) & ~SameAddress(slot, driver);
+    const Bit busy = has(Rule::kRegisterSingleDriver) & go & Any(slot) & ~SameAddress(slot, driver);
     step_.result.Fail(busy, Errno::kBusy);
     go &= ~busy;
   }
@@ -79,14 +80,14 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
     state_.registered[i] |= go & instance[i];
     state_.registration.Append(go & instance[i], i);
   }
-  if (kernel_.era == Era::kBusSlots) {
+  if (kernel_.era() == Era::kBusSlots) {
     RegisterBusSlots(go, instance, driver, hotplugged);
     return;
   }
   Result result;
   for (Bus bus : topology_.buses) {
     const Bit walk = go & ~result.failed() & HasBus(bus);
-    if (kernel_.era == Era::kSingleDriver) SetSlot(walk, bus, driver);
+    if (kernel_.era() == Era::kSingleDriver) SetSlot(walk, bus, driver);
     result.Merge(BusIommuProbe(walk, bus, hotplugged));
   }
   UnlistInstance(go & result.failed(), instance);
@@ -154,12 +155,10 @@ Result Encoder::ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits&
 
 Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged) {
   Result result;
-  Bit go = condition;
-  if (has(Rule::kBusOneOps)) {
-    const Bit busy = go & Any(state_.bus_ops[static_cast<size_t>(bus)]);
-    result.Fail(busy, Errno::kBusy);
-    go &= ~busy;
-  }
+  const Bit busy =
+      has(Rule::kBusOneOps) & condition & Any(state_.bus_ops[static_cast<size_t>(bus)]);
+  result.Fail(busy, Errno::kBusy);
+  const Bit go = condition & ~busy;
   SetSlot(go, bus, driver);
   state_.notifier[static_cast<size_t>(bus)] |= go;
   const Result walk = BusIommuProbe(go, bus, hotplugged);

@@ -49,7 +49,7 @@ SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
   return s;
 }
 
-Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const Sizes& sizes)
+Encoder::Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes)
     : kernel_(kernel),
       topology_(std::move(topology)),
       sizes_(sizes),
@@ -66,7 +66,7 @@ Encoder::Encoder(const KernelProfile& kernel, SymbolicTopology topology, const S
     tests_any_ |= !tests_instance_.back().is_false();
     can_refuse_ |= !refuses_foreign_.back().is_false();
   }
-  can_refuse_ |= tests_any_ || has(Rule::kCoreOwnerEvery);
+  can_refuse_ |= tests_any_ || kernel_.may_have(Rule::kCoreOwnerEvery);
 }
 
 Bit Encoder::GroupExists(int g) const {
@@ -117,14 +117,15 @@ Bit Encoder::Impossible(const SymbolicOp& op) const {
 void Encoder::Unregister(const SymbolicOp& op) {
   const Bit go = op.is(OpKind::kUnregister);
   if (go.is_false()) return;
-  if (has(Rule::kAssumeNoUnregisterWhenAttached)) {
+  if (kernel_.may_have(Rule::kAssumeNoUnregisterWhenAttached)) {
+    const Bit assumed = go & has(Rule::kAssumeNoUnregisterWhenAttached);
     for (const SymbolicDeviceState& device : state_.devices)
       for (int g = 0; g < sizes_.groups; ++g)
-        step_.outside |= go & Meet(device.instance, op.instance) & device.group[g] &
+        step_.outside |= assumed & Meet(device.instance, op.instance) & device.group[g] &
                          Any(state_.groups[g].container);
   }
   UnlistInstance(go, op.instance);
-  if (kernel_.era != Era::kBusSlots) return;
+  if (kernel_.era() != Era::kBusSlots) return;
   const Bits driver = DriverOf(op.instance);
   Bit clears = false;
   for (int r = 0; r < sizes_.drivers; ++r) clears |= driver[r] & topology_.drivers[r].clears;
@@ -140,16 +141,14 @@ void Encoder::Remove(const SymbolicOp& op) {
   const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
   step_.result.Fail(refused, Errno::kInval);
   step_.futile |= refused;
-  if (has(Rule::kVfioLeaveOnLast)) {
-    for (int g = 0; g < sizes_.groups; ++g) {
-      for (int d = 0; d < sizes_.devices; ++d) {
-        Bit last = op.is(OpKind::kRemove) & op.device[d] & state_.devices[d].group[g] &
-                   Any(state_.groups[g].container);
-        for (int e = 0; e < sizes_.devices; ++e)
-          if (e != d) last &= ~state_.devices[e].group[g];
-        leaving[g] |= last;
-        contained |= last;
-      }
+  for (int g = 0; g < sizes_.groups; ++g) {
+    for (int d = 0; d < sizes_.devices; ++d) {
+      Bit last = has(Rule::kVfioLeaveOnLast) & op.is(OpKind::kRemove) & op.device[d] &
+                 state_.devices[d].group[g] & Any(state_.groups[g].container);
+      for (int e = 0; e < sizes_.devices; ++e)
+        if (e != d) last &= ~state_.devices[e].group[g];
+      leaving[g] |= last;
+      contained |= last;
     }
   }
   LeaveContainer(contained, leaving);
@@ -175,7 +174,7 @@ Bits Encoder::Add(const SymbolicOp& op) {
   }
   for (int d = 0; d < sizes_.devices; ++d) {
     state_.devices[d].present |= probe[d];
-    if (kernel_.era != Era::kBusSlots) continue;
+    if (kernel_.era() != Era::kBusSlots) continue;
     Bit notified = false;
     for (Bus bus : topology_.buses)
       notified |= topology_.devices[d].on(bus) & state_.notifier[static_cast<size_t>(bus)];
@@ -191,7 +190,7 @@ Bits Encoder::Configure(const SymbolicOp& op) {
     // A fwspec counts when a device is probed, and is gone when it is released.
     step_.futile |= probe[d] & Grouped(d);
     const Result described = FirmwareDescription(probe[d], d);
-    if (has(Rule::kFwspecFreeOnError)) step_.futile |= described.failed();
+    step_.futile |= has(Rule::kFwspecFreeOnError) & described.failed();
     step_.result.Merge(described);
     probe[d] &= ~described.failed() & ~Grouped(d);
   }

@@ -32,8 +32,7 @@ Bits Encoder::BusDriverOfFirst(const GroupView& view) const {
       two |= Any(driver) & Any(here) & ~SameAddress(driver, here);
       driver = Or(driver, And(None(driver), here));
     }
-    Bit use = FirstOn(view, bus);
-    if (has(Rule::kAllocBusUnique)) use &= ~two;
+    const Bit use = FirstOn(view, bus) & ~(two & has(Rule::kAllocBusUnique));
     found = Or(found, And(use, driver));
   }
   return found;
@@ -84,14 +83,12 @@ Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   Result result;
   Bit go = condition;
   const Bit empty = None(view.members);
-  if (has(Rule::kVfioCacheCoherency)) {
-    Bit coherent = empty;
-    for (int d = 0; d < sizes_.devices; ++d)
-      for (int r = 0; r < sizes_.drivers; ++r)
-        coherent |= view.members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
-    result.Fail(go & ~coherent, Errno::kNoEnt);
-    go &= coherent;
-  }
+  Bit coherent = empty | ~has(Rule::kVfioCacheCoherency);
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (int r = 0; r < sizes_.drivers; ++r)
+      coherent |= view.members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
+  result.Fail(go & ~coherent, Errno::kNoEnt);
+  go &= coherent;
   const Bit contained = Any(view.group.container);
   result.Fail(go & contained, Errno::kInval);
   go &= ~contained;
@@ -165,60 +162,53 @@ void Encoder::UndoType1Attach(Bit condition, const Bits& groups) {
 // The new domain of vfio_iommu_type1_attach_group().
 Result Encoder::Type1Alloc(Bit condition, GroupView& view) {
   Result result;
-  const Bit empty = None(view.members);
   SymbolicType1& fresh = view.fresh;
-  if (has(Rule::kAllocByDevice)) {
-    fresh.domain.driver = FirstDriver(view);
-    for (int d = 0; d < sizes_.devices; ++d)
-      for (int i = 0; i < sizes_.instances; ++i)
-        fresh.table = Or(fresh.table, And(view.first[d] & state_.devices[d].instance[i],
-                                          topology_.instances[i].table));
-    result.Fail(condition & empty, Errno::kFault);
-    return result;
-  }
-  fresh.domain.driver = fwnode_era() ? BusDriverOfFirst(view) : SlotOfFirst(view);
+  const Bit by_device = has(Rule::kAllocByDevice);
+  const Bits by_bus = fwnode_era() ? BusDriverOfFirst(view) : SlotOfFirst(view);
+  fresh.domain.driver = Ite(by_device, FirstDriver(view), by_bus);
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (int i = 0; i < sizes_.instances; ++i)
+      fresh.table = Or(fresh.table, And(by_device & view.first[d] & state_.devices[d].instance[i],
+                                        topology_.instances[i].table));
   for (int r = 0; r < sizes_.drivers; ++r)
-    fresh.table = Or(fresh.table, And(fresh.domain.driver[r], topology_.drivers[r].table));
-  result.Fail(condition & None(fresh.domain.driver), Errno::kIo);
+    fresh.table = Or(fresh.table, And(~by_device & by_bus[r], topology_.drivers[r].table));
+  result.Fail(condition & by_device & None(view.members), Errno::kFault);
+  result.Fail(condition & ~by_device & None(by_bus), Errno::kIo);
   return result;
 }
 
 Bit Encoder::Type1Coherent(const GroupView& view) const {
-  if (!has(Rule::kType1EnforceCoherency)) {
-    const Bits slot = SlotOfFirst(view);
-    Bit coherent = false;
-    for (int r = 0; r < sizes_.drivers; ++r) coherent |= slot[r] & topology_.drivers[r].coherent;
-    return coherent;
-  }
+  const Bits slot = SlotOfFirst(view);
+  Bit coherent = false;
+  for (int r = 0; r < sizes_.drivers; ++r) coherent |= slot[r] & topology_.drivers[r].coherent;
   Bit enforced = true;
   for (int d = 0; d < sizes_.devices; ++d)
     for (int i = 0; i < sizes_.instances; ++i)
       enforced &= ~(view.members[d] & state_.devices[d].instance[i] &
                     ~topology_.instances[i].enforces_coherency);
-  return enforced;
+  return Ite(has(Rule::kType1EnforceCoherency), enforced, coherent);
 }
 
 // Whether the reuse loop tries this domain for the group.
 Bit Encoder::Compatible(const GroupView& view, int slot) const {
   const SymbolicType1& domain = state_.type1[slot];
-  Bit compatible = true;
-  if (has(Rule::kType1SameOps))
-    compatible &= has(Rule::kAllocOpsPerDriver)
-                      ? SameAddress(domain.domain.driver, view.fresh.domain.driver)
-                      : Meet(domain.table, view.fresh.table);
-  if (has(Rule::kType1SameCoherency)) compatible &= Same(domain.coherent, view.fresh.coherent);
-  return compatible;
+  const Bit same_ops = Ite(has(Rule::kAllocOpsPerDriver),
+                           SameAddress(domain.domain.driver, view.fresh.domain.driver),
+                           Meet(domain.table, view.fresh.table));
+  return (~has(Rule::kType1SameOps) | same_ops) &
+         (~has(Rule::kType1SameCoherency) | Same(domain.coherent, view.fresh.coherent));
 }
 
 Result Encoder::Type1Attach(Bit condition, GroupView& view, const Bits& container) {
   Result result;
   if (condition.is_false()) return result;
   Bit go = condition;
-  if (has(Rule::kType1SameBus)) {
+  if (kernel_.may_have(Rule::kType1SameBus)) {
     Bit mixed = false;
     for (int d = 0; d < sizes_.devices; ++d)
       for (Bus bus : topology_.buses)
         mixed |= view.members[d] & topology_.devices[d].on(bus) & ~FirstOn(view, bus);
+    mixed &= has(Rule::kType1SameBus);
     result.Fail(go & mixed, Errno::kInval);
     go &= ~mixed;
   }

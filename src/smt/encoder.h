@@ -17,6 +17,7 @@
 #include "model/op.h"
 #include "model/properties.h"
 #include "model/rules.h"
+#include "src/smt/symbolic_profile.h"
 #include "src/smt/symbolic_state.h"
 
 namespace iommucheck::smt {
@@ -75,7 +76,7 @@ struct GroupView {
 
 class Encoder {
  public:
-  Encoder(const KernelProfile& kernel, SymbolicTopology topology, const Sizes& sizes);
+  Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes);
   StepBits Step(const SymbolicOp& op);
   [[nodiscard]] const SymbolicState& state() const { return state_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
@@ -149,7 +150,7 @@ class Encoder {
                          bool stop_at_error);
   Bit SetMustSucceed(Bit condition, GroupView& view, const Bits& members, const DomainRef& target);
   Bit SetPlainly(Bit condition, GroupView& view, const DomainRef& target);
-  Bit GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target, bool must_succeed,
+  Bit GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target, Bit must_succeed,
                      bool test_same = true);
   void GroupSetCoreDomain(Bit condition, GroupView& view);
   Result AttachGroup(Bit condition, GroupView& view, const DomainRef& domain);
@@ -173,11 +174,11 @@ class Encoder {
   void FreeNew(Bit condition, GroupView& view);
   void KeepNew(Bit condition, GroupView& view, const Bits& container);
 
-  [[nodiscard]] bool has(Rule rule) const { return kernel_.has(rule); }
-  [[nodiscard]] bool fwnode_era() const { return kernel_.era == Era::kFwnode; }
+  [[nodiscard]] Bit has(Rule rule) const { return kernel_.has(rule); }
+  [[nodiscard]] bool fwnode_era() const { return kernel_.era() == Era::kFwnode; }
   [[nodiscard]] Bit HasBus(Bus bus) const { return fwnode_era() || bus != Bus::kCdx; }
 
-  KernelProfile kernel_;
+  SymbolicProfile kernel_;
   SymbolicTopology topology_;
   Sizes sizes_;
   SymbolicState state_;

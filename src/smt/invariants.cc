@@ -38,7 +38,7 @@ std::vector<Bit> Encoder::Invariants() const {
       for (const Bits& listed : topology_.devices[d].masters) master |= listed[i];
       facts.push_back(~device.fwspec[i] | master);
       facts.push_back(~device.instance[i] | master | topology_.drivers[driver].accepts_foreign);
-      if (kernel_.era != Era::kBusSlots)
+      if (kernel_.era() != Era::kBusSlots)
         facts.push_back(~device.instance[i] | state_.registered[i]);
     }
   }

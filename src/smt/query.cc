@@ -46,7 +46,6 @@ class SizeSearch {
   }
   Answer Check(const std::vector<Bit>& assumptions);
 
-  const KernelSpec& kernel_;
   Property property_;
   SearchSpace space_;
   Encoder encoder_;
@@ -57,10 +56,9 @@ class SizeSearch {
 
 SizeSearch::SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
                        uint64_t budget)
-    : kernel_(kernel),
-      property_(runs.property),
-      space_(ProfileOf(kernel), devices, runs),
-      encoder_(ProfileOf(kernel), space_.topology(), space_.sizes()),
+    : property_(runs.property),
+      space_(kernel, RuleSet(), devices, runs),
+      encoder_(space_.kernel(), space_.topology(), space_.sizes()),
       solver_(space_.circuit(), use, budget) {
   const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
   for (uint32_t node = 1; node < nodes; ++node)
@@ -94,7 +92,7 @@ Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
 }
 
 Case SizeSearch::Found() {
-  Case c = space_.Decode(kernel_, Model());
+  Case c = space_.Decode(Model());
   c.expectations.push_back({.kind = Expectation::Kind::kViolated,
                             .property = property_,
                             .at = static_cast<int>(c.ops.size())});

@@ -64,7 +64,7 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
     return replay;
   }
   const Sizes sizes = SizesOf(c);
-  Encoder encoder(kernel, FromTopology(c.topology), sizes);
+  Encoder encoder(SymbolicProfile(kernel), FromTopology(c.topology), sizes);
   for (size_t n = 0; n < c.ops.size(); ++n) {
     const StepBits step = encoder.Step(ConstantOp(c.ops[n].op, sizes));
     if (step.impossible.is_true() || step.outside.is_true()) {

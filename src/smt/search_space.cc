@@ -5,6 +5,7 @@
 #include <bit>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace iommucheck::smt {
@@ -33,19 +34,22 @@ int StepsNeeded(Property property) {
   return property == Property::kNoCrossDriverReuse ? 5 : kDrivers;
 }
 
-SearchSpace::SearchSpace(const KernelProfile& kernel, int devices, const Runs& runs)
-    : kernel_(kernel),
+SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)
+    : spec_(kernel),
+      kernel_(ProfileOf(kernel)),
       runs_(runs),
       spare_(runs.steps - StepsNeeded(runs.property)),
       ever_registered_(Zeros(kInstances)),
       had_needed_(Zeros(StepsNeeded(runs.property) - 1)) {
+  OpenRules(open);
   // Each group in a container took a step, besides the registers and, to reuse, a set-iommu.
   const bool reuse = runs.property == Property::kNoCrossDriverReuse;
   int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
   if (!Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
-  const bool ghosts = Spare(kRemove) || Spare(kUnregister) || kernel.has(Rule::kCoreOwnerEvery) ||
-                      kernel.has(Rule::kDriverSameInstance);
+  const bool ghosts = Spare(kRemove) || Spare(kUnregister) ||
+                      kernel_.may_have(Rule::kCoreOwnerEvery) ||
+                      kernel_.may_have(Rule::kDriverSameInstance);
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
@@ -78,10 +82,21 @@ Bits SearchSpace::AtMostOne(int size, const std::string& name) {
   return bits;
 }
 
+void SearchSpace::OpenRules(RuleSet open) {
+  for (const RuleInfo& info : AllRules())
+    if (open.has(info.rule))
+      kernel_.Set(info.rule, Input(absl::StrCat("rule.", std::string(info.id))));
+}
+
+// An input, unless the kernel surely has the rule, and false where it has.
+Bit SearchSpace::InputWithout(Rule rule, std::string name) {
+  const Bit without = ~kernel_.has(rule);
+  return without.is_false() ? Bit(false) : without & Input(std::move(name));
+}
+
 void SearchSpace::MakeDrivers() {
-  same_address_ = kernel_.has(Rule::kAssumeAddressNotReused) ? Bit(false) : Input("same_address");
-  default_table_shared_ =
-      kernel_.has(Rule::kAssumeTablesNotShared) ? Bit(false) : Input("default_table_shared");
+  same_address_ = InputWithout(Rule::kAssumeAddressNotReused, "same_address");
+  default_table_shared_ = InputWithout(Rule::kAssumeTablesNotShared, "default_table_shared");
   for (int r = 0; r < kDrivers; ++r) {
     SymbolicDriver driver;
     const auto attribute = [&](const char* name) {
@@ -89,7 +104,7 @@ void SearchSpace::MakeDrivers() {
     };
     for (Bus bus : topology_.buses) {
       auto& claims = driver.claims[static_cast<size_t>(bus)];
-      if (kernel_.era == Era::kBusSlots) {
+      if (kernel_.era() == Era::kBusSlots) {
         const Bits chosen = AtMostOne(
             kClaimCount - 1, absl::StrFormat("driver%d.claims.%d", r, static_cast<int>(bus)));
         claims[0] = None(chosen);
@@ -99,16 +114,16 @@ void SearchSpace::MakeDrivers() {
         claims[static_cast<size_t>(Claim::kStrict)] = true;
       }
     }
-    if (kernel_.era == Era::kBusSlots) {
+    if (kernel_.era() == Era::kBusSlots) {
       driver.claims_once = attribute("claims_once");
       driver.unwinds = attribute("unwinds");
       driver.clears = attribute("clears");
     }
-    if (kernel_.era != Era::kFwnode) driver.default_domains = ~attribute("no_default_domain");
+    if (kernel_.era() != Era::kFwnode) driver.default_domains = ~attribute("no_default_domain");
     driver.instance_groups = attribute("instance_groups");
     driver.coherent = ~attribute("not_coherent");
-    if (!kernel_.has(Rule::kAssumeProbeRejectsForeign))
-      driver.accepts_foreign = attribute("accepts_foreign");
+    driver.accepts_foreign = InputWithout(Rule::kAssumeProbeRejectsForeign,
+                                          absl::StrFormat("driver%d.accepts_foreign", r));
     driver.address = Zeros(kDrivers);
     driver.table = Zeros(kTables);
     // Driver 1 may lie where driver 0 lay, table and all.
@@ -155,7 +170,8 @@ void SearchSpace::MakeDevices() {
     constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
     // One that is never added is as good as one that no driver takes.
-    const bool can_be_absent = Spare(kAdd) || !kernel_.has(Rule::kAssumeProbeRejectsForeign);
+    const bool can_be_absent =
+        Spare(kAdd) || !kernel_.has(Rule::kAssumeProbeRejectsForeign).is_true();
     device.absent = can_be_absent ? Input(attribute("absent")) : Bit(false);
     platform_before = platform;
     topology_.devices.push_back(device);
@@ -191,12 +207,12 @@ void SearchSpace::RelateDevices() {
 }
 
 void SearchSpace::AssumeOfTopology() {
-  if (kernel_.has(Rule::kAssumeTablesNotShared)) {
-    std::array<Bit, kDrivers> extra;
-    for (int i = 0; i < kInstances; ++i) extra[topology_.instances[i].driver] |= own_table_[i];
-    constraints_.push_back(~(extra[0] & extra[1]));
-  }
-  if (kernel_.has(Rule::kAssumeHomogeneousGroups)) {
+  std::array<Bit, kDrivers> extra;
+  for (int i = 0; i < kInstances; ++i) extra[topology_.instances[i].driver] |= own_table_[i];
+  constraints_.push_back(
+      Implies(kernel_.has(Rule::kAssumeTablesNotShared), ~(extra[0] & extra[1])));
+  if (const Bit homogeneous = kernel_.has(Rule::kAssumeHomogeneousGroups);
+      !homogeneous.is_false()) {
     std::vector<std::array<Bit, kDrivers>> behind(topology_.devices.size());
     for (int d = 0; d < sizes_.devices; ++d)
       for (const Bits& master : topology_.devices[d].masters)
@@ -211,16 +227,15 @@ void SearchSpace::AssumeOfTopology() {
           if (d != e) related[d][e] |= related[d][via] & related[via][e];
     for (int d = 0; d < sizes_.devices; ++d)
       for (int e = 0; e < d; ++e)
-        constraints_.push_back(Implies(
-            related[d][e], ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
+        constraints_.push_back(
+            Implies(homogeneous & related[d][e],
+                    ~((behind[d][0] | behind[e][0]) & (behind[d][1] | behind[e][1]))));
   }
-  if (kernel_.has(Rule::kAssumeDriversCompeteForABus)) {
-    Bit common = false;
-    for (Bus bus : topology_.buses)
-      common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
-                ~topology_.drivers[1].claim(bus, Claim::kNone);
-    constraints_.push_back(common);
-  }
+  Bit common = false;
+  for (Bus bus : topology_.buses)
+    common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
+              ~topology_.drivers[1].claim(bus, Claim::kNone);
+  constraints_.push_back(Implies(kernel_.has(Rule::kAssumeDriversCompeteForABus), common));
 }
 
 // A one-hot code that names one of the choices exactly where it is needed.

@@ -13,6 +13,7 @@
 #include "src/case/case.h"
 #include "src/smt/encoder.h"
 #include "src/smt/query.h"
+#include "src/smt/symbolic_profile.h"
 
 namespace iommucheck::smt {
 
@@ -33,10 +34,11 @@ struct Runs {
 
 class SearchSpace {
  public:
-  // Machines of so many devices.
-  SearchSpace(const KernelProfile& kernel, int devices, const Runs& runs);
+  // Machines of so many devices, and the kernel with any of the rules `open` dropped.
+  SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs);
 
   Circuit& circuit() { return circuit_; }
+  [[nodiscard]] const SymbolicProfile& kernel() const { return kernel_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
   [[nodiscard]] const SymbolicTopology& topology() const { return topology_; }
   // What every machine of the space fulfils.
@@ -52,11 +54,14 @@ class SearchSpace {
   // The run and the case that a model of the solver stands for.
   using Value = std::function<bool(Bit)>;
   [[nodiscard]] std::vector<Op> Ops(const Value& value) const;
-  [[nodiscard]] Case Decode(const KernelSpec& kernel, const Value& value) const;
+  [[nodiscard]] KernelSpec DecodeKernel(const Value& value) const;
+  [[nodiscard]] Case Decode(const Value& value) const;
 
  private:
   Bit Input(std::string name);
+  Bit InputWithout(Rule rule, std::string name);
   Bits AtMostOne(int size, const std::string& name);
+  void OpenRules(RuleSet open);
   void MakeDrivers();
   void MakeInstances();
   void MakeDevices();
@@ -71,7 +76,8 @@ class SearchSpace {
   [[nodiscard]] std::vector<bool> Instances() const;
   void CountNeeded(std::vector<Bit>& constraints);
 
-  KernelProfile kernel_;
+  KernelSpec spec_;
+  SymbolicProfile kernel_;
   Runs runs_;
   int spare_;  // steps besides the needed ones
   Sizes sizes_;
