@@ -12,127 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "src/smt/search_space.h"
-#include "src/smt/smt2.h"
-#include "src/smt/solver.h"
+#include "src/smt/size_search.h"
 
 namespace iommucheck::smt {
 namespace {
 
 using Answer = Solver::Answer;
-
-// The machines of a number of devices and the runs of one kind.
-class SizeSearch {
- public:
-  SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
-             uint64_t budget);
-
-  // Whether the property is violated at the last step, given that no shorter run violates it.
-  Answer Violated() { return Check({violated_}); }
-  // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
-  std::vector<Op> Ops() { return space_.Ops(Model()); }
-  Case Found();
-  Case Plainest();
-
-  [[nodiscard]] const Solver& solver() const { return solver_; }
-  [[nodiscard]] std::string LastCheck() {
-    return ToSmt2(space_, solver_.asserted(), last_assumptions_);
-  }
-
- private:
-  void NextStep();
-  SearchSpace::Value Model() {
-    return [this](Bit bit) { return solver_.Value(bit); };
-  }
-  Answer Check(const std::vector<Bit>& assumptions);
-
-  Property property_;
-  SearchSpace space_;
-  Encoder encoder_;
-  Solver solver_;
-  Bit violated_;  // at the last step so far
-  std::vector<Bit> last_assumptions_;
-};
-
-SizeSearch::SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
-                       uint64_t budget)
-    : property_(runs.property),
-      space_(kernel, RuleSet(), devices, runs),
-      encoder_(space_.kernel(), space_.topology(), space_.sizes()),
-      solver_(space_.circuit(), use, budget) {
-  const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
-  for (uint32_t node = 1; node < nodes; ++node)
-    solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
-  for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
-  for (int step = 0; step < runs.steps; ++step) NextStep();
-}
-
-void SizeSearch::NextStep() {
-  std::vector<Bit> constraints = {~violated_};
-  if (property_ == Property::kNoCrossDriverAttach) {
-    const std::vector<Bit> facts = encoder_.InvariantsWhileAttachHolds();
-    constraints.insert(constraints.end(), facts.begin(), facts.end());
-  }
-  const SymbolicOp op = space_.NextOp(constraints);
-  const StepBits step = encoder_.Step(op);
-  // A smallest run has no step that changes nothing.
-  for (Bit excluded :
-       {step.impossible, step.outside, step.out_of_groups, step.reorders, step.futile})
-    constraints.push_back(~excluded);
-  for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
-  for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
-  for (Bit constraint : constraints)
-    if (!constraint.is_true()) solver_.Assert(constraint);
-  violated_ = step.violated[static_cast<size_t>(property_)];
-}
-
-Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
-  last_assumptions_ = assumptions;
-  return solver_.Check(assumptions);
-}
-
-Case SizeSearch::Found() {
-  Case c = space_.Decode(Model());
-  c.expectations.push_back({.kind = Expectation::Kind::kViolated,
-                            .property = property_,
-                            .at = static_cast<int>(c.ops.size())});
-  return c;
-}
-
-Case SizeSearch::Plainest() {
-  // Fixes one preference after another that a case of this size can meet.
-  std::vector<Bit> fixed = {violated_};
-  for (Bit preference : space_.Preferences()) {
-    if (preference.is_constant()) continue;
-    fixed.push_back(preference);
-    // A check that fails keeps the model of the last one that did not.
-    if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
-  }
-  last_assumptions_ = fixed;
-  return Found();
-}
-
-// Kinds of ops, the plainest first.
-constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
-    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
-    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
-
-// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one
-// to spare a circuit for each kind is faster than one for all, the more so the more devices there
-// are.
-std::vector<OpKinds> SpareKinds(int spare, int devices) {
-  if (spare == 0) return {OpKinds()};
-  if (spare > 1 || devices == 1) return {OpKinds().set()};
-  if (devices == 2) {
-    const auto leave = OpKinds()
-                           .set(static_cast<size_t>(OpKind::kRemove))
-                           .set(static_cast<size_t>(OpKind::kUnregister));
-    return {~leave, leave};
-  }
-  std::vector<OpKinds> parts;
-  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(static_cast<size_t>(kind)));
-  return parts;
-}
 
 // Runs of the same ops, those first that read most easily: groups join in order when all is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
@@ -158,8 +43,9 @@ std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
 
 class Search {
  public:
-  Search(Property property, const KernelSpec& kernel, const Bounds& bounds, bool want_smt2)
-      : property_(property), kernel_(kernel), bounds_(bounds), want_smt2_(want_smt2) {}
+  Search(Property property, const KernelSpec& kernel, RuleSet open, const Bounds& bounds,
+         bool want_smt2)
+      : property_(property), kernel_(kernel), open_(open), bounds_(bounds), want_smt2_(want_smt2) {}
   QueryResult Run();
 
  private:
@@ -173,6 +59,7 @@ class Search {
 
   Property property_;
   const KernelSpec& kernel_;
+  RuleSet open_;
   Bounds bounds_;
   bool want_smt2_;
   QueryResult result_;
@@ -244,7 +131,8 @@ Answer Search::Look(int devices) {
     return Answer::kUnknown;
   }
   const bool one_run = !runs_.ops.empty();
-  SizeSearch size(kernel_, devices, runs_, one_run ? Solver::Use::kOften : Solver::Use::kOnce,
+  SizeSearch size(kernel_, open_, devices, runs_,
+                  one_run ? Solver::Use::kOften : Solver::Use::kOnce,
                   bounds_.budget == 0 ? 0 : bounds_.budget - result_.resources);
   const Answer answer = size.Violated();
   if (answer == Answer::kSat) {
@@ -260,14 +148,19 @@ Answer Search::Look(int devices) {
 
 }  // namespace
 
+uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
+  if (budget == 0) return 0;
+  return used < budget ? budget - used : 1;
+}
+
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                                  bool want_smt2) {
+                                  bool want_smt2, RuleSet open) {
   if (bounds.devices < 1 || bounds.devices > kMaxBoundDevices)
     return absl::InvalidArgumentError(absl::StrFormat("devices must be 1 to %d", kMaxBoundDevices));
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
-    return Search(property, kernel, bounds, want_smt2).Run();
+    return Search(property, kernel, open, bounds, want_smt2).Run();
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }
