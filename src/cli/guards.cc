@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/guards/guards.h"
+
 #include <iostream>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "src/cli/commands.h"
-#include "src/guards/guards.h"
 #include "src/report/guards_text.h"
 
 namespace iommucheck::cli {

@@ -75,7 +75,7 @@ class Search {
 
   const Question& question_;
   Map map_;
-  RuleSet open_;  // but rules that suffice alone
+  RuleSet open_;                                // but rules that suffice alone
   std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
   std::vector<RuleSet> broken_;                 // kernels that violate the property
   std::optional<smt::RuleQuery> query_;
@@ -119,7 +119,8 @@ void Search::Prepare(RuleSet open) {
     smt::Bounds bounds = question_.bounds;
     bounds.steps = smt::kMaxBoundSteps;
     const std::optional<Case> shortest = Ask(With(open), bounds, open);
-    map_.question.bounds.steps = static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
+    map_.question.bounds.steps =
+        static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
   }
   smt::Bounds bounds = map_.question.bounds;
   bounds.budget = Left();
@@ -189,7 +190,8 @@ bool Search::Suffices(Sufficient& set) {
   return true;
 }
 
-// Finds rules that make a proof of the set, by leaving out what the proof of all rules does not use.
+// Finds rules that make a proof of the set, by leaving out what the proof of all rules does not
+// use.
 void Search::Complete(Sufficient& set) {
   const KernelProfile all = ProfileOf(With(open_));
   const absl::StatusOr<prove::Proof> whole = Counted(prove::Prove(question_.property, all, Left()));
@@ -229,7 +231,6 @@ void Search::DropEachAlone() {
     map_.alone.push_back(std::move(alone));
   });
 }
-
 
 bool Search::Proved(Sufficient& set) {
   const prove::KernelFamily family(ProfileOf(With(map_.universe)), map_.universe - set.rules);

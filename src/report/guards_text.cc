@@ -56,8 +56,9 @@ std::string SufficientText(const Map& map) {
   for (size_t n = 0; n < map.sufficient.size(); ++n) {
     const guards::Sufficient& set = map.sufficient[n];
     const smt::Bounds& bounds = map.question.bounds;
-    out += Row(absl::StrCat(n + 1), set.every_size ? "every size" : Size(bounds.devices, bounds.steps),
-               Names(map, set.rules));
+    out +=
+        Row(absl::StrCat(n + 1), set.every_size ? "every size" : Size(bounds.devices, bounds.steps),
+            Names(map, set.rules));
     if (!set.proved_with.empty()) out += Row("", "every size with", Names(map, set.proved_with));
   }
   if (map.sufficient.empty()) out += "  nothing\n";
@@ -126,7 +127,8 @@ std::string GuardsText(const Map& map, bool cases) {
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
-  if (!map.complete) out += Field("unknown", "the budget is used up: there may be more of all this");
+  if (!map.complete)
+    out += Field("unknown", "the budget is used up: there may be more of all this");
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
   if (!map.complete) return out;
   absl::StrAppend(&out, "\n", AloneText(map));
@@ -155,7 +157,8 @@ std::string GuardsJson(const Map& map) {
                                {"case", Json::parse(CaseToJson(removal.found))}});
   out["alone"] = Json::array();
   for (const guards::Alone& row : map.alone) {
-    Json entry = {{"rule", std::string(InfoOf(row.rule).id)}, {"verdict", VerdictName(row.verdict)}};
+    Json entry = {{"rule", std::string(InfoOf(row.rule).id)},
+                  {"verdict", VerdictName(row.verdict)}};
     if (row.by) entry["sufficient"] = *row.by;
     if (row.verdict == Verdict::kViolated) entry["scope"] = SizeJson(row.found);
     out["alone"].push_back(entry);

@@ -19,8 +19,8 @@ class RuleQuery {
   RuleQuery(const RuleQuery&) = delete;
   RuleQuery& operator=(const RuleQuery&) = delete;
 
-  // Whether a kernel that has at least these rules of the open ones can violate the property: kHolds
-  // is none within the bounds, and kUnknown that the budget is used up.
+  // Whether a kernel that has at least these rules of the open ones can violate the property:
+  // kHolds is none within the bounds, and kUnknown that the budget is used up.
   Verdict Violated(RuleSet kept);
   // The same, looking only where violations were found before: kHolds is none there.
   Verdict ViolatedAsBefore(RuleSet kept);
