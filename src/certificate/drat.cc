@@ -208,8 +208,7 @@ void Checker::Unassign(size_t length) {
 }
 
 bool Checker::IsReason(ClauseId c) const {
-  return std::ranges::any_of(
-      Of(c), [&](Literal l) { return IsTrue(l) && reason_[l / 2] == c; });
+  return std::ranges::any_of(Of(c), [&](Literal l) { return IsTrue(l) && reason_[l / 2] == c; });
 }
 
 // The clauses that watch a literal that has become false. Returns one whose literals are all

@@ -64,8 +64,8 @@ struct DratVerdict {
   size_t lemmas = 0;         // clauses of the proof that were checked, for the rest is not needed
 };
 
-// As drat-trim does: backwards from the conflict, only what it rests on. Deletions of clauses that are
-// not there, or that unit propagation has used, are passed over: more clauses do no harm.
+// As drat-trim does: backwards from the conflict, only what it rests on. Deletions of clauses that
+// are not there, or that unit propagation has used, are passed over: more clauses do no harm.
 DratVerdict CheckDrat(const Formula& formula, const DratProof& proof);
 
 }  // namespace iommucheck::certificate

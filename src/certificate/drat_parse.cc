@@ -93,8 +93,7 @@ absl::StatusOr<Formula> ParseDimacs(std::string_view text, std::string_view file
   for (const char* head : {"p", "cnf"})
     if (const Token token = tokens.Next(); token.text != head)
       return tokens.Expected("\"p cnf VARIABLES CLAUSES\"", token);
-  const absl::StatusOr<int> variables =
-      tokens.Number(0, kMaxVariables, "the number of variables");
+  const absl::StatusOr<int> variables = tokens.Number(0, kMaxVariables, "the number of variables");
   if (!variables.ok()) return variables.status();
   const absl::StatusOr<int> clauses =
       tokens.Number(0, std::numeric_limits<int>::max(), "the number of clauses");

@@ -2,22 +2,12 @@
 #include "src/report/json.h"
 
 #include "absl/strings/str_format.h"
+#include "src/case/kernel.h"
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
-namespace {
-
-Json RuleIds(RuleSet rules) {
-  Json ids = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
-  return ids;
-}
-
-}  // namespace
-
 const char* VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kHolds:

@@ -15,7 +15,8 @@ class Translation {
   explicit Translation(SearchSpace& space) : space_(space) {}
 
   void Assert(const Constraint& constraint) {
-    if (!constraint.bit.is_true()) asserted_.push_back({constraint.bit, std::string(constraint.why)});
+    if (!constraint.bit.is_true())
+      asserted_.push_back({constraint.bit, std::string(constraint.why)});
   }
   void Assert(const Constraint& constraint, int step) {
     const std::string why = absl::StrCat("step ", step, ": ", std::string(constraint.why));
@@ -89,7 +90,8 @@ Cnf CnfOf(Property property, const KernelSpec& kernel, int devices, int steps) {
   for (const RuleInfo& info : AllRules())
     if (rules.has(info.rule))
       translation.Assert({runs.space().kernel().has(info.rule), "the kernel has the rule"});
-  for (Bit bit : runs.space().constraints()) translation.Assert({bit, "the machine is of the space"});
+  for (Bit bit : runs.space().constraints())
+    translation.Assert({bit, "the machine is of the space"});
   for (int step = 1; step <= steps; ++step)
     for (const Constraint& constraint : runs.NextStep())
       if (!constraint.fact || FactsAreAsserted(property)) translation.Assert(constraint, step);
@@ -101,7 +103,8 @@ std::string ToDimacs(const Cnf& cnf) {
   std::string text = absl::StrCat("p cnf ", cnf.variables.size(), " ",
                                   cnf.assertions.size() + cnf.definitions.size(), "\n");
   for (const Cnf::Assertion& assertion : cnf.assertions)
-    absl::StrAppend(&text, assertion.literal != 0 ? absl::StrCat(assertion.literal, " 0\n") : "0\n");
+    absl::StrAppend(&text,
+                    assertion.literal != 0 ? absl::StrCat(assertion.literal, " 0\n") : "0\n");
   for (const std::vector<int>& clause : cnf.definitions) {
     for (const int literal : clause) absl::StrAppend(&text, literal, " ");
     absl::StrAppend(&text, "0\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a query asks of runs of one length, in clauses, for SAT solvers and checkers of their proofs.
+// What a query asks of runs of one length, in clauses, for SAT solvers and checkers of their
+// proofs.
 #pragma once
 
 #include <string>
@@ -24,8 +25,8 @@ struct Cnf {
   std::vector<std::vector<int>> definitions;  // of the gates
 };
 
-// Whether the facts of src/smt/invariants.cc are among what is asserted: only where SAT solvers need
-// many times longer without.
+// Whether the facts of src/smt/invariants.cc are among what is asserted: only where SAT solvers
+// need many times longer without.
 bool FactsAreAsserted(Property property);
 
 // Satisfiable if on some machine of up to so many devices some run of so many steps violates the
