@@ -2,6 +2,7 @@
 #include "src/certificate/certificate.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -41,19 +42,17 @@ ProvedRuns Summary(const smt::Cnf& cnf, int steps, const DratVerdict& verdict) {
           .rules = RulesOf(cnf, verdict.core)};
 }
 
-// Both texts as they are in files.
-absl::StatusOr<DratVerdict> CheckTexts(const std::string& cnf, const std::string& drat, int steps) {
-  const absl::StatusOr<Formula> formula = ParseDimacs(cnf, FileOf(steps, "cnf"));
+absl::StatusOr<DratVerdict> CheckTexts(const File& cnf, const File& drat) {
+  const absl::StatusOr<Formula> formula = ParseDimacs(cnf.text, cnf.name);
   if (!formula.ok()) return formula.status();
-  const absl::StatusOr<DratProof> proof =
-      ParseDrat(drat, FileOf(steps, "drat"), formula->variables);
+  const absl::StatusOr<DratProof> proof = ParseDrat(drat.text, drat.name, formula->variables);
   if (!proof.ok()) return proof.status();
   return CheckDrat(*formula, *proof);
 }
 
-std::string Failure(const DratVerdict& verdict, int steps) {
+std::string Failure(const File& drat, const DratVerdict& verdict) {
   const std::string line = verdict.line == 0 ? "" : absl::StrCat(":", verdict.line);
-  return absl::StrCat(FileOf(steps, "drat"), line, ": ", verdict.reason);
+  return absl::StrCat(drat.name, line, ": ", verdict.reason);
 }
 
 absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate) {
@@ -64,44 +63,76 @@ absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate
   if (answer.kind == SatAnswer::Kind::kSat)
     return absl::InternalError(absl::StrFormat(
         "Z3 and CaDiCaL disagree on runs of %d steps: Z3 found no violation, CaDiCaL does", steps));
-  const std::string dimacs = ToDimacs(cnf);
-  const absl::StatusOr<DratVerdict> verdict = CheckTexts(dimacs, answer.drat, steps);
+  File formula{FileOf(steps, "cnf"), ToDimacs(cnf)};
+  File proof{FileOf(steps, "drat"), std::move(answer.drat)};
+  const absl::StatusOr<DratVerdict> verdict = CheckTexts(formula, proof);
   if (!verdict.ok()) return absl::InternalError(verdict.status().message());
   if (!verdict->verified)
     return absl::InternalError(
-        absl::StrCat("a proof of CaDiCaL does not check: ", Failure(*verdict, steps)));
+        absl::StrCat("a proof of CaDiCaL does not check: ", Failure(proof, *verdict)));
   certificate.runs.push_back(Summary(cnf, steps, *verdict));
-  certificate.files.push_back({FileOf(steps, "cnf"), dimacs});
+  certificate.files.push_back(std::move(formula));
   certificate.files.push_back({FileOf(steps, "map"), ToMap(cnf)});
-  certificate.files.push_back({FileOf(steps, "drat"), std::move(answer.drat)});
+  certificate.files.push_back(std::move(proof));
   return absl::OkStatus();
 }
 
 // Where a file is not what it should be: "FILE:LINE: why", or "".
-std::string Difference(const std::string& file, const std::string& found,
-                       const std::string& expected) {
-  if (found == expected) return "";
-  const auto [at, unused] = std::ranges::mismatch(found, expected);
-  return absl::StrFormat("%s:%d: not what this iommucheck writes for the claim", file,
-                         std::count(found.begin(), at, '\n') + 1);
+std::string Difference(const File& file, const std::string& expected) {
+  if (file.text == expected) return "";
+  const auto at = std::ranges::mismatch(file.text, expected).in1;
+  return absl::StrFormat("%s:%d: not what this iommucheck writes for the claim", file.name,
+                         std::count(file.text.begin(), at, '\n') + 1);
 }
 
-absl::Status CheckRuns(const Reader& read, int steps, Checked& checked) {
-  const smt::Cnf cnf = CnfOf(checked.claim, steps);
-  std::string texts[3];
-  for (int i = 0; const char* extension : {"cnf", "map", "drat"}) {
-    absl::StatusOr<std::string> text = read(FileOf(steps, extension));
+class Checker {
+ public:
+  Checker(std::string folder, const Reader& read) : folder_(std::move(folder)), read_(read) {}
+  absl::StatusOr<Checked> Run();
+
+ private:
+  absl::StatusOr<File> Read(const std::string& name) const {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    absl::StatusOr<std::string> text = read_(path);
     if (!text.ok()) return text.status();
-    texts[i++] = *std::move(text);
+    return File{path, *std::move(text)};
   }
-  const absl::StatusOr<DratVerdict> verdict = CheckTexts(texts[0], texts[2], steps);
+  absl::Status CheckRuns(int steps, Checked& checked) const;
+
+  std::string folder_;
+  const Reader& read_;
+};
+
+absl::Status Checker::CheckRuns(int steps, Checked& checked) const {
+  const absl::StatusOr<File> formula = Read(FileOf(steps, "cnf"));
+  if (!formula.ok()) return formula.status();
+  const absl::StatusOr<File> map = Read(FileOf(steps, "map"));
+  if (!map.ok()) return map.status();
+  const absl::StatusOr<File> proof = Read(FileOf(steps, "drat"));
+  if (!proof.ok()) return proof.status();
+  const absl::StatusOr<DratVerdict> verdict = CheckTexts(*formula, *proof);
   if (!verdict.ok()) return verdict.status();
-  checked.failure = Difference(FileOf(steps, "cnf"), texts[0], ToDimacs(cnf));
-  if (checked.failure.empty())
-    checked.failure = Difference(FileOf(steps, "map"), texts[1], ToMap(cnf));
-  if (checked.failure.empty() && !verdict->verified) checked.failure = Failure(*verdict, steps);
-  if (checked.failure.empty()) checked.runs.push_back(Summary(cnf, steps, *verdict));
+
+  const smt::Cnf cnf = CnfOf(checked.claim, steps);
+  checked.failure = Difference(*formula, ToDimacs(cnf));
+  if (checked.failure.empty()) checked.failure = Difference(*map, ToMap(cnf));
+  if (checked.failure.empty() && !verdict->verified) checked.failure = Failure(*proof, *verdict);
+  checked.runs.push_back(Summary(cnf, steps, *verdict));
   return absl::OkStatus();
+}
+
+absl::StatusOr<Checked> Checker::Run() {
+  const absl::StatusOr<File> manifest = Read(kManifest);
+  if (!manifest.ok()) return manifest.status();
+  const absl::StatusOr<Claim> claim = ParseManifest(manifest->text, manifest->name);
+  if (!claim.ok()) return claim.status();
+  Checked checked{.claim = *claim, .runs = {}, .failure = ""};
+  for (int steps = smt::StepsNeeded(claim->property); steps <= claim->steps; ++steps) {
+    if (absl::Status s = CheckRuns(steps, checked); !s.ok()) return s;
+    if (!checked.failure.empty()) return checked;
+  }
+  checked.failure = Difference(*manifest, PrintManifest(*claim, checked.runs));
+  return checked;
 }
 
 }  // namespace
@@ -114,18 +145,8 @@ absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts) {
   return certificate;
 }
 
-absl::StatusOr<Checked> CheckCertificate(const Reader& read) {
-  const absl::StatusOr<std::string> manifest = read(kManifest);
-  if (!manifest.ok()) return manifest.status();
-  const absl::StatusOr<Claim> claim = ParseManifest(*manifest);
-  if (!claim.ok()) return claim.status();
-  Checked checked{.claim = *claim, .runs = {}, .failure = ""};
-  for (int steps = smt::StepsNeeded(claim->property); steps <= claim->steps; ++steps) {
-    if (absl::Status s = CheckRuns(read, steps, checked); !s.ok()) return s;
-    if (!checked.failure.empty()) return checked;
-  }
-  checked.failure = Difference(kManifest, *manifest, PrintManifest(*claim, checked.runs));
-  return checked;
+absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read) {
+  return Checker(folder, read).Run();
 }
 
 }  // namespace iommucheck::certificate

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A certificate of a bounded answer: for each length of run a formula in clauses that has a model if
-// such a run violates the property, and a proof that it has none. docs/solver.md, "Certificates".
+// A certificate of a bounded answer: for each length of run a formula in clauses that has a model
+// if such a run violates the property, and a proof that it has none. docs/solver.md,
+// "Certificates".
 #pragma once
 
 #include <cstdint>
@@ -53,12 +54,12 @@ struct Checked {
   std::vector<ProvedRuns> runs;
   std::string failure;  // "FILE:LINE: why"; empty: the certificate is right
 };
-// How the caller reads the files; its errors are passed on.
-using Reader = std::function<absl::StatusOr<std::string>(const std::string& name)>;
+// How the caller reads a file; its errors are passed on.
+using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
 
 // That the formulas are those of the claim, that the proofs are right, and that the manifest says
 // what they show. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a
 // file is not of the form that it should be.
-absl::StatusOr<Checked> CheckCertificate(const Reader& read);
+absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read);
 
 }  // namespace iommucheck::certificate

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/certificate/manifest.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -20,8 +22,11 @@ using Json = nlohmann::ordered_json;
 // What the formulas do not say; docs/solver.md has more words.
 Json Argued(const Claim& claim) {
   Json argued = {
-      "steps MAP is what the variables of CNF stand for; that CNF has a model if such a run violates "
-      "the property is tested, not proved",
+      "that the formula of cnf, whose variables map names, has a model if a run of so many steps "
+      "on "
+      "a machine of the space violates the property: written from docs/model.md, tested against "
+      "the "
+      "model",
       absl::StrFormat("a violation takes %d steps at least, and each kind of op that "
                       "docs/solver.md names; tested in the model",
                       smt::StepsNeeded(claim.property)),
@@ -32,7 +37,8 @@ Json Argued(const Claim& claim) {
   };
   if (smt::FactsAreAsserted(claim.property))
     argued.push_back(
-        "the facts of src/smt/invariants.cc are asserted; they follow from the rest, which is tested "
+        "the facts of src/smt/invariants.cc are asserted; they follow from the rest, which is "
+        "tested "
         "in each replay");
   return argued;
 }
@@ -56,45 +62,64 @@ Json RunsJson(const Claim& claim, const ProvedRuns& runs) {
           {"core_rules", RuleIds(runs.rules)}};
 }
 
-absl::Status Wrong(const std::string& pointer, const std::string& expected, const Json& found) {
-  Place place;
-  place.pointer = pointer;
-  return Mismatch(kManifest, place, expected, found.is_null() ? "none" : Quote(found.dump()));
-}
+class Members {
+ public:
+  Members(const Json& manifest, std::string path) : manifest_(manifest), path_(std::move(path)) {}
 
-const Json& Member(const Json& object, const char* key) {
-  static const Json kNull;
-  const auto found = object.find(key);
-  return found == object.end() ? kNull : *found;
-}
+  [[nodiscard]] const Json& Member(const char* key) const {
+    static const Json kNone;
+    const auto found = manifest_.find(key);
+    return found == manifest_.end() ? kNone : *found;
+  }
+  [[nodiscard]] absl::Status Wrong(const char* key, const std::string& expected) const {
+    const Json& found = Member(key);
+    Place place;
+    place.pointer = absl::StrCat("/", key);
+    return Mismatch(path_, place, expected, found.is_null() ? "none" : Quote(found.dump()));
+  }
 
-absl::StatusOr<int> Number(const Json& manifest, const char* key, int highest) {
-  const Json& value = Member(manifest, key);
-  if (value.is_number_unsigned() && value.get<uint64_t>() >= 1 &&
-      value.get<uint64_t>() <= static_cast<uint64_t>(highest))
-    return value.get<int>();
-  return Wrong(absl::StrCat("/", key), absl::StrFormat("a number, 1 to %d", highest), value);
-}
+  [[nodiscard]] absl::StatusOr<std::string> Word(const char* key,
+                                                 const std::string& expected) const {
+    const Json& value = Member(key);
+    if (!value.is_string()) return Wrong(key, expected);
+    return value.get<std::string>();
+  }
+  [[nodiscard]] absl::StatusOr<int> Number(const char* key, int highest) const {
+    const Json& value = Member(key);
+    if (value.is_number_unsigned() && value >= 1 && value <= highest) return value.get<int>();
+    return Wrong(key, absl::StrFormat("a number, 1 to %d", highest));
+  }
+  [[nodiscard]] absl::StatusOr<std::vector<std::string>> Rules(const char* key) const {
+    const Json& value = Member(key);
+    const auto is_word = [](const Json& word) { return word.is_string(); };
+    if (!value.is_array() || !std::ranges::all_of(value, is_word))
+      return Wrong(key, "an array of rules");
+    return value.get<std::vector<std::string>>();
+  }
+  [[nodiscard]] absl::StatusOr<KernelSpec> Kernel() const {
+    const absl::StatusOr<std::string> version = Word("kernel", "a kernel profile");
+    if (!version.ok()) return version.status();
+    const absl::StatusOr<std::vector<std::string>> drop = Rules("drop");
+    if (!drop.ok()) return drop.status();
+    const absl::StatusOr<std::vector<std::string>> add = Rules("add");
+    if (!add.ok()) return add.status();
+    absl::StatusOr<KernelSpec> kernel = MakeKernel(*version, *drop, *add);
+    if (kernel.ok()) return kernel;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, ": ", std::string(kernel.status().message())));
+  }
+  [[nodiscard]] absl::StatusOr<Property> PropertyOf() const {
+    constexpr char kExpected[] = "no-cross-driver-attach or no-cross-driver-reuse";
+    const absl::StatusOr<std::string> name = Word("property", kExpected);
+    if (!name.ok()) return name.status();
+    if (const auto property = FindProperty(*name)) return *property;
+    return Wrong("property", kExpected);
+  }
 
-absl::StatusOr<std::vector<std::string>> Words(const Json& manifest, const char* key) {
-  const Json& value = Member(manifest, key);
-  bool strings = value.is_array();
-  for (const Json& word : value) strings = strings && word.is_string();
-  if (strings) return value.get<std::vector<std::string>>();
-  return Wrong(absl::StrCat("/", key), "an array of rules", value);
-}
-
-absl::StatusOr<KernelSpec> Kernel(const Json& manifest) {
-  const Json& version = Member(manifest, "kernel");
-  if (!version.is_string()) return Wrong("/kernel", "a kernel profile", version);
-  const absl::StatusOr<std::vector<std::string>> drop = Words(manifest, "drop");
-  if (!drop.ok()) return drop.status();
-  const absl::StatusOr<std::vector<std::string>> add = Words(manifest, "add");
-  if (!add.ok()) return add.status();
-  absl::StatusOr<KernelSpec> kernel = MakeKernel(version.get<std::string>(), *drop, *add);
-  if (kernel.ok()) return kernel;
-  return absl::InvalidArgumentError(absl::StrCat(kManifest, ": ", kernel.status().message()));
-}
+ private:
+  const Json& manifest_;
+  std::string path_;
+};
 
 }  // namespace
 
@@ -117,19 +142,19 @@ std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& run
   return manifest.dump(2) + "\n";
 }
 
-absl::StatusOr<Claim> ParseManifest(std::string_view text) {
-  if (absl::Status s = CheckJsonSyntax(text, kManifest); !s.ok()) return s;
+absl::StatusOr<Claim> ParseManifest(std::string_view text, const std::string& path) {
+  if (absl::Status s = CheckJsonSyntax(text, path); !s.ok()) return s;
   const Json manifest = Json::parse(text);
-  if (!manifest.is_object()) return Wrong("/", "an object", manifest);
-  const Json& name = Member(manifest, "property");
-  const auto property =
-      name.is_string() ? FindProperty(name.get<std::string>()) : std::optional<Property>();
-  if (!property) return Wrong("/property", "no-cross-driver-attach or no-cross-driver-reuse", name);
-  const absl::StatusOr<KernelSpec> kernel = Kernel(manifest);
+  if (!manifest.is_object())
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected an object"));
+  const Members members(manifest, path);
+  const absl::StatusOr<Property> property = members.PropertyOf();
+  if (!property.ok()) return property.status();
+  const absl::StatusOr<KernelSpec> kernel = members.Kernel();
   if (!kernel.ok()) return kernel.status();
-  const absl::StatusOr<int> devices = Number(manifest, "devices", smt::kMaxBoundDevices);
+  const absl::StatusOr<int> devices = members.Number("devices", smt::kMaxBoundDevices);
   if (!devices.ok()) return devices.status();
-  const absl::StatusOr<int> steps = Number(manifest, "steps", smt::kMaxBoundSteps);
+  const absl::StatusOr<int> steps = members.Number("steps", smt::kMaxBoundSteps);
   if (!steps.ok()) return steps.status();
   return Claim{.property = *property, .kernel = *kernel, .devices = *devices, .steps = *steps};
 }

@@ -19,6 +19,6 @@ std::string FileOf(int steps, std::string_view extension);
 
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs);
 // The claim alone: the rest follows from it and the other files.
-absl::StatusOr<Claim> ParseManifest(std::string_view text);
+absl::StatusOr<Claim> ParseManifest(std::string_view text, const std::string& path);
 
 }  // namespace iommucheck::certificate

@@ -55,6 +55,7 @@ void AddClauses(CaDiCaL::Solver& solver, const smt::Cnf& cnf) {
 SatAnswer SolveCnf(const smt::Cnf& cnf, uint64_t conflicts) {
   MemoryFile proof;  // outlives the solver, which writes to it
   CaDiCaL::Solver solver;
+  solver.set("quiet", 1);
   solver.set("binary", 0);
   solver.trace_proof(proof.file(), "proof");
   AddClauses(solver, cnf);

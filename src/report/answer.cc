@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "src/report/certificate.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
@@ -147,6 +148,7 @@ std::string AnswerText(const Answer& a) {
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
   if (a.proof) out += Field("proof", ProofLine(a));
+  if (a.certificate) out += RunsText("certified", a.certificate->runs);
   if (a.result.verdict != Verdict::kViolated) return out;
 
   const Case& c = a.result.found;
