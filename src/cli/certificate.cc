@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/report/certificate.h"
+
 #include <iostream>
 #include <memory>
 
 #include "src/cli/commands.h"
-#include "src/report/certificate.h"
 
 namespace iommucheck::cli {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/certificate.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -8,6 +10,18 @@
 #include "src/report/text.h"
 
 namespace iommucheck::report {
+
+namespace {
+
+// Of Z3's resources, about what a conflict of CaDiCaL stands for, by CPU time.
+constexpr uint64_t kResourcesAConflict = 1000;
+
+// A limit of 0 is none.
+uint64_t ConflictsFor(const Question& q) {
+  return q.bounds.budget == 0 ? 0 : std::max<uint64_t>(q.bounds.budget / kResourcesAConflict, 1);
+}
+
+}  // namespace
 
 absl::Status Certify(Answer& answer) {
   const Question& q = answer.question;
@@ -18,7 +32,7 @@ absl::Status Certify(Answer& answer) {
                             .kernel = q.kernel,
                             .devices = answer.result.proved_devices,
                             .steps = answer.result.proved_steps},
-                           q.bounds.budget);
+                           ConflictsFor(q));
   if (!certificate.ok()) return certificate.status();
   answer.certificate = *std::move(certificate);
   return absl::OkStatus();
