@@ -95,8 +95,8 @@ TEST_P(Certificates, HoldWithoutTheRulesThatNoProofUses) {
     else
       claim.kernel.dropped.add(info.rule);
   }
-  const absl::StatusOr<smt::QueryResult> result = smt::Query(
-      claim.property, claim.kernel, {.devices = claim.devices, .steps = claim.steps});
+  const absl::StatusOr<smt::QueryResult> result =
+      smt::Query(claim.property, claim.kernel, {.devices = claim.devices, .steps = claim.steps});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->verdict, Verdict::kHolds);
 }
@@ -117,9 +117,9 @@ std::vector<Claim> Claims() {
   };
 }
 std::string NameOf(const testing::TestParamInfo<Claim>& info) {
-  std::string name = absl::StrCat(std::string(VersionName(info.param.kernel.version)), "_",
-                                  std::string(PropertyName(info.param.property)), "_",
-                                  info.param.steps);
+  std::string name =
+      absl::StrCat(std::string(VersionName(info.param.kernel.version)), "_",
+                   std::string(PropertyName(info.param.property)), "_", info.param.steps);
   return absl::StrReplaceAll(name, {{".", "_"}, {"-", "_"}});
 }
 INSTANTIATE_TEST_SUITE_P(Profiles, Certificates, testing::ValuesIn(Claims()), NameOf);
@@ -177,8 +177,8 @@ TEST_F(Forged, AClaimOfMoreThanTheFilesShow) {
   EXPECT_THAT(FailureOf(manifest("\"devices\": 2,\n  \"steps", "\"devices\": 3,\n  \"steps")),
               HasSubstr("dir/steps5.cnf:"));
   EXPECT_THAT(FailureOf(manifest("v6.1", "v6.8")), HasSubstr("dir/steps5.cnf:"));
-  EXPECT_THAT(FailureOf(manifest("up to 2 devices", "up to 9 devices")),
-              HasSubstr("dir/MANIFEST.json:3: "));
+  EXPECT_THAT(FailureOf(manifest("\"core.dma_owner\",", "\"core.owner_first\",")),
+              HasSubstr("dir/MANIFEST.json:"));
 }
 
 TEST_F(Forged, FilesThatAreNotOfTheirForm) {
@@ -233,17 +233,18 @@ TEST(Formulas, HaveAModelWhereZ3FindsACase) {
 }
 
 TEST(Formulas, CertifyNothingOfAKernelThatIsViolated) {
-  const absl::StatusOr<Certificate> certificate =
-      Certify({.property = kReuse, .kernel = Kernel("v6.0", {"type1.same_ops"}), .devices = 2,
-               .steps = 5},
-              0);
+  const absl::StatusOr<Certificate> certificate = Certify(
+      {.property = kReuse, .kernel = Kernel("v6.0", {"type1.same_ops"}), .devices = 2, .steps = 5},
+      0);
   EXPECT_EQ(certificate.status().code(), absl::StatusCode::kInternal);
 }
 
 TEST(Budget, EndsWithoutACertificate) {
   const absl::StatusOr<Certificate> certificate =
-      Certify({.property = kReuse, .kernel = Kernel("v6.0", {}, {"assume.bus_ops_not_replaced"}),
-               .devices = 3, .steps = 6},
+      Certify({.property = kReuse,
+               .kernel = Kernel("v6.0", {}, {"assume.bus_ops_not_replaced"}),
+               .devices = 3,
+               .steps = 6},
               10);
   EXPECT_EQ(certificate.status().code(), absl::StatusCode::kResourceExhausted);
 }

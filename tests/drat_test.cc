@@ -57,14 +57,14 @@ TEST(Drat, TakesTheFirstLiteralAsThePivot) {
 
 TEST(Drat, ADefinitionIsRatAndItsUseIsRup) {
   // 3 = 1 and 2, then what that gives.
-  const std::string formula =
-      "p cnf 4 6\n1 4 0\n1 -4 0\n2 4 0\n2 -4 0\n-1 -2 4 0\n-1 -2 -4 0\n";
+  const std::string formula = "p cnf 4 6\n1 4 0\n1 -4 0\n2 4 0\n2 -4 0\n-1 -2 4 0\n-1 -2 -4 0\n";
   const DratVerdict verdict = Check(formula, "3 -1 -2 0\n-3 1 0\n-3 2 0\n1 0\n2 0\n3 0\n0\n");
   EXPECT_TRUE(verdict.verified) << verdict.reason << " at " << verdict.line;
 }
 
 TEST(Drat, RefusesAClauseThatIsNeither) {
-  const DratVerdict verdict = Check("p cnf 2 3\n1 2 0\n-1 2 0\n1 -2 0\n", "c one more\n2 0\n-1 0\n0\n");
+  const DratVerdict verdict =
+      Check("p cnf 2 3\n1 2 0\n-1 2 0\n1 -2 0\n", "c one more\n2 0\n-1 0\n0\n");
   EXPECT_FALSE(verdict.verified);
   EXPECT_EQ(verdict.line, 3);
   EXPECT_THAT(verdict.reason, HasSubstr("neither RUP nor RAT"));

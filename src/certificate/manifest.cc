@@ -19,34 +19,29 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr char kClaim[] =
+    "No machine of up to so many devices has a run of up to so many steps that violates the "
+    "property.";
+
 // What the formulas do not say; docs/solver.md has more words.
 Json Argued(const Claim& claim) {
   Json argued = {
-      "that the formula of cnf, whose variables map names, has a model if a run of so many steps "
+      "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "
       "on "
-      "a machine of the space violates the property: written from docs/model.md, tested against "
-      "the "
-      "model",
-      absl::StrFormat("a violation takes %d steps at least, and each kind of op that "
-                      "docs/solver.md names; tested in the model",
-                      smt::StepsNeeded(claim.property)),
-      "a run that violates the property on fewer devices does so beside one that no driver takes",
-      "of the runs that violate the property, a shortest one has no step that changes nothing, and "
-      "violates it at its last step only",
-      "machines and runs are those of docs/solver.md, The space",
-  };
+      "a machine of so many devices, violates the property at its last step: encoded from "
+      "docs/model.md, tested against the model.",
+      "Machines and runs are those of docs/solver.md, The space.",
+      "A run on fewer devices is one on more: one that no driver takes does no harm.",
+      absl::StrFormat(
+          "A violation takes %d steps at least, and ops that docs/solver.md names: tested "
+          "in the model.",
+          smt::StepsNeeded(claim.property)),
+      "A shortest run that violates the property has no step that changes nothing."};
   if (smt::FactsAreAsserted(claim.property))
     argued.push_back(
-        "the facts of src/smt/invariants.cc are asserted; they follow from the rest, which is "
-        "tested "
-        "in each replay");
+        "The facts of src/smt/invariants.cc are asserted: they follow from the rest, as replays "
+        "test.");
   return argued;
-}
-
-std::string SentenceOf(const Claim& claim) {
-  return absl::StrFormat(
-      "On no machine of up to %d devices does a run of up to %d steps violate %s.", claim.devices,
-      claim.steps, PropertyName(claim.property));
 }
 
 Json RunsJson(const Claim& claim, const ProvedRuns& runs) {
@@ -62,6 +57,7 @@ Json RunsJson(const Claim& claim, const ProvedRuns& runs) {
           {"core_rules", RuleIds(runs.rules)}};
 }
 
+// The members of the manifest that make up the claim.
 class Members {
  public:
   Members(const Json& manifest, std::string path) : manifest_(manifest), path_(std::move(path)) {}
@@ -129,7 +125,7 @@ std::string FileOf(int steps, std::string_view extension) {
 
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs) {
   Json manifest = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
-                   {"claim", SentenceOf(claim)},
+                   {"claim", kClaim},
                    {"property", std::string(PropertyName(claim.property))},
                    {"kernel", std::string(VersionName(claim.kernel.version))},
                    {"drop", RuleIds(claim.kernel.dropped)},

@@ -57,8 +57,9 @@ std::string CheckedText(const certificate::Checked& checked) {
   const certificate::Claim& claim = checked.claim;
   std::string out = Field("query", std::string(PropertyName(claim.property)));
   out += Field("kernel", KernelName(claim.kernel));
-  out += Field("claim", absl::StrFormat("none up to %d devices, %d steps (docs/solver.md)",
-                                        claim.devices, claim.steps));
+  out +=
+      Field("claim", absl::StrFormat("none up to %s, %s (docs/solver.md)",
+                                     Plural(claim.devices, "device"), Plural(claim.steps, "step")));
   if (!checked.failure.empty())
     return out + Field("verdict", "NOT VERIFIED") + Field("reason", checked.failure);
   return out + Field("verdict", "verified") + RunsText("checked", checked.runs);
