@@ -19,6 +19,7 @@
 namespace iommucheck::certificate {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr Property kAttach = Property::kNoCrossDriverAttach;
@@ -237,6 +238,9 @@ TEST(Formulas, CertifyNothingOfAKernelThatIsViolated) {
       {.property = kReuse, .kernel = Kernel("v6.0", {"type1.same_ops"}), .devices = 2, .steps = 5},
       0);
   EXPECT_EQ(certificate.status().code(), absl::StatusCode::kInternal);
+  // Both sides are said: the machine and the run of the model.
+  EXPECT_THAT(std::string(certificate.status().message()),
+              AllOf(HasSubstr("\nstep2.kind.0\n"), HasSubstr("device0.")));
 }
 
 TEST(Budget, EndsWithoutACertificate) {

@@ -42,12 +42,12 @@ ProvedRuns Summary(const smt::Cnf& cnf, int steps, const DratVerdict& verdict) {
           .rules = RulesOf(cnf, verdict.core)};
 }
 
-absl::StatusOr<DratVerdict> CheckTexts(const File& cnf, const File& drat) {
-  const absl::StatusOr<Formula> formula = ParseDimacs(cnf.text, cnf.name);
-  if (!formula.ok()) return formula.status();
-  const absl::StatusOr<DratProof> proof = ParseDrat(drat.text, drat.name, formula->variables);
+absl::StatusOr<Formula> Parse(const File& file) { return ParseDimacs(file.text, file.name); }
+
+absl::StatusOr<DratVerdict> CheckProof(const Formula& formula, const File& file) {
+  const absl::StatusOr<DratProof> proof = ParseDrat(file.text, file.name, formula.variables);
   if (!proof.ok()) return proof.status();
-  return CheckDrat(*formula, *proof);
+  return CheckDrat(formula, *proof);
 }
 
 std::string Failure(const File& drat, const DratVerdict& verdict) {
@@ -55,17 +55,29 @@ std::string Failure(const File& drat, const DratVerdict& verdict) {
   return absl::StrCat(drat.name, line, ": ", verdict.reason);
 }
 
+// Of the model, what its machine and run are: the inputs that hold. Only gates have blanks.
+absl::Status Disagreement(const smt::Cnf& cnf, const std::vector<bool>& model, int steps) {
+  std::string inputs;
+  for (size_t v = 1; v < model.size(); ++v)
+    if (model[v] && cnf.variables[v - 1].find(' ') == std::string::npos)
+      absl::StrAppend(&inputs, "\n", cnf.variables[v - 1]);
+  return absl::InternalError(absl::StrFormat(
+      "Z3 and CaDiCaL disagree on runs of %d steps\nZ3 finds that none violates the property"
+      "\nCaDiCaL finds this one that does:%s",
+      steps, inputs));
+}
+
 absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate) {
   const smt::Cnf cnf = CnfOf(certificate.claim, steps);
   SatAnswer answer = SolveCnf(cnf, conflicts);
   if (answer.kind == SatAnswer::Kind::kUnknown)
     return absl::ResourceExhaustedError("the budget is used up before there is a certificate");
-  if (answer.kind == SatAnswer::Kind::kSat)
-    return absl::InternalError(absl::StrFormat(
-        "Z3 and CaDiCaL disagree on runs of %d steps: Z3 found no violation, CaDiCaL does", steps));
+  if (answer.kind == SatAnswer::Kind::kSat) return Disagreement(cnf, answer.model, steps);
   File formula{FileOf(steps, "cnf"), ToDimacs(cnf)};
   File proof{FileOf(steps, "drat"), std::move(answer.drat)};
-  const absl::StatusOr<DratVerdict> verdict = CheckTexts(formula, proof);
+  const absl::StatusOr<Formula> parsed = Parse(formula);
+  if (!parsed.ok()) return absl::InternalError(parsed.status().message());
+  const absl::StatusOr<DratVerdict> verdict = CheckProof(*parsed, proof);
   if (!verdict.ok()) return absl::InternalError(verdict.status().message());
   if (!verdict->verified)
     return absl::InternalError(
@@ -106,17 +118,22 @@ class Checker {
 absl::Status Checker::CheckRuns(int steps, Checked& checked) const {
   const absl::StatusOr<File> formula = Read(FileOf(steps, "cnf"));
   if (!formula.ok()) return formula.status();
-  const absl::StatusOr<File> map = Read(FileOf(steps, "map"));
-  if (!map.ok()) return map.status();
-  const absl::StatusOr<File> proof = Read(FileOf(steps, "drat"));
-  if (!proof.ok()) return proof.status();
-  const absl::StatusOr<DratVerdict> verdict = CheckTexts(*formula, *proof);
-  if (!verdict.ok()) return verdict.status();
-
+  const absl::StatusOr<Formula> parsed = Parse(*formula);
+  if (!parsed.ok()) return parsed.status();
   const smt::Cnf cnf = CnfOf(checked.claim, steps);
   checked.failure = Difference(*formula, ToDimacs(cnf));
-  if (checked.failure.empty()) checked.failure = Difference(*map, ToMap(cnf));
-  if (checked.failure.empty() && !verdict->verified) checked.failure = Failure(*proof, *verdict);
+  if (!checked.failure.empty()) return absl::OkStatus();
+
+  const absl::StatusOr<File> map = Read(FileOf(steps, "map"));
+  if (!map.ok()) return map.status();
+  checked.failure = Difference(*map, ToMap(cnf));
+  if (!checked.failure.empty()) return absl::OkStatus();
+
+  const absl::StatusOr<File> proof = Read(FileOf(steps, "drat"));
+  if (!proof.ok()) return proof.status();
+  const absl::StatusOr<DratVerdict> verdict = CheckProof(*parsed, *proof);
+  if (!verdict.ok()) return verdict.status();
+  if (!verdict->verified) checked.failure = Failure(*proof, *verdict);
   checked.runs.push_back(Summary(cnf, steps, *verdict));
   return absl::OkStatus();
 }

@@ -45,8 +45,9 @@ struct Certificate {
   std::vector<File> files;  // MANIFEST.json is the last
 };
 
-// Solves the formulas and checks the proofs. Errors: ResourceExhausted when that takes more
-// conflicts (0: no limit), Internal when a formula has a model or a proof does not check.
+// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors:
+// ResourceExhausted when that takes more conflicts (0: no limit), Internal when a formula has a
+// model or a proof does not check.
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);
 
 struct Checked {
