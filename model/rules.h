@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -70,10 +71,17 @@ class RuleSet {
     bits_ &= ~(uint64_t{1} << Shift(r));
     return *this;
   }
+  [[nodiscard]] constexpr bool has_all(RuleSet s) const { return (s.bits_ & ~bits_) == 0; }
+  [[nodiscard]] constexpr bool has_any(RuleSet s) const { return (s.bits_ & bits_) != 0; }
+  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
+  [[nodiscard]] int size() const { return std::popcount(bits_); }
   [[nodiscard]] constexpr uint64_t bits() const { return bits_; }
   friend constexpr bool operator==(RuleSet, RuleSet) = default;
+  friend constexpr RuleSet operator|(RuleSet a, RuleSet b) { return RuleSet(a.bits_ | b.bits_); }
+  friend constexpr RuleSet operator-(RuleSet a, RuleSet b) { return RuleSet(a.bits_ & ~b.bits_); }
 
  private:
+  constexpr explicit RuleSet(uint64_t bits) : bits_(bits) {}
   static constexpr unsigned Shift(Rule r) { return static_cast<unsigned>(r); }
   uint64_t bits_ = 0;
 };

@@ -100,7 +100,7 @@ std::string Slug(std::string_view name) {
   return slug;
 }
 
-void AssertAxioms(Script& script, const KernelProfile& kernel) {
+void AssertAxioms(Script& script, const KernelFamily& kernel) {
   for (const Formula& axiom : AxiomsOf(kernel)) script.Assert("the machine", axiom);
 }
 
@@ -122,7 +122,7 @@ std::vector<Variable> ApartVariables(const std::vector<Lemma>& lemmas) {
   return variables;
 }
 
-Condition AtBootCondition(const KernelProfile& kernel, const std::vector<Lemma>& lemmas) {
+Condition AtBootCondition(const KernelFamily& kernel, const std::vector<Lemma>& lemmas) {
   Script script("Every lemma holds at boot.");
   AssertAxioms(script, kernel);
   std::vector<Formula> formulas;
@@ -131,7 +131,7 @@ Condition AtBootCondition(const KernelProfile& kernel, const std::vector<Lemma>&
   return {"00-boot.smt2", script.Finish()};
 }
 
-Condition PropertyCondition(Property property, const KernelProfile& kernel,
+Condition PropertyCondition(Property property, const KernelFamily& kernel,
                             const std::vector<Lemma>& lemmas) {
   Script script("The lemmas imply the property.");
   AssertAxioms(script, kernel);
@@ -143,7 +143,7 @@ Condition PropertyCondition(Property property, const KernelProfile& kernel,
 
 }  // namespace
 
-std::vector<Condition> ConditionsOf(Property property, const KernelProfile& kernel,
+std::vector<Condition> ConditionsOf(Property property, const KernelFamily& kernel,
                                     const std::vector<Lemma>& lemmas) {
   std::vector<Condition> conditions = {AtBootCondition(kernel, lemmas),
                                        PropertyCondition(property, kernel, lemmas)};

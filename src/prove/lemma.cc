@@ -253,7 +253,7 @@ Lemma Renumbered(Lemma lemma) {
 
 class Family {
  public:
-  explicit Family(const KernelProfile& kernel) : kernel_(kernel) {}
+  explicit Family(const KernelFamily& kernel) : kernel_(kernel) {}
 
   std::vector<Lemma> Make() {
     for (Property property : kProperties) lemmas_.push_back(PropertyLemma(property));
@@ -261,7 +261,7 @@ class Family {
     Known();
     Agree(DeviceTies(), "d");
     Agree(GroupTies(), "g");
-    if (kernel_.era != Era::kFwnode) Agree(AllTies(), "");
+    if (kernel_.profile.era != Era::kFwnode) Agree(AllTies(), "");
     return std::move(lemmas_);
   }
 
@@ -292,7 +292,7 @@ class Family {
                              "instance_group(i,g) -> per_instance_groups(driver(i))",
                              "instance_group(i,g) & in_group(d,g) -> served_by(d,i)"})
       Add(text);
-    if (kernel_.era == Era::kFwnode) return;
+    if (kernel_.profile.era == Era::kFwnode) return;
     Add("served_by(d,i) -> bus_ops(bus(d),driver(i))");
     for (const Tie& tie : AllTies())
       Add(absl::StrCat(tie.premise, " -> bus_ops(platform,", tie.driver, ")"));
@@ -329,7 +329,7 @@ class Family {
     return ties;
   }
 
-  const KernelProfile& kernel_;
+  const KernelFamily& kernel_;
   std::vector<Lemma> lemmas_;
 };
 
@@ -392,7 +392,7 @@ Lemma PropertyLemma(Property property) {
           .conclusion = {std::nullopt, {{Function::kDriver, i}, {Function::kOwner, x}}}};
 }
 
-std::vector<Lemma> Candidates(const KernelProfile& kernel) { return Family(kernel).Make(); }
+std::vector<Lemma> Candidates(const KernelFamily& kernel) { return Family(kernel).Make(); }
 
 std::string Glossary() {
   return R"(# One lemma a line; a line that begins with a blank goes on with it. Each

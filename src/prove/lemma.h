@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/properties.h"
-#include "model/rules.h"
+#include "src/prove/family.h"
 #include "src/prove/formula.h"
 
 namespace iommucheck::prove {
@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::strin
 Lemma PropertyLemma(Property property);
 
 // The sentences that an invariant of the kernel is looked for among.
-std::vector<Lemma> Candidates(const KernelProfile& kernel);
+std::vector<Lemma> Candidates(const KernelFamily& kernel);
 
 // What the words of lemmas mean, as comment lines of a file of lemmas.
 std::string Glossary();

@@ -148,7 +148,7 @@ std::vector<size_t> ActionCheck::Used(const std::vector<size_t>& given) {
 
 class Prover {
  public:
-  Prover(const KernelProfile& kernel, std::vector<Lemma> lemmas, uint64_t budget)
+  Prover(const KernelFamily& kernel, std::vector<Lemma> lemmas, uint64_t budget)
       : solvers_(budget),
         axioms_(AxiomsOf(kernel)),
         actions_(ActionsOf(kernel)),
@@ -269,7 +269,7 @@ std::optional<std::string> Prover::FirstBroken() {
 
 // What `prove` finds out, or why it did not.
 template <typename Find>
-absl::StatusOr<Proof> Attempt(const KernelProfile& kernel, const std::vector<Lemma>& lemmas,
+absl::StatusOr<Proof> Attempt(const KernelFamily& kernel, const std::vector<Lemma>& lemmas,
                               uint64_t budget, Find find) {
   Proof proof;
   try {
@@ -289,7 +289,7 @@ absl::StatusOr<Proof> Attempt(const KernelProfile& kernel, const std::vector<Lem
 
 }  // namespace
 
-absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& kernel,
+absl::StatusOr<Proof> CheckInvariant(Property property, const KernelFamily& kernel,
                                      const std::vector<Lemma>& lemmas, uint64_t budget) {
   return Attempt(kernel, lemmas, budget, [&](Prover& prover, Proof& proof) {
     if (const std::optional<std::string> broken = prover.FirstBroken()) {
@@ -303,7 +303,7 @@ absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& ker
   });
 }
 
-absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint64_t budget) {
+absl::StatusOr<Proof> Prove(Property property, const KernelFamily& kernel, uint64_t budget) {
   const std::vector<Lemma> candidates = Candidates(kernel);
   const auto root = static_cast<size_t>(std::ranges::find(candidates, PropertyLemma(property)) -
                                         candidates.begin());

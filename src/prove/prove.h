@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/properties.h"
-#include "model/rules.h"
+#include "src/prove/family.h"
 #include "src/prove/lemma.h"
 
 namespace iommucheck::prove {
@@ -26,10 +26,10 @@ struct Proof {
 };
 
 // Looks for an invariant among Candidates(). `budget`: solver resources; 0: no limit.
-absl::StatusOr<Proof> Prove(Property property, const KernelProfile& kernel, uint64_t budget);
+absl::StatusOr<Proof> Prove(Property property, const KernelFamily& kernel, uint64_t budget);
 
 // Whether these lemmas are inductive and imply the property.
-absl::StatusOr<Proof> CheckInvariant(Property property, const KernelProfile& kernel,
+absl::StatusOr<Proof> CheckInvariant(Property property, const KernelFamily& kernel,
                                      const std::vector<Lemma>& lemmas, uint64_t budget);
 
 // A verification condition: unsatisfiable where the proof is right.
@@ -39,7 +39,7 @@ struct Condition {
 };
 // All that make the lemmas a proof: they hold at boot, every action keeps them, they imply the
 // property.
-std::vector<Condition> ConditionsOf(Property property, const KernelProfile& kernel,
+std::vector<Condition> ConditionsOf(Property property, const KernelFamily& kernel,
                                     const std::vector<Lemma>& lemmas);
 
 }  // namespace iommucheck::prove

@@ -89,7 +89,7 @@ Update Set(Relation relation, Term key, Term value) {
 
 class System {
  public:
-  explicit System(const KernelProfile& kernel) : kernel_(kernel) {}
+  explicit System(const KernelFamily& kernel) : kernel_(kernel) {}
 
   std::vector<Action> Actions() {
     Registration();
@@ -104,7 +104,8 @@ class System {
 
  private:
   [[nodiscard]] bool has(Rule rule) const { return kernel_.has(rule); }
-  [[nodiscard]] bool fwnode_era() const { return kernel_.era == Era::kFwnode; }
+  [[nodiscard]] bool may_have(Rule rule) const { return kernel_.may_have(rule); }
+  [[nodiscard]] bool fwnode_era() const { return kernel_.profile.era == Era::kFwnode; }
 
   // A comparison of pointers to ops.
   [[nodiscard]] Formula SameOps(Term one, Term two) const {
@@ -170,10 +171,12 @@ class System {
   void Probe(ActionKind kind, std::string_view name, std::vector<Variable> parameters,
              const Formula& group);
   void Domains();
+  [[nodiscard]] Formula SameDomainOps(Variable one, Variable two) const;
+  void AllocType1ByBus(const Formula& guard, const std::vector<Update>& put_up);
   void Type1();
   void Attaching();
 
-  const KernelProfile& kernel_;
+  const KernelFamily& kernel_;
   std::vector<Action> actions_;
 };
 
@@ -181,7 +184,7 @@ void System::Registration() {
   const Term platform = Term::Platform();
   const Formula unlisted = !Holds(kRegistered, {i}) && AddressFree();
   const Update list = Add(kRegistered, {i});
-  if (kernel_.era == Era::kSingleDriver) {
+  if (kernel_.profile.era == Era::kSingleDriver) {
     Formula guard = unlisted && MayReplace(platform, DriverOf(i));
     if (has(Rule::kRegisterSingleDriver))
       guard = guard && ForAll({any_r}, Implies(Holds(kBusOps, {platform, any_r}),
@@ -199,7 +202,7 @@ void System::Registration() {
   } else {
     Put(kRegister, "iommu_device_register", {i}, unlisted, {list});
   }
-  if (kernel_.era == Era::kBusSlots) {
+  if (kernel_.profile.era == Era::kBusSlots) {
     Formula claim = Holds(kRegistered, {i}) && MayReplace(b, DriverOf(i));
     Put(kStoreBusOps, "a driver writes bus->iommu_ops", {b, i}, claim,
         {Set(kBusOps, b, DriverOf(i))});
@@ -215,7 +218,8 @@ void System::Registration() {
 
   // Or iommu_device_register() fails. From 6.1 its devices are released first.
   Formula gone = Holds(kRegistered, {i});
-  if (kernel_.era != Era::kBusSlots) gone = gone && ForAll({any_d}, !Holds(kServedBy, {any_d, i}));
+  if (kernel_.profile.era != Era::kBusSlots)
+    gone = gone && ForAll({any_d}, !Holds(kServedBy, {any_d, i}));
   Put(kUnregister, "iommu_device_unregister", {i}, gone,
       {Remove(kRegistered, {i}), Remove(kInstanceGroup, {i, std::nullopt})});
 }
@@ -265,9 +269,34 @@ void System::Domains() {
           (fwnode_era() ? Equal(OwnerOf(x), DriverOf(i)) : Holds(kBusOps, {BusOf(d), OwnerOf(x)}));
   Put(kAllocDefault, "iommu_group_alloc_default_domain", {d, g, i, x}, guard,
       {Add(kAllocated, {x}), Add(kDefaultDomain, {g, x})});
-  if (has(Rule::kCoreDmaOwner))
+  if (may_have(Rule::kCoreDmaOwner))
     Put(kAllocBlocking, "iommu_group_claim_dma_owner, blocking domain", {d, g, i, x}, guard,
         {Add(kAllocated, {x}), Add(kBlockingDomain, {g, x})});
+}
+
+// domain->ops of the two are equal.
+Formula System::SameDomainOps(Variable one, Variable two) const {
+  const Formula drivers = SameOps(OwnerOf(one), OwnerOf(two));
+  if (has(Rule::kAllocOpsPerDriver)) return drivers;
+  const Formula tables = SameTable(TableOf(one), TableOf(two));
+  return may_have(Rule::kAllocOpsPerDriver) ? drivers || tables : tables;
+}
+
+// iommu_domain_alloc() of the bus of the group's first device.
+void System::AllocType1ByBus(const Formula& guard, const std::vector<Update>& put_up) {
+  constexpr std::string_view kName = "vfio_iommu_type1_attach_group, new domain by bus";
+  if (!fwnode_era())
+    return Put(kAllocType1, kName, {d, g, i, x}, guard && Holds(kBusOps, {BusOf(d), OwnerOf(x)}),
+               put_up);
+  Formula first_of_bus = guard && Holds(kServedBy, {other, other_instance}) &&
+                         Equal(BusOf(other), BusOf(d)) &&
+                         Equal(OwnerOf(x), DriverOf(other_instance));
+  if (has(Rule::kAllocBusUnique))
+    first_of_bus = first_of_bus &&
+                   ForAll({any_d, any_i},
+                          Implies(Holds(kServedBy, {any_d, any_i}) && Equal(BusOf(any_d), BusOf(d)),
+                                  SameOps(DriverOf(any_i), OwnerOf(x))));
+  Put(kAllocType1, kName, {d, g, i, x, other, other_instance}, first_of_bus, put_up);
 }
 
 void System::Type1() {
@@ -282,30 +311,17 @@ void System::Type1() {
                               Implies(Holds(kInGroup, {any_d, g}) && Holds(kInGroup, {any_d2, g}),
                                       Equal(BusOf(any_d), BusOf(any_d2))));
 
-  std::vector<Variable> parameters = {d, g, i, x};
-  Formula allocated = passes && !Holds(kAllocated, {x});
-  if (has(Rule::kAllocByDevice)) {
-    allocated = allocated && Equal(OwnerOf(x), DriverOf(i));
-  } else if (!fwnode_era()) {
-    allocated = allocated && Holds(kBusOps, {BusOf(d), OwnerOf(x)});
-  } else {
-    parameters.insert(parameters.end(), {other, other_instance});
-    allocated = allocated && Holds(kServedBy, {other, other_instance}) &&
-                Equal(BusOf(other), BusOf(d)) && Equal(OwnerOf(x), DriverOf(other_instance));
-    if (has(Rule::kAllocBusUnique))
-      allocated = allocated &&
-                  ForAll({any_d, any_i},
-                         Implies(Holds(kServedBy, {any_d, any_i}) && Equal(BusOf(any_d), BusOf(d)),
-                                 SameOps(DriverOf(any_i), OwnerOf(x))));
-  }
-  Put(kAllocType1, "vfio_iommu_type1_attach_group, new domain", parameters, allocated,
-      {Add(kAllocated, {x}), Add(kFresh, {x}), Add(kType1Domain, {g, x})});
+  const Formula fresh_domain = passes && !Holds(kAllocated, {x});
+  const std::vector<Update> put_up = {Add(kAllocated, {x}), Add(kFresh, {x}),
+                                      Add(kType1Domain, {g, x})};
+  if (may_have(Rule::kAllocByDevice))
+    Put(kAllocType1, "vfio_iommu_type1_attach_group, new domain", {d, g, i, x},
+        fresh_domain && Equal(OwnerOf(x), DriverOf(i)), put_up);
+  if (!has(Rule::kAllocByDevice)) AllocType1ByBus(fresh_domain, put_up);
 
   Formula tried = passes && Holds(kType1Domain, {g, fresh}) && Holds(kFresh, {fresh}) &&
                   Holds(kType1Domain, {other_group, x}) && Holds(kInContainer, {other_group, c});
-  if (has(Rule::kType1SameOps))
-    tried = tried && (has(Rule::kAllocOpsPerDriver) ? SameOps(OwnerOf(x), OwnerOf(fresh))
-                                                    : SameTable(TableOf(x), TableOf(fresh)));
+  if (has(Rule::kType1SameOps)) tried = tried && SameDomainOps(x, fresh);
   Put(kTryType1, "vfio_iommu_type1_attach_group, existing domain",
       {d, g, i, x, fresh, other_group, c}, tried, {Add(kType1Domain, {g, x})});
   Put(kLeaveType1, "vfio_iommu_type1_detach_group", {g, x}, {}, {Remove(kType1Domain, {g, x})});
@@ -316,7 +332,7 @@ void System::Attaching() {
   const Update attached = Set(kAttached, d, x);
   Put(kAttachDefault, "attach_dev, default domain", {d, g, i, x},
       MayAttach() && Holds(kDefaultDomain, {g, x}), {attached});
-  if (has(Rule::kCoreDmaOwner))
+  if (may_have(Rule::kCoreDmaOwner))
     Put(kAttachBlocking, "attach_dev, blocking domain", {d, g, i, x},
         MayAttach() && Holds(kBlockingDomain, {g, x}), {attached});
   const std::vector<Variable> formals = Formals(kReused);
@@ -396,7 +412,7 @@ Formula Apart(const Formula& lemma) {
   return RenameVariables(lemma, [](Variable v) { return Term(V(v.sort, v.id + kLemmaVariables)); });
 }
 
-std::vector<Action> ActionsOf(const KernelProfile& kernel) { return System(kernel).Actions(); }
-std::vector<Formula> AxiomsOf(const KernelProfile& kernel) { return System(kernel).Axioms(); }
+std::vector<Action> ActionsOf(const KernelFamily& kernel) { return System(kernel).Actions(); }
+std::vector<Formula> AxiomsOf(const KernelFamily& kernel) { return System(kernel).Axioms(); }
 
 }  // namespace iommucheck::prove

@@ -19,13 +19,14 @@
 // any device of the group may answer.
 // ABSTRACTION: why an instance unregisters or a device is released is not told, be it on request or
 // since a register or a probe failed. So assume.no_unregister_when_attached guards nothing.
+// Where a family leaves a rule open, actions may do what any of its kernels does.
 // ABSTRACTION: freed domains stay allocated; a group may be left with one that is gone.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
-#include "model/rules.h"
+#include "src/prove/family.h"
 #include "src/prove/formula.h"
 
 namespace iommucheck::prove {
@@ -80,7 +81,7 @@ struct Action {
 // The first actions' variables have ids below, bound ones up to kLemmaVariables.
 inline constexpr uint8_t kLemmaVariables = 20;
 
-std::vector<Action> ActionsOf(const KernelProfile& kernel);
+std::vector<Action> ActionsOf(const KernelFamily& kernel);
 
 // The formula about the state at boot: nothing is registered, probed or allocated.
 Formula AtBoot(const Formula& f);
@@ -89,6 +90,6 @@ Formula AtBoot(const Formula& f);
 Formula Apart(const Formula& lemma);
 
 // What holds of every machine that the assumptions of the profile allow, as closed formulas.
-std::vector<Formula> AxiomsOf(const KernelProfile& kernel);
+std::vector<Formula> AxiomsOf(const KernelFamily& kernel);
 
 }  // namespace iommucheck::prove

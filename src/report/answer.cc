@@ -57,12 +57,6 @@ absl::Status Prove(const Question& q, uint64_t budget, Answer& answer) {
   return absl::OkStatus();
 }
 
-// Of the budget of the whole question; what is used up is a budget of 1, for 0 is none.
-uint64_t Left(const Question& q, uint64_t used) {
-  if (q.bounds.budget == 0) return 0;
-  return used < q.bounds.budget ? q.bounds.budget - used : 1;
-}
-
 // What takes less time than an attempt to prove: as many steps as a violation takes, and one more
 // on few devices.
 absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, Answer& answer) {
@@ -75,7 +69,7 @@ absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, An
   few.devices = question.property == Property::kNoCrossDriverAttach ? 2 : 1;
   few.devices = std::min(few.devices, bounds.devices);
   ++few.steps;
-  few.budget = Left(question, answer.result.resources);
+  few.budget = smt::BudgetLeft(question.bounds.budget, answer.result.resources);
   Answer on_few = answer;
   if (absl::Status s = Search(question, few, on_few); !s.ok()) return s;
   if (on_few.result.verdict == Verdict::kViolated) {
@@ -98,7 +92,9 @@ absl::StatusOr<Answer> Ask(const Question& question) {
     return s;
   if (question.bounded || answer.result.verdict != Verdict::kHolds) return answer;
 
-  if (absl::Status s = Prove(question, Left(question, answer.result.resources), answer); !s.ok())
+  if (absl::Status s =
+          Prove(question, smt::BudgetLeft(question.bounds.budget, answer.result.resources), answer);
+      !s.ok())
     return s;
   if (answer.proof->proved || bounds.steps == question.bounds.steps) return answer;
   if (!answer.proof->known && question.bounds.budget != 0) {
@@ -107,7 +103,8 @@ absl::StatusOr<Answer> Ask(const Question& question) {
     return answer;
   }
   bounds.steps = question.bounds.steps;
-  bounds.budget = Left(question, answer.result.resources + answer.proof->resources);
+  bounds.budget =
+      smt::BudgetLeft(question.bounds.budget, answer.result.resources + answer.proof->resources);
   const absl::Status status = Search(question, bounds, answer);
   return status.ok() ? absl::StatusOr<Answer>(answer) : status;
 }

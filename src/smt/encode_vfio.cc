@@ -38,6 +38,11 @@ Bits Encoder::BusDriverOfFirst(const GroupView& view) const {
   return found;
 }
 
+// Whoever serves the bus of the group's first device.
+Bits Encoder::BusDriver(const GroupView& view) const {
+  return fwnode_era() ? BusDriverOfFirst(view) : SlotOfFirst(view);
+}
+
 // VFIO_GROUP_UNSET_CONTAINER of a group that is in a container.
 void Encoder::LeaveContainer(Bit condition, const Bits& group) {
   if (condition.is_false()) return;
@@ -164,7 +169,7 @@ Result Encoder::Type1Alloc(Bit condition, GroupView& view) {
   Result result;
   SymbolicType1& fresh = view.fresh;
   const Bit by_device = has(Rule::kAllocByDevice);
-  const Bits by_bus = fwnode_era() ? BusDriverOfFirst(view) : SlotOfFirst(view);
+  const Bits by_bus = by_device.is_true() ? Zeros(sizes_.drivers) : BusDriver(view);
   fresh.domain.driver = Ite(by_device, FirstDriver(view), by_bus);
   for (int d = 0; d < sizes_.devices; ++d)
     for (int i = 0; i < sizes_.instances; ++i)
@@ -178,15 +183,16 @@ Result Encoder::Type1Alloc(Bit condition, GroupView& view) {
 }
 
 Bit Encoder::Type1Coherent(const GroupView& view) const {
-  const Bits slot = SlotOfFirst(view);
+  const Bit by_op = has(Rule::kType1EnforceCoherency);
+  const Bits driver = by_op.is_true() ? Zeros(sizes_.drivers) : BusDriver(view);
   Bit coherent = false;
-  for (int r = 0; r < sizes_.drivers; ++r) coherent |= slot[r] & topology_.drivers[r].coherent;
+  for (int r = 0; r < sizes_.drivers; ++r) coherent |= driver[r] & topology_.drivers[r].coherent;
   Bit enforced = true;
   for (int d = 0; d < sizes_.devices; ++d)
     for (int i = 0; i < sizes_.instances; ++i)
       enforced &= ~(view.members[d] & state_.devices[d].instance[i] &
                     ~topology_.instances[i].enforces_coherency);
-  return Ite(has(Rule::kType1EnforceCoherency), enforced, coherent);
+  return Ite(by_op, enforced, coherent);
 }
 
 // Whether the reuse loop tries this domain for the group.

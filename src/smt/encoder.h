@@ -161,6 +161,7 @@ class Encoder {
   Bit FirstOn(const GroupView& view, Bus bus) const;
   Bits SlotOfFirst(const GroupView& view) const;
   Bits BusDriverOfFirst(const GroupView& view) const;
+  Bits BusDriver(const GroupView& view) const;
   void LeaveContainer(Bit condition, const Bits& group);
   void FreeUnusedType1();
   Result ContainerOps(const SymbolicOp& op);

@@ -12,108 +12,12 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "src/smt/smt2.h"
-#include "src/smt/solver.h"
-#include "src/smt/unrolling.h"
+#include "src/smt/size_search.h"
 
 namespace iommucheck::smt {
 namespace {
 
 using Answer = Solver::Answer;
-
-// The machines of a number of devices and the runs of one kind.
-class SizeSearch {
- public:
-  SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
-             uint64_t budget);
-
-  // Whether the property is violated at the last step, given that no shorter run violates it.
-  Answer Violated() { return Check({runs_.violated()}); }
-  // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
-  std::vector<Op> Ops() { return runs_.space().Ops(Model()); }
-  Case Found();
-  Case Plainest();
-
-  [[nodiscard]] const Solver& solver() const { return solver_; }
-  [[nodiscard]] std::string LastCheck() {
-    return ToSmt2(runs_.space(), solver_.asserted(), last_assumptions_);
-  }
-
- private:
-  void NextStep();
-  SearchSpace::Value Model() {
-    return [this](Bit bit) { return solver_.Value(bit); };
-  }
-  Answer Check(const std::vector<Bit>& assumptions);
-
-  Unrolling runs_;
-  Solver solver_;
-  std::vector<Bit> last_assumptions_;
-};
-
-SizeSearch::SizeSearch(const KernelSpec& kernel, int devices, const Runs& runs, Solver::Use use,
-                       uint64_t budget)
-    : runs_(kernel, RuleSet(), devices, runs), solver_(runs_.space().circuit(), use, budget) {
-  Circuit& circuit = runs_.space().circuit();
-  const auto nodes = static_cast<uint32_t>(circuit.gates().size());
-  for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
-  for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
-  for (int step = 0; step < runs.steps; ++step) NextStep();
-}
-
-void SizeSearch::NextStep() {
-  const std::vector<Constraint> constraints = runs_.NextStep();
-  for (Bit bit : runs_.encoder().state().AllBits()) solver_.NameWhenUsed(bit);
-  for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
-}
-
-Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
-  last_assumptions_ = assumptions;
-  return solver_.Check(assumptions);
-}
-
-Case SizeSearch::Found() {
-  Case c = runs_.space().Decode(Model());
-  c.expectations.push_back({.kind = Expectation::Kind::kViolated,
-                            .property = runs_.property(),
-                            .at = static_cast<int>(c.ops.size())});
-  return c;
-}
-
-Case SizeSearch::Plainest() {
-  // Fixes one preference after another that a case of this size can meet.
-  std::vector<Bit> fixed = {runs_.violated()};
-  for (Bit preference : runs_.space().Preferences()) {
-    if (preference.is_constant()) continue;
-    fixed.push_back(preference);
-    // A check that fails keeps the model of the last one that did not.
-    if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
-  }
-  last_assumptions_ = fixed;
-  return Found();
-}
-
-// Kinds of ops, the plainest first.
-constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
-    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
-    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
-
-// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one
-// to spare a circuit for each kind is faster than one for all, the more so the more devices there
-// are.
-std::vector<OpKinds> SpareKinds(int spare, int devices) {
-  if (spare == 0) return {OpKinds()};
-  if (spare > 1 || devices == 1) return {OpKinds().set()};
-  if (devices == 2) {
-    const auto leave = OpKinds()
-                           .set(static_cast<size_t>(OpKind::kRemove))
-                           .set(static_cast<size_t>(OpKind::kUnregister));
-    return {~leave, leave};
-  }
-  std::vector<OpKinds> parts;
-  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(static_cast<size_t>(kind)));
-  return parts;
-}
 
 // Runs of the same ops, those first that read most easily: groups join in order when all is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
@@ -139,8 +43,9 @@ std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
 
 class Search {
  public:
-  Search(Property property, const KernelSpec& kernel, const Bounds& bounds, bool want_smt2)
-      : property_(property), kernel_(kernel), bounds_(bounds), want_smt2_(want_smt2) {}
+  Search(Property property, const KernelSpec& kernel, RuleSet open, const Bounds& bounds,
+         bool want_smt2)
+      : property_(property), kernel_(kernel), open_(open), bounds_(bounds), want_smt2_(want_smt2) {}
   QueryResult Run();
 
  private:
@@ -154,6 +59,7 @@ class Search {
 
   Property property_;
   const KernelSpec& kernel_;
+  RuleSet open_;
   Bounds bounds_;
   bool want_smt2_;
   QueryResult result_;
@@ -225,7 +131,8 @@ Answer Search::Look(int devices) {
     return Answer::kUnknown;
   }
   const bool one_run = !runs_.ops.empty();
-  SizeSearch size(kernel_, devices, runs_, one_run ? Solver::Use::kOften : Solver::Use::kOnce,
+  SizeSearch size(kernel_, open_, devices, runs_,
+                  one_run ? Solver::Use::kOften : Solver::Use::kOnce,
                   bounds_.budget == 0 ? 0 : bounds_.budget - result_.resources);
   const Answer answer = size.Violated();
   if (answer == Answer::kSat) {
@@ -241,14 +148,19 @@ Answer Search::Look(int devices) {
 
 }  // namespace
 
+uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
+  if (budget == 0) return 0;
+  return used < budget ? budget - used : 1;
+}
+
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                                  bool want_smt2) {
+                                  bool want_smt2, RuleSet open) {
   if (bounds.devices < 1 || bounds.devices > kMaxBoundDevices)
     return absl::InvalidArgumentError(absl::StrFormat("devices must be 1 to %d", kMaxBoundDevices));
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
-    return Search(property, kernel, bounds, want_smt2).Run();
+    return Search(property, kernel, open, bounds, want_smt2).Run();
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }

@@ -46,8 +46,12 @@ int StepsNeeded(Property property);
 
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.
+// A rule that is `open` may be dropped, too: the kernel of the case found says which are.
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                                  bool want_smt2 = false);
+                                  bool want_smt2 = false, RuleSet open = {});
+
+// What is left of a budget for all; what is used up is a budget of 1, for 0 is none.
+uint64_t BudgetLeft(uint64_t budget, uint64_t used);
 
 // What the encoding says happens in a case.
 struct Replay {

@@ -107,13 +107,18 @@ void Solver::Assert(Bit bit) {
 
 Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
   z3::expr_vector literals(context_);
+  assumed_.clear();
   for (const Bit& bit : assumptions) {
-    if (bit.is_false()) return Answer::kUnsat;
+    if (bit.is_false()) {
+      assumed_.clear();
+      return Answer::kUnsat;
+    }
     if (bit.is_true()) continue;
     NameWhenUsed(bit);
     Define(bit.node());
     if (!named_[bit.node()]) Name(bit.node(), Literal(Bit(nullptr, bit.node() << 1U)));
     literals.push_back(Literal(bit));
+    assumed_.push_back(bit);
   }
   if (budget_ != 0) {
     if (resources_ >= budget_) {
@@ -136,6 +141,15 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
   reason_ =
       budget_ != 0 && resources_ >= budget_ ? "the budget is used up" : solver_.reason_unknown();
   return Answer::kUnknown;
+}
+
+std::vector<Bit> Solver::Core() {
+  std::vector<Bit> core;
+  const z3::expr_vector literals = solver_.unsat_core();
+  for (const Bit& bit : assumed_)
+    for (const z3::expr& literal : literals)
+      if (z3::eq(literal, Literal(bit))) core.push_back(bit);
+  return core;
 }
 
 void Solver::ReadModel() {

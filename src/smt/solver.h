@@ -25,10 +25,15 @@ class Solver {
   // A budget in Z3 rlimit units for all checks together; 0: none.
   Solver(const Circuit& circuit, Use use, uint64_t budget);
 
+  // What the checks from now on may take; 0: no limit.
+  void LimitRest(uint64_t budget) { budget_ = budget == 0 ? 0 : resources_ + budget; }
+
   // The bit is one that later checks will use, too.
   void NameWhenUsed(Bit bit);
   void Assert(Bit bit);
   Answer Check(const std::vector<Bit>& assumptions);
+  // Of the last check, which said no: assumptions that contradict the circuit. Not minimal.
+  [[nodiscard]] std::vector<Bit> Core();
   // Of the last model. Inputs that the solver has never seen are false.
   [[nodiscard]] bool Value(Bit bit);
 
@@ -55,8 +60,9 @@ class Solver {
   std::vector<bool> named_;   // nodes that have one
   std::vector<uint32_t> todo_;
   std::vector<Bit> asserted_;
-  std::vector<bool> model_;  // by node
-  size_t evaluated_ = 0;     // gates of the model below this one have their values
+  std::vector<Bit> assumed_;  // in the last check
+  std::vector<bool> model_;   // by node
+  size_t evaluated_ = 0;      // gates of the model below this one have their values
   uint64_t resources_ = 0;
   int checks_ = 0;
   std::string reason_;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/size_search.h"
+
+#include <algorithm>
+
+#include "src/smt/smt2.h"
+
+namespace iommucheck::smt {
+
+// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one
+// to spare a circuit for each kind is faster than one for all, the more so the more devices there
+// are.
+std::vector<OpKinds> SpareKinds(int spare, int devices) {
+  if (spare == 0) return {OpKinds()};
+  if (spare > 1 || devices == 1) return {OpKinds().set()};
+  if (devices == 2) {
+    const auto leave = OpKinds()
+                           .set(static_cast<size_t>(OpKind::kRemove))
+                           .set(static_cast<size_t>(OpKind::kUnregister));
+    return {~leave, leave};
+  }
+  std::vector<OpKinds> parts;
+  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(static_cast<size_t>(kind)));
+  return parts;
+}
+
+SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs,
+                       Solver::Use use, uint64_t budget)
+    : open_(open),
+      runs_(kernel, open, devices, runs),
+      solver_(runs_.space().circuit(), use, budget) {
+  Circuit& circuit = runs_.space().circuit();
+  const auto nodes = static_cast<uint32_t>(circuit.gates().size());
+  for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
+  for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
+  for (int step = 0; step < runs.steps; ++step) NextStep();
+}
+
+void SizeSearch::NextStep() {
+  const std::vector<Constraint> constraints = runs_.NextStep();
+  for (Bit bit : runs_.encoder().state().AllBits()) solver_.NameWhenUsed(bit);
+  for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
+}
+
+SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {
+  std::vector<Bit> assumptions = {runs_.violated()};
+  for (const RuleInfo& info : AllRules())
+    if (open_.has(info.rule) && kept.has(info.rule))
+      assumptions.push_back(runs_.space().kernel().has(info.rule));
+  return Check(assumptions);
+}
+
+std::string SizeSearch::LastCheck() {
+  return ToSmt2(runs_.space(), solver_.asserted(), last_assumptions_);
+}
+
+RuleSet SizeSearch::Core() {
+  const std::vector<Bit> core = solver_.Core();
+  RuleSet rules;
+  for (const RuleInfo& info : AllRules())
+    if (open_.has(info.rule) &&
+        std::ranges::find(core, runs_.space().kernel().has(info.rule)) != core.end())
+      rules.add(info.rule);
+  return rules;
+}
+
+SizeSearch::Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
+  last_assumptions_ = assumptions;
+  return solver_.Check(assumptions);
+}
+
+Case SizeSearch::Found() {
+  Case c = runs_.space().Decode(Model());
+  c.expectations.push_back({.kind = Expectation::Kind::kViolated,
+                            .property = runs_.property(),
+                            .at = static_cast<int>(c.ops.size())});
+  return c;
+}
+
+Case SizeSearch::Plainest() {
+  // Fixes one preference after another that a case of this size can meet.
+  std::vector<Bit> fixed = {runs_.violated()};
+  for (Bit preference : runs_.space().Preferences()) {
+    if (preference.is_constant()) continue;
+    fixed.push_back(preference);
+    // A check that fails keeps the model of the last one that did not.
+    if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
+  }
+  last_assumptions_ = fixed;
+  return Found();
+}
+
+}  // namespace iommucheck::smt

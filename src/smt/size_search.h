@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "src/smt/solver.h"
+#include "src/smt/unrolling.h"
+
+namespace iommucheck::smt {
+
+// Kinds of ops, the plainest first.
+inline constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
+    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
+    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
+
+// What the steps to spare can be, in parts that make a circuit each, the plainest first.
+std::vector<OpKinds> SpareKinds(int spare, int devices);
+
+// The machines of a number of devices and the runs of one kind.
+class SizeSearch {
+ public:
+  using Answer = Solver::Answer;
+
+  // On the kernel with any of the rules `open` dropped.
+  SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs, Solver::Use use,
+             uint64_t budget);
+
+  // Whether the property is violated at the last step, given that no shorter run violates it.
+  Answer Violated() { return Check({runs_.violated()}); }
+  // The same of kernels that have all of these open rules.
+  Answer Violated(RuleSet kept);
+  // After Violated(kept) said no: those of them that it takes.
+  RuleSet Core();
+  // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
+  std::vector<Op> Ops() { return runs_.space().Ops(Model()); }
+  Case Found();
+  Case Plainest();
+
+  [[nodiscard]] const Solver& solver() const { return solver_; }
+  void LimitRest(uint64_t budget) { solver_.LimitRest(budget); }
+  [[nodiscard]] std::string LastCheck();
+
+ private:
+  void NextStep();
+  SearchSpace::Value Model() {
+    return [this](Bit bit) { return solver_.Value(bit); };
+  }
+  Answer Check(const std::vector<Bit>& assumptions);
+
+  RuleSet open_;
+  Unrolling runs_;
+  Solver solver_;
+  std::vector<Bit> last_assumptions_;
+};
+
+}  // namespace iommucheck::smt
