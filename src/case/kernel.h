@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/rules.h"
@@ -15,5 +16,8 @@ namespace iommucheck {
 // that the profile has not, added that it has, or named twice.
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add);
+
+// The ids of the rules, in the order of AllRules().
+std::vector<std::string> RuleIds(RuleSet rules);
 
 }  // namespace iommucheck

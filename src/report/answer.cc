@@ -6,15 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "src/report/certificate.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
-
-std::string Plural(int n, const char* what) {
-  return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
-}
 
 absl::Status Disagreement(const Question& q, const smt::QueryResult& result, const Run& run) {
   return absl::InternalError(absl::StrCat(
@@ -144,6 +141,7 @@ std::string AnswerText(const Answer& a) {
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
   if (a.proof) out += Field("proof", ProofLine(a));
+  if (a.certificate) out += RunsText("certified", a.certificate->runs);
   if (a.result.verdict != Verdict::kViolated) return out;
 
   const Case& c = a.result.found;

@@ -3,6 +3,7 @@
 // Plain text for people and mails: ASCII, at most 75 columns, the same for the same input.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "src/case/case.h"
@@ -14,6 +15,9 @@ inline constexpr int kColumns = 75;
 
 // "v6.0 without type1.same_ops, with assume.homogeneous_groups"
 std::string KernelName(const KernelSpec& kernel);
+
+// "1 step", "2 steps"
+std::string Plural(uint64_t n, const char* what);
 
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
