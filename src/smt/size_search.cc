@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "src/smt/smt2.h"
+#include "src/smt/unroll.h"
 
 namespace iommucheck::smt {
 
@@ -35,26 +36,8 @@ SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, cons
   for (uint32_t node = 1; node < nodes; ++node)
     solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
   for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
-  for (int step = 0; step < runs.steps; ++step) NextStep();
-}
-
-void SizeSearch::NextStep() {
-  std::vector<Bit> constraints = {~violated_};
-  if (property_ == Property::kNoCrossDriverAttach) {
-    const std::vector<Bit> facts = encoder_.InvariantsWhileAttachHolds();
-    constraints.insert(constraints.end(), facts.begin(), facts.end());
-  }
-  const SymbolicOp op = space_.NextOp(constraints);
-  const StepBits step = encoder_.Step(op);
-  // A smallest run has no step that changes nothing.
-  for (Bit excluded :
-       {step.impossible, step.outside, step.out_of_groups, step.reorders, step.futile})
-    constraints.push_back(~excluded);
-  for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
-  for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
-  for (Bit constraint : constraints)
-    if (!constraint.is_true()) solver_.Assert(constraint);
-  violated_ = step.violated[static_cast<size_t>(property_)];
+  for (int step = 0; step < runs.steps; ++step)
+    violated_ = NextStep(property_, violated_, space_, encoder_, solver_);
 }
 
 SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {
