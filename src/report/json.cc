@@ -7,17 +7,6 @@
 #include "src/report/text.h"
 
 namespace iommucheck::report {
-namespace {
-
-Json RuleIds(RuleSet rules) {
-  Json ids = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
-  return ids;
-}
-
-}  // namespace
-
 const char* VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kHolds:

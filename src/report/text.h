@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "src/case/case.h"
 #include "src/case/run.h"
@@ -15,13 +16,20 @@ inline constexpr int kColumns = 75;
 // "v6.0 without type1.same_ops, with assume.homogeneous_groups"
 std::string KernelName(const KernelSpec& kernel);
 
+std::vector<std::string> RuleIds(RuleSet rules);
+
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
 
-std::string TopologyText(const Case& c);
+// Devices that are shown, by their numbers. Empty: all.
+using Shown = std::vector<bool>;
+
+// Where devices are left out, a last line counts them.
+std::string TopologyText(const Case& c, const Shown& shown = {});
 
 struct TraceOptions {
   bool all_events = false;  // every event, not only what changed and what refused
+  Shown shown{};            // what is only about others is left out
 };
 // Each op with its errno and what changed, violations and refusals.
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});
