@@ -39,6 +39,7 @@ void AddReplay(CLI::App& app, Session& session);
 void AddJudge(CLI::App& app, Session& session);
 void AddConvert(CLI::App& app, Session& session);
 void AddQuery(CLI::App& app, Session& session);
+void AddGuards(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
 void AddExplore(CLI::App& app, Session& session);
 void AddMerge(CLI::App& app, Session& session);
@@ -56,8 +57,13 @@ struct KernelOptions {
   [[nodiscard]] absl::StatusOr<KernelSpec> Parse() const;
 };
 
+// The argument of a command that names a property.
+void AddProperty(CLI::App& command, std::string& property);
+
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+// With those above it.
+absl::Status MakeFolder(const std::string& path);
 // Written whole, or not at all: to a temporary beside it, then renamed.
 absl::Status WriteFile(const std::string& path, const std::string& text);
 // The files with these extensions in files and folders, sorted; a file named is taken whatever its

@@ -75,6 +75,21 @@ absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
   return kernel;
 }
 
+void AddProperty(CLI::App& command, std::string& property) {
+  std::vector<std::string> names;
+  for (Property p : kProperties) names.emplace_back(PropertyName(p));
+  command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
+      ->required()
+      ->check(CLI::IsMember(names));
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be made: ", error.message()));
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   std::ifstream file;
   if (path != "-") {

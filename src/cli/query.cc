@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -29,10 +28,7 @@ struct Options {
 
 // One file a verification condition.
 absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    return absl::OutOfRangeError(absl::StrCat(folder, ": cannot be made: ", error.message()));
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (const prove::Condition& condition : prove::ConditionsOf(
            answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
     if (absl::Status s = WriteFile(absl::StrCat(folder, "/", condition.name), condition.smt2);
@@ -147,11 +143,7 @@ void AddQuery(CLI::App& app, Session& session) {
       "query",
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
-  std::vector<std::string> names;
-  for (Property p : kProperties) names.emplace_back(PropertyName(p));
-  command->add_option("PROPERTY", o->property, "no-cross-driver-attach or no-cross-driver-reuse")
-      ->required()
-      ->check(CLI::IsMember(names));
+  AddProperty(*command, o->property);
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
