@@ -66,13 +66,6 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
   AssumeOfTopology();
 }
 
-Bit SearchSpace::Input(std::string name) {
-  const Bit input = circuit_.Input();
-  names_.resize(input.node() + 1);
-  names_[input.node()] = std::move(name);
-  return input;
-}
-
 Bits SearchSpace::AtMostOne(int size, const std::string& name) {
   Bits bits;
   for (int i = 0; i < size; ++i) {
@@ -236,18 +229,6 @@ void SearchSpace::AssumeOfTopology() {
     common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
               ~topology_.drivers[1].claim(bus, Claim::kNone);
   constraints_.push_back(Implies(kernel_.has(Rule::kAssumeDriversCompeteForABus), common));
-}
-
-// A one-hot code that names one of the choices exactly where it is needed.
-Bits SearchSpace::Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
-                           std::vector<Bit>& constraints) {
-  Bits bits;
-  for (size_t i = 0; i < choices.size(); ++i) {
-    bits.push_back(choices[i] ? Input(absl::StrFormat("%s.%d", name, i)) : Bit(false));
-    for (size_t j = 0; j < i; ++j) constraints.push_back(~(bits[i] & bits[j]));
-  }
-  constraints.push_back(Same(Any(bits), needed));
-  return bits;
 }
 
 // Whether a step of a smallest run can be of this kind.

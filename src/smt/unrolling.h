@@ -19,14 +19,41 @@ struct Constraint {
   bool fact = false;  // it follows from the others (invariants.cc)
 };
 
+// One more step of the runs of a space, given that the last one so far was `violated`: that it was
+// not, what the op must fulfil, and facts. `violated` is of this step then.
+template <typename Space>
+std::vector<Constraint> NextStep(Property property, Space& space, Encoder& encoder, Bit& violated) {
+  std::vector<Constraint> constraints;
+  const auto add = [&](const std::vector<Bit>& bits, std::string_view why, bool fact = false) {
+    for (Bit bit : bits)
+      if (!bit.is_true()) constraints.push_back({bit, why, fact});
+  };
+  add({~violated}, "no violation before it");
+  if (property == Property::kNoCrossDriverAttach)
+    add(encoder.InvariantsWhileAttachHolds(), "fact while the property holds", true);
+  std::vector<Bit> of_op;
+  const SymbolicOp op = space.NextOp(of_op);
+  const StepBits step = encoder.Step(op);
+  add(of_op, "an op of the space");
+  add({~step.impossible}, "the op is possible");
+  add({~step.outside}, "within the assumptions about steps");
+  add({~step.out_of_groups}, "groups suffice");
+  add({~step.reorders}, "devices keep their order");
+  // A smallest run has no step that changes nothing.
+  add({~step.futile}, "the step is not futile");
+  add(encoder.Invariants(), "fact", true);
+  violated = step.violated[static_cast<size_t>(property)];
+  return constraints;
+}
+
 class Unrolling {
  public:
   // The kernel with any of the rules `open` dropped, machines of so many devices.
   Unrolling(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs);
 
-  // One more step of the runs: that no step before it violates the property, what the op must
-  // fulfil, and facts.
-  std::vector<Constraint> NextStep();
+  std::vector<Constraint> NextStep() {
+    return smt::NextStep(property_, space_, encoder_, violated_);
+  }
   // Whether the last step so far violates the property.
   [[nodiscard]] Bit violated() const { return violated_; }
   [[nodiscard]] Property property() const { return property_; }
