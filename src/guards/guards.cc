@@ -221,6 +221,7 @@ bool Search::BreaksLater(RuleSet kept) {
 // What each rule does alone, on the kernel with all assumptions but those that suffice alone.
 void Search::DropEachAlone() {
   map_.in_table = open_;
+  if (KnownToBreak(open_)) return;
   ForEach(open_, [&](Rule rule) {
     const RuleSet kept = RuleSet(open_).drop(rule);
     Alone alone{.rule = rule};

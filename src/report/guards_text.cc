@@ -83,9 +83,10 @@ std::string Role(const Map& map, const guards::Alone& row) {
 }
 
 std::string AloneText(const Map& map) {
+  const std::string without = absl::StrJoin(Names(map, map.universe - map.in_table), ", ");
+  if (map.alone.empty()) return absl::StrCat("nothing else holds it without ", without, "\n");
   std::string out = "each rule, dropped alone from the kernel with all of them";
-  const std::vector<std::string> without = Names(map, map.universe - map.in_table);
-  if (!without.empty()) absl::StrAppend(&out, "\nbut ", absl::StrJoin(without, ", "));
+  if (!without.empty()) absl::StrAppend(&out, "\nbut ", without);
   out += "\n";
   for (const guards::Alone& row : map.alone) {
     const std::string verdict = row.verdict == Verdict::kViolated ? Size(row.found) : "holds";
@@ -100,8 +101,9 @@ std::string CaseText(const std::string& name, const Case& c) {
   return absl::StrCat("\nremoval ", name, "\n", TopologyText(c), "trace\n", TraceText(c, run));
 }
 
-Json SizeJson(const Case& c) {
-  return {{"devices", c.topology.devices_count}, {"steps", c.ops.size()}};
+void AddSize(const Case& c, Json& out) {
+  out["devices"] = c.topology.devices_count;
+  out["steps"] = c.ops.size();
 }
 
 }  // namespace
@@ -116,9 +118,11 @@ std::string GuardsText(const Map& map, bool cases) {
   std::string out = Field("guards", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  out += Field("tool", absl::StrFormat("iommucheck %s; what is not proved was searched up to 2 "
-                                       "drivers, %s (docs/guards.md)",
-                                       IOMMUCHECK_VERSION, Size(q.bounds.devices, q.bounds.steps)));
+  std::string tool = "iommucheck " IOMMUCHECK_VERSION;
+  if (q.bounds.steps > 0)
+    absl::StrAppend(&tool, "; what is not proved was searched up to 2 drivers, ",
+                    Size(q.bounds.devices, q.bounds.steps));
+  out += Field("tool", tool + " (docs/guards.md)");
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
@@ -146,16 +150,18 @@ std::string GuardsJson(const Map& map) {
     out["sufficient"].push_back(entry);
   }
   out["removals"] = Json::array();
-  for (const guards::Removal& removal : map.removals)
-    out["removals"].push_back({{"rules", RuleIds(removal.rules)},
-                               {"scope", SizeJson(removal.found)},
-                               {"case", Json::parse(CaseToJson(removal.found))}});
+  for (const guards::Removal& removal : map.removals) {
+    Json entry = {{"rules", RuleIds(removal.rules)}};
+    AddSize(removal.found, entry);
+    entry["case"] = Json::parse(CaseToJson(removal.found));
+    out["removals"].push_back(entry);
+  }
   out["alone"] = Json::array();
   for (const guards::Alone& row : map.alone) {
     Json entry = {{"rule", std::string(InfoOf(row.rule).id)},
                   {"verdict", VerdictName(row.verdict)}};
     if (row.by) entry["sufficient"] = *row.by;
-    if (row.verdict == Verdict::kViolated) entry["scope"] = SizeJson(row.found);
+    if (row.verdict == Verdict::kViolated) AddSize(row.found, entry);
     out["alone"].push_back(entry);
   }
   out["stats"] = {{"solver_resources", map.resources}, {"solver_checks", map.checks}};

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# CPU seconds (user and system) of the map of guards of each profile and property, bounded and with
+# proofs, one run each; sets that are proved of those that suffice, and removals.
+set -euo pipefail
+tool=build/release/bin/iommucheck
+TIMEFORMAT='%U %S'
+
+measure() {
+  local out=$1
+  shift
+  { time "$tool" guards "$@" --json >"$out" 2>/dev/null || true; } 2>&1 |
+    awk '{printf "%.1f\n", $1 + $2}'
+}
+
+map=$(mktemp)
+trap 'rm -f "$map"' EXIT
+printf '%9s %9s %9s %9s  %s\n' bounded proofs proved removals question
+for property in no-cross-driver-reuse no-cross-driver-attach; do
+  for kernel in v5.15 v5.18 v6.0 v6.1 v6.1.y v6.8 v6.12 v7.1; do
+    bounded=$(measure "$map" "$property" --kernel "$kernel" --bounded)
+    proofs=$(measure "$map" "$property" --kernel "$kernel")
+    printf '%9s %9s %9s %9s  %s\n' "$bounded" "$proofs" \
+      "$(grep -c '"every_size": true' "$map")/$(grep -c '"every_size"' "$map")" \
+      "$(grep -c '"case"' "$map")" "$property --kernel $kernel"
+  done
+done
