@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/rules.h"
@@ -15,5 +16,10 @@ namespace iommucheck {
 // that the profile has not, added that it has, or named twice.
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add);
+
+// The same of a kernel in one word, such as "v6.0,-type1.same_ops,+assume.homogeneous_groups", and
+// what is dropped and added besides.
+absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
+                                       std::vector<std::string> add);
 
 }  // namespace iommucheck

@@ -166,11 +166,7 @@ void AddExplore(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "explore", "The same by exhaustive search: every machine and state of a scope");
   auto o = std::make_shared<Options>();
-  std::vector<std::string> names;
-  for (Property p : kProperties) names.emplace_back(PropertyName(p));
-  command->add_option("PROPERTY", o->property, "no-cross-driver-attach or no-cross-driver-reuse")
-      ->required()
-      ->check(CLI::IsMember(names));
+  AddProperty(*command, o->property);
   o->kernel.AddTo(*command, true);
   command->add_option(
       "--scope", o->scope,

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -26,10 +25,7 @@ struct Options {
 
 // One file a verification condition.
 absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    return absl::OutOfRangeError(absl::StrCat(folder, ": cannot be made: ", error.message()));
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (const prove::Condition& condition : prove::ConditionsOf(
            answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
     if (absl::Status s = WriteFile(absl::StrCat(folder, "/", condition.name), condition.smt2);
@@ -92,19 +88,9 @@ void AddQuery(CLI::App& app, Session& session) {
       "query",
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
-  std::vector<std::string> names;
-  for (Property p : kProperties) names.emplace_back(PropertyName(p));
-  command->add_option("PROPERTY", o->property, "no-cross-driver-attach or no-cross-driver-reuse")
-      ->required()
-      ->check(CLI::IsMember(names));
+  AddProperty(*command, o->property);
   o->kernel.AddTo(*command, true);
-  command->add_option("--devices", o->bounds.devices, "devices to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundDevices));
-  command->add_option("--steps", o->bounds.steps, "steps to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundSteps));
-  command->add_option("--budget", o->bounds.budget, "solver resources to spend; 0: no limit");
+  AddBounds(*command, o->bounds);
   command->add_option("--out", o->out, "write the case to this file");
   command->add_option("--smt2", o->smt2, "write the last solver query to this file");
   auto* bounded =

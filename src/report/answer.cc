@@ -12,10 +12,6 @@
 namespace iommucheck::report {
 namespace {
 
-std::string Plural(int n, const char* what) {
-  return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
-}
-
 absl::Status Disagreement(const Question& q, const smt::QueryResult& result, const Run& run) {
   return absl::InternalError(absl::StrCat(
       "solver and model disagree on ", std::string(PropertyName(q.property)),

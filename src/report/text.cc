@@ -228,6 +228,10 @@ std::string KernelName(const KernelSpec& kernel) {
   return name;
 }
 
+std::string Plural(int n, const char* what) {
+  return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
+}
+
 std::string Field(const std::string& label, const std::string& text) {
   std::string out = Indented(kLabel, text);
   out.replace(0, std::min<size_t>(label.size(), kLabel), label);

@@ -15,6 +15,9 @@ inline constexpr int kColumns = 75;
 // "v6.0 without type1.same_ops, with assume.homogeneous_groups"
 std::string KernelName(const KernelSpec& kernel);
 
+// "1 step", "2 steps"
+std::string Plural(int n, const char* what);
+
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
 

@@ -6,6 +6,7 @@
 
 #include <bitset>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ struct Runs {
   int steps = 0;          // StepsNeeded() at least
   OpKinds spare{};        // what the steps to spare may be
   std::vector<Op> ops{};  // given: this run alone
+  // Given: no step of the run violates the property on this kernel, too, up to one that it does not
+  // take: that is not possible there, or outside of its assumptions. Machines are within the
+  // assumptions of both kernels.
+  std::optional<KernelSpec> refusing{};
+  bool taken = false;  // the refusing kernel takes every step
 };
 
 class SearchSpace {
@@ -58,6 +64,8 @@ class SearchSpace {
   [[nodiscard]] Case Decode(const Value& value) const;
 
  private:
+  [[nodiscard]] Bit EitherHas(Rule rule) const;
+  [[nodiscard]] bool HasEra(Era era) const;
   Bit Input(std::string name);
   Bit InputWithout(Rule rule, std::string name);
   Bits AtMostOne(int size, const std::string& name);
@@ -78,6 +86,7 @@ class SearchSpace {
 
   KernelSpec spec_;
   SymbolicProfile kernel_;
+  std::optional<KernelProfile> refusing_;  // that of runs_
   Runs runs_;
   int spare_;  // steps besides the needed ones
   Sizes sizes_;

@@ -31,11 +31,15 @@ SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, cons
       space_(kernel, open, devices, runs),
       encoder_(space_.kernel(), space_.topology(), space_.sizes()),
       solver_(space_.circuit(), use, budget) {
+  if (runs.refusing)
+    refusing_.emplace(SymbolicProfile(ProfileOf(*runs.refusing)), space_.topology(),
+                      space_.sizes());
   const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
   for (uint32_t node = 1; node < nodes; ++node)
     solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
   for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
   for (int step = 0; step < runs.steps; ++step) NextStep();
+  if (runs.taken) solver_.Assert(~refusing_ended_);
 }
 
 void SizeSearch::NextStep() {
@@ -47,14 +51,30 @@ void SizeSearch::NextStep() {
   const SymbolicOp op = space_.NextOp(constraints);
   const StepBits step = encoder_.Step(op);
   // A smallest run has no step that changes nothing.
-  for (Bit excluded :
-       {step.impossible, step.outside, step.out_of_groups, step.reorders, step.futile})
+  const Bit futile = refusing_ ? step.futile & NextStepOfRefusing(op, constraints) : step.futile;
+  for (Bit excluded : {step.impossible, step.outside, step.out_of_groups, step.reorders, futile})
     constraints.push_back(~excluded);
   for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
   for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
   for (Bit constraint : constraints)
     if (!constraint.is_true()) solver_.Assert(constraint);
   violated_ = step.violated[static_cast<size_t>(property_)];
+}
+
+// Takes the step on the refusing kernel, too. Whether it surely changes nothing there.
+Bit SizeSearch::NextStepOfRefusing(const SymbolicOp& op, std::vector<Bit>& constraints) {
+  const auto unless_ended = [&](Bit fact) { constraints.push_back(refusing_ended_ | fact); };
+  if (property_ == Property::kNoCrossDriverAttach)
+    for (Bit fact : refusing_->InvariantsWhileAttachHolds()) unless_ended(fact);
+  const StepBits step = refusing_->Step(op);
+  const Bit ended_before = refusing_ended_;
+  refusing_ended_ |= step.impossible | step.outside;
+  unless_ended(~step.violated[static_cast<size_t>(property_)]);
+  unless_ended(~step.out_of_groups);
+  for (Bit fact : refusing_->Invariants()) unless_ended(fact);
+  for (Bit bit : refusing_->state().AllBits()) solver_.NameWhenUsed(bit);
+  solver_.NameWhenUsed(refusing_ended_);
+  return ended_before | (~refusing_ended_ & step.futile);
 }
 
 SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class SizeSearch {
 
  private:
   void NextStep();
+  Bit NextStepOfRefusing(const SymbolicOp& op, std::vector<Bit>& constraints);
   SearchSpace::Value Model() {
     return [this](Bit bit) { return solver_.Value(bit); };
   }
@@ -54,7 +56,9 @@ class SizeSearch {
   SearchSpace space_;
   Encoder encoder_;
   Solver solver_;
-  Bit violated_;  // at the last step so far
+  Bit violated_;                     // at the last step so far
+  std::optional<Encoder> refusing_;  // of the kernel that must not violate it
+  Bit refusing_ended_;               // by a step that it did not take
   std::vector<Bit> last_assumptions_;
 };
 
