@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
-#include "src/report/answer.h"
+#include "src/report/all.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -18,6 +18,8 @@ struct Options {
   std::string smt2;
   std::string invariant;
   std::string vcs;
+  bool all = false;
+  int max = 0;
   bool bounded = false;
   bool show_invariant = false;
   bool json = false;
@@ -59,6 +61,28 @@ absl::StatusOr<report::Question> Read(const Options& o) {
   return question;
 }
 
+// One file a case, in the order of the list.
+absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    if (absl::Status s =
+            WriteFile(absl::StrFormat("%s/%03d.case", folder, i + 1), PrintCase(all.cases[i]));
+        !s.ok())
+      return s;
+  return absl::OkStatus();
+}
+
+void QueryAll(const Options& o, Session& session) {
+  const absl::StatusOr<report::Question> question = Read(o);
+  if (!question.ok()) return session.Fail(question.status());
+  const absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
+  if (!all.ok()) return session.Fail(all.status());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
+  std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
+  session.exit = ExitOf(all->verdict());
+}
+
 std::string Text(const Options& o, const report::Answer& answer) {
   if (o.json) return report::AnswerJson(answer);
   return o.show_invariant && report::HoldsForEverySize(answer) ? report::InvariantText(answer)
@@ -91,18 +115,29 @@ void AddQuery(CLI::App& app, Session& session) {
   AddProperty(*command, o->property);
   o->kernel.AddTo(*command, true);
   AddBounds(*command, o->bounds);
-  command->add_option("--out", o->out, "write the case to this file");
-  command->add_option("--smt2", o->smt2, "write the last solver query to this file");
+  command->add_option("--out", o->out,
+                      "write the case to this file, or with --all the cases into this folder");
+  auto* smt2 = command->add_option("--smt2", o->smt2, "write the last solver query to this file");
+  auto* all = command
+                  ->add_flag("--all", o->all,
+                             "every smallest case, up to names and the order of steps that commute")
+                  ->excludes(smt2);
+  command->add_option("--max", o->max, "cases to list at most; 0: no limit")
+      ->needs(all)
+      ->check(CLI::NonNegativeNumber);
   auto* bounded =
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
   command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
-      ->excludes(bounded);
+      ->excludes(bounded)
+      ->excludes(all);
   command->add_option("--invariant", o->invariant, "check this proof instead of looking for one")
-      ->excludes(bounded);
+      ->excludes(bounded)
+      ->excludes(all);
   command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
-      ->excludes(bounded);
+      ->excludes(bounded)
+      ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
-  command->callback([o, &session] { Query(*o, session); });
+  command->callback([o, &session] { o->all ? QueryAll(*o, session) : Query(*o, session); });
 }
 
 }  // namespace iommucheck::cli

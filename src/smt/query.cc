@@ -21,9 +21,7 @@ using Answer = Solver::Answer;
 
 // Runs of the same ops, those first that read most easily: groups join in order when all is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
-  // As one would set up a machine: drivers, devices, containers.
-  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
-  const auto turn = [&](const Op& op) { return kTurn[static_cast<size_t>(op.kind)]; };
+  const auto turn = [&](const Op& op) { return SetUpTurn(op.kind); };
   const auto joins = [](const Op& op) {
     return op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu;
   };
@@ -160,6 +158,11 @@ Answer Search::Look(int devices) {
 }
 
 }  // namespace
+
+int SetUpTurn(OpKind kind) {
+  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
+  return kTurn[static_cast<size_t>(kind)];
+}
 
 uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
   if (budget == 0) return 0;

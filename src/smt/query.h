@@ -56,6 +56,9 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
                                   bool want_smt2 = false, RuleSet open = {},
                                   const std::optional<KernelSpec>& refusing = std::nullopt);
 
+// Ops in the order in which one would set up a machine: drivers, devices, containers.
+int SetUpTurn(OpKind kind);
+
 // What is left of a budget for all; what is used up is a budget of 1, for 0 is none.
 uint64_t BudgetLeft(uint64_t budget, uint64_t used);
 

@@ -332,6 +332,32 @@ void SearchSpace::CountNeeded(std::vector<Bit>& constraints) {
   }
 }
 
+std::vector<Bit> SearchSpace::RunAndBuses() const {
+  std::vector<Bit> bits;
+  for (const SymbolicOp& op : ops_)
+    for (const Bits* code : {&op.kind, &op.instance, &op.device, &op.group})
+      bits.insert(bits.end(), code->begin(), code->end());
+  for (const SymbolicDevice& device : topology_.devices) bits.push_back(device.on(Bus::kPci));
+  return bits;
+}
+
+std::vector<Bit> SearchSpace::Links() const {
+  std::vector<Bit> links;
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const auto& [first, second] = topology_.devices[d].masters;
+    for (int i = 0; i < kInstances; ++i) {
+      links.push_back(first[i] | second[i]);
+      for (int j = 0; j < kInstances; ++j)
+        if (j != i) links.push_back(first[i] & second[j]);
+    }
+    for (int e = 0; e < d; ++e) {
+      links.push_back(topology_.devices[d].alias_related[e]);
+      links.push_back(topology_.devices[d].slot_related[e]);
+    }
+  }
+  return links;
+}
+
 std::vector<Bit> SearchSpace::Preferences() const {
   std::vector<Bit> plain = {~same_address_, ~default_table_shared_};
   for (const SymbolicDriver& driver : topology_.drivers)

@@ -57,6 +57,12 @@ class SearchSpace {
   // Bits that a machine with plain attributes has set, the most telling first.
   [[nodiscard]] std::vector<Bit> Preferences() const;
 
+  // What tells one run from another, and on which bus each device is.
+  [[nodiscard]] std::vector<Bit> RunAndBuses() const;
+  // What holds devices and instances together: who is behind what, of two which one first, aliases
+  // and shared slots. A machine without one of these has less in it.
+  [[nodiscard]] std::vector<Bit> Links() const;
+
   // The run and the case that a model of the solver stands for.
   using Value = std::function<bool(Bit)>;
   [[nodiscard]] std::vector<Op> Ops(const Value& value) const;

@@ -112,16 +112,25 @@ Case SizeSearch::Found() {
   return c;
 }
 
-Case SizeSearch::Plainest() {
-  // Fixes one preference after another that a case of this size can meet.
-  std::vector<Bit> fixed = {violated_};
+// Fixes one preference after another that a case of this size can meet. Unknown: the budget ended
+// before the last one.
+SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
+  auto all = Answer::kSat;
   for (Bit preference : space_.Preferences()) {
     if (preference.is_constant()) continue;
     fixed.push_back(preference);
     // A check that fails keeps the model of the last one that did not.
-    if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
+    if (solver_.Value(preference)) continue;
+    const Answer answer = Check(fixed);
+    if (answer != Answer::kSat) fixed.pop_back();
+    if (answer == Answer::kUnknown) all = answer;
   }
   last_assumptions_ = fixed;
+  return all;
+}
+
+Case SizeSearch::Plainest() {
+  MakePlain({violated_});
   return Found();
 }
 
