@@ -64,8 +64,8 @@ Structure MachineOf(const Topology& t) {
 // The state of the abstraction that goes along with a run of the model.
 class Shadow {
  public:
-  Shadow(const KernelProfile& kernel, const Topology& topology)
-      : topology_(topology), era_(kernel.era), machine_(MachineOf(topology)) {
+  Shadow(const prove::KernelFamily& kernel, const Topology& topology)
+      : topology_(topology), era_(kernel.profile.era), machine_(MachineOf(topology)) {
     for (Action& action : prove::ActionsOf(kernel)) actions_.emplace(action.kind, action);
     for (const prove::Formula& axiom : prove::AxiomsOf(kernel)) axioms_.push_back(axiom);
     elements_.fill(-1);
@@ -90,7 +90,8 @@ class Shadow {
  private:
   void Do(ActionKind kind, const std::vector<int>& arguments);
   [[nodiscard]] bool MayDo(ActionKind kind, const std::vector<int>& arguments) const {
-    return machine_.Allows(actions_.at(kind), arguments);
+    const auto action = actions_.find(kind);
+    return action != actions_.end() && machine_.Allows(action->second, arguments);
   }
   [[nodiscard]] int InstanceOf(int device) const { return machine_.ValueOf(kServedBy, device); }
   [[nodiscard]] bool OfDriver(int instance, DriverId driver) const {
@@ -244,16 +245,17 @@ void Shadow::Allocate(const Op&, std::span<const Event> rest, const State& befor
   std::vector<int> arguments = {device, group, InstanceOf(device), x};
   if (e.type == DomainType::kDefault) return Do(kAllocDefault, arguments);
   if (e.type == DomainType::kBlocking) return Do(kAllocBlocking, arguments);
-  if (actions_.at(kAllocType1).parameters.size() > arguments.size())
+  fresh_ = x;
+  if (MayDo(kAllocType1, arguments)) return Do(kAllocType1, arguments);
+  if (era_ == Era::kFwnode)
     for (int other = 0; other < topology_.devices_count; ++other)
       if (InstanceOf(other) >= 0 && OfDriver(InstanceOf(other), e.driver) &&
           topology_.devices[other].bus == topology_.devices[device].bus) {
         arguments.insert(arguments.end(), {other, InstanceOf(other)});
         break;
       }
-  RC_ASSERT(actions_.at(kAllocType1).parameters.size() == arguments.size());
-  Do(kAllocType1, arguments);
-  fresh_ = x;
+  RC_ASSERT(actions_.at(kAllocType1ByBus).parameters.size() == arguments.size());
+  Do(kAllocType1ByBus, arguments);
 }
 
 void Shadow::Attach(const Op& op, const Event& e, const State& before) {
@@ -386,9 +388,11 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
     if (FindViolation(property, events) != nullptr) RC_ASSERT(Violated(property));
 }
 
-void FollowRun(const Scenario& s, std::span<const prove::Lemma> lemmas) {
+// In the abstraction of the kernel, or of a family that it is in.
+void FollowRun(const Scenario& s, const prove::KernelFamily& family,
+               std::span<const prove::Lemma> lemmas) {
   const KernelProfile kernel = ProfileOf(s.kernel);
-  Shadow shadow(kernel, s.topology);
+  Shadow shadow(family, s.topology);
   shadow.Watch(lemmas);
   State state = InitialState(s.topology);
   std::vector<Event> events;
@@ -401,7 +405,24 @@ void FollowRun(const Scenario& s, std::span<const prove::Lemma> lemmas) {
 
 RC_GTEST_PROP(Abstraction, AllowsWhatTheModelDoes, ()) {
   // Several, for the proofs' cases are slow, and rare actions take many runs.
-  for (int n = 0; n < 10; ++n) FollowRun(*Scenarios(DrawPatchedKernel), {});
+  for (int n = 0; n < 10; ++n) {
+    const Scenario s = *Scenarios(DrawPatchedKernel);
+    FollowRun(s, ProfileOf(s.kernel), {});
+  }
+}
+
+// Rules that the kernel has not may be there, and some that it has may be missing.
+RC_GTEST_PROP(Abstraction, OfAFamilyAllowsWhatEachOfItsKernelsDoes, ()) {
+  for (int n = 0; n < 10; ++n) {
+    const Scenario s = *Scenarios(DrawPatchedKernel);
+    prove::KernelFamily family = ProfileOf(s.kernel);
+    for (const RuleInfo& info : AllRules()) {
+      if (!*rc::gen::arbitrary<bool>()) continue;
+      family.open.add(info.rule);
+      family.profile.rules.add(info.rule);
+    }
+    FollowRun(s, family, {});
+  }
 }
 
 // No guard is right because it was never asked.
@@ -431,7 +452,7 @@ RC_GTEST_PROP(Invariant, HoldsAfterEveryActionOfAPromisedKernel, ()) {
   for (const Property property : kProperties) {
     const std::vector<prove::Lemma>& invariant = InvariantOf(s.kernel.version, property);
     RC_ASSERT(!invariant.empty());
-    FollowRun(s, invariant);
+    FollowRun(s, ProfileOf(s.kernel), invariant);
   }
 }
 

@@ -40,6 +40,7 @@ void AddReplay(CLI::App& app, Session& session);
 void AddJudge(CLI::App& app, Session& session);
 void AddConvert(CLI::App& app, Session& session);
 void AddQuery(CLI::App& app, Session& session);
+void AddGuards(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
 void AddDiff(CLI::App& app, Session& session);
 void AddExplore(CLI::App& app, Session& session);
@@ -58,16 +59,17 @@ struct KernelOptions {
   [[nodiscard]] absl::StatusOr<KernelSpec> Parse() const;
 };
 
-// PROPERTY, by name.
+// The argument of a command that names a property.
 void AddProperty(CLI::App& command, std::string& property);
 // --devices, --steps, --budget; what `bounds` holds is the default.
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
 
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
+// With those above it.
+absl::Status MakeFolder(const std::string& path);
 // Written whole, or not at all: to a temporary beside it, then renamed.
 absl::Status WriteFile(const std::string& path, const std::string& text);
-absl::Status MakeFolder(const std::string& path);
 // The files with these extensions in files and folders, sorted; a file named is taken whatever its
 // extension.
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,

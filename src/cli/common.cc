@@ -94,6 +94,13 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds) {
   command.add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
 }
 
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be made: ", error.message()));
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   std::ifstream file;
   if (path != "-") {
@@ -127,13 +134,6 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   std::error_code ignored;
   std::filesystem::remove(temporary, ignored);
   return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", error.message()));
-}
-
-absl::Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be made: ", error.message()));
 }
 
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   Session session;
   using namespace iommucheck::cli;
   AddQuery(app, session);
+  AddGuards(app, session);
   AddDiff(app, session);
   AddExplore(app, session);
   AddMerge(app, session);

@@ -286,8 +286,8 @@ Formula System::SameDomainOps(Variable one, Variable two) const {
 void System::AllocType1ByBus(const Formula& guard, const std::vector<Update>& put_up) {
   constexpr std::string_view kName = "vfio_iommu_type1_attach_group, new domain by bus";
   if (!fwnode_era())
-    return Put(kAllocType1, kName, {d, g, i, x}, guard && Holds(kBusOps, {BusOf(d), OwnerOf(x)}),
-               put_up);
+    return Put(kAllocType1ByBus, kName, {d, g, i, x},
+               guard && Holds(kBusOps, {BusOf(d), OwnerOf(x)}), put_up);
   Formula first_of_bus = guard && Holds(kServedBy, {other, other_instance}) &&
                          Equal(BusOf(other), BusOf(d)) &&
                          Equal(OwnerOf(x), DriverOf(other_instance));
@@ -296,7 +296,7 @@ void System::AllocType1ByBus(const Formula& guard, const std::vector<Update>& pu
                    ForAll({any_d, any_i},
                           Implies(Holds(kServedBy, {any_d, any_i}) && Equal(BusOf(any_d), BusOf(d)),
                                   SameOps(DriverOf(any_i), OwnerOf(x))));
-  Put(kAllocType1, kName, {d, g, i, x, other, other_instance}, first_of_bus, put_up);
+  Put(kAllocType1ByBus, kName, {d, g, i, x, other, other_instance}, first_of_bus, put_up);
 }
 
 void System::Type1() {

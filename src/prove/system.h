@@ -48,7 +48,8 @@ enum class ActionKind : uint8_t {
   kAllocDefault,        // device, group, instance, domain
   kAllocBlocking,       // device, group, instance, domain
   kBeginType1Attach,    // none
-  kAllocType1,          // device, group, instance, domain, other device, its instance
+  kAllocType1,          // device, group, instance, domain
+  kAllocType1ByBus,     // device, group, instance, domain, from 6.8 other device, its instance
   kTryType1,            // device, group, instance, domain, fresh domain, other group, container
   kAttachDefault,       // device, group, instance, domain
   kAttachBlocking,      // device, group, instance, domain

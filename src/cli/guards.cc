@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/guards/guards.h"
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "src/cli/commands.h"
+#include "src/report/guards_text.h"
+
+namespace iommucheck::cli {
+namespace {
+
+struct Options {
+  std::string property;
+  KernelOptions kernel;
+  guards::Question question;
+  std::string out;
+  bool cases = false;
+  bool json = false;
+};
+
+absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  for (size_t n = 0; n < map.removals.size(); ++n) {
+    const std::string file = absl::StrCat(folder, "/", report::RemovalName(n), ".case");
+    if (absl::Status s = WriteFile(file, PrintCase(map.removals[n].found)); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+void Guards(Options& o, Session& session) {
+  const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
+  if (!kernel.ok()) return session.Fail(kernel.status());
+  o.question.kernel = *kernel;
+  o.question.property = *FindProperty(o.property);
+  const absl::StatusOr<guards::Map> map = guards::FindGuards(o.question);
+  if (!map.ok()) return session.Fail(map.status());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
+  std::cout << (o.json ? report::GuardsJson(*map) : report::GuardsText(*map, o.cases));
+  session.exit = map->complete ? kOk : kUnknown;
+}
+
+}  // namespace
+
+void AddGuards(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "guards", "Which rules and assumptions a property rests on, and which removals break it");
+  auto o = std::make_shared<Options>();
+  AddProperty(*command, o->property);
+  o->kernel.AddTo(*command, true);
+  smt::Bounds& bounds = o->question.bounds;
+  command->add_option("--devices", bounds.devices, "devices to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, smt::kMaxBoundDevices));
+  command
+      ->add_option("--steps", bounds.steps,
+                   "steps to go up to; default: one more than the shortest violation takes when "
+                   "all rules are missing, as many if --bounded")
+      ->check(CLI::Range(1, smt::kMaxBoundSteps));
+  command->add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
+  command->add_flag("--bounded", o->question.bounded, "do not try to prove anything");
+  command->add_option("--out", o->out, "write the case of each removal into this folder");
+  command->add_flag("-v,--verbose", o->cases, "print the case of each removal");
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] { Guards(*o, session); });
+}
+
+}  // namespace iommucheck::cli

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The minimal removals are the minimal sets that hit every sufficient set. So: what would be a
+// removal, given the sufficient sets known so far, is tried; either it breaks the property, or the
+// rules that are left hold another sufficient set. When all of them break it, both lists are whole.
+// That is MARCO's enumeration with the seeds taken largest first, so that no removal needs growing.
+#include "src/guards/guards.h"
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/run.h"
+#include "src/prove/prove.h"
+#include "src/smt/rule_query.h"
+
+namespace iommucheck::guards {
+namespace {
+
+void ForEach(RuleSet rules, const std::function<void(Rule)>& visit) {
+  for (const RuleInfo& info : AllRules())
+    if (rules.has(info.rule)) visit(info.rule);
+}
+
+// Solver resources for a look beyond the bounds: a few seconds.
+constexpr uint64_t kLookBudget = 40'000'000;
+
+// The budget is used up.
+struct Spent {};
+struct Failed {
+  absl::Status status;
+};
+
+class Search {
+ public:
+  explicit Search(const Question& question);
+  Map Run();
+
+ private:
+  void Prepare(RuleSet open);
+  bool Proved(Sufficient& set);
+  void Complete(Sufficient& set);
+  bool BreaksLater(RuleSet kept);
+  void DropEachAlone();
+  std::optional<Case> Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open);
+  void AddSufficient(const Sufficient& set);
+  void Decide(RuleSet kept);
+  RuleSet Shrink(RuleSet kept);
+  bool Suffices(Sufficient& set);
+  bool Breaks(RuleSet kept);
+  bool Violates(Verdict verdict);
+  void Learn(Case c);
+  Case Smallest(RuleSet dropped);
+  [[nodiscard]] KernelSpec With(RuleSet rules) const {
+    return KernelWith(question_.kernel, map_.universe, rules);
+  }
+  [[nodiscard]] bool KnownToBreak(RuleSet kept) const {
+    return std::ranges::any_of(broken_, [&](RuleSet set) { return set.has_all(kept); });
+  }
+  [[nodiscard]] uint64_t Used() const {
+    return map_.resources + (query_ ? query_->resources() : 0);
+  }
+  [[nodiscard]] uint64_t Left() const { return smt::BudgetLeft(question_.bounds.budget, Used()); }
+
+  template <typename Result>
+  absl::StatusOr<Result> Counted(absl::StatusOr<Result> result) {
+    if (!result.ok()) throw Failed{result.status()};
+    map_.resources += result->resources;
+    map_.checks += result->checks;
+    return result;
+  }
+
+  const Question& question_;
+  Map map_;
+  RuleSet open_;                                // but rules that suffice alone
+  std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
+  std::vector<RuleSet> broken_;                 // kernels that violate the property
+  std::optional<smt::RuleQuery> query_;
+};
+
+Search::Search(const Question& question)
+    : question_(question), map_{.question = question, .universe = UniverseOf(question.kernel)} {}
+
+Map Search::Run() {
+  try {
+    // A driver's own test refuses all that is foreign, and makes for large circuits: it is decided
+    // first, and not there from then on.
+    RuleSet open = map_.universe;
+    if (Sufficient set{.rules = RuleSet().add(Rule::kDriverSameInstance)};
+        open.has_all(set.rules) && Proved(set)) {
+      AddSufficient(set);
+      open = open - set.rules;
+    }
+    Prepare(open);
+    for (;;) {
+      const auto untried = std::ranges::find_if(
+          hitting_, [&](RuleSet set) { return !KnownToBreak(map_.universe - set); });
+      if (untried == hitting_.end()) break;
+      Decide(map_.universe - *untried);
+    }
+    std::ranges::sort(hitting_, {}, [](RuleSet set) { return std::pair(set.size(), set.bits()); });
+    for (const RuleSet& dropped : hitting_)
+      map_.removals.push_back({.rules = dropped, .found = Smallest(dropped)});
+    DropEachAlone();
+    map_.complete = true;
+  } catch (const Spent&) {
+  }
+  map_.resources = Used();
+  if (query_) map_.checks += query_->checks();
+  return std::move(map_);
+}
+
+// The shortest violation of all says how far to look, where the question does not.
+void Search::Prepare(RuleSet open) {
+  if (map_.question.bounds.steps == 0) {
+    smt::Bounds bounds = question_.bounds;
+    bounds.steps = smt::kMaxBoundSteps;
+    const std::optional<Case> shortest = Ask(With(open), bounds, open);
+    map_.question.bounds.steps =
+        static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
+  }
+  smt::Bounds bounds = map_.question.bounds;
+  bounds.budget = Left();
+  query_.emplace(question_.property, With(open), open, bounds);
+  open_ = open;
+}
+
+// A removal must hit the new set, too; those that need not be minimal any more go.
+void Search::AddSufficient(const Sufficient& set) {
+  map_.sufficient.push_back(set);
+  std::vector<RuleSet> hit;
+  std::vector<RuleSet> extended;
+  for (const RuleSet& old : hitting_) {
+    if (old.has_any(set.rules)) {
+      hit.push_back(old);
+    } else {
+      ForEach(set.rules, [&](Rule rule) { extended.push_back(RuleSet(old).add(rule)); });
+    }
+  }
+  for (const RuleSet& candidate : extended)
+    if (std::ranges::none_of(hit, [&](RuleSet other) { return candidate.has_all(other); }))
+      hit.push_back(candidate);
+  hitting_ = std::move(hit);
+}
+
+// Finds that these rules break the property, or a sufficient set among them.
+void Search::Decide(RuleSet kept) {
+  while (!Breaks(kept)) {
+    Sufficient set{.rules = Shrink(kept)};
+    if (Suffices(set)) return AddSufficient(set);
+  }
+}
+
+// Whether a kernel that has at least these rules violates the property where others did.
+bool Search::Breaks(RuleSet kept) {
+  return KnownToBreak(kept) || Violates(query_->ViolatedAsBefore(kept));
+}
+
+// Learns from the case, if there is one.
+bool Search::Violates(Verdict verdict) {
+  if (verdict == Verdict::kUnknown) throw Spent();
+  if (verdict == Verdict::kViolated) Learn(query_->Found());
+  return verdict == Verdict::kViolated;
+}
+
+// Leaves out what can be left out without breaking the property, after Breaks() said no.
+RuleSet Search::Shrink(RuleSet kept) {
+  const auto narrow = [&](RuleSet to) {
+    kept = KnownToBreak(query_->Core()) ? to : query_->Core();
+  };
+  narrow(kept);
+  ForEach(kept, [&](Rule rule) {
+    const RuleSet fewer = RuleSet(kept).drop(rule);
+    if (kept.has(rule) && !Breaks(fewer)) narrow(fewer);
+  });
+  return kept;
+}
+
+// By a proof, or as far as the bounds go.
+bool Search::Suffices(Sufficient& set) {
+  if (!question_.bounded) {
+    if (Proved(set)) return true;
+    if (BreaksLater(set.rules)) return false;
+  }
+  if (Violates(query_->Violated(set.rules))) return false;
+  if (!question_.bounded) Complete(set);
+  return true;
+}
+
+// Finds rules that make a proof of the set, by leaving out what the proof of all rules does not
+// use.
+void Search::Complete(Sufficient& set) {
+  const KernelProfile all = ProfileOf(With(open_));
+  const absl::StatusOr<prove::Proof> whole = Counted(prove::Prove(question_.property, all, Left()));
+  if (!whole->proved) return;
+  RuleSet kept = open_;
+  ForEach(open_ - set.rules, [&](Rule rule) {
+    const RuleSet fewer = RuleSet(kept).drop(rule);
+    if (Counted(prove::CheckInvariant(question_.property, {all, open_ - fewer}, whole->invariant,
+                                      Left()))
+            ->proved)
+      kept = fewer;
+  });
+  set.proved_with = kept - set.rules;
+}
+
+// Whether a longer run breaks the property on the kernel that has these rules and no others. With
+// all rules given, a look goes far; what it does not find is not claimed.
+bool Search::BreaksLater(RuleSet kept) {
+  const smt::Bounds bounds{.devices = std::min(question_.bounds.devices, 2),
+                           .steps = std::min(map_.question.bounds.steps + 2, smt::kMaxBoundSteps),
+                           .budget = kLookBudget};
+  const auto result = Counted(smt::Query(question_.property, With(kept), bounds));
+  if (result->verdict == Verdict::kViolated) Learn(result->found);
+  return result->verdict == Verdict::kViolated;
+}
+
+// What each rule does alone, on the kernel with all assumptions but those that suffice alone.
+void Search::DropEachAlone() {
+  map_.in_table = open_;
+  ForEach(open_, [&](Rule rule) {
+    const RuleSet kept = RuleSet(open_).drop(rule);
+    Alone alone{.rule = rule};
+    for (size_t n = 0; n < map_.sufficient.size() && !alone.by; ++n)
+      if (kept.has_all(map_.sufficient[n].rules)) alone.by = n;
+    alone.verdict = alone.by ? Verdict::kHolds : Verdict::kViolated;
+    if (!alone.by) alone.found = Smallest(map_.universe - kept);
+    map_.alone.push_back(std::move(alone));
+  });
+}
+
+bool Search::Proved(Sufficient& set) {
+  const prove::KernelFamily family(ProfileOf(With(map_.universe)), map_.universe - set.rules);
+  const auto proof = Counted(prove::Prove(question_.property, family, Left()));
+  set.every_size = proof->proved;
+  set.why_not = proof->reason;
+  return set.every_size;
+}
+
+// Keeps the largest kernel that the case shows to violate the property: each rule that makes no
+// difference to it is there.
+void Search::Learn(Case c) {
+  const auto violates = [&] {
+    return Play(c).of(question_.property).at == static_cast<int>(c.ops.size());
+  };
+  const std::string found = PrintCase(c);
+  if (!violates())
+    throw Failed{absl::InternalError(
+        absl::StrCat("solver and model disagree on ", std::string(PropertyName(question_.property)),
+                     "\nthe solver says that the last op of this case violates it:\n\n", found))};
+  RuleSet rules = map_.universe - (map_.universe - ProfileOf(c.kernel).rules);
+  ForEach(map_.universe - rules, [&](Rule rule) {
+    c.kernel = With(RuleSet(rules).add(rule));
+    if (violates()) rules.add(rule);
+  });
+  for (const Sufficient& set : map_.sufficient)
+    if (rules.has_all(set.rules))
+      throw Failed{
+          absl::InternalError(absl::StrCat("rules that were found to suffice do not:\n\n", found))};
+  broken_.push_back(rules);
+}
+
+Case Search::Smallest(RuleSet dropped) {
+  smt::Bounds bounds = map_.question.bounds;
+  bounds.steps = smt::kMaxBoundSteps;
+  std::optional<Case> found = Ask(With(map_.universe - dropped), bounds, {});
+  if (!found) throw Failed{absl::InternalError("a removal that breaks the property does not")};
+  return *std::move(found);
+}
+
+std::optional<Case> Search::Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open) {
+  bounds.budget = Left();
+  const auto result = Counted(smt::Query(question_.property, kernel, bounds, false, open));
+  if (result->verdict == Verdict::kUnknown) throw Spent();
+  return result->verdict == Verdict::kViolated ? std::optional(result->found) : std::nullopt;
+}
+
+}  // namespace
+
+RuleSet UniverseOf(const KernelSpec& kernel) {
+  RuleSet universe = ProfileOf(kernel).rules;
+  for (const RuleInfo& info : AllRules())
+    if (info.kind == RuleKind::kAssumption && !kernel.dropped.has(info.rule))
+      universe.add(info.rule);
+  return universe;
+}
+
+KernelSpec KernelWith(const KernelSpec& kernel, RuleSet universe, RuleSet rules) {
+  const RuleSet has = ProfileOf(kernel.version).rules;
+  KernelSpec spec = kernel;
+  ForEach(universe, [&](Rule rule) {
+    RuleSet& changed = has.has(rule) ? spec.dropped : spec.added;
+    if (rules.has(rule) != has.has(rule))
+      changed.add(rule);
+    else
+      changed.drop(rule);
+  });
+  return spec;
+}
+
+absl::StatusOr<Map> FindGuards(const Question& question) {
+  try {
+    return Search(question).Run();
+  } catch (const Failed& failed) {
+    return failed.status;
+  } catch (const std::exception& e) {
+    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
+  }
+}
+
+}  // namespace iommucheck::guards

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Why a property holds: which rules suffice, and which removals break it. docs/guards.md says how
+// to read the map.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/properties.h"
+#include "src/case/case.h"
+#include "src/smt/query.h"
+
+namespace iommucheck::guards {
+
+struct Question {
+  Property property = Property::kNoCrossDriverReuse;
+  KernelSpec kernel;
+  // What is not proved is searched so far. No steps: one more than the shortest violation of the
+  // kernel takes that lacks all rules; as many if bounded.
+  smt::Bounds bounds{.steps = 0};
+  bool bounded = false;  // do not try to prove anything
+};
+
+// Rules that suffice: no kernel that has them violates the property, whichever others it lacks.
+// Each of them is needed: without it, some such kernel does.
+struct Sufficient {
+  RuleSet rules;
+  bool every_size = false;  // proved; otherwise none within the bounds
+  std::string why_not;      // not proved: the reason
+  RuleSet proved_with;      // not proved: rules that, together with these, are; none: not known
+};
+
+// Rules without which the kernel violates the property. With any one of them back it does not.
+struct Removal {
+  RuleSet rules;
+  Case found;  // the smallest one, as the model plays it
+};
+
+// What a rule does alone: on the kernel with all others of Map::in_table.
+struct Alone {
+  Rule rule;
+  Verdict verdict = Verdict::kUnknown;  // without it
+  std::optional<size_t> by{};           // kHolds: by this one of Map::sufficient
+  Case found{};                         // kViolated: the smallest
+};
+
+struct Map {
+  Question question;  // with the number of steps that were looked at
+  // What may be dropped: the kernel's rules, and assumptions but those that the question drops.
+  RuleSet universe;
+  std::vector<Sufficient> sufficient;
+  std::vector<Removal> removals;  // those of the fewest rules first
+  RuleSet in_table;               // but assumptions that suffice alone
+  std::vector<Alone> alone;       // one each of these
+  bool complete = false;          // false: the budget is used up, and there may be more of both
+  uint64_t resources = 0;         // solver resources used
+  int checks = 0;                 // solver calls
+};
+
+// Errors: Internal where solver, proofs and model contradict each other; else those of
+// smt::Query().
+absl::StatusOr<Map> FindGuards(const Question& question);
+
+// The rules that a question is about, and its kernel with those of them in `rules` alone.
+RuleSet UniverseOf(const KernelSpec& kernel);
+KernelSpec KernelWith(const KernelSpec& kernel, RuleSet universe, RuleSet rules);
+
+}  // namespace iommucheck::guards

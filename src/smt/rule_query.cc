@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/rule_query.h"
+
+#include <optional>
+
+#include "src/smt/size_search.h"
+
+namespace iommucheck::smt {
+
+struct RuleQuery::Part {
+  Runs runs;
+  std::optional<SizeSearch> search;  // made when it is first asked
+  bool violated_before = false;
+};
+
+RuleQuery::RuleQuery(Property property, const KernelSpec& kernel, RuleSet open,
+                     const Bounds& bounds)
+    : kernel_(kernel), open_(open), bounds_(bounds) {
+  for (int steps = StepsNeeded(property); steps <= bounds.steps; ++steps)
+    for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property), bounds.devices)) {
+      parts_.push_back(std::make_unique<Part>());
+      parts_.back()->runs = {.property = property, .steps = steps, .spare = spare};
+    }
+}
+
+RuleQuery::~RuleQuery() = default;
+
+Verdict RuleQuery::Violated(RuleSet kept) { return Ask(kept, false); }
+Verdict RuleQuery::ViolatedAsBefore(RuleSet kept) { return Ask(kept, true); }
+
+Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
+  core_ = {};
+  for (const std::unique_ptr<Part>& part : parts_) {
+    if (as_before && !part->violated_before) continue;
+    if (!part->search)
+      part->search.emplace(kernel_, open_, bounds_.devices, part->runs, Solver::Use::kOften, 0);
+    part->search->LimitRest(BudgetLeft(bounds_.budget, resources()));
+    switch (part->search->Violated(kept)) {
+      case Solver::Answer::kSat:
+        part->violated_before = true;
+        found_ = part.get();
+        return Verdict::kViolated;
+      case Solver::Answer::kUnsat:
+        core_ = core_ | part->search->Core();
+        break;
+      case Solver::Answer::kUnknown:
+        return Verdict::kUnknown;
+    }
+  }
+  return Verdict::kHolds;
+}
+
+Case RuleQuery::Found() { return found_->search->Found(); }
+
+uint64_t RuleQuery::resources() const {
+  uint64_t resources = 0;
+  for (const std::unique_ptr<Part>& part : parts_)
+    if (part->search) resources += part->search->solver().resources();
+  return resources;
+}
+
+int RuleQuery::checks() const {
+  int checks = 0;
+  for (const std::unique_ptr<Part>& part : parts_)
+    if (part->search) checks += part->search->solver().checks();
+  return checks;
+}
+
+}  // namespace iommucheck::smt

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Many questions about one kernel, each with other rules dropped: the circuits are made once, with
+// the rules as inputs, and the solver keeps what it learned.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "src/smt/query.h"
+
+namespace iommucheck::smt {
+
+class RuleQuery {
+ public:
+  // Rules of `open` may be dropped. Precondition: bounds in range.
+  RuleQuery(Property property, const KernelSpec& kernel, RuleSet open, const Bounds& bounds);
+  ~RuleQuery();
+  RuleQuery(const RuleQuery&) = delete;
+  RuleQuery& operator=(const RuleQuery&) = delete;
+
+  // Whether a kernel that has at least these rules of the open ones can violate the property:
+  // kHolds is none within the bounds, and kUnknown that the budget is used up.
+  Verdict Violated(RuleSet kept);
+  // The same, looking only where violations were found before: kHolds is none there.
+  Verdict ViolatedAsBefore(RuleSet kept);
+
+  // After kViolated: a case. After kHolds: those of the rules kept that this took.
+  Case Found();
+  [[nodiscard]] RuleSet Core() const { return core_; }
+
+  [[nodiscard]] uint64_t resources() const;
+  [[nodiscard]] int checks() const;
+
+ private:
+  struct Part;
+  Verdict Ask(RuleSet kept, bool as_before);
+
+  KernelSpec kernel_;
+  RuleSet open_;
+  Bounds bounds_;
+  std::vector<std::unique_ptr<Part>> parts_;  // runs of a length and kinds of ops, the short first
+  Part* found_ = nullptr;
+  RuleSet core_;
+};
+
+}  // namespace iommucheck::smt
