@@ -14,8 +14,11 @@ namespace iommucheck {
 
 struct SmallMachines {
   int devices = 2;
-  bool claims = false;  // strict and store on both buses, else nothing (they are never asked)
+  bool claims = false;  // none or strict on both buses; else none (later kernels never ask)
+  bool stores = false;  // store, too
+  bool clears = false;
   bool instance_groups = false;
+  bool absent = false;
 };
 
 // Two drivers with one instance each; numbers as in a case of two drivers and two instances. Calls
@@ -51,12 +54,13 @@ inline void ForEachSmallMachine(const SmallMachines& small,
         next();
         continue;
       }
-      for (unsigned claims = 0; claims < 81; ++claims) {
+      const unsigned values = small.stores ? 3 : 2;
+      for (unsigned claims = 0; claims < values * values * values * values; ++claims) {
         unsigned rest = claims;
         for (Driver* driver : {&t.drivers[0], &t.drivers[1]})
           for (Bus bus : {Bus::kPlatform, Bus::kPci}) {
-            driver->claims[static_cast<size_t>(bus)] = kClaims[rest % 3];
-            rest /= 3;
+            driver->claims[static_cast<size_t>(bus)] = kClaims[rest % values];
+            rest /= values;
           }
         next();
       }
@@ -77,7 +81,18 @@ inline void ForEachSmallMachine(const SmallMachines& small,
       }
     }
   };
-  combinations([&] { relations([&] { attributes([&] { call(t); }); }); });
+  const auto flags = [&](const auto& next) {
+    for (unsigned bits = 0; bits < 16; ++bits) {
+      if ((bits & 3U) != 0 && !small.absent) continue;
+      if (bits >> 2U != 0 && !small.clears) continue;
+      for (unsigned i = 0; i < 2; ++i) {
+        t.devices[i].absent = (bits >> i & 1U) != 0 && i < t.devices_count;
+        t.drivers[i].clears = (bits >> (2 + i) & 1U) != 0;
+      }
+      next();
+    }
+  };
+  combinations([&] { relations([&] { attributes([&] { flags([&] { call(t); }); }); }); });
 }
 
 // A run as far as it went on one kernel.
