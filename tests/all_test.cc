@@ -185,18 +185,22 @@ TEST_P(AllCases, AreThoseOfBruteForce) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kernels, AllCases,
-    testing::Values(
-        Expected{kAttach, "v7.1", 2, 2, 2, {.instance_groups = true, .absent = true}},
-        Expected{kAttach, "v6.12", 2, 3, 4, {.instance_groups = true, .absent = true}},
-        Expected{kAttach, "v6.8", 2, 3, 4, {.instance_groups = true}},
-        Expected{kAttach, "v6.0", 1, 3, 1, {.claims = true, .stores = true}},
-        Expected{kAttach, "v5.15", 2, 3, 6, {.claims = true, .clears = true, .absent = true}},
-        Expected{kReuse,
-                 "v6.0,-type1.same_ops,+assume.bus_ops_not_replaced",
-                 2,
-                 5,
-                 2,
-                 {.claims = true}}));
+    testing::Values(Expected{kAttach, "v7.1", 2, 2, 2, {.instance_groups = true, .absent = true}},
+                    Expected{kAttach, "v6.12", 2, 3, 4, {.instance_groups = true, .absent = true}},
+                    Expected{kAttach, "v6.8", 2, 3, 4, {.instance_groups = true}},
+                    Expected{kAttach, "v6.0", 1, 3, 1, {.claims = true, .stores = true}},
+                    Expected{kAttach,
+                             "v5.15",
+                             2,
+                             3,
+                             6,
+                             {.claims = true, .stores = true, .clears = true, .absent = true}},
+                    Expected{kReuse,
+                             "v6.0,-type1.same_ops,+assume.bus_ops_not_replaced",
+                             2,
+                             5,
+                             2,
+                             {.claims = true}}));
 
 TEST(All, StopsAtTheNumberAskedFor) {
   const report::AllCases all = AskAll(kAttach, "v6.12", {.devices = 2, .steps = 3}, 3);

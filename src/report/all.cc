@@ -53,11 +53,14 @@ class Classes {
     std::vector<Case> cases;
     for (const std::optional<Case>& c : shown_)
       if (c) cases.push_back(*c);
+    std::ranges::sort(cases, ReadsBefore);
     return cases;
   }
 
  private:
-  [[nodiscard]] size_t size() const { return Shown().size(); }
+  [[nodiscard]] size_t size() const {
+    return static_cast<size_t>(std::ranges::count_if(shown_, &std::optional<Case>::has_value));
+  }
   void Merge(size_t from, size_t into) {
     if (ReadsBefore(*shown_[from], *shown_[into])) shown_[into] = shown_[from];
     shown_[from].reset();

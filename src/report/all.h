@@ -14,7 +14,7 @@ namespace iommucheck::report {
 
 struct AllCases {
   Answer answer;  // kViolated: the cases below are as small as the one found
-  // One of each that are the same (src/case/variants.h), in the order in which they were found.
+  // One of each that are the same (src/case/variants.h): the one that reads most easily.
   std::vector<Case> cases;
   std::vector<Run> runs;
   smt::Enumeration search;  // not complete: there may be more
