@@ -3,7 +3,9 @@
 // What the commands print, against what is written down: tests/golden/NAME.args holds a command
 // line, NAME.out its output and exit status; the console blocks of README.md and docs/ are held to
 // the same. IOMMUCHECK_UPDATE_GOLDEN=1 writes the .out files anew; read the diff.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -87,22 +89,25 @@ TEST_P(Golden, PrintsWhatIsWrittenDown) {
   if (!for_machines) ExpectPlain(outcome.output, args);
 }
 
-class GoldenJson : public testing::TestWithParam<fs::path> {};
-
-TEST_P(GoldenJson, FollowsThePublishedSchema) {
-  const std::string args = Slurp(GetParam());
+void ExpectPublishedSchema(const std::string& text, const std::string& what) {
   const auto schema_json = nlohmann::json::parse(Slurp(kSource / "docs/output.schema.json"));
   valijson::Schema schema;
   const valijson::adapters::NlohmannJsonAdapter schema_adapter(schema_json);
   valijson::SchemaParser().populateSchema(schema_adapter, schema);
 
-  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
-  const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
+  const auto json = nlohmann::json::parse(text);
   const valijson::adapters::NlohmannJsonAdapter adapter(json);
   valijson::ValidationResults results;
-  EXPECT_TRUE(valijson::Validator().validate(schema, adapter, &results)) << args;
+  EXPECT_TRUE(valijson::Validator().validate(schema, adapter, &results)) << what;
   for (valijson::ValidationResults::Error error; results.popError(error);)
     ADD_FAILURE() << error.description;
+}
+
+class GoldenJson : public testing::TestWithParam<fs::path> {};
+
+TEST_P(GoldenJson, FollowsThePublishedSchema) {
+  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
+  ExpectPublishedSchema(text.substr(0, text.rfind("exit ")), Slurp(GetParam()));
 }
 
 std::string NameOf(const testing::TestParamInfo<fs::path>& info) {
@@ -157,6 +162,43 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
           << document.filename() << ": ./dev run " << block.args;
     }
   EXPECT_GE(blocks, 3);
+}
+
+class Certificate : public testing::Test {
+ protected:
+  void TearDown() override { fs::remove_all(folder_); }
+  [[nodiscard]] std::string Folder() const { return "'" + folder_.string() + "'"; }
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / ("certificate-" + std::to_string(getpid()));
+};
+
+TEST_F(Certificate, IsWrittenAndChecked) {
+  const Outcome query = RunTool(
+      "query no-cross-driver-reuse --kernel v6.1 --devices 1 --steps 5 --json --certificate " +
+      Folder());
+  ASSERT_EQ(query.status, 0) << query.output;
+  ExpectPublishedSchema(query.output, "query --certificate");
+  EXPECT_EQ(nlohmann::json::parse(query.output)["certificate"].size(), 1U);
+  const Outcome check = RunTool("check-certificate " + Folder());
+  EXPECT_EQ(check.status, 0);
+  EXPECT_THAT(check.output, testing::HasSubstr("\nverdict   verified\n"));
+  ExpectPlain(check.output, "check-certificate");
+
+  std::ofstream(folder_ / "steps5.drat", std::ios::app) << "1 x\n";
+  EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);
+  std::ofstream(folder_ / "steps5.drat") << "0\n";
+  const Outcome wrong = RunTool("check-certificate " + Folder());
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.output, testing::HasSubstr("\nverdict   NOT VERIFIED\n"));
+  fs::remove(folder_ / "MANIFEST.json");
+  EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);
+}
+
+TEST_F(Certificate, IsNotWrittenOfWhatIsViolatedOrUnknown) {
+  const std::string query = "query no-cross-driver-reuse --kernel v6.0 --certificate " + Folder();
+  EXPECT_EQ(RunTool(query + " --drop type1.same_ops").status, 1);
+  EXPECT_EQ(RunTool(query + " --add assume.bus_ops_not_replaced --budget 1000").status, 3);
+  EXPECT_FALSE(fs::exists(folder_));
 }
 
 }  // namespace

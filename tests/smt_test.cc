@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 #include <z3++.h>
 
+#include <algorithm>
 #include <random>
 
 #include "src/smt/query.h"
+#include "src/smt/solver.h"
+#include "src/smt/unrolling.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -406,6 +409,31 @@ TEST(Replay, KeepsInvariants) {
     const Case c = RandomCase(seed).Make();
     EXPECT_EQ(RunCase(c).errors.size(), c.ops.size());
     if (HasFailure()) return;
+  }
+}
+
+// The facts are told to the solvers as if they were known. Each follows from what is asserted
+// besides.
+TEST(Facts, FollowFromTheRest) {
+  for (const Promise& promise : Promises()) {
+    KernelSpec kernel = Kernel(promise.version);
+    for (const Rule rule : promise.assumptions) kernel.added.add(rule);
+    const int steps = StepsNeeded(promise.property);
+    Unrolling runs(kernel, RuleSet(), 2,
+                   {.property = promise.property, .steps = steps + 1, .spare = OpKinds().set()});
+    Solver solver(runs.space().circuit(), Solver::Use::kOften, 0);
+    for (Bit constraint : runs.space().constraints()) solver.Assert(constraint);
+    for (int step = 1; step <= 3; ++step) {
+      Bit facts = true;
+      for (const Constraint& constraint : runs.NextStep())
+        if (constraint.fact)
+          facts &= constraint.bit;
+        else
+          solver.Assert(constraint.bit);
+      EXPECT_EQ(solver.Check({~facts}), Solver::Answer::kUnsat)
+          << VersionName(promise.version) << " " << PropertyName(promise.property) << " " << step;
+      solver.Assert(facts);
+    }
   }
 }
 

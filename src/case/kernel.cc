@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/case/kernel.h"
 
-#include <vector>
-
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -17,10 +15,10 @@ absl::Status Unknown(const char* what, const std::string& found,
                                                     DidYouMean(found, candidates)));
 }
 
-std::vector<std::string> RuleIds() {
-  std::vector<std::string> ids;
-  for (const RuleInfo& info : AllRules()) ids.emplace_back(info.id);
-  return ids;
+RuleSet Every() {
+  RuleSet rules;
+  for (const RuleInfo& info : AllRules()) rules.add(info.rule);
+  return rules;
 }
 
 // Moves the named rules into `into`; `has` says whether the profile must have them or must not.
@@ -29,7 +27,7 @@ absl::Status Take(std::span<const std::string> ids, const KernelSpec& kernel, bo
   const KernelProfile profile = ProfileOf(kernel.version);
   for (const std::string& id : ids) {
     const auto rule = FindRule(id);
-    if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds());
+    if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds(Every()));
     if (profile.has(*rule) != has)
       return absl::InvalidArgumentError(absl::StrFormat("expected a rule that %s %s, found %s",
                                                         VersionName(kernel.version),
@@ -70,6 +68,13 @@ absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std:
     (part.front() == '-' ? drop : add).push_back(part.substr(1));
   }
   return MakeKernel(parts.front(), drop, add);
+}
+
+std::vector<std::string> RuleIds(RuleSet rules) {
+  std::vector<std::string> ids;
+  for (const RuleInfo& info : AllRules())
+    if (rules.has(info.rule)) ids.emplace_back(info.id);
+  return ids;
 }
 
 }  // namespace iommucheck

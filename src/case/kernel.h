@@ -22,4 +22,7 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
 absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
                                        std::vector<std::string> add);
 
+// The ids of the rules, in the order of AllRules().
+std::vector<std::string> RuleIds(RuleSet rules);
+
 }  // namespace iommucheck

@@ -41,6 +41,7 @@ void AddJudge(CLI::App& app, Session& session);
 void AddConvert(CLI::App& app, Session& session);
 void AddQuery(CLI::App& app, Session& session);
 void AddGuards(CLI::App& app, Session& session);
+void AddCheckCertificate(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
 void AddDiff(CLI::App& app, Session& session);
 void AddExplore(CLI::App& app, Session& session);

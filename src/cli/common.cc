@@ -109,9 +109,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
     if (!file) return Bad(path, absl::StrCat("cannot be read: ", strerror(errno)));
   }
   std::istream& in = path == "-" ? std::cin : file;
-  std::string text(max_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
+  std::string text;
+  std::vector<char> buffer(std::min(max_bytes + 1, size_t{1} << 20U));
+  while (text.size() <= max_bytes && in.good()) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    text.append(buffer.data(), static_cast<size_t>(in.gcount()));
+  }
   if (text.size() > max_bytes)
     return Bad(path, absl::StrFormat("expected at most %d bytes, found more", max_bytes));
   return text;

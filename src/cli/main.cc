@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   AddQuery(app, session);
   AddGuards(app, session);
   AddDiff(app, session);
+  AddCheckCertificate(app, session);
   AddExplore(app, session);
   AddMerge(app, session);
   AddReplay(app, session);

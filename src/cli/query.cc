@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
 #include "src/report/all.h"
+#include "src/report/certificate.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -18,6 +19,7 @@ struct Options {
   std::string smt2;
   std::string invariant;
   std::string vcs;
+  std::string certificate;
   bool all = false;
   int max = 0;
   bool bounded = false;
@@ -36,11 +38,25 @@ absl::Status WriteConditions(const std::string& folder, const report::Answer& an
   return absl::OkStatus();
 }
 
+// The manifest last: a folder without one is no certificate.
+absl::Status WriteCertificate(const std::string& folder,
+                              const certificate::Certificate& certificate) {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  std::error_code none;
+  std::filesystem::remove(std::filesystem::path(folder) / certificate.files.back().name, none);
+  for (const certificate::File& file : certificate.files)
+    if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
+      return s;
+  return absl::OkStatus();
+}
+
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
   if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
     if (absl::Status s = WriteFile(o.out, PrintCase(answer.result.found)); !s.ok()) return s;
   if (!o.vcs.empty() && report::HoldsForEverySize(answer))
     if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
+  if (answer.certificate)
+    if (absl::Status s = WriteCertificate(o.certificate, *answer.certificate); !s.ok()) return s;
   return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, answer.result.smt2);
 }
 
@@ -51,7 +67,7 @@ absl::StatusOr<report::Question> Read(const Options& o) {
                             .kernel = *kernel,
                             .bounds = o.bounds,
                             .want_smt2 = !o.smt2.empty(),
-                            .bounded = o.bounded};
+                            .bounded = o.bounded || !o.certificate.empty()};
   if (o.invariant.empty()) return question;
   const absl::StatusOr<std::string> text = ReadFile(o.invariant, kMaxCaseBytes);
   if (!text.ok()) return text.status();
@@ -92,12 +108,16 @@ std::string Text(const Options& o, const report::Answer& answer) {
 void Query(const Options& o, Session& session) {
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
-  const absl::StatusOr<report::Answer> answer = report::Ask(*question);
+  absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
+  if (!o.certificate.empty())
+    if (const absl::Status s = report::Certify(*answer); !s.ok()) return session.Fail(s);
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   std::cout << Text(o, *answer);
   if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
     std::cout << "next      iommucheck replay -v " << o.out << "\n";
+  if (!o.json && answer->certificate)
+    std::cout << "next      iommucheck check-certificate " << o.certificate << "\n";
   session.exit = ExitOf(answer->result.verdict);
   // The invariant that was given is none.
   const bool refuted =
@@ -135,6 +155,13 @@ void AddQuery(CLI::App& app, Session& session) {
       ->excludes(all);
   command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
       ->excludes(bounded)
+      ->excludes(all);
+  command
+      ->add_option("--certificate", o->certificate,
+                   "write a certificate of a bounded answer into this folder; implies --bounded")
+      ->excludes("--show-invariant")
+      ->excludes("--invariant")
+      ->excludes("--vcs")
       ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
   command->callback([o, &session] { o->all ? QueryAll(*o, session) : Query(*o, session); });

@@ -69,13 +69,6 @@ class Reader {
   absl::Status status_ = absl::OkStatus();
 };
 
-Json RuleIds(RuleSet rules) {
-  Json ids = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
-  return ids;
-}
-
 void ReadQuestion(Reader& in, Question& q) {
   const auto property = FindProperty(in.Text("/property"));
   if (property)

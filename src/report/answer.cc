@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "src/report/certificate.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
@@ -152,6 +153,7 @@ std::string AnswerText(const Answer& a) {
   const Question& q = a.question;
   std::string out = HeadText(a);
   if (a.proof) out += Field("proof", ProofLine(a));
+  if (a.certificate) out += RunsText("certified", a.certificate->runs);
   if (a.result.verdict != Verdict::kViolated) return out;
 
   const Case& c = a.result.found;

@@ -11,6 +11,7 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
+#include "src/certificate/certificate.h"
 #include "src/prove/prove.h"
 #include "src/smt/query.h"
 
@@ -31,6 +32,7 @@ struct Answer {
   Question question;
   smt::QueryResult result;
   std::optional<prove::Proof> proof{};  // tried where a first search found nothing
+  std::optional<certificate::Certificate> certificate{};  // of a bounded answer, where asked for
   Run run;  // kViolated: the model's run of result.found, which violates the property at the end
 };
 

@@ -18,10 +18,6 @@ namespace {
 
 using explore::ScopeAnswer;
 
-std::string Plural(uint64_t n, const char* what) {
-  return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
-}
-
 std::string Machines(const ScopeAnswer& a) {
   if (a.machines == std::numeric_limits<uint64_t>::max()) return "more than 10^19 topologies";
   return absl::StrCat(a.machines, a.machines == 1 ? " topology" : " topologies");

@@ -2,22 +2,12 @@
 #include "src/report/json.h"
 
 #include "absl/strings/str_format.h"
+#include "src/case/kernel.h"
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
-namespace {
-
-Json RuleIds(RuleSet rules) {
-  Json ids = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) ids.push_back(std::string(info.id));
-  return ids;
-}
-
-}  // namespace
-
 const char* VerdictName(Verdict verdict) {
   switch (verdict) {
     case Verdict::kHolds:
@@ -86,6 +76,13 @@ std::string AnswerJson(const Answer& a) {
       out["invariant"].push_back(prove::PrintLemma(lemma));
   else if (a.proof)
     out["not_proved"] = a.proof->reason;
+  if (a.certificate)
+    for (const certificate::ProvedRuns& runs : a.certificate->runs)
+      out["certificate"].push_back({{"steps", runs.steps},
+                                    {"variables", runs.variables},
+                                    {"clauses", runs.clauses},
+                                    {"core_clauses", runs.core},
+                                    {"core_rules", RuleIds(runs.rules)}});
   out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
   if (a.proof) {
     out["stats"]["proof_resources"] = a.proof->resources;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "src/case/kernel.h"
 
 namespace iommucheck::report {
 namespace {
@@ -33,12 +34,7 @@ std::string Indented(int indent, const std::string& text) {
       pad, absl::StrJoin(Wrap(text, static_cast<size_t>(kColumns - indent)), "\n" + pad), "\n");
 }
 
-std::string RuleList(RuleSet rules) {
-  std::vector<std::string> ids;
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) ids.emplace_back(info.id);
-  return absl::StrJoin(ids, ", ");
-}
+std::string RuleList(RuleSet rules) { return absl::StrJoin(RuleIds(rules), ", "); }
 
 std::string_view TypeName(DomainType type) {
   switch (type) {
@@ -228,7 +224,7 @@ std::string KernelName(const KernelSpec& kernel) {
   return name;
 }
 
-std::string Plural(int n, const char* what) {
+std::string Plural(uint64_t n, const char* what) {
   return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
 }
 

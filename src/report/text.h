@@ -3,6 +3,7 @@
 // Plain text for people and mails: ASCII, at most 75 columns, the same for the same input.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "src/case/case.h"
@@ -16,7 +17,7 @@ inline constexpr int kColumns = 75;
 std::string KernelName(const KernelSpec& kernel);
 
 // "1 step", "2 steps"
-std::string Plural(int n, const char* what);
+std::string Plural(uint64_t n, const char* what);
 
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);

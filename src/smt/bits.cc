@@ -86,6 +86,17 @@ Bit Circuit::Mux(uint32_t condition, uint32_t then, uint32_t otherwise) {
   return flip != 0 ? ~mux : mux;
 }
 
+std::vector<bool> Circuit::ConeOf(const std::vector<Bit>& bits) const {
+  std::vector<bool> cone(gates_.size());
+  for (Bit bit : bits) cone[bit.node()] = true;
+  for (size_t node = cone.size(); node-- > 1;) {
+    const Gate& gate = gates_[node];
+    if (!cone[node] || gate.kind == Kind::kInput) continue;
+    for (uint32_t operand : {gate.a, gate.b, gate.c}) cone[operand >> 1U] = true;
+  }
+  return cone;
+}
+
 Bit Any(const Bits& bits) {
   Bit any = false;
   for (const Bit& bit : bits) any |= bit;

@@ -72,6 +72,8 @@ class Circuit {
   Bit And(uint32_t a, uint32_t b);
   Bit Mux(uint32_t condition, uint32_t then, uint32_t otherwise);
   [[nodiscard]] const std::vector<Gate>& gates() const { return gates_; }
+  // By node: whether some of the bits depend on it.
+  [[nodiscard]] std::vector<bool> ConeOf(const std::vector<Bit>& bits) const;
 
  private:
   Bit Add(const Gate& gate, bool shared);

@@ -19,7 +19,7 @@ Bit All(const std::vector<Bit>& bits) {
 
 // Of the last model, with some bits fixed: links of which none can go. Each check asks for fewer.
 SizeSearch::Answer SizeSearch::LeaveOutLinks(std::vector<Bit> fixed, std::vector<Bit>& links) {
-  const std::vector<Bit> candidates = space_.Links();
+  const std::vector<Bit> candidates = runs_.space().Links();
   while (true) {
     std::vector<Bit> fewer = fixed;
     links.clear();
@@ -43,8 +43,8 @@ SizeSearch::Answer SizeSearch::LeaveOutLinks(std::vector<Bit> fixed, std::vector
 SizeSearch::Answer SizeSearch::Next(Case& found) {
   const Answer answer = Violated();
   if (answer != Answer::kSat) return answer;
-  std::vector<Bit> run = {violated_};
-  for (Bit bit : space_.RunAndBuses())
+  std::vector<Bit> run = {runs_.violated()};
+  for (Bit bit : runs_.space().RunAndBuses())
     if (!bit.is_constant()) run.push_back(solver_.Value(bit) ? bit : ~bit);
   std::vector<Bit> links;
   if (LeaveOutLinks(run, links) != Answer::kSat) return Answer::kUnknown;

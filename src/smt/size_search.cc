@@ -26,67 +26,33 @@ std::vector<OpKinds> SpareKinds(int spare, int devices) {
 
 SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs,
                        Solver::Use use, uint64_t budget)
-    : property_(runs.property),
-      open_(open),
-      space_(kernel, open, devices, runs),
-      encoder_(space_.kernel(), space_.topology(), space_.sizes()),
-      solver_(space_.circuit(), use, budget) {
-  if (runs.refusing)
-    refusing_.emplace(SymbolicProfile(ProfileOf(*runs.refusing)), space_.topology(),
-                      space_.sizes());
-  const auto nodes = static_cast<uint32_t>(space_.circuit().gates().size());
-  for (uint32_t node = 1; node < nodes; ++node)
-    solver_.NameWhenUsed(Bit(&space_.circuit(), node << 1U));
-  for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
+    : open_(open),
+      runs_(kernel, open, devices, runs),
+      solver_(runs_.space().circuit(), use, budget) {
+  Circuit& circuit = runs_.space().circuit();
+  const auto nodes = static_cast<uint32_t>(circuit.gates().size());
+  for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
+  for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
   for (int step = 0; step < runs.steps; ++step) NextStep();
-  if (runs.taken) solver_.Assert(~refusing_ended_);
+  if (runs.taken) solver_.Assert(~runs_.refusing_ended());
 }
 
 void SizeSearch::NextStep() {
-  std::vector<Bit> constraints = {~violated_};
-  if (property_ == Property::kNoCrossDriverAttach) {
-    const std::vector<Bit> facts = encoder_.InvariantsWhileAttachHolds();
-    constraints.insert(constraints.end(), facts.begin(), facts.end());
-  }
-  const SymbolicOp op = space_.NextOp(constraints);
-  const StepBits step = encoder_.Step(op);
-  // A smallest run has no step that changes nothing.
-  const Bit futile = refusing_ ? step.futile & NextStepOfRefusing(op, constraints) : step.futile;
-  for (Bit excluded : {step.impossible, step.outside, step.out_of_groups, step.reorders, futile})
-    constraints.push_back(~excluded);
-  for (Bit fact : encoder_.Invariants()) constraints.push_back(fact);
-  for (Bit bit : encoder_.state().AllBits()) solver_.NameWhenUsed(bit);
-  for (Bit constraint : constraints)
-    if (!constraint.is_true()) solver_.Assert(constraint);
-  violated_ = step.violated[static_cast<size_t>(property_)];
-}
-
-// Takes the step on the refusing kernel, too. Whether it surely changes nothing there.
-Bit SizeSearch::NextStepOfRefusing(const SymbolicOp& op, std::vector<Bit>& constraints) {
-  const auto unless_ended = [&](Bit fact) { constraints.push_back(refusing_ended_ | fact); };
-  if (property_ == Property::kNoCrossDriverAttach)
-    for (Bit fact : refusing_->InvariantsWhileAttachHolds()) unless_ended(fact);
-  const StepBits step = refusing_->Step(op);
-  const Bit ended_before = refusing_ended_;
-  refusing_ended_ |= step.impossible | step.outside;
-  unless_ended(~step.violated[static_cast<size_t>(property_)]);
-  unless_ended(~step.out_of_groups);
-  for (Bit fact : refusing_->Invariants()) unless_ended(fact);
-  for (Bit bit : refusing_->state().AllBits()) solver_.NameWhenUsed(bit);
-  solver_.NameWhenUsed(refusing_ended_);
-  return ended_before | (~refusing_ended_ & step.futile);
+  const std::vector<Constraint> constraints = runs_.NextStep();
+  for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
+  for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
 }
 
 SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {
-  std::vector<Bit> assumptions = {violated_};
+  std::vector<Bit> assumptions = {runs_.violated()};
   for (const RuleInfo& info : AllRules())
     if (open_.has(info.rule) && kept.has(info.rule))
-      assumptions.push_back(space_.kernel().has(info.rule));
+      assumptions.push_back(runs_.space().kernel().has(info.rule));
   return Check(assumptions);
 }
 
 std::string SizeSearch::LastCheck() {
-  return ToSmt2(space_, solver_.asserted(), last_assumptions_);
+  return ToSmt2(runs_.space(), solver_.asserted(), last_assumptions_);
 }
 
 RuleSet SizeSearch::Core() {
@@ -94,7 +60,7 @@ RuleSet SizeSearch::Core() {
   RuleSet rules;
   for (const RuleInfo& info : AllRules())
     if (open_.has(info.rule) &&
-        std::ranges::find(core, space_.kernel().has(info.rule)) != core.end())
+        std::ranges::find(core, runs_.space().kernel().has(info.rule)) != core.end())
       rules.add(info.rule);
   return rules;
 }
@@ -105,9 +71,9 @@ SizeSearch::Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
 }
 
 Case SizeSearch::Found() {
-  Case c = space_.Decode(Model());
+  Case c = runs_.space().Decode(Model());
   c.expectations.push_back({.kind = Expectation::Kind::kViolated,
-                            .property = property_,
+                            .property = runs_.property(),
                             .at = static_cast<int>(c.ops.size())});
   return c;
 }
@@ -116,7 +82,7 @@ Case SizeSearch::Found() {
 // before the last one.
 SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
   auto all = Answer::kSat;
-  for (Bit preference : space_.Preferences()) {
+  for (Bit preference : runs_.space().Preferences()) {
     if (preference.is_constant()) continue;
     fixed.push_back(preference);
     // A check that fails keeps the model of the last one that did not.
@@ -130,7 +96,7 @@ SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
 }
 
 Case SizeSearch::Plainest() {
-  MakePlain({violated_});
+  MakePlain({runs_.violated()});
   return Found();
 }
 

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <array>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "src/smt/search_space.h"
 #include "src/smt/solver.h"
+#include "src/smt/unrolling.h"
 
 namespace iommucheck::smt {
 
@@ -29,13 +28,13 @@ class SizeSearch {
              uint64_t budget);
 
   // Whether the property is violated at the last step, given that no shorter run violates it.
-  Answer Violated() { return Check({violated_}); }
+  Answer Violated() { return Check({runs_.violated()}); }
   // The same of kernels that have all of these open rules.
   Answer Violated(RuleSet kept);
   // After Violated(kept) said no: those of them that it takes.
   RuleSet Core();
   // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
-  std::vector<Op> Ops() { return space_.Ops(Model()); }
+  std::vector<Op> Ops() { return runs_.space().Ops(Model()); }
   Case Found();
   Case Plainest();
 
@@ -50,7 +49,6 @@ class SizeSearch {
 
  private:
   void NextStep();
-  Bit NextStepOfRefusing(const SymbolicOp& op, std::vector<Bit>& constraints);
   SearchSpace::Value Model() {
     return [this](Bit bit) { return solver_.Value(bit); };
   }
@@ -58,14 +56,9 @@ class SizeSearch {
   Answer LeaveOutLinks(std::vector<Bit> fixed, std::vector<Bit>& links);
   Answer MakePlain(std::vector<Bit> fixed);
 
-  Property property_;
   RuleSet open_;
-  SearchSpace space_;
-  Encoder encoder_;
+  Unrolling runs_;
   Solver solver_;
-  Bit violated_;                     // at the last step so far
-  std::optional<Encoder> refusing_;  // of the kernel that must not violate it
-  Bit refusing_ended_;               // by a step that it did not take
   std::vector<Bit> last_assumptions_;
 };
 

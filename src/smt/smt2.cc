@@ -8,18 +8,6 @@ namespace {
 
 using Kind = Circuit::Gate::Kind;
 
-// The nodes that the bits depend on.
-std::vector<bool> ConeOf(const Circuit& circuit, const std::vector<Bit>& bits) {
-  std::vector<bool> cone(circuit.gates().size());
-  for (Bit bit : bits) cone[bit.node()] = true;
-  for (size_t node = cone.size(); node-- > 1;) {
-    const Circuit::Gate& gate = circuit.gates()[node];
-    if (!cone[node] || gate.kind == Kind::kInput) continue;
-    for (uint32_t operand : {gate.a, gate.b, gate.c}) cone[operand >> 1U] = true;
-  }
-  return cone;
-}
-
 std::string NameOf(const SearchSpace& space, const Circuit& circuit, uint32_t literal) {
   const uint32_t node = literal >> 1U;
   if (node == 0) return literal == 0 ? "true" : "false";
@@ -35,7 +23,7 @@ std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
   const Circuit& circuit = space.circuit();
   std::vector<Bit> bits = asserted;
   bits.insert(bits.end(), assumptions.begin(), assumptions.end());
-  const std::vector<bool> cone = ConeOf(circuit, bits);
+  const std::vector<bool> cone = circuit.ConeOf(bits);
   const auto name = [&](uint32_t literal) { return NameOf(space, circuit, literal); };
   std::string text = "(set-logic QF_UF)\n";
   for (uint32_t node = 1; node < cone.size(); ++node) {

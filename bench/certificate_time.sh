@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# CPU seconds (user and system) of bounded answers at the default bounds: Z3's search; CaDiCaL's
+# solving of the certificate's formulas, proofs written; and their check. Ratios are to Z3.
+set -euo pipefail
+tool=build/release/bin/iommucheck
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+TIMEFORMAT='%U %S'
+
+cpu() { { time "$tool" "$@" >/dev/null; } 2>&1 | awk '{print $1 + $2}'; }
+
+printf '%7s %8s %7s %7s %7s %9s  %s\n' Z3 CaDiCaL ratio check ratio proofs query
+slots='--add assume.bus_ops_not_replaced'
+groups='--add assume.homogeneous_groups'
+while read -r query; do
+  rm -rf "${folder:?}"/*
+  # shellcheck disable=SC2086  # a query is several words
+  z3=$(cpu query $query --bounded) all=$(cpu query $query --certificate "$folder")
+  check=$(cpu check-certificate "$folder")
+  bytes=$(cat "$folder"/*.drat | wc -c)
+  # Writing a certificate asks Z3, solves and checks.
+  awk -v z3="$z3" -v all="$all" -v check="$check" -v bytes="$bytes" -v query="$query" 'BEGIN {
+    solve = all - z3 - check
+    printf "%7.2f %8.2f %7.2f %7.2f %7.2f %6.1f MB  %s\n", z3, solve, solve / z3, check,
+           check / z3, bytes / 1e6, query }'
+done <<END
+no-cross-driver-reuse --kernel v5.15 $slots
+no-cross-driver-reuse --kernel v6.0 $slots
+no-cross-driver-reuse --kernel v6.1
+no-cross-driver-reuse --kernel v6.8 $groups
+no-cross-driver-reuse --kernel v6.12 $groups
+no-cross-driver-reuse --kernel v7.1 $groups
+no-cross-driver-attach --kernel v6.1
+no-cross-driver-attach --kernel v7.1 $groups
+END

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A certificate of a bounded answer: for each length of run a formula in clauses that has a model
+// if such a run violates the property, and a proof that it has none. docs/solver.md,
+// "Certificates".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/properties.h"
+#include "model/rules.h"
+
+namespace iommucheck::certificate {
+
+// No machine of up to so many devices has a run of up to so many steps that violates the property.
+struct Claim {
+  Property property = Property::kNoCrossDriverReuse;
+  KernelSpec kernel;
+  int devices = 0;
+  int steps = 0;
+};
+
+// Of the runs of one length: the formula, and what its proof makes use of.
+struct ProvedRuns {
+  int steps = 0;
+  size_t variables = 0;
+  size_t clauses = 0;
+  size_t core = 0;    // clauses that the proof rests on
+  size_t lemmas = 0;  // clauses of the proof that the core needs
+  RuleSet rules;      // of the kernel, that the core has
+};
+
+struct File {
+  std::string name;
+  std::string text;
+};
+
+struct Certificate {
+  Claim claim;
+  std::vector<ProvedRuns> runs;
+  std::vector<File> files;  // MANIFEST.json is the last
+};
+
+// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors:
+// ResourceExhausted when that takes more conflicts (0: no limit), Internal when a formula has a
+// model or a proof does not check.
+absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);
+
+struct Checked {
+  Claim claim;
+  std::vector<ProvedRuns> runs;
+  std::string failure;  // "FILE:LINE: why"; empty: the certificate is right
+};
+// How the caller reads a file; its errors are passed on.
+using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
+
+// That the formulas are those of the claim, that the proofs are right, and that the manifest says
+// what they show. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a
+// file is not of the form that it should be.
+absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read);
+
+}  // namespace iommucheck::certificate

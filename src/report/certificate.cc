@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/certificate.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/case/kernel.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+
+namespace {
+
+// Of Z3's resources, about what a conflict of CaDiCaL stands for, by CPU time.
+constexpr uint64_t kResourcesAConflict = 1000;
+
+// A limit of 0 is none.
+uint64_t ConflictsFor(const Question& q) {
+  return q.bounds.budget == 0 ? 0 : std::max<uint64_t>(q.bounds.budget / kResourcesAConflict, 1);
+}
+
+}  // namespace
+
+absl::Status Certify(Answer& answer) {
+  const Question& q = answer.question;
+  if (answer.result.verdict != Verdict::kHolds || HoldsForEverySize(answer))
+    return absl::OkStatus();
+  absl::StatusOr<certificate::Certificate> certificate =
+      certificate::Certify({.property = q.property,
+                            .kernel = q.kernel,
+                            .devices = answer.result.proved_devices,
+                            .steps = answer.result.proved_steps},
+                           ConflictsFor(q));
+  if (!certificate.ok()) return certificate.status();
+  answer.certificate = *std::move(certificate);
+  return absl::OkStatus();
+}
+
+std::string RunsText(const std::string& label, const std::vector<certificate::ProvedRuns>& runs) {
+  std::string out;
+  for (const certificate::ProvedRuns& proved : runs) {
+    const std::vector<std::string> rules = RuleIds(proved.rules);
+    absl::StrAppend(
+        &out,
+        Field(out.empty() ? label : "",
+              absl::StrFormat("%d steps: %d clauses have no model; the proof uses %d of them, and "
+                              "of the rules %s",
+                              proved.steps, proved.clauses, proved.core,
+                              rules.empty() ? "none" : absl::StrJoin(rules, ", "))));
+  }
+  return out;
+}
+
+std::string CheckedText(const certificate::Checked& checked) {
+  const certificate::Claim& claim = checked.claim;
+  std::string out = Field("query", std::string(PropertyName(claim.property)));
+  out += Field("kernel", KernelName(claim.kernel));
+  out +=
+      Field("claim", absl::StrFormat("none up to %s, %s (docs/solver.md)",
+                                     Plural(claim.devices, "device"), Plural(claim.steps, "step")));
+  if (!checked.failure.empty())
+    return out + Field("verdict", "NOT VERIFIED") + Field("reason", checked.failure);
+  return out + Field("verdict", "verified") + RunsText("checked", checked.runs);
+}
+
+}  // namespace iommucheck::report
