@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/report/diff.h"
+
 #include <iostream>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
-#include "src/report/diff.h"
 #include "src/report/text.h"
 
 namespace iommucheck::cli {

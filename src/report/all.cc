@@ -78,8 +78,8 @@ std::string CountLine(const AllCases& all) {
   const auto cases = absl::StrCat(all.cases.size(), all.cases.size() == 1 ? " case" : " cases");
   if (all.search.complete)
     return cases + " of this size, up to names and the order of steps that commute";
-  if (all.enough) return absl::StrCat("at least ", cases, " of this size, and one more");
-  return absl::StrCat("unknown: ", all.search.reason, "; at least ", cases, " of this size");
+  if (all.enough) return absl::StrCat(cases, " of this size so far; no more were asked for");
+  return absl::StrCat("unknown: ", all.search.reason, "; ", cases, " of this size so far");
 }
 
 std::string CaseText(const Case& c, const Run& run, Property property) {

@@ -18,7 +18,7 @@ struct AllCases {
   std::vector<Case> cases;
   std::vector<Run> runs;
   smt::Enumeration search;  // not complete: there may be more
-  bool enough = false;      // as many as asked for, and more were found
+  bool enough = false;      // as many as asked for, and one more was found
   [[nodiscard]] Verdict verdict() const;
 };
 
