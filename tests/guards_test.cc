@@ -20,8 +20,10 @@ RuleSet Rules(std::initializer_list<const char*> ids) {
 }
 
 Map MapOf(KernelVersion version, Property property, bool bounded) {
-  absl::StatusOr<Map> map = FindGuards(
-      {.property = property, .kernel = {.version = version}, .bounds = {.steps = 0}, .bounded = bounded});
+  absl::StatusOr<Map> map = FindGuards({.property = property,
+                                        .kernel = {.version = version},
+                                        .bounds = {.steps = 0},
+                                        .bounded = bounded});
   EXPECT_TRUE(map.ok()) << map.status();
   EXPECT_TRUE(map->complete);
   return *std::move(map);
@@ -106,10 +108,9 @@ TEST(Map, OfThe2022QuestionIsProved) {
 }
 
 TEST(Map, WithoutBudgetIsNotComplete) {
-  const absl::StatusOr<Map> map =
-      FindGuards({.property = Property::kNoCrossDriverReuse,
-                  .kernel = {.version = KernelVersion::kV6_0},
-                  .bounds = {.steps = 0, .budget = 1'000'000}});
+  const absl::StatusOr<Map> map = FindGuards({.property = Property::kNoCrossDriverReuse,
+                                              .kernel = {.version = KernelVersion::kV6_0},
+                                              .bounds = {.steps = 0, .budget = 1'000'000}});
   ASSERT_TRUE(map.ok()) << map.status();
   EXPECT_FALSE(map->complete);
   EXPECT_THAT(report::GuardsText(*map, false), testing::HasSubstr("the budget is used up"));

@@ -5,8 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
+#include "src/import/import.h"
 #include "src/report/all.h"
 #include "src/report/certificate.h"
+#include "src/report/machine.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 struct Options {
   std::string property;
   KernelOptions kernel;
+  std::string on;  // the machine; empty: all
   smt::Bounds bounds;
   std::string out;
   std::string smt2;
@@ -105,7 +108,60 @@ std::string Text(const Options& o, const report::Answer& answer) {
                                                                : report::AnswerText(answer);
 }
 
+// The machine, from a case or a system. Its kernel is the one given, else its own.
+absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
+  report::MachineQuestion question{.property = *FindProperty(o.property),
+                                   .path = o.on,
+                                   .machine = {},
+                                   .assumptions = {},
+                                   .bounds = o.bounds,
+                                   .want_smt2 = !o.smt2.empty(),
+                                   .bounded = o.bounded};
+  if (o.on == "-" || !import::IsSystem(o.on)) {
+    absl::StatusOr<Case> c = ReadCase(o.on);
+    if (!c.ok()) return c.status();
+    question.machine = *std::move(c);
+  } else {
+    absl::StatusOr<import::System> system = import::ReadSystem(o.on, import::Keep::kAllThatFit);
+    if (!system.ok()) return system.status();
+    if (o.kernel.version.empty() && !system->nearest)
+      return absl::InvalidArgumentError(
+          absl::StrCat(o.on, ": expected proc/version of a kernel from 5.15 on; say --kernel"));
+    if (system->nearest) question.machine.kernel.version = *system->nearest;
+    question.machine.topology = system->topology;
+    question.machine.names = system->names;
+    question.assumptions = system->assumptions;
+  }
+  if (!o.kernel.version.empty()) {
+    const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
+    if (!kernel.ok()) return kernel.status();
+    question.machine.kernel = *kernel;
+  } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
+    return absl::OutOfRangeError("--drop and --add go with --kernel");
+  }
+  return question;
+}
+
+void QueryOn(const Options& o, Session& session) {
+  const absl::StatusOr<report::MachineQuestion> question = ReadMachine(o);
+  if (!question.ok()) return session.Fail(question.status());
+  const absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(*question);
+  if (!answer.ok()) return session.Fail(answer.status());
+  const smt::QueryResult& result = answer->result.query;
+  const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
+  absl::Status written = write_case ? WriteFile(o.out, PrintCase(result.found)) : absl::OkStatus();
+  if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
+  if (!written.ok()) return session.Fail(written);
+  std::cout << (o.json ? report::MachineAnswerJson(*answer) : report::MachineAnswerText(*answer));
+  if (!o.json && write_case) std::cout << "next      iommucheck replay -v " << o.out << "\n";
+  session.exit = ExitOf(result.verdict);
+}
+
 void Query(const Options& o, Session& session) {
+  if (!o.on.empty()) return QueryOn(o, session);
+  if (o.kernel.version.empty())
+    return session.Fail(absl::OutOfRangeError("--kernel is required, but with --on"));
+  if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
@@ -133,15 +189,25 @@ void AddQuery(CLI::App& app, Session& session) {
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
   AddProperty(*command, o->property);
-  o->kernel.AddTo(*command, true);
-  AddBounds(*command, o->bounds);
+  o->kernel.AddTo(*command, false);
+  auto* on = command->add_option(
+      "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
+  command->add_option("--devices", o->bounds.devices, "devices to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, smt::kMaxBoundDevices))
+      ->excludes(on);
+  command->add_option("--steps", o->bounds.steps, "steps to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, smt::kMaxBoundSteps));
+  command->add_option("--budget", o->bounds.budget, "solver resources to spend; 0: no limit");
   command->add_option("--out", o->out,
                       "write the case to this file, or with --all the cases into this folder");
   auto* smt2 = command->add_option("--smt2", o->smt2, "write the last solver query to this file");
   auto* all = command
                   ->add_flag("--all", o->all,
                              "every smallest case, up to names and the order of steps that commute")
-                  ->excludes(smt2);
+                  ->excludes(smt2)
+                  ->excludes(on);
   command->add_option("--max", o->max, "cases to list at most; 0: no limit")
       ->needs(all)
       ->check(CLI::NonNegativeNumber);
@@ -149,22 +215,26 @@ void AddQuery(CLI::App& app, Session& session) {
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
   command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
       ->excludes(bounded)
+      ->excludes(on)
       ->excludes(all);
   command->add_option("--invariant", o->invariant, "check this proof instead of looking for one")
       ->excludes(bounded)
+      ->excludes(on)
       ->excludes(all);
   command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
       ->excludes(bounded)
+      ->excludes(on)
       ->excludes(all);
   command
       ->add_option("--certificate", o->certificate,
                    "write a certificate of a bounded answer into this folder; implies --bounded")
+      ->excludes(on)
       ->excludes("--show-invariant")
       ->excludes("--invariant")
       ->excludes("--vcs")
       ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
-  command->callback([o, &session] { o->all ? QueryAll(*o, session) : Query(*o, session); });
+  command->callback([o, &session] { Query(*o, session); });
 }
 
 }  // namespace iommucheck::cli

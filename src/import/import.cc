@@ -138,7 +138,7 @@ void AddGroups(const Machine& m, System& system) {
   }
 }
 
-absl::StatusOr<System> ToSystem(const Tree& tree) {
+absl::StatusOr<System> ToSystem(const Tree& tree, Keep keep) {
   absl::StatusOr<Found> found = ReadFound(tree);
   if (!found.ok()) return found.status();
   System system;
@@ -152,7 +152,7 @@ absl::StatusOr<System> ToSystem(const Tree& tree) {
     machine.assumptions.emplace_back(
         "Neither sys/firmware/acpi/tables nor sys/firmware/devicetree is there; drivers of both "
         "kinds are taken to probe.");
-  Reduce(machine);
+  if (keep == Keep::kTwoOfAKind || !CheckCapacity(machine).ok()) Reduce(machine);
   if (absl::Status status = CheckCapacity(machine); !status.ok()) return status;
   AddDrivers(machine, system);
   AddInstances(machine, system);
@@ -183,22 +183,32 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<System> ReadSystem(const std::string& path) {
+absl::StatusOr<System> ReadSystem(const std::string& path, Keep keep) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    absl::StatusOr<System> system = ToSystem(*OpenFolder(path));
+    absl::StatusOr<System> system = ToSystem(*OpenFolder(path), keep);
     if (!system.ok()) return WithName(path, system.status());
     return system;
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
   if (!bytes.ok()) return bytes.status();
-  return ReadSnapshot(*bytes, path);
+  return ReadSnapshot(*bytes, path, keep);
 }
 
-absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name) {
+bool IsSystem(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return true;
+  constexpr size_t kTarMagicAt = 257;
+  std::ifstream in(path, std::ios::binary);
+  std::string head(kTarMagicAt + 5, '\0');
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head.starts_with("\x1f\x8b") || head.substr(kTarMagicAt) == "ustar";
+}
+
+absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name, Keep keep) {
   absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes, name);
   if (!tree.ok()) return tree.status();
-  absl::StatusOr<System> system = ToSystem(**tree);
+  absl::StatusOr<System> system = ToSystem(**tree, keep);
   if (!system.ok()) return WithName(name, system.status());
   return system;
 }

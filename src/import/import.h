@@ -33,10 +33,19 @@ struct System {
 inline constexpr size_t kMaxSnapshotBytes = size_t{64} << 20;  // unpacked
 inline constexpr int kMaxSnapshotEntries = 200'000;
 
+// What is kept of devices that no step of the model tells apart.
+enum class Keep : uint8_t {
+  kAllThatFit,  // all, where the model has room for all; else as below
+  kTwoOfAKind,  // two of a kind; the assumptions say so
+};
+
 // Reads a folder (one that has sys/ in it, or is a sysfs itself) or a tar. Errors: InvalidArgument,
 // "PATH: what was expected": not a tar, no IOMMU instances, too large, links that form a cycle.
-absl::StatusOr<System> ReadSystem(const std::string& path);
+absl::StatusOr<System> ReadSystem(const std::string& path, Keep keep = Keep::kTwoOfAKind);
 // The same from a tar in memory; `name` stands for the path in errors.
-absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name);
+absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name,
+                                    Keep keep = Keep::kTwoOfAKind);
+// Whether the path is for ReadSystem(): a folder, or a file that begins as a tar does, or a gzip.
+bool IsSystem(const std::string& path);
 
 }  // namespace iommucheck::import

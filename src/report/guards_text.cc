@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -29,7 +30,8 @@ std::vector<std::string> Names(const Map& map, RuleSet rules) {
 }
 
 std::string Size(int devices, int steps) {
-  return absl::StrFormat("%d device%s, %d steps", devices, devices == 1 ? "" : "s", steps);
+  return absl::StrCat(Plural(static_cast<uint64_t>(devices), "device"), ", ",
+                      Plural(static_cast<uint64_t>(steps), "step"));
 }
 std::string Size(const Case& c) {
   return Size(c.topology.devices_count, static_cast<int>(c.ops.size()));
@@ -98,13 +100,6 @@ std::string CaseText(const std::string& name, const Case& c) {
   return absl::StrCat("\nremoval ", name, "\n", TopologyText(c), "trace\n", TraceText(c, run));
 }
 
-Json RulesJson(RuleSet rules) {
-  Json out = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) out.push_back(std::string(info.id));
-  return out;
-}
-
 Json SizeJson(const Case& c) {
   return {{"devices", c.topology.devices_count}, {"steps", c.ops.size()}};
 }
@@ -142,17 +137,17 @@ std::string GuardsJson(const Map& map) {
   Json out = Head("guards", VerdictName(map.complete ? Verdict::kHolds : Verdict::kUnknown),
                   q.bounds.devices, q.bounds.steps, q.kernel);
   out["property"] = std::string(PropertyName(q.property));
-  out["universe"] = RulesJson(map.universe);
+  out["universe"] = RuleIds(map.universe);
   out["sufficient"] = Json::array();
   for (const guards::Sufficient& set : map.sufficient) {
-    Json entry = {{"rules", RulesJson(set.rules)}, {"every_size", set.every_size}};
-    if (!set.proved_with.empty()) entry["proved_with"] = RulesJson(set.proved_with);
+    Json entry = {{"rules", RuleIds(set.rules)}, {"every_size", set.every_size}};
+    if (!set.proved_with.empty()) entry["proved_with"] = RuleIds(set.proved_with);
     if (!set.why_not.empty()) entry["not_proved"] = set.why_not;
     out["sufficient"].push_back(entry);
   }
   out["removals"] = Json::array();
   for (const guards::Removal& removal : map.removals)
-    out["removals"].push_back({{"rules", RulesJson(removal.rules)},
+    out["removals"].push_back({{"rules", RuleIds(removal.rules)},
                                {"scope", SizeJson(removal.found)},
                                {"case", Json::parse(CaseToJson(removal.found))}});
   out["alone"] = Json::array();

@@ -114,17 +114,31 @@ std::string DeviceText(const Case& c, const Device& d) {
 
 // --- trace ---
 
+bool IsShown(const Shown& shown, DeviceId d) { return d == kNoId || shown.empty() || shown[d]; }
+
 class Diff {
  public:
-  Diff(const Case& c, const State& before, const State& after) : c_(c), b_(before), a_(after) {
+  Diff(const Case& c, const State& before, const State& after, const Shown& shown)
+      : c_(c), b_(before), a_(after) {
     for (int bus = 0; bus < kBusCount; ++bus) Slot(bus);
-    for (DeviceId d = 0; d < c.topology.devices_count; ++d) DeviceLine(d);
-    for (GroupId g = 0; g < kMaxGroups; ++g) GroupLine(g);
+    for (DeviceId d = 0; d < c.topology.devices_count; ++d)
+      if (IsShown(shown, d)) DeviceLine(d);
+    for (GroupId g = 0; g < kMaxGroups; ++g)
+      if (HasShown(shown, g)) GroupLine(g);
   }
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
   void Line(const std::string& text) { text_ += Indented(6, text); }
+
+  // A group that is in a container, or was, is one that the run is about.
+  [[nodiscard]] bool HasShown(const Shown& shown, GroupId id) const {
+    bool has =
+        shown.empty() || a_.groups[id].container != kNoId || b_.groups[id].container != kNoId;
+    for (DeviceId d = 0; d < c_.topology.devices_count; ++d)
+      has |= !shown.empty() && shown[d] && (a_.devices[d].group == id || b_.devices[d].group == id);
+    return has;
+  }
 
   void Slot(int bus) {
     if (b_.bus_ops[bus] == a_.bus_ops[bus]) return;
@@ -206,8 +220,9 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
   if (step.result.outcome == Outcome::kOutside)
     out += Indented(6, absl::StrCat("leaves ", std::string(InfoOf(step.result.assumption).id)));
   for (const Event& e : step.events)
-    if (WorthALine(e, options.all_events)) out += Indented(6, "- " + EventText(c, e));
-  out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after).text();
+    if (WorthALine(e, options.all_events) && IsShown(options.shown, e.device))
+      out += Indented(6, "- " + EventText(c, e));
+  out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after, options.shown).text();
   for (Property p : kProperties)
     if (run.of(p).at == static_cast<int>(i) + 1)
       out +=
@@ -234,7 +249,7 @@ std::string Field(const std::string& label, const std::string& text) {
   return out;
 }
 
-std::string TopologyText(const Case& c) {
+std::string TopologyText(const Case& c, const Shown& shown) {
   const Topology& t = c.topology;
   std::string out;
   if (t.firmware != Firmware::kAny) out += Field("firmware", std::string(FirmwareName(t.firmware)));
@@ -245,8 +260,12 @@ std::string TopologyText(const Case& c) {
     row(d == 0 ? "drivers" : "", c.names.drivers[d], DriverText(c, d));
   for (InstanceId i = 0; i < t.instances_count; ++i)
     row(i == 0 ? "instances" : "", c.names.instances[i], InstanceText(c, t.instances[i]));
+  int devices = 0;
   for (DeviceId d = 0; d < t.devices_count; ++d)
-    row(d == 0 ? "devices" : "", c.names.devices[d], DeviceText(c, t.devices[d]));
+    if (IsShown(shown, d))
+      row(devices++ == 0 ? "devices" : "", c.names.devices[d], DeviceText(c, t.devices[d]));
+  if (devices < t.devices_count)
+    out += Field("", absl::StrFormat("and %d more, not in this run", t.devices_count - devices));
   return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "src/case/case.h"
 #include "src/case/run.h"
@@ -22,10 +23,15 @@ std::string Plural(uint64_t n, const char* what);
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
 
-std::string TopologyText(const Case& c);
+// Devices that are shown, by their numbers. Empty: all.
+using Shown = std::vector<bool>;
+
+// Where devices are left out, a last line counts them.
+std::string TopologyText(const Case& c, const Shown& shown = {});
 
 struct TraceOptions {
   bool all_events = false;  // every event, not only what changed and what refused
+  Shown shown{};            // what is only about others is left out
 };
 // Each op with its errno and what changed, violations and refusals.
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});

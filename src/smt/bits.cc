@@ -164,8 +164,15 @@ Bit Order::Before(int a, int b) const {
                : ~before_[static_cast<size_t>(b * size_ + a)];
 }
 
+Order Order::ByNumber(int size) {
+  Order order(size);
+  order.before_.assign(order.before_.size(), true);
+  return order;
+}
+
 void Order::Append(Bit condition, int thing) {
   for (int other = 0; other < size_; ++other) {
+    if (!Kept(thing, other)) continue;
     if (other < thing) Assign(condition, before_[static_cast<size_t>(other * size_ + thing)], true);
     if (other > thing)
       Assign(condition, before_[static_cast<size_t>(thing * size_ + other)], false);
@@ -186,6 +193,7 @@ std::vector<Bit> Order::Transitive() const {
     for (int b = a + 1; b < size_; ++b)
       for (int c = b + 1; c < size_; ++c)
         for (bool forth : {true, false}) {
+          if (!Kept(a, b) || !Kept(b, c)) continue;
           const auto before = [&](int x, int y) { return forth ? Before(x, y) : Before(y, x); };
           facts.push_back(~(before(a, b) & before(b, c) & before(c, a)));
         }

@@ -103,7 +103,15 @@ Bits Lowest(const Bits& bits);
 // A total order of n things, each pair decided by the last Append().
 class Order {
  public:
-  explicit Order(int size) : before_(static_cast<size_t>(size * size), Bit(false)), size_(size) {}
+  // Things of different classes are never in one set that is asked about, so that their order is
+  // not kept. Empty: all are in one class.
+  using Classes = std::vector<int>;
+  explicit Order(int size, Classes classes = {})
+      : before_(static_cast<size_t>(size * size), Bit(false)),
+        size_(size),
+        classes_(std::move(classes)) {}
+  // In the order of their numbers.
+  static Order ByNumber(int size);
   [[nodiscard]] Bit Before(int a, int b) const;
   // Where the condition holds, the thing becomes the last.
   void Append(Bit condition, int thing);
@@ -115,8 +123,13 @@ class Order {
   [[nodiscard]] const std::vector<Bit>& bits() const { return before_; }
 
  private:
+  [[nodiscard]] bool Kept(int a, int b) const {
+    return classes_.empty() || classes_[a] == classes_[b];
+  }
+
   std::vector<Bit> before_;  // only a < b are kept: whether a is before b
   int size_;
+  Classes classes_;
 };
 
 }  // namespace iommucheck::smt

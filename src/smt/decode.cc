@@ -30,14 +30,17 @@ std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
 
 }  // namespace
 
+Op OpOf(const SymbolicOp& from, const std::function<bool(Bit)>& value) {
+  Op op;
+  op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
+  for (const Bits* code : {&from.instance, &from.device, &from.group})
+    if (const int index = IndexOf(*code, value); index >= 0) op.a = static_cast<uint8_t>(index);
+  return op;
+}
+
 std::vector<Op> SearchSpace::Ops(const Value& value) const {
   std::vector<Op> ops;
-  for (const SymbolicOp& from : ops_) {
-    Op& op = ops.emplace_back();
-    op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
-    for (const Bits* code : {&from.instance, &from.device, &from.group})
-      if (const int index = IndexOf(*code, value); index >= 0) op.a = static_cast<uint8_t>(index);
-  }
+  for (const SymbolicOp& op : ops_) ops.push_back(OpOf(op, value));
   return ops;
 }
 

@@ -80,6 +80,22 @@ void Encoder::FunctionGroup(Bit condition, int d, unsigned path, Bits& seen, Bit
   }
 }
 
+// Whether devices that the search for the device's group can come to are in two groups, and some of
+// them come in another order than that of their numbers, in which the search goes here.
+Bit Encoder::SearchTellsOrder(int d) const {
+  Bit added = false;
+  Bits some = Zeros(sizes_.groups);
+  Bit two = false;
+  for (int e = 0; e < sizes_.devices; ++e) {
+    if (e == d || layout_.cluster[e] != layout_.cluster[d]) continue;
+    const Bits& group = state_.devices[e].group;
+    two |= Any(some) & Any(group) & ~Meet(some, group);
+    added |= state_.added[e];
+    some = Or(some, group);
+  }
+  return added & two;
+}
+
 // ops->device_group(); makes the group if it must.
 Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits& ops) {
   Bit per_instance = false;
@@ -96,7 +112,12 @@ Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits
   const Bit make = condition & None(group);
   Bits free = Zeros(sizes_.groups);
   for (int g = 0; g < sizes_.groups; ++g) free[g] = ~GroupExists(g);
-  free = Lowest(free);
+  if (layout_.known()) {
+    free = Lowest(And(free, layout_.home[d]));
+    step_.reorders |= condition & ~per_instance & SearchTellsOrder(d);
+  } else {
+    free = Lowest(free);
+  }
   step_.out_of_groups |= make & None(free);
   // A number that was given up in this step, too, is clear only after this.
   if (can_refuse_) ClearGone();

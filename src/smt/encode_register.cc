@@ -172,25 +172,52 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   return result;
 }
 
+// The devices in the order in which bus_for_each_dev() comes to them: those that were there from
+// the beginning, then those that were added, the longest ago first. Where no attach can fail and
+// end the walk, that of two zones makes no difference.
+std::vector<Encoder::Turn> Encoder::Turns() const {
+  std::vector<Turn> turns;
+  for (int d : order_) turns.push_back({d, ~state_.added[d]});
+  for (int turn = 0; turn < most_added_; ++turn)
+    for (int d : order_) {
+      if (state_.added[d].is_false()) continue;
+      // How many were added before it: by[n] for n, and none for more.
+      Bits by = OneHot(turn + 1, 0);
+      for (int e : order_) {
+        if (e == d || (!can_refuse_ && layout_.zone[e] != layout_.zone[d])) continue;
+        const Bit before = state_.added[e] & state_.listed.Before(e, d);
+        for (int n = turn; n > 0; --n) by[n] = Ite(before, by[n - 1], by[n]);
+        by[0] &= ~before;
+      }
+      const Bit guard = state_.added[d] & by[turn];
+      if (!guard.is_false()) turns.push_back({d, guard});
+    }
+  return turns;
+}
+
 // bus_iommu_probe(), and in the same place the probe of hot-plugged devices of the bus. The
 // result of a hot-plugged device goes to step_.
 Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
   Result result;
   Bits probed = Zeros(sizes_.devices);
   Bits hot = Zeros(sizes_.devices);
-  for (int d : order_) {
+  Bits waiting = hotplugged;
+  for (const Turn& turn : Turns()) {
+    const int d = turn.device;
     const Bit on = topology_.devices[d].on(bus);
-    const Bit walked = condition & ~result.failed() & on & state_.devices[d].present & ~Grouped(d);
-    hot[d] = hotplugged[d] & on & ~Grouped(d);
-    const Result probe = ProbeDevice(walked | hot[d], d, bus);
+    const Bit walked =
+        turn.guard & condition & ~result.failed() & on & state_.devices[d].present & ~Grouped(d);
+    const Bit hot_now = waiting[d] & on & ~Grouped(d);
+    waiting[d] = false;
+    const Result probe = ProbeDevice(walked | hot_now, d, bus);
     Result walk_error = probe;
     walk_error.Drop(~walked | probe.is(Errno::kNoDev));
     result.Merge(walk_error);
     Result hot_error = probe;
-    hot_error.Drop(~hot[d]);
+    hot_error.Drop(~hot_now);
     step_.result.Merge(hot_error);
-    probed[d] = walked & Grouped(d);
-    hot[d] &= Grouped(d);
+    probed[d] |= walked & Grouped(d);
+    hot[d] |= hot_now & Grouped(d);
   }
   SetUpDefaults(condition & ~result.failed(), bus, probed, result);
   FinishHotplug(hot, step_.result);
@@ -201,12 +228,13 @@ Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
 // which they got it. Where no attach can fail the order makes no difference and groups go by
 // number, which needs no multiplexers.
 void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result) {
-  const int count = can_refuse_ ? sizes_.devices : sizes_.groups;
+  const std::vector<Turn> turns = can_refuse_ ? Turns() : std::vector<Turn>();
+  const int count = can_refuse_ ? static_cast<int>(turns.size()) : sizes_.groups;
   for (int i = 0; i < count; ++i) {
-    const int n = can_refuse_ ? order_[i] : i;
+    const int n = can_refuse_ ? turns[i].device : i;
     Bit got = false;
     if (can_refuse_) {
-      got = probed[n];
+      got = probed[n] & turns[i].guard;
     } else {
       for (int d = 0; d < sizes_.devices; ++d) got |= probed[d] & state_.devices[d].group[n];
     }

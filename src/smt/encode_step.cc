@@ -49,11 +49,13 @@ SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
   return s;
 }
 
-Encoder::Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes)
+Encoder::Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes,
+                 Layout layout)
     : kernel_(kernel),
       topology_(std::move(topology)),
       sizes_(sizes),
-      state_(topology_, sizes),
+      layout_(std::move(layout)),
+      state_(topology_, sizes, layout_),
       same_address_(static_cast<size_t>(sizes.drivers)) {
   order_.resize(static_cast<size_t>(sizes.devices));
   std::iota(order_.begin(), order_.end(), 0);
@@ -165,6 +167,11 @@ Bits Encoder::Add(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kAdd), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
     const auto at = std::find(order_.begin(), order_.end(), d);
+    if (layout_.known()) {
+      state_.listed.Append(probe[d], d);
+      state_.added[d] |= probe[d];
+      continue;
+    }
     if (probe[d].is_true()) std::rotate(at, at + 1, order_.end());
     if (probe[d].is_constant()) continue;
     for (auto later = at + 1; later != order_.end(); ++later)
@@ -219,6 +226,7 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   step_.result.Merge(ContainerOps(op));
   ClearGone();
   if (!op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
+  if (!op.is(OpKind::kAdd).is_false()) ++most_added_;
   return step_;
 }
 

@@ -27,10 +27,18 @@ Bits Encoder::BusDriverOfFirst(const GroupView& view) const {
   for (Bus bus : topology_.buses) {
     Bits driver = Zeros(sizes_.drivers);
     Bit two = false;
+    Bits probed = Zeros(sizes_.devices);
     for (int d = 0; d < sizes_.devices; ++d) {
       const Bits here = And(topology_.devices[d].on(bus), state_.devices[d].driver);
+      probed[d] = Any(here);
       two |= Any(driver) & Any(here) & ~SameAddress(driver, here);
       driver = Or(driver, And(None(driver), here));
+    }
+    if (layout_.known()) {
+      const Bits first = state_.listed.First(probed);
+      driver = Zeros(sizes_.drivers);
+      for (int d = 0; d < sizes_.devices; ++d)
+        driver = Or(driver, And(first[d], state_.devices[d].driver));
     }
     const Bit use = FirstOn(view, bus) & ~(two & has(Rule::kAllocBusUnique));
     found = Or(found, And(use, driver));

@@ -60,8 +60,10 @@ struct StepBits {
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
-  Bit reorders;       // an `add` that makes a device come later on its bus than its number tells
-  Bit futile;         // it surely changes nothing that a later step can see
+  // An `add` that makes a device come later on its bus than its number tells; where the layout is
+  // known, only a search for a group in which such an order may decide.
+  Bit reorders;
+  Bit futile;  // it surely changes nothing that a later step can see
   std::array<Bit, kPropertyCount> violated;
 };
 
@@ -76,7 +78,8 @@ struct GroupView {
 
 class Encoder {
  public:
-  Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes);
+  Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes,
+          Layout layout = {});
   StepBits Step(const SymbolicOp& op);
   [[nodiscard]] const SymbolicState& state() const { return state_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
@@ -101,6 +104,12 @@ class Encoder {
   void ClearGone();
 
   // encode_register.cc
+  // A place in a walk of the devices: the device comes there if the guard holds.
+  struct Turn {
+    int device;
+    Bit guard;
+  };
+  [[nodiscard]] std::vector<Turn> Turns() const;
   Bits DriverOf(const Bits& instances) const;
   Bit SameAddress(const Bits& driver, const Bits& other) const;
   Bit ProbedOn(Bus bus) const;
@@ -124,6 +133,7 @@ class Encoder {
   void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   void FunctionGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
+  [[nodiscard]] Bit SearchTellsOrder(int device) const;
   Result ProbeDevice(Bit condition, int device, Bus bus);
   void FinishHotplug(const Bits& probed, Result& result);
   Bit SetupDefaultDomain(Bit condition, GroupView& view);
@@ -182,6 +192,7 @@ class Encoder {
   SymbolicProfile kernel_;
   SymbolicTopology topology_;
   Sizes sizes_;
+  Layout layout_;
   SymbolicState state_;
   std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
   // What attach_dev of each driver refuses: domains of other instances, devices of other drivers.
@@ -192,6 +203,7 @@ class Encoder {
   bool in_type1_attach_ = false;
   std::vector<int> order_;  // devices as bus_for_each_dev() comes to them
   int most_contained_ = 0;  // groups that can be in containers by now
+  int most_added_ = 0;      // devices that can have been added by now
   StepBits step_;           // of the step being encoded
 };
 

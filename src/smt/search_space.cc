@@ -75,13 +75,6 @@ bool SearchSpace::HasEra(Era era) const {
   return kernel_.era() == era || (refusing_ && refusing_->era == era);
 }
 
-Bit SearchSpace::Input(std::string name) {
-  const Bit input = circuit_.Input();
-  names_.resize(input.node() + 1);
-  names_[input.node()] = std::move(name);
-  return input;
-}
-
 Bits SearchSpace::AtMostOne(int size, const std::string& name) {
   Bits bits;
   for (int i = 0; i < size; ++i) {
@@ -244,18 +237,6 @@ void SearchSpace::AssumeOfTopology() {
     common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
               ~topology_.drivers[1].claim(bus, Claim::kNone);
   constraints_.push_back(Implies(EitherHas(Rule::kAssumeDriversCompeteForABus), common));
-}
-
-// A one-hot code that names one of the choices exactly where it is needed.
-Bits SearchSpace::Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
-                           std::vector<Bit>& constraints) {
-  Bits bits;
-  for (size_t i = 0; i < choices.size(); ++i) {
-    bits.push_back(choices[i] ? Input(absl::StrFormat("%s.%d", name, i)) : Bit(false));
-    for (size_t j = 0; j < i; ++j) constraints.push_back(~(bits[i] & bits[j]));
-  }
-  constraints.push_back(Same(Any(bits), needed));
-  return bits;
 }
 
 // Whether a step of a smallest run can be of this kind.

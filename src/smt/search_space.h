@@ -13,6 +13,7 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/smt/encoder.h"
+#include "src/smt/inputs.h"
 #include "src/smt/query.h"
 #include "src/smt/symbolic_profile.h"
 
@@ -38,18 +39,19 @@ struct Runs {
   bool taken = false;  // the refusing kernel takes every step
 };
 
-class SearchSpace {
+// The op of the one container that a model of the solver stands for (decode.cc).
+Op OpOf(const SymbolicOp& op, const std::function<bool(Bit)>& value);
+
+class SearchSpace : public Inputs {
  public:
   // Machines of so many devices, and the kernel with any of the rules `open` dropped.
   SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs);
 
-  Circuit& circuit() { return circuit_; }
   [[nodiscard]] const SymbolicProfile& kernel() const { return kernel_; }
   [[nodiscard]] const Sizes& sizes() const { return sizes_; }
   [[nodiscard]] const SymbolicTopology& topology() const { return topology_; }
   // What every machine of the space fulfils.
   [[nodiscard]] const std::vector<Bit>& constraints() const { return constraints_; }
-  [[nodiscard]] const std::string& name(uint32_t node) const { return names_[node]; }
 
   // The op of the next step; what it must fulfil is added to `constraints`.
   SymbolicOp NextOp(std::vector<Bit>& constraints);
@@ -72,7 +74,6 @@ class SearchSpace {
  private:
   [[nodiscard]] Bit EitherHas(Rule rule) const;
   [[nodiscard]] bool HasEra(Era era) const;
-  Bit Input(std::string name);
   Bit InputWithout(Rule rule, std::string name);
   Bits AtMostOne(int size, const std::string& name);
   void OpenRules(RuleSet open);
@@ -81,8 +82,6 @@ class SearchSpace {
   void MakeDevices();
   void RelateDevices();
   void AssumeOfTopology();
-  Bits Selector(const std::vector<bool>& choices, Bit needed, const std::string& name,
-                std::vector<Bit>& constraints);
   [[nodiscard]] bool MayBe(OpKind kind, int step) const;
   [[nodiscard]] bool Spare(OpKind kind) const {
     return spare_ > 0 && runs_.spare[static_cast<size_t>(kind)];
@@ -96,9 +95,7 @@ class SearchSpace {
   Runs runs_;
   int spare_;  // steps besides the needed ones
   Sizes sizes_;
-  Circuit circuit_;
   SymbolicTopology topology_;
-  std::vector<std::string> names_;  // of the inputs, by node
   std::vector<Bit> constraints_;
   std::vector<Bits> alias_;     // a device: the device it aliases
   std::vector<Bits> slot_;      // a device: its slot

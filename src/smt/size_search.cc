@@ -33,14 +33,12 @@ SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, cons
   const auto nodes = static_cast<uint32_t>(circuit.gates().size());
   for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
   for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
-  for (int step = 0; step < runs.steps; ++step) NextStep();
+  for (int step = 0; step < runs.steps; ++step) {
+    const std::vector<Constraint> constraints = runs_.NextStep();
+    for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
+    for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
+  }
   if (runs.taken) solver_.Assert(~runs_.refusing_ended());
-}
-
-void SizeSearch::NextStep() {
-  const std::vector<Constraint> constraints = runs_.NextStep();
-  for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
-  for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
 }
 
 SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {

@@ -48,7 +48,6 @@ class SizeSearch {
   [[nodiscard]] std::string LastCheck();
 
  private:
-  void NextStep();
   SearchSpace::Value Model() {
     return [this](Bit bit) { return solver_.Value(bit); };
   }

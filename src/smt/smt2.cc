@@ -8,23 +8,24 @@ namespace {
 
 using Kind = Circuit::Gate::Kind;
 
-std::string NameOf(const SearchSpace& space, const Circuit& circuit, uint32_t literal) {
+std::string NameOf(const Inputs& inputs, uint32_t literal) {
   const uint32_t node = literal >> 1U;
   if (node == 0) return literal == 0 ? "true" : "false";
-  const std::string name =
-      circuit.gates()[node].kind == Kind::kInput ? space.name(node) : absl::StrCat("n", node);
+  const std::string name = inputs.circuit().gates()[node].kind == Kind::kInput
+                               ? inputs.name(node)
+                               : absl::StrCat("n", node);
   return (literal & 1U) != 0 ? absl::StrCat("(not ", name, ")") : name;
 }
 
 }  // namespace
 
-std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
+std::string ToSmt2(const Inputs& inputs, const std::vector<Bit>& asserted,
                    const std::vector<Bit>& assumptions) {
-  const Circuit& circuit = space.circuit();
+  const Circuit& circuit = inputs.circuit();
   std::vector<Bit> bits = asserted;
   bits.insert(bits.end(), assumptions.begin(), assumptions.end());
   const std::vector<bool> cone = circuit.ConeOf(bits);
-  const auto name = [&](uint32_t literal) { return NameOf(space, circuit, literal); };
+  const auto name = [&](uint32_t literal) { return NameOf(inputs, literal); };
   std::string text = "(set-logic QF_UF)\n";
   for (uint32_t node = 1; node < cone.size(); ++node) {
     if (!cone[node]) continue;

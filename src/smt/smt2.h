@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "src/smt/search_space.h"
+#include "src/smt/inputs.h"
 
 namespace iommucheck::smt {
 
 // The asserted bits and the assumptions as one satisfiability problem.
-std::string ToSmt2(SearchSpace& space, const std::vector<Bit>& asserted,
+std::string ToSmt2(const Inputs& inputs, const std::vector<Bit>& asserted,
                    const std::vector<Bit>& assumptions);
 
 }  // namespace iommucheck::smt

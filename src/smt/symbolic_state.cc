@@ -20,15 +20,18 @@ SymbolicGroup NoGroup(const Sizes& sizes) {
   return group;
 }
 
-SymbolicState::SymbolicState(const SymbolicTopology& topology, const Sizes& sizes)
+SymbolicState::SymbolicState(const SymbolicTopology& topology, const Sizes& sizes,
+                             const Layout& layout)
     : registered(Zeros(sizes.instances)),
       shared_group(static_cast<size_t>(sizes.instances), Zeros(sizes.groups)),
       groups(static_cast<size_t>(sizes.groups), NoGroup(sizes)),
       container_iommu(Zeros(sizes.containers)),
       registration(sizes.instances),
-      joining(sizes.devices),
+      joining(sizes.devices, layout.zone),
       in_container(sizes.groups),
-      allocation(sizes.type1) {
+      allocation(sizes.type1),
+      added(Zeros(sizes.devices)),
+      listed(Order::ByNumber(sizes.devices)) {
   bus_ops.fill(Zeros(sizes.drivers));
   for (const SymbolicDevice& device : topology.devices)
     devices.push_back({.present = ~device.absent,
@@ -64,7 +67,8 @@ std::vector<Bit> SymbolicState::AllBits() const {
   }
   add(registered);
   add(container_iommu);
-  for (const Order* order : {&registration, &joining, &in_container, &allocation})
+  add(added);
+  for (const Order* order : {&registration, &joining, &in_container, &allocation, &listed})
     add(order->bits());
   return bits;
 }

@@ -20,6 +20,19 @@ struct Sizes {
   int containers = 0;
 };
 
+// What is known beforehand of a fixed machine. Nothing of it: groups are where a run makes them,
+// and devices are listed by their numbers (see StepBits::reorders).
+struct Layout {
+  // A device: the group numbers that it can be in, so that groups of devices that never share one
+  // fold away.
+  std::vector<Bits> home;
+  // A device: its zone. Devices of one zone have one home, those of two have no group in common.
+  std::vector<int> zone;
+  // A device: its cluster, those that aliases and slots lead to from it.
+  std::vector<int> cluster;
+  [[nodiscard]] bool known() const { return !home.empty(); }
+};
+
 // What attaching needs to know of a domain. The driver is none where there is no domain.
 struct SymbolicDomain {
   Bits driver;
@@ -63,7 +76,7 @@ struct SymbolicDeviceState {
 };
 
 struct SymbolicState {
-  explicit SymbolicState(const SymbolicTopology& topology, const Sizes& sizes);
+  SymbolicState(const SymbolicTopology& topology, const Sizes& sizes, const Layout& layout);
 
   [[nodiscard]] std::vector<Bit> AllBits() const;
 
@@ -79,6 +92,10 @@ struct SymbolicState {
   Order joining;         // of the devices in groups
   Order in_container;    // of the groups in containers
   Order allocation;      // of the live type1 domains
+  // Where the layout is known: the devices that were added, which are the last of their bus, and
+  // the order of all.
+  Bits added;
+  Order listed;
 };
 
 SymbolicGroup NoGroup(const Sizes& sizes);

@@ -3,70 +3,44 @@
 
 namespace iommucheck::smt {
 
+Refusing::Refusing(const KernelSpec& kernel, const SearchSpace& space)
+    : encoder_(SymbolicProfile(ProfileOf(kernel)), space.topology(), space.sizes()) {}
+
+Bit Refusing::Take(Property property, const SymbolicOp& op, std::vector<Constraint>& constraints) {
+  const auto unless_ended = [&](Bit bit, std::string_view why, bool fact) {
+    if (const Bit either = ended_ | bit; !either.is_true())
+      constraints.push_back({either, why, fact});
+  };
+  constexpr std::string_view kFact = "fact of the refusing kernel";
+  if (property == Property::kNoCrossDriverAttach)
+    for (Bit fact : encoder_.InvariantsWhileAttachHolds()) unless_ended(fact, kFact, true);
+  const StepBits step = encoder_.Step(op);
+  const Bit ended_before = ended_;
+  ended_ |= step.impossible | step.outside;
+  unless_ended(~step.violated[static_cast<size_t>(property)], "not violated where refused", false);
+  unless_ended(~step.out_of_groups, "groups suffice where refused", false);
+  for (Bit fact : encoder_.Invariants()) unless_ended(fact, kFact, true);
+  return ended_before | (~ended_ & step.futile);
+}
+
+std::vector<Bit> Refusing::StateBits() const {
+  std::vector<Bit> bits = encoder_.state().AllBits();
+  bits.push_back(ended_);
+  return bits;
+}
+
 Unrolling::Unrolling(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)
     : property_(runs.property),
       space_(kernel, open, devices, runs),
       encoder_(space_.kernel(), space_.topology(), space_.sizes()) {
-  if (runs.refusing)
-    refusing_.emplace(SymbolicProfile(ProfileOf(*runs.refusing)), space_.topology(),
-                      space_.sizes());
+  if (runs.refusing) refusing_.emplace(*runs.refusing, space_);
 }
 
 std::vector<Bit> Unrolling::StateBits() const {
   std::vector<Bit> bits = encoder_.state().AllBits();
-  if (!refusing_) return bits;
-  for (Bit bit : refusing_->state().AllBits()) bits.push_back(bit);
-  bits.push_back(refusing_ended_);
+  if (refusing_)
+    for (Bit bit : refusing_->StateBits()) bits.push_back(bit);
   return bits;
-}
-
-// Takes the step on the refusing kernel, too. Whether it surely changes nothing there.
-Bit Unrolling::TakeOnRefusing(const SymbolicOp& op, std::vector<Bit>& unviolated,
-                              std::vector<Bit>& facts) {
-  const auto add_facts = [&](const std::vector<Bit>& bits) {
-    for (Bit fact : bits) facts.push_back(refusing_ended_ | fact);
-  };
-  if (property_ == Property::kNoCrossDriverAttach)
-    add_facts(refusing_->InvariantsWhileAttachHolds());
-  const StepBits step = refusing_->Step(op);
-  const Bit ended_before = refusing_ended_;
-  refusing_ended_ |= step.impossible | step.outside;
-  unviolated.push_back(refusing_ended_ | ~step.violated[static_cast<size_t>(property_)]);
-  unviolated.push_back(refusing_ended_ | ~step.out_of_groups);
-  add_facts(refusing_->Invariants());
-  return ended_before | (~refusing_ended_ & step.futile);
-}
-
-std::vector<Constraint> Unrolling::NextStep() {
-  std::vector<Constraint> constraints;
-  const auto add = [&](const std::vector<Bit>& bits, std::string_view why, bool fact = false) {
-    for (Bit bit : bits)
-      if (!bit.is_true()) constraints.push_back({bit, why, fact});
-  };
-  add({~violated_}, "no violation before it");
-  if (property_ == Property::kNoCrossDriverAttach)
-    add(encoder_.InvariantsWhileAttachHolds(), "fact while the property holds", true);
-  std::vector<Bit> of_op;
-  const SymbolicOp op = space_.NextOp(of_op);
-  const StepBits step = encoder_.Step(op);
-  add(of_op, "an op of the space");
-  add({~step.impossible}, "the op is possible");
-  add({~step.outside}, "within the assumptions about steps");
-  add({~step.out_of_groups}, "groups suffice");
-  add({~step.reorders}, "devices keep their order");
-  // A smallest run has no step that changes nothing.
-  Bit futile = step.futile;
-  if (refusing_) {
-    std::vector<Bit> unviolated;
-    std::vector<Bit> facts;
-    futile &= TakeOnRefusing(op, unviolated, facts);
-    add(unviolated, "the refusing kernel does not violate it");
-    add(facts, "fact of the refusing kernel", true);
-  }
-  add({~futile}, "the step is not futile");
-  add(encoder_.Invariants(), "fact", true);
-  violated_ = step.violated[static_cast<size_t>(property_)];
-  return constraints;
 }
 
 }  // namespace iommucheck::smt

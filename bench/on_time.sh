@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# CPU seconds (user and system) of questions about one machine of 64 devices, 32 groups and 4 drivers,
+# up to 6 steps: by a proof or a search, by search alone, and with the comparison dropped; beside the
+# explorer (check) on what stands for the snapshot of the corpus, which has 14 devices.
+set -euo pipefail
+tool=build/release/bin/iommucheck
+TIMEFORMAT='%U %S'
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# Two functions of a slot, or two platform devices, a group; a bus of its own for the second driver.
+machine() {
+  echo 'kernel v7.1'
+  local i d bus slot
+  for i in 0 1 2 3; do
+    bus=pci
+    [[ $i == 1 ]] && bus=platform
+    echo "driver drv$i claims=$bus:ignore"
+  done
+  for i in {0..7}; do echo "instance iommu$i drv$((i % 4))$([[ $((i % 4)) == 0 ]] || echo ' fwnode')"; done
+  for d in {0..63}; do
+    i=$((d / 2))
+    if ((i % 4 == 1)); then bus=platform slot=''; else bus=pci slot=" slot=$((i + 1))"; fi
+    echo "device dev$d $bus iommu$((i % 8))$slot"
+  done
+}
+machine >"$folder/large.case"
+
+cpu() { { time "$@" >"$folder/out" || true; } 2>&1 | awk '{printf "%.2f\n", $1 + $2}'; }
+verdict() { sed -n 's/^verdict *//p' "$folder/out"; }
+
+printf '%6s  %s\n' CPU-s question
+for kernel in v5.15 v5.18 v6.0 v6.1 v6.1.y v6.8 v6.12 v7.1; do
+  for property in attach reuse; do
+    for how in '' --bounded '--drop type1.same_ops'; do
+      # shellcheck disable=SC2086  # several words
+      seconds=$(cpu "$tool" query no-cross-driver-$property --on "$folder/large.case" --kernel $kernel --steps 6 $how)
+      printf '%6s  %s\n' "$seconds" "$kernel $property $how: $(verdict)"
+    done
+  done
+done
+snapshot=corpus/systems/qemu-vtd-virtio-6.12.tar.gz
+for kernel in v6.0 v7.1; do
+  for property in attach reuse; do
+    seconds=$(cpu "$tool" query no-cross-driver-$property --on $snapshot --kernel $kernel --steps 6)
+    printf '%6s  %s\n' "$seconds" "$kernel $property on the snapshot: $(verdict)"
+  done
+  printf '%6s  %s\n' "$(cpu "$tool" check $snapshot --kernel $kernel --steps 6)" \
+    "$kernel the explorer on the snapshot: both properties, as is and patched"
+done

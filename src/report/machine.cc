@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/machine.h"
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/case/kernel.h"
+#include "src/case/spelling.h"
+#include "src/prove/facts.h"
+#include "src/report/json_parts.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+// Machines of no more devices are shown whole.
+constexpr int kMaxShownWhole = 12;
+
+KernelProfile With(KernelProfile kernel, RuleSet facts) {
+  for (const RuleInfo& info : AllRules())
+    if (facts.has(info.rule)) kernel.rules.add(info.rule);
+  return kernel;
+}
+
+// The facts that the invariant does not hold without.
+absl::StatusOr<RuleSet> Needed(const MachineQuestion& q, RuleSet facts, const prove::Proof& proof) {
+  const KernelProfile kernel = ProfileOf(q.machine.kernel);
+  for (const RuleInfo& info : AllRules()) {
+    if (!facts.has(info.rule)) continue;
+    RuleSet fewer = facts;
+    fewer.drop(info.rule);
+    const absl::StatusOr<prove::Proof> still =
+        prove::CheckInvariant(q.property, With(kernel, fewer), proof.invariant, q.bounds.budget);
+    if (!still.ok()) return still.status();
+    if (still->proved) facts = fewer;
+  }
+  return facts;
+}
+
+// Whether type1.same_ops tells drivers apart, and never two instances of one. Then, until a foreign
+// domain was attached, the loop tries only domains that the rule lets it try: the new domain of the
+// group has been attached to the same devices before.
+bool OneTableADriver(const KernelProfile& kernel, const Topology& t, RuleSet facts) {
+  const auto kept = [&](Rule rule) { return kernel.has(rule) || facts.has(rule); };
+  if (!kept(Rule::kAssumeTablesNotShared) || !kept(Rule::kAssumeAddressNotReused)) return false;
+  return kernel.has(Rule::kAllocOpsPerDriver) ||
+         std::ranges::all_of(
+             std::span(t.instances).first(t.instances_count),
+             [&](const Instance& i) { return i.table == t.drivers[i.driver].table; });
+}
+
+// Proofs by what they rest on, so that parts of a machine that have the same share one.
+class Proofs {
+ public:
+  explicit Proofs(const MachineQuestion& question) : question_(question) {}
+  bool Prove(const Topology& part, smt::Known what) {
+    const KernelProfile kernel = ProfileOf(question_.machine.kernel);
+    RuleSet facts = prove::FactsOf(kernel, part);
+    if (what == smt::Known::kHoldsButForReuse) {
+      if (!OneTableADriver(kernel, part, facts)) return false;
+      facts.add(Rule::kType1SameOps);
+    }
+    const auto [at, fresh] = known_.try_emplace(facts.bits(), false);
+    if (!fresh) return at->second;
+    const absl::StatusOr<prove::Proof> proof =
+        prove::Prove(question_.property, With(kernel, facts), question_.bounds.budget);
+    return at->second = proof.ok() && proof->proved;
+  }
+
+ private:
+  const MachineQuestion& question_;
+  std::map<uint64_t, bool> known_;  // by facts
+};
+
+absl::Status Prove(MachineAnswer& answer) {
+  const MachineQuestion& q = answer.question;
+  const KernelProfile kernel = ProfileOf(q.machine.kernel);
+  const RuleSet facts = prove::FactsOf(kernel, q.machine.topology);
+  absl::StatusOr<prove::Proof> proof =
+      prove::Prove(q.property, With(kernel, facts), q.bounds.budget);
+  if (!proof.ok()) return proof.status();
+  answer.proof = *std::move(proof);
+  if (!answer.proof->proved) return absl::OkStatus();
+  const absl::StatusOr<RuleSet> needed = Needed(q, facts, *answer.proof);
+  if (!needed.ok()) return needed.status();
+  answer.facts = *needed;
+  return absl::OkStatus();
+}
+
+absl::Status Search(smt::Bounds bounds, MachineAnswer& answer) {
+  const MachineQuestion& q = answer.question;
+  const uint64_t used = answer.proof ? answer.proof->resources : 0;
+  if (bounds.budget != 0) bounds.budget = used < bounds.budget ? bounds.budget - used : 1;
+  Proofs proofs(q);
+  const auto proved = [&](const Topology& part, smt::Known what) {
+    return !q.bounded && proofs.Prove(part, what);
+  };
+  absl::StatusOr<smt::MachineResult> result =
+      smt::QueryMachine(q.property, q.machine, bounds, q.want_smt2, proved);
+  if (!result.ok()) return result.status();
+  answer.result = *std::move(result);
+  if (answer.result.query.verdict != Verdict::kViolated) return absl::OkStatus();
+  Case& found = answer.result.query.found;
+  answer.run = Play(found);
+  if (answer.run.of(q.property).at != static_cast<int>(found.ops.size()))
+    return absl::InternalError(
+        absl::StrCat("the search and the model disagree on\n", PrintCase(found)));
+  ExpectAsPlayed(found, answer.run);
+  return absl::OkStatus();
+}
+
+// What the model's run is about: devices and groups that an op or the violation names, and what is
+// related to them.
+Shown ShownIn(const MachineAnswer& a) {
+  const Case& c = a.result.query.found;
+  const Topology& t = c.topology;
+  if (t.devices_count <= kMaxShownWhole) return {};
+  Shown named(t.devices_count);
+  for (size_t n = 0; n < c.ops.size(); ++n) {
+    const Op& op = c.ops[n].op;
+    const State& before = n == 0 ? a.run.initial : a.run.steps[n - 1].after;
+    for (DeviceId d = 0; d < t.devices_count; ++d) {
+      if (OperandOf(op.kind) == Operand::kDevice && op.a == d) named[d] = true;
+      if (OperandOf(op.kind) == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
+    }
+  }
+  if (const DeviceId d = a.run.of(a.question.property).event.device; d != kNoId) named[d] = true;
+  Shown shown = named;
+  for (DeviceId d = 0; d < t.devices_count; ++d)
+    for (DeviceId e = 0; e < t.devices_count; ++e)
+      if (named[e] && t.related(d, e)) shown[d] = true;
+  return shown;
+}
+
+std::string Count(int n, const char* what) {
+  return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
+}
+
+std::string MachineLine(const MachineQuestion& q) {
+  const Topology& t = q.machine.topology;
+  return absl::StrFormat("%s: %s, %s, %s", q.path, Count(t.drivers_count, "driver"),
+                         Count(t.instances_count, "instance"), Count(t.devices_count, "device"));
+}
+
+// What the circuit had of the machine.
+std::string Standing(const MachineAnswer& a) {
+  const int devices = a.question.machine.topology.devices_count;
+  if (a.result.whole) return Count(devices, "device");
+  return absl::StrFormat("%s, %d at a time stand for them: argued, not proved",
+                         Count(devices, "device"), a.result.query.proved_devices);
+}
+
+std::string VerdictText(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const std::string covered =
+      absl::StrFormat("none up to %s; %s", Count(r.proved_steps, "step"), Standing(a));
+  switch (r.verdict) {
+    case Verdict::kViolated:
+      return absl::StrFormat("VIOLATED on this machine: %s; %s",
+                             Count(static_cast<int>(r.found.ops.size()), "step"),
+                             a.result.whole ? "no shorter run exists" : "no shorter run was found");
+    case Verdict::kHolds:
+      return HoldsForEveryRun(a) ? "holds on this machine" : covered;
+    case Verdict::kUnknown:
+      return absl::StrFormat("unknown: %s; %s", r.reason, covered);
+  }
+  return "";
+}
+
+std::string ProofText(const MachineAnswer& a) {
+  if (a.outside)
+    return absl::StrFormat("the machine is outside of %s, which this kernel assumes",
+                           InfoOf(*a.outside).id);
+  if (a.one_driver) return "a violation is between two drivers, and the machine has not got them";
+  if (!a.proof->proved)
+    return "not for every machine that has what this one has: " + a.proof->reason;
+  const std::vector<std::string> facts = RuleIds(a.facts);
+  return absl::StrCat(Count(static_cast<int>(a.proof->invariant.size()), "lemma"),
+                      facts.empty() ? ", for every machine"
+                                    : ", for every machine that has what this one has: " +
+                                          absl::StrJoin(facts, ", "));
+}
+
+}  // namespace
+
+absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
+  MachineAnswer answer;
+  answer.question = question;
+  const Topology& t = question.machine.topology;
+  answer.outside = BrokenAssumption(t, ProfileOf(question.machine.kernel).rules);
+  answer.one_driver = prove::DriversOf(t) < 2;
+  if (!question.bounded && !HoldsForEveryRun(answer))
+    if (absl::Status s = Prove(answer); !s.ok()) return s;
+  if (HoldsForEveryRun(answer)) {
+    answer.result.query.verdict = Verdict::kHolds;
+    return answer;
+  }
+  const absl::Status searched = Search(question.bounds, answer);
+  return searched.ok() ? absl::StatusOr<MachineAnswer>(answer) : searched;
+}
+
+std::string MachineAnswerText(const MachineAnswer& a) {
+  const MachineQuestion& q = a.question;
+  std::string out = Field("query", std::string(PropertyName(q.property)));
+  out += Field("", std::string(PropertySentence(q.property)));
+  out += Field("kernel", KernelName(q.machine.kernel));
+  out += Field("machine", MachineLine(q));
+  const std::string runs =
+      HoldsForEveryRun(a) ? "any length" : "up to " + Count(q.bounds.steps, "step");
+  out += Field("tool", absl::StrFormat("iommucheck %s, this machine, runs of %s (docs/solver.md)",
+                                       IOMMUCHECK_VERSION, runs));
+  out += Field("verdict", VerdictText(a));
+  if (a.proof || HoldsForEveryRun(a)) out += Field("proof", ProofText(a));
+  for (size_t i = 0; i < q.assumptions.size(); ++i)
+    out += Field(i == 0 ? "assumed" : "", q.assumptions[i]);
+  if (a.result.query.verdict != Verdict::kViolated) return out;
+
+  const Case& c = a.result.query.found;
+  out +=
+      Field("replayed", absl::StrFormat("in the model, on all of the machine: yes, violated at %d",
+                                        a.run.of(q.property).at));
+  const Shown shown = ShownIn(a);
+  out += "\n" + TopologyText(c, shown) + "trace\n" + TraceText(c, a.run, {.shown = shown});
+  const std::string rules = StoppingRulesText(c, q.property);
+  out += "rules that this kernel lacks, each of which alone would stop this run\n";
+  return out + (rules.empty() ? "  none\n" : rules);
+}
+
+std::string MachineAnswerJson(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const MachineQuestion& q = a.question;
+  const bool violated = r.verdict == Verdict::kViolated;
+  const int devices = q.machine.topology.devices_count;
+  const int steps = violated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
+  Json out = Head("query", VerdictName(r.verdict), devices, steps, q.machine.kernel);
+  Json& scope = out["scope"];
+  scope = {{"kind", "machine"}, {"path", q.path}, {"devices", devices}};
+  if (HoldsForEveryRun(a)) {
+    scope["every_run"] = true;
+  } else {
+    scope["steps"] = steps;
+    scope["whole"] = a.result.whole;
+    scope["encoded_devices"] = r.proved_devices;
+  }
+  scope["assumptions"] = q.assumptions;
+  out["property"] = std::string(PropertyName(q.property));
+  if (violated) out["case"] = Json::parse(CaseToJson(r.found));
+  if (violated) out["steps"] = StepsJson(r.found, a.run);
+  out["replayed"] = violated;
+  if (a.outside) out["outside"] = std::string(InfoOf(*a.outside).id);
+  if (r.verdict == Verdict::kUnknown) out["reason"] = r.reason;
+  if (a.proof && a.proof->proved) {
+    out["facts"] = RuleIds(a.facts);
+    for (const prove::Lemma& lemma : a.proof->invariant)
+      out["invariant"].push_back(prove::PrintLemma(lemma));
+  } else if (a.proof) {
+    out["not_proved"] = a.proof->reason;
+  }
+  out["stats"] = {{"solver_resources", r.resources},
+                  {"solver_checks", r.checks},
+                  {"refuted_runs", a.result.refuted}};
+  if (a.proof) {
+    out["stats"]["proof_resources"] = a.proof->resources;
+    out["stats"]["proof_checks"] = a.proof->checks;
+  }
+  return out.dump(2) + "\n";
+}
+
+}  // namespace iommucheck::report

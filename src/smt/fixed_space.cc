@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/smt/fixed_space.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace iommucheck::smt {
+namespace {
+
+using enum OpKind;
+
+Bit Implies(Bit a, Bit b) { return ~a | b; }
+
+// Platform, whose slot stands for all in the single-driver era, and those on which something can
+// happen: a device, or a claim that may fail.
+std::vector<Bus> BusesOf(const KernelProfile& kernel, const Topology& t) {
+  std::vector<Bus> buses;
+  for (int b = 0; b < kBusCount; ++b) {
+    const auto bus = static_cast<Bus>(b);
+    bool used = bus == Bus::kPlatform;
+    for (int d = 0; d < t.devices_count; ++d) used |= t.devices[d].bus == bus;
+    for (int r = 0; r < t.drivers_count && kernel.era == Era::kBusSlots; ++r)
+      used |= t.drivers[r].claims[b] != Claim::kNone;
+    if (used) buses.push_back(bus);
+  }
+  return buses;
+}
+
+// The most groups without devices that a run leaves in containers while the devices are in new
+// ones: each takes a set-container, and all devices must leave and come back, a register is the
+// first step.
+int MostGhosts(int devices, int steps, int contained) {
+  int most = 0;
+  for (int ghosts = 1; ghosts <= contained; ++ghosts)
+    if (ghosts <= devices * std::max(0, (steps - 1 - ghosts) / 2)) most = ghosts;
+  return most;
+}
+
+}  // namespace
+
+bool CanRefuse(const KernelProfile& kernel, const Topology& t) {
+  bool can = kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
+  for (int r = 0; r < t.drivers_count; ++r)
+    can |= t.drivers[r].same_instance || t.drivers[r].refuses_foreign;
+  return can;
+}
+
+FixedSpace::FixedSpace(const KernelProfile& kernel, const Topology& machine,
+                       std::vector<Stand> stands, unsigned drivers, const Runs& runs)
+    : kernel_(kernel),
+      machine_(machine),
+      stands_(std::move(stands)),
+      drivers_(drivers),
+      runs_(runs),
+      ever_registered_(Zeros(machine.drivers_count)),
+      had_needed_(Zeros(StepsNeeded(runs.property))) {
+  const bool reuse = runs.property == Property::kNoCrossDriverReuse;
+  contained_ = Spare(kSetContainer) ? runs.steps - 2 - (reuse ? 1 : 0) : (reuse ? 2 : 0);
+  topology_ = FromTopology(machine);
+  topology_.buses = BusesOf(kernel, machine);
+  ChooseClusters();
+  MakePlaces();
+  MakeDevices();
+  MakeLayout(runs.steps);
+  FindUnused();
+}
+
+void FixedSpace::ChooseClusters() {
+  for (size_t s = 0; s < stands_.size(); ++s) {
+    const std::vector<Cluster>& choices = stands_[s].choices;
+    chosen_.push_back(choices.size() == 1 ? OneHot(1, 0)
+                                          : Selector(std::vector<bool>(choices.size(), true), true,
+                                                     absl::StrFormat("stand%d", s), constraints_));
+    for (size_t before = 0; before < s; ++before)
+      for (size_t a = 0; a < stands_[before].choices.size(); ++a)
+        for (size_t b = 0; b < choices.size(); ++b) {
+          const DeviceId first = stands_[before].choices[a].front();
+          const bool alike = stands_[before].choices == choices;
+          if (first == choices[b].front() || (alike && first > choices[b].front()))
+            constraints_.push_back(~(chosen_[before][a] & chosen_[s][b]));
+        }
+  }
+}
+
+void FixedSpace::MakePlaces() {
+  bool all_fixed = true;
+  for (size_t s = 0; s < stands_.size(); ++s) {
+    size_t most = 0;
+    for (const Cluster& cluster : stands_[s].choices) most = std::max(most, cluster.size());
+    for (size_t i = 0; i < most; ++i) places_.push_back({static_cast<int>(s), i});
+    all_fixed &= stands_[s].choices.size() == 1;
+  }
+  if (all_fixed)
+    std::ranges::sort(places_, {}, [this](const Place& place) { return At(place, 0); });
+}
+
+// The machine's device at a place, kNoId where the choice has fewer.
+DeviceId FixedSpace::At(const Place& place, size_t choice) const {
+  const Cluster& cluster = stands_[place.stand].choices[choice];
+  return place.position < cluster.size() ? cluster[place.position] : kNoId;
+}
+
+void FixedSpace::MakeDevices() {
+  const auto count = static_cast<int>(places_.size());
+  topology_.devices.assign(places_.size(), {});
+  for (size_t d = 0; d < places_.size(); ++d) {
+    SymbolicDevice& to = topology_.devices[d];
+    for (Bits& master : to.masters) master = Zeros(machine_.instances_count);
+    to.alias_related = to.slot_related = Zeros(count);
+    to.absent = false;
+    Bit there = false;
+    const Bits& chosen = chosen_[places_[d].stand];
+    for (size_t choice = 0; choice < chosen.size(); ++choice) {
+      const DeviceId id = At(places_[d], choice);
+      if (id == kNoId) continue;
+      const Device& from = machine_.devices[id];
+      there |= chosen[choice];
+      to.bus[static_cast<size_t>(from.bus)] |= chosen[choice];
+      if (from.absent) to.absent |= chosen[choice];
+      for (int m = 0; m < kMaxMasters; ++m)
+        if (from.masters[m] != kNoId) to.masters[m][from.masters[m]] |= chosen[choice];
+      for (size_t e = 0; e < places_.size(); ++e) {
+        if (e == d || places_[e].stand != places_[d].stand) continue;
+        const DeviceId other = At(places_[e], choice);
+        if (other == kNoId) continue;
+        if (machine_.aliases(id, other)) to.alias_related[e] |= chosen[choice];
+        if (machine_.same_slot(id, other)) to.slot_related[e] |= chosen[choice];
+      }
+    }
+    to.absent |= ~there;
+    there_.push_back(there);
+  }
+}
+
+// How many instances may share out a group to devices of the stand.
+int FixedSpace::SharingInstances(const Stand& stand) const {
+  int sharing = 0;
+  for (InstanceId i = 0; i < machine_.instances_count; ++i) {
+    const Driver& driver = machine_.drivers[machine_.instances[i].driver];
+    if (!driver.instance_groups) continue;
+    bool may = driver.accepts_foreign;
+    for (const Cluster& cluster : stand.choices)
+      for (DeviceId d : cluster)
+        for (InstanceId master : machine_.devices[d].masters) may |= master == i;
+    sharing += may ? 1 : 0;
+  }
+  return sharing;
+}
+
+void FixedSpace::MakeLayout(int steps) {
+  // A device leaves its group where it can go, or a register can fail half-way.
+  const bool leave = Spare(kRemove) || Spare(kUnregister) || CanRefuse(kernel_, machine_);
+  std::vector<int> devices(stands_.size());
+  for (const Place& place : places_) ++devices[place.stand];
+  std::vector<int> begin = {0};  // of the groups of each stand
+  for (size_t s = 0; s < stands_.size(); ++s)
+    begin.push_back(begin.back() + devices[s] + SharingInstances(stands_[s]) +
+                    (leave ? MostGhosts(devices[s], steps, contained_) : 0));
+  layout_.cluster.resize(places_.size());
+  std::iota(layout_.cluster.begin(), layout_.cluster.end(), 0);
+  for (size_t d = 0; d < places_.size(); ++d) {
+    const int s = places_[d].stand;
+    Bits home = Zeros(begin.back());
+    std::fill(home.begin() + begin[s], home.begin() + begin[s + 1], Bit(true));
+    layout_.home.push_back(home);
+    layout_.zone.push_back(s);
+    for (size_t e = 0; e < d; ++e)
+      if (!(topology_.devices[d].alias_related[e] | topology_.devices[d].slot_related[e])
+               .is_false())
+        std::ranges::replace(layout_.cluster, layout_.cluster[d], layout_.cluster[e]);
+  }
+  sizes_ = {.drivers = machine_.drivers_count,
+            .tables = machine_.tables_count,
+            .instances = machine_.instances_count,
+            .devices = static_cast<int>(places_.size()),
+            .groups = begin.back(),
+            .type1 = std::min(contained_, begin.back()),
+            .containers = 1};
+}
+
+// Of the instances that look alike and that no device is behind, one does for all; unless their
+// driver claims with the last of them.
+void FixedSpace::FindUnused() {
+  std::vector<Bit> named(machine_.instances_count, Bit(false));
+  for (const SymbolicDevice& device : topology_.devices)
+    for (const Bits& master : device.masters)
+      for (int i = 0; i < machine_.instances_count; ++i) named[i] |= master[i];
+  unused_.assign(machine_.instances_count, Bit(false));
+  for (int i = 0; i < machine_.instances_count; ++i) {
+    const bool once =
+        kernel_.era == Era::kBusSlots && machine_.drivers[machine_.instances[i].driver].claims_once;
+    for (int before = 0; before < i && !once; ++before)
+      if (machine_.instances[before] == machine_.instances[i])
+        unused_[i] |= ~named[before] & ~named[i];
+  }
+}
+
+bool FixedSpace::MayBe(OpKind kind, int step) const {
+  // Before a register no device is probed and no group is there, and no firmware description
+  // counts.
+  if (step == 0 && kind != kRegister && kind != kAdd && kind != kRemove) return false;
+  const bool reuse = runs_.property == Property::kNoCrossDriverReuse;
+  if (reuse && step == runs_.steps - 1) return kind == kSetContainer || kind == kSetIommu;
+  return Needed(runs_.property, kind) || Spare(kind);
+}
+
+SymbolicOp FixedSpace::NextOp(std::vector<Bit>& constraints) {
+  const auto step = static_cast<int>(ops_.size());
+  const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
+  const auto all = [](int size) { return std::vector<bool>(static_cast<size_t>(size), true); };
+  std::vector<bool> kinds;
+  for (int kind = 0; kind < kOpKindCount; ++kind)
+    kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
+  SymbolicOp op;
+  op.container = OneHot(1, 0);
+  const auto kind = std::ranges::find(kinds, true) - kinds.begin();
+  op.kind = std::ranges::count(kinds, true) == 1 ? OneHot(kOpKindCount, static_cast<int>(kind))
+                                                 : Selector(kinds, true, name("kind"), constraints);
+  std::vector<bool> instances;
+  for (const SymbolicInstance& instance : topology_.instances)
+    instances.push_back((drivers_ >> instance.driver & 1U) != 0);
+  op.instance =
+      Selector(instances, op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
+  op.device = Selector(all(sizes_.devices), op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
+                       name("device"), constraints);
+  op.group = Selector(all(sizes_.groups), op.is(kSetContainer) | op.is(kUnsetContainer),
+                      name("group"), constraints);
+  for (int d = 0; d < sizes_.devices; ++d) constraints.push_back(Implies(op.device[d], there_[d]));
+  for (int i = 0; i < sizes_.instances; ++i) constraints.push_back(~(op.instance[i] & unused_[i]));
+  ops_.push_back(op);
+  CountNeeded(constraints);
+  return op;
+}
+
+// As SearchSpace::CountNeeded(): what a violation needs and has not had yet must fit into the steps
+// that are left.
+void FixedSpace::CountNeeded(std::vector<Bit>& constraints) {
+  const SymbolicOp& op = ops_.back();
+  Bit& one_driver = had_needed_[0];
+  Bit& two_drivers = had_needed_[1];
+  Bits driver = Zeros(sizes_.drivers);
+  for (int i = 0; i < sizes_.instances; ++i)
+    driver[topology_.instances[i].driver] |= op.is(kRegister) & op.instance[i];
+  const Bit again = Meet(driver, ever_registered_);
+  const Bit other = Any(driver) & ~again;
+  if (!Spare(kRegister)) constraints.push_back(~again & ~(two_drivers & other));
+  two_drivers |= one_driver & other;
+  one_driver |= other;
+  ever_registered_ = Or(ever_registered_, driver);
+  if (runs_.property == Property::kNoCrossDriverReuse) {
+    Bit& iommu = had_needed_[2];
+    Bit& one_group = had_needed_[3];
+    Bit& two_groups = had_needed_[4];
+    if (!Spare(kSetContainer)) constraints.push_back(~(two_groups & op.is(kSetContainer)));
+    iommu |= op.is(kSetIommu);
+    two_groups |= one_group & op.is(kSetContainer);
+    one_group |= op.is(kSetContainer);
+  }
+  const int left = runs_.steps - static_cast<int>(ops_.size());
+  for (unsigned set = 1; set < 1U << had_needed_.size(); ++set) {
+    if (std::popcount(set) != left + 1) continue;
+    Bit one_had = false;
+    for (size_t i = 0; i < had_needed_.size(); ++i)
+      if ((set >> i & 1U) != 0) one_had |= had_needed_[i];
+    constraints.push_back(one_had);
+  }
+}
+
+std::vector<DeviceId> FixedSpace::Devices(const Value& value) const {
+  std::vector<DeviceId> devices;
+  for (const Place& place : places_) {
+    const Bits& chosen = chosen_[place.stand];
+    DeviceId device = kNoId;
+    for (size_t choice = 0; choice < chosen.size(); ++choice)
+      if (value(chosen[choice])) device = At(place, choice);
+    devices.push_back(device);
+  }
+  return devices;
+}
+
+std::vector<Op> FixedSpace::Ops(const Value& value) const {
+  std::vector<Op> ops;
+  for (const SymbolicOp& op : ops_) ops.push_back(OpOf(op, value));
+  return ops;
+}
+
+Bit FixedSpace::SameAs(const Value& value) const {
+  Bit same = true;
+  const auto compare = [&](const Bits& bits) {
+    for (Bit bit : bits) same &= value(bit) ? bit : ~bit;
+  };
+  for (const Bits& chosen : chosen_) compare(chosen);
+  for (const SymbolicOp& op : ops_)
+    for (const Bits* code : {&op.kind, &op.instance, &op.device, &op.group}) compare(*code);
+  return same;
+}
+
+}  // namespace iommucheck::smt

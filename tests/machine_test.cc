@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Questions about one machine: large ones, and those of the corpus.
+#include "src/report/machine.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "src/explore/explore.h"
+#include "src/import/import.h"
+#include "src/prove/facts.h"
+
+namespace iommucheck::report {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Property kAttach = Property::kNoCrossDriverAttach;
+constexpr Property kReuse = Property::kNoCrossDriverReuse;
+
+KernelSpec Kernel(KernelVersion version, std::initializer_list<Rule> dropped = {},
+                  std::initializer_list<Rule> added = {}) {
+  KernelSpec spec{.version = version, .dropped = {}, .added = {}};
+  for (Rule rule : dropped)
+    if (ProfileOf(version).has(rule)) spec.dropped.add(rule);
+  for (Rule rule : added) spec.added.add(rule);
+  return spec;
+}
+
+// 64 devices in 32 groups of two functions of a slot, 4 drivers with two instances each. Up to 6.0
+// the first driver claims pci, which most devices are on; the second platform, where its own are.
+Case Large(const KernelSpec& kernel) {
+  Case c;
+  c.kernel = kernel;
+  Topology& t = c.topology;
+  t.drivers_count = t.tables_count = 4;
+  t.instances_count = 8;
+  t.devices_count = 64;
+  for (uint8_t r = 0; r < 4; ++r) {
+    t.drivers[r].table = r;
+    t.drivers[r].claims[static_cast<size_t>(r == 1 ? Bus::kPlatform : Bus::kPci)] = Claim::kIgnore;
+  }
+  for (uint8_t i = 0; i < 8; ++i)
+    t.instances[i] = {.driver = static_cast<DriverId>(i % 4),
+                      .fwnode = i % 4 != 0,
+                      .table = static_cast<TableId>(i % 4)};
+  for (uint8_t d = 0; d < 64; ++d) {
+    const auto group = static_cast<uint8_t>(d / 2);
+    const bool platform = group % 4 == 1;
+    t.devices[d].bus = platform ? Bus::kPlatform : Bus::kPci;
+    t.devices[d].masters[0] = static_cast<InstanceId>(group % 8);
+    if (!platform) t.devices[d].slot = static_cast<uint8_t>(group + 1);
+  }
+  c.names = DefaultNames(t);
+  Normalize(c);
+  return c;
+}
+
+// The second device of one slot is behind another driver.
+Case WithMixedGroup(Case c) {
+  c.topology.devices[41].masters[0] = 3;
+  return c;
+}
+
+MachineAnswer Ask(Property property, const Case& machine, int steps, bool bounded = false) {
+  MachineQuestion question{.property = property,
+                           .path = "machine",
+                           .machine = machine,
+                           .assumptions = {},
+                           .bounds = {.steps = steps},
+                           .want_smt2 = false,
+                           .bounded = bounded};
+  absl::StatusOr<MachineAnswer> answer = AskOnMachine(question);
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  return answer.ok() ? *std::move(answer) : MachineAnswer{};
+}
+
+// The fewest steps of a violation, 0 for none.
+int StepsOf(const MachineAnswer& a) {
+  EXPECT_NE(a.result.query.verdict, Verdict::kUnknown) << a.result.query.reason;
+  if (a.result.query.verdict != Verdict::kViolated) return 0;
+  const auto steps = static_cast<int>(a.result.query.found.ops.size());
+  EXPECT_EQ(a.run.of(a.question.property).at, steps);
+  EXPECT_EQ(a.result.query.found.topology, a.question.machine.topology);
+  return steps;
+}
+
+class Large64 : public testing::TestWithParam<KernelVersion> {};
+
+TEST_P(Large64, HoldsInAnyRun) {
+  const Case machine = Large(Kernel(GetParam()));
+  for (Property p : kProperties) {
+    const MachineAnswer answer = Ask(p, machine, 6);
+    EXPECT_EQ(StepsOf(answer), 0);
+    EXPECT_TRUE(HoldsForEveryRun(answer)) << answer.proof->reason;
+    EXPECT_FALSE(answer.result.refuted);
+  }
+}
+
+TEST_P(Large64, ReusesADomainWithoutTheComparisons) {
+  const Case machine = Large(Kernel(
+      GetParam(), {Rule::kType1SameOps, Rule::kCoreOwnerFirst, Rule::kRegisterSingleDriver}));
+  const MachineAnswer answer = Ask(kReuse, machine, 6);
+  // A device behind a fwnode takes a configure, or from 7.1 on a walk, that applies the firmware's
+  // description; in 6.1 two groups of the first driver get a domain of the second, which has taken
+  // all slots.
+  const bool slots = ProfileOf(GetParam()).era == Era::kSingleDriver;
+  EXPECT_EQ(StepsOf(answer), slots || GetParam() == KernelVersion::kV7_1 ? 5 : 6);
+  EXPECT_FALSE(answer.result.whole);
+}
+
+TEST_P(Large64, PutsAMixedGroupOnADomainOfOneDriver) {
+  const Case machine = WithMixedGroup(Large(Kernel(GetParam())));
+  const MachineAnswer answer = Ask(kAttach, machine, 6);
+  int steps = 0;  // up to 6.1 the bus has one driver
+  if (ProfileOf(GetParam()).era == Era::kFwnode) steps = GetParam() == KernelVersion::kV7_1 ? 2 : 3;
+  EXPECT_EQ(StepsOf(answer), steps);
+}
+
+INSTANTIATE_TEST_SUITE_P(Profiles, Large64, testing::ValuesIn(kKernelVersions));
+
+TEST(Machine, IsOutsideOfAnAssumption) {
+  const Case machine =
+      WithMixedGroup(Large(Kernel(KernelVersion::kV7_1, {}, {Rule::kAssumeHomogeneousGroups})));
+  const MachineAnswer answer = Ask(kAttach, machine, 6);
+  EXPECT_EQ(answer.outside, Rule::kAssumeHomogeneousGroups);
+  EXPECT_EQ(answer.result.query.verdict, Verdict::kHolds);
+}
+
+// A store over a slot, which the kernel's assumption forbids where any device of the bus is probed:
+// those that are not in the circuit count.
+TEST(Machine, IsRefutedByWhatIsNotInTheCircuit) {
+  Case machine = Large(Kernel(KernelVersion::kV6_0, {}, {Rule::kAssumeBusOpsNotReplaced}));
+  machine.topology.drivers[3].claims[static_cast<size_t>(Bus::kPci)] = Claim::kStore;
+  const MachineAnswer answer = Ask(kAttach, machine, 5, true);
+  EXPECT_EQ(StepsOf(answer), 0);
+  machine.kernel.added.drop(Rule::kAssumeBusOpsNotReplaced);
+  EXPECT_EQ(StepsOf(Ask(kAttach, machine, 5)), 3);
+}
+
+TEST(Machine, SaysWhatStandsForIt) {
+  const Case machine = Large(Kernel(KernelVersion::kV7_1));
+  const std::string text = MachineAnswerText(Ask(kReuse, machine, 5, true));
+  EXPECT_THAT(text, HasSubstr("none up to 5 steps; 64 devices"));
+  EXPECT_THAT(text, HasSubstr("argued"));
+}
+
+TEST(Machine, RunsOutOfBudget) {
+  MachineQuestion question;
+  question.property = kReuse;
+  question.machine = Large(Kernel(KernelVersion::kV7_1));
+  question.bounds = {.steps = 6, .budget = 1000};
+  question.bounded = true;
+  const absl::StatusOr<MachineAnswer> answer = AskOnMachine(question);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->result.query.verdict, Verdict::kUnknown);
+  EXPECT_FALSE(answer->result.query.reason.empty());
+}
+
+// The snapshots, whole, beside the explorer on what stands for them.
+class Snapshot : public testing::TestWithParam<const char*> {};
+
+TEST_P(Snapshot, IsAsTheExplorerSays) {
+  const std::string path = std::string(IOMMUCHECK_SOURCE_DIR "/corpus/systems/") + GetParam();
+  const auto whole = import::ReadSystem(path, import::Keep::kAllThatFit);
+  const auto part = import::ReadSystem(path);
+  ASSERT_TRUE(whole.ok() && part.ok());
+  EXPECT_EQ(whole->topology.devices_count, whole->devices_found);
+  for (KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV7_1})
+    for (Property p : kProperties) {
+      const auto machine = [&](const import::System& s) {
+        Case c;
+        c.kernel.version = version;
+        c.topology = s.topology;
+        c.names = s.names;
+        return c;
+      };
+      const explore::ExploreResult explored =
+          explore::ExploreMachine(machine(*part), p, 4, 2'000'000);
+      const MachineAnswer answer = Ask(p, machine(*whole), 4);
+      EXPECT_EQ(StepsOf(answer), explored.verdict == Verdict::kViolated
+                                     ? static_cast<int>(explored.found.ops.size())
+                                     : 0)
+          << VersionName(version) << " " << PropertyName(p);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Corpus, Snapshot,
+                         testing::Values("qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz"));
+
+}  // namespace
+}  // namespace iommucheck::report
