@@ -192,14 +192,8 @@ void AddQuery(CLI::App& app, Session& session) {
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
-  command->add_option("--devices", o->bounds.devices, "devices to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundDevices))
-      ->excludes(on);
-  command->add_option("--steps", o->bounds.steps, "steps to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundSteps));
-  command->add_option("--budget", o->bounds.budget, "solver resources to spend; 0: no limit");
+  AddBounds(*command, o->bounds);
+  command->get_option("--devices")->excludes(on);
   command->add_option("--out", o->out,
                       "write the case to this file, or with --all the cases into this folder");
   auto* smt2 = command->add_option("--smt2", o->smt2, "write the last solver query to this file");
