@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/explore/explore.h"
 
+#include <atomic>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -12,7 +16,8 @@
 #include "model/step.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
-#include "src/explore/packer.h"
+#include "src/explore/key_set.h"
+#include "src/explore/parts.h"
 #include "src/explore/seen.h"
 #include "src/import/import.h"
 
@@ -188,6 +193,45 @@ TEST_P(Agreement, OfBothSearches) {
 INSTANTIATE_TEST_SUITE_P(Machines, Agreement,
                          testing::Values(kTwoBuses, kOneGroupOfTwo, kSharedGroup, kChain));
 
+// What src/explore/explore.h argues of one container, and containers that trade names.
+TEST(Explore, SecondContainerChangesNoVerdict) {
+  for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain})
+    for (const KernelVersion version : kKernelVersions)
+      for (const Property property : kProperties)
+        for (const bool drop : {false, true}) {
+          Case machine = Parse(On(std::string(VersionName(version)), text));
+          if (drop) machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
+          Explorer explorer(ProfileOf(machine.kernel), property);
+          const auto explore = [&](int containers) {
+            return explorer.Explore({.topology = machine.topology, .containers = containers},
+                                    {.max_steps = 5});
+          };
+          const ShapeResult one = explore(1);
+          const ShapeResult two = explore(2);
+          const Plain plain = SearchPlainly(machine, property, 5, 2);
+          EXPECT_EQ(one.verdict, two.verdict);
+          EXPECT_EQ(one.ops.size(), two.ops.size());
+          EXPECT_EQ(two.verdict == Verdict::kViolated, plain.violated_at > 0);
+          EXPECT_EQ(static_cast<int>(two.ops.size()), plain.violated_at);
+          if (two.verdict != Verdict::kViolated) continue;
+          const Case found = CaseOf(machine.kernel, two.topology, machine.names, two.ops, property);
+          EXPECT_THAT(Mismatches(found, Play(found)), IsEmpty());
+        }
+}
+
+// With one group at a time, it does not matter which container it is in.
+TEST(Explore, ContainersTradeNames) {
+  const Case machine = Parse(On("v7.1 add assume.no_unregister_when_attached",
+                                "\ndriver A\ninstance a0 A\ninstance a1 A\ndevice d0 pci a0\n"));
+  Explorer explorer(ProfileOf(machine.kernel), Property::kNoCrossDriverReuse);
+  const ShapeResult one = explorer.Explore({.topology = machine.topology}, {});
+  const ShapeResult two = explorer.Explore({.topology = machine.topology, .containers = 2}, {});
+  EXPECT_TRUE(one.every_depth);
+  EXPECT_TRUE(two.every_depth);
+  EXPECT_EQ(one.states, two.states);
+  EXPECT_EQ(one.transitions, two.transitions);
+}
+
 TEST(Explore, OneContainerIsEnough) {
   for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_12})
     for (const Property property : kProperties) {
@@ -262,29 +306,229 @@ TEST(Packer, UnpackedIsTheSameStateAnew) {
     }
 }
 
-TEST(Seen, KeepsStatesAndTheWayToThem) {
-  Seen seen;
+TEST(KeySet, KnowsWhatItHas) {
+  KeySet set;
   for (int round = 0; round < 2; ++round) {
-    seen.Clear();
+    set.Clear();
     std::vector<Place> places;
     for (uint32_t n = 0; n < 200'000; ++n) {
       const std::vector<uint32_t> key(1 + n % 7, n);
-      ASSERT_TRUE(seen.Add(key, n == 0 ? 0 : places[n / 2],
-                           {OpKind::kAdd, static_cast<uint8_t>(n % 64), 0, {}}));
-      places.push_back(n == 0 ? 0 : seen.Next(places.back()));
-      ASSERT_FALSE(seen.Add(key, 0, {}));
+      const KeySet::Added added = set.Add(key);
+      ASSERT_TRUE(added.is_new);
+      places.push_back(added.place);
+      ASSERT_FALSE(set.Add(key).is_new);
     }
-    EXPECT_EQ(seen.size(), 200'000U);
-    uint32_t n = 0;
-    for (Place at = 0; at != seen.end(); at = seen.Next(at), ++n) {
-      ASSERT_EQ(seen.KeyAt(at).size(), 1 + n % 7);
-      ASSERT_EQ(seen.KeyAt(at)[0], n);
-      ASSERT_EQ(seen.OpOf(at).a, n % 64);
-      const std::vector<uint32_t> parent(1 + n / 2 % 7, n / 2);
-      ASSERT_TRUE(std::ranges::equal(seen.KeyAt(seen.ParentOf(at)), parent));
-    }
-    EXPECT_EQ(n, 200'000U);
+    EXPECT_EQ(set.size(), 200'000U);
+    for (uint32_t n = 0; n < 200'000; ++n)
+      ASSERT_TRUE(std::ranges::equal(set.KeyAt(places[n]), std::vector<uint32_t>(1 + n % 7, n)));
   }
+}
+
+TEST(Seen, KeepsStatesAndTheWayToThem) {
+  Seen seen;
+  for (const int words : {1, 2, 1}) {
+    seen.Clear(words);
+    uint32_t spare = 0;
+    const auto key = [&](uint32_t n) {
+      return StateKey{{n * uint64_t{0x9e3779b97f4a7c15U}, words == 2 ? n % 5 : 0}};
+    };
+    for (uint32_t n = 0; n < 300'000; ++n) {
+      if (seen.room() == 0) seen.Reserve(1);
+      ASSERT_TRUE(seen.Add(key(n), HashOf(key(n)), n / 2, spare));
+      ASSERT_FALSE(seen.Add(key(n), HashOf(key(n)), 0, spare));
+    }
+    EXPECT_EQ(seen.size(), 300'000U);
+    for (uint32_t n = 0; n < 300'000; ++n) {
+      ASSERT_EQ(seen.KeyAt(n), key(n));
+      ASSERT_EQ(seen.ParentOf(n), n / 2);
+      ASSERT_FALSE(seen.Add(key(n), HashOf(key(n)), 0, spare));
+    }
+  }
+}
+
+TEST(Seen, TakesEachStateOnceFromManyThreads) {
+  constexpr uint32_t kStates = 200'000;
+  Seen seen;
+  seen.Clear(2);
+  seen.Reserve(kStates);
+  std::atomic<uint64_t> added = 0;
+  std::vector<uint32_t> spares(4);
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (uint32_t i = 0; i < kStates; ++i) {
+        const uint64_t n = t % 2 == 0 ? i : kStates - 1 - i;
+        const StateKey key{{n, n << 40U}};
+        if (seen.Add(key, HashOf(key), t, spares[t])) ++added;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (uint32_t& spare : spares) seen.Settle(spare);
+  EXPECT_EQ(added, kStates);
+  EXPECT_EQ(seen.size(), kStates);
+  std::set<uint64_t> held;
+  for (uint32_t n = 0; n < seen.end(); ++n)
+    if (!seen.IsHole(n)) held.insert(seen.KeyAt(n).words[0]);
+  EXPECT_EQ(held.size(), kStates);
+}
+
+// --- states by parts, and steps that are looked up ---
+
+constexpr char kAlike[] = R"(
+driver A
+driver B
+instance a0 A fwnode
+instance b0 B fwnode
+instance b1 B
+device d0 pci a0
+device d1 pci a0
+device d2 pci b0
+device d3 pci b0
+)";
+
+constexpr char kAlikeAndNot[] = R"(
+driver A claims=pci:strict
+driver B claims=platform:strict,pci:skip same-instance
+instance a0 A
+instance a1 A fwnode
+instance b0 B
+device d0 platform b0
+device d1 pci a0
+device d2 pci a0
+)";
+
+constexpr char kPairAndOne[] = R"(
+driver A
+driver B
+instance a0 A fwnode
+instance b0 B fwnode
+device d0 pci a0 slot=1
+device d1 pci a0 b0 slot=1
+device d2 pci b0
+)";
+
+// Two states have one key by parts exactly if they have one when packed as a whole.
+TEST(Parts, TellApartWhatPackerTellsApart) {
+  std::mt19937 random(3);
+  for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain, kAlike, kAlikeAndNot, kPairAndOne})
+    for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
+      const Case machine = Parse(On("v7.1", text));
+      const KernelProfile profile = ProfileOf(kernel);
+      const std::vector<Op> ops = EveryOp(machine.topology, 1);
+      const Shape shape{.topology = machine.topology};
+      PartValues part_values;
+      Parts parts(profile, shape, part_values);
+      ASSERT_TRUE(parts.splits()) << text;
+      std::map<std::vector<uint32_t>, std::pair<uint64_t, uint64_t>> key_of;
+      std::set<std::pair<uint64_t, uint64_t>> keys;
+      State state = InitialState(machine.topology);
+      State decoded;
+      std::vector<Event> events;
+      Key whole;
+      Values values{};
+      for (int step = 0; step < 300; ++step) {
+        Step(profile, machine.topology, ops[random() % ops.size()], state, events);
+        const Parts::Encoded to = parts.Encode(state, {});
+        const std::pair key(to.key.words[0], to.key.words[1]);
+        parts.packer().Pack(state, {}, whole);
+        const std::vector<uint32_t> packed(whole.span().begin(), whole.span().end());
+        const auto [known, is_new] = key_of.emplace(packed, key);
+        ASSERT_EQ(known->second, key);
+        ASSERT_EQ(keys.insert(key).second, is_new);
+        parts.Decode(to.key, decoded, values);
+        parts.packer().Pack(decoded, {}, whole);
+        ASSERT_TRUE(std::ranges::equal(whole.span(), packed));
+        ASSERT_EQ(HasForeignDomain(machine.topology, decoded),
+                  HasForeignDomain(machine.topology, state));
+        if (random() % 50 == 0) state = InitialState(machine.topology);
+      }
+    }
+}
+
+void ExpectSame(const ShapeResult& a, const ShapeResult& b, const std::string& what) {
+  EXPECT_EQ(a.verdict, b.verdict) << what;
+  EXPECT_EQ(a.depth, b.depth) << what;
+  EXPECT_EQ(a.every_depth, b.every_depth) << what;
+  EXPECT_EQ(a.ops.size(), b.ops.size()) << what;
+  if (a.verdict == Verdict::kViolated) return;  // how much was seen by then may differ
+  EXPECT_EQ(a.states, b.states) << what;
+  EXPECT_EQ(a.transitions, b.transitions) << what;
+}
+
+class LookedUp : public testing::TestWithParam<const char*> {};
+
+TEST_P(LookedUp, StepsAreThoseOfTheModel) {
+  constexpr uint64_t kMost = 2'000;
+  size_t turn = 0;
+  for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
+    Case machine = Parse(On("v7.1", GetParam()));
+    machine.kernel = kernel;
+    if (BrokenAssumption(machine.topology, ProfileOf(kernel).rules)) continue;
+    // Each kernel is asked two of the four questions.
+    const Property property = kProperties[++turn % 2];
+    Explorer explorer(ProfileOf(kernel), property);
+    const Shape shape{.topology = machine.topology};
+    // Else groups that lost their devices pile up in the container.
+    const bool has_end =
+        ProfileOf(kernel).has(Rule::kAssumeNoUnregisterWhenAttached) && kernel.dropped == RuleSet();
+    for (const int steps : {has_end ? kUnbounded : 7, 6}) {
+      const auto explore = [&](bool tables, bool alike) {
+        return explorer.Explore(
+            shape, {.max_steps = steps, .max_states = kMost, .tables = tables, .alike = alike});
+      };
+      const ShapeResult plain = explore(false, false);
+      if (plain.verdict == Verdict::kUnknown) continue;
+      const std::string what = std::string(VersionName(kernel.version)) + " " + PrintCase(machine) +
+                               std::string(PropertyName(property));
+      ExpectSame(plain, explore(true, false), "tables, " + what);
+      const ShapeResult both = explore(true, true);
+      ExpectSame(plain, both, "both, " + what);
+      if (both.verdict != Verdict::kViolated) {
+        EXPECT_LE(both.kept, plain.kept) << what;
+        continue;
+      }
+      const Case found = CaseOf(kernel, both.topology, machine.names, both.ops, property);
+      EXPECT_THAT(Mismatches(found, Play(found)), IsEmpty()) << what;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, LookedUp,
+                         testing::Values(kTwoBuses, kOneGroupOfTwo, kChain, kAlike, kAlikeAndNot,
+                                         kPairAndOne));
+
+TEST(Explore, ThreadsDoNotChangeTheAnswer) {
+  // Levels of some thousand states, and a violation in one.
+  constexpr char kWide[] = R"(
+driver A
+driver B
+instance a0 A fwnode
+instance a1 A fwnode not-enforcing
+instance b0 B fwnode
+device d0 pci a0
+device d1 pci a1
+device d2 pci b0
+device d3 pci a0
+device d4 pci a1
+)";
+  for (const char* kernel :
+       {"v7.1 add assume.no_unregister_when_attached", "v7.1 drop type1.same_ops core.owner_first"})
+    for (const bool tables : {true, false}) {
+      const Case machine = Parse(On(kernel, kWide));
+      Explorer explorer(ProfileOf(machine.kernel), Property::kNoCrossDriverReuse);
+      const Shape shape{.topology = machine.topology};
+      const auto explore = [&](int threads) {
+        return explorer.Explore(
+            shape, {.max_steps = 12, .threads = threads, .tables = tables, .alike = false});
+      };
+      const ShapeResult one = explore(1);
+      for (const int threads : {2, 5}) {
+        const ShapeResult many = explore(threads);
+        ExpectSame(one, many, kernel);
+        EXPECT_EQ(one.ops, many.ops);
+        EXPECT_EQ(one.states, many.states);
+      }
+    }
 }
 
 // --- real machines ---

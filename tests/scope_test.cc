@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "model/step.h"
 #include "src/case/run.h"
+#include "src/explore/expander.h"
 #include "src/explore/record.h"
 #include "src/explore/search.h"
 #include "src/report/exploration.h"
@@ -109,7 +110,7 @@ TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
         State state = InitialState(shape.topology);
         for (int step = 0; step < 12; ++step) {
           Topology t = AnyMachine(shape, values, random);
-          ListOps(t, state, ops);
+          ListOps(t, state, 1, ops);
           const Op op = ops[random() % ops.size()];
           while (const auto asked = reads.First(t, op, state, values)) {
             uint8_t left = 0;
@@ -197,6 +198,27 @@ TEST(ScopeSearch, AgreesWithMachinesOneByOne) {
       EXPECT_EQ(answer.machines, machines);
       EXPECT_EQ(answer.verdict == Verdict::kViolated, shortest != 0) << machines;
       EXPECT_EQ(answer.found.ops.size(), shortest) << PropertyName(property) << " " << asked.scope;
+    }
+}
+
+TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
+  const KernelSpec kernels[] = {Kernel(KernelVersion::kV7_1),
+                                Kernel(KernelVersion::kV7_1, {Rule::kType1SameOps}),
+                                Kernel(KernelVersion::kV6_12, {Rule::kType1SameOps}),
+                                Kernel(KernelVersion::kV6_1, {Rule::kType1SameOps})};
+  for (const KernelSpec& kernel : kernels)
+    for (const Property property : kProperties) {
+      Question question{.property = property,
+                        .kernel = kernel,
+                        .scope = ScopeOf("devices=2,instances=1,buses=1,steps=5")};
+      const ScopeAnswer one = Search(question);
+      question.scope.containers = 2;
+      const ScopeAnswer two = Search(question);
+      EXPECT_EQ(one.verdict, two.verdict) << report::KernelName(kernel);
+      EXPECT_EQ(one.depth, two.depth);
+      EXPECT_EQ(one.machines, two.machines);
+      EXPECT_EQ(one.found.ops.size(), two.found.ops.size());
+      EXPECT_LE(one.states, two.states);
     }
 }
 

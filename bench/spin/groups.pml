@@ -17,10 +17,14 @@
 #ifndef NDEV
 #define NDEV 3
 #endif
+/* Instances that no device is behind: nothing comes of them but states. */
+#ifndef SPARE
+#define SPARE 0
+#endif
 #define NONE 255
 #define DRIVER(c) ((c) / 2) /* of a class: a0 and a1 are A's, b0 is B's */
 
-bool registered[3];
+bool registered[3 + SPARE];
 bool present[NDEV];
 bool blocking[NDEV];  /* group->blocking_domain was allocated */
 byte groups[NDEV];    /* container->group_list, newest first; NONE beyond count */
@@ -178,6 +182,12 @@ init {
   INSTANCE(0)
   INSTANCE(1)
   INSTANCE(2)
+#if SPARE > 0
+  :: d_step { registered[3] = !registered[3] }
+#endif
+#if SPARE > 1
+  :: d_step { registered[4] = !registered[4] }
+#endif
   DEVICE(0)
 #if NDEV > 1
   DEVICE(1)

@@ -2,299 +2,241 @@
 #include "src/explore/explore.h"
 
 #include <algorithm>
-#include <bit>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model/state.h"
 #include "model/step.h"
+#include "src/explore/expander.h"
 
 namespace iommucheck::explore {
 namespace {
 
-bool HasFwnode(const Topology& t, const Device& device) {
-  return std::ranges::any_of(device.masters,
-                             [&](InstanceId i) { return i != kNoId && t.instances[i].fwnode; });
-}
-
-bool NamesGroup(const Op& op) {
-  return op.kind == OpKind::kSetContainer || op.kind == OpKind::kUnsetContainer;
-}
-
-int LiveGroups(const State& state) {
-  int live = 0;
-  for (GroupId g = 0; g < state.groups_end; ++g) live += state.groups[g].live ? 1 : 0;
-  return live;
-}
-
-// The drivers that a domain or a device can be of by now: loaded once, and still in a slot, on the
-// list, behind a device or in a domain.
-int DriversAbout(const Topology& t, const State& state) {
-  unsigned about = 0;
-  for (const DriverId d : state.bus_ops)
-    if (d != kNoId) about |= 1U << d;
-  for (uint8_t n = 0; n < state.registered_count; ++n)
-    about |= 1U << t.instances[state.registered[n]].driver;
-  for (DeviceId d = 0; d < t.devices_count; ++d)
-    if (const InstanceId i = state.devices[d].instance; i != kNoId)
-      about |= 1U << t.instances[i].driver;
-  for (DomainId d = 0; d < state.domains_end; ++d)
-    if (state.domains[d].type != DomainType::kFree) about |= 1U << state.domains[d].driver;
-  return std::popcount(about);
-}
-
-// No run violates the property in fewer steps from here. A violation is between two drivers, and
-// each one that is not about takes a register, which may be what violates no-cross-driver-attach.
-// To reuse a domain, a group must be on it and another group be attached: each takes a
-// set-container that it has not had yet, and the container a set-iommu; and a group or a driver
-// that is not there yet takes a step that is neither.
-int StepsToGo(Property property, const Topology& t, const State& state) {
-  const int drivers = DriversAbout(t, state);
-  if (property == Property::kNoCrossDriverAttach) return std::max(1, 2 - drivers);
-  int contained = 0;
-  int groups = 0;
-  for (GroupId g = 0; g < state.groups_end; ++g) {
-    groups += state.groups[g].live ? 1 : 0;
-    contained += state.groups[g].container != kNoId ? 1 : 0;
-  }
-  const int joins = std::max(0, 2 - contained);
-  const int steps = state.containers[0].iommu ? 1 : joins + 1;
-  return steps + (drivers < 2 || groups < 2 ? 1 : 0);
-}
-
-// Whether an op of the kind can be the one that violates the property.
-bool CanViolate(Property property, OpKind kind, bool two_drivers) {
-  if (property == Property::kNoCrossDriverAttach) return two_drivers || kind == OpKind::kRegister;
-  return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu;
-}
-
-// Two instances of a driver that no device is behind and no run can tell apart yet.
-struct Twins {
-  InstanceId first;
-  InstanceId second;
-  std::vector<std::pair<uint8_t, uint8_t>> open;  // the same attribute of both
-};
-
-std::vector<Twins> FindTwins(const Shape& shape) {
-  const Topology& t = shape.topology;
-  std::array<bool, kMaxInstances> named{};
-  for (DeviceId d = 0; d < t.devices_count; ++d)
-    for (InstanceId m : t.devices[d].masters)
-      if (m != kNoId) named[m] = true;
-  std::vector<Twins> all;
-  for (InstanceId j = 1; j < t.instances_count; ++j)
-    for (InstanceId i = 0; i < j; ++i) {
-      if (named[i] || named[j] || t.instances[i] != t.instances[j] ||
-          t.drivers[t.instances[i].driver].accepts_foreign)
-        continue;
-      Twins& twins = all.emplace_back(Twins{i, j, {}});
-      for (uint8_t a = 0; a < shape.open.size(); ++a)
-        for (uint8_t b = 0; b < shape.open.size(); ++b)
-          if (shape.open[a].what >= Attribute::kFwnode && shape.open[a].of == i &&
-              shape.open[b].of == j && shape.open[a].what == shape.open[b].what)
-            twins.open.emplace_back(a, b);
-      break;
-    }
-  return all;
-}
+// Below so many states a level is one thread's.
+constexpr uint32_t kLevelOfMany = 512;
+constexpr uint32_t kChunk = 64;
 
 }  // namespace
 
-void ListOps(const Topology& t, const State& state, std::vector<Op>& ops) {
-  ops.clear();
-  const auto add = [&](OpKind kind, uint8_t a) { ops.push_back({kind, a, 0, {}}); };
-  unsigned registered = 0;
-  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
-  for (InstanceId i = 0; i < t.instances_count; ++i)
-    add((registered >> i & 1U) != 0 ? OpKind::kUnregister : OpKind::kRegister, i);
-  for (DeviceId d = 0; d < t.devices_count; ++d) {
-    const bool present = state.devices[d].present;
-    add(present ? OpKind::kRemove : OpKind::kAdd, d);
-    if (present && HasFwnode(t, t.devices[d])) add(OpKind::kConfigure, d);
-  }
-  for (GroupId g = 0; g < state.groups_end; ++g) {
-    if (!state.groups[g].live) continue;
-    const bool in_container = state.groups[g].container != kNoId;
-    add(in_container ? OpKind::kUnsetContainer : OpKind::kSetContainer, g);
-  }
-  if (state.containers[0].groups != kNoId && !state.containers[0].iommu) add(OpKind::kSetIommu, 0);
-}
-
 struct Explorer::Search {
-  Search(Explorer& explorer, const Shape& machines, const Limits& given)
-      : kernel(explorer.kernel_),
-        property(explorer.property_),
-        seen(explorer.seen_),
-        ops(explorer.ops_),
-        events(explorer.events_),
+  Search(Explorer& explorer, const Shape& machines, const Limits& given, bool alike_devices)
+      : seen(explorer.seen_),
         shape(machines),
         limits(given),
-        packer(kernel, shape),
-        reads(kernel, shape),
-        twins(FindTwins(shape)),
-        topology(shape.topology),
-        values(AllValues(shape)) {}
+        searched{.kernel = explorer.kernel_,
+                 .property = explorer.property_,
+                 .shape = machines,
+                 .max_steps = given.max_steps,
+                 .tables = given.tables,
+                 .alike = given.alike && alike_devices,
+                 .seen = explorer.seen_,
+                 .values = explorer.values_,
+                 .twins = FindTwins(machines)} {}
 
-  ShapeResult Run() {
-    seen.Clear();
-    AddRoots();
-    Levels();
-    result.states = seen.size();
-    result.bytes = seen.bytes();
+  // nullopt: names of devices matter.
+  std::optional<ShapeResult> Run() {
+    Begin();
+    Levels(limits.threads);
+    // Which violation is found first, and what was seen until then, depends on who was faster.
+    if (found != nullptr && threads.size() > 1) {
+      Begin();
+      Levels(1);
+    }
+    if (names_matter) return std::nullopt;
+    if (found != nullptr) Tell();
+    // Of a search without an answer, what does not depend on who was faster.
+    if (result.verdict != Verdict::kUnknown) Count();
+    result.bytes = Bytes();
     return std::move(result);
+  }
+
+  void Count() {
+    result.transitions = 0;
+    result.states = 0;
+    for (const auto& thread : threads) {
+      result.transitions += thread->transitions();
+      result.states += thread->states();
+    }
+    result.kept = seen.size();
+  }
+
+  void Begin() {
+    result = {};
+    found = nullptr;
+    next = 0;
+    full = false;
+    searched.values.Clear();
+    threads.clear();
+    threads.push_back(std::make_unique<Expander>(searched));
+    seen.Clear(threads[0]->parts().words());
+    AddRoots();
   }
 
   // All present first, so that a case has devices absent only where it must.
   void AddRoots() {
-    const unsigned absent_end = shape.any_absent ? 1U << topology.devices_count : 1U;
+    const int devices = shape.topology.devices_count;
+    const unsigned absent_end = shape.any_absent ? 1U << devices : 1U;
+    seen.Reserve(absent_end);
     for (unsigned absent = 0; absent < absent_end; ++absent) {
-      Topology at_boot = topology;
-      for (DeviceId d = 0; shape.any_absent && d < topology.devices_count; ++d)
+      Topology at_boot = shape.topology;
+      for (DeviceId d = 0; shape.any_absent && d < devices; ++d)
         at_boot.devices[d].absent = (absent >> d & 1U) != 0;
-      const State root = InitialState(at_boot);
-      packer.Pack(root, values, key);
-      // A root is its own parent.
-      seen.Add(key.span(), seen.end(), {});
+      threads[0]->AddRoot(at_boot);
     }
-    roots_end = seen.end();
   }
 
-  void Levels() {
-    Place next = 0;
+  void Levels(int most_threads) {
     while (result.depth < limits.max_steps) {
-      const Place level_end = seen.end();
-      // Not `!=`: the end of a level may lie where a block had no room for the next entry.
-      while (next < level_end) {
-        if (Expand(next)) return;
-        next = seen.Next(next);
-        if ((++expanded & 0xffU) != 0) continue;
-        if (limits.stop && limits.stop()) {
-          result.stopped = true;
-          return;
-        }
-        if (seen.size() > limits.max_states || seen.bytes() > limits.max_bytes) return;
-      }
+      level_end = seen.end();
+      if (most_threads > 1 && level_end - next >= kLevelOfMany)
+        LevelOfMany(most_threads);
+      else
+        Level();
+      names_matter = std::ranges::any_of(threads, [](const auto& t) { return t->names_matter(); });
+      if (found != nullptr || result.stopped || full || names_matter) return;
       ++result.depth;
-      if (seen.size() > limits.max_states || seen.bytes() > limits.max_bytes) return;
-      result.every_depth = seen.end() == level_end && !cut;
+      Count();
+      if (Full()) return;
+      result.every_depth = seen.end() == level_end && !Cut();
       if (result.every_depth) break;
     }
     result.verdict = Verdict::kHolds;
   }
 
-  // Takes every step from a state. True: one violates the property.
-  bool Expand(Place at) {
-    packer.Unpack(seen.KeyAt(at), from, values);
-    for (size_t i = 0; i < shape.open.size(); ++i) Decide(shape, i, values[i], topology);
-    ListOps(topology, from, ops);
-    const bool last = limits.max_steps - result.depth == 1;
-    const bool two_drivers = last && DriversAbout(topology, from) >= 2;
-    for (const Op& op : ops) {
-      if (Second(op)) continue;
-      if (last && !CanViolate(property, op.kind, two_drivers))
-        cut = true;
-      else if (Take(at, op))
-        return true;
-    }
-    return false;
-  }
-
-  // The second of two alike instances waits for the first.
-  [[nodiscard]] bool Second(const Op& op) const {
-    if (op.kind != OpKind::kRegister) return false;
-    const auto* const end = from.registered.begin() + from.registered_count;
-    return std::ranges::any_of(twins, [&](const Twins& t) {
-      return t.second == op.a && std::find(from.registered.begin(), end, t.first) == end &&
-             std::ranges::all_of(t.open, [&](const auto& pair) {
-               return values[pair.first] == values[pair.second];
-             });
-    });
-  }
-
-  // Takes a step, once for each answer to what it asks for.
-  bool Take(Place at, const Op& op) {
-    const auto asked = reads.First(topology, op, from, values);
-    if (!asked) return TakeDecided(at, op);
-    const uint8_t left = values[asked->open];
-    bool violated = false;
-    for (const uint8_t one_class : asked->classes) {
-      values[asked->open] = left & one_class;
-      if (values[asked->open] == 0 || violated) continue;
-      Decide(shape, asked->open, values[asked->open], topology);
-      if (Allowed(shape, kernel, values)) violated = Take(at, op);
-    }
-    values[asked->open] = left;
-    Decide(shape, asked->open, left, topology);
-    return violated;
-  }
-
-  bool TakeDecided(Place at, const Op& op) {
-    CopyState(from, topology.devices_count, state);
-    if (Step(kernel, topology, op, state, events).outcome != Outcome::kDone) return false;
-    if (LiveGroups(state) > shape.max_groups) return false;
-    ++result.transitions;
-    if (FindViolation(property, events) != nullptr) {
-      Tell(at, op);
-      return true;
-    }
-    // From here no violation is within the steps that are left. Where there is no bound, and for
-    // the counts of states, every state is kept.
-    if (limits.max_steps != kUnbounded &&
-        StepsToGo(property, topology, state) > limits.max_steps - result.depth - 1) {
-      cut = true;
-      return false;
-    }
-    packer.Pack(state, values, key);
-    seen.Add(key.span(), at, op);
-    return false;
-  }
-
-  // The run from its root on, with the groups numbered as the model does.
-  void Tell(Place at, const Op& last) {
-    result.verdict = Verdict::kViolated;
-    result.ops = {last};
-    result.topology = topology;
-    for (; at >= roots_end; at = seen.ParentOf(at)) result.ops.push_back(seen.OpOf(at));
-    std::ranges::reverse(result.ops);
-    Values none{};
-    packer.Unpack(seen.KeyAt(at), from, none);
-    for (DeviceId d = 0; d < topology.devices_count; ++d)
-      result.topology.devices[d].absent = !from.devices[d].present;
-    State now = InitialState(result.topology);
-    for (Op& op : result.ops) {
-      packer.Pack(now, values, key);
-      if (NamesGroup(op)) {
-        GroupId old = 0;
-        while (packer.NewGroup(old) != op.a) ++old;
-        op.a = old;
+  void Level() {
+    Expander& one = *threads[0];
+    for (; next < level_end; ++next) {
+      if (seen.room() < one.most()) seen.Reserve(one.most());
+      if (!seen.IsHole(next) && one.Expand(next, result.depth)) {
+        found = &one;
+        found_at = next;
+        break;
       }
-      Step(kernel, result.topology, op, now, events);
+      if (one.names_matter()) break;
+      if ((++expanded & 0xffU) == 0 && Ends()) break;
+    }
+    one.Flush();
+  }
+
+  // The states of a level in chunks, until the index is full or the level is done.
+  void LevelOfMany(int count) {
+    while (threads.size() < static_cast<size_t>(count))
+      threads.push_back(std::make_unique<Expander>(searched));
+    const uint64_t room = threads[0]->most() * kChunk * threads.size();
+    while (next < level_end && found == nullptr && !result.stopped && !full) {
+      if (seen.room() < room) seen.Reserve(room);
+      std::atomic<uint32_t> chunk = next;
+      std::vector<std::thread> helpers;
+      for (size_t t = 1; t < threads.size(); ++t)
+        helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
+      Chunks(*threads[0], chunk, room, true);
+      for (std::thread& helper : helpers) helper.join();
+      for (const auto& thread : threads) thread->Settle();
+      next = std::min(chunk.load(), level_end);
     }
   }
 
-  const KernelProfile& kernel;
-  const Property property;
+  void Chunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
+    while (seen.room() >= room && found == nullptr && !full && !thread.names_matter()) {
+      if (asks && Ends()) break;
+      const uint32_t first = chunk.fetch_add(kChunk);
+      if (first >= level_end) break;
+      const uint32_t end = std::min(first + kChunk, level_end);
+      for (uint32_t n = first; n < end; ++n)
+        if (!seen.IsHole(n) && thread.Expand(n, result.depth)) {
+          found = &thread;
+          break;
+        }
+    }
+    thread.Flush();
+  }
+
+  // True: the search ends here, with no answer.
+  bool Ends() {
+    result.stopped = limits.stop && limits.stop();
+    full = Full();
+    return result.stopped || full;
+  }
+
+  [[nodiscard]] bool Full() const {
+    return seen.size() > limits.max_states || searched.values.whole.full() ||
+           Bytes() > limits.max_bytes;
+  }
+  [[nodiscard]] uint64_t Bytes() const {
+    uint64_t bytes = seen.bytes() + searched.values.bytes();
+    for (const auto& thread : threads) bytes += thread->bytes();
+    return bytes;
+  }
+  [[nodiscard]] bool Cut() const {
+    return std::ranges::any_of(threads, [](const auto& thread) { return thread->cut(); });
+  }
+
+  // The run from its root on: the states on the way are known, and which op leads from each to the
+  // next is found anew, with groups and containers numbered as the model does.
+  void Tell() {
+    Parts& parts = found.load()->parts();
+    const KernelProfile& kernel = searched.kernel;
+    result.verdict = Verdict::kViolated;
+    result.topology = found.load()->topology();
+    std::vector<uint32_t> way = {found_at};
+    while (seen.ParentOf(way.back()) != way.back()) way.push_back(seen.ParentOf(way.back()));
+    Values values{};
+    State now;
+    State then;
+    parts.Decode(seen.KeyAt(way.back()), then, values);
+    for (DeviceId d = 0; d < shape.topology.devices_count; ++d)
+      result.topology.devices[d].absent = !then.devices[d].present;
+    now = InitialState(result.topology);
+    std::vector<Event> events;
+    std::vector<Op> ops;
+    StateKey wanted;
+    const auto leads_on = [&](const Op& op, bool is_last) {
+      State state = now;
+      if (Step(kernel, result.topology, op, state, events).outcome != Outcome::kDone) return false;
+      if (is_last) return FindViolation(searched.property, events) != nullptr;
+      if (!Leads(parts, state, values, wanted)) return false;
+      now = state;
+      return true;
+    };
+    for (size_t n = way.size(); n-- > 0;) {
+      if (n > 0) {
+        wanted = seen.KeyAt(way[n - 1]);
+        parts.Decode(wanted, then, values);
+      }
+      ListOps(result.topology, now, shape.containers, ops);
+      const auto op = std::ranges::find_if(ops, [&](const Op& o) { return leads_on(o, n == 0); });
+      result.ops.push_back(*op);
+    }
+  }
+
+  // Whether a state is one of those that a key stands for.
+  bool Leads(Parts& parts, const State& state, const Values& values, const StateKey& to) {
+    const StateKey key = parts.Encode(state, values).key;
+    return (searched.alike ? parts.Canonical(key) : key) == to;
+  }
+
   Seen& seen;
-  std::vector<Op>& ops;
-  std::vector<Event>& events;
   const Shape& shape;
   const Limits& limits;
-  Packer packer;
-  const Reads reads;
-  const std::vector<Twins> twins;
-  Topology topology;  // with what is decided in the state that is being expanded
-  Values values;      // those left in it
-  State from;
-  State state;
-  Key key;
-  Place roots_end = 0;
+  const Searched searched;
+  std::vector<std::unique_ptr<Expander>> threads;
+  uint32_t next = 0;
+  uint32_t level_end = 0;
   uint64_t expanded = 0;
-  bool cut = false;  // some states within the bound were left out
+  bool names_matter = false;
+  std::atomic<Expander*> found = nullptr;
+  uint32_t found_at = 0;
+  std::atomic<bool> full = false;
   ShapeResult result;
 };
 
 ShapeResult Explorer::Explore(const Shape& shape, const Limits& limits) {
-  return Search(*this, shape, limits).Run();
+  if (auto result = Search(*this, shape, limits, true).Run()) return *std::move(result);
+  return *Search(*this, shape, limits, false).Run();
 }
 
 Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,
@@ -328,7 +270,9 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
   ShapeResult shape =
       Explorer(profile, property)
           .Explore({.topology = machine.topology},
-                   {.max_steps = max_steps, .max_states = std::min(max_states, kMaxStates)});
+                   {.max_steps = max_steps,
+                    .max_states = std::min(max_states, kMaxStates),
+                    .threads = static_cast<int>(std::thread::hardware_concurrency())});
   result.verdict = shape.verdict;
   result.depth = shape.depth;
   result.every_depth = shape.every_depth;

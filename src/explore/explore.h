@@ -13,7 +13,7 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/case/verdict.h"
-#include "src/explore/packer.h"
+#include "src/explore/parts.h"
 #include "src/explore/seen.h"
 #include "src/explore/shape.h"
 
@@ -29,16 +29,18 @@ struct ExploreResult {
   std::string reason;        // kUnknown: why; kHolds: the assumption that the machine is outside of
 };
 
-inline constexpr uint64_t kMaxStates = uint64_t{1} << 31;
+inline constexpr uint64_t kMaxStates = (uint64_t{1} << 31U) - (1U << 20U);
 inline constexpr int kUnbounded = std::numeric_limits<int>::max();
 
 // Searches breadth first the runs on the machine of `machine` (kernel, topology and names; its ops
-// are not looked at). The ops are all those of the model without faults, on one container.
+// are not looked at), on all cores. The ops are all those of the model without faults, on one
+// container.
 //
 // One container stands for all. This is argued, not proved: a group is in one container at most,
 // and vfio_iommu_type1_attach_group() compares with the domains of its own container only, so what
 // a run does in another container can be left out; the groups there rest on their default domain
-// then. The argument has one gap: a walk of a bus can end early at a device of such a group.
+// then. The argument has one gap: a walk of a bus can end early at a device of such a group. Tests
+// ask small machines and scopes with two (Shape::containers), and find the same.
 //
 // At most `max_states` states, itself at most kMaxStates, are kept; beyond that the answer is
 // kUnknown, with the depth that was covered.
@@ -49,6 +51,9 @@ struct Limits {
   int max_steps = kUnbounded;
   uint64_t max_states = kMaxStates;
   uint64_t max_bytes = std::numeric_limits<uint64_t>::max();
+  int threads = 1;     // none of which changes an answer
+  bool tables = true;  // false: no step is looked up (src/explore/expander.h)
+  bool alike = true;   // false: states that differ in the names of alike devices only are all kept
   std::function<bool()> stop{};  // asked now and then
 };
 
@@ -57,9 +62,11 @@ struct ShapeResult {
   int depth = 0;
   bool every_depth = false;
   bool stopped = false;  // kUnknown: because Limits::stop said so
+  // Where it is kUnknown, those within `depth` steps.
   uint64_t states = 0;
   uint64_t transitions = 0;
-  uint64_t bytes = 0;  // that the states took
+  uint64_t kept = 0;   // states that stand for all: fewer where devices are alike
+  uint64_t bytes = 0;  // that these took
   // kViolated: a machine of the shape, plain in what the run does not ask for, and the run.
   Topology topology;
   std::vector<Op> ops;
@@ -76,17 +83,11 @@ class Explorer {
   const KernelProfile kernel_;
   const Property property_;
   Seen seen_;
-  // Kept from step to step, so that no step allocates.
-  std::vector<Op> ops_;
-  std::vector<Event> events_;
+  PartValues values_;
 };
 
 // The case of a run that violates the property at its last op, as the model plays it.
 Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,
             Property property);
-
-// The ops that can do something in a state. Those that are left out are not possible, or only give
-// -EINVAL.
-void ListOps(const Topology& topology, const State& state, std::vector<Op>& ops);
 
 }  // namespace iommucheck::explore

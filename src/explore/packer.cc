@@ -3,60 +3,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 namespace iommucheck::explore {
 namespace {
-
-// How many bits the numbers 0 to `largest` take.
-int Width(int largest) { return std::bit_width(static_cast<unsigned>(largest)); }
-
-class BitWriter {
- public:
-  explicit BitWriter(Key& key) : key_(key) { key_.size = 0; }
-  void Put(unsigned value, int bits) {
-    pending_ |= uint64_t{value} << filled_;
-    filled_ += bits;
-    if (filled_ < 32) return;
-    key_.words[static_cast<size_t>(key_.size++)] = static_cast<uint32_t>(pending_);
-    pending_ >>= 32U;
-    filled_ -= 32;
-  }
-  void Flag(bool value) { Put(value ? 1 : 0, 1); }
-  void Finish() {
-    if (filled_ > 0) key_.words[static_cast<size_t>(key_.size++)] = static_cast<uint32_t>(pending_);
-  }
-
- private:
-  Key& key_;
-  uint64_t pending_ = 0;
-  int filled_ = 0;
-};
-
-class BitReader {
- public:
-  explicit BitReader(std::span<const uint32_t> words) : words_(words) {}
-  uint8_t Get(int bits) {
-    if (filled_ < bits) {
-      pending_ |= uint64_t{words_[at_++]} << filled_;
-      filled_ += 32;
-    }
-    const auto value = static_cast<uint8_t>(pending_ & ((1U << bits) - 1U));
-    pending_ >>= bits;
-    filled_ -= bits;
-    return value;
-  }
-  bool Flag() { return Get(1) != 0; }
-
- private:
-  std::span<const uint32_t> words_;
-  size_t at_ = 0;
-  uint64_t pending_ = 0;
-  int filled_ = 0;
-};
-
-// Numbers with kNoId: one more than the number, and 0.
-unsigned OrNone(uint8_t id) { return id == kNoId ? 0U : id + 1U; }
-uint8_t FromOrNone(uint8_t code) { return code == 0 ? kNoId : static_cast<uint8_t>(code - 1); }
 
 // Which of its masters a device's fwspec or instance is.
 unsigned MasterCode(const Device& device, InstanceId instance) {
@@ -84,7 +34,7 @@ void Blank(State& state, int devices) {
   state.registered_count = 0;
   state.registered.fill(kNoId);
   state.instance_group.fill(kNoId);
-  state.containers[0] = {};
+  state.containers.fill({});
   for (int d = 0; d < devices; ++d) state.devices[static_cast<size_t>(d)] = {};
   for (GroupId g = 0; g < state.groups_end; ++g) state.groups[g] = {};
   for (DomainId d = 0; d < state.domains_end; ++d) state.domains[d] = {};
@@ -97,6 +47,7 @@ void Blank(State& state, int devices) {
 Packer::Packer(const KernelProfile& kernel, const Shape& shape)
     : topology_(shape.topology),
       open_(shape.open),
+      containers_(shape.containers),
       single_driver_(kernel.era == Era::kSingleDriver),
       fwnode_era_(kernel.era == Era::kFwnode),
       owners_(kernel.has(Rule::kCoreDmaOwner)),
@@ -181,14 +132,26 @@ void Packer::NumberGroups(const State& state) {
   for (DeviceId d = 0; d < topology_.devices_count; ++d) SeeGroup(state.devices[d].group);
   if (instance_groups_)
     for (InstanceId i = 0; i < topology_.instances_count; ++i) SeeGroup(state.instance_group[i]);
-  for (GroupId g = state.containers[0].groups; g != kNoId; g = state.groups[g].next_in_container)
-    SeeGroup(g);
+  containers_count_ = 0;
+  new_container_.fill(kNoId);
+  for (uint8_t n = 0; n < groups_count_; ++n) SeeContainer(state.groups[groups_[n]].container);
+  for (ContainerId c = 0; c < containers_; ++c)
+    if (state.containers[c].groups != kNoId) SeeContainer(c);
+  for (uint8_t n = 0; n < containers_count_; ++n)
+    for (GroupId g = state.containers[containers_seen_[n]].groups; g != kNoId;
+         g = state.groups[g].next_in_container)
+      SeeGroup(g);
+}
+
+void Packer::SeeContainer(ContainerId container) {
+  if (container == kNoId || new_container_[container] != kNoId) return;
+  new_container_[container] = containers_count_;
+  containers_seen_[containers_count_++] = container;
 }
 
 // A domain is packed in full where it is met first, as its number from then on. The number needs
 // as many bits as there are domains by then.
-template <typename Bits>
-void Packer::PutDomain(Bits& out, const State& state, DomainId domain) {
+void Packer::PutDomain(BitWriter& out, const State& state, DomainId domain) {
   const int bits = Width(domains_count_ + 1);
   if (domain == kNoId) return out.Put(0, bits);
   uint8_t& number = new_domain_[domain];
@@ -204,8 +167,7 @@ void Packer::PutDomain(Bits& out, const State& state, DomainId domain) {
   if (coherency_) out.Flag(d.coherent);
 }
 
-template <typename Bits>
-DomainId Packer::GetDomain(Bits& in, State& state) const {
+DomainId Packer::GetDomain(BitReader& in, State& state) const {
   const DomainId number = FromOrNone(in.Get(Width(state.domains_end + 1)));
   if (number == kNoId || number < state.domains_end) return number;
   DomainState& d = state.domains[state.domains_end++];
@@ -218,11 +180,8 @@ DomainId Packer::GetDomain(Bits& in, State& state) const {
   return number;
 }
 
-void Packer::Pack(const State& state, const Values& values, Key& key) {
-  NumberGroups(state);
-  std::fill_n(new_domain_.begin(), state.domains_end, kNoId);
-  domains_count_ = 0;
-  BitWriter out(key);
+// What is of no device: the values left, the slots of buses, iommu_device_list.
+void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values) const {
   for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_bits_[i]);
   for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
     out.Put(OrNone(state.bus_ops[static_cast<size_t>(std::countr_zero(buses))]), driver_bits_);
@@ -235,77 +194,9 @@ void Packer::Pack(const State& state, const Values& values, Key& key) {
   out.Put(registered, topology_.instances_count);
   for (uint8_t n = 0; n < state.registered_count; ++n)
     if (InOrder(state.registered[n], values)) out.Put(state.registered[n], instance_bits_);
-
-  uint8_t seen = 0;
-  uint64_t present = 0;
-  std::array<uint8_t, kMaxGroups> members{};
-  for (DeviceId d = 0; d < topology_.devices_count; ++d) {
-    const DeviceState& device = state.devices[d];
-    const Device& of = topology_.devices[d];
-    out.Flag(device.present);
-    if (!device.present) continue;
-    present |= Bit(d);
-    if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
-    // The group, or that there is none; a new one has the next number.
-    const unsigned group = device.group == kNoId ? 0U : new_group_[device.group] + 1U;
-    out.Put(group, Width(seen + 1));
-    if (group == 0) continue;
-    seen = std::max(seen, static_cast<uint8_t>(group));
-    ++members[group - 1];
-    if (any_accepts_foreign_)
-      out.Put(device.instance, instance_bits_);
-    else
-      out.Flag(of.masters[1] == device.instance);
-    PutDomain(out, state, device.hw);
-  }
-  // Of each bus, the place of the next device among those that are left.
-  const bool instance_groups_left = InstanceGroupsLeft(values);
-  for (const BusDevices& bus : bus_devices_) {
-    if (!bus.related && !instance_groups_left) continue;
-    uint64_t left = bus.all & present;
-    for (uint8_t n = 0; n < state.listed_count; ++n) {
-      const uint64_t bit = Bit(state.listed[n]);
-      if ((bus.all & bit) == 0) continue;
-      out.Put(static_cast<unsigned>(std::popcount(left & (bit - 1))),
-              Width(std::popcount(left) - 1));
-      left ^= bit;
-    }
-  }
-  if (instance_groups_)
-    for (InstanceId i = 0; i < topology_.instances_count; ++i)
-      if ((registered >> i & 1U) != 0) {
-        const GroupId group = state.instance_group[i];
-        out.Put(group == kNoId ? 0U : new_group_[group] + 1U, group_bits_);
-      }
-  out.Put(groups_count_, group_bits_);
-  uint8_t contained = 0;
-  for (uint8_t n = 0; n < groups_count_; ++n) {
-    const GroupState& g = state.groups[groups_[n]];
-    if (members[n] > 1)
-      for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
-    if (owners_) out.Flag(g.owner);
-    out.Flag(g.container != kNoId);
-    contained = static_cast<uint8_t>(contained + (g.container != kNoId ? 1 : 0));
-    PutDomain(out, state, g.domain);
-    PutDomain(out, state, g.default_domain);
-    if (owners_) PutDomain(out, state, g.blocking_domain);
-    if (g.container != kNoId) PutDomain(out, state, g.vfio_domain);
-  }
-  const ContainerState& c = state.containers[0];
-  if (contained > 1)
-    for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container)
-      out.Put(new_group_[g], group_bits_);
-  if (contained > 0) {
-    out.Flag(c.iommu);
-    for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) PutDomain(out, state, d);
-    PutDomain(out, state, kNoId);
-  }
-  out.Finish();
 }
 
-void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values) const {
-  Blank(state, topology_.devices_count);
-  BitReader in(key);
+void Packer::GetGlobals(BitReader& in, State& state, Values& values) const {
   for (size_t i = 0; i < open_.size(); ++i) values[i] = in.Get(open_bits_[i]);
   for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
     state.bus_ops[static_cast<size_t>(std::countr_zero(buses))] = FromOrNone(in.Get(driver_bits_));
@@ -330,6 +221,108 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
     for (InstanceId i = 0; i < topology_.instances_count; ++i)
       if ((registered >> i & 1U) != 0 && !InOrder(i, values))
         state.registered[state.registered_count++] = i;
+}
+
+void Packer::PutListed(BitWriter& out, const State& state, const Values& values,
+                       uint64_t present) const {
+  // Of each bus, the place of the next device among those that are left.
+  const bool instance_groups_left = InstanceGroupsLeft(values);
+  for (const BusDevices& bus : bus_devices_) {
+    if (!bus.related && !instance_groups_left) continue;
+    uint64_t left = bus.all & present;
+    for (uint8_t n = 0; n < state.listed_count; ++n) {
+      const uint64_t bit = Bit(state.listed[n]);
+      if ((bus.all & bit) == 0) continue;
+      out.Put(static_cast<unsigned>(std::popcount(left & (bit - 1))),
+              Width(std::popcount(left) - 1));
+      left ^= bit;
+    }
+  }
+}
+
+void Packer::GetListed(BitReader& in, State& state, const Values& values, uint64_t present) const {
+  const bool instance_groups_left = InstanceGroupsLeft(values);
+  for (const BusDevices& bus : bus_devices_)
+    for (uint64_t left = bus.all & present; left != 0;) {
+      uint8_t place = 0;
+      if (bus.related || instance_groups_left) place = in.Get(Width(std::popcount(left) - 1));
+      uint64_t rest = left;
+      for (; place > 0; --place) rest &= rest - 1;
+      const auto next = static_cast<DeviceId>(std::countr_zero(rest));
+      state.listed[state.listed_count++] = next;
+      left ^= Bit(next);
+    }
+}
+
+void Packer::Pack(const State& state, const Values& values, Key& key) {
+  NumberGroups(state);
+  std::fill_n(new_domain_.begin(), state.domains_end, kNoId);
+  domains_count_ = 0;
+  BitWriter out(key);
+  PutGlobals(out, state, values);
+  unsigned registered = 0;
+  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
+  uint8_t seen = 0;
+  uint64_t present = 0;
+  std::array<uint8_t, kMaxGroups> members{};
+  for (DeviceId d = 0; d < topology_.devices_count; ++d) {
+    const DeviceState& device = state.devices[d];
+    const Device& of = topology_.devices[d];
+    out.Flag(device.present);
+    if (!device.present) continue;
+    present |= Bit(d);
+    if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
+    // The group, or that there is none; a new one has the next number.
+    const unsigned group = device.group == kNoId ? 0U : new_group_[device.group] + 1U;
+    out.Put(group, Width(seen + 1));
+    if (group == 0) continue;
+    seen = std::max(seen, static_cast<uint8_t>(group));
+    ++members[group - 1];
+    if (any_accepts_foreign_)
+      out.Put(device.instance, instance_bits_);
+    else
+      out.Flag(of.masters[1] == device.instance);
+    PutDomain(out, state, device.hw);
+  }
+  PutListed(out, state, values, present);
+  if (instance_groups_)
+    for (InstanceId i = 0; i < topology_.instances_count; ++i)
+      if ((registered >> i & 1U) != 0) {
+        const GroupId group = state.instance_group[i];
+        out.Put(group == kNoId ? 0U : new_group_[group] + 1U, group_bits_);
+      }
+  out.Put(groups_count_, group_bits_);
+  std::array<uint8_t, kMaxContainers> contained{};
+  for (uint8_t n = 0; n < groups_count_; ++n) {
+    const GroupState& g = state.groups[groups_[n]];
+    if (members[n] > 1)
+      for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
+    if (owners_) out.Flag(g.owner);
+    if (g.container != kNoId) ++contained[new_container_[g.container]];
+    out.Put(g.container == kNoId ? 0U : new_container_[g.container] + 1U, Width(containers_));
+    PutDomain(out, state, g.domain);
+    PutDomain(out, state, g.default_domain);
+    if (owners_) PutDomain(out, state, g.blocking_domain);
+    if (g.container != kNoId) PutDomain(out, state, g.vfio_domain);
+  }
+  for (uint8_t n = 0; n < containers_count_; ++n) {
+    const ContainerState& c = state.containers[containers_seen_[n]];
+    if (contained[n] > 1)
+      for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container)
+        out.Put(new_group_[g], group_bits_);
+    out.Flag(c.iommu);
+    for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) PutDomain(out, state, d);
+    PutDomain(out, state, kNoId);
+  }
+  out.Finish();
+}
+
+void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values) const {
+  Blank(state, topology_.devices_count);
+  BitReader in(key);
+  GetGlobals(in, state, values);
+  unsigned registered = 0;
+  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
 
   uint8_t seen = 0;
   uint64_t present = 0;
@@ -349,23 +342,13 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
     device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
     device.hw = GetDomain(in, state);
   }
-  const bool instance_groups_left = InstanceGroupsLeft(values);
-  for (const BusDevices& bus : bus_devices_)
-    for (uint64_t left = bus.all & present; left != 0;) {
-      uint8_t place = 0;
-      if (bus.related || instance_groups_left) place = in.Get(Width(std::popcount(left) - 1));
-      uint64_t rest = left;
-      for (; place > 0; --place) rest &= rest - 1;
-      const auto next = static_cast<DeviceId>(std::countr_zero(rest));
-      state.listed[state.listed_count++] = next;
-      left ^= Bit(next);
-    }
+  GetListed(in, state, values, present);
   if (instance_groups_)
     for (InstanceId i = 0; i < topology_.instances_count; ++i)
       if ((registered >> i & 1U) != 0) state.instance_group[i] = FromOrNone(in.Get(group_bits_));
   state.groups_end = in.Get(group_bits_);
-  uint8_t contained = 0;
-  GroupId last_contained = kNoId;
+  std::array<uint8_t, kMaxContainers> contained{};
+  std::array<GroupId, kMaxContainers> last_contained{};
   for (GroupId n = 0; n < state.groups_end; ++n) {
     GroupState& g = state.groups[n];
     if (members[n] > 1) {
@@ -377,31 +360,287 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
     }
     g.live = true;
     g.owner = owners_ && in.Flag();
-    if (in.Flag()) {
-      g.container = 0;
-      last_contained = n;
-      ++contained;
+    g.container = FromOrNone(in.Get(Width(containers_)));
+    if (g.container != kNoId) {
+      last_contained[g.container] = n;
+      ++contained[g.container];
     }
     g.domain = GetDomain(in, state);
     g.default_domain = GetDomain(in, state);
     if (owners_) g.blocking_domain = GetDomain(in, state);
     if (g.container != kNoId) g.vfio_domain = GetDomain(in, state);
   }
-  ContainerState& c = state.containers[0];
-  if (contained == 1) c.groups = last_contained;
-  if (contained > 1) {
-    GroupId* link = &c.groups;
-    for (uint8_t m = 0; m < contained; ++m) {
-      *link = in.Get(group_bits_);
-      link = &state.groups[*link].next_in_container;
+  for (ContainerId n = 0; n < containers_ && contained[n] > 0; ++n) {
+    ContainerState& c = state.containers[n];
+    if (contained[n] == 1) c.groups = last_contained[n];
+    if (contained[n] > 1) {
+      GroupId* link = &c.groups;
+      for (uint8_t m = 0; m < contained[n]; ++m) {
+        *link = in.Get(group_bits_);
+        link = &state.groups[*link].next_in_container;
+      }
     }
-  }
-  if (contained > 0) {
     c.iommu = in.Flag();
     DomainId* link = &c.domains;
     for (DomainId d = GetDomain(in, state); d != kNoId; d = GetDomain(in, state)) {
       *link = d;
       link = &state.domains[d].next;
+    }
+  }
+  CountReferences(state, topology_.devices_count);
+}
+
+// --- by parts ---
+
+namespace {
+
+// What a pointer at a domain can be in a part, of a group's own.
+enum class Own : uint8_t { kNone, kDefault, kBlocking, kType1 };
+
+std::optional<Own> OwnOf(const GroupState& g, DomainId domain) {
+  if (domain == kNoId) return Own::kNone;
+  if (domain == g.default_domain) return Own::kDefault;
+  if (domain == g.blocking_domain) return Own::kBlocking;
+  if (g.container != kNoId && domain == g.vfio_domain) return Own::kType1;
+  return std::nullopt;
+}
+
+// A pointer of a group in UnpackCluster(), to be resolved when the container's domains are there.
+constexpr DomainId kType1Later = 0xfe;
+static_assert(kMaxDomains < kType1Later);
+
+DomainId FromOwn(const GroupState& g, unsigned own) {
+  switch (static_cast<Own>(own)) {
+    case Own::kNone:
+      return kNoId;
+    case Own::kDefault:
+      return g.default_domain;
+    case Own::kBlocking:
+      return g.blocking_domain;
+    case Own::kType1:
+      return kType1Later;
+  }
+  return kNoId;
+}
+
+// The first device of each group that has one, by group.
+std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, int devices) {
+  std::array<DeviceId, kMaxGroups> first;
+  first.fill(kNoId);
+  for (int d = devices - 1; d >= 0; --d)
+    if (const GroupId g = state.devices[static_cast<size_t>(d)].group; g != kNoId)
+      first[g] = static_cast<DeviceId>(d);
+  return first;
+}
+
+}  // namespace
+
+bool Packer::order_kept() const {
+  return instance_groups_ ||
+         std::ranges::any_of(bus_devices_, [](const BusDevices& bus) { return bus.related; });
+}
+
+void Packer::PutLoose(BitWriter& out, const DomainState& d) const {
+  out.Put(d.driver, driver_bits_);
+  if (binds_) out.Put(OrNone(d.instance), instance_bits_);
+  if (d.type != DomainType::kPaging) return;
+  if (tables_) out.Put(d.table, table_bits_);
+  if (coherency_) out.Flag(d.coherent);
+}
+
+DomainId Packer::GetLoose(BitReader& in, DomainType type, State& state) const {
+  DomainState& d = state.domains[state.domains_end];
+  d.type = type;
+  d.driver = in.Get(driver_bits_);
+  if (binds_) d.instance = FromOrNone(in.Get(instance_bits_));
+  if (type == DomainType::kPaging) {
+    d.table = tables_ ? in.Get(table_bits_) : 0;
+    d.coherent = coherency_ && in.Flag();
+  }
+  return state.domains_end++;
+}
+
+int Packer::PackContainer(const State& state, std::span<DeviceId> list, Key& key) {
+  constexpr int kMostDomains = 15;
+  const ContainerState& c = state.containers[0];
+  const auto first = FirstDevices(state, topology_.devices_count);
+  BitWriter out(key);
+  std::array<uint8_t, kMaxDomains> number;  // by domain, from 1 on
+  std::fill_n(number.begin(), state.domains_end, uint8_t{0});
+  int groups = 0;
+  for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container) {
+    if (first[g] == kNoId) return -1;
+    list[static_cast<size_t>(groups++)] = first[g];
+  }
+  if (groups > 0) {
+    out.Put(static_cast<unsigned>(groups), device_bits_);
+    out.Flag(c.iommu);
+    int domains = 0;
+    for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) {
+      if (++domains > kMostDomains || state.domains[d].type != DomainType::kPaging) return -1;
+      number[d] = static_cast<uint8_t>(domains);
+    }
+    out.Put(static_cast<unsigned>(domains), 4);
+    for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next)
+      PutLoose(out, state.domains[d]);
+  }
+  for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container) {
+    const DomainId domain = state.groups[g].vfio_domain;
+    if (domain != kNoId && number[domain] == 0) return -1;
+    out.Put(domain == kNoId ? 0U : number[domain], 4);
+  }
+  out.Finish();
+  return groups;
+}
+
+bool Packer::PackCluster(const State& state, std::span<const DeviceId> cluster, Key& key) const {
+  BitWriter out(key);
+  std::array<GroupId, kMaxDevices> groups;  // of the cluster, in the order of devices
+  std::array<uint8_t, kMaxDevices> members{};
+  uint8_t count = 0;
+  for (const DeviceId d : cluster) {
+    const DeviceState& device = state.devices[d];
+    const Device& of = topology_.devices[d];
+    out.Flag(device.present);
+    if (!device.present) continue;
+    if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
+    if (device.group == kNoId) {
+      out.Put(0, Width(count + 1));
+      continue;
+    }
+    const auto n = static_cast<uint8_t>(
+        std::find(groups.begin(), groups.begin() + count, device.group) - groups.begin());
+    out.Put(n + 1U, Width(count + 1));
+    if (n == count) groups[count++] = device.group;
+    ++members[n];
+    if (any_accepts_foreign_)
+      out.Put(device.instance, instance_bits_);
+    else
+      out.Flag(of.masters[1] == device.instance);
+    const auto hw = OwnOf(state.groups[device.group], device.hw);
+    if (!hw) return false;
+    out.Put(static_cast<unsigned>(*hw), 2);
+  }
+  for (uint8_t n = 0; n < count; ++n) {
+    const GroupState& g = state.groups[groups[n]];
+    if (members[n] > 1)
+      for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
+    const auto domain = OwnOf(g, g.domain);
+    const DomainId defaults = g.default_domain;
+    const DomainId blocking = g.blocking_domain;
+    if (!domain || (defaults != kNoId && state.domains[defaults].type != DomainType::kDefault) ||
+        (blocking != kNoId && state.domains[blocking].type != DomainType::kBlocking))
+      return false;
+    if (owners_) out.Flag(g.owner);
+    out.Flag(g.container != kNoId);
+    out.Put(static_cast<unsigned>(*domain), 2);
+    out.Flag(defaults != kNoId);
+    if (defaults != kNoId) PutLoose(out, state.domains[defaults]);
+    if (!owners_) continue;
+    out.Flag(blocking != kNoId);
+    if (blocking != kNoId) PutLoose(out, state.domains[blocking]);
+  }
+  out.Finish();
+  return true;
+}
+
+void Packer::PackGlobals(const State& state, const Values& values, Key& key) const {
+  BitWriter out(key);
+  PutGlobals(out, state, values);
+  if (order_kept()) {
+    uint64_t present = 0;
+    for (DeviceId d = 0; d < topology_.devices_count; ++d) {
+      out.Flag(state.devices[d].present);
+      if (state.devices[d].present) present |= Bit(d);
+    }
+    PutListed(out, state, values, present);
+  }
+  out.Finish();
+}
+
+void Packer::StartUnpacking(State& state) const { Blank(state, topology_.devices_count); }
+
+void Packer::UnpackCluster(std::span<const uint32_t> key, std::span<const DeviceId> cluster,
+                           State& state) const {
+  BitReader in(key);
+  const uint8_t base = state.groups_end;
+  std::array<uint8_t, kMaxDevices> members{};
+  std::array<uint8_t, kMaxDevices> hw{};  // an Own, by device
+  for (const DeviceId d : cluster) {
+    DeviceState& device = state.devices[d];
+    const Device& of = topology_.devices[d];
+    device.present = in.Flag();
+    if (!device.present) continue;
+    if (any_fwnode_)
+      if (const uint8_t code = in.Get(2); code != 0) device.fwspec = of.masters[code - 1U];
+    const uint8_t group = in.Get(Width(state.groups_end - base + 1));
+    if (group == 0) continue;
+    device.group = static_cast<GroupId>(base + group - 1);
+    GroupState& g = state.groups[device.group];
+    if (device.group == state.groups_end) {
+      ++state.groups_end;
+      g.live = true;
+      g.devices = d;
+    }
+    ++members[group - 1U];
+    device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
+    hw[d] = in.Get(2);
+  }
+  for (GroupId n = base; n < state.groups_end; ++n) {
+    GroupState& g = state.groups[n];
+    if (members[n - base] > 1) {
+      DeviceId* link = &g.devices;
+      for (uint8_t m = 0; m < members[n - base]; ++m) {
+        *link = in.Get(device_bits_);
+        link = &state.devices[*link].next;
+      }
+    }
+    g.owner = owners_ && in.Flag();
+    if (in.Flag()) g.container = 0;
+    const uint8_t domain = in.Get(2);
+    if (in.Flag()) g.default_domain = GetLoose(in, DomainType::kDefault, state);
+    if (owners_ && in.Flag()) g.blocking_domain = GetLoose(in, DomainType::kBlocking, state);
+    g.domain = FromOwn(g, domain);
+    for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next)
+      state.devices[d].hw = FromOwn(g, hw[d]);
+  }
+}
+
+void Packer::UnpackGlobals(std::span<const uint32_t> key, State& state, Values& values) const {
+  BitReader in(key);
+  GetGlobals(in, state, values);
+  uint64_t present = 0;
+  for (DeviceId d = 0; d < topology_.devices_count; ++d)
+    if (order_kept() ? in.Flag() : state.devices[d].present) present |= Bit(d);
+  GetListed(in, state, values, present);
+}
+
+void Packer::UnpackContainer(std::span<const uint32_t> key, std::span<const DeviceId> list,
+                             State& state) const {
+  BitReader in(key);
+  ContainerState& c = state.containers[0];
+  GroupId* link = &c.groups;
+  for (const DeviceId d : list) {
+    *link = state.devices[d].group;
+    link = &state.groups[*link].next_in_container;
+  }
+  const DomainId before = state.domains_end;  // the list's first has this number
+  if (!list.empty()) {
+    in.Get(device_bits_);  // how many groups
+    c.iommu = in.Flag();
+    const uint8_t domains = in.Get(4);
+    for (uint8_t n = 0; n < domains; ++n) {
+      const DomainId d = GetLoose(in, DomainType::kPaging, state);
+      if (n + 1 < domains) state.domains[d].next = static_cast<DomainId>(d + 1);
+    }
+    if (domains > 0) c.domains = before;
+    for (const DeviceId d : list) {
+      GroupState& g = state.groups[state.devices[d].group];
+      if (const uint8_t number = in.Get(4); number != 0)
+        g.vfio_domain = static_cast<DomainId>(before + number - 1);
+      if (g.domain == kType1Later) g.domain = g.vfio_domain;
+      for (DeviceId m = g.devices; m != kNoId; m = state.devices[m].next)
+        if (state.devices[m].hw == kType1Later) state.devices[m].hw = g.vfio_domain;
     }
   }
   CountReferences(state, topology_.devices_count);
@@ -415,7 +654,7 @@ void CopyState(const State& from, int devices, State& to) {
   to.registered_count = from.registered_count;
   to.registered = from.registered;
   to.instance_group = from.instance_group;
-  to.containers[0] = from.containers[0];
+  to.containers = from.containers;
   std::copy_n(from.devices.begin(), devices, to.devices.begin());
   // Beyond the ends both are blank.
   std::copy_n(from.groups.begin(), std::max(from.groups_end, to.groups_end), to.groups.begin());

@@ -10,21 +10,10 @@
 
 #include "model/rules.h"
 #include "model/state.h"
+#include "src/explore/bits.h"
 #include "src/explore/shape.h"
 
 namespace iommucheck::explore {
-
-// Long enough for a state of a machine of every capacity of the model.
-inline constexpr int kMaxKeyWords = 288;
-
-// The bits of a state, in units of four bytes, zeros after the last.
-struct Key {
-  std::array<uint32_t, kMaxKeyWords> words;
-  int size = 0;
-  [[nodiscard]] std::span<const uint32_t> span() const {
-    return {words.data(), static_cast<size_t>(size)};
-  }
-};
 
 // The model hands out the lowest free number for a group or a domain, follows them as links and
 // compares them for equality; it never asks which of two is lower. So states that are equal up to
@@ -41,24 +30,50 @@ class Packer {
  public:
   Packer(const KernelProfile& kernel, const Shape& shape);
 
-  // Packs a state with container c0 only, and the values left for the shape's open attributes.
+  // Packs a state with the shape's containers only, and the values left for the shape's open
+  // attributes.
   void Pack(const State& state, const Values& values, Key& key);
   // A state of which Pack() gave the key, in the numbering above. `state` must be blank or come
   // from Unpack() or from a step after it: only what can be used is written.
   void Unpack(std::span<const uint32_t> key, State& state, Values& values) const;
 
-  // The number that the last Pack() gave to a group of its state; kNoId: no such group.
-  [[nodiscard]] GroupId NewGroup(GroupId group) const {
-    return group == kNoId ? kNoId : new_group_[group];
-  }
+  // The same in parts (src/explore/parts.h), for one container and no groups of instances. Which
+  // states these refuse follows from what Pack() packs alone.
+  //
+  // `list`: the first device of each of the container's groups, newest first. Returns how many;
+  // -1: some group has no device, or a domain is not of the container.
+  int PackContainer(const State& state, std::span<DeviceId> list, Key& key);
+  // `cluster`: no group has devices of it and others. False: a pointer at a domain is none of the
+  // group's own default, blocking and type1 domains.
+  bool PackCluster(const State& state, std::span<const DeviceId> cluster, Key& key) const;
+  void PackGlobals(const State& state, const Values& values, Key& key) const;
+  // In this order: each cluster, then the rest.
+  void StartUnpacking(State& state) const;
+  void UnpackCluster(std::span<const uint32_t> key, std::span<const DeviceId> cluster,
+                     State& state) const;
+  void UnpackGlobals(std::span<const uint32_t> key, State& state, Values& values) const;
+  void UnpackContainer(std::span<const uint32_t> key, std::span<const DeviceId> list,
+                       State& state) const;
+
+  // Whether groups may belong to instances.
+  [[nodiscard]] bool instance_groups() const { return instance_groups_; }
+  // Whether the order of devices is part of any state.
+  [[nodiscard]] bool order_kept() const;
 
  private:
   void NumberGroups(const State& state);
   void SeeGroup(GroupId group);
-  template <typename Bits>
-  void PutDomain(Bits& out, const State& state, DomainId domain);
-  template <typename Bits>
-  DomainId GetDomain(Bits& in, State& state) const;
+  void SeeContainer(ContainerId container);
+  // A domain that is packed by itself.
+  void PutLoose(BitWriter& out, const DomainState& domain) const;
+  DomainId GetLoose(BitReader& in, DomainType type, State& state) const;
+  void PutGlobals(BitWriter& out, const State& state, const Values& values) const;
+  void GetGlobals(BitReader& in, State& state, Values& values) const;
+  // The order of the devices that are present, where it matters.
+  void PutListed(BitWriter& out, const State& state, const Values& values, uint64_t present) const;
+  void GetListed(BitReader& in, State& state, const Values& values, uint64_t present) const;
+  void PutDomain(BitWriter& out, const State& state, DomainId domain);
+  DomainId GetDomain(BitReader& in, State& state) const;
   [[nodiscard]] bool InOrder(InstanceId instance, const Values& values) const;
   [[nodiscard]] bool InstanceGroupsLeft(const Values& values) const;
 
@@ -71,6 +86,7 @@ class Packer {
   const Topology topology_;
   const std::vector<Open> open_;
   std::vector<BusDevices> bus_devices_;
+  const int containers_;
   // Which parts there are, and how many bits a number takes.
   bool single_driver_;
   bool fwnode_era_;
@@ -95,7 +111,10 @@ class Packer {
   std::array<GroupId, kMaxGroups> new_group_{};
   std::array<DomainId, kMaxDomains> new_domain_{};
   std::array<GroupId, kMaxGroups> groups_{};  // old numbers, by new number
+  std::array<ContainerId, kMaxContainers> new_container_{};
+  std::array<ContainerId, kMaxContainers> containers_seen_{};  // old numbers, by new number
   uint8_t groups_count_ = 0;
+  uint8_t containers_count_ = 0;
   uint8_t domains_count_ = 0;
 };
 

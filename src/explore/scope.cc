@@ -27,7 +27,7 @@ constexpr std::array<Entry, 7> kEntries = {{{"drivers", &Scope::drivers, 1, 3},
                                             {"devices", &Scope::devices, 1, 4},
                                             {"instances", &Scope::instances, 1, 2},
                                             {"groups", &Scope::groups, 1, 8},
-                                            {"containers", &Scope::containers, 1, 1},
+                                            {"containers", &Scope::containers, 1, 2},
                                             {"steps", &Scope::steps, 1, 64}}};
 
 uint64_t TimesUpToMost(uint64_t a, uint64_t b) {
@@ -211,6 +211,7 @@ Shape ScopeShapes::Make(const ShapeId& id) const {
   Shape shape;
   shape.any_absent = true;
   shape.max_groups = scope_.max_groups();
+  shape.containers = scope_.containers;
   Topology& t = shape.topology;
   t.drivers_count = static_cast<uint8_t>(scope_.drivers);
   t.instances_count = static_cast<uint8_t>(scope_.drivers * scope_.instances);

@@ -2,117 +2,171 @@
 #include "src/explore/seen.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace iommucheck::explore {
 namespace {
 
-constexpr size_t kFirstSlots = 1024;
-constexpr uint64_t kHeader = 2;  // words before the key
+constexpr size_t kFirstLines = 128;
+// A larger index is not kept for the next machine: it takes long to wipe.
+constexpr size_t kKeptLines = kFirstLines * 64;
+constexpr size_t kLargePage = size_t{1} << 21U;
 
 uint64_t Mix(uint64_t a, uint64_t b) {
   const auto product = static_cast<unsigned __int128>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64U);
 }
 
-uint64_t HashOf(std::span<const uint32_t> key) {
-  uint64_t hash = 0x9e3779b97f4a7c15U ^ key.size();
-  size_t i = 0;
-  for (; i + 1 < key.size(); i += 2)
-    hash = Mix(hash ^ (uint64_t{key[i]} | uint64_t{key[i + 1]} << 32U), 0xd6e8feb86659fd93U);
-  if (i < key.size()) hash = Mix(hash ^ key[i], 0xa0761d6478bd642fU);
-  return Mix(hash, 0xe7037ed1a0b428dbU);
-}
-
-// Of the low bits; the slot is by the high ones.
-uint8_t TagOf(uint64_t hash) { return static_cast<uint8_t>((hash & 0xffU) | 1U); }
+// The line is by the high bits of the hash, the rest of the slot by the low ones.
+uint64_t TagOf(uint64_t hash) { return hash << 32U; }
 
 }  // namespace
 
-void Seen::Clear() {
+uint64_t HashOf(const StateKey& key) {
+  return Mix(Mix(key.words[0] ^ 0x9e3779b97f4a7c15U, 0xd6e8feb86659fd93U) ^ key.words[1],
+             0xe7037ed1a0b428dbU);
+}
+
+void Seen::Free::operator()(uint64_t* words) const { std::free(words); }
+
+Seen::Memory Seen::Allocate(size_t words) {
+  const size_t bytes = words * sizeof(uint64_t);
+  const size_t unit = bytes >= kLargePage ? kLargePage : 64;
+  void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+  if (memory == nullptr) throw std::bad_alloc();
+#ifdef __linux__
+  if (unit == kLargePage) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  return Memory(static_cast<uint64_t*>(memory));
+}
+
+void Seen::Clear(int words) {
+  if (!blocks_) blocks_ = std::make_unique<std::atomic<Block*>[]>(kMaxBlocks);
+  if (words != words_) {
+    for (size_t b = 0; b < kMaxBlocks; ++b) blocks_[b] = nullptr;
+    owned_.clear();
+    words_ = words;
+  }
   end_ = 0;
-  size_ = 0;
-  // A large index takes long to wipe, and the next machine may be small.
-  if (tags_.size() > kFirstSlots * 64) {
-    tags_ = {};
-    places_ = {};
+  appended_ = 0;
+  holes_ = 0;
+  if (lines_ == 0 || lines_ > kKeptLines) {
+    lines_ = kFirstLines;
+    slots_ = Allocate(lines_ * kLine);
   }
-  if (tags_.empty()) {
-    tags_.resize(kFirstSlots);
-    places_.resize(kFirstSlots);
+  std::fill_n(slots_.get(), lines_ * kLine, uint64_t{0});
+  grow_at_ = lines_ * kLine / 8 * 7;
+}
+
+void Seen::Reserve(uint64_t states) {
+  const uint64_t indexed = end() - appended_.load(std::memory_order_relaxed);
+  if (room() >= states) return;
+  while (room() < states) {
+    lines_ += lines_ < (size_t{1} << 17U) ? lines_ : lines_ / 4;
+    grow_at_ = lines_ * kLine / 8 * 7;
   }
-  std::ranges::fill(tags_, uint8_t{0});
-  grow_at_ = tags_.size() / 8 * 7;
-}
-
-bool Seen::Add(std::span<const uint32_t> key, Place parent, const Op& op) {
-  const uint64_t hash = HashOf(key);
-  const uint8_t tag = TagOf(hash);
-  size_t slot = SlotOf(hash);
-  for (; tags_[slot] != 0; slot = slot + 1 == tags_.size() ? 0 : slot + 1)
-    if (tags_[slot] == tag && std::ranges::equal(KeyAt(places_[slot]), key)) return false;
-  const Place place = Append(key, parent, op);
-  tags_[slot] = tag;
-  places_[slot] = place;
-  if (++size_ >= grow_at_) Grow();
-  return true;
-}
-
-Place Seen::Append(std::span<const uint32_t> key, Place parent, const Op& op) {
-  const auto words = static_cast<Place>(key.size() + kHeader);
-  // No entry lies in two blocks; a zero says that the rest of a block is not used.
-  const Place left = kBlockWords - (end_ & (kBlockWords - 1));
-  if (left < words) {
-    if (left > 1) At(end_)[1] = 0;
-    end_ += left;
+  slots_ = nullptr;
+  slots_ = Allocate(lines_ * kLine);
+  std::fill_n(slots_.get(), lines_ * kLine, uint64_t{0});
+  if (indexed == 0) return;
+  // Two passes over a few at a time, so that the lines come in together.
+  constexpr uint32_t kTogether = 32;
+  std::array<uint64_t, kTogether> hashes;
+  for (uint32_t first = 0; first < end(); first += kTogether) {
+    const uint32_t count = std::min(kTogether, end() - first);
+    for (uint32_t i = 0; i < count; ++i) {
+      hashes[i] = HashOf(KeyAt(first + i));
+      __builtin_prefetch(&slots_[LineOf(hashes[i])], 1);
+    }
+    for (uint32_t i = 0; i < count; ++i)
+      if ((LinkOf(first + i) & kLoose) == 0) Store(hashes[i], first + i);
   }
-  if ((end_ >> kBlockBits) == blocks_.size())
-    blocks_.push_back(std::make_unique_for_overwrite<uint32_t[]>(kBlockWords));
-  const Place place = end_;
-  uint32_t* entry = At(place);
-  entry[0] = parent;
-  entry[1] = words | static_cast<uint32_t>(op.kind) << 16U | uint32_t{op.a} << 24U;
-  std::ranges::copy(key, entry + kHeader);
-  end_ += words;
-  return place;
 }
 
-std::span<const uint32_t> Seen::KeyAt(Place place) const {
-  const uint32_t* entry = At(place);
-  return {entry + kHeader, (entry[1] & 0xffffU) - kHeader};
+void Seen::Store(uint64_t hash, uint32_t n) {
+  for (size_t at = LineOf(hash);;) {
+    if (slots_[at] == 0) {
+      slots_[at] = TagOf(hash) | (n + 1U);
+      return;
+    }
+    if (++at == lines_ * kLine) at = 0;
+  }
 }
 
-Op Seen::OpOf(Place place) const {
-  const uint32_t word = At(place)[1];
-  return {static_cast<OpKind>(word >> 16U & 0xffU), static_cast<uint8_t>(word >> 24U), 0, {}};
+void Seen::PrefetchEntry(uint64_t hash) const {
+  const uint64_t* const line = &slots_[LineOf(hash)];
+  for (size_t i = 0; i < kLine; ++i) {
+    const uint64_t slot = std::atomic_ref(const_cast<uint64_t&>(line[i])).load();
+    if (slot == 0) return;
+    if ((slot ^ TagOf(hash)) >> 32U != 0) continue;
+    const auto n = static_cast<uint32_t>(slot) - 1U;
+    __builtin_prefetch(&BlockOf(n)->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)]);
+    return;
+  }
 }
 
-Place Seen::Next(Place place) const {
-  place += At(place)[1] & 0xffffU;
-  if (place >= end_) return end_;
-  const Place left = kBlockWords - (place & (kBlockWords - 1));
-  if (left == 1 || At(place)[1] == 0) place += left;
-  return place;
+bool Seen::Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& spare) {
+  for (size_t at = LineOf(hash);;) {
+    std::atomic_ref slot(slots_[at]);
+    uint64_t held = slot.load(std::memory_order_acquire);
+    if (held == 0) {
+      if (spare == 0) spare = end_.fetch_add(1, std::memory_order_relaxed) + 1;
+      Write(spare - 1, key, parent);
+      if (slot.compare_exchange_strong(held, TagOf(hash) | spare, std::memory_order_acq_rel)) {
+        spare = 0;
+        return true;
+      }
+    }
+    if ((held ^ TagOf(hash)) >> 32U == 0 && KeyAt(static_cast<uint32_t>(held) - 1U) == key)
+      return false;
+    if (++at == lines_ * kLine) at = 0;
+  }
 }
 
-void Seen::Insert(uint64_t hash, Place place) {
-  size_t slot = SlotOf(hash);
-  while (tags_[slot] != 0) slot = slot + 1 == tags_.size() ? 0 : slot + 1;
-  tags_[slot] = TagOf(hash);
-  places_[slot] = place;
+void Seen::Append(const StateKey& key, uint32_t parent) {
+  appended_.fetch_add(1, std::memory_order_relaxed);
+  Write(end_.fetch_add(1, std::memory_order_relaxed), key, parent | kLoose);
 }
 
-void Seen::Grow() {
-  const size_t slots = tags_.size() / 2 * 3;
-  tags_ = {};
-  places_ = {};
-  tags_.resize(slots);
-  places_.resize(slots);
-  grow_at_ = slots / 8 * 7;
-  for (Place place = 0; place < end_; place = Next(place)) Insert(HashOf(KeyAt(place)), place);
+void Seen::Settle(uint32_t& spare) {
+  if (spare == 0) return;
+  Write(spare - 1, {}, kHole);
+  ++holes_;
+  spare = 0;
+}
+
+void Seen::Write(uint32_t n, const StateKey& key, uint32_t parent) {
+  Block* block = BlockOf(n);
+  if (block == nullptr) {
+    const std::lock_guard lock(making_);
+    block = BlockOf(n);
+    if (block == nullptr) {
+      owned_.push_back(std::make_unique_for_overwrite<Block>());
+      block = owned_.back().get();
+      block->words = Allocate(size_t{kBlockMask + 1} * static_cast<unsigned>(words_));
+      blocks_[n >> kBlockBits].store(block, std::memory_order_release);
+    }
+  }
+  block->parents[n & kBlockMask] = parent;
+  uint64_t* const words = &block->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)];
+  words[0] = key.words[0];
+  if (words_ == 2) words[1] = key.words[1];
+}
+
+StateKey Seen::KeyAt(uint32_t n) const {
+  const uint64_t* const words =
+      &BlockOf(n)->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)];
+  return {{words[0], words_ == 2 ? words[1] : 0}};
 }
 
 uint64_t Seen::bytes() const {
-  return uint64_t{end_} * sizeof(uint32_t) + tags_.size() * (sizeof(uint8_t) + sizeof(Place));
+  return uint64_t{end()} * (sizeof(uint32_t) + sizeof(uint64_t) * static_cast<unsigned>(words_)) +
+         lines_ * kLine * sizeof(uint64_t);
 }
 
 }  // namespace iommucheck::explore

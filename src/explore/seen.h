@@ -1,66 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All states that were seen, in the order they were found, each with the step that found it.
+// All states that were seen, in the order in which they were found, each with the one before it.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <mutex>
 #include <vector>
-
-#include "model/op.h"
 
 namespace iommucheck::explore {
 
-// Where an entry is, in units of four bytes. Entries come in the order in which they were added.
-using Place = uint32_t;
+// A state as bits of a fixed length (src/explore/parts.h).
+struct StateKey {
+  std::array<uint64_t, 2> words{};
+  // By hand: memcmp() is a call.
+  friend bool operator==(const StateKey& a, const StateKey& b) {
+    return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1])) == 0;
+  }
+  StateKey& operator^=(const StateKey& other) {
+    words[0] ^= other.words[0];
+    words[1] ^= other.words[1];
+    return *this;
+  }
+};
 
-// An entry is its parent's place, a word of op and length, and the key; the index beside them
-// takes five bytes a slot: one of the hash, so that a look-up rarely follows a wrong slot to its
-// entry, and the place.
+uint64_t HashOf(const StateKey& key);
+
+// Several threads may call Add() at a time after a Reserve(); everything else is for one.
+//
+// An entry is the key's words and the number of the entry before it. The index beside them has
+// lines of eight slots, as long as a cache line; a slot is half of the hash and the entry's number.
 class Seen {
  public:
-  Seen() { Clear(); }
+  Seen() { Clear(1); }
 
-  // Forgets all states and keeps the memory.
-  void Clear();
-  // Returns whether the state is new. `op` is the one that led to it from `parent`.
-  bool Add(std::span<const uint32_t> key, Place parent, const Op& op);
+  // Forgets all states and keeps the memory; keys have so many words from now on.
+  void Clear(int words);
+  // Makes room for so many more states.
+  void Reserve(uint64_t states);
+  // How many can be added before Reserve() is needed.
+  [[nodiscard]] uint64_t room() const {
+    const uint64_t indexed = end() - appended_.load(std::memory_order_relaxed);
+    return grow_at_ > indexed ? grow_at_ - indexed : 0;
+  }
 
-  [[nodiscard]] uint64_t size() const { return size_; }
-  // Where the next entry will be.
-  [[nodiscard]] Place end() const { return end_; }
-  [[nodiscard]] std::span<const uint32_t> KeyAt(Place place) const;
-  [[nodiscard]] Place ParentOf(Place place) const { return *At(place); }
-  // Without container, which is c0, and faults.
-  [[nodiscard]] Op OpOf(Place place) const;
-  // The entry after this one, or end().
-  [[nodiscard]] Place Next(Place place) const;
+  // Fetches what Add() will look at first, then what it will compare with.
+  void Prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[LineOf(hash)]); }
+  void PrefetchEntry(uint64_t hash) const;
+
+  // Returns whether the state is new. `spare` is the thread's own: 0 or a number that it took and
+  // did not use, see Settle().
+  bool Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& spare);
+  // Adds a state that is known to be new and that nobody will look up.
+  void Append(const StateKey& key, uint32_t parent);
+  // Gives back a spare number: the entry is left out of all counts.
+  void Settle(uint32_t& spare);
+
+  // Entries, with those that Settle() left out.
+  [[nodiscard]] uint32_t end() const { return end_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t size() const { return end() - holes_; }
+  [[nodiscard]] bool IsHole(uint32_t n) const { return LinkOf(n) == kHole; }
+  [[nodiscard]] StateKey KeyAt(uint32_t n) const;
+  [[nodiscard]] uint32_t ParentOf(uint32_t n) const { return LinkOf(n) & ~kLoose; }
   // Bytes in use.
   [[nodiscard]] uint64_t bytes() const;
 
  private:
-  static constexpr unsigned kBlockBits = 18;  // words of a block: a MiB
-  static constexpr Place kBlockWords = 1U << kBlockBits;
+  static constexpr unsigned kBlockBits = 17;  // entries of a block
+  static constexpr uint32_t kBlockMask = (1U << kBlockBits) - 1;
+  static constexpr size_t kMaxBlocks = size_t{1} << (31U - kBlockBits);
+  static constexpr size_t kLine = 8;
+  // In place of a parent; and with it, of what is not in the index.
+  static constexpr uint32_t kHole = 0xffffffffU;
+  static constexpr uint32_t kLoose = 0x80000000U;
 
-  [[nodiscard]] const uint32_t* At(Place place) const {
-    return blocks_[place >> kBlockBits].get() + (place & (kBlockWords - 1));
-  }
-  [[nodiscard]] uint32_t* At(Place place) {
-    return blocks_[place >> kBlockBits].get() + (place & (kBlockWords - 1));
-  }
-  [[nodiscard]] size_t SlotOf(uint64_t hash) const {
-    return static_cast<size_t>((static_cast<unsigned __int128>(hash) * tags_.size()) >> 64U);
-  }
-  Place Append(std::span<const uint32_t> key, Place parent, const Op& op);
-  void Grow();
-  void Insert(uint64_t hash, Place place);
+  struct Free {
+    void operator()(uint64_t* words) const;
+  };
+  using Memory = std::unique_ptr<uint64_t[], Free>;
+  struct Block {
+    std::array<uint32_t, kBlockMask + 1> parents;
+    Memory words;
+  };
+  // Large ones on large pages, where the kernel has them: most looks are far from the one before.
+  static Memory Allocate(size_t words);
 
-  std::vector<std::unique_ptr<uint32_t[]>> blocks_;
-  std::vector<uint8_t> tags_;  // 0: the slot is empty
-  std::vector<Place> places_;
-  Place end_ = 0;
-  uint64_t size_ = 0;
+  [[nodiscard]] uint32_t LinkOf(uint32_t n) const { return BlockOf(n)->parents[n & kBlockMask]; }
+  [[nodiscard]] Block* BlockOf(uint32_t n) const {
+    return blocks_[n >> kBlockBits].load(std::memory_order_acquire);
+  }
+  // The first slot of a hash's line.
+  [[nodiscard]] size_t LineOf(uint64_t hash) const {
+    return static_cast<size_t>((static_cast<unsigned __int128>(hash) * lines_) >> 64U) * kLine;
+  }
+  void Write(uint32_t n, const StateKey& key, uint32_t parent);
+  void Store(uint64_t hash, uint32_t n);
+
+  int words_ = 1;
+  std::unique_ptr<std::atomic<Block*>[]> blocks_;
+  std::vector<std::unique_ptr<Block>> owned_;
+  std::mutex making_;  // a block
+  Memory slots_;       // 0: empty
+  size_t lines_ = 0;
+  std::atomic<uint32_t> end_ = 0;
+  std::atomic<uint64_t> appended_ = 0;
+  uint64_t holes_ = 0;
   uint64_t grow_at_ = 0;
 };
 

@@ -222,14 +222,14 @@ struct Reads::Asker {
     if (slot != kNoId) AskProbe(dev, slot);
   }
 
-  void AskSetContainer(GroupId group) {
+  void AskSetContainer(GroupId group, ContainerId container) {
     if (state.groups[group].container != kNoId && !kernel.has(Rule::kVfioCacheCoherency)) return;
     if (kernel.has(Rule::kVfioCacheCoherency))
       for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
         const DriverId driver = t.instances[state.devices[d].instance].driver;
         if (!Ask(Attribute::kNotCoherent, driver) || t.drivers[driver].coherent) break;
       }
-    if (state.containers[0].iommu) AskType1Attach(group);
+    if (state.containers[container].iommu) AskType1Attach(group);
   }
   void AskType1Attach(GroupId group) {
     for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
@@ -275,10 +275,10 @@ std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const 
       asker.AskHotplug(op.a);
       break;
     case OpKind::kSetContainer:
-      asker.AskSetContainer(op.a);
+      asker.AskSetContainer(op.a, op.b);
       break;
     case OpKind::kSetIommu:
-      for (GroupId g = state.containers[0].groups; g != kNoId;
+      for (GroupId g = state.containers[op.a].groups; g != kNoId;
            g = state.groups[g].next_in_container)
         asker.AskType1Attach(g);
       break;

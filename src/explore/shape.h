@@ -47,6 +47,7 @@ struct Shape {
   std::vector<Open> open;
   bool any_absent = false;      // each device may be absent at boot: the runs start in many states
   int max_groups = kMaxGroups;  // a step that makes more is not taken
+  int containers = 1;
   uint8_t extra_table = kNoId;  // of the instances with kOwnTable
 };
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/explore/parts.h"
+
+#include <algorithm>
+
+namespace iommucheck::explore {
+namespace {
+
+constexpr int kGlobalsWidth = 14;
+constexpr int kDomainsWidth = 17;
+constexpr int kDeviceWidth = 6;  // of a cluster, for each of its devices
+constexpr int kMaxClusterWidth = 16;
+
+std::vector<std::vector<DeviceId>> ClustersOf(const Topology& t) {
+  std::vector<std::vector<DeviceId>> clusters;
+  std::array<size_t, kMaxDevices> of{};
+  for (DeviceId d = 0; d < t.devices_count; ++d) {
+    of[d] = clusters.size();
+    for (DeviceId other = 0; other < d && of[d] == clusters.size(); ++other)
+      if (t.related(d, other)) of[d] = of[other];
+    if (of[d] == clusters.size()) clusters.emplace_back();
+    clusters[of[d]].push_back(d);
+  }
+  return clusters;
+}
+
+}  // namespace
+
+void PartValues::Clear() {
+  globals.Clear();
+  domains.Clear();
+  for (Interner& cluster : clusters) cluster.Clear();
+  whole.Clear();
+}
+
+uint64_t PartValues::bytes() const {
+  uint64_t bytes = globals.bytes() + domains.bytes();
+  for (const Interner& cluster : clusters) bytes += cluster.bytes();
+  return bytes + whole.bytes();
+}
+
+Parts::Parts(const KernelProfile& kernel, const Shape& shape, PartValues& values)
+    : packer_(kernel, shape),
+      values_(values),
+      splits_(shape.open.empty() && shape.containers == 1 && !packer_.instance_groups() &&
+              shape.max_groups >= shape.topology.devices_count),
+      clusters_(ClustersOf(shape.topology)) {
+  for (size_t k = 0; k < clusters_.size(); ++k)
+    for (const DeviceId d : clusters_[k]) cluster_of_[d] = static_cast<uint8_t>(k);
+  for (size_t k = 0; k < kMaxClusters; ++k) values_of_[k] = static_cast<uint8_t>(k);
+  list_width_ = Width(shape.topology.devices_count);
+  list_length_ = std::min<int>(shape.topology.devices_count, 63 / std::max(1, list_width_));
+  if (splits_) LayOut();
+  if (splits_ && !packer_.order_kept()) FindAlike(shape.topology);
+  if (!splits_) words_ = 1;
+}
+
+void Parts::LayOut() {
+  std::array<int, 2> used = {1, 0};  // the lowest bit says that a state is whole
+  if (clusters_.size() > kMaxClusters || clusters_.empty()) {
+    splits_ = false;
+    return;
+  }
+  globals_field_ = Place(kGlobalsWidth, used);
+  domains_field_ = Place(kDomainsWidth, used);
+  list_field_ = Place(list_width_ * list_length_, used);
+  for (size_t k = 0; k < clusters_.size() && splits_; ++k) {
+    const int width = kDeviceWidth * static_cast<int>(clusters_[k].size());
+    cluster_fields_[k] = Place(std::min(width, kMaxClusterWidth), used);
+  }
+  words_ = used[1] > 0 ? 2 : 1;
+}
+
+Field Parts::Place(int width, std::array<int, 2>& used) {
+  for (uint8_t word = 0; word < 2; ++word)
+    if (used[word] + width <= 64) {
+      const auto shift = static_cast<uint8_t>(used[word]);
+      used[word] += width;
+      return {word, shift, static_cast<uint8_t>(width)};
+    }
+  splits_ = false;
+  return {};
+}
+
+void Parts::FindAlike(const Topology& t) {
+  alike_of_.fill(kNoId);
+  std::array<bool, kMaxClusters> done{};
+  for (size_t k = 0; k < clusters_.size(); ++k) {
+    if (done[k] || clusters_[k].size() != 1) continue;
+    std::vector<uint8_t> alike;
+    for (size_t other = k; other < clusters_.size(); ++other)
+      if (clusters_[other].size() == 1 &&
+          t.devices[clusters_[other][0]] == t.devices[clusters_[k][0]]) {
+        done[other] = true;
+        alike.push_back(static_cast<uint8_t>(other));
+      }
+    if (alike.size() < 2) continue;
+    for (const uint8_t member : alike) {
+      values_of_[member] = static_cast<uint8_t>(k);
+      alike_of_[clusters_[member][0]] = static_cast<uint8_t>(alike_.size());
+    }
+    alike_.push_back(alike);
+  }
+}
+
+StateKey Parts::Canonical(const StateKey& key) const {
+  if (alike_.empty() || IsWhole(key)) return key;
+  StateKey to = key;
+  std::array<uint8_t, kMaxClusters> named{};  // of each alike_, how many
+  std::array<bool, kMaxDevices> in_list{};
+  std::array<std::array<uint16_t, kMaxClusters>, kMaxClusters / 2> parts;  // by new name
+  uint64_t list = 0;
+  const uint64_t old_list = list_field_.Of(key);
+  unsigned shift = 0;
+  for (uint64_t left = old_list; left != 0; left >>= static_cast<unsigned>(list_width_)) {
+    DeviceId d = Listed(left);
+    in_list[d] = true;
+    if (const uint8_t a = alike_of_[d]; a != kNoId) {
+      const uint8_t n = named[a]++;
+      // Alike devices are each the only one of their cluster.
+      parts[a][n] = static_cast<uint16_t>(cluster_fields_[cluster_of_[d]].Of(key));
+      d = clusters_[alike_[a][n]][0];
+    }
+    list |= uint64_t{d + 1U} << shift;
+    shift += static_cast<unsigned>(list_width_);
+  }
+  list_field_.Change(to, old_list ^ list);
+  for (size_t a = 0; a < alike_.size(); ++a) {
+    auto& of = parts[a];
+    size_t count = named[a];
+    for (const uint8_t k : alike_[a]) {
+      if (in_list[clusters_[k][0]]) continue;
+      const auto part = static_cast<uint16_t>(cluster_fields_[k].Of(key));
+      size_t at = count++;
+      for (; at > named[a] && of[at - 1] > part; --at) of[at] = of[at - 1];
+      of[at] = part;
+    }
+    for (size_t n = 0; n < count; ++n) {
+      const Field& field = cluster_fields_[alike_[a][n]];
+      field.Change(to, field.Of(key) ^ of[n]);
+    }
+  }
+  return to;
+}
+
+// All orders of the alike devices, but for those that only swap two that are in no list and have
+// the same part.
+uint64_t Parts::OrbitOf(const StateKey& canonical) const {
+  if (alike_.empty() || IsWhole(canonical)) return 1;
+  std::array<bool, kMaxDevices> in_list{};
+  for (uint64_t left = list_field_.Of(canonical); left != 0;
+       left >>= static_cast<unsigned>(list_width_))
+    in_list[Listed(left)] = true;
+  uint64_t orbit = 1;
+  for (const std::vector<uint8_t>& alike : alike_) {
+    uint64_t same = 0;
+    uint64_t last = 0;
+    for (size_t n = 0; n < alike.size(); ++n) {
+      const uint64_t part = cluster_fields_[alike[n]].Of(canonical);
+      if (in_list[clusters_[alike[n]][0]])
+        same = 0;
+      else
+        same = same > 0 && part == last ? same + 1 : 1;
+      last = part;
+      // Step by step (n + 1)! over the factorials of equal ones, each a whole number.
+      orbit = orbit * (n + 1) / std::max<uint64_t>(same, 1);
+    }
+  }
+  return orbit;
+}
+
+Split Parts::SplitOf(const StateKey& key) const {
+  Split split{.globals = static_cast<uint32_t>(globals_field_.Of(key)),
+              .domains = static_cast<uint32_t>(domains_field_.Of(key)),
+              .list = list_field_.Of(key)};
+  for (size_t k = 0; k < clusters_.size(); ++k)
+    split.clusters[k] = static_cast<uint16_t>(cluster_fields_[k].Of(key));
+  return split;
+}
+
+std::optional<StateKey> Parts::TrySplit(const State& state, const Values& values) {
+  if (!splits_) return std::nullopt;
+  StateKey key;
+  const auto put = [&](Interner& interner, const Field& field) {
+    const uint32_t end = 1U << field.width;
+    const uint32_t number = interner.Add(key_.span(), end);
+    field.Change(key, number);
+    return number < end;
+  };
+  std::array<DeviceId, kMaxDevices> list{};
+  const int groups = packer_.PackContainer(state, list, key_);
+  if (groups < 0 || groups > list_length_) return std::nullopt;
+  if (!put(values_.domains, domains_field_)) return std::nullopt;
+  uint64_t packed = 0;
+  for (int n = groups - 1; n >= 0; --n)
+    packed = packed << static_cast<unsigned>(list_width_) | (list[static_cast<size_t>(n)] + 1U);
+  list_field_.Change(key, packed);
+  for (size_t k = 0; k < clusters_.size(); ++k)
+    if (!packer_.PackCluster(state, clusters_[k], key_) ||
+        !put(values_.clusters[values_of_[k]], cluster_fields_[k]))
+      return std::nullopt;
+  packer_.PackGlobals(state, values, key_);
+  if (!put(values_.globals, globals_field_)) return std::nullopt;
+  return key;
+}
+
+Parts::Encoded Parts::Encode(const State& state, const Values& values) {
+  if (const auto key = TrySplit(state, values)) return {.key = *key};
+  packer_.Pack(state, values, key_);
+  const std::lock_guard lock(values_.whole_mutex);
+  const KeySet::Added added = values_.whole.Add(key_.span());
+  return {.key = {{uint64_t{added.place} << 1U | 1U}}, .whole = true, .is_new = added.is_new};
+}
+
+void Parts::Decode(const StateKey& key, State& state, Values& values) {
+  if (IsWhole(key)) {
+    const std::lock_guard lock(values_.whole_mutex);
+    return packer_.Unpack(values_.whole.KeyAt(static_cast<uint32_t>(key.words[0] >> 1U)), state,
+                          values);
+  }
+  const Split split = SplitOf(key);
+  packer_.StartUnpacking(state);
+  for (size_t k = 0; k < clusters_.size(); ++k)
+    packer_.UnpackCluster(values_.clusters[values_of_[k]].Get(split.clusters[k]), clusters_[k],
+                          state);
+  packer_.UnpackGlobals(values_.globals.Get(split.globals), state, values);
+  std::array<DeviceId, kMaxDevices> list{};
+  int groups = 0;
+  const uint64_t mask = (uint64_t{1} << static_cast<unsigned>(list_width_)) - 1;
+  for (uint64_t left = split.list; left != 0; left >>= static_cast<unsigned>(list_width_))
+    list[static_cast<size_t>(groups++)] = static_cast<DeviceId>((left & mask) - 1);
+  packer_.UnpackContainer(values_.domains.Get(split.domains),
+                          std::span(list).first(static_cast<size_t>(groups)), state);
+}
+
+}  // namespace iommucheck::explore
