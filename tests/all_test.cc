@@ -118,7 +118,7 @@ class BruteForce {
       if (last && to.violated) Keep(t);
       if (!last && !to.violated) {
         std::vector<Op> next;
-        explore::ListOps(t, to.state, next);
+        explore::ListOps(t, to.state, 1, next);
         Go(t, to, next);
       }
       ops_.pop_back();

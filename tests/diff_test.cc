@@ -31,7 +31,7 @@ report::Diff Ask(Property property, const std::string& a, const std::string& b,
 bool Differs(const Topology& t, Property property, const SmallRun& a, const SmallRun& b,
              int steps) {
   std::vector<Op> ops;
-  explore::ListOps(t, a.state, ops);
+  explore::ListOps(t, a.state, 1, ops);
   for (const Op& op : ops) {
     SmallRun next_a = a;
     SmallRun next_b = b;

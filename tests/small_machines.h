@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/step.h"
-#include "src/explore/explore.h"
+#include "src/explore/expander.h"
 
 namespace iommucheck {
 
