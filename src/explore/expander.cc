@@ -149,11 +149,11 @@ uint64_t Expander::most() const {
   return kPending + t.instances_count + 2U * t.devices_count + kMaxGroups + kMaxContainers;
 }
 
-uint64_t Expander::bytes() const {
+void Expander::TellBytes() {
   constexpr uint64_t kSetIommuEntry = 2 * sizeof(StateKey) + 1;
-  return row_numbers_.bytes() + domain_row_numbers_.bytes() + rows_.size() * sizeof(Row) +
-         part_ops_.size() * sizeof(PartOp) + effects_.size() * sizeof(Effect) +
-         set_iommu_.capacity() * kSetIommuEntry;
+  bytes_ = row_numbers_.bytes() + domain_row_numbers_.bytes() + rows_.size() * sizeof(Row) +
+           part_ops_.size() * sizeof(PartOp) + effects_.size() * sizeof(Effect) +
+           set_iommu_.capacity() * kSetIommuEntry;
 }
 
 bool Expander::Expand(uint32_t n, int depth) {

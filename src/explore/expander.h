@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -86,7 +87,9 @@ class Expander {
   // A state is of no kind of which it is known what it stands for.
   [[nodiscard]] bool names_matter() const { return names_matter_; }
   [[nodiscard]] bool cut() const { return cut_; }  // some states within the bound were left out
-  [[nodiscard]] uint64_t bytes() const;
+  // What its tables took when TellBytes() was last called; any thread may ask.
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  void TellBytes();
 
  private:
   enum class Took : uint8_t { kNot, kLeft, kDone, kViolated };
@@ -201,6 +204,7 @@ class Expander {
   absl::flat_hash_map<StateKey, StateKey, HashKey> set_iommu_;
   std::vector<std::optional<bool>> has_iommu_;  // by domains
   State alone_;
+  std::atomic<uint64_t> bytes_ = 0;
 };
 
 }  // namespace iommucheck::explore

@@ -117,9 +117,12 @@ struct Explorer::Search {
         break;
       }
       if (one.names_matter()) break;
-      if ((++expanded & 0xffU) == 0 && Ends()) break;
+      if ((++expanded & 0xffU) != 0) continue;
+      one.TellBytes();
+      if (Ends()) break;
     }
     one.Flush();
+    one.TellBytes();
   }
 
   // The states of a level in chunks, until the index is full or the level is done.
@@ -142,6 +145,7 @@ struct Explorer::Search {
 
   void Chunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
     while (seen.room() >= room && found == nullptr && !full && !thread.names_matter()) {
+      thread.TellBytes();
       if (asks && Ends()) break;
       const uint32_t first = chunk.fetch_add(kChunk);
       if (first >= level_end) break;
@@ -153,6 +157,7 @@ struct Explorer::Search {
         }
     }
     thread.Flush();
+    thread.TellBytes();
   }
 
   // True: the search ends here, with no answer.
