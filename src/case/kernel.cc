@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -55,6 +56,18 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
   if (absl::Status s = Take(drop, kernel, true, kernel.dropped); !s.ok()) return s;
   if (absl::Status s = Take(add, kernel, false, kernel.added); !s.ok()) return s;
   return kernel;
+}
+
+absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
+                                       std::vector<std::string> add) {
+  const std::vector<std::string> parts = absl::StrSplit(word, ',');
+  for (const std::string& part : std::span(parts).subspan(1)) {
+    if (!part.starts_with('-') && !part.starts_with('+'))
+      return absl::InvalidArgumentError(
+          absl::StrFormat("expected '-RULE' or '+RULE' after ',', found %s", Quote(part)));
+    (part.front() == '-' ? drop : add).push_back(part.substr(1));
+  }
+  return MakeKernel(parts.front(), drop, add);
 }
 
 std::vector<std::string> RuleIds(RuleSet rules) {

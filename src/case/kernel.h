@@ -17,6 +17,11 @@ namespace iommucheck {
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add);
 
+// The same of a kernel in one word, such as "v6.0,-type1.same_ops,+assume.homogeneous_groups", and
+// what is dropped and added besides.
+absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
+                                       std::vector<std::string> add);
+
 // The ids of the rules, in the order of AllRules().
 std::vector<std::string> RuleIds(RuleSet rules);
 

@@ -12,6 +12,7 @@
 #include "model/rules.h"
 #include "src/case/case.h"
 #include "src/case/verdict.h"
+#include "src/smt/query.h"
 
 namespace iommucheck::cli {
 
@@ -42,6 +43,7 @@ void AddQuery(CLI::App& app, Session& session);
 void AddGuards(CLI::App& app, Session& session);
 void AddCheckCertificate(CLI::App& app, Session& session);
 void AddCheck(CLI::App& app, Session& session);
+void AddDiff(CLI::App& app, Session& session);
 void AddExplore(CLI::App& app, Session& session);
 void AddMerge(CLI::App& app, Session& session);
 void AddPairs(CLI::App& app, Session& session);
@@ -60,6 +62,8 @@ struct KernelOptions {
 
 // The argument of a command that names a property.
 void AddProperty(CLI::App& command, std::string& property);
+// --devices, --steps, --budget; what `bounds` holds is the default.
+void AddBounds(CLI::App& command, smt::Bounds& bounds);
 
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);

@@ -58,7 +58,8 @@ void Session::Fail(const absl::Status& status) {
 }
 
 void KernelOptions::AddTo(CLI::App& command, bool required) {
-  auto* option = command.add_option("--kernel", version, "kernel profile, such as v6.0");
+  auto* option = command.add_option(
+      "--kernel", version, "kernel profile, such as v6.0, or v6.0,-RULE,+RULE with a patch");
   if (required) option->required();
   command.add_option("--drop", drop, "a rule that the patch takes away")
       ->type_name("RULE")
@@ -69,7 +70,7 @@ void KernelOptions::AddTo(CLI::App& command, bool required) {
 }
 
 absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
-  absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
+  absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add);
   // On the command line a wrong name is wrong usage.
   if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
   return kernel;
@@ -81,6 +82,16 @@ void AddProperty(CLI::App& command, std::string& property) {
   command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
       ->required()
       ->check(CLI::IsMember(names));
+}
+
+void AddBounds(CLI::App& command, smt::Bounds& bounds) {
+  command.add_option("--devices", bounds.devices, "devices to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, smt::kMaxBoundDevices));
+  command.add_option("--steps", bounds.steps, "steps to go up to")
+      ->capture_default_str()
+      ->check(CLI::Range(1, smt::kMaxBoundSteps));
+  command.add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
 }
 
 absl::Status MakeFolder(const std::string& path) {

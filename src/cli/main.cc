@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   using namespace iommucheck::cli;
   AddQuery(app, session);
   AddGuards(app, session);
+  AddDiff(app, session);
   AddCheckCertificate(app, session);
   AddExplore(app, session);
   AddMerge(app, session);

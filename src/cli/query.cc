@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
 #include "src/import/import.h"
-#include "src/report/answer.h"
+#include "src/report/all.h"
 #include "src/report/certificate.h"
 #include "src/report/machine.h"
 
@@ -23,6 +23,8 @@ struct Options {
   std::string invariant;
   std::string vcs;
   std::string certificate;
+  bool all = false;
+  int max = 0;
   bool bounded = false;
   bool show_invariant = false;
   bool json = false;
@@ -76,6 +78,28 @@ absl::StatusOr<report::Question> Read(const Options& o) {
   if (!lemmas.ok()) return lemmas.status();
   question.invariant = *std::move(lemmas);
   return question;
+}
+
+// One file a case, in the order of the list.
+absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    if (absl::Status s =
+            WriteFile(absl::StrFormat("%s/%03d.case", folder, i + 1), PrintCase(all.cases[i]));
+        !s.ok())
+      return s;
+  return absl::OkStatus();
+}
+
+void QueryAll(const Options& o, Session& session) {
+  const absl::StatusOr<report::Question> question = Read(o);
+  if (!question.ok()) return session.Fail(question.status());
+  const absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
+  if (!all.ok()) return session.Fail(all.status());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
+  std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
+  session.exit = ExitOf(all->verdict());
 }
 
 std::string Text(const Options& o, const report::Answer& answer) {
@@ -137,6 +161,7 @@ void Query(const Options& o, Session& session) {
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
     return session.Fail(absl::OutOfRangeError("--kernel is required, but with --on"));
+  if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
@@ -167,34 +192,41 @@ void AddQuery(CLI::App& app, Session& session) {
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
-  command->add_option("--devices", o->bounds.devices, "devices to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundDevices))
-      ->excludes(on);
-  command->add_option("--steps", o->bounds.steps, "steps to go up to")
-      ->capture_default_str()
-      ->check(CLI::Range(1, smt::kMaxBoundSteps));
-  command->add_option("--budget", o->bounds.budget, "solver resources to spend; 0: no limit");
-  command->add_option("--out", o->out, "write the case to this file");
-  command->add_option("--smt2", o->smt2, "write the last solver query to this file");
+  AddBounds(*command, o->bounds);
+  command->get_option("--devices")->excludes(on);
+  command->add_option("--out", o->out,
+                      "write the case to this file, or with --all the cases into this folder");
+  auto* smt2 = command->add_option("--smt2", o->smt2, "write the last solver query to this file");
+  auto* all = command
+                  ->add_flag("--all", o->all,
+                             "every smallest case, up to names and the order of steps that commute")
+                  ->excludes(smt2)
+                  ->excludes(on);
+  command->add_option("--max", o->max, "cases to list at most; 0: no limit")
+      ->needs(all)
+      ->check(CLI::NonNegativeNumber);
   auto* bounded =
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
   command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
       ->excludes(bounded)
-      ->excludes(on);
+      ->excludes(on)
+      ->excludes(all);
   command->add_option("--invariant", o->invariant, "check this proof instead of looking for one")
       ->excludes(bounded)
-      ->excludes(on);
+      ->excludes(on)
+      ->excludes(all);
   command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
       ->excludes(bounded)
-      ->excludes(on);
+      ->excludes(on)
+      ->excludes(all);
   command
       ->add_option("--certificate", o->certificate,
                    "write a certificate of a bounded answer into this folder; implies --bounded")
       ->excludes(on)
       ->excludes("--show-invariant")
       ->excludes("--invariant")
-      ->excludes("--vcs");
+      ->excludes("--vcs")
+      ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
   command->callback([o, &session] { Query(*o, session); });
 }

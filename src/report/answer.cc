@@ -13,11 +13,11 @@
 namespace iommucheck::report {
 namespace {
 
-absl::Status Disagreement(const Question& q, const smt::QueryResult& result, const Run& run) {
+absl::Status Disagreement(const Question& q, const Case& found, const Run& run) {
   return absl::InternalError(absl::StrCat(
       "solver and model disagree on ", std::string(PropertyName(q.property)),
-      "\nthe solver says that the last op of this case violates it:\n\n", PrintCase(result.found),
-      "\nthe model plays it so:\n\n", ReplayText(result.found, run, {.all_events = true})));
+      "\nthe solver says that the last op of this case violates it:\n\n", PrintCase(found),
+      "\nthe model plays it so:\n\n", ReplayText(found, run, {.all_events = true})));
 }
 
 std::string ProofLine(const Answer& a) {
@@ -37,13 +37,9 @@ absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer&
   result->checks += answer.result.checks;
   answer.result = *std::move(result);
   if (answer.result.verdict != Verdict::kViolated) return absl::OkStatus();
-  answer.run = Play(answer.result.found);
-  if (answer.run.of(question.property).at != static_cast<int>(answer.result.found.ops.size()))
-    return Disagreement(question, answer.result, answer.run);
-  ExpectAsPlayed(answer.result.found, answer.run);
-  answer.result.found.expectations = {{.kind = Expectation::Kind::kViolated,
-                                       .property = question.property,
-                                       .at = answer.run.of(question.property).at}};
+  absl::StatusOr<Run> run = Replayed(question, answer.result.found);
+  if (!run.ok()) return run.status();
+  answer.run = *std::move(run);
   return absl::OkStatus();
 }
 
@@ -82,6 +78,16 @@ absl::Status SearchWhatIsCheap(const Question& question, smt::Bounds& bounds, An
 }
 
 }  // namespace
+
+absl::StatusOr<Run> Replayed(const Question& question, Case& found) {
+  Run run = Play(found);
+  const int at = run.of(question.property).at;
+  if (at != static_cast<int>(found.ops.size())) return Disagreement(question, found, run);
+  ExpectAsPlayed(found, run);
+  found.expectations = {
+      {.kind = Expectation::Kind::kViolated, .property = question.property, .at = at}};
+  return run;
+}
 
 absl::StatusOr<Answer> Ask(const Question& question) {
   Answer answer{.question = question, .result = {}, .run = {}};
@@ -125,7 +131,7 @@ std::string VerdictLine(const Answer& a) {
   return "";
 }
 
-std::string AnswerText(const Answer& a) {
+std::string HeadText(const Answer& a) {
   const Question& q = a.question;
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
@@ -140,6 +146,12 @@ std::string AnswerText(const Answer& a) {
   std::string verdict = VerdictLine(a);
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
+  return out;
+}
+
+std::string AnswerText(const Answer& a) {
+  const Question& q = a.question;
+  std::string out = HeadText(a);
   if (a.proof) out += Field("proof", ProofLine(a));
   if (a.certificate) out += RunsText("certified", a.certificate->runs);
   if (a.result.verdict != Verdict::kViolated) return out;

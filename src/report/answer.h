@@ -41,10 +41,17 @@ struct Answer {
 // message holds both sides: that is a bug of iommucheck, never a finding.
 absl::StatusOr<Answer> Ask(const Question& question);
 
+// Plays a case that the solver found, which violates the property at its last op, and writes down
+// what is expected of it.
+absl::StatusOr<Run> Replayed(const Question& question, Case& found);
+
 inline bool HoldsForEverySize(const Answer& answer) { return answer.proof && answer.proof->proved; }
 
 // "VIOLATED: 2 devices, 5 steps" and so on, in one line.
 std::string VerdictLine(const Answer& answer);
+
+// The question, and the answer in one line.
+std::string HeadText(const Answer& answer);
 
 // `iommucheck query`
 std::string AnswerText(const Answer& answer);

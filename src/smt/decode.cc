@@ -79,7 +79,9 @@ Case SearchSpace::Decode(const Value& value) const {
 
   Case c;
   c.kernel = DecodeKernel(value);
-  const KernelProfile kernel = ProfileOf(c.kernel);
+  const bool claims = HasEra(Era::kBusSlots) ||
+                      ProfileOf(c.kernel).has(Rule::kAssumeDriversCompeteForABus) ||
+                      (refusing_ && refusing_->has(Rule::kAssumeDriversCompeteForABus));
   Topology& t = c.topology;
   t.drivers_count = static_cast<uint8_t>(drivers.count);
   t.instances_count = static_cast<uint8_t>(instances.count);
@@ -101,7 +103,7 @@ Case SearchSpace::Decode(const Value& value) const {
     const SymbolicDriver& from = topology_.drivers[r];
     Driver& to = t.drivers[drivers(static_cast<int>(r))];
     for (Bus bus : topology_.buses) {
-      if (kernel.era != Era::kBusSlots && !kernel.has(Rule::kAssumeDriversCompeteForABus)) continue;
+      if (!claims) continue;
       for (int claim = 0; claim < kClaimCount; ++claim)
         if (value(from.claim(bus, static_cast<Claim>(claim))))
           to.claims[static_cast<size_t>(bus)] = static_cast<Claim>(claim);

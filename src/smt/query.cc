@@ -21,9 +21,7 @@ using Answer = Solver::Answer;
 
 // Runs of the same ops, those first that read most easily: groups join in order when all is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
-  // As one would set up a machine: drivers, devices, containers.
-  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
-  const auto turn = [&](const Op& op) { return kTurn[static_cast<size_t>(op.kind)]; };
+  const auto turn = [&](const Op& op) { return SetUpTurn(op.kind); };
   const auto joins = [](const Op& op) {
     return op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu;
   };
@@ -44,8 +42,13 @@ std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
 class Search {
  public:
   Search(Property property, const KernelSpec& kernel, RuleSet open, const Bounds& bounds,
-         bool want_smt2)
-      : property_(property), kernel_(kernel), open_(open), bounds_(bounds), want_smt2_(want_smt2) {}
+         bool want_smt2, const std::optional<KernelSpec>& refusing)
+      : property_(property),
+        kernel_(kernel),
+        open_(open),
+        bounds_(bounds),
+        want_smt2_(want_smt2),
+        refusing_(refusing) {}
   QueryResult Run();
 
  private:
@@ -62,6 +65,7 @@ class Search {
   RuleSet open_;
   Bounds bounds_;
   bool want_smt2_;
+  const std::optional<KernelSpec>& refusing_;
   QueryResult result_;
   Runs runs_;            // looked at
   std::vector<Op> ops_;  // of the last case found, as its search space numbers things
@@ -98,15 +102,22 @@ Answer Search::FindAt(int steps) {
 
 Answer Search::Find(int devices, int steps) {
   for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property_), devices)) {
-    runs_ = {.property = property_, .steps = steps, .spare = spare};
+    runs_ = {.property = property_, .steps = steps, .spare = spare, .refusing = refusing_};
     const Answer answer = Look(devices);
     if (answer != Answer::kUnsat) return answer;
   }
   return Answer::kUnsat;
 }
 
-// Of the runs that Find() found one of: the plainest kinds of ops, a plain order, plain attributes.
+// Of the runs that Find() found one of: one that the refusing kernel takes, the plainest kinds of
+// ops, a plain order, plain attributes.
 Answer Search::MakePlain(int devices) {
+  if (refusing_) {
+    runs_.taken = true;
+    const Answer answer = Look(devices);
+    if (answer == Answer::kUnknown) return answer;
+    runs_.taken = answer == Answer::kSat;
+  }
   for (size_t i = kPlainFirst.size(); i-- > 0 && runs_.spare.count() > 1;) {
     const auto kind = static_cast<size_t>(kPlainFirst[i]);
     if (!runs_.spare[kind] || Needed(property_, kPlainFirst[i])) continue;
@@ -148,19 +159,25 @@ Answer Search::Look(int devices) {
 
 }  // namespace
 
+int SetUpTurn(OpKind kind) {
+  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
+  return kTurn[static_cast<size_t>(kind)];
+}
+
 uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
   if (budget == 0) return 0;
   return used < budget ? budget - used : 1;
 }
 
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                                  bool want_smt2, RuleSet open) {
+                                  bool want_smt2, RuleSet open,
+                                  const std::optional<KernelSpec>& refusing) {
   if (bounds.devices < 1 || bounds.devices > kMaxBoundDevices)
     return absl::InvalidArgumentError(absl::StrFormat("devices must be 1 to %d", kMaxBoundDevices));
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
-    return Search(property, kernel, open, bounds, want_smt2).Run();
+    return Search(property, kernel, open, bounds, want_smt2, refusing).Run();
   } catch (const std::exception& e) {
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,8 +48,16 @@ int StepsNeeded(Property property);
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.
 // A rule that is `open` may be dropped, too: the kernel of the case found says which are.
+// With a `refusing` kernel: the smallest case that violates the property on `kernel`, and on it at
+// no step, up to one that it does not take: that is not possible there, or outside of its
+// assumptions. Of those of that size one of which it takes every step, where there is one. Machines
+// are within the assumptions of both.
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
-                                  bool want_smt2 = false, RuleSet open = {});
+                                  bool want_smt2 = false, RuleSet open = {},
+                                  const std::optional<KernelSpec>& refusing = std::nullopt);
+
+// Ops in the order in which one would set up a machine: drivers, devices, containers.
+int SetUpTurn(OpKind kind);
 
 // What is left of a budget for all; what is used up is a budget of 1, for 0 is none.
 uint64_t BudgetLeft(uint64_t budget, uint64_t used);

@@ -37,6 +37,7 @@ int StepsNeeded(Property property) {
 SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)
     : spec_(kernel),
       kernel_(ProfileOf(kernel)),
+      refusing_(runs.refusing ? std::optional(ProfileOf(*runs.refusing)) : std::nullopt),
       runs_(runs),
       spare_(runs.steps - StepsNeeded(runs.property)),
       ever_registered_(Zeros(kInstances)),
@@ -48,8 +49,8 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
   if (!Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
   const bool ghosts = Spare(kRemove) || Spare(kUnregister) ||
-                      kernel_.may_have(Rule::kCoreOwnerEvery) ||
-                      kernel_.may_have(Rule::kDriverSameInstance);
+                      !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
+                      !EitherHas(Rule::kDriverSameInstance).is_false();
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
@@ -64,6 +65,14 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
   MakeDevices();
   RelateDevices();
   AssumeOfTopology();
+}
+
+// Whether either kernel has it.
+Bit SearchSpace::EitherHas(Rule rule) const {
+  return kernel_.has(rule) | (refusing_ && refusing_->has(rule));
+}
+bool SearchSpace::HasEra(Era era) const {
+  return kernel_.era() == era || (refusing_ && refusing_->era == era);
 }
 
 Bits SearchSpace::AtMostOne(int size, const std::string& name) {
@@ -83,7 +92,7 @@ void SearchSpace::OpenRules(RuleSet open) {
 
 // An input, unless the kernel surely has the rule, and false where it has.
 Bit SearchSpace::InputWithout(Rule rule, std::string name) {
-  const Bit without = ~kernel_.has(rule);
+  const Bit without = ~EitherHas(rule);
   return without.is_false() ? Bit(false) : without & Input(std::move(name));
 }
 
@@ -97,7 +106,7 @@ void SearchSpace::MakeDrivers() {
     };
     for (Bus bus : topology_.buses) {
       auto& claims = driver.claims[static_cast<size_t>(bus)];
-      if (kernel_.era() == Era::kBusSlots) {
+      if (HasEra(Era::kBusSlots)) {
         const Bits chosen = AtMostOne(
             kClaimCount - 1, absl::StrFormat("driver%d.claims.%d", r, static_cast<int>(bus)));
         claims[0] = None(chosen);
@@ -107,12 +116,13 @@ void SearchSpace::MakeDrivers() {
         claims[static_cast<size_t>(Claim::kStrict)] = true;
       }
     }
-    if (kernel_.era() == Era::kBusSlots) {
+    if (HasEra(Era::kBusSlots)) {
       driver.claims_once = attribute("claims_once");
       driver.unwinds = attribute("unwinds");
       driver.clears = attribute("clears");
     }
-    if (kernel_.era() != Era::kFwnode) driver.default_domains = ~attribute("no_default_domain");
+    if (HasEra(Era::kBusSlots) || HasEra(Era::kSingleDriver))
+      driver.default_domains = ~attribute("no_default_domain");
     driver.instance_groups = attribute("instance_groups");
     driver.coherent = ~attribute("not_coherent");
     driver.accepts_foreign = InputWithout(Rule::kAssumeProbeRejectsForeign,
@@ -164,7 +174,7 @@ void SearchSpace::MakeDevices() {
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
     // One that is never added is as good as one that no driver takes.
     const bool can_be_absent =
-        Spare(kAdd) || !kernel_.has(Rule::kAssumeProbeRejectsForeign).is_true();
+        Spare(kAdd) || !EitherHas(Rule::kAssumeProbeRejectsForeign).is_true();
     device.absent = can_be_absent ? Input(attribute("absent")) : Bit(false);
     platform_before = platform;
     topology_.devices.push_back(device);
@@ -202,10 +212,8 @@ void SearchSpace::RelateDevices() {
 void SearchSpace::AssumeOfTopology() {
   std::array<Bit, kDrivers> extra;
   for (int i = 0; i < kInstances; ++i) extra[topology_.instances[i].driver] |= own_table_[i];
-  constraints_.push_back(
-      Implies(kernel_.has(Rule::kAssumeTablesNotShared), ~(extra[0] & extra[1])));
-  if (const Bit homogeneous = kernel_.has(Rule::kAssumeHomogeneousGroups);
-      !homogeneous.is_false()) {
+  constraints_.push_back(Implies(EitherHas(Rule::kAssumeTablesNotShared), ~(extra[0] & extra[1])));
+  if (const Bit homogeneous = EitherHas(Rule::kAssumeHomogeneousGroups); !homogeneous.is_false()) {
     std::vector<std::array<Bit, kDrivers>> behind(topology_.devices.size());
     for (int d = 0; d < sizes_.devices; ++d)
       for (const Bits& master : topology_.devices[d].masters)
@@ -228,7 +236,7 @@ void SearchSpace::AssumeOfTopology() {
   for (Bus bus : topology_.buses)
     common |= ~topology_.drivers[0].claim(bus, Claim::kNone) &
               ~topology_.drivers[1].claim(bus, Claim::kNone);
-  constraints_.push_back(Implies(kernel_.has(Rule::kAssumeDriversCompeteForABus), common));
+  constraints_.push_back(Implies(EitherHas(Rule::kAssumeDriversCompeteForABus), common));
 }
 
 // Whether a step of a smallest run can be of this kind.
@@ -303,6 +311,32 @@ void SearchSpace::CountNeeded(std::vector<Bit>& constraints) {
       if ((set >> i & 1U) != 0) one_had |= had_needed_[i];
     constraints.push_back(one_had);
   }
+}
+
+std::vector<Bit> SearchSpace::RunAndBuses() const {
+  std::vector<Bit> bits;
+  for (const SymbolicOp& op : ops_)
+    for (const Bits* code : {&op.kind, &op.instance, &op.device, &op.group})
+      bits.insert(bits.end(), code->begin(), code->end());
+  for (const SymbolicDevice& device : topology_.devices) bits.push_back(device.on(Bus::kPci));
+  return bits;
+}
+
+std::vector<Bit> SearchSpace::Links() const {
+  std::vector<Bit> links;
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const auto& [first, second] = topology_.devices[d].masters;
+    for (int i = 0; i < kInstances; ++i) {
+      links.push_back(first[i] | second[i]);
+      for (int j = 0; j < kInstances; ++j)
+        if (j != i) links.push_back(first[i] & second[j]);
+    }
+    for (int e = 0; e < d; ++e) {
+      links.push_back(topology_.devices[d].alias_related[e]);
+      links.push_back(topology_.devices[d].slot_related[e]);
+    }
+  }
+  return links;
 }
 
 std::vector<Bit> SearchSpace::Preferences() const {

@@ -6,6 +6,7 @@
 
 #include <bitset>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,11 @@ struct Runs {
   int steps = 0;          // StepsNeeded() at least
   OpKinds spare{};        // what the steps to spare may be
   std::vector<Op> ops{};  // given: this run alone
+  // Given: no step of the run violates the property on this kernel, too, up to one that it does not
+  // take: that is not possible there, or outside of its assumptions. Machines are within the
+  // assumptions of both kernels.
+  std::optional<KernelSpec> refusing{};
+  bool taken = false;  // the refusing kernel takes every step
 };
 
 // The op of the one container that a model of the solver stands for (decode.cc).
@@ -53,6 +59,12 @@ class SearchSpace : public Inputs {
   // Bits that a machine with plain attributes has set, the most telling first.
   [[nodiscard]] std::vector<Bit> Preferences() const;
 
+  // What tells one run from another, and on which bus each device is.
+  [[nodiscard]] std::vector<Bit> RunAndBuses() const;
+  // What holds devices and instances together: who is behind what, of two which one first, aliases
+  // and shared slots. A machine without one of these has less in it.
+  [[nodiscard]] std::vector<Bit> Links() const;
+
   // The run and the case that a model of the solver stands for.
   using Value = std::function<bool(Bit)>;
   [[nodiscard]] std::vector<Op> Ops(const Value& value) const;
@@ -60,6 +72,8 @@ class SearchSpace : public Inputs {
   [[nodiscard]] Case Decode(const Value& value) const;
 
  private:
+  [[nodiscard]] Bit EitherHas(Rule rule) const;
+  [[nodiscard]] bool HasEra(Era era) const;
   Bit InputWithout(Rule rule, std::string name);
   Bits AtMostOne(int size, const std::string& name);
   void OpenRules(RuleSet open);
@@ -77,6 +91,7 @@ class SearchSpace : public Inputs {
 
   KernelSpec spec_;
   SymbolicProfile kernel_;
+  std::optional<KernelProfile> refusing_;  // that of runs_
   Runs runs_;
   int spare_;  // steps besides the needed ones
   Sizes sizes_;

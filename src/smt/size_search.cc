@@ -35,9 +35,10 @@ SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, cons
   for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
   for (int step = 0; step < runs.steps; ++step) {
     const std::vector<Constraint> constraints = runs_.NextStep();
-    for (Bit bit : runs_.encoder().state().AllBits()) solver_.NameWhenUsed(bit);
+    for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
     for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
   }
+  if (runs.taken) solver_.Assert(~runs_.refusing_ended());
 }
 
 SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {
@@ -75,16 +76,25 @@ Case SizeSearch::Found() {
   return c;
 }
 
-Case SizeSearch::Plainest() {
-  // Fixes one preference after another that a case of this size can meet.
-  std::vector<Bit> fixed = {runs_.violated()};
+// Fixes one preference after another that a case of this size can meet. Unknown: the budget ended
+// before the last one.
+SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
+  auto all = Answer::kSat;
   for (Bit preference : runs_.space().Preferences()) {
     if (preference.is_constant()) continue;
     fixed.push_back(preference);
     // A check that fails keeps the model of the last one that did not.
-    if (!solver_.Value(preference) && Check(fixed) != Answer::kSat) fixed.pop_back();
+    if (solver_.Value(preference)) continue;
+    const Answer answer = Check(fixed);
+    if (answer != Answer::kSat) fixed.pop_back();
+    if (answer == Answer::kUnknown) all = answer;
   }
   last_assumptions_ = fixed;
+  return all;
+}
+
+Case SizeSearch::Plainest() {
+  MakePlain({runs_.violated()});
   return Found();
 }
 

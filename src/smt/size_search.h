@@ -38,6 +38,11 @@ class SizeSearch {
   Case Found();
   Case Plainest();
 
+  // The next case (for Use::kOften): of a run, one with no more links than it takes and the
+  // plainest attributes. Those with the same run and buses, and these links or more, are left out
+  // from now on.
+  Answer Next(Case& found);
+
   [[nodiscard]] const Solver& solver() const { return solver_; }
   void LimitRest(uint64_t budget) { solver_.LimitRest(budget); }
   [[nodiscard]] std::string LastCheck();
@@ -47,6 +52,8 @@ class SizeSearch {
     return [this](Bit bit) { return solver_.Value(bit); };
   }
   Answer Check(const std::vector<Bit>& assumptions);
+  Answer LeaveOutLinks(std::vector<Bit> fixed, std::vector<Bit>& links);
+  Answer MakePlain(std::vector<Bit> fixed);
 
   RuleSet open_;
   Unrolling runs_;

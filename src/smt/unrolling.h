@@ -4,6 +4,7 @@
 // them, and whether they violate the property.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,10 +20,27 @@ struct Constraint {
   bool fact = false;  // it follows from the others (invariants.cc)
 };
 
+// The kernel that must not violate the property in the runs of a space (Runs::refusing).
+class Refusing {
+ public:
+  Refusing(const KernelSpec& kernel, const SearchSpace& space);
+  // One more step. Whether it surely changes nothing on this kernel.
+  Bit Take(Property property, const SymbolicOp& op, std::vector<Constraint>& constraints);
+  // Whether it has not taken every step so far.
+  [[nodiscard]] Bit ended() const { return ended_; }
+  [[nodiscard]] std::vector<Bit> StateBits() const;
+
+ private:
+  Encoder encoder_;
+  Bit ended_;
+};
+
 // One more step of the runs of a space, given that the last one so far was `violated`: that it was
-// not, what the op must fulfil, and facts. `violated` is of this step then.
+// not, what the op must fulfil, and facts. `violated` is of this step then. A step that is futile
+// may be one that is not where it is refused.
 template <typename Space>
-std::vector<Constraint> NextStep(Property property, Space& space, Encoder& encoder, Bit& violated) {
+std::vector<Constraint> NextStep(Property property, Space& space, Encoder& encoder, Bit& violated,
+                                 Refusing* refusing = nullptr) {
   std::vector<Constraint> constraints;
   const auto add = [&](const std::vector<Bit>& bits, std::string_view why, bool fact = false) {
     for (Bit bit : bits)
@@ -40,7 +58,8 @@ std::vector<Constraint> NextStep(Property property, Space& space, Encoder& encod
   add({~step.out_of_groups}, "groups suffice");
   add({~step.reorders}, "devices keep their order");
   // A smallest run has no step that changes nothing.
-  add({~step.futile}, "the step is not futile");
+  const Bit nor_there = refusing != nullptr ? refusing->Take(property, op, constraints) : Bit(true);
+  add({~(step.futile & nor_there)}, "the step is not futile");
   add(encoder.Invariants(), "fact", true);
   violated = step.violated[static_cast<size_t>(property)];
   return constraints;
@@ -52,19 +71,23 @@ class Unrolling {
   Unrolling(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs);
 
   std::vector<Constraint> NextStep() {
-    return smt::NextStep(property_, space_, encoder_, violated_);
+    return smt::NextStep(property_, space_, encoder_, violated_, refusing_ ? &*refusing_ : nullptr);
   }
   // Whether the last step so far violates the property.
   [[nodiscard]] Bit violated() const { return violated_; }
   [[nodiscard]] Property property() const { return property_; }
   SearchSpace& space() { return space_; }
   [[nodiscard]] const Encoder& encoder() const { return encoder_; }
+  // Of the state after the last step so far, on the refusing kernel, too.
+  [[nodiscard]] std::vector<Bit> StateBits() const;
+  [[nodiscard]] Bit refusing_ended() const { return refusing_ ? refusing_->ended() : Bit(false); }
 
  private:
   Property property_;
   SearchSpace space_;
   Encoder encoder_;
   Bit violated_;
+  std::optional<Refusing> refusing_;
 };
 
 }  // namespace iommucheck::smt

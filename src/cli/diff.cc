@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/diff.h"
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "src/case/kernel.h"
+#include "src/cli/commands.h"
+#include "src/report/text.h"
+
+namespace iommucheck::cli {
+namespace {
+
+struct Options {
+  std::string property;
+  std::vector<std::string> kernels;
+  std::vector<std::string> drop;
+  std::vector<std::string> add;
+  smt::Bounds bounds{.devices = 2, .steps = 6};
+  std::string out;
+  bool bounded = false;
+  bool json = false;
+};
+
+absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
+  report::DiffQuestion question{.property = *FindProperty(o.property),
+                                .kernels = {},
+                                .bounds = o.bounds,
+                                .bounded = o.bounded};
+  for (size_t i = 0; i < 2; ++i) {
+    const absl::StatusOr<KernelSpec> kernel = ParseKernel(o.kernels[i], o.drop, o.add);
+    if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
+    question.kernels[i] = *kernel;
+  }
+  return question;
+}
+
+// The cases, as the kernel that allows them plays them.
+absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  for (const report::Direction& d : diff.directions) {
+    if (d.verdict != Verdict::kViolated) continue;
+    Case c = d.result.found;
+    c.comment = absl::StrCat("not violated on ", report::KernelName(RefusedCase(diff, d).kernel));
+    const char* name = d.allows == 0 ? "/only-A.case" : "/only-B.case";
+    if (absl::Status s = WriteFile(folder + name, PrintCase(c)); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+void Diff(const Options& o, Session& session) {
+  const absl::StatusOr<report::DiffQuestion> question = Read(o);
+  if (!question.ok()) return session.Fail(question.status());
+  const absl::StatusOr<report::Diff> diff = report::AskDiff(*question);
+  if (!diff.ok()) return session.Fail(diff.status());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *diff); !s.ok()) return session.Fail(s);
+  std::cout << (o.json ? report::DiffJson(*diff) : report::DiffText(*diff));
+  session.exit = ExitOf(diff->verdict());
+}
+
+}  // namespace
+
+void AddDiff(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "diff", "The smallest cases that one kernel allows and another refuses, both ways");
+  auto o = std::make_shared<Options>();
+  AddProperty(*command, o->property);
+  command
+      ->add_option("--kernel", o->kernels,
+                   "A, then B; with patches as in v6.0,-type1.same_ops,+assume.homogeneous_groups")
+      ->required()
+      ->expected(2);
+  command->add_option("--drop", o->drop, "a rule that a patch takes away from both")
+      ->type_name("RULE")
+      ->allow_extra_args(false);
+  command->add_option("--add", o->add, "a rule or assumption that is added to both")
+      ->type_name("RULE")
+      ->allow_extra_args(false);
+  AddBounds(*command, o->bounds);
+  command->add_option("--out", o->out, "write the cases into this folder");
+  command->add_flag("--bounded", o->bounded, "do not try to prove anything for every size");
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] { Diff(*o, session); });
+}
+
+}  // namespace iommucheck::cli

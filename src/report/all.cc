@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/all.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/case/variants.h"
+#include "src/report/json_parts.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+// Of cases that are the same the one that reads most easily comes first.
+bool ReadsBefore(const Case& a, const Case& b) {
+  const auto key = [](const Case& c) {
+    std::vector<std::tuple<int, int>> ops;
+    for (const CaseOp& op : c.ops) ops.emplace_back(smt::SetUpTurn(op.op.kind), op.op.a);
+    return std::pair(ops, PrintCase(c));
+  };
+  return key(a) < key(b);
+}
+
+// Cases in classes of those that are the same.
+class Classes {
+ public:
+  Classes(Property property, size_t max) : property_(property), max_(max) {}
+
+  // False: the case is of one class more than asked for.
+  bool Take(const Case& c) {
+    const std::vector<std::string> shapes = Variants(c, property_);
+    std::set<size_t> touched;
+    for (const std::string& shape : shapes)
+      if (const auto at = class_of_.find(shape); at != class_of_.end()) touched.insert(at->second);
+    if (touched.empty()) {
+      if (max_ != 0 && size() == max_) return false;
+      touched.insert(shown_.size());
+      shown_.emplace_back(c);
+    }
+    const size_t into = *touched.begin();
+    for (size_t other : touched)
+      if (other != into) Merge(other, into);
+    if (ReadsBefore(c, *shown_[into])) shown_[into] = c;
+    for (const std::string& shape : shapes) class_of_[shape] = into;
+    return true;
+  }
+  [[nodiscard]] std::vector<Case> Shown() const {
+    std::vector<Case> cases;
+    for (const std::optional<Case>& c : shown_)
+      if (c) cases.push_back(*c);
+    std::ranges::sort(cases, ReadsBefore);
+    return cases;
+  }
+
+ private:
+  [[nodiscard]] size_t size() const {
+    return static_cast<size_t>(std::ranges::count_if(shown_, &std::optional<Case>::has_value));
+  }
+  void Merge(size_t from, size_t into) {
+    if (ReadsBefore(*shown_[from], *shown_[into])) shown_[into] = shown_[from];
+    shown_[from].reset();
+    for (auto& [shape, at] : class_of_)
+      if (at == from) at = into;
+  }
+
+  const Property property_;
+  const size_t max_;
+  std::vector<std::optional<Case>> shown_;  // by class; none: merged into another
+  std::map<std::string, size_t> class_of_;  // by shape
+};
+
+std::string CountLine(const AllCases& all) {
+  const auto cases = absl::StrCat(all.cases.size(), all.cases.size() == 1 ? " case" : " cases");
+  if (all.search.complete)
+    return cases + " of this size, up to names and the order of steps that commute";
+  if (all.enough) return absl::StrCat(cases, " of this size so far; no more were asked for");
+  return absl::StrCat("unknown: ", all.search.reason, "; ", cases, " of this size so far");
+}
+
+std::string CaseText(const Case& c, const Run& run, Property property) {
+  std::vector<std::string> ops;
+  for (const CaseOp& op : c.ops)
+    ops.push_back(PrintOp(op.op, c.names) +
+                  (op.expected.value_or(0) == 0 ? "" : " " + ErrnoName(*op.expected)));
+  return TopologyText(c) + Field("run", absl::StrJoin(ops, "; ")) +
+         Field("violates", EventText(c, run.of(property).event));
+}
+
+}  // namespace
+
+Verdict AllCases::verdict() const {
+  const bool ended = search.complete || enough;
+  return answer.result.verdict == Verdict::kViolated && !ended ? Verdict::kUnknown
+                                                               : answer.result.verdict;
+}
+
+absl::StatusOr<AllCases> AskAll(const Question& question, int max) {
+  absl::StatusOr<Answer> answer = Ask(question);
+  if (!answer.ok()) return answer.status();
+  AllCases all{.answer = *std::move(answer), .cases = {}, .runs = {}, .search = {}};
+  if (all.answer.result.verdict != Verdict::kViolated) return all;
+
+  const smt::QueryResult& smallest = all.answer.result;
+  Classes classes(question.property, static_cast<size_t>(max));
+  absl::Status status;
+  const auto take = [&](Case c) {
+    const absl::StatusOr<Run> run = Replayed(question, c);
+    status = run.status();
+    all.enough = status.ok() && !classes.Take(c);
+    return status.ok() && !all.enough;
+  };
+  absl::StatusOr<smt::Enumeration> search =
+      smt::EnumerateSize(question.property, question.kernel, smallest.found.topology.devices_count,
+                         static_cast<int>(smallest.found.ops.size()),
+                         smt::BudgetLeft(question.bounds.budget, smallest.resources), take);
+  if (!status.ok()) return status;
+  if (!search.ok()) return search.status();
+  all.search = *std::move(search);
+  all.cases = classes.Shown();
+  for (const Case& c : all.cases) all.runs.push_back(Play(c));
+  return all;
+}
+
+std::string AllText(const AllCases& all) {
+  if (all.answer.result.verdict != Verdict::kViolated) return AnswerText(all.answer);
+  std::string out = HeadText(all.answer) + Field("cases", CountLine(all));
+  out += Field("replayed", "in the model: yes, each is violated at its last op");
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    absl::StrAppend(&out, "\ncase ", i + 1, "\n",
+                    CaseText(all.cases[i], all.runs[i], all.answer.question.property));
+  return out;
+}
+
+std::string AllJson(const AllCases& all) {
+  const smt::QueryResult& result = all.answer.result;
+  if (result.verdict != Verdict::kViolated) return AnswerJson(all.answer);
+  const Question& q = all.answer.question;
+  Json out = Head("query", VerdictName(all.verdict()), result.found.topology.devices_count,
+                  static_cast<int>(result.found.ops.size()), q.kernel);
+  out["property"] = std::string(PropertyName(q.property));
+  out["case"] = Json::parse(CaseToJson(result.found));
+  out["replayed"] = true;
+  if (!all.search.complete) out["reason"] = all.search.reason;
+  out["complete"] = all.search.complete;
+  out["cases"] = Json::array();
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    out["cases"].push_back({{"case", Json::parse(CaseToJson(all.cases[i]))},
+                            {"steps", StepsJson(all.cases[i], all.runs[i])}});
+  out["stats"] = {{"solver_resources", result.resources + all.search.resources},
+                  {"solver_checks", result.checks + all.search.checks}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace iommucheck::report

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/diff.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/report/json_parts.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+constexpr std::array kLetters = {"A", "B"};
+
+const char* Refusing(const Direction& d) { return kLetters[1 - d.allows]; }
+
+absl::Status Disagreement(const Diff& diff, const Direction& d) {
+  const Case other = RefusedCase(diff, d);
+  return absl::InternalError(absl::StrCat(
+      "solver and model disagree on ", std::string(PropertyName(diff.question.property)),
+      "\nthe solver says that the last op of this case violates it, and no op on ",
+      KernelName(other.kernel), ":\n\n", PrintCase(d.result.found), "\nthe model plays it so:\n\n",
+      ReplayText(d.result.found, d.allowed, {.all_events = true}), "\nand so:\n\n",
+      ReplayText(other, d.refused, {.all_events = true})));
+}
+
+// Plays the case found on both kernels.
+absl::Status Replay(const Diff& diff, Direction& d) {
+  const Property property = diff.question.property;
+  Case& found = d.result.found;
+  d.allowed = Play(found);
+  d.refused = Play(RefusedCase(diff, d));
+  const int last = static_cast<int>(found.ops.size());
+  if (d.allowed.of(property).at != last || d.refused.steps.empty() ||
+      d.refused.of(property).at != 0)
+    return Disagreement(diff, d);
+  ExpectAsPlayed(found, d.allowed);
+  return absl::OkStatus();
+}
+
+// None of the cases that violate the property on the kernel `allows`, or the smallest of those that
+// do not violate it on the other.
+absl::Status Search(Diff& diff, int allows) {
+  const DiffQuestion& q = diff.question;
+  const Answer& alone = *diff.alone[allows];
+  Direction& d = diff.directions[allows];
+  d.result = alone.result;
+  d.verdict = alone.result.verdict;
+  d.every_size = HoldsForEverySize(alone);
+  if (d.verdict != Verdict::kViolated) return absl::OkStatus();
+
+  smt::Bounds bounds = q.bounds;
+  bounds.proved_steps = static_cast<int>(alone.result.found.ops.size()) - 1;
+  bounds.budget = smt::BudgetLeft(q.bounds.budget, diff.resources);
+  absl::StatusOr<smt::QueryResult> result =
+      smt::Query(q.property, q.kernels[allows], bounds, false, {}, q.kernels[1 - allows]);
+  if (!result.ok()) return result.status();
+  d.result = *std::move(result);
+  d.verdict = d.result.verdict;
+  diff.resources += d.result.resources;
+  diff.checks += d.result.checks;
+  return d.verdict == Verdict::kViolated ? Replay(diff, d) : absl::OkStatus();
+}
+
+std::string SizeText(int devices, int steps) {
+  return absl::StrCat(Plural(devices, "device"), ", ", Plural(steps, "step"));
+}
+
+std::string DirectionLine(const Direction& d) {
+  switch (d.verdict) {
+    case Verdict::kViolated:
+      return SizeText(d.result.found.topology.devices_count,
+                      static_cast<int>(d.result.found.ops.size())) +
+             "; no smaller case exists";
+    case Verdict::kHolds:
+      if (d.every_size) return "none of any size";
+      return "none up to " + SizeText(d.result.proved_devices, d.result.proved_steps);
+    case Verdict::kUnknown:
+      return absl::StrCat("unknown: ", d.result.reason, "; none up to ",
+                          SizeText(d.result.proved_devices, d.result.proved_steps));
+  }
+  return "";
+}
+
+bool EverySize(const Diff& diff) {
+  return std::ranges::all_of(diff.directions, &Direction::every_size);
+}
+
+std::string DiffLine(const Diff& diff) {
+  if (diff.same_rules) return "the same for every size: the two have the same rules";
+  switch (diff.verdict()) {
+    case Verdict::kViolated:
+      return "DIFFERENT";
+    case Verdict::kHolds: {
+      if (EverySize(diff)) return "the same for every size: neither violates it";
+      const smt::Bounds& b = diff.question.bounds;
+      return "the same up to " + SizeText(b.devices, b.steps);
+    }
+    case Verdict::kUnknown:
+      return "unknown";
+  }
+  return "";
+}
+
+std::string AloneLine(const Answer& a) {
+  return a.result.verdict == Verdict::kViolated
+             ? absl::StrCat("violated on ", SizeText(a.result.found.topology.devices_count,
+                                                     static_cast<int>(a.result.found.ops.size())))
+             : VerdictLine(a);
+}
+
+bool SameResult(const StepResult& a, const StepResult& b) {
+  return a.outcome == b.outcome && a.error == b.error;
+}
+
+// The refusals of a step that the same step on the other kernel has not.
+std::vector<std::string> Refusals(const Case& c, const PlayedStep& step, const PlayedStep& other) {
+  std::vector<std::string> texts;
+  for (const Event& e : step.events) {
+    if (e.kind != Event::Kind::kRefused) continue;
+    const bool both = std::ranges::any_of(other.events, [&](const Event& o) {
+      return o.kind == Event::Kind::kRefused && o.rule == e.rule && o.error == e.error;
+    });
+    if (!both) texts.push_back(EventText(c, e));
+  }
+  return texts;
+}
+
+std::string ResultText(const StepResult& result) {
+  switch (result.outcome) {
+    case Outcome::kDone:
+      return ErrnoName(result.error);
+    case Outcome::kNotPossible:
+      return absl::StrCat("not possible (", result.why, ")");
+    case Outcome::kOutside:
+      return absl::StrCat("outside ", std::string(InfoOf(result.assumption).id));
+  }
+  return "";
+}
+
+std::string DirectionText(const Diff& diff, const Direction& d) {
+  const Case& c = d.result.found;
+  const Case other = RefusedCase(diff, d);
+  std::string out = absl::StrFormat("\n%s allows, %s refuses\n", kLetters[d.allows], Refusing(d));
+  out += TopologyText(c);
+  out += absl::StrFormat("on %s\n", kLetters[d.allows]) + TraceText(c, d.allowed);
+  out += absl::StrFormat("on %s\n", Refusing(d)) + TraceText(other, d.refused);
+  return out + Field("parting", PartingLine(diff, d));
+}
+
+Json DirectionJson(const Diff& diff, const Direction& d) {
+  const bool found = d.verdict == Verdict::kViolated;
+  Json out = {{"allows", KernelJson(diff.question.kernels[d.allows])},
+              {"refuses", KernelJson(diff.question.kernels[1 - d.allows])},
+              {"verdict", VerdictName(d.verdict)}};
+  if (d.every_size) {
+    out["scope"] = {{"kind", "every-size"}};
+  } else {
+    const int devices = found ? d.result.found.topology.devices_count : d.result.proved_devices;
+    const int steps = found ? static_cast<int>(d.result.found.ops.size()) : d.result.proved_steps;
+    out["scope"] = {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
+  }
+  if (d.verdict == Verdict::kUnknown) out["reason"] = d.result.reason;
+  if (!found) return out;
+  out["case"] = Json::parse(CaseToJson(d.result.found));
+  out["steps"] = StepsJson(d.result.found, d.allowed);
+  out["refused_steps"] = StepsJson(RefusedCase(diff, d), d.refused);
+  out["parting"] = PartingLine(diff, d);
+  return out;
+}
+
+}  // namespace
+
+Verdict Diff::verdict() const {
+  const auto any = [this](Verdict v) {
+    return std::ranges::any_of(directions, [v](const Direction& d) { return d.verdict == v; });
+  };
+  if (any(Verdict::kViolated)) return Verdict::kViolated;
+  return any(Verdict::kUnknown) ? Verdict::kUnknown : Verdict::kHolds;
+}
+
+absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
+  Diff diff{.question = question, .alone = {}, .directions = {}};
+  diff.directions[1].allows = 1;
+  const std::array profiles = {ProfileOf(question.kernels[0]), ProfileOf(question.kernels[1])};
+  diff.same_rules = profiles[0].era == profiles[1].era && profiles[0].rules == profiles[1].rules;
+  if (diff.same_rules) {
+    for (Direction& d : diff.directions) {
+      d.verdict = Verdict::kHolds;
+      d.every_size = true;
+    }
+    return diff;
+  }
+  for (int i = 0; i < 2; ++i) {
+    Question q{.property = question.property,
+               .kernel = question.kernels[i],
+               .bounds = question.bounds,
+               .bounded = question.bounded};
+    q.bounds.budget = smt::BudgetLeft(question.bounds.budget, diff.resources);
+    absl::StatusOr<Answer> answer = Ask(q);
+    if (!answer.ok()) return answer.status();
+    diff.resources += answer->result.resources + (answer->proof ? answer->proof->resources : 0);
+    diff.checks += answer->result.checks + (answer->proof ? answer->proof->checks : 0);
+    diff.alone[i] = *std::move(answer);
+  }
+  for (int i = 0; i < 2; ++i)
+    if (absl::Status s = Search(diff, i); !s.ok()) return s;
+  return diff;
+}
+
+Case RefusedCase(const Diff& diff, const Direction& direction) {
+  Case c = direction.result.found;
+  c.kernel = diff.question.kernels[1 - direction.allows];
+  return c;
+}
+
+std::string PartingLine(const Diff& diff, const Direction& d) {
+  const Case other = RefusedCase(diff, d);
+  for (size_t i = 0; i < d.refused.steps.size(); ++i) {
+    const PlayedStep& refused = d.refused.steps[i];
+    const PlayedStep& allowed = d.allowed.steps[i];
+    const std::vector<std::string> refusals = Refusals(other, refused, allowed);
+    const bool same = SameResult(refused.result, allowed.result);
+    if (same && refusals.empty()) continue;
+    std::string line =
+        absl::StrFormat("op %d, %s: %s on %s", i + 1, PrintOp(other.ops[i].op, other.names),
+                        ResultText(refused.result), Refusing(d));
+    if (!same) absl::StrAppend(&line, ", ", ResultText(allowed.result), " on ", kLetters[d.allows]);
+    for (const std::string& refusal : refusals) absl::StrAppend(&line, "; ", refusal);
+    return line;
+  }
+  return absl::StrCat("no op has another result or is refused; ", Refusing(d),
+                      " does not come to this attach_dev");
+}
+
+std::string DiffText(const Diff& diff) {
+  const DiffQuestion& q = diff.question;
+  std::string out = Field("diff", std::string(PropertyName(q.property)));
+  out += Field("", std::string(PropertySentence(q.property)));
+  for (int i = 0; i < 2; ++i) out += Field(kLetters[i], KernelName(q.kernels[i]));
+  const std::string bounds = EverySize(diff)
+                                 ? "machines of every size, runs of any length"
+                                 : "up to 2 drivers, " + SizeText(q.bounds.devices, q.bounds.steps);
+  out += Field("tool",
+               absl::StrFormat("iommucheck %s, %s (docs/solver.md)", IOMMUCHECK_VERSION, bounds));
+  out += Field("verdict", DiffLine(diff));
+  if (diff.same_rules) return out;
+  for (int i = 0; i < 2; ++i)
+    out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*diff.alone[i]));
+  for (const Direction& d : diff.directions)
+    out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));
+  for (const Direction& d : diff.directions)
+    if (d.verdict == Verdict::kViolated) out += DirectionText(diff, d);
+  return out;
+}
+
+std::string DiffJson(const Diff& diff) {
+  const DiffQuestion& q = diff.question;
+  Json out =
+      Head("diff", VerdictName(diff.verdict()), q.bounds.devices, q.bounds.steps, q.kernels[0]);
+  if (EverySize(diff)) out["scope"] = {{"kind", "every-size"}};
+  out["property"] = std::string(PropertyName(q.property));
+  out["other_kernel"] = KernelJson(q.kernels[1]);
+  out["replayed"] = diff.verdict() == Verdict::kViolated;
+  out["directions"] = Json::array();
+  for (const Direction& d : diff.directions) {
+    out["directions"].push_back(DirectionJson(diff, d));
+    if (d.verdict == Verdict::kViolated && !out.contains("case"))
+      out["case"] = out["directions"].back()["case"];
+  }
+  out["stats"] = {{"resources", diff.resources}, {"checks", diff.checks}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace iommucheck::report
