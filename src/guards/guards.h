@@ -54,7 +54,7 @@ struct Map {
   std::vector<Sufficient> sufficient;
   std::vector<Removal> removals;  // those of the fewest rules first
   RuleSet in_table;               // but assumptions that suffice alone
-  std::vector<Alone> alone;       // one each of these
+  std::vector<Alone> alone;       // one each of these; none where all of them do not suffice
   bool complete = false;          // false: the budget is used up, and there may be more of both
   uint64_t resources = 0;         // solver resources used
   int checks = 0;                 // solver calls
