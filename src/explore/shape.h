@@ -44,7 +44,7 @@ using Values = std::array<uint8_t, kMaxOpen>;
 
 struct Shape {
   Topology topology;  // with the open attributes plain
-  std::vector<Open> open;
+  std::vector<Open> open{};
   bool any_absent = false;      // each device may be absent at boot: the runs start in many states
   int max_groups = kMaxGroups;  // a step that makes more is not taken
   int containers = 1;

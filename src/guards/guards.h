@@ -29,8 +29,8 @@ struct Question {
 struct Sufficient {
   RuleSet rules;
   bool every_size = false;  // proved; otherwise none within the bounds
-  std::string why_not;      // not proved: the reason
-  RuleSet proved_with;      // not proved: rules that, together with these, are; none: not known
+  std::string why_not{};    // not proved: the reason
+  RuleSet proved_with{};    // not proved: rules that, together with these, are; none: not known
 };
 
 // Rules without which the kernel violates the property. With any one of them back it does not.
@@ -51,13 +51,13 @@ struct Map {
   Question question;  // with the number of steps that were looked at
   // What may be dropped: the kernel's rules, and assumptions but those that the question drops.
   RuleSet universe;
-  std::vector<Sufficient> sufficient;
-  std::vector<Removal> removals;  // those of the fewest rules first
-  RuleSet in_table;               // but assumptions that suffice alone
-  std::vector<Alone> alone;       // one each of these; none where all of them do not suffice
-  bool complete = false;          // false: the budget is used up, and there may be more of both
-  uint64_t resources = 0;         // solver resources used
-  int checks = 0;                 // solver calls
+  std::vector<Sufficient> sufficient{};
+  std::vector<Removal> removals{};  // those of the fewest rules first
+  RuleSet in_table{};               // but assumptions that suffice alone
+  std::vector<Alone> alone{};       // one each of these; none where all of them do not suffice
+  bool complete = false;            // false: the budget is used up, and there may be more of both
+  uint64_t resources = 0;           // solver resources used
+  int checks = 0;                   // solver calls
 };
 
 // Errors: Internal where solver, proofs and model contradict each other; else those of
