@@ -100,7 +100,7 @@ void Beside::TakeKernel() {
   case_.kernel = conform::WithAssumptionsOf(kernel_, case_.kernel);
   profile_ = ProfileOf(case_.kernel);
   const RuleSet promising = PromisingRules(kernel_.version);
-  promises_ = (promising.bits() & ~profile_.rules.bits()) == 0;
+  promises_ = profile_.rules.has_all(promising);
   Topology& t = case_.topology;
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)

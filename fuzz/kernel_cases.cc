@@ -44,7 +44,7 @@ class Generator {
     for (uint8_t& byte : current_) byte = Byte();
     // The kernel is the build's: the rest of its byte says how warm the start is.
     current_[0] = static_cast<uint8_t>(Below(4) << 3U);
-    const uint64_t mask = AnyAssumptions().bits();
+    const uint64_t mask = AnyAssumptions().words()[0];
     for (size_t i = 0; i < 5; ++i) current_[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
     // A machine of nothing has no runs.
     current_[7] = static_cast<uint8_t>(1 + Below(4));

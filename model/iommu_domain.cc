@@ -2,9 +2,11 @@
 //
 // Domains: allocation, attach, DMA ownership (drivers/iommu/iommu.c).
 //
-// ABSTRACTION: static identity and blocked domains are one object a group, default-domain types
-// are not told apart, and attach is never deferred. Flush is strict (iommu.strict=1): where it is
-// lazy, a default domain that cannot be allocated is asked for a second time.
+// ABSTRACTION: static identity and blocked domains are one object a group. No device is untrusted.
+// Flush is strict (iommu.strict=1): where it is lazy, a default domain that cannot be allocated is
+// asked for a second time.
+#include <utility>
+
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -15,15 +17,17 @@ void Unref(Kernel& k, DomainId domain) {
   DomainState& d = k.domain(domain);
   --d.refs;
   // ABSTRACTION: a freed domain's memory is not used again while something still points at it.
-  if (d.refs == 0 && d.type == DomainType::kFreed) d = {};
+  if (d.refs == 0 && d.type == DomainType::kFreed) {
+    d = {};
+    k.state.mapped[domain] = 0;
+  }
   while (k.state.domains_end > 0 &&
          k.domain(static_cast<DomainId>(k.state.domains_end - 1)).type == DomainType::kFree)
     --k.state.domains_end;
 }
 
-void SetHardware(Kernel& k, DeviceId dev, DomainId domain) {
-  const DomainId old = k.device(dev).hw;
-  k.device(dev).hw = domain;
+void PointAt(Kernel& k, DomainId& pointer, DomainId domain) {
+  const DomainId old = std::exchange(pointer, domain);
   if (domain != kNoId) ++k.domain(domain).refs;
   Unref(k, old);
 }
@@ -40,12 +44,16 @@ bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
   return (driver.same_instance && bound_elsewhere) || (driver.refuses_foreign && foreign);
 }
 
-// __iommu_device_set_domain() with IOMMU_SET_DOMAIN_MUST_SUCCEED: blocking is better than nothing.
-int DeviceSetDomainNofail(Kernel& k, GroupId group, DeviceId dev, DomainId domain) {
-  const int ret = AttachDevice(k, domain, dev);
-  const DomainId blocking = k.group(group).blocking_domain;
-  if (ret != 0 && blocking != kNoId && blocking != domain) AttachDevice(k, blocking, dev);
-  return ret;
+// What attach_dev finds incompatible. ABSTRACTION: up to 6.1 the first of these two tests says
+// -EINVAL for drivers without an errno of their own.
+int CheckCompatible(Kernel& k, const DomainState& d, DeviceId dev) {
+  const Driver& driver = k.topology.drivers[d.driver];
+  if (driver.checks_snoop && k.has(Rule::kDriverSnoopChecked) && d.coherent &&
+      !k.topology.instances[k.device(dev).instance].enforces_coherency)
+    return k.refuse(Rule::kDriverSnoopChecked, -EINVAL, dev);
+  if (!OtherInstance(k, d, dev)) return 0;
+  if (driver.mismatch_errno == 0 || driver.mismatch_errno == EINVAL) return -EINVAL;
+  return k.has(Rule::kDriverEinvalOnly) ? -EINVAL : -int{driver.mismatch_errno};
 }
 
 // The error path of __iommu_group_set_domain_internal(): the devices before `failed`, and up to
@@ -55,7 +63,7 @@ void Rollback(Kernel& k, GroupId group, DeviceId failed) {
   if (old == kNoId) return;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
     if (dev == failed && !k.has(Rule::kCoreRollbackFailing)) return;
-    if (DeviceSetDomainNofail(k, group, dev, old) != 0)
+    if (DeviceSetDomain(k, group, dev, old, SetDomain::kMustSucceed) != 0)
       k.warn("__iommu_group_set_domain_internal", group);
     if (dev == failed) return;
   }
@@ -66,12 +74,11 @@ void Rollback(Kernel& k, GroupId group, DeviceId failed) {
 int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   int ret = 0;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
-    if (how == SetDomain::kMustSucceed) {
-      if (const int error = DeviceSetDomainNofail(k, group, dev, domain); error != 0) ret = error;
-      continue;
-    }
-    ret = AttachDevice(k, domain, dev);
-    if (ret == 0) continue;
+    if (k.device(dev).blocked) continue;  // in reset: done puts it on group->domain
+    const int error = DeviceSetDomain(k, group, dev, domain, how);
+    if (error == 0) continue;
+    ret = error;
+    if (how == SetDomain::kMustSucceed) continue;
     if (k.has(Rule::kCoreAttachRollback)) Rollback(k, group, dev);
     return ret;
   }
@@ -115,6 +122,19 @@ DriverId BusOps(Kernel& k, Bus bus) {
   return found;
 }
 
+DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table) {
+  for (DomainId id = 0; id < kMaxDomains; ++id) {
+    DomainState& d = k.domain(id);
+    if (d.type != DomainType::kFree) continue;
+    d.type = type;
+    d.driver = driver;
+    d.table = table;
+    if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
+    return id;
+  }
+  return kNoId;
+}
+
 DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev) {
   ++k.allocations;
   Event event{
@@ -124,24 +144,16 @@ DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table,
     k.emit(event);
     return kNoId;
   }
-  for (DomainId id = 0; id < kMaxDomains; ++id) {
-    DomainState& d = k.domain(id);
-    if (d.type != DomainType::kFree) continue;
-    d.type = type;
-    d.driver = driver;
-    d.table = table;
-    if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
-    event.domain = id;
-    k.emit(event);
-    return id;
-  }
-  return kNoId;
+  event.domain = NewDomain(k, type, driver, table);
+  if (event.domain != kNoId) k.emit(event);
+  return event.domain;
 }
 
 void iommu_domain_free(Kernel& k, DomainId domain) {
   if (domain == kNoId) return;
   DomainState& d = k.domain(domain);
-  k.emit({.kind = Event::Kind::kFree, .domain = domain, .type = d.type, .driver = d.driver});
+  if (!d.ownerless)  // a static domain is not the core's to free
+    k.emit({.kind = Event::Kind::kFree, .domain = domain, .type = d.type, .driver = d.driver});
   d.type = DomainType::kFreed;
   d.next = kNoId;
   ++d.refs;
@@ -149,13 +161,14 @@ void iommu_domain_free(Kernel& k, DomainId domain) {
 }
 
 void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain) {
-  const DomainId old = k.group(group).domain;
-  k.group(group).domain = domain;
-  if (domain != kNoId) ++k.domain(domain).refs;
-  Unref(k, old);
+  PointAt(k, k.group(group).domain, domain);
 }
 
-void ClearHardware(Kernel& k, DeviceId dev) { SetHardware(k, dev, kNoId); }
+void SetPasidPointer(Kernel& k, GroupId group, DomainId domain) {
+  PointAt(k, k.group(group).pasid_domain, domain);
+}
+
+void ClearHardware(Kernel& k, DeviceId dev) { PointAt(k, k.device(dev).hw, kNoId); }
 
 int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
   DomainState& d = k.domain(domain);
@@ -164,7 +177,7 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
     return k.refuse(Rule::kCoreOwnerEvery, -EINVAL, dev);
 
   int ret = k.inject(Fault::Kind::kAttach, dev);
-  if (ret == 0 && OtherInstance(k, d, dev)) ret = -EINVAL;
+  if (ret == 0) ret = CheckCompatible(k, d, dev);
   k.emit({.kind = Event::Kind::kAttachDev,
           .error = static_cast<uint8_t>(-ret),
           .device = dev,
@@ -173,14 +186,40 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
           .type = d.type,
           .driver = d.driver,
           .device_driver = driver});
-  if (ret != 0) return ret;
-  SetHardware(k, dev, domain);
+  if (ret != 0) {
+    if (k.topology.drivers[d.driver].drops_old && !k.has(Rule::kDriverAttachKeepsOld))
+      ClearHardware(k, dev);
+    return ret;
+  }
+  k.device(dev).attach_deferred = false;
+  PointAt(k, k.device(dev).hw, domain);
   if (d.instance == kNoId) d.instance = k.device(dev).instance;
   return 0;
 }
 
+int DeviceSetDomain(Kernel& k, GroupId group, DeviceId dev, DomainId domain, SetDomain how) {
+  if (!k.fwnode_era()) return AttachDevice(k, domain, dev);
+  const GroupState& g = k.group(group);
+  DeviceState& d = k.device(dev);
+  if (d.require_direct && domain == g.blocking_domain && k.has(Rule::kCoreRequireDirect))
+    return k.refuse(Rule::kCoreRequireDirect, -EINVAL, dev, group);
+  if (d.attach_deferred) {
+    if (domain == g.default_domain) return 0;
+    d.attach_deferred = false;
+  }
+  const int ret = AttachDevice(k, domain, dev);
+  // Blocking is better than nothing.
+  if (ret != 0 && how == SetDomain::kMustSucceed && g.blocking_domain != kNoId &&
+      g.blocking_domain != domain)
+    AttachDevice(k, g.blocking_domain, dev);
+  return ret;
+}
+
 int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   if (k.group(group).domain == domain) return 0;
+  if (k.group(group).recovery_cnt != 0 && k.has(Rule::kCoreResetBusy) &&
+      (how == SetDomain::kPlain || !k.has(Rule::kCoreResetMustSucceed)))
+    return k.refuse(Rule::kCoreResetBusy, -EBUSY, kNoId, group);
   if (domain != kNoId) return SetEveryDevice(k, group, domain, how);
   if (k.fwnode_era()) {
     k.warn("__iommu_group_set_domain_internal", group);
@@ -197,18 +236,60 @@ int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   return 0;
 }
 
+DefaultType DefaultTypeOf(const Kernel& k, GroupId group) {
+  DefaultType type = DefaultType::kAny;
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    const DefaultType wanted = k.topology.devices[dev].default_type;
+    if (wanted == DefaultType::kAny || wanted == type) continue;
+    if (type == DefaultType::kAny) {
+      type = wanted;
+      if (k.fwnode_era() && !k.has(Rule::kCoreDefaultTypeVote)) return type;
+      continue;
+    }
+    return k.has(Rule::kCoreDefaultTypeVote) ? DefaultType::kIdentity : DefaultType::kAny;
+  }
+  return type;
+}
+
+DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableId table,
+                            DeviceId dev) {
+  const bool identity = type == DefaultType::kAny ? k.topology.settings.passthrough
+                                                  : type == DefaultType::kIdentity;
+  if (identity && k.fwnode_era() && k.topology.drivers[driver].static_identity) {
+    const DomainId dom = NewDomain(k, DomainType::kDefault, driver, table);
+    if (dom != kNoId) k.domain(dom).identity = k.domain(dom).ownerless = true;
+    return dom;
+  }
+  const DomainId dom = AllocDomain(k, DomainType::kDefault, driver, table, dev);
+  if (dom != kNoId) k.domain(dom).identity = identity;
+  // From 6.8 no other type will do where a driver has asked for one.
+  if (dom != kNoId || !identity || (k.fwnode_era() && type != DefaultType::kAny)) return dom;
+  return AllocDomain(k, DomainType::kDefault, driver, table, dev);
+}
+
 int iommu_setup_default_domain(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
-  const DriverId driver = k.driver_of(first);
   const TableId table = k.topology.instances[k.device(first).instance].table;
-  const DomainId dom = AllocDomain(k, DomainType::kDefault, driver, table, first);
+  const DomainId dom =
+      AllocDefaultDomain(k, DefaultTypeOf(k, group), k.driver_of(first), table, first);
   if (dom == kNoId) return -EINVAL;  // iommu_group_alloc_default_domain() says so, whatever failed
+
+  bool direct_failed = false;
+  for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
+    if (CreateDirectMappings(k, dom, dev) != 0) direct_failed = true;
+
   k.group(group).default_domain = dom;
   const SetDomain how =
       k.group(group).domain == kNoId ? SetDomain::kMustSucceed : SetDomain::kPlain;
   const int ret = GroupSetDomain(k, group, dom, how);
-  if (ret != 0) k.warn("iommu_setup_default_domain", group);
-  return ret;
+  if (ret != 0) {
+    k.warn("iommu_setup_default_domain", group);
+    return ret;
+  }
+  // Some drivers map only once a device is attached.
+  for (DeviceId dev = first; direct_failed && dev != kNoId; dev = k.device(dev).next)
+    if (const int error = CreateDirectMappings(k, dom, dev); error != 0) return error;
+  return 0;
 }
 
 int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
@@ -236,27 +317,40 @@ int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
 
 void iommu_detach_group(Kernel& k, GroupId group) { SetCoreDomain(k, group); }
 
+int AllocBlockingDomain(Kernel& k, GroupId group) {
+  GroupState& g = k.group(group);
+  if (g.blocking_domain != kNoId) return 0;
+  const DeviceId first = k.first_device(group);
+  // A fake group's device has neither ops nor a bus that has.
+  if (first == kNoId || k.device(first).instance == kNoId)
+    return k.fwnode_era() ? -ENODEV : -EINVAL;
+  const DriverId driver =
+      k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
+  if (driver != kNoId && k.fwnode_era())
+    g.blocking_domain = AllocDomain(k, DomainType::kBlocking, driver,
+                                    k.topology.instances[k.device(first).instance].table, first);
+  else if (driver != kNoId)
+    g.blocking_domain =
+        AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table, kNoId);
+  if (g.blocking_domain != kNoId) return 0;
+  return k.fwnode_era() ? -ENOMEM : -EINVAL;
+}
+
 int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (!k.has(Rule::kCoreDmaOwner)) return 0;
-  if (g.owner) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
-  if (g.domain != kNoId && g.domain != g.default_domain)
+  if (g.owner || g.kernel_users != 0) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
+  const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
+  if ((g.domain != kNoId && g.domain != g.default_domain) || pasids)
     return k.refuse(Rule::kCoreDmaOwner, -EBUSY, kNoId, group);
 
-  if (g.blocking_domain == kNoId) {
-    const DeviceId first = k.first_device(group);
-    const DriverId driver =
-        k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
-    if (driver != kNoId && k.fwnode_era())
-      g.blocking_domain = AllocDomain(k, DomainType::kBlocking, driver,
-                                      k.topology.instances[k.device(first).instance].table, first);
-    else if (driver != kNoId)
-      g.blocking_domain =
-          AllocDomain(k, DomainType::kBlocking, driver, k.topology.drivers[driver].table, kNoId);
-    if (g.blocking_domain == kNoId) return k.fwnode_era() ? -ENOMEM : -EINVAL;
+  if (k.has(Rule::kCoreClaimBlocking)) {
+    if (const int ret = AllocBlockingDomain(k, group); ret != 0) return ret;
+    if (const int ret = GroupSetDomain(k, group, g.blocking_domain, SetDomain::kPlain); ret != 0)
+      return ret;
+  } else {
+    SetGroupDomainPointer(k, group, kNoId);  // the devices stay where they are
   }
-  if (const int ret = GroupSetDomain(k, group, g.blocking_domain, SetDomain::kPlain); ret != 0)
-    return ret;
   g.owner = true;
   return 0;
 }

@@ -125,6 +125,7 @@ void ListDel(Kernel& k, GroupId group, DeviceId dev) {
 void FreeGroupDomains(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   SetGroupDomainPointer(k, group, kNoId);
+  SetPasidPointer(k, group, kNoId);
   iommu_domain_free(k, std::exchange(g.default_domain, kNoId));
   iommu_domain_free(k, std::exchange(g.blocking_domain, kNoId));
 }
@@ -187,10 +188,19 @@ void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_allo
   const DriverId driver = k.state.bus_ops[static_cast<size_t>(bus)];
   if (g.default_domain != kNoId || driver == kNoId || !k.topology.drivers[driver].default_domains)
     return;
-  g.default_domain =
-      AllocDomain(k, DomainType::kDefault, driver, k.topology.drivers[driver].table, kNoId);
-  if (g.default_domain != kNoId && g.domain == kNoId)
-    SetGroupDomainPointer(k, group, g.default_domain);
+  g.default_domain = AllocDefaultDomain(k, DefaultTypeOf(k, group), driver,
+                                        k.topology.drivers[driver].table, kNoId);
+  if (g.default_domain == kNoId) return;
+  if (g.domain == kNoId) SetGroupDomainPointer(k, group, g.default_domain);
+}
+
+// A device that has joined a group goes on the group's current domain.
+int JoinDomain(Kernel& k, GroupId group, DeviceId dev) {
+  const GroupState& g = k.group(group);
+  if (k.fwnode_era() && g.default_domain != kNoId) CreateDirectMappings(k, g.default_domain, dev);
+  if (g.domain == kNoId) return 0;
+  if (!k.fwnode_era() && k.device(dev).attach_deferred) return 0;
+  return DeviceSetDomain(k, group, dev, g.domain, SetDomain::kPlain);
 }
 
 // __iommu_probe_device(): ops, instance, group, and the group's current domain.
@@ -217,8 +227,8 @@ int InitDevice(Kernel& k, DeviceId dev) {
           .group = group,
           .device_driver = k.driver_of(dev),
           .instance = instance});
-  if (k.group(group).domain == kNoId) return 0;
-  const int ret = AttachDevice(k, k.group(group).domain, dev);
+  k.device(dev).attach_deferred = k.topology.drivers[k.driver_of(dev)].deferred;
+  const int ret = JoinDomain(k, group, dev);
   if (ret != 0) iommu_release_device(k, dev);
   return ret;
 }
@@ -228,10 +238,14 @@ int AttachDefaultByBus(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   const GroupState& g = k.group(group);
   AllocDefaultByBus(k, group, k.topology.devices[dev].bus);
-  if (g.default_domain == kNoId || g.owner) return 0;
-  const int ret = AttachDevice(k, g.default_domain, dev);
-  if (ret != 0) iommu_release_device(k, dev);
-  return ret;
+  if (g.default_domain == kNoId) return 0;
+  if (!g.owner)
+    if (const int ret = AttachDevice(k, g.default_domain, dev); ret != 0) {
+      iommu_release_device(k, dev);
+      return ret;
+    }
+  CreateDirectMappings(k, g.default_domain, dev);  // the result is ignored
+  return 0;
 }
 
 int SetupDefault(Kernel& k, DeviceId dev) {
@@ -251,7 +265,11 @@ int FinishGroup(Kernel& k, GroupId group, Bus bus) {
   const DomainId dom = k.group(group).default_domain;
   if (dom == kNoId) return 0;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    CreateDirectMappings(k, dom, dev);
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    if (k.device(dev).attach_deferred) continue;
     if (const int ret = AttachDevice(k, dom, dev); ret != 0) return ret;
+  }
   return 0;
 }
 
@@ -260,6 +278,7 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
   size_t listed = 0;
   for (DeviceId dev : DevicesInOrder(k)) {
     if (k.topology.devices[dev].bus != bus || k.device(dev).group != kNoId) continue;
+    if (k.topology.devices[dev].kind != DeviceKind::kReal) continue;
     const int ret = InitDevice(k, dev);
     if (ret != 0 && ret != -ENODEV) return ret;
     const GroupId group = k.device(dev).group;
@@ -456,6 +475,7 @@ int ApplyFirmware(Kernel& k, DeviceId dev) {
 
 int iommu_probe_device(Kernel& k, DeviceId dev) {
   if (k.device(dev).group != kNoId) return 0;
+  if (k.topology.devices[dev].kind != DeviceKind::kReal) return -ENODEV;
   if (const int ret = InitDevice(k, dev); ret != 0) return ret;
   return k.fwnode_era() ? SetupDefault(k, dev) : AttachDefaultByBus(k, dev);
 }
@@ -465,6 +485,10 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   d.fwspec = kNoId;
   const GroupId group = d.group;
   if (group == kNoId) return;
+  if (d.blocked) --k.group(group).recovery_cnt;
+  d.blocked = false;
+  d.attach_deferred = false;
+  d.require_direct = false;
   k.emit({.kind = Event::Kind::kRelease,
           .device = dev,
           .group = group,
@@ -481,11 +505,25 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   iommu_group_put(k, group);
 }
 
+void AddFakeGroup(Kernel& k, DeviceId dev) {
+  const GroupId group = AllocGroup(k);
+  k.group(group).kind = k.topology.devices[dev].kind;
+  k.group(group).devices = dev;
+  k.device(dev).group = group;
+}
+
+void RemoveFakeGroup(Kernel& k, DeviceId dev) {
+  const GroupId group = k.device(dev).group;
+  k.group(group).devices = kNoId;
+  k.device(dev).group = kNoId;
+  iommu_group_put(k, group);
+}
+
 void iommu_group_put(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   const bool shared =
       std::ranges::find(k.state.instance_group, group) != k.state.instance_group.end();
-  if (!g.live || g.devices != kNoId || g.container != kNoId || shared) return;
+  if (!g.live || g.devices != kNoId || g.container != kNoId || g.open || shared) return;
   FreeGroupDomains(k, group);
   g = {};
   while (k.state.groups_end > 0 && !k.group(static_cast<GroupId>(k.state.groups_end - 1)).live)

@@ -22,12 +22,54 @@ enum class OpKind : uint8_t {
   kSetContainer,    // a: group, b: container. VFIO_GROUP_SET_CONTAINER
   kSetIommu,        // a: container. VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU
   kUnsetContainer,  // a: group. VFIO_GROUP_UNSET_CONTAINER
+  // User space.
+  kOpen,       // a: group. open("/dev/vfio/N"); kUnprivileged
+  kClose,      // a: group. The last reference to that file goes
+  kGetDevice,  // a: device. VFIO_GROUP_GET_DEVICE_FD by its group; kUnprivileged
+  kPutDevice,  // a: device. That file is closed
+  kMap,        // a: container, at, vaddr. VFIO_IOMMU_MAP_DMA; kRead, kWrite, kVaddr, kZeroPage
+  kUnmap,      // a: container, at. VFIO_IOMMU_UNMAP_DMA; kVaddr, kAll
+  // Drivers of devices.
+  kPin,              // a: emulated device, at. vfio_pin_pages(); kWrite
+  kUnpin,            // a: emulated device, at. vfio_unpin_pages()
+  kBind,             // a: device. VFIO lets it go, and a driver that uses the DMA API binds
+  kUnbind,           // a: device. Back to VFIO
+  kDma,              // a: device. Its kernel driver's first mapping: iommu_deferred_attach()
+  kAttachPasid,      // a, b: devices. iommu_attach_device_pasid() of a's PASID 1 to b's domain
+  kDetachPasid,      // a: device. iommu_detach_device_pasid()
+  kReset,            // a: device. pci_dev_reset_iommu_prepare()
+  kResetDone,        // a: device. pci_dev_reset_iommu_done()
 };
-inline constexpr int kOpKindCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
+inline constexpr int kOpKindCount = static_cast<int>(OpKind::kResetDone) + 1;
 std::string_view OpName(OpKind kind);
 
 // EPROBE_DEFER of include/linux/errno.h, which user space's errno.h does not have.
 inline constexpr int kEProbeDefer = 517;
+
+// What VFIO_SET_IOMMU asks for: b of kSetIommu. Of the backends that may be loaded, type1 and the
+// one without an IOMMU are modelled; what no backend knows is kUnknownIommu.
+enum class IommuType : uint8_t { kType1v2, kType1, kNesting, kNoIommu, kUnknownIommu };
+inline constexpr int kIommuTypeCount = static_cast<int>(IommuType::kUnknownIommu) + 1;
+std::string_view IommuTypeName(IommuType type);
+
+// A range of pages of an address space.
+struct Pages {
+  uint8_t first = 0;
+  uint8_t count = 0;
+  friend bool operator==(const Pages&, const Pages&) = default;
+};
+// A bit per page; pages beyond the last are left out.
+uint64_t MaskOf(Pages pages);
+
+// Flags of an op.
+inline constexpr uint8_t kUnprivileged = 1;  // by a user without CAP_SYS_RAWIO
+inline constexpr uint8_t kRead = 1;          // VFIO_DMA_MAP_FLAG_READ
+inline constexpr uint8_t kWrite = 2;         // VFIO_DMA_MAP_FLAG_WRITE; kPin: IOMMU_WRITE
+inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
+inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
+inline constexpr uint8_t kZeroPage = 16;     // the memory was never written: all is the zero page
+// The flags that an op of this kind may have.
+uint8_t FlagsOf(OpKind kind);
 
 // What a driver may answer freely is an input of the op.
 struct Fault {
@@ -36,6 +78,9 @@ struct Fault {
     kAttach,  // the first `count` attach_dev() calls for device `target` fail
     kAlloc,   // the `target`-th domain allocation of the op fails, counted from 1
     kProbe,   // probe_device() for device `target` fails
+    kMalloc,  // the `target`-th allocation that type1 makes for itself, counted from 1
+    kMap,     // the `target`-th iommu_map() of the op, counted from 1
+    kPin,     // the `target`-th pin of user memory of the op, counted from 1
   };
   Kind kind = Kind::kNone;
   uint8_t target = 0;
@@ -49,6 +94,9 @@ struct Op {
   OpKind kind = OpKind::kRegister;
   uint8_t a = 0;
   uint8_t b = 0;
+  Pages at{};         // IOVA
+  uint8_t vaddr = 0;  // the first page of user memory; a mapping has as many as of IOVA
+  uint8_t flags = 0;
   std::array<Fault, kMaxFaults> faults{};
   friend bool operator==(const Op&, const Op&) = default;
 };

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -55,36 +56,121 @@ enum class Rule : uint8_t {
   kAssumeBusOpsNotReplaced,
   kAssumeDriversCompeteForABus,
   kDriverSameInstance,
+  // From here on: what does not choose a group's domain. Only machines and ops that use it can tell
+  // whether a kernel has one of these.
+  // The core's ownership, default domains, PASIDs and resets.
+  kCoreClaimBlocking,
+  kCoreUseDefault,
+  kCoreIdentityIsDefault,
+  kCoreDeferUnset,
+  kCoreDefaultTypeVote,
+  kCoreDirectMapped,
+  kCoreRequireDirect,
+  kCorePasidOwner,
+  kCorePasidStatic,
+  kCorePasidBusy,
+  kCoreResetBusy,
+  kCoreResetMustSucceed,
+  kCoreResetPerDevice,
+  // VFIO groups and containers.
+  kVfioOpenOnce,
+  kVfioViable,
+  kVfioNoIommuCap,
+  kVfioNoIommuApart,
+  kVfioContainerOnce,
+  kVfioClaimReal,
+  kVfioReleaseOnError,
+  kVfioSetIommuOnce,
+  kVfioSetIommuUnwind,
+  kVfioUnsetUnused,
+  kVfioDeviceNeedsIommu,
+  kVfioReleaseOnLast,
+  // type1: attach and detach.
+  kType1VaddrBusy,
+  kType1NoDuplicate,
+  kType1EmulatedApart,
+  kType1Nesting,
+  kType1AperConflict,
+  kType1ResvConflict,
+  kType1AperResize,
+  kType1ResvExclude,
+  kType1MsiSafety,
+  kType1MsiAnyDevice,
+  kType1MsiEveryDevice,
+  kType1FgspProbe,
+  kType1FgspInList,
+  kType1Replay,
+  kType1ReplayUnwind,
+  kType1MsiCookie,
+  kType1DetachUnmaps,
+  kType1DetachReaccounts,
+  kType1DetachRefresh,
+  kType1DetachEmptyCopy,
+  // type1: mappings and pins.
+  kType1MapAlign,
+  kType1MapWrap,
+  kType1MapOverlap,
+  kType1MapEntries,
+  kType1MapInList,
+  kType1MapUnwind,
+  kType1Memlock,
+  kType1UnmapNoSplit,
+  kType1UnmapNotifies,
+  kType1UnmapEveryDomain,
+  kType1UnmapTop,
+  kType1VaddrNoEmulated,
+  kType1PinVaddrBusy,
+  kType1PinAccounts,
+  kType1UnpinZero,
+  // Contracts of drivers.
+  kDriverSnoopChecked,
+  kDriverAttachKeepsOld,
+  kDriverEinvalOnly,
 };
-inline constexpr int kRuleCount = static_cast<int>(Rule::kDriverSameInstance) + 1;
+inline constexpr int kRuleCount = static_cast<int>(Rule::kDriverEinvalOnly) + 1;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {
  public:
+  static constexpr int kWords = 2;
+  using Words = std::array<uint64_t, kWords>;
+
   constexpr RuleSet() = default;
-  [[nodiscard]] constexpr bool has(Rule r) const { return ((bits_ >> Shift(r)) & 1U) != 0; }
+  constexpr explicit RuleSet(const Words& words) : words_(words) {}
+  [[nodiscard]] constexpr bool has(Rule r) const { return ((words_[Word(r)] >> Shift(r)) & 1U) != 0; }
   constexpr RuleSet& add(Rule r) {
-    bits_ |= uint64_t{1} << Shift(r);
+    words_[Word(r)] |= uint64_t{1} << Shift(r);
     return *this;
   }
   constexpr RuleSet& drop(Rule r) {
-    bits_ &= ~(uint64_t{1} << Shift(r));
+    words_[Word(r)] &= ~(uint64_t{1} << Shift(r));
     return *this;
   }
-  [[nodiscard]] constexpr bool has_all(RuleSet s) const { return (s.bits_ & ~bits_) == 0; }
-  [[nodiscard]] constexpr bool has_any(RuleSet s) const { return (s.bits_ & bits_) != 0; }
-  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
-  [[nodiscard]] int size() const { return std::popcount(bits_); }
-  [[nodiscard]] constexpr uint64_t bits() const { return bits_; }
-  friend constexpr bool operator==(RuleSet, RuleSet) = default;
-  friend constexpr RuleSet operator|(RuleSet a, RuleSet b) { return RuleSet(a.bits_ | b.bits_); }
-  friend constexpr RuleSet operator-(RuleSet a, RuleSet b) { return RuleSet(a.bits_ & ~b.bits_); }
+  [[nodiscard]] constexpr bool has_all(RuleSet s) const { return (s - *this).empty(); }
+  [[nodiscard]] constexpr bool has_any(RuleSet s) const { return !(s & *this).empty(); }
+  [[nodiscard]] constexpr bool empty() const { return words_ == Words{}; }
+  [[nodiscard]] constexpr int size() const {
+    return std::popcount(words_[0]) + std::popcount(words_[1]);
+  }
+  // Rule n is bit n % 64 of word n / 64.
+  [[nodiscard]] constexpr const Words& words() const { return words_; }
+  friend constexpr bool operator==(const RuleSet&, const RuleSet&) = default;
+  friend constexpr RuleSet operator|(const RuleSet& a, const RuleSet& b) {
+    return RuleSet({a.words_[0] | b.words_[0], a.words_[1] | b.words_[1]});
+  }
+  friend constexpr RuleSet operator&(const RuleSet& a, const RuleSet& b) {
+    return RuleSet({a.words_[0] & b.words_[0], a.words_[1] & b.words_[1]});
+  }
+  friend constexpr RuleSet operator-(const RuleSet& a, const RuleSet& b) {
+    return RuleSet({a.words_[0] & ~b.words_[0], a.words_[1] & ~b.words_[1]});
+  }
 
  private:
-  constexpr explicit RuleSet(uint64_t bits) : bits_(bits) {}
-  static constexpr unsigned Shift(Rule r) { return static_cast<unsigned>(r); }
-  uint64_t bits_ = 0;
+  static constexpr size_t Word(Rule r) { return static_cast<size_t>(r) / 64; }
+  static constexpr unsigned Shift(Rule r) { return static_cast<unsigned>(r) % 64; }
+  Words words_{};
 };
+static_assert(kRuleCount <= RuleSet::kWords * 64);
 
 enum class RuleKind : uint8_t {
   kCheck,       // a test that refuses with an errno, or picks another way
@@ -101,13 +187,24 @@ enum class Era : uint8_t {
 };
 std::string_view EraName(Era era);
 
-// The profiles, oldest first. Each is the mainline .0 release, but for 6.1.y, which is 6.1 with the
-// fixes of the stable series. 6.12.y has none that the model could tell.
-enum class KernelVersion : uint8_t { kV5_15, kV5_18, kV6_0, kV6_1, kV6_1_y, kV6_8, kV6_12, kV7_1 };
-inline constexpr int kKernelVersionCount = 8;
+// The profiles, oldest first. Each is the mainline .0 release, but for 6.1.y and 6.12.y, which are
+// 6.1 and 6.12 with the fixes of the stable series.
+enum class KernelVersion : uint8_t {
+  kV5_15,
+  kV5_18,
+  kV6_0,
+  kV6_1,
+  kV6_1_y,
+  kV6_8,
+  kV6_12,
+  kV6_12_y,
+  kV7_1,
+};
+inline constexpr int kKernelVersionCount = 9;
 inline constexpr std::array<KernelVersion, kKernelVersionCount> kKernelVersions = {
-    KernelVersion::kV5_15,  KernelVersion::kV5_18, KernelVersion::kV6_0,  KernelVersion::kV6_1,
-    KernelVersion::kV6_1_y, KernelVersion::kV6_8,  KernelVersion::kV6_12, KernelVersion::kV7_1};
+    KernelVersion::kV5_15, KernelVersion::kV5_18,   KernelVersion::kV6_0,
+    KernelVersion::kV6_1,  KernelVersion::kV6_1_y,  KernelVersion::kV6_8,
+    KernelVersion::kV6_12, KernelVersion::kV6_12_y, KernelVersion::kV7_1};
 
 struct RuleInfo {
   Rule rule;
@@ -115,7 +212,7 @@ struct RuleInfo {
   std::string_view id;        // "where.what", as on the command line and in cases
   std::string_view file;      // kernel source file; empty for assumptions
   std::string_view function;  // kernel function, or the party that keeps the contract
-  uint8_t versions;           // bit per KernelVersion that has it (for assumptions: is it on)
+  uint16_t versions;          // bit per KernelVersion that has it (for assumptions: is it on)
   std::string_view holds;     // one sentence: what it does where it is present
   std::string_view dropped;   // one sentence: what happens without it
 };

@@ -7,12 +7,16 @@
 #include <array>
 #include <cstdint>
 
+#include "model/op.h"
 #include "model/topology.h"
 
 namespace iommucheck {
 
 inline constexpr int kMaxGroups = 64;    // as many as devices, plus groups that outlive theirs
 inline constexpr int kMaxDomains = 192;  // default, blocking and type1 domain of each group
+
+// Who drives a device.
+enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 
 struct DeviceState {
   bool present = false;
@@ -21,6 +25,11 @@ struct DeviceState {
   GroupId group = kNoId;        // dev->iommu_group
   DeviceId next = kNoId;        // next in group->devices
   DomainId hw = kNoId;          // ghost: the domain the hardware really points at
+  BoundTo bound = BoundTo::kVfio;
+  bool open = false;             // user space has its file
+  bool attach_deferred = false;  // dev->iommu->attach_deferred
+  bool require_direct = false;   // dev->iommu->require_direct
+  bool blocked = false;          // group_device->blocked: in reset
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
@@ -30,34 +39,72 @@ struct GroupState {
   DomainId domain = kNoId;   // group->domain
   DomainId default_domain = kNoId;    // group->default_domain
   DomainId blocking_domain = kNoId;   // group->blocking_domain
-  bool owner = false;                 // group->owner_cnt; VFIO is the only owner here
+  bool owner = false;                 // group->owner: VFIO is the only one here
+  uint8_t kernel_users = 0;           // group->owner_cnt of drivers that use the DMA API
+  DomainId pasid_domain = kNoId;      // group->pasid_array at PASID 1
+  uint8_t recovery_cnt = 0;           // group->recovery_cnt
+  DeviceKind kind = DeviceKind::kReal;  // vfio_group->type
+  bool open = false;                    // vfio_group->opened_file, by an `open`
+  uint8_t open_devices = 0;             // vfio_group->container_users - 1
+  bool emulated_listed = false;         // on iommu->emulated_iommu_groups
   ContainerId container = kNoId;      // vfio_group->container
   GroupId next_in_container = kNoId;  // container->group_list
   DomainId vfio_domain = kNoId;       // the vfio_domain whose group_list holds it
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 
-enum class DomainType : uint8_t { kFree, kDefault, kBlocking, kPaging, kFreed };
+// kPasid: what amd_iommu_init_device() gives a group. kFreed: gone, but `refs` still point at it.
+enum class DomainType : uint8_t { kFree, kDefault, kBlocking, kPaging, kPasid, kFreed };
 
 struct DomainState {
-  DomainType type = DomainType::kFree;  // kFreed: gone, but `refs` still point at it
+  DomainType type = DomainType::kFree;
   DriverId driver = kNoId;              // whose ops allocated it: domain->owner, a ghost before 6.8
   TableId table = kNoId;                // domain->ops
   InstanceId instance = kNoId;          // driver private: bound to it by the first attach
   bool coherent = false;                // vfio_domain->enforce_cache_coherency, or ->prot
+  bool identity = false;                // IOMMU_DOMAIN_IDENTITY
+  bool ownerless = false;               // a static domain: domain->owner is NULL
+  bool msi_cookie = false;              // domain->iova_cookie
   DomainId next = kNoId;                // next in iommu->domain_list, newest first
   uint8_t refs = 0;                     // devices' hw and groups' pointers at it
   friend bool operator==(const DomainState&, const DomainState&) = default;
 };
 
+// struct vfio_dma: pages that user space asked to be mapped.
+struct Dma {
+  Pages at{};                 // IOVA; no pages: a free entry
+  uint8_t vaddr = 0;          // first page of user memory
+  uint8_t prot = 0;           // kRead, kWrite
+  bool iommu_mapped = false;  // pinned, and in the domains of the container
+  bool vaddr_invalid = false;
+  bool zero_page = false;  // its memory is the zero page, which is reserved: not accounted
+  friend bool operator==(const Dma&, const Dma&) = default;
+};
+
 struct ContainerState {
+  // iommu->iova_list, bit per page. The list is empty until a group with an IOMMU has attached,
+  // which is as good as one range of all pages but for what a copy of it allocates.
+  uint64_t iova = ~uint64_t{0};
+  uint64_t pfns = 0;         // the pfn_lists of all mappings: pages that emulated devices pinned
   GroupId groups = kNoId;    // container->group_list, newest first
-  bool iommu = false;        // VFIO_SET_IOMMU done
+  bool iommu = false;        // container->iommu_driver: VFIO_SET_IOMMU done
   DomainId domains = kNoId;  // iommu->domain_list, newest first
+  IommuType type = IommuType::kType1v2;  // of the driver; decides iommu->v2 and ->nesting
+  bool iova_kept = false;         // the list is not empty, though domain_list is
+  uint8_t emulated = 0;           // groups on iommu->emulated_iommu_groups
+  uint8_t vaddr_invalid_count = 0;   // of the mappings
+  uint8_t dmas_count = 0;         // dma_avail is dma_entry_limit minus this
+  std::array<Dma, kMaxDmas> dmas{};  // iommu->dma_list, by IOVA
   friend bool operator==(const ContainerState&, const ContainerState&) = default;
 };
 
+// No padding but what is named so: states compare and hash as bytes.
 struct State {
+  std::array<uint64_t, kMaxDomains> mapped{};  // bit per page of IOVA that a domain translates
+  std::array<ContainerState, kMaxContainers> containers{};
+  uint32_t locked_vm = 0;                   // mm->locked_vm: pages accounted to the user
+  uint32_t pins = 0;                        // ghost: pins of user memory that type1 holds
+  uint32_t zero_pins = 0;                   // ghost: pins of the zero page
   std::array<DriverId, kBusCount> bus_ops;  // bus->iommu_ops
   uint8_t bus_notifier = 0;                 // bit per bus: an iommu notifier is registered on it
   uint8_t listed_count = 0;
@@ -65,12 +112,12 @@ struct State {
   uint8_t registered_count = 0;
   std::array<InstanceId, kMaxInstances> registered;   // iommu_device_list, oldest first
   std::array<GroupId, kMaxInstances> instance_group;  // the group that an instance shares
-  std::array<ContainerState, kMaxContainers> containers{};
   std::array<DeviceState, kMaxDevices> devices{};
   std::array<GroupState, kMaxGroups> groups{};
   std::array<DomainState, kMaxDomains> domains{};
   uint8_t groups_end = 0;   // no live group at or above
   uint8_t domains_end = 0;  // no used domain at or above
+  uint8_t padding = 0;
 
   State() {
     bus_ops.fill(kNoId);

@@ -29,6 +29,13 @@ struct Event {
     kRefused,      // `rule` refused, with `error` (0: it made the kernel take the other way)
     kWarn,         // a WARN of the kernel fires in `where`
     kOops,         // the kernel dereferences NULL or a freed pointer in `where`
+    kWait,         // the kernel waits in `where` for another call of the user
+    kMap,          // iommu_map(domain, pages), result in `error`; by the attach of `group`, if any
+    kUnmap,        // iommu_unmap(domain, pages)
+    kPin,          // pages of user memory are pinned, result in `error`
+    kUnpin,        // and let go
+    kMsiCookie,    // iommu_get_msi_cookie(domain), result in `error`
+    kAttachPasid,  // domain->ops->set_dev_pasid(domain, device)
   };
   Kind kind;
   uint8_t error = 0;  // positive errno
@@ -41,6 +48,7 @@ struct Event {
   DriverId device_driver = kNoId;  // of the device
   InstanceId instance = kNoId;     // kProbe: that serves the device from now on
   Rule rule{};
+  Pages pages{};  // kMap, kUnmap: of IOVA; kPin, kUnpin: of user memory
   const char* where = "";
 };
 

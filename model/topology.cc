@@ -35,8 +35,36 @@ absl::Status ValidateDriver(const Topology& t, int i) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateInstance(const Topology& t, int i) {
+  const Instance& instance = t.instances[i];
+  if (instance.driver >= t.drivers_count) return Invalid("instance", i, "driver out of range");
+  if (instance.table >= t.tables_count) return Invalid("instance", i, "table out of range");
+  if (instance.aperture_first > instance.aperture_last || instance.aperture_last > kLastPage)
+    return Invalid("instance", i, "aperture out of range");
+  if (instance.page_sizes == 0 || instance.page_sizes >= 1U << kPageSizes)
+    return Invalid("instance", i, "page sizes out of range");
+  return absl::OkStatus();
+}
+
+absl::Status ValidateRegions(const Device& device, int i) {
+  bool ended = false;
+  for (const Region& region : device.regions) {
+    const bool none = region.type == Region::Type::kNone;
+    if (!none && ended) return Invalid("device", i, "region after none");
+    ended = none;
+    if (!none && (region.first > region.last || region.last > kLastPage))
+      return Invalid("device", i, "region out of range");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateDevice(const Topology& t, int i) {
   const Device& device = t.devices[i];
+  const bool fake = device.kind != DeviceKind::kReal;
+  if (fake && (device.masters[0] != kNoId || device.alias != kNoId || device.slot != 0 ||
+               device.regions[0].type != Region::Type::kNone))
+    return Invalid("device", i, "what has no IOMMU has instances, an alias, a slot or a region");
+  if (absl::Status s = ValidateRegions(device, i); !s.ok()) return s;
   if (static_cast<int>(device.bus) >= kBusCount) return Invalid("device", i, "bus out of range");
   for (InstanceId master : device.masters)
     if (master != kNoId && master >= t.instances_count)
@@ -139,6 +167,48 @@ std::string_view ClaimName(Claim claim) {
   return "";
 }
 
+std::string_view RegionTypeName(Region::Type type) {
+  switch (type) {
+    case Region::Type::kNone:
+      return "none";
+    case Region::Type::kDirect:
+      return "direct";
+    case Region::Type::kDirectRelaxable:
+      return "direct-relaxable";
+    case Region::Type::kReserved:
+      return "reserved";
+    case Region::Type::kMsi:
+      return "msi";
+    case Region::Type::kSwMsi:
+      return "sw-msi";
+  }
+  return "";
+}
+
+std::string_view DeviceKindName(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::kReal:
+      return "real";
+    case DeviceKind::kEmulated:
+      return "emulated";
+    case DeviceKind::kNoIommu:
+      return "noiommu";
+  }
+  return "";
+}
+
+std::string_view DefaultTypeName(DefaultType type) {
+  switch (type) {
+    case DefaultType::kAny:
+      return "any";
+    case DefaultType::kIdentity:
+      return "identity";
+    case DefaultType::kDma:
+      return "dma";
+  }
+  return "";
+}
+
 TableId Topology::table_address(TableId table) const {
   for (DriverId d = 0; d < drivers_count; ++d)
     if (drivers[d].table == table && drivers[d].address != kNoId)
@@ -172,13 +242,12 @@ absl::Status Validate(const Topology& t) {
   if (t.drivers_count > kMaxDrivers || t.tables_count > kMaxTables ||
       t.instances_count > kMaxInstances || t.devices_count > kMaxDevices)
     return absl::InvalidArgumentError("more entries than the model's capacity");
+  if (t.settings.dma_entries > kMaxDmas)
+    return absl::InvalidArgumentError("more mappings than the model's capacity");
   for (int i = 0; i < t.drivers_count; ++i)
     if (absl::Status s = ValidateDriver(t, i); !s.ok()) return s;
-  for (int i = 0; i < t.instances_count; ++i) {
-    if (t.instances[i].driver >= t.drivers_count)
-      return Invalid("instance", i, "driver out of range");
-    if (t.instances[i].table >= t.tables_count) return Invalid("instance", i, "table out of range");
-  }
+  for (int i = 0; i < t.instances_count; ++i)
+    if (absl::Status s = ValidateInstance(t, i); !s.ok()) return s;
   for (int i = 0; i < t.devices_count; ++i)
     if (absl::Status s = ValidateDevice(t, i); !s.ok()) return s;
   return absl::OkStatus();

@@ -31,6 +31,13 @@ inline constexpr int kMaxInstances = 16;
 inline constexpr int kMaxDevices = 64;
 inline constexpr int kMaxContainers = 4;
 inline constexpr int kMaxMasters = 2;  // instances that one device can be behind
+inline constexpr int kMaxRegions = 2;  // reserved regions of a device
+// Every address space has this many pages of the CPU. ABSTRACTION: addresses are whole pages.
+inline constexpr int kPages = 64;
+inline constexpr uint8_t kLastPage = kPages - 1;
+inline constexpr int kPageSizes = 7;  // page sizes of an IOMMU: 2^0 to 2^6 pages of the CPU
+inline constexpr uint8_t kNoLimit = 0xff;
+inline constexpr int kMaxDmas = 8;  // mappings of a container
 
 // The bus types of iommu_buses[], in its order (drivers/iommu/iommu.c).
 enum class Bus : uint8_t { kPlatform, kPci, kAmba, kFslMc, kHost1x, kCdx };
@@ -71,6 +78,12 @@ struct Driver {
   bool default_domains = true;   // up to 6.1: allocates default domains
   bool coherent = true;          // answers IOMMU_CAP_CACHE_COHERENCY
   bool accepts_foreign = false;  // probe_device takes any device
+  bool deferred = false;         // is_attach_deferred: the default domain waits for the first DMA
+  bool nesting = false;          // has enable_nesting
+  bool static_identity = false;  // its identity domain is one static object (6.8 on)
+  bool checks_snoop = false;     // driver.snoop_checked: attach_dev looks at both sides' coherency
+  bool drops_old = false;        // attach_dev takes a device off its domain before it may fail
+  uint8_t mismatch_errno = 0;    // what attach_dev says to what is incompatible; 0: EINVAL
   friend bool operator==(const Driver&, const Driver&) = default;
 };
 
@@ -80,8 +93,34 @@ struct Instance {
   bool fwnode = false;             // has a fwnode: devices are found behind it by their fwspec
   TableId table = 0;               // domain ops of domains allocated for its devices (6.12 on)
   bool enforces_coherency = true;  // enforce_cache_coherency succeeds behind it
+  bool isolates_msi = true;        // IOMMU_CAP_INTR_REMAP
+  uint8_t aperture_first = 0;      // pages that a domain bound to it can map
+  uint8_t aperture_last = kLastPage;
+  uint8_t page_sizes = 1;  // bit n: it maps 2^n pages at once
   friend bool operator==(const Instance&, const Instance&) = default;
 };
+
+// A reserved region (enum iommu_resv_type): pages of IOVA, both ends included.
+struct Region {
+  enum class Type : uint8_t { kNone, kDirect, kDirectRelaxable, kReserved, kMsi, kSwMsi };
+  Type type = Type::kNone;
+  uint8_t first = 0;
+  uint8_t last = 0;
+  friend bool operator==(const Region&, const Region&) = default;
+};
+std::string_view RegionTypeName(Region::Type type);
+
+// How VFIO knows a device.
+enum class DeviceKind : uint8_t {
+  kReal,      // behind an IOMMU, if it has one
+  kEmulated,  // vfio_register_emulated_iommu_dev(): an mdev, in a fake group
+  kNoIommu,   // enable_unsafe_noiommu_mode, in a fake group
+};
+std::string_view DeviceKindName(DeviceKind kind);
+
+// What a driver or a machine asks the default domain to be.
+enum class DefaultType : uint8_t { kAny, kIdentity, kDma };
+std::string_view DefaultTypeName(DefaultType type);
 
 struct Device {
   Bus bus = Bus::kPci;
@@ -91,10 +130,23 @@ struct Device {
   DeviceId alias = kNoId;  // PCI: its DMA carries this device's requester id, too
   uint8_t slot = 0;        // PCI: functions of one slot without isolation; 0: isolated
   bool absent = false;     // not there at boot; `add` brings it
+  DeviceKind kind = DeviceKind::kReal;          // the others have no instances
+  DefaultType default_type = DefaultType::kAny; // def_domain_type() of its driver
+  std::array<Region, kMaxRegions> regions{};    // those of kNone last
   friend bool operator==(const Device&, const Device&) = default;
 };
 
+// The kernel's command line and modules, and the user's limits.
+struct Settings {
+  bool passthrough = false;         // iommu.passthrough=1: default domains are identity
+  bool unsafe_interrupts = false;   // vfio_iommu_type1.allow_unsafe_interrupts
+  uint8_t dma_entries = kMaxDmas;   // vfio_iommu_type1.dma_entry_limit, up to kMaxDmas
+  uint8_t memlock = kNoLimit;       // RLIMIT_MEMLOCK in pages; kNoLimit: CAP_IPC_LOCK
+  friend bool operator==(const Settings&, const Settings&) = default;
+};
+
 struct Topology {
+  Settings settings{};
   Firmware firmware = Firmware::kAny;  // kAny: one that describes the drivers of both kinds alike
   uint8_t drivers_count = 0;
   uint8_t tables_count = 0;

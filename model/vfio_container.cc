@@ -1,40 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Groups and containers (drivers/vfio/vfio.c; from 6.1 container.c, group.c).
+// Containers and their backends (drivers/vfio/vfio.c; from 6.1 container.c).
 //
-// ABSTRACTION: every device of a group is bound to a VFIO driver, so groups are viable; type1 is
-// the only backend; no device fd is open; groups and containers are opened by who has the right,
-// while the group had a device. A device is VFIO's as long as its group has it: one that its IOMMU
-// let go stays VFIO's in the kernel until it is unbound, and only then its old group's container
-// loses it (docs/recording.md, vfio-stays).
+// ABSTRACTION: of the backends, type1 and the one without an IOMMU are loaded, in this order.
 #include "model/kernel.h"
 
 namespace iommucheck {
 namespace {
 
-bool IsCoherent(const Kernel& k, DeviceId dev) {  // IOMMU_CAP_CACHE_COHERENCY
-  return k.topology.drivers[k.driver_of(dev)].coherent;
+bool IsNoIommu(const Kernel& k, ContainerId container) {  // container->noiommu
+  const GroupId first = k.state.containers[container].groups;
+  return first != kNoId && k.group(first).kind == DeviceKind::kNoIommu;
 }
 
-// Whether VFIO registered any device of the group, so that /dev/vfio/N is there.
-bool HasVfioDevice(const Kernel& k, GroupId group) {
-  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-    if (IsCoherent(k, dev)) return true;
-  return false;
+
+// driver->ops->attach_group(); the backend without an IOMMU takes all.
+int AttachGroup(Kernel& k, ContainerId container, GroupId group) {
+  if (k.group(group).kind == DeviceKind::kNoIommu) return 0;
+  return vfio_iommu_type1_attach_group(k, container, group);
 }
 
-void LeaveContainer(Kernel& k, GroupId group) {
-  GroupState& g = k.group(group);
-  ContainerState& c = k.state.containers[g.container];
-  GroupId* link = &c.groups;
-  while (*link != group) link = &k.group(*link).next_in_container;
-  *link = g.next_in_container;
-  g.next_in_container = kNoId;
-  g.container = kNoId;
-  if (c.groups == kNoId) c.iommu = false;
-}
-
-// VFIO_SET_IOMMU failed at `failed`: the groups attached before it, newest first.
+// __vfio_container_attach_groups() failed at `failed`: the groups before it, latest first.
 void DetachBefore(Kernel& k, ContainerId container, GroupId failed) {
   const auto attached_last = [&](GroupId stop) {
     GroupId g = k.state.containers[container].groups;
@@ -47,20 +33,58 @@ void DetachBefore(Kernel& k, ContainerId container, GroupId failed) {
   }
 }
 
+int AttachGroups(Kernel& k, ContainerId container) {  // __vfio_container_attach_groups()
+  for (GroupId g = k.state.containers[container].groups; g != kNoId;
+       g = k.group(g).next_in_container)
+    if (const int ret = AttachGroup(k, container, g); ret != 0) {
+      if (k.has(Rule::kVfioSetIommuUnwind)) DetachBefore(k, container, g);
+      return ret;
+    }
+  return 0;
+}
+
+// What vfio_noiommu_ioctl() and vfio_iommu_type1_ioctl() answer to VFIO_CHECK_EXTENSION.
+bool Supports(const Kernel& k, ContainerId container, IommuType type) {
+  if (IsNoIommu(k, container)) return type == IommuType::kNoIommu;
+  return type == IommuType::kType1 || type == IommuType::kType1v2 || type == IommuType::kNesting;
+}
+
+int OpenAndAttach(Kernel& k, ContainerId container, IommuType type) {
+  if (type == IommuType::kNoIommu)
+    return (k.op.flags & kUnprivileged) != 0 && k.has(Rule::kVfioNoIommuCap)
+               ? k.refuse(Rule::kVfioNoIommuCap, -EPERM)
+               : 0;
+  if (const int ret = vfio_iommu_type1_open(k, container, type); ret != 0) return ret;
+  const int ret = AttachGroups(k, container);
+  if (ret != 0) vfio_iommu_type1_release(k, container);
+  return ret;
+}
+
+void Unlink(Kernel& k, GroupId group) {  // list_del(&group->container_next)
+  GroupState& g = k.group(group);
+  GroupId* link = &k.state.containers[g.container].groups;
+  while (*link != group && *link != kNoId) link = &k.group(*link).next_in_container;
+  if (*link == group) *link = g.next_in_container;
+  g.next_in_container = kNoId;
+  g.container = kNoId;
+}
+
 }  // namespace
 
-int SetContainer(Kernel& k, GroupId group, ContainerId container) {
-  GroupState& g = k.group(group);
-  if (g.devices != kNoId && k.has(Rule::kVfioCacheCoherency) && !HasVfioDevice(k, group))
-    return k.refuse(Rule::kVfioCacheCoherency, -ENOENT, kNoId, group);
-  if (g.container != kNoId) return -EINVAL;
-  if (g.devices == kNoId) return -ENODEV;
-  if (const int ret = iommu_group_claim_dma_owner(k, group); ret != 0) return ret;
-
+int vfio_container_attach_group(Kernel& k, ContainerId container, GroupId group) {
   ContainerState& c = k.state.containers[container];
+  GroupState& g = k.group(group);
+  const bool noiommu = g.kind == DeviceKind::kNoIommu;
+  if (noiommu && (k.op.flags & kUnprivileged) != 0 && k.has(Rule::kVfioNoIommuCap))
+    return k.refuse(Rule::kVfioNoIommuCap, -EPERM, kNoId, group);
+  if (c.groups != kNoId && IsNoIommu(k, container) != noiommu && k.has(Rule::kVfioNoIommuApart))
+    return k.refuse(Rule::kVfioNoIommuApart, -EPERM, kNoId, group);
+
+  if (g.kind == DeviceKind::kReal || !k.has(Rule::kVfioClaimReal))
+    if (const int ret = iommu_group_claim_dma_owner(k, group); ret != 0) return ret;
   if (c.iommu) {
-    if (const int ret = vfio_iommu_type1_attach_group(k, container, group); ret != 0) {
-      iommu_group_release_dma_owner(k, group);
+    if (const int ret = AttachGroup(k, container, group); ret != 0) {
+      if (k.has(Rule::kVfioReleaseOnError)) iommu_group_release_dma_owner(k, group);
       return ret;
     }
   }
@@ -70,26 +94,27 @@ int SetContainer(Kernel& k, GroupId group, ContainerId container) {
   return 0;
 }
 
-int SetIommu(Kernel& k, ContainerId container) {
+void vfio_group_detach_container(Kernel& k, GroupId group) {
+  const ContainerId container = k.group(group).container;
   ContainerState& c = k.state.containers[container];
-  if (c.groups == kNoId || c.iommu) return -EINVAL;
-  for (GroupId g = c.groups; g != kNoId; g = k.group(g).next_in_container)
-    if (const int ret = vfio_iommu_type1_attach_group(k, container, g); ret != 0) {
-      DetachBefore(k, container, g);
-      return ret;
-    }
-  c.iommu = true;
-  return 0;
+  if (c.iommu && k.group(group).kind != DeviceKind::kNoIommu)
+    vfio_iommu_type1_detach_group(k, container, group);
+  iommu_group_release_dma_owner(k, group);
+  Unlink(k, group);
+  if (c.groups == kNoId && c.iommu && k.has(Rule::kVfioReleaseOnLast))
+    vfio_iommu_type1_release(k, container);
 }
 
-int UnsetContainer(Kernel& k, GroupId group) {
-  const ContainerId container = k.group(group).container;
-  if (container == kNoId) return -EINVAL;
-  if (k.state.containers[container].iommu) vfio_iommu_type1_detach_group(k, container, group);
-  iommu_group_release_dma_owner(k, group);
-  LeaveContainer(k, group);
-  iommu_group_put(k, group);
-  return 0;
+int vfio_ioctl_set_iommu(Kernel& k, ContainerId container, IommuType type) {
+  ContainerState& c = k.state.containers[container];
+  if (c.groups == kNoId || c.iommu) {
+    if (k.has(Rule::kVfioSetIommuOnce)) return k.refuse(Rule::kVfioSetIommuOnce, -EINVAL);
+    if (c.groups == kNoId) return -EINVAL;
+  }
+  if (!Supports(k, container, type)) return -ENODEV;
+  const int ret = OpenAndAttach(k, container, type);
+  if (ret == 0) c.iommu = true;
+  return ret;
 }
 
 }  // namespace iommucheck

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which domain a group ends on (drivers/vfio/vfio_iommu_type1.c). The steps of
-// vfio_iommu_type1_attach_group() stand in the kernel's order.
+// Groups that join and leave type1 (drivers/vfio/vfio_iommu_type1.c). The steps of
+// vfio_iommu_type1_attach_group() stand in the kernel's order, its labels at the end of each.
 //
-// ABSTRACTION: no mappings, apertures, reserved regions, MSI cookies, emulated groups. They do not
-// choose the domain; their places are marked where they would refuse.
+// ABSTRACTION: dirty tracking and its scopes are left out. 5.15 keeps emulated groups in an
+// external_domain, which does the same.
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -26,15 +26,62 @@ int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
       k.emit({.kind = Event::Kind::kOops, .group = group, .where = "iommu_attach_group"});
       return -EFAULT;
     }
+    if (k.device(first).instance == kNoId) return -ENODEV;  // a fake group
     const Instance& instance = k.topology.instances[k.device(first).instance];
     *domain = AllocDomain(k, DomainType::kPaging, instance.driver, instance.table, first);
     return *domain == kNoId ? -ENOMEM : 0;
   }
-  if (first == kNoId) return -EIO;
+  // The bus of a fake group's device has no ops.
+  if (first == kNoId || k.group(group).kind != DeviceKind::kReal) return -EIO;
   const DriverId driver = BusOps(k, k.topology.devices[first].bus);
   if (driver == kNoId) return -EIO;
   *domain = AllocDomain(k, DomainType::kPaging, driver, k.topology.drivers[driver].table, kNoId);
   return *domain == kNoId ? -EIO : 0;
+}
+
+// VFIO_TYPE1_NESTING_IOMMU: iommu_enable_nesting()
+int EnableNesting(Kernel& k, ContainerId container, DomainId domain) {
+  if (k.state.containers[container].type != IommuType::kNesting || !k.has(Rule::kType1Nesting) ||
+      k.topology.drivers[k.domain(domain).driver].nesting)
+    return 0;
+  return k.refuse(Rule::kType1Nesting, -EINVAL);
+}
+
+// What the new domain and the group's devices leave of the valid IOVAs.
+int NarrowIova(Kernel& k, ContainerId container, GroupId group, DomainId domain, IovaList& copy) {
+  const uint64_t aperture = ApertureOf(k, domain);
+  if (k.has(Rule::kType1AperConflict) && vfio_iommu_aper_conflict(k, container, aperture))
+    return k.refuse(Rule::kType1AperConflict, -EINVAL, kNoId, group);
+  if (k.has(Rule::kType1ResvConflict) && vfio_iommu_resv_conflict(k, container, group))
+    return k.refuse(Rule::kType1ResvConflict, -EINVAL, kNoId, group);
+  if (const int ret = vfio_iommu_iova_get_copy(k, container, copy); ret != 0) return ret;
+  if (const int ret = vfio_iommu_aper_resize(
+          k, copy, k.has(Rule::kType1AperResize) ? aperture : ~uint64_t{0});
+      ret != 0)
+    return ret;
+  if (!k.has(Rule::kType1ResvExclude)) return 0;
+  const int ret = vfio_iommu_resv_exclude(k, copy, group);
+  return ret == -EINVAL ? k.refuse(Rule::kType1ResvExclude, ret, kNoId, group) : ret;
+}
+
+bool IsolatesMsi(const Kernel& k, DeviceId dev) {
+  return k.topology.instances[k.device(dev).instance].isolates_msi;
+}
+
+// iommu_group_has_isolated_msi() from 6.8; IOMMU_CAP_INTR_REMAP of any device from 6.0, and of the
+// bus before. ABSTRACTION: the bus answers as the first device; irq_domain_check_msi_remap() says no.
+bool HasIsolatedMsi(const Kernel& k, GroupId group) {
+  const DeviceId first = k.first_device(group);
+  const bool every = k.has(Rule::kType1MsiEveryDevice);
+  if (!every && !k.has(Rule::kType1MsiAnyDevice)) return IsolatesMsi(k, first);
+  for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
+    if (IsolatesMsi(k, dev) != every) return !every;
+  return every;
+}
+
+bool AllowsInterrupts(Kernel& k, GroupId group) {
+  return k.topology.settings.unsafe_interrupts || !k.has(Rule::kType1MsiSafety) ||
+         HasIsolatedMsi(k, group);
 }
 
 // domain->enforce_cache_coherency; up to 5.18 IOMMU_CACHE in domain->prot, by the bus.
@@ -67,63 +114,161 @@ bool Comparable(Kernel& k, GroupId group, const DomainState& d, const DomainStat
   return true;
 }
 
-bool HoldsGroups(const Kernel& k, DomainId domain) {
-  for (GroupId g = 0; g < k.state.groups_end; ++g)
-    if (k.group(g).vfio_domain == domain) return true;
-  return false;
-}
+// Where a group's new domain ends: in use, or given up for an existing one, or after an error.
+enum class Reuse : uint8_t { kNone, kDone, kFailed };
 
-}  // namespace
-
-int vfio_iommu_type1_attach_group(Kernel& k, ContainerId container, GroupId group) {
-  ContainerState& c = k.state.containers[container];
-  k.emit({.kind = Event::Kind::kAttachGroup, .group = group});
-
-  if (k.has(Rule::kType1SameBus) && !OneBus(k, group))
-    return k.refuse(Rule::kType1SameBus, -EINVAL, kNoId, group);
-
-  DomainId domain = kNoId;
-  if (const int ret = AllocForGroup(k, group, &domain); ret != 0) return ret;
-
-  if (const int ret = iommu_attach_group(k, domain, group); ret != 0) {
-    iommu_domain_free(k, domain);
-    return ret;
-  }
-  // Aperture, reserved regions, iova list and MSI safety would refuse here: out_detach.
-
-  k.domain(domain).coherent = Coherency(k, group);
-
-  for (DomainId d = c.domains; d != kNoId; d = k.domain(d).next) {
+// The loop over iommu->domain_list, newest first. kFailed: the group is on no type1 domain.
+Reuse ReuseDomain(Kernel& k, ContainerId container, GroupId group, DomainId domain, int* ret) {
+  for (DomainId d = k.state.containers[container].domains; d != kNoId; d = k.domain(d).next) {
     if (!Comparable(k, group, k.domain(d), k.domain(domain))) continue;
     iommu_detach_group(k, group);
     if (iommu_attach_group(k, d, group) == 0) {
       k.group(group).vfio_domain = d;
-      iommu_domain_free(k, domain);
-      return 0;
+      return Reuse::kDone;
     }
-    if (const int ret = iommu_attach_group(k, domain, group); ret != 0) {
-      iommu_domain_free(k, domain);
-      return ret;
-    }
+    *ret = iommu_attach_group(k, domain, group);
+    if (*ret != 0) return Reuse::kFailed;
   }
-  // The replay of the container's mappings into the new domain would fail here: out_detach.
+  return Reuse::kNone;
+}
 
+// What makes a new domain one of the container's: its mappings, its MSI cookie, its place.
+int AddDomain(Kernel& k, ContainerId container, GroupId group, DomainId domain,
+              const IovaList& copy) {
+  vfio_test_domain_fgsp(k, domain, copy, group);
+  if (const int ret = vfio_iommu_replay(k, container, domain, group); ret != 0) return ret;
+  if (k.has(Rule::kType1MsiCookie) && vfio_iommu_has_sw_msi(k, group))
+    if (const int ret = iommu_get_msi_cookie(k, domain); ret != 0) return ret;
+  ContainerState& c = k.state.containers[container];
   k.domain(domain).next = c.domains;
   c.domains = domain;
   k.group(group).vfio_domain = domain;
   return 0;
 }
 
-void vfio_iommu_type1_detach_group(Kernel& k, ContainerId container, GroupId group) {
-  const DomainId domain = k.group(group).vfio_domain;
-  if (domain == kNoId) return;
-  iommu_detach_group(k, group);
-  k.group(group).vfio_domain = kNoId;
-  if (HoldsGroups(k, domain)) return;
+bool HoldsGroups(const Kernel& k, DomainId domain) {
+  for (GroupId g = 0; g < k.state.groups_end; ++g)
+    if (k.group(g).vfio_domain == domain) return true;
+  return false;
+}
+
+void UnlinkDomain(Kernel& k, ContainerId container, DomainId domain) {
   DomainId* link = &k.state.containers[container].domains;
   while (*link != domain) link = &k.domain(*link).next;
   *link = k.domain(domain).next;
+}
+
+void DetachEmulated(Kernel& k, ContainerId container, GroupId group) {
+  ContainerState& c = k.state.containers[container];
+  k.group(group).emulated_listed = false;
+  --c.emulated;
+  if (c.emulated == 0 && c.domains == kNoId && k.has(Rule::kType1DetachUnmaps))
+    vfio_iommu_unmap_unpin_all(k, container);
+}
+
+// The domain's last group has gone; with the container's last domain go the mappings, too.
+void FreeDomain(Kernel& k, ContainerId container, DomainId domain, IovaList& copy) {
+  ContainerState& c = k.state.containers[container];
+  const bool last = c.domains == domain && k.domain(domain).next == kNoId;
+  if (last && c.emulated == 0 && k.has(Rule::kType1DetachUnmaps))
+    vfio_iommu_unmap_unpin_all(k, container);
+  else if (last && c.emulated != 0 && k.has(Rule::kType1DetachReaccounts))
+    vfio_iommu_unmap_unpin_reaccount(k, container);
+  UnlinkDomain(k, container, domain);
+  c.iova_kept = last && !copy.empty;
   iommu_domain_free(k, domain);
+  vfio_iommu_aper_expand(k, container, copy);
+}
+
+}  // namespace
+
+int vfio_iommu_type1_attach_group(Kernel& k, ContainerId container, GroupId group) {
+  ContainerState& c = k.state.containers[container];
+  GroupState& g = k.group(group);
+  k.emit({.kind = Event::Kind::kAttachGroup, .group = group});
+
+  if (k.has(Rule::kType1VaddrBusy) && c.vaddr_invalid_count != 0)
+    return k.refuse(Rule::kType1VaddrBusy, -EBUSY, kNoId, group);
+  if (k.has(Rule::kType1NoDuplicate) && (g.vfio_domain != kNoId || g.emulated_listed))
+    return k.refuse(Rule::kType1NoDuplicate, -EINVAL, kNoId, group);
+  if (!k.kmalloc()) return -ENOMEM;  // struct vfio_iommu_group
+  if (g.kind == DeviceKind::kEmulated && k.has(Rule::kType1EmulatedApart)) {
+    g.emulated_listed = true;
+    ++c.emulated;
+    return 0;
+  }
+  if (k.has(Rule::kType1SameBus) && !OneBus(k, group))
+    return k.refuse(Rule::kType1SameBus, -EINVAL, kNoId, group);
+  if (!k.kmalloc()) return -ENOMEM;  // struct vfio_domain
+
+  DomainId domain = kNoId;
+  if (const int ret = AllocForGroup(k, group, &domain); ret != 0) return ret;
+  int ret = EnableNesting(k, container, domain);
+  if (ret == 0) ret = iommu_attach_group(k, domain, group);
+  if (ret != 0) {  // out_domain
+    iommu_domain_free(k, domain);
+    return ret;
+  }
+
+  IovaList copy;
+  ret = NarrowIova(k, container, group, domain, copy);
+  if (ret == 0 && !AllowsInterrupts(k, group))
+    ret = k.refuse(Rule::kType1MsiSafety, -EPERM, kNoId, group);
+  if (ret == 0) {
+    k.domain(domain).coherent = Coherency(k, group);
+    const Reuse reuse = ReuseDomain(k, container, group, domain, &ret);
+    if (reuse == Reuse::kNone) ret = AddDomain(k, container, group, domain, copy);
+    if (reuse != Reuse::kNone) iommu_domain_free(k, domain);
+    if (reuse == Reuse::kFailed) return ret;
+  }
+  if (ret != 0) {  // out_detach
+    iommu_detach_group(k, group);
+    iommu_domain_free(k, domain);
+    return ret;
+  }
+  vfio_iommu_iova_insert_copy(k, container, copy);
+  return 0;
+}
+
+void vfio_iommu_type1_detach_group(Kernel& k, ContainerId container, GroupId group) {
+  if (k.group(group).emulated_listed) return DetachEmulated(k, container, group);
+
+  IovaList copy;
+  vfio_iommu_iova_get_copy(k, container, copy);  // on failure it is empty, and the list stays
+  if (const DomainId domain = k.group(group).vfio_domain; domain != kNoId) {
+    iommu_detach_group(k, group);
+    k.group(group).vfio_domain = kNoId;
+    if (!HoldsGroups(k, domain)) FreeDomain(k, container, domain, copy);
+  }
+  if (k.has(Rule::kType1DetachRefresh) && vfio_iommu_resv_refresh(k, container, copy) == 0)
+    vfio_iommu_iova_insert_copy(k, container, copy);
+}
+
+int vfio_iommu_type1_open(Kernel& k, ContainerId container, IommuType type) {
+  if (!k.kmalloc()) return -ENOMEM;  // struct vfio_iommu
+  k.state.containers[container].type = type;
+  return 0;
+}
+
+void vfio_iommu_type1_release(Kernel& k, ContainerId container) {
+  ContainerState& c = k.state.containers[container];
+  for (GroupId g = 0; g < k.state.groups_end; ++g)
+    if (k.group(g).container == container) k.group(g).emulated_listed = false;
+  vfio_iommu_unmap_unpin_all(k, container);
+  while (c.domains != kNoId) {  // vfio_release_domain()
+    const DomainId domain = c.domains;
+    for (GroupId g = 0; g < k.state.groups_end; ++g)
+      if (k.group(g).vfio_domain == domain) {
+        iommu_detach_group(k, g);
+        k.group(g).vfio_domain = kNoId;
+      }
+    UnlinkDomain(k, container, domain);
+    iommu_domain_free(k, domain);
+  }
+  // What a dropped rule left on the list is lost with the container.
+  const GroupId groups = c.groups;
+  c = {};
+  c.groups = groups;
 }
 
 }  // namespace iommucheck

@@ -380,6 +380,8 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
       case Event::Kind::kWarn:
       case Event::Kind::kOops:
         break;
+      default:
+        break;  // of ops that are not encoded
     }
   }
   End(op, after);

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "src/case/encoded.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -17,7 +18,7 @@ constexpr int kDeviceRecords = 8;
 constexpr int kSlots = 16;
 constexpr int kGroups = 16;  // as many as the records' devices and instances can make
 constexpr int kMaskBytes = 5;
-static_assert(kRuleCount <= kMaskBytes * 8);
+static_assert(kEncodedRuleCount <= kMaskBytes * 8);
 
 constexpr size_t kHeaderSize = 1 + kMaskBytes + 5;
 constexpr size_t kDriverSize = 12;
@@ -29,7 +30,7 @@ constexpr size_t kFixedSize = kHeaderSize + kDriverRecords * kDriverSize +
                               kInstanceRecords * kInstanceSize + kDeviceRecords * kDeviceSize;
 constexpr size_t kMaxSize = kFixedSize + kMaxDecodedOps * kOpSize;
 
-constexpr uint64_t kRuleMask = (uint64_t{1} << kRuleCount) - 1;
+constexpr uint64_t kRuleMask = (uint64_t{1} << kEncodedRuleCount) - 1;
 
 const RuleSet& RulesOf(KernelVersion version) {
   static const auto kRules = [] {
@@ -83,7 +84,7 @@ void DecodeKernel(const uint8_t* r, KernelSpec& out) {
   out.version = kKernelVersions[r[0] % kKernelVersionCount];
   uint64_t mask = 0;
   for (int i = 0; i < kMaskBytes; ++i) mask |= uint64_t{r[1 + i]} << (8 * i);
-  const uint64_t rules = RulesOf(out.version).bits();
+  const uint64_t rules = RulesOf(out.version).words()[0];
   out.dropped = FromBits(mask & kRuleMask & rules);
   out.added = FromBits(mask & kRuleMask & ~rules);
 }
@@ -170,7 +171,7 @@ Fault DecodeFault(const uint8_t* r, const Topology& t) {
 // False if the topology has nothing that the op could name.
 bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   out = {};
-  out.kind = static_cast<OpKind>(r[0] % kOpKindCount);
+  out.kind = static_cast<OpKind>(r[0] % kEncodedOpCount);
   int count = 0;
   switch (OperandOf(out.kind)) {
     case Operand::kInstance:
@@ -197,7 +198,7 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
 
 void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
   r[0] = static_cast<uint8_t>(kernel.version);
-  const uint64_t mask = kernel.dropped.bits() | kernel.added.bits();
+  const uint64_t mask = (kernel.dropped | kernel.added).words()[0];
   for (int i = 0; i < kMaskBytes; ++i) r[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
 }
 

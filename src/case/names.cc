@@ -267,11 +267,26 @@ Operand OperandOf(OpKind kind) {
     case OpKind::kAdd:
     case OpKind::kRemove:
     case OpKind::kConfigure:
+    case OpKind::kGetDevice:
+    case OpKind::kPutDevice:
+    case OpKind::kPin:
+    case OpKind::kUnpin:
+    case OpKind::kBind:
+    case OpKind::kUnbind:
+    case OpKind::kDma:
+    case OpKind::kAttachPasid:
+    case OpKind::kDetachPasid:
+    case OpKind::kReset:
+    case OpKind::kResetDone:
       return Operand::kDevice;
     case OpKind::kSetContainer:
     case OpKind::kUnsetContainer:
+    case OpKind::kOpen:
+    case OpKind::kClose:
       return Operand::kGroup;
     case OpKind::kSetIommu:
+    case OpKind::kMap:
+    case OpKind::kUnmap:
       return Operand::kContainer;
   }
   return Operand::kGroup;

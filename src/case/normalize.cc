@@ -17,7 +17,9 @@ void NormalizeClaimOrder(Driver& driver) {
 }
 
 void NormalizeOp(Op& op) {
-  if (op.kind != OpKind::kSetContainer) op.b = 0;
+  const bool has_b = op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu ||
+                     op.kind == OpKind::kAttachPasid;
+  if (!has_b) op.b = 0;
   const auto is_none = [](const Fault& fault) { return fault.kind == Fault::Kind::kNone; };
   auto& faults = op.faults;
   std::fill(std::remove_if(faults.begin(), faults.end(), is_none), faults.end(), Fault());
@@ -26,7 +28,12 @@ void NormalizeOp(Op& op) {
       case Fault::Kind::kAlloc:
         fault = {fault.kind, fault.target, 1, kAllocError};
         break;
+      case Fault::Kind::kMalloc:
+        fault = {fault.kind, fault.target, 1, ENOMEM};
+        break;
       case Fault::Kind::kProbe:
+      case Fault::Kind::kMap:
+      case Fault::Kind::kPin:
         fault.count = 1;
         break;
       case Fault::Kind::kNone:

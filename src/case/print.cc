@@ -116,6 +116,9 @@ std::string PrintFault(const Fault& fault, const Names& names) {
   const auto device_and_errno = [&] {
     return names.devices[fault.target] + ':' + ErrnoName(-int{fault.error}).substr(1);
   };
+  const auto count_and_errno = [&] {
+    return std::to_string(fault.target) + ':' + ErrnoName(-int{fault.error}).substr(1);
+  };
   switch (fault.kind) {
     case Fault::Kind::kNone:
       return "";
@@ -123,6 +126,12 @@ std::string PrintFault(const Fault& fault, const Names& names) {
       return " fail=alloc:" + std::to_string(fault.target);
     case Fault::Kind::kProbe:
       return " fail=probe:" + device_and_errno();
+    case Fault::Kind::kMalloc:
+      return " fail=malloc:" + std::to_string(fault.target);
+    case Fault::Kind::kMap:
+      return " fail=map:" + count_and_errno();
+    case Fault::Kind::kPin:
+      return " fail=pin:" + count_and_errno();
     case Fault::Kind::kAttach:
       break;
   }

@@ -467,6 +467,13 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
         continue;
       case kAttachGroup:
       case kRefused:
+      case kWait:
+      case kMap:
+      case kUnmap:
+      case kPin:
+      case kUnpin:
+      case kMsiCookie:
+      case kAttachPasid:
         continue;
     }
     trace_.calls.push_back(call);

@@ -282,8 +282,7 @@ std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const 
            g = state.groups[g].next_in_container)
         asker.AskType1Attach(g);
       break;
-    case OpKind::kRemove:
-    case OpKind::kUnsetContainer:
+    default:
       break;
   }
   return asker.found;

@@ -101,7 +101,7 @@ Map Search::Run() {
       if (untried == hitting_.end()) break;
       Decide(map_.universe - *untried);
     }
-    std::ranges::sort(hitting_, {}, [](RuleSet set) { return std::pair(set.size(), set.bits()); });
+    std::ranges::sort(hitting_, {}, [](RuleSet set) { return std::pair(set.size(), set.words()); });
     for (const RuleSet& dropped : hitting_)
       map_.removals.push_back({.rules = dropped, .found = Smallest(dropped)});
     DropEachAlone();

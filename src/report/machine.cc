@@ -65,7 +65,7 @@ class Proofs {
       if (!OneTableADriver(kernel, part, facts)) return false;
       facts.add(Rule::kType1SameOps);
     }
-    const auto [at, fresh] = known_.try_emplace(facts.bits(), false);
+    const auto [at, fresh] = known_.try_emplace(facts.words(), false);
     if (!fresh) return at->second;
     const absl::StatusOr<prove::Proof> proof =
         prove::Prove(question_.property, With(kernel, facts), question_.bounds.budget);
@@ -74,7 +74,7 @@ class Proofs {
 
  private:
   const MachineQuestion& question_;
-  std::map<uint64_t, bool> known_;  // by facts
+  std::map<RuleSet::Words, bool> known_;  // by facts
 };
 
 absl::Status Prove(MachineAnswer& answer) {

@@ -44,6 +44,8 @@ std::string_view TypeName(DomainType type) {
       return "blocking";
     case DomainType::kPaging:
       return "type1";
+    case DomainType::kPasid:
+      return "identity";
     case DomainType::kFreed:
       return "freed";
     case DomainType::kFree:
@@ -234,8 +236,8 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
 
 std::string KernelName(const KernelSpec& kernel) {
   std::string name(VersionName(kernel.version));
-  if (kernel.dropped.bits() != 0) name += " without " + RuleList(kernel.dropped);
-  if (kernel.added.bits() != 0) name += " with " + RuleList(kernel.added);
+  if (!kernel.dropped.empty()) name += " without " + RuleList(kernel.dropped);
+  if (!kernel.added.empty()) name += " with " + RuleList(kernel.added);
   return name;
 }
 
@@ -267,6 +269,11 @@ std::string TopologyText(const Case& c, const Shown& shown) {
   if (devices < t.devices_count)
     out += Field("", absl::StrFormat("and %d more, not in this run", t.devices_count - devices));
   return out;
+}
+
+std::string PagesText(Pages pages) {
+  if (pages.count == 1) return absl::StrFormat("page %d", pages.first);
+  return absl::StrFormat("pages %d-%d", pages.first, pages.first + pages.count - 1);
 }
 
 std::string EventText(const Case& c, const Event& e) {
@@ -301,6 +308,23 @@ std::string EventText(const Case& c, const Event& e) {
       return absl::StrFormat("WARN in %s", e.where);
     case kOops:
       return absl::StrFormat("oops: NULL pointer in %s()", e.where);
+    case kWait:
+      return absl::StrFormat("waits in %s()", e.where);
+    case kMap:
+      return absl::StrFormat("iommu_map(d%d, %s) = %s", e.domain, PagesText(e.pages),
+                             ErrnoName(-int{e.error}));
+    case kUnmap:
+      return absl::StrFormat("iommu_unmap(d%d, %s)", e.domain, PagesText(e.pages));
+    case kPin:
+      return absl::StrFormat("pin(%s) = %s", PagesText(e.pages), ErrnoName(-int{e.error}));
+    case kUnpin:
+      return absl::StrFormat("unpin(%s)", PagesText(e.pages));
+    case kMsiCookie:
+      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain,
+                             ErrnoName(-int{e.error}));
+    case kAttachPasid:
+      return absl::StrFormat("set_dev_pasid(%s; %s served by %s)", domain(), device(),
+                             DriverName(c, e.device_driver));
   }
   return "";
 }

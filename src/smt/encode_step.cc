@@ -17,7 +17,7 @@ int Result::Constant() const {
 
 SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
   SymbolicOp s;
-  s.kind = OneHot(kOpKindCount, static_cast<int>(op.kind));
+  s.kind = OneHot(kEncodedOpCount, static_cast<int>(op.kind));
   int instance = -1;
   int device = -1;
   int group = -1;
@@ -41,6 +41,8 @@ SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
     case OpKind::kSetIommu:
       container = op.a;
       break;
+    default:
+      break;  // is not encoded
   }
   s.instance = OneHot(sizes.instances, instance);
   s.device = OneHot(sizes.devices, device);

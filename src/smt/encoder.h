@@ -17,6 +17,7 @@
 #include "model/op.h"
 #include "model/properties.h"
 #include "model/rules.h"
+#include "src/case/encoded.h"
 #include "src/smt/symbolic_profile.h"
 #include "src/smt/symbolic_state.h"
 
@@ -43,7 +44,7 @@ class Result {
 };
 
 struct SymbolicOp {
-  Bits kind = Zeros(kOpKindCount);
+  Bits kind = Zeros(kEncodedOpCount);
   Bits instance;
   Bits device;
   Bits group;

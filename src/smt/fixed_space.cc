@@ -213,12 +213,12 @@ SymbolicOp FixedSpace::NextOp(std::vector<Bit>& constraints) {
   const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
   const auto all = [](int size) { return std::vector<bool>(static_cast<size_t>(size), true); };
   std::vector<bool> kinds;
-  for (int kind = 0; kind < kOpKindCount; ++kind)
+  for (int kind = 0; kind < kEncodedOpCount; ++kind)
     kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
   SymbolicOp op;
   op.container = OneHot(1, 0);
   const auto kind = std::ranges::find(kinds, true) - kinds.begin();
-  op.kind = std::ranges::count(kinds, true) == 1 ? OneHot(kOpKindCount, static_cast<int>(kind))
+  op.kind = std::ranges::count(kinds, true) == 1 ? OneHot(kEncodedOpCount, static_cast<int>(kind))
                                                  : Selector(kinds, true, name("kind"), constraints);
   std::vector<bool> instances;
   for (const SymbolicInstance& instance : topology_.instances)

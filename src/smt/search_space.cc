@@ -261,7 +261,7 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
   op.container = OneHot(1, 0);
   if (step == 0) {
     // Nothing else gets a device probed, so a smallest run starts with it; A is whose it is.
-    op.kind = OneHot(kOpKindCount, static_cast<int>(kRegister));
+    op.kind = OneHot(kEncodedOpCount, static_cast<int>(kRegister));
     op.instance = OneHot(kInstances, 0);
     op.device = Zeros(sizes_.devices);
     op.group = Zeros(sizes_.groups);
@@ -270,7 +270,7 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
     return op;
   }
   std::vector<bool> kinds;
-  for (int kind = 0; kind < kOpKindCount; ++kind)
+  for (int kind = 0; kind < kEncodedOpCount; ++kind)
     kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
   op.kind = Selector(kinds, true, name("kind"), constraints);
   op.instance =

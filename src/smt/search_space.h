@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/properties.h"
+#include "src/case/encoded.h"
 #include "src/case/case.h"
 #include "src/smt/encoder.h"
 #include "src/smt/inputs.h"
@@ -24,7 +25,7 @@ namespace iommucheck::smt {
 // run are to spare. props/judges_props.cc tests it.
 bool Needed(Property property, OpKind kind);
 
-using OpKinds = std::bitset<kOpKindCount>;
+using OpKinds = std::bitset<kEncodedOpCount>;
 
 // The runs of a space: those of so many steps that may violate the property at the last one.
 struct Runs {

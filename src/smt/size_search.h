@@ -11,7 +11,7 @@
 namespace iommucheck::smt {
 
 // Kinds of ops, the plainest first.
-inline constexpr std::array<OpKind, kOpKindCount> kPlainFirst = {
+inline constexpr std::array<OpKind, kEncodedOpCount> kPlainFirst = {
     OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
     OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
 

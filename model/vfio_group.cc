@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Groups and devices as user space sees them (drivers/vfio/vfio.c; from 6.1 group.c, vfio_main.c).
+//
+// ABSTRACTION: a group that no `open` has opened is opened by the call that needs it, and closed
+// when it leaves its container. A device is VFIO's as long as its group has it: one that its IOMMU
+// let go stays VFIO's in the kernel until it is unbound, and only then its old group's container
+// loses it (docs/recording.md, vfio-stays).
+#include "model/kernel.h"
+
+namespace iommucheck {
+namespace {
+
+// VFIO registered the device. From 5.19 it asks IOMMU_CAP_CACHE_COHERENCY of those with an IOMMU.
+bool IsVfioDevice(const Kernel& k, DeviceId dev) {
+  if (k.device(dev).bound != BoundTo::kVfio) return false;
+  return k.topology.devices[dev].kind != DeviceKind::kReal ||
+         !k.has(Rule::kVfioCacheCoherency) ||
+         k.topology.drivers[k.driver_of(dev)].coherent;
+}
+
+// Up to 5.18: whether every device of the group is VFIO's or has no driver.
+bool IsViable(const Kernel& k, GroupId group) {
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (k.device(dev).bound == BoundTo::kKernelDriver) return false;
+  return true;
+}
+
+bool NeedsRawIo(const Kernel& k, GroupId group) {
+  return k.group(group).kind == DeviceKind::kNoIommu && (k.op.flags & kUnprivileged) != 0 &&
+         k.has(Rule::kVfioNoIommuCap);
+}
+
+// vfio_group_use_container(): the container is good for a device.
+int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
+  const ContainerId container = k.group(group).container;
+  if (container == kNoId) return -EINVAL;
+  if (!k.state.containers[container].iommu && k.has(Rule::kVfioDeviceNeedsIommu))
+    return k.refuse(Rule::kVfioDeviceNeedsIommu, -EINVAL, dev, group);
+  if (k.has(Rule::kVfioViable) && !IsViable(k, group))
+    return k.refuse(Rule::kVfioViable, -EINVAL, dev, group);
+  return NeedsRawIo(k, group) ? k.refuse(Rule::kVfioNoIommuCap, -EPERM, dev, group) : 0;
+}
+
+bool AnyEmulatedOpen(const Kernel& k, ContainerId container) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).open && k.topology.devices[dev].kind == DeviceKind::kEmulated &&
+        k.group(k.device(dev).group).container == container)
+      return true;
+  return false;
+}
+
+}  // namespace
+
+bool HasVfioDevice(const Kernel& k, GroupId group) {
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (IsVfioDevice(k, dev)) return true;
+  return false;
+}
+
+int OpenGroup(Kernel& k, GroupId group) {  // vfio_group_fops_open()
+  GroupState& g = k.group(group);
+  if (!HasVfioDevice(k, group)) return -ENOENT;
+  if (NeedsRawIo(k, group)) return k.refuse(Rule::kVfioNoIommuCap, -EPERM, kNoId, group);
+  if ((g.open || g.container != kNoId) && k.has(Rule::kVfioOpenOnce))
+    return k.refuse(Rule::kVfioOpenOnce, -EBUSY, kNoId, group);
+  g.open = true;
+  return 0;
+}
+
+void CloseGroup(Kernel& k, GroupId group) {  // vfio_group_fops_release()
+  if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
+  k.group(group).open = false;
+  iommu_group_put(k, group);
+}
+
+int SetContainer(Kernel& k, GroupId group, ContainerId container) {
+  const GroupState& g = k.group(group);
+  if (g.devices != kNoId && !g.open && !HasVfioDevice(k, group))
+    return k.has(Rule::kVfioCacheCoherency)
+               ? k.refuse(Rule::kVfioCacheCoherency, -ENOENT, kNoId, group)
+               : -ENOENT;
+  if (g.container != kNoId && k.has(Rule::kVfioContainerOnce))
+    return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
+  if (g.devices == kNoId) return -ENODEV;
+  return vfio_container_attach_group(k, container, group);
+}
+
+int UnsetContainer(Kernel& k, GroupId group) {
+  const GroupState& g = k.group(group);
+  if (g.container == kNoId) return -EINVAL;
+  if (g.open_devices != 0 && k.has(Rule::kVfioUnsetUnused))
+    return k.refuse(Rule::kVfioUnsetUnused, -EBUSY, kNoId, group);
+  vfio_group_detach_container(k, group);
+  iommu_group_put(k, group);
+  return 0;
+}
+
+int GetDevice(Kernel& k, DeviceId dev) {  // vfio_group_ioctl_get_device_fd()
+  const GroupId group = k.device(dev).group;
+  // Up to 5.18 the name is looked up last.
+  if (!k.has(Rule::kVfioViable) && !IsVfioDevice(k, dev)) return -ENODEV;
+  if (const int ret = UseContainer(k, dev, group); ret != 0) return ret;
+  if (!IsVfioDevice(k, dev)) return -ENODEV;
+  k.device(dev).open = true;
+  ++k.group(group).open_devices;
+  return 0;
+}
+
+void PutDevice(Kernel& k, DeviceId dev) {
+  const GroupId group = k.device(dev).group;
+  k.device(dev).open = false;
+  if (group == kNoId) return;
+  --k.group(group).open_devices;
+  const ContainerId container = k.group(group).container;
+  if (container != kNoId && !AnyEmulatedOpen(k, container))
+    vfio_iommu_type1_unpin_all(k, container);
+}
+
+void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
+  const GroupId group = k.device(dev).group;
+  if (group == kNoId || k.group(group).container == kNoId || !k.has(Rule::kVfioLeaveOnLast)) return;
+  for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
+    if (d != dev && k.device(d).bound == BoundTo::kVfio) return;
+  vfio_group_detach_container(k, group);
+  iommu_group_put(k, group);
+}
+
+}  // namespace iommucheck

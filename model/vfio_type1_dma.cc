@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What user space maps, and what is pinned for it (drivers/vfio/vfio_iommu_type1.c).
+//
+// ABSTRACTION: one process, whose memory is there, is contiguous, and is of struct pages; the zero
+// page alone is reserved. Dirty pages are not tracked.
+#include <algorithm>
+#include <bit>
+
+#include "model/kernel.h"
+
+namespace iommucheck {
+namespace {
+
+DomainId FirstDomain(const Kernel& k, ContainerId container) {
+  return k.state.containers[container].domains;
+}
+
+bool IsV2(const Kernel& k, ContainerId container) {
+  return k.state.containers[container].type != IommuType::kType1;
+}
+
+// iommu->pgsize_bitmap: what all domains support, and of one page where there is none.
+// vfio_update_pgsize_bitmap() keeps it up to date.
+uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
+  if (FirstDomain(k, container) == kNoId) return 1;
+  unsigned bitmap = ~0U;
+  for (DomainId d = FirstDomain(k, container); d != kNoId; d = k.domain(d).next)
+    bitmap &= PageSizesOf(k, d);
+  return static_cast<uint8_t>(bitmap);
+}
+
+// The pages of the smallest page that all domains support, 1 << __ffs(iommu->pgsize_bitmap).
+int SmallestPage(Kernel& k, ContainerId container) {
+  const uint8_t bitmap = PgsizeBitmap(k, container);
+  if (bitmap != 0) return 1 << std::countr_zero(bitmap);
+  k.emit({.kind = Event::Kind::kOops, .where = "__ffs"});  // of 0 it is undefined
+  return kPages;
+}
+
+bool Wraps(uint8_t first, uint8_t count) { return first + count > kPages; }
+bool Meets(Pages a, Pages b) {
+  return a.first < b.first + b.count && b.first < a.first + a.count;
+}
+
+Dma* LinkDma(Kernel& k, ContainerId container, const Dma& dma) {  // vfio_link_dma()
+  ContainerState& c = k.state.containers[container];
+  Dma* const end = c.dmas.data() + c.dmas_count;
+  Dma* const at = std::find_if(c.dmas.data(), end,
+                               [&](const Dma& d) { return d.at.first > dma.at.first; });
+  std::copy_backward(at, end, end + 1);
+  *at = dma;
+  ++c.dmas_count;
+  return at;
+}
+
+// --- pins ---
+
+// dma->pfn_list
+uint64_t PfnList(const Kernel& k, ContainerId container, const Dma& dma) {
+  return k.state.containers[container].pfns & MaskOf(dma.at);
+}
+
+int PinsOf(const Dma& dma, uint64_t pages) {
+  return dma.zero_page ? 0 : std::popcount(pages);
+}
+
+// What RLIMIT_MEMLOCK says to so many more pages.
+int CheckMemlock(Kernel& k, int npage) {
+  const uint8_t limit = k.topology.settings.memlock;
+  if (npage == 0 || limit == kNoLimit || k.state.locked_vm + npage <= limit) return 0;
+  return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
+}
+
+// vfio_pin_pages_remote(): a chunk of pages that lie together in memory.
+int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
+  const auto vaddr = static_cast<uint8_t>(dma.vaddr + pages.first - dma.at.first);
+  int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
+  // What emulated devices have pinned is accounted to the user already; so is what is reserved.
+  const int npage = PinsOf(dma, MaskOf(pages) & ~k.state.containers[container].pfns);
+  if (ret == 0) ret = CheckMemlock(k, npage);
+  k.emit({.kind = Event::Kind::kPin,
+          .error = static_cast<uint8_t>(-ret),
+          .pages = {vaddr, pages.count}});
+  if (ret != 0) return ret;
+  k.state.pins += PinsOf(dma, MaskOf(pages));
+  k.state.locked_vm += npage;
+  if (dma.zero_page && !k.has(Rule::kType1UnpinZero))
+    k.state.zero_pins += pages.count;
+  return 0;
+}
+
+// vfio_unpin_pages_remote(); the pages that emulated devices have pinned stay accounted.
+void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages) {
+  if (pages == 0) return;
+  const uint64_t accounted = pages & ~k.state.containers[container].pfns;
+  k.state.pins -= PinsOf(dma, pages);
+  k.state.locked_vm -= PinsOf(dma, accounted);
+  const auto first = static_cast<uint8_t>(std::countr_zero(pages));
+  k.emit({.kind = Event::Kind::kUnpin,
+          .pages = {static_cast<uint8_t>(dma.vaddr + first - dma.at.first),
+                    static_cast<uint8_t>(std::popcount(pages))}});
+}
+
+// The pages that are pinned and mapped at once: all that are left, but one by one where they are the
+// zero page, which is next to none.
+Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
+
+void Skip(Pages& left, Pages chunk) {
+  left.first = static_cast<uint8_t>(left.first + chunk.count);
+  left.count = static_cast<uint8_t>(left.count - chunk.count);
+}
+
+// --- unmap ---
+
+// vfio_unmap_unpin(): the first domain knows which pages are pinned.
+void UnmapUnpin(Kernel& k, ContainerId container, Dma& dma) {
+  const DomainId domain = FirstDomain(k, container);
+  if (dma.at.count == 0 || domain == kNoId) return;
+  for (DomainId d = k.domain(domain).next; d != kNoId; d = k.domain(d).next)
+    if (k.has(Rule::kType1UnmapEveryDomain)) iommu_unmap(k, d, dma.at);
+  // The end of a mapping that ends with the address space is 0: no page lies before it.
+  if (dma.at.first + dma.at.count != kPages || k.has(Rule::kType1UnmapTop)) {
+    const uint64_t unmapped = iommu_unmap(k, domain, dma.at);
+    if (unmapped != MaskOf(dma.at)) k.warn("vfio_unmap_unpin", kNoId);
+    UnpinPages(k, container, dma, unmapped);
+  }
+  dma.iommu_mapped = false;
+}
+
+void SetVaddrInvalid(Kernel& k, ContainerId container, Dma& dma, bool invalid) {
+  if (dma.vaddr_invalid == invalid) return;
+  dma.vaddr_invalid = invalid;
+  uint8_t& count = k.state.containers[container].vaddr_invalid_count;
+  count = static_cast<uint8_t>(invalid ? count + 1 : count - 1);
+}
+
+void RemoveDma(Kernel& k, ContainerId container, Dma& dma) {  // vfio_remove_dma()
+  ContainerState& c = k.state.containers[container];
+  SetVaddrInvalid(k, container, dma, false);
+  if (PfnList(k, container, dma) != 0) k.warn("vfio_remove_dma", kNoId);
+  UnmapUnpin(k, container, dma);
+  std::copy(&dma + 1, c.dmas.data() + c.dmas_count, &dma);
+  c.dmas[--c.dmas_count] = {};
+}
+
+// vfio_pin_page_external() and vfio_add_to_pfn_list().
+int PinExternal(Kernel& k, ContainerId container, const Dma& dma, Pages page, bool do_accounting) {
+  int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
+  const int npage = do_accounting && k.has(Rule::kType1PinAccounts) ? PinsOf(dma, MaskOf(page)) : 0;
+  if (ret == 0) ret = CheckMemlock(k, npage);
+  if (ret == 0 && !k.kmalloc()) ret = -ENOMEM;
+  k.emit({.kind = Event::Kind::kPin,
+          .error = static_cast<uint8_t>(-ret),
+          .pages = {static_cast<uint8_t>(dma.vaddr + page.first - dma.at.first), 1}});
+  if (ret != 0) return ret;
+  k.state.containers[container].pfns |= MaskOf(page);
+  k.state.pins += PinsOf(dma, MaskOf(page));
+  k.state.locked_vm += npage;
+  return 0;
+}
+
+// vfio_unpin_page_external()
+void UnpinExternal(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages) {
+  const uint64_t pinned = PfnList(k, container, dma) & pages;
+  if (pinned == 0) return;
+  k.state.containers[container].pfns &= ~pinned;
+  k.state.pins -= PinsOf(dma, pinned);
+  // With a domain in the container the pages are accounted by the mapping.
+  if (FirstDomain(k, container) == kNoId && k.has(Rule::kType1PinAccounts))
+    k.state.locked_vm -= PinsOf(dma, pinned);
+}
+
+// ABSTRACTION: the drivers of emulated devices let go of all they are told to.
+void NotifyDmaUnmap(Kernel& k, ContainerId container, Dma& dma) {  // vfio_notify_dma_unmap()
+  if (k.has(Rule::kType1UnmapNotifies)) UnpinExternal(k, container, dma, MaskOf(dma.at));
+}
+
+// --- map ---
+
+// From the domain before `failed` back to the first.
+void UnmapBefore(Kernel& k, ContainerId container, DomainId failed, Pages pages) {
+  while (failed != FirstDomain(k, container)) {
+    DomainId before = FirstDomain(k, container);
+    while (k.domain(before).next != failed) before = k.domain(before).next;
+    iommu_unmap(k, before, pages);
+    failed = before;
+  }
+}
+
+int MapEveryDomain(Kernel& k, ContainerId container, Pages pages) {  // vfio_iommu_map()
+  for (DomainId d = FirstDomain(k, container); d != kNoId; d = k.domain(d).next) {
+    const int ret = iommu_map(k, d, pages);
+    if (ret == 0) continue;
+    if (k.has(Rule::kType1MapUnwind)) UnmapBefore(k, container, d, pages);
+    return ret;
+  }
+  return 0;
+}
+
+// The mapping grows by what is pinned and mapped, and goes if that fails.
+int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio_pin_map_dma()
+  int ret = 0;
+  while (left.count != 0) {
+    const Pages chunk = ChunkAt(dma, left);
+    ret = PinPages(k, container, dma, chunk);
+    if (ret != 0) break;
+    ret = MapEveryDomain(k, container, chunk);
+    if (ret != 0) {
+      UnpinPages(k, container, dma, MaskOf(chunk));
+      break;
+    }
+    dma.at.count = static_cast<uint8_t>(dma.at.count + chunk.count);
+    Skip(left, chunk);
+  }
+  dma.iommu_mapped = true;
+  if (ret != 0) RemoveDma(k, container, dma);
+  return ret;
+}
+
+int UpdateVaddr(Kernel& k, ContainerId container, Dma* dma) {  // VFIO_DMA_MAP_FLAG_VADDR
+  if (dma == nullptr) return -ENOENT;
+  if (!dma->vaddr_invalid || dma->at != k.op.at) return -EINVAL;
+  dma->vaddr = k.op.vaddr;
+  SetVaddrInvalid(k, container, *dma, false);
+  return 0;
+}
+
+// --- replay ---
+
+// The pages of a mapping in one more domain.
+int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, Dma& dma) {
+  if (dma.iommu_mapped && FirstDomain(k, container) == kNoId) {
+    k.warn("vfio_iommu_replay", group);
+    return -EINVAL;
+  }
+  for (Pages left = dma.at; left.count != 0;) {
+    const Pages chunk = ChunkAt(dma, left);
+    if (!dma.iommu_mapped)
+      if (const int ret = PinPages(k, container, dma, chunk); ret != 0) return ret;
+    if (const int ret = iommu_map(k, domain, chunk, group); ret != 0) {
+      if (!dma.iommu_mapped) UnpinPages(k, container, dma, MaskOf(chunk));
+      return ret;
+    }
+    Skip(left, chunk);
+  }
+  return 0;
+}
+
+void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& dma) {
+  if (dma.iommu_mapped) {
+    iommu_unmap(k, domain, dma.at);
+    return;
+  }
+  const uint64_t mapped = k.state.mapped[domain] & MaskOf(dma.at);
+  if (mapped == 0) return;
+  iommu_unmap(k, domain, dma.at);
+  UnpinPages(k, container, dma, mapped);
+}
+
+}  // namespace
+
+std::span<Dma> DmaList(Kernel& k, ContainerId container) {
+  ContainerState& c = k.state.containers[container];
+  return std::span(c.dmas).first(c.dmas_count);
+}
+
+Dma* vfio_find_dma(Kernel& k, ContainerId container, Pages pages) {
+  const auto list = DmaList(k, container);
+  const auto it = std::ranges::find_if(list, [&](const Dma& d) { return Meets(d.at, pages); });
+  return it == list.end() ? nullptr : &*it;
+}
+
+int vfio_dma_do_map(Kernel& k, ContainerId container) {
+  const Op& op = k.op;
+  const auto prot = static_cast<uint8_t>(op.flags & (kRead | kWrite));
+  const bool set_vaddr = (op.flags & kVaddr) != 0;
+  if ((prot != 0) == set_vaddr) return -EINVAL;
+
+  const int smallest = SmallestPage(k, container);
+  if (smallest > 1) k.warn("vfio_dma_do_map", kNoId);
+  if (op.at.count == 0) return -EINVAL;
+  if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 &&
+      k.has(Rule::kType1MapAlign))
+    return k.refuse(Rule::kType1MapAlign, -EINVAL);
+  if ((Wraps(op.at.first, op.at.count) || Wraps(op.vaddr, op.at.count)) &&
+      k.has(Rule::kType1MapWrap))
+    return k.refuse(Rule::kType1MapWrap, -EINVAL);
+
+  Dma* const found = vfio_find_dma(k, container, op.at);
+  if (set_vaddr) return UpdateVaddr(k, container, found);
+  if (found != nullptr && k.has(Rule::kType1MapOverlap))
+    return k.refuse(Rule::kType1MapOverlap, -EEXIST);
+
+  const ContainerState& c = k.state.containers[container];
+  if (c.dmas_count >= k.topology.settings.dma_entries && k.has(Rule::kType1MapEntries))
+    return k.refuse(Rule::kType1MapEntries, -ENOSPC);
+  if (!vfio_iommu_iova_dma_valid(k, container, op.at) && k.has(Rule::kType1MapInList))
+    return k.refuse(Rule::kType1MapInList, -EINVAL);
+  // ABSTRACTION: memory for mappings ends with the model's.
+  if (!k.kmalloc() || c.dmas_count == kMaxDmas) return -ENOMEM;
+
+  const bool unmapped = FirstDomain(k, container) == kNoId;
+  Dma* const dma = LinkDma(k, container,
+                           {.at = {op.at.first, unmapped ? op.at.count : uint8_t{0}},
+                            .vaddr = op.vaddr,
+                            .prot = prot,
+                            .zero_page = (op.flags & kZeroPage) != 0});
+  return unmapped ? 0 : PinMapDma(k, container, *dma, op.at);
+}
+
+int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
+  const Op& op = k.op;
+  const bool invalidate_vaddr = (op.flags & kVaddr) != 0;
+  const bool all = (op.flags & kAll) != 0;
+  if (invalidate_vaddr && k.state.containers[container].emulated != 0 &&
+      k.has(Rule::kType1VaddrNoEmulated))
+    return k.refuse(Rule::kType1VaddrNoEmulated, -EBUSY);
+
+  const int smallest = SmallestPage(k, container);
+  Pages at = op.at;
+  if ((at.first & (smallest - 1)) != 0) return -EINVAL;
+  if (all) {
+    if (at != Pages{}) return -EINVAL;
+    at.count = kPages;
+  } else if (at.count == 0 || (at.count & (smallest - 1)) != 0 || Wraps(at.first, at.count)) {
+    return -EINVAL;
+  }
+  if (smallest > 1) k.warn("vfio_dma_do_unmap", kNoId);
+
+  const bool v2 = IsV2(k, container);
+  if (v2 && !all && k.has(Rule::kType1UnmapNoSplit)) {
+    const Dma* const first = vfio_find_dma(k, container, {at.first, 1});
+    if (first != nullptr && first->at.first != at.first)
+      return k.refuse(Rule::kType1UnmapNoSplit, -EINVAL);
+    const auto last_page = static_cast<uint8_t>(at.first + at.count - 1);
+    const Dma* const last = vfio_find_dma(k, container, {last_page, 1});
+    if (last != nullptr && last->at.first + last->at.count != at.first + at.count)
+      return k.refuse(Rule::kType1UnmapNoSplit, -EINVAL);
+  }
+
+  for (size_t i = 0; i < DmaList(k, container).size();) {
+    Dma& dma = DmaList(k, container)[i];
+    if (!Meets(dma.at, at)) {
+      ++i;
+      continue;
+    }
+    if (!v2 && at.first > dma.at.first && k.has(Rule::kType1UnmapNoSplit)) break;
+    if (invalidate_vaddr) {
+      if (dma.vaddr_invalid) {
+        for (Dma& before : DmaList(k, container).first(i))
+          if (Meets(before.at, at)) SetVaddrInvalid(k, container, before, false);
+        return -EINVAL;
+      }
+      SetVaddrInvalid(k, container, dma, true);
+      ++i;
+      continue;
+    }
+    if (PfnList(k, container, dma) != 0) NotifyDmaUnmap(k, container, dma);
+    RemoveDma(k, container, dma);
+  }
+  return 0;
+}
+
+int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId group) {
+  if (!k.has(Rule::kType1Replay)) return 0;
+  // vfio_wait_all_valid(), where attach has not refused already. ABSTRACTION: a signal ends it.
+  if (k.state.containers[container].vaddr_invalid_count != 0) {
+    k.emit({.kind = Event::Kind::kWait, .group = group, .where = "vfio_wait_all_valid"});
+    return -EINTR;
+  }
+  const auto list = DmaList(k, container);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const int ret = ReplayDma(k, container, domain, group, list[i]);
+    if (ret == 0) continue;
+    if (!k.has(Rule::kType1ReplayUnwind)) return ret;
+    for (size_t n = i + 1; n-- > 0;) UnwindReplay(k, container, domain, list[n]);
+    return ret;
+  }
+  for (Dma& dma : list) dma.iommu_mapped = true;
+  return 0;
+}
+
+void vfio_test_domain_fgsp(Kernel& k, DomainId domain, const IovaList& list, GroupId group) {
+  if (!k.has(Rule::kType1FgspProbe)) return;
+  Pages trial = {0, 2};
+  // The first range with room for two pages, aligned to as much.
+  for (; k.has(Rule::kType1FgspInList) && (MaskOf(trial) & ~list.pages) != 0; trial.first += 2)
+    if (trial.first + 2 == kPages) return;
+  if (iommu_map(k, domain, trial, group) == 0) iommu_unmap(k, domain, trial);
+}
+
+void vfio_iommu_unmap_unpin_all(Kernel& k, ContainerId container) {
+  while (!DmaList(k, container).empty()) RemoveDma(k, container, DmaList(k, container).front());
+}
+
+void vfio_iommu_unmap_unpin_reaccount(Kernel& k, ContainerId container) {
+  // What emulated devices have pinned stays accounted, as in UnpinPages().
+  for (Dma& dma : DmaList(k, container)) UnmapUnpin(k, container, dma);
+}
+
+int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
+  const Op& op = k.op;
+  if (!IsV2(k, container)) return -EACCES;
+  if (k.state.containers[container].vaddr_invalid_count != 0) {
+    if (k.has(Rule::kType1PinVaddrBusy)) return k.refuse(Rule::kType1PinVaddrBusy, -EBUSY);
+    k.emit({.kind = Event::Kind::kWait, .where = "vfio_find_dma_valid"});
+    return -EINTR;
+  }
+  const bool do_accounting = FirstDomain(k, container) == kNoId;
+  const auto prot = static_cast<uint8_t>((op.flags & kWrite) != 0 ? kRead | kWrite : kRead);
+
+  uint64_t fresh = 0;
+  for (int n = 0; n < op.at.count; ++n) {
+    const Pages page = {static_cast<uint8_t>(op.at.first + n), 1};
+    Dma* const dma = vfio_find_dma(k, container, page);
+    int ret = 0;
+    if (dma == nullptr)
+      ret = -EINVAL;
+    else if ((dma->prot & prot) != prot)
+      ret = -EPERM;
+    else if ((PfnList(k, container, *dma) & MaskOf(page)) != 0)
+      continue;  // ABSTRACTION: one reference, however often a page is pinned
+    else
+      ret = PinExternal(k, container, *dma, page, do_accounting);
+    if (ret == 0) {
+      fresh |= MaskOf(page);
+      continue;
+    }
+    for (Dma& pinned : DmaList(k, container)) UnpinExternal(k, container, pinned, fresh);
+    return ret;
+  }
+  return 0;
+}
+
+int vfio_iommu_type1_unpin_pages(Kernel& k, ContainerId container) {
+  for (int n = 0; n < k.op.at.count; ++n) {
+    const Pages page = {static_cast<uint8_t>(k.op.at.first + n), 1};
+    Dma* const dma = vfio_find_dma(k, container, page);
+    if (dma == nullptr) {
+      k.warn("vfio_iommu_type1_unpin_pages", kNoId);
+      break;
+    }
+    UnpinExternal(k, container, *dma, MaskOf(page));
+  }
+  return 0;
+}
+
+void vfio_iommu_type1_unpin_all(Kernel& k, ContainerId container) {
+  for (Dma& dma : DmaList(k, container)) UnpinExternal(k, container, dma, MaskOf(dma.at));
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the encodings, the proofs and the explorer know of the model: all that chooses a group's
+// domain. The rest is in the model alone (docs/model.md says what, and why).
+#pragma once
+
+#include "model/op.h"
+#include "model/rules.h"
+#include "model/topology.h"
+
+namespace iommucheck {
+
+// The kinds of ops that are encoded come first, as do the rules.
+inline constexpr int kEncodedOpCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
+inline constexpr int kEncodedRuleCount = static_cast<int>(Rule::kDriverSameInstance) + 1;
+
+constexpr bool IsEncoded(Rule rule) { return static_cast<int>(rule) < kEncodedRuleCount; }
+RuleSet EncodedRules();
+
+// An op of such a kind without flags, of type 1 version 2, whose faults strike what is encoded.
+bool IsEncoded(const Op& op);
+// A machine without settings, regions, apertures or whatever else matters to these alone.
+bool IsEncoded(const Topology& topology);
+
+}  // namespace iommucheck
