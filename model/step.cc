@@ -166,7 +166,9 @@ int BindDriver(Kernel& k, DeviceId dev) {  // VFIO unbinds, and really_probe() o
   d.bound = BoundTo::kNobody;
   if (const int ret = iommu_device_use_default_domain(k, dev); ret != 0) return ret;
   d.bound = BoundTo::kKernelDriver;
-  if (k.has(Rule::kVfioViable) && d.group != kNoId && k.group(d.group).container != kNoId)
+  // A fake group's device is on a bus without an IOMMU, and so without a notifier.
+  if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&
+      d.group != kNoId && k.group(d.group).container != kNoId)
     k.emit({.kind = Event::Kind::kOops,
             .device = dev,
             .group = d.group,
