@@ -253,8 +253,8 @@ DefaultType DefaultTypeOf(const Kernel& k, GroupId group) {
 
 DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableId table,
                             DeviceId dev) {
-  const bool identity = type == DefaultType::kAny ? k.topology.settings.passthrough
-                                                  : type == DefaultType::kIdentity;
+  const bool identity =
+      type == DefaultType::kAny ? k.topology.settings.passthrough : type == DefaultType::kIdentity;
   if (identity && k.fwnode_era() && k.topology.drivers[driver].static_identity) {
     const DomainId dom = NewDomain(k, DomainType::kDefault, driver, table);
     if (dom != kNoId) k.domain(dom).identity = k.domain(dom).ownerless = true;

@@ -5,7 +5,8 @@
 // bear the kernel's names, where __name() is name() or says so, and return 0 or a negative errno.
 //
 // ABSTRACTION: no locks, no reference counts of modules and files, no memory that runs out but
-// domains, groups and what type1 allocates for itself. A step is atomic: races between two steps are lost.
+// domains, groups and what type1 allocates for itself. A step is atomic: races between two steps
+// are lost.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,7 @@ struct Kernel {
   int mallocs = 0;                               // of type1's own
   int maps = 0;
   int pins = 0;
-  std::optional<Rule> outside{};                 // the first step assumption that was left
+  std::optional<Rule> outside{};  // the first step assumption that was left
 
   [[nodiscard]] bool has(Rule rule) const { return profile.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return profile.era == Era::kFwnode; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Properties of the IOMMU core: domains and who is on them, owners, PASIDs, resets.
+#include <bit>
 #include <cerrno>
 
 #include "model/property_checks.h"
@@ -38,6 +39,13 @@ bool IsIdentity(const State& s, DomainId domain) {
   return domain != kNoId && s.domains[domain].identity;
 }
 
+bool IsAligned(const StepView& v, const DeviceState& d, const Region& region) {
+  const uint8_t page_sizes =
+      d.instance == kNoId ? uint8_t{1} : v.topology.instances[d.instance].page_sizes;
+  const int mask = (1 << std::countr_zero(page_sizes)) - 1;
+  return ((region.first | (region.last + 1)) & mask) == 0;
+}
+
 int KernelDriversOf(const State& s, GroupId group) {
   int count = 0;
   for (DeviceId dev = s.groups[group].devices; dev != kNoId; dev = s.devices[dev].next)
@@ -62,6 +70,7 @@ Found NoCallWaits(const StepView& v) {
   });
 }
 
+// The domain of a PASID is its driver's, who must take it off the PASID in time.
 Found NoFreedDomainInUse(const StepView& v) {
   const State& s = v.after;
   const Found device = AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
@@ -70,10 +79,8 @@ Found NoFreedDomainInUse(const StepView& v) {
   });
   if (device) return device;
   return AnyGroup(s, [&](GroupId group, const GroupState& g) -> Found {
-    for (DomainId domain : {g.domain, g.pasid_domain})
-      if (IsFreed(s, domain))
-        return Violation{.why = "the group points at it", .group = group, .domain = domain};
-    return std::nullopt;
+    if (!IsFreed(s, g.domain)) return std::nullopt;
+    return Violation{.why = "the group points at it", .group = group, .domain = g.domain};
   });
 }
 
@@ -81,7 +88,8 @@ Found NoLeakedDomain(const StepView& v) {
   const State& s = v.after;
   for (DomainId domain = 0; domain < s.domains_end; ++domain) {
     const DomainType type = s.domains[domain].type;
-    if (type == DomainType::kFree || type == DomainType::kFreed || IsKept(s, domain)) continue;
+    const bool core = type == DomainType::kDefault || type == DomainType::kBlocking;
+    if ((!core && type != DomainType::kPaging) || IsKept(s, domain)) continue;
     return Violation{.why = "nobody is left to free it", .domain = domain};
   }
   return std::nullopt;
@@ -132,12 +140,13 @@ Found ProbedByFirmwaresDriver(const StepView& v) {
   });
 }
 
-// A device in reset does no DMA.
+// A device in reset does no DMA. Firmware names regions of whole pages of the IOMMU.
 Found DirectRegionStaysMapped(const StepView& v) {
   return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
     if (d.hw == kNoId || d.blocked || IsIdentity(v.after, d.hw)) return std::nullopt;
     for (const Region& region : v.topology.devices[dev].regions)
-      if (region.type == Region::Type::kDirect && (PagesOf(region) & ~v.after.mapped[d.hw]) != 0)
+      if (region.type == Region::Type::kDirect && IsAligned(v, d, region) &&
+          (PagesOf(region) & ~v.after.mapped[d.hw]) != 0)
         return Violation{
             .why = "its domain does not map the region", .device = dev, .domain = d.hw};
     return std::nullopt;
@@ -192,8 +201,9 @@ Found DriverRefusedOnlyWhenOwned(const StepView& v) {
     const bool on_default =
         g.domain == g.default_domain ||
         (IsIdentity(v.before, g.domain) && IsIdentity(v.before, g.default_domain));
-    // From 6.8 a PASID keeps kernel drivers away, too; up to 6.1 it has the group's domain.
-    const bool pasid = g.pasid_domain != kNoId && g.pasid_domain != g.domain;
+    // A PASID's domain keeps kernel drivers away, too; up to 6.1 it is the identity domain above.
+    const bool pasid =
+        g.pasid_domain != kNoId && v.before.domains[g.pasid_domain].type != DomainType::kPasid;
     if (g.owner || pasid || !on_default) return std::nullopt;
     return Violation{.why = "nobody but kernel drivers has the group",
                      .event = &e,

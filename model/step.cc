@@ -12,7 +12,8 @@ namespace {
 constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoHotAddWhenAttached)
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
-                                         .add(Rule::kAssumeBusOpsNotReplaced);
+                                         .add(Rule::kAssumeBusOpsNotReplaced)
+                                         .add(Rule::kAssumeNoDriverBeforeIommu);
 
 // Only what registers, probes and lets go can leave one; the other ops need not keep the state.
 bool MayLeaveAssumption(OpKind kind) {
@@ -69,6 +70,7 @@ const char* WhyNotDriven(const Kernel& k, const Op& op) {
       return d.bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
     case OpKind::kAttachPasid: {
       if (!kernel_driver) break;
+      if (k.topology.devices[op.a].kind != DeviceKind::kReal) return "the device has no IOMMU";
       if (d.group == kNoId) return "the device has no group";
       if (!k.fwnode_era())
         return k.group(d.group).pasid_domain == kNoId ? nullptr : "the device has PASIDs";
