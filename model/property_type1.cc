@@ -43,16 +43,25 @@ uint64_t ApertureOf(const StepView& v, InstanceId i) {
                  static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
 }
 
-// What the domains of a container can map and its groups leave.
-uint64_t UsableIova(const StepView& v, const ContainerState& c) {
-  const State& s = v.after;
+// What all domains of a container can map.
+uint64_t AperturesOf(const StepView& v, const ContainerState& c) {
   uint64_t pages = ~uint64_t{0};
-  for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next) {
-    pages &= ApertureOf(v, s.domains[d].instance);
-    for (GroupId g = 0; g < s.groups_end; ++g)
-      if (s.groups[g].vfio_domain == d) pages &= ~ReservedOf(v, s, g);
-  }
+  for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
+    pages &= ApertureOf(v, v.after.domains[d].instance);
   return pages;
+}
+
+// What the groups on its domains reserve.
+uint64_t ReservedIn(const StepView& v, const ContainerState& c) {
+  uint64_t pages = 0;
+  for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
+    for (GroupId g = 0; g < v.after.groups_end; ++g)
+      if (v.after.groups[g].vfio_domain == d) pages |= ReservedOf(v, v.after, g);
+  return pages;
+}
+
+uint64_t UsableIova(const StepView& v, const ContainerState& c) {
+  return AperturesOf(v, c) & ~ReservedIn(v, c);
 }
 
 // The pages of the container's mappings that its domains are to translate.
@@ -236,11 +245,17 @@ Found NoStaleTranslation(const StepView& v) {
                    });
 }
 
-Found MappingsLieInValidIova(const StepView& v) {
+Found MappingsLieOffReserved(const StepView& v) {
   return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if ((MappedBy(c) & ~UsableIova(v, c)) == 0) return std::nullopt;
-    return Violation{.why = "one is reserved in part, or beyond an aperture",
-                     .container = container};
+    if ((MappedBy(c) & ReservedIn(v, c)) == 0) return std::nullopt;
+    return Violation{.why = "one meets a reserved region", .container = container};
+  });
+}
+
+Found MappingsLieInApertures(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if ((MappedBy(c) & ~AperturesOf(v, c)) == 0) return std::nullopt;
+    return Violation{.why = "one is beyond an aperture", .container = container};
   });
 }
 
@@ -262,15 +277,9 @@ Found NoValidIovaIsLost(const StepView& v) {
 Found AttachMapsNothingReserved(const StepView& v) {
   return AnyEvent(v, [&](const Event& e) -> Found {
     if (e.kind != Event::Kind::kMap || e.group == kNoId || e.error != 0) return std::nullopt;
-    // All devices of a group that one domain takes are as good as the first.
-    const DeviceId first = v.before.groups[e.group].devices;
-    const InstanceId instance = first == kNoId ? kNoId : v.before.devices[first].instance;
-    const uint64_t usable = ApertureOf(v, instance) & ~ReservedOf(v, v.before, e.group);
-    if ((MaskOf(e.pages) & ~usable) == 0) return std::nullopt;
-    return Violation{.why = "the pages are reserved, or beyond the aperture",
-                     .event = &e,
-                     .group = e.group,
-                     .domain = e.domain};
+    if ((MaskOf(e.pages) & ReservedOf(v, v.before, e.group)) == 0) return std::nullopt;
+    return Violation{
+        .why = "the pages are reserved", .event = &e, .group = e.group, .domain = e.domain};
   });
 }
 

@@ -221,7 +221,7 @@ std::string ViolationText(const Case& c, Property property, const FirstViolation
   if (v.what.group != kNoId) who.push_back(absl::StrFormat("group %d", v.what.group));
   if (v.what.device != kNoId) who.push_back(c.names.devices[v.what.device]);
   if (v.what.domain != kNoId) who.push_back(absl::StrFormat("d%d", v.what.domain));
-  return absl::StrCat(absl::StrJoin(who, ", "), who.empty() ? "" : ": ", v.what.why);
+  return absl::StrCat(absl::StrJoin(who, ", "), who.empty() ? "" : ": ", std::string(v.what.why));
 }
 
 std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions& options) {
@@ -424,14 +424,15 @@ std::string PromiseText(const Promise& p) {
   std::vector<std::string> faults;
   for (Fault::Kind kind : kFaultKinds)
     if ((p.without & FaultBit(kind)) != 0) faults.emplace_back(FaultName(kind));
-  return absl::StrCat(VersionName(p.version), ids.empty() ? "" : " with ", absl::StrJoin(ids, ", "),
+  return absl::StrCat(std::string(VersionName(p.version)), ids.empty() ? "" : " with ",
+                      absl::StrJoin(ids, ", "),
                       faults.empty() ? "" : ", unless these fail: ", absl::StrJoin(faults, ", "));
 }
 
 std::string PropertiesText() {
   std::string out;
   for (Property property : kProperties) {
-    absl::StrAppend(&out, out.empty() ? "" : "\n", PropertyName(property), "\n");
+    absl::StrAppend(&out, out.empty() ? "" : "\n", std::string(PropertyName(property)), "\n");
     out += Indented(2, std::string(PropertySentence(property)));
     size_t promises = 0;
     for (const Promise& p : Promises()) {
