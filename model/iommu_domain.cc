@@ -177,6 +177,7 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
     return k.refuse(Rule::kCoreOwnerEvery, -EINVAL, dev);
 
   int ret = k.inject(Fault::Kind::kAttach, dev);
+  if (ret == 0) ret = k.inject(Fault::Kind::kAttachCall, Kernel::Next(k.attaches));
   if (ret == 0) ret = CheckCompatible(k, d, dev);
   k.emit({.kind = Event::Kind::kAttachDev,
           .error = static_cast<uint8_t>(-ret),
@@ -253,8 +254,8 @@ DefaultType DefaultTypeOf(const Kernel& k, GroupId group) {
 
 DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableId table,
                             DeviceId dev) {
-  const bool identity = type == DefaultType::kAny ? k.topology.settings.passthrough
-                                                  : type == DefaultType::kIdentity;
+  const bool identity =
+      type == DefaultType::kAny ? k.topology.settings.passthrough : type == DefaultType::kIdentity;
   if (identity && k.fwnode_era() && k.topology.drivers[driver].static_identity) {
     const DomainId dom = NewDomain(k, DomainType::kDefault, driver, table);
     if (dom != kNoId) k.domain(dom).identity = k.domain(dom).ownerless = true;

@@ -2,9 +2,9 @@
 //
 // What domains translate (drivers/iommu/iommu.c, dma-iommu.c).
 //
-// ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions and
-// the size of the page-table entries are lost, and with the size, that an unmap may have to take a
-// large page whole.
+// ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions
+// and the size of the page-table entries are lost, and with the size, that an unmap may have to
+// take a large page whole.
 #include <bit>
 
 #include "model/kernel.h"

@@ -137,7 +137,9 @@ class RuleSet {
 
   constexpr RuleSet() = default;
   constexpr explicit RuleSet(const Words& words) : words_(words) {}
-  [[nodiscard]] constexpr bool has(Rule r) const { return ((words_[Word(r)] >> Shift(r)) & 1U) != 0; }
+  [[nodiscard]] constexpr bool has(Rule r) const {
+    return ((words_[Word(r)] >> Shift(r)) & 1U) != 0;
+  }
   constexpr RuleSet& add(Rule r) {
     words_[Word(r)] |= uint64_t{1} << Shift(r);
     return *this;

@@ -39,15 +39,13 @@ int SmallestPage(Kernel& k, ContainerId container) {
 }
 
 bool Wraps(uint8_t first, uint8_t count) { return first + count > kPages; }
-bool Meets(Pages a, Pages b) {
-  return a.first < b.first + b.count && b.first < a.first + a.count;
-}
+bool Meets(Pages a, Pages b) { return a.first < b.first + b.count && b.first < a.first + a.count; }
 
 Dma* LinkDma(Kernel& k, ContainerId container, const Dma& dma) {  // vfio_link_dma()
   ContainerState& c = k.state.containers[container];
   Dma* const end = c.dmas.data() + c.dmas_count;
-  Dma* const at = std::find_if(c.dmas.data(), end,
-                               [&](const Dma& d) { return d.at.first > dma.at.first; });
+  Dma* const at =
+      std::find_if(c.dmas.data(), end, [&](const Dma& d) { return d.at.first > dma.at.first; });
   std::copy_backward(at, end, end + 1);
   *at = dma;
   ++c.dmas_count;
@@ -61,9 +59,7 @@ uint64_t PfnList(const Kernel& k, ContainerId container, const Dma& dma) {
   return k.state.containers[container].pfns & MaskOf(dma.at);
 }
 
-int PinsOf(const Dma& dma, uint64_t pages) {
-  return dma.zero_page ? 0 : std::popcount(pages);
-}
+int PinsOf(const Dma& dma, uint64_t pages) { return dma.zero_page ? 0 : std::popcount(pages); }
 
 // What RLIMIT_MEMLOCK says to so many more pages.
 int CheckMemlock(Kernel& k, int npage) {
@@ -85,8 +81,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
   if (ret != 0) return ret;
   k.state.pins += PinsOf(dma, MaskOf(pages));
   k.state.locked_vm += npage;
-  if (dma.zero_page && !k.has(Rule::kType1UnpinZero))
-    k.state.zero_pins += pages.count;
+  if (dma.zero_page && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += pages.count;
   return 0;
 }
 
@@ -102,8 +97,8 @@ void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages
                     static_cast<uint8_t>(std::popcount(pages))}});
 }
 
-// The pages that are pinned and mapped at once: all that are left, but one by one where they are the
-// zero page, which is next to none.
+// The pages that are pinned and mapped at once: all that are left, but one by one where they are
+// the zero page, which is next to none.
 Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
 
 void Skip(Pages& left, Pages chunk) {
@@ -280,8 +275,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   const int smallest = SmallestPage(k, container);
   if (smallest > 1) k.warn("vfio_dma_do_map", kNoId);
   if (op.at.count == 0) return -EINVAL;
-  if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 &&
-      k.has(Rule::kType1MapAlign))
+  if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 && k.has(Rule::kType1MapAlign))
     return k.refuse(Rule::kType1MapAlign, -EINVAL);
   if ((Wraps(op.at.first, op.at.count) || Wraps(op.vaddr, op.at.count)) &&
       k.has(Rule::kType1MapWrap))

@@ -3,8 +3,8 @@
 // Which IOVAs are valid in a container: apertures of its domains, less reserved regions of its
 // groups (drivers/vfio/vfio_iommu_type1.c).
 //
-// The kernel's list of ranges is a set of pages here. Ranges never touch, since a reserved page lies
-// between any two; each is one allocation of a copy.
+// The kernel's list of ranges is a set of pages here. Ranges never touch, since a reserved page
+// lies between any two; each is one allocation of a copy.
 #include <algorithm>
 #include <array>
 #include <bit>

@@ -320,8 +320,7 @@ std::string EventText(const Case& c, const Event& e) {
     case kUnpin:
       return absl::StrFormat("unpin(%s)", PagesText(e.pages));
     case kMsiCookie:
-      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain,
-                             ErrnoName(-int{e.error}));
+      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain, ErrnoName(-int{e.error}));
     case kAttachPasid:
       return absl::StrFormat("set_dev_pasid(%s; %s served by %s)", domain(), device(),
                              DriverName(c, e.device_driver));
