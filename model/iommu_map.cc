@@ -5,6 +5,7 @@
 // ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions
 // and the size of the page-table entries are lost, and with the size, that an unmap may have to
 // take a large page whole.
+#include <algorithm>
 #include <bit>
 
 #include "model/kernel.h"
@@ -79,7 +80,11 @@ int CreateDirectMappings(Kernel& k, DomainId domain, DeviceId dev) {
       k.device(dev).require_direct = true;
     if (!IsDirect(region.type) || k.domain(domain).identity || !k.has(Rule::kCoreDirectMapped))
       continue;
-    const Pages pages = {region.first, static_cast<uint8_t>(region.last - region.first + 1)};
+    // Both ends are rounded up to the domain's smallest page.
+    const int page = 1 << std::countr_zero(PageSizesOf(k, domain));
+    const int first = (region.first + page - 1) / page * page;
+    const int end = std::min((region.last + page) / page * page, kPages);
+    const Pages pages = {static_cast<uint8_t>(first), static_cast<uint8_t>(end - first)};
     // Pages that another device's region has mapped are left out; the rest is one mapping each.
     // ABSTRACTION: two regions that overlap in part are mapped as a whole.
     if ((MaskOf(pages) & ~k.state.mapped[domain]) == 0) continue;

@@ -126,8 +126,12 @@ enum class Rule : uint8_t {
   kDriverSnoopChecked,
   kDriverAttachKeepsOld,
   kDriverEinvalOnly,
+  // More assumptions about machines and admins.
+  kAssumeOneInstanceGroups,
+  kAssumeCommonPageSize,
+  kAssumeNoDriverBeforeIommu,
 };
-inline constexpr int kRuleCount = static_cast<int>(Rule::kDriverEinvalOnly) + 1;
+inline constexpr int kRuleCount = static_cast<int>(Rule::kAssumeNoDriverBeforeIommu) + 1;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

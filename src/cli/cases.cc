@@ -96,6 +96,15 @@ void AddKernels(CLI::App& app, Session& /*session*/) {
       [json] { std::cout << (*json ? report::KernelsJson() : report::KernelsText()); });
 }
 
+void AddProperties(CLI::App& app, Session& /*session*/) {
+  auto* command = app.add_subcommand("properties",
+                                     "Which properties there are, and which kernel promises what");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback(
+      [json] { std::cout << (*json ? report::PropertiesJson() : report::PropertiesText()); });
+}
+
 void AddReplay(CLI::App& app, Session& session) {
   struct Options {
     std::string path;
@@ -115,7 +124,7 @@ void AddReplay(CLI::App& app, Session& session) {
     if (o->sweep) return Sweep(*c, o->json, session);
     const Run run = Play(*c);
     std::cout << (o->json ? report::ReplayJson(*c, run) : report::ReplayText(*c, run, o->trace));
-    for (const Violation& v : run.violations)
+    for (const FirstViolation& v : run.violations)
       if (v.at != 0) session.exit = kViolated;
   });
 }
