@@ -91,6 +91,8 @@ std::string_view FaultName(Fault::Kind kind) {
       return "map";
     case Fault::Kind::kPin:
       return "pin";
+    case Fault::Kind::kAttachCall:
+      return "attach-call";
   }
   return "";
 }

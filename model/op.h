@@ -75,12 +75,13 @@ uint8_t FlagsOf(OpKind kind);
 struct Fault {
   enum class Kind : uint8_t {
     kNone,
-    kAttach,  // the first `count` attach_dev() calls for device `target` fail
-    kAlloc,   // the `target`-th domain allocation of the op fails, counted from 1
-    kProbe,   // probe_device() for device `target` fails
-    kMalloc,  // the `target`-th allocation that type1 makes for itself, counted from 1
-    kMap,     // the `target`-th iommu_map() of the op, counted from 1
-    kPin,     // the `target`-th pin of user memory of the op, counted from 1
+    kAttach,      // the first `count` attach_dev() calls for device `target` fail
+    kAlloc,       // the `target`-th domain allocation of the op fails, counted from 1
+    kProbe,       // probe_device() for device `target` fails
+    kMalloc,      // the `target`-th allocation that type1 makes for itself, counted from 1
+    kMap,         // the `target`-th iommu_map() of the op, counted from 1
+    kPin,         // the `target`-th pin of user memory of the op, counted from 1
+    kAttachCall,  // the `target`-th attach_dev() call of the op, whichever device it is for
   };
   Kind kind = Kind::kNone;
   uint8_t target = 0;

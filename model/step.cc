@@ -265,6 +265,8 @@ int Dispatch(Kernel& k, const Op& op) {
   }
 }
 
+StepResult Done(const Kernel& k, int error) { return {.error = error, .struck = k.struck()}; }
+
 }  // namespace
 
 State InitialState(const Topology& topology) {
@@ -292,11 +294,11 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
     return {.outcome = Outcome::kNotPossible, .why = why};
 
   if (!kernel.rules.has_any(kStepAssumptions) || !MayLeaveAssumption(op.kind))
-    return {.error = Dispatch(k, op)};
+    return Done(k, Dispatch(k, op));
 
   const State before = state;
   const int error = Dispatch(k, op);
-  if (!k.outside) return {.error = error};
+  if (!k.outside) return Done(k, error);
   state = before;
   events.clear();
   return {.outcome = Outcome::kOutside, .assumption = *k.outside};
