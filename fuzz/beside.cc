@@ -103,6 +103,8 @@ void Beside::TakeKernel() {
   const RuleSet promising = PromisingRules(kernel_.version);
   promises_ = profile_.rules.has_all(promising);
   Topology& t = case_.topology;
+  // The harness plays what is encoded.
+  t = EncodedPart(t);
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)
       device.bus = Bus::kPlatform;  // a bus that the build has not
@@ -133,6 +135,7 @@ void Beside::MakeWarmStart(unsigned how) {
 // False ends the case: at the first difference, since nothing compares behind it, and before what
 // the model says no kernel survives.
 bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
+  if (!IsEncoded(op)) return true;
   const State before = state_;
   const StepResult expected = Step(profile_, case_.topology, op, state_, events_);
   if (expected.outcome != Outcome::kDone) return true;

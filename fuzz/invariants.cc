@@ -19,9 +19,10 @@ bool SharedOut(const State& s, GroupId g) {
   return std::ranges::find(s.instance_group, g) != s.instance_group.end();
 }
 
-const char* BrokenDevice(const DeviceState& d) {
+const char* BrokenDevice(DeviceKind kind, const DeviceState& d) {
+  const bool served = kind == DeviceKind::kReal ? d.instance != kNoId : d.group != kNoId;
   if (!d.present && d.group != kNoId) return "an absent device is in no group";
-  if ((d.instance == kNoId) != (d.group == kNoId)) return "a device is served if it is in a group";
+  if (served != (d.group != kNoId)) return "a device is served if it is in a group";
   if (d.group == kNoId && d.hw != kNoId) return "a device that is not served is on no domain";
   if (d.group == kNoId && d.next != kNoId) return "a device in no group is on no list";
   return nullptr;
@@ -36,7 +37,7 @@ const char* BrokenDeviceLists(const Topology& t, const State& s) {
       if (s.devices[dev].group != g) return "a group's list holds its devices alone";
     }
   for (DeviceId dev = 0; dev < t.devices_count; ++dev) {
-    if (const char* broken = BrokenDevice(s.devices[dev])) return broken;
+    if (const char* broken = BrokenDevice(t.devices[dev].kind, s.devices[dev])) return broken;
     if ((s.devices[dev].group != kNoId) != (seen[dev] != 0))
       return "a device in a group is on its list";
   }
@@ -46,7 +47,8 @@ const char* BrokenDeviceLists(const Topology& t, const State& s) {
 const char* BrokenGroup(const State& s, GroupId id) {
   const GroupState& g = s.groups[id];
   if (!g.live) return g == GroupState{} ? nullptr : "a group that does not exist is blank";
-  if (g.devices == kNoId && g.container == kNoId && !SharedOut(s, id))
+  const bool used = g.container != kNoId || g.open || g.open_devices != 0;
+  if (g.devices == kNoId && !used && !SharedOut(s, id))
     return "a group exists while something holds it";
   if (!NoneOrAlive(s, g.default_domain) || !NoneOrAlive(s, g.blocking_domain))
     return "a group's default and blocking domain are not freed";
@@ -110,7 +112,8 @@ const char* BrokenReferences(const Topology& t, const State& s) {
       ++refs[hw];
     }
   for (GroupId g = 0; g < s.groups_end; ++g)
-    if (const DomainId d = s.groups[g].domain; d != kNoId) {
+    for (const DomainId d : {s.groups[g].domain, s.groups[g].pasid_domain}) {
+      if (d == kNoId) continue;
       if (!Used(s, d)) return "a group points at a domain that is in use";
       ++refs[d];
     }

@@ -38,18 +38,19 @@ class Generator {
   explicit Generator(uint64_t seed) : words_(seed) {}
 
   const Bytes& Next() {
-    constexpr size_t kMachineBytes = 125;
-    constexpr size_t kOpBytes = 9;
-    current_.resize(kMachineBytes + kOpBytes * (1 + Below(20)));
+    current_.resize(iommucheck::kOpsAt + iommucheck::kOpSize * (1 + Below(20)));
     for (uint8_t& byte : current_) byte = Byte();
     // The kernel is the build's: the rest of its byte says how warm the start is.
     current_[0] = static_cast<uint8_t>(Below(4) << 3U);
-    const uint64_t mask = AnyAssumptions().words()[0];
-    for (size_t i = 0; i < 5; ++i) current_[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
+    const RuleSet changed = AnyAssumptions();
+    for (size_t i = 0; i < iommucheck::kRulesSize; ++i)
+      current_[iommucheck::kRulesAt + i] =
+          static_cast<uint8_t>(changed.words()[i / 8] >> (i % 8 * 8));
     // A machine of nothing has no runs.
-    current_[7] = static_cast<uint8_t>(1 + Below(4));
-    current_[9] = static_cast<uint8_t>(1 + Below(6));
-    current_[10] = static_cast<uint8_t>(1 + Below(8));
+    uint8_t* const counts = &current_[iommucheck::kCountsAt];
+    counts[1] = static_cast<uint8_t>(1 + Below(4));
+    counts[3] = static_cast<uint8_t>(1 + Below(6));
+    counts[4] = static_cast<uint8_t>(1 + Below(8));
     return current_;
   }
 

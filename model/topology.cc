@@ -80,6 +80,8 @@ absl::Status ValidateDevice(const Topology& t, int i) {
   if (device.alias == i) return Invalid("device", i, "alias is the device itself");
   if (t.devices[device.alias].bus != Bus::kPci)
     return Invalid("device", i, "alias is not a pci device");
+  if (t.devices[device.alias].kind != DeviceKind::kReal)
+    return Invalid("device", i, "alias is a device without an IOMMU");
   return absl::OkStatus();
 }
 

@@ -6,13 +6,18 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <sstream>
 
+#include "src/case/encoded.h"
 #include "src/case/repair.h"
 
 namespace iommucheck {
 namespace {
+
+// Some more than hold all.
+constexpr size_t kMostBytes = kOpsAt + (kMaxDecodedOps + 4) * kOpSize;
 
 std::vector<uint8_t> RandomBytes(std::mt19937_64& words, size_t size) {
   std::vector<uint8_t> bytes(size);
@@ -39,7 +44,7 @@ TEST(Bytes, AnyBytesMakeAValidCase) {
   std::mt19937_64 words(1);
   DecodedCase c;
   for (int n = 0; n < 20000; ++n) {
-    DecodeBytes(RandomBytes(words, words() % 800), c);
+    DecodeBytes(RandomBytes(words, words() % kMostBytes), c);
     ASSERT_TRUE(Validate(c.topology).ok()) << Validate(c.topology);
     for (const Op& op : Ops(c)) ASSERT_TRUE(Validate(op, c.topology).ok());
   }
@@ -53,11 +58,68 @@ TEST(Bytes, NoBytesMakeAnEmptyCaseOfTheOldestKernel) {
   EXPECT_EQ(c.ops_count, 0);
 }
 
+// What fuzzers found before the model knew mappings is to stay near: most of it is a few bytes.
+TEST(Bytes, SmallBytesAreMostlyWhatIsEncoded) {
+  std::mt19937_64 words(6);
+  DecodedCase c;
+  for (int n = 0; n < 2000; ++n) {
+    std::vector<uint8_t> bytes(kMostBytes);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(words() % 8);
+    DecodeBytes(bytes, c);
+    for (const Op& op : Ops(c)) ASSERT_TRUE(IsEncoded(op));
+    for (const Device& device : c.topology.devices) ASSERT_EQ(device.kind, DeviceKind::kReal);
+    for (const Driver& driver : c.topology.drivers) {
+      ASSERT_FALSE(driver.deferred || driver.drops_old || driver.checks_snoop);
+      ASSERT_EQ(driver.mismatch_errno, 0);
+    }
+  }
+}
+
+TEST(Bytes, RandomBytesSayAllThatTheModelKnows) {
+  std::mt19937_64 words(7);
+  DecodedCase c;
+  std::map<std::string, int> seen;
+  for (int kind = 0; kind < kOpKindCount; ++kind)
+    seen[std::string(OpName(static_cast<OpKind>(kind)))] = 0;
+  for (const char* what :
+       {"settings", "aperture", "page sizes", "msi", "fake", "default", "two regions", "mismatch",
+        "deferred", "nesting", "rules", "type", "fault", "unprivileged"})
+    seen[what] = 0;
+  for (int n = 0; n < 2000; ++n) {
+    DecodeBytes(RandomBytes(words, kMostBytes), c);
+    const Topology& t = c.topology;
+    seen["settings"] += t.settings != Settings{};
+    seen["rules"] += !((c.kernel.dropped | c.kernel.added) - EncodedRules()).empty();
+    for (const Instance& i : t.instances) {
+      seen["aperture"] += i.aperture_first != 0 && i.aperture_last != kLastPage;
+      seen["page sizes"] += i.page_sizes != 1;
+      seen["msi"] += !i.isolates_msi;
+    }
+    for (const Device& d : t.devices) {
+      seen["fake"] += d.kind != DeviceKind::kReal;
+      seen["default"] += d.default_type != DefaultType::kAny;
+      seen["two regions"] += d.regions[1].type != Region::Type::kNone;
+    }
+    for (const Driver& d : t.drivers) {
+      seen["mismatch"] += d.mismatch_errno != 0;
+      seen["deferred"] += d.deferred && d.checks_snoop && d.drops_old;
+      seen["nesting"] += d.nesting && d.static_identity;
+    }
+    for (const Op& op : Ops(c)) {
+      ++seen[std::string(OpName(op.kind))];
+      seen["type"] += op.kind == OpKind::kSetIommu && op.b != 0;
+      seen["unprivileged"] += op.kind == OpKind::kOpen && op.flags == kUnprivileged;
+      for (const Fault& f : op.faults) seen["fault"] += f.kind == Fault::Kind::kPin;
+    }
+  }
+  for (const auto& [what, times] : seen) EXPECT_GT(times, 0) << what;
+}
+
 TEST(Bytes, NothingOfTheCaseBeforeIsLeft) {
   std::mt19937_64 words(2);
   DecodedCase used;
   for (int n = 0; n < 2000; ++n) {
-    const std::vector<uint8_t> bytes = RandomBytes(words, words() % 800);
+    const std::vector<uint8_t> bytes = RandomBytes(words, words() % kMostBytes);
     DecodedCase fresh;
     DecodeBytes(bytes, fresh);
     DecodeBytes(bytes, used);
@@ -81,7 +143,7 @@ TEST(Bytes, EncodeAndDecodeGiveTheSame) {
   std::mt19937_64 words(3);
   DecodedCase decoded;
   for (int n = 0; n < 20000; ++n) {
-    DecodeBytes(RandomBytes(words, words() % 800), decoded);
+    DecodeBytes(RandomBytes(words, words() % kMostBytes), decoded);
     ExpectRoundTrip(ToCase(decoded));
   }
 }
@@ -133,7 +195,7 @@ TEST(Repair, LeavesNoAssumptionBroken) {
   std::mt19937_64 words(4);
   DecodedCase c;
   for (int n = 0; n < 20000; ++n) {
-    DecodeBytes(RandomBytes(words, 125), c);
+    DecodeBytes(RandomBytes(words, kOpsAt), c);
     RuleSet rules = EveryRule();
     for (const RuleInfo& info : AllRules())
       if (words() % 4 == 0) rules.drop(info.rule);
@@ -147,7 +209,7 @@ TEST(Repair, ChangesNothingThatIsNotBroken) {
   std::mt19937_64 words(5);
   DecodedCase c;
   for (int n = 0; n < 20000; ++n) {
-    DecodeBytes(RandomBytes(words, 125), c);
+    DecodeBytes(RandomBytes(words, kOpsAt), c);
     if (BrokenAssumption(c.topology, EveryRule())) Repair(c.topology, EveryRule());
     const Topology before = c.topology;
     Repair(c.topology, EveryRule());

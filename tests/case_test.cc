@@ -384,6 +384,8 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
        "f:8:8: expected a valid machine, found device 2: what has no IOMMU has instances, an "
        "alias, "
        "a slot or a region"},
+      {After("device a pci emulated\ndevice b pci alias=a"),
+       "f:9:20: expected a device that is neither emulated nor noiommu, found 'a'"},
       {After("device a pci default=any"), "f:8:22: expected identity or dma, found 'any'"},
       {After("device a pci resv=1-2"),
        "f:8:19: expected a reserved region as FIRST-LAST:TYPE, found '1-2'"},
@@ -701,6 +703,8 @@ class RandomCase {
       instance.page_sizes = static_cast<uint8_t>(1 + Below((1 << kPageSizes) - 1));
     }
     for (int i = 0; i < t.devices_count; ++i) MakeDevice(t, i);
+    for (Device& d : t.devices)
+      if (d.alias != kNoId && t.devices[d.alias].kind != DeviceKind::kReal) d.alias = kNoId;
   }
 
   void MakeDriver(Topology& t, int i) {

@@ -17,20 +17,28 @@ constexpr int kInstanceRecords = 6;
 constexpr int kDeviceRecords = 8;
 constexpr int kSlots = 16;
 constexpr int kGroups = 16;  // as many as the records' devices and instances can make
-constexpr int kMaskBytes = 5;
-static_assert(kEncodedRuleCount <= kMaskBytes * 8);
 
-constexpr size_t kHeaderSize = 1 + kMaskBytes + 5;
-constexpr size_t kDriverSize = 12;
-constexpr size_t kInstanceSize = 3;
-constexpr size_t kDeviceSize = 6;
+constexpr size_t kCountsSize = 5;
+constexpr size_t kSettingsSize = 3;
+constexpr size_t kDriverSize = 14;
+constexpr size_t kInstanceSize = 6;
+constexpr size_t kRegionSize = 3;
+constexpr size_t kDeviceSize = 7 + kMaxRegions * kRegionSize;
 constexpr size_t kFaultSize = 3;
-constexpr size_t kOpSize = 3 + kMaxFaults * kFaultSize;
-constexpr size_t kFixedSize = kHeaderSize + kDriverRecords * kDriverSize +
-                              kInstanceRecords * kInstanceSize + kDeviceRecords * kDeviceSize;
-constexpr size_t kMaxSize = kFixedSize + kMaxDecodedOps * kOpSize;
+constexpr size_t kFaultsAt = 7;
+static_assert(kOpSize == kFaultsAt + kMaxFaults * kFaultSize);
+static_assert(kOpsAt == kCountsAt + kCountsSize + kSettingsSize + kDriverRecords * kDriverSize +
+                            kInstanceRecords * kInstanceSize + kDeviceRecords * kDeviceSize);
+constexpr size_t kMaxSize = kOpsAt + kMaxDecodedOps * kOpSize;
 
-constexpr uint64_t kRuleMask = (uint64_t{1} << kEncodedRuleCount) - 1;
+const RuleSet& AllRuleSet() {
+  static const RuleSet kRules = [] {
+    RuleSet rules;
+    for (const RuleInfo& info : AllRules()) rules.add(info.rule);
+    return rules;
+  }();
+  return kRules;
+}
 
 const RuleSet& RulesOf(KernelVersion version) {
   static const auto kRules = [] {
@@ -41,10 +49,15 @@ const RuleSet& RulesOf(KernelVersion version) {
   return kRules[static_cast<size_t>(version)];
 }
 
-RuleSet FromBits(uint64_t bits) {
-  RuleSet rules;
-  for (; bits != 0; bits &= bits - 1) rules.add(static_cast<Rule>(std::countr_zero(bits)));
-  return rules;
+RuleSet DecodeRules(const uint8_t* r) {
+  RuleSet::Words words{};
+  for (size_t i = 0; i < kRulesSize; ++i) words[i / 8] |= uint64_t{r[i]} << (i % 8 * 8);
+  return RuleSet(words) & AllRuleSet();
+}
+
+void EncodeRules(RuleSet rules, uint8_t* r) {
+  for (size_t i = 0; i < kRulesSize; ++i)
+    r[i] = static_cast<uint8_t>(rules.words()[i / 8] >> (i % 8 * 8));
 }
 
 constexpr bool Bit(uint8_t flags, int n) { return ((flags >> n) & 1) != 0; }
@@ -82,11 +95,10 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
   out.version = kKernelVersions[r[0] % kKernelVersionCount];
-  uint64_t mask = 0;
-  for (int i = 0; i < kMaskBytes; ++i) mask |= uint64_t{r[1 + i]} << (8 * i);
-  const uint64_t rules = RulesOf(out.version).words()[0];
-  out.dropped = FromBits(mask & kRuleMask & rules);
-  out.added = FromBits(mask & kRuleMask & ~rules);
+  const RuleSet differ = DecodeRules(r + kRulesAt);
+  const RuleSet& rules = RulesOf(out.version);
+  out.dropped = differ & rules;
+  out.added = differ - rules;
 }
 
 void DecodeCounts(const uint8_t* r, Topology& t) {
@@ -98,6 +110,17 @@ void DecodeCounts(const uint8_t* r, Topology& t) {
   if (t.drivers_count == 0) t.instances_count = 0;
   if (t.drivers_count != 0 && t.tables_count == 0) t.tables_count = 1;
 }
+
+void DecodeSettings(const uint8_t* r, Settings& out) {
+  out.passthrough = Bit(r[0], 6);
+  out.unsafe_interrupts = Bit(r[0], 7);
+  out.dma_entries = static_cast<uint8_t>(kMaxDmas - r[1] % (kMaxDmas + 1));
+  out.memlock = static_cast<uint8_t>(kNoLimit - r[2]);
+}
+
+// There is no errno 0, 41 or 58, nor any from 134 on that a byte can have.
+constexpr int kErrnoEnd = 134;
+bool HasErrno(int error) { return error > 0 && error < kErrnoEnd && error != 41 && error != 58; }
 
 void DecodeDriver(const uint8_t* r, const Topology& t, Driver& out) {
   out.unwinds = Bit(r[0], 0);
@@ -114,17 +137,51 @@ void DecodeDriver(const uint8_t* r, const Topology& t, Driver& out) {
   out.address = OptionalIndex(r[3], t.drivers_count);
   for (size_t bus = 0; bus < kBusCount; ++bus) out.claims[bus] = static_cast<Claim>(r[4 + bus] % 6);
   out.claim_order = OrderOfRank((r[10] | r[11] << 8) % kOrders);
+  out.deferred = Bit(r[12], 3);
+  out.nesting = Bit(r[12], 4);
+  out.static_identity = Bit(r[12], 5);
+  out.checks_snoop = Bit(r[12], 6);
+  out.drops_old = Bit(r[12], 7);
+  const int error = 255 - r[13];
+  out.mismatch_errno = HasErrno(error) ? static_cast<uint8_t>(error) : uint8_t{0};
 }
 
 void DecodeInstance(const uint8_t* r, const Topology& t, Instance& out) {
   out.driver = r[0] % t.drivers_count;
   out.fwnode = Bit(r[1], 0);
   out.enforces_coherency = !Bit(r[1], 1);
+  out.isolates_msi = !Bit(r[1], 7);
   out.table = r[2] % t.tables_count;
+  out.aperture_first = r[3] % kPages;
+  out.aperture_last = static_cast<uint8_t>(kLastPage - r[4] % (kPages - out.aperture_first));
+  const auto sizes = static_cast<uint8_t>(r[5] & ((1 << kPageSizes) - 1));
+  if (Bit(r[5], 7) && sizes != 0) out.page_sizes = sizes;
+}
+
+// The last three of the byte's eight parts are a kind of device without an IOMMU.
+DeviceKind KindOf(uint8_t byte) {
+  const int part = byte >> 5;
+  return part == 7 ? DeviceKind::kNoIommu : part >= 5 ? DeviceKind::kEmulated : DeviceKind::kReal;
+}
+uint8_t KindByte(DeviceKind kind) {
+  return kind == DeviceKind::kNoIommu ? 7 << 5 : kind == DeviceKind::kEmulated ? 5 << 5 : 0;
+}
+
+bool DecodeRegion(const uint8_t* r, Region& out) {
+  const int type = r[0] >> 5;
+  if (type < 1 || type > static_cast<int>(Region::Type::kSwMsi)) return false;
+  out.type = static_cast<Region::Type>(type);
+  out.first = r[1] % kPages;
+  out.last = static_cast<uint8_t>(out.first + r[2] % (kPages - out.first));
+  return true;
 }
 
 void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
   out.bus = static_cast<Bus>(r[0] % kBusCount);
+  out.absent = Bit(r[5], 0);
+  out.kind = KindOf(r[6]);
+  out.default_type = static_cast<DefaultType>((r[6] >> 3 & 3) % 3);
+  if (out.kind != DeviceKind::kReal) return;
   if (r[1] != 0 && t.instances_count != 0)
     out.masters[0] = static_cast<InstanceId>((r[1] - 1) % t.instances_count);
   const InstanceId second = OptionalIndex(r[2], t.instances_count);
@@ -133,7 +190,9 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
     out.alias = OptionalIndex(r[3], t.devices_count);
     out.slot = r[4] % kSlots;
   }
-  out.absent = Bit(r[5], 0);
+  size_t regions = 0;
+  for (size_t i = 0; i < kMaxRegions; ++i)
+    if (DecodeRegion(r + 7 + i * kRegionSize, out.regions[regions])) ++regions;
 }
 
 // What one record cannot tell: an address is not of a driver that has one, an alias is of pci.
@@ -144,34 +203,57 @@ void DropBadLinks(Topology& t) {
   }
   for (DeviceId d = 0; d < t.devices_count; ++d) {
     DeviceId& alias = t.devices[d].alias;
-    if (alias != kNoId && (alias == d || t.devices[alias].bus != Bus::kPci)) alias = kNoId;
+    if (alias == kNoId) continue;
+    const Device& of = t.devices[alias];
+    if (alias == d || of.bus != Bus::kPci || of.kind != DeviceKind::kReal) alias = kNoId;
   }
 }
 
-// Thirteen of the sixteen kinds are none, so that random bytes are not faults most of the time.
+// Ten of the sixteen kinds are none, so that random bytes are not faults most of the time.
 Fault DecodeFault(const uint8_t* r, const Topology& t) {
   Fault fault;
   const int kind = r[0] >> 4;
-  if (kind == 0 || kind > static_cast<int>(Fault::Kind::kProbe)) return fault;
+  if (kind == 0 || kind > static_cast<int>(Fault::Kind::kPin)) return fault;
   fault.kind = static_cast<Fault::Kind>(kind);
-  if (fault.kind == Fault::Kind::kAlloc) {
-    fault.target = static_cast<uint8_t>((r[0] & 15) + 1);
-    fault.error = kAllocError;
-    return fault;
-  }
+  const int target = r[0] & 15;
+  fault.target = static_cast<uint8_t>(target + 1);
+  fault.error = kAllocError;
+  if (fault.kind == Fault::Kind::kAlloc || fault.kind == Fault::Kind::kMalloc) return fault;
+  fault.error = static_cast<uint8_t>(r[2] % kErrnoEnd);
+  if (!HasErrno(fault.error)) fault.error = EINVAL;
+  if (!NamesDevice(fault)) return fault;
   if (t.devices_count == 0) return {};
-  fault.target = static_cast<uint8_t>((r[0] & 15) % t.devices_count);
+  fault.target = static_cast<uint8_t>(target % t.devices_count);
   if (fault.kind == Fault::Kind::kAttach && r[1] != 0) fault.count = r[1];
-  // There is no errno 0, 41 or 58, nor any from 134 on that a fault can have.
-  fault.error = static_cast<uint8_t>(r[2] % 134);
-  if (fault.error == 0 || fault.error == 41 || fault.error == 58) fault.error = EINVAL;
   return fault;
+}
+
+// The lower half of the bytes are the kinds that the encodings know.
+OpKind DecodeKind(uint8_t byte) {
+  return static_cast<OpKind>(byte < 128 ? byte % kEncodedOpCount : (byte - 128) % kOpKindCount);
+}
+
+// The lower half of the bytes are type 1 version 2.
+uint8_t DecodeIommuType(uint8_t byte) {
+  return byte < 128 ? uint8_t{0} : static_cast<uint8_t>((byte - 128) % kIommuTypeCount);
+}
+
+// A map is readable and writable at zero. Users are not privileged from 224 on.
+uint8_t DecodeFlags(OpKind kind, uint8_t byte) {
+  if (FlagsOf(kind) == kUnprivileged && kind != OpKind::kPin)
+    return byte >= 224 ? kUnprivileged : 0;
+  if (kind == OpKind::kMap) byte ^= kRead | kWrite;
+  return byte & FlagsOf(kind);
+}
+uint8_t EncodeFlags(const Op& op) {
+  if (op.kind == OpKind::kMap) return op.flags ^ (kRead | kWrite);
+  return FlagsOf(op.kind) == kUnprivileged && op.flags != 0 ? uint8_t{255} : op.flags;
 }
 
 // False if the topology has nothing that the op could name.
 bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   out = {};
-  out.kind = static_cast<OpKind>(r[0] % kEncodedOpCount);
+  out.kind = DecodeKind(r[0]);
   int count = 0;
   switch (OperandOf(out.kind)) {
     case Operand::kInstance:
@@ -190,7 +272,14 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   if (count == 0) return false;
   out.a = static_cast<uint8_t>(r[1] % count);
   if (out.kind == OpKind::kSetContainer) out.b = r[2] % kMaxContainers;
-  for (size_t i = 0; i < kMaxFaults; ++i) out.faults[i] = DecodeFault(r + 3 + i * kFaultSize, t);
+  if (out.kind == OpKind::kSetIommu) out.b = DecodeIommuType(r[2]);
+  if (out.kind == OpKind::kAttachPasid) out.b = r[2] % t.devices_count;
+  if (HasPages(out.kind))
+    out.at = {static_cast<uint8_t>(r[3] % kPages), static_cast<uint8_t>(r[4] % (kPages + 1))};
+  if (out.kind == OpKind::kMap) out.vaddr = r[5] % kPages;
+  out.flags = DecodeFlags(out.kind, r[6]);
+  for (size_t i = 0; i < kMaxFaults; ++i)
+    out.faults[i] = DecodeFault(r + kFaultsAt + i * kFaultSize, t);
   return true;
 }
 
@@ -198,8 +287,13 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
 
 void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
   r[0] = static_cast<uint8_t>(kernel.version);
-  const uint64_t mask = (kernel.dropped | kernel.added).words()[0];
-  for (int i = 0; i < kMaskBytes; ++i) r[1 + i] = static_cast<uint8_t>(mask >> (8 * i));
+  EncodeRules(kernel.dropped | kernel.added, r + kRulesAt);
+}
+
+void EncodeSettings(const Settings& s, uint8_t* r) {
+  r[0] = static_cast<uint8_t>(s.passthrough << 6 | s.unsafe_interrupts << 7);
+  r[1] = static_cast<uint8_t>(kMaxDmas - s.dma_entries);
+  r[2] = static_cast<uint8_t>(kNoLimit - s.memlock);
 }
 
 void EncodeDriver(const Driver& d, uint8_t* r) {
@@ -213,12 +307,25 @@ void EncodeDriver(const Driver& d, uint8_t* r) {
   const int rank = RankOfOrder(d.claim_order);
   r[10] = static_cast<uint8_t>(rank);
   r[11] = static_cast<uint8_t>(rank >> 8);
+  r[12] = static_cast<uint8_t>(d.deferred << 3 | d.nesting << 4 | d.static_identity << 5 |
+                               d.checks_snoop << 6 | d.drops_old << 7);
+  r[13] = d.mismatch_errno == 0 ? uint8_t{0} : static_cast<uint8_t>(255 - d.mismatch_errno);
 }
 
 void EncodeInstance(const Instance& i, uint8_t* r) {
   r[0] = i.driver;
-  r[1] = static_cast<uint8_t>(i.fwnode | !i.enforces_coherency << 1);
+  r[1] = static_cast<uint8_t>(i.fwnode | !i.enforces_coherency << 1 | !i.isolates_msi << 7);
   r[2] = i.table;
+  r[3] = i.aperture_first;
+  r[4] = static_cast<uint8_t>(kLastPage - i.aperture_last);
+  r[5] = i.page_sizes == Instance().page_sizes ? uint8_t{0}
+                                               : static_cast<uint8_t>(1 << 7 | i.page_sizes);
+}
+
+void EncodeRegion(const Region& region, uint8_t* r) {
+  r[0] = static_cast<uint8_t>(static_cast<int>(region.type) << 5);
+  r[1] = region.first;
+  r[2] = static_cast<uint8_t>(region.last - region.first);
 }
 
 void EncodeDevice(const Device& d, uint8_t* r) {
@@ -228,20 +335,27 @@ void EncodeDevice(const Device& d, uint8_t* r) {
   r[3] = IndexByte(d.alias);
   r[4] = d.slot;
   r[5] = d.absent;
+  r[6] = static_cast<uint8_t>(KindByte(d.kind) | static_cast<int>(d.default_type) << 3);
+  for (size_t i = 0; i < kMaxRegions; ++i) EncodeRegion(d.regions[i], r + 7 + i * kRegionSize);
 }
 
 void EncodeFault(const Fault& f, uint8_t* r) {
-  const int target = f.kind == Fault::Kind::kAlloc ? f.target - 1 : f.target;
+  const int target = NamesDevice(f) || f.kind == Fault::Kind::kNone ? f.target : f.target - 1;
   r[0] = static_cast<uint8_t>(static_cast<int>(f.kind) << 4 | (target & 15));
   r[1] = f.count;
   r[2] = f.error;
 }
 
 void EncodeOp(const Op& op, uint8_t* r) {
-  r[0] = static_cast<uint8_t>(op.kind);
+  const auto kind = static_cast<uint8_t>(op.kind);
+  r[0] = kind < kEncodedOpCount ? kind : static_cast<uint8_t>(kind + 128);
   r[1] = op.a;
-  r[2] = op.b;
-  for (size_t i = 0; i < kMaxFaults; ++i) EncodeFault(op.faults[i], r + 3 + i * kFaultSize);
+  r[2] = op.kind == OpKind::kSetIommu && op.b != 0 ? static_cast<uint8_t>(op.b + 128) : op.b;
+  r[3] = op.at.first;
+  r[4] = op.at.count;
+  r[5] = op.vaddr;
+  r[6] = EncodeFlags(op);
+  for (size_t i = 0; i < kMaxFaults; ++i) EncodeFault(op.faults[i], r + kFaultsAt + i * kFaultSize);
 }
 
 bool SameOps(const DecodedCase& decoded, const Case& c) {
@@ -261,8 +375,9 @@ void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out) {
   DecodeKernel(r, out.kernel);
   out.topology = kNoMachine;
   Topology& t = out.topology;
-  DecodeCounts(r + 1 + kMaskBytes, t);
-  r += kHeaderSize;
+  DecodeCounts(r + kCountsAt, t);
+  DecodeSettings(r + kCountsAt + kCountsSize, t.settings);
+  r += kCountsAt + kCountsSize + kSettingsSize;
   for (int i = 0; i < t.drivers_count; ++i) DecodeDriver(r + i * kDriverSize, t, t.drivers[i]);
   r += kDriverRecords * kDriverSize;
   for (int i = 0; i < t.instances_count; ++i)
@@ -284,13 +399,14 @@ absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
       c.ops.size() > kMaxDecodedOps)
     return absl::InvalidArgumentError("the case is too large for the binary form");
 
-  std::vector<uint8_t> bytes(kFixedSize + c.ops.size() * kOpSize);
+  std::vector<uint8_t> bytes(kOpsAt + c.ops.size() * kOpSize);
   uint8_t* r = bytes.data();
   EncodeKernel(c.kernel, r);
   const uint8_t counts[] = {static_cast<uint8_t>(t.firmware), t.drivers_count, t.tables_count,
                             t.instances_count, t.devices_count};
-  std::ranges::copy(counts, r + 1 + kMaskBytes);
-  r += kHeaderSize;
+  std::ranges::copy(counts, r + kCountsAt);
+  EncodeSettings(t.settings, r + kCountsAt + kCountsSize);
+  r += kCountsAt + kCountsSize + kSettingsSize;
   for (int i = 0; i < t.drivers_count; ++i) EncodeDriver(t.drivers[i], r + i * kDriverSize);
   r += kDriverRecords * kDriverSize;
   for (int i = 0; i < t.instances_count; ++i) EncodeInstance(t.instances[i], r + i * kInstanceSize);

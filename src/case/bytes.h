@@ -3,15 +3,20 @@
 // The binary form of a case, for fuzzers. Every byte string decodes, and to a case that passes
 // Validate(). Records have fixed sizes and places, so that a mutated byte changes one thing.
 //
-//   kernel     version, 5 bytes: rules that differ from the version's
+//   kernel     version, 12 bytes: rules that differ from the version's
 //   machine    firmware, counts of drivers, tables, instances, devices
-//   4 drivers  flags, firmware, table, address + 1, claim of each bus, rank of the claim order (2)
-//   6 instances  driver, flags, table
-//   8 devices  bus, two masters + 1, alias + 1, slot, flags
-//   ops, to the end  kind, a, b, two faults: kind and target, count, errno
+//   settings   flags, mappings less than the most, 255 - memlock
+//   4 drivers  flags, firmware, table, address + 1, claim of each bus, rank of the claim order (2),
+//              flags, 255 - mismatch_errno
+//   6 instances  driver, flags, table, pages before and after the aperture, page sizes
+//   8 devices  bus, two masters + 1, alias + 1, slot, flags, kind and default domain, two regions:
+//              type, first page, pages more
+//   ops, to the end  kind, a, b, first page, count of pages, vaddr, flags, two faults: kind and
+//              target, count, errno
 //
 // Missing bytes are zero. An index out of range is taken modulo where something has to be named,
-// and as none where it need not.
+// and as none where it need not. What the encodings do not know is off at zero, and in its place
+// small bytes, which random inputs are full of, leave most of it off.
 #pragma once
 
 #include <array>
@@ -25,6 +30,13 @@
 namespace iommucheck {
 
 inline constexpr int kMaxDecodedOps = 64;
+
+// The places, for who writes bytes himself. The rules' bits are least byte first.
+inline constexpr size_t kRulesAt = 1;
+inline constexpr size_t kRulesSize = (kRuleCount + 7) / 8;
+inline constexpr size_t kCountsAt = kRulesAt + kRulesSize;
+inline constexpr size_t kOpsAt = 217;
+inline constexpr size_t kOpSize = 13;
 
 // A case without names, comments and expectations.
 struct DecodedCase {

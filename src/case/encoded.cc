@@ -2,7 +2,6 @@
 #include "src/case/encoded.h"
 
 #include <algorithm>
-#include <span>
 
 namespace iommucheck {
 namespace {
@@ -36,12 +35,6 @@ Device Encoded(Device device) {
   return device;
 }
 
-template <typename T, size_t n>
-bool AllEncoded(const std::array<T, n>& entries, int count) {
-  return std::ranges::all_of(std::span(entries).first(static_cast<size_t>(count)),
-                             [](const T& entry) { return entry == Encoded(entry); });
-}
-
 }  // namespace
 
 std::span<const Promise> EncodedPromises() {
@@ -62,10 +55,14 @@ bool IsEncoded(const Op& op) {
          });
 }
 
-bool IsEncoded(const Topology& topology) {
-  return topology.settings == Settings{} && AllEncoded(topology.drivers, topology.drivers_count) &&
-         AllEncoded(topology.instances, topology.instances_count) &&
-         AllEncoded(topology.devices, topology.devices_count);
+Topology EncodedPart(Topology topology) {
+  topology.settings = {};
+  for (Driver& driver : topology.drivers) driver = Encoded(driver);
+  for (Instance& instance : topology.instances) instance = Encoded(instance);
+  for (Device& device : topology.devices) device = Encoded(device);
+  return topology;
 }
+
+bool IsEncoded(const Topology& topology) { return topology == EncodedPart(topology); }
 
 }  // namespace iommucheck

@@ -35,5 +35,8 @@ RuleSet EncodedRules();
 bool IsEncoded(const Op& op);
 // A machine without settings, regions, apertures or whatever else matters to these alone.
 bool IsEncoded(const Topology& topology);
+// The machine with all of that as it is where nobody says anything. Devices without an IOMMU have
+// no instances then.
+Topology EncodedPart(Topology topology);
 
 }  // namespace iommucheck

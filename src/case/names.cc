@@ -298,6 +298,10 @@ std::optional<OpKind> FindOp(std::string_view name) {
   return std::nullopt;
 }
 
+bool NamesDevice(const Fault& fault) {
+  return fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
+}
+
 bool HasPages(OpKind kind) {
   return kind == OpKind::kMap || kind == OpKind::kUnmap || kind == OpKind::kPin ||
          kind == OpKind::kUnpin;

@@ -384,6 +384,8 @@ bool Parser::LinkAliases() {
     if (!device) return false;
     if (*device == link.owner) return Fail(link.name, "the name of another device");
     if (t.devices[*device].bus != Bus::kPci) return Fail(link.name, "a device on pci");
+    if (t.devices[*device].kind != DeviceKind::kReal)
+      return Fail(link.name, "a device that is neither emulated nor noiommu");
     t.devices[link.owner].alias = *device;
     if (!CheckMachine(link.name.place)) return false;
   }

@@ -75,6 +75,7 @@ inline constexpr std::array kRegionTypes = {Region::Type::kDirect, Region::Type:
                                             Region::Type::kSwMsi};
 bool HasAperture(const Instance& instance);  // one that is not all pages
 
+bool NamesDevice(const Fault& fault);         // its target is a device
 inline constexpr uint8_t kEveryAttach = 255;  // Fault::count of `all`
 inline constexpr uint8_t kAllocError = 12;    // ENOMEM, what a failed allocation always is
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "model/step.h"
+#include "src/case/encoded.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -152,6 +153,12 @@ Moved SwapOps(Moved m, size_t i) {
   return m;
 }
 
+template <typename F>
+void ForEachDevice(Op& op, F apply) {
+  if (OperandOf(op.kind) == Operand::kDevice) apply(op.a);
+  if (op.kind == OpKind::kAttachPasid) apply(op.b);
+}
+
 Moved SwapDevices(Moved m, size_t d) {
   Topology& t = m.c.topology;
   const auto other = [d](uint8_t& device) {
@@ -163,8 +170,7 @@ Moved SwapDevices(Moved m, size_t d) {
   std::swap(t.devices[d], t.devices[d + 1]);
   std::swap(m.device[d], m.device[d + 1]);
   for (int e = 0; e < t.devices_count; ++e) other(t.devices[e].alias);
-  for (CaseOp& op : m.c.ops)
-    if (OperandOf(op.op.kind) == Operand::kDevice) other(op.op.a);
+  for (CaseOp& op : m.c.ops) ForEachDevice(op.op, other);
   return m;
 }
 
@@ -190,6 +196,12 @@ std::vector<Moved> Changes(const Moved& m) {
   return changes;
 }
 
+// What is in the model alone; "" of an op that is encoded.
+std::string RestOf(const Op& op) {
+  if (IsEncoded(op)) return "";
+  return absl::StrCat(" ", op.b, " ", op.at.first, "+", op.at.count, " ", op.vaddr, " ", op.flags);
+}
+
 std::vector<int> Places(size_t count) {
   std::vector<int> places(count);
   std::iota(places.begin(), places.end(), 0);
@@ -211,7 +223,7 @@ std::string Shape(const Case& c) {
   for (const CaseOp& op : c.ops) {
     const bool of_instance = OperandOf(op.op.kind) == Operand::kInstance;
     absl::StrAppend(&text, std::string(OpName(op.op.kind)), " ",
-                    of_instance ? instance(op.op.a) : absl::StrCat(op.op.a), "\n");
+                    of_instance ? instance(op.op.a) : absl::StrCat(op.op.a), RestOf(op.op), "\n");
   }
   // The order of devices on different buses says nothing.
   for (Bus bus : {Bus::kPlatform, Bus::kPci}) {
