@@ -135,6 +135,10 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   const State before = state_;
   const StepResult expected = Step(profile_, case_.topology, op, state_, events_);
   if (expected.outcome != Outcome::kDone) return true;
+  if (conform::WhyNotPlayed(op, harness_.real().features) != nullptr) {
+    state_ = before;
+    return true;
+  }
   if (std::ranges::any_of(events_, IsOops)) {
     state_ = before;
     before_oops_ = true;
@@ -146,7 +150,7 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
     return false;
   }
   taken_[taken_count_++] = op;
-  model.Step(expected, events_);
+  model.Step(expected, events_, state_);
 
   const harness& real = harness_.real();
   const harness_op real_op = conform::OpOf(op);
@@ -191,7 +195,8 @@ Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
   finding_ = nullptr;
   leaks_ = {};
   real_.Clear();
-  conform::TraceBuilder model(model_);
+  real_.has_mapped = true;
+  conform::TraceBuilder model(model_, profile_.era);
   state_ = InitialState(case_.topology);
   const harness& real = harness_.real();
   const harness_machine machine = conform::MachineOf(case_.topology, profile_);
