@@ -15,6 +15,7 @@ enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* as BoundTo in model/st
 struct driven {
 	enum bound bound;
 	bool open;
+	int container; /* while it is open */
 	struct vfio_device vdev;
 };
 static struct driven driven[HARNESS_DEVICES];
@@ -145,7 +146,7 @@ static u64 pages_of(u64 iova, u64 size)
 
 static int container_of_vdev(struct vfio_device *vdev)
 {
-	return harness_group_container(harness_device(container_of(vdev, struct driven, vdev) - driven));
+	return container_of(vdev, struct driven, vdev)->container;
 }
 
 /* The contract of dma_unmap(): whoever pinned them, pages of the mapping are let go of. */
@@ -180,6 +181,7 @@ static long open_device(int i)
 	if (ret)
 		return ret;
 	vfio_device_container_register(vdev);
+	driven[i].container = harness_group_container(harness_device(i));
 	driven[i].open = true;
 	return 0;
 }
@@ -202,6 +204,9 @@ static long close_device(int i)
 	const int container = container_of_vdev(vdev);
 
 	driven[i].open = false;
+	/* ABSTRACTION: one that its IOMMU let go stays VFIO's in the kernel, and has its group. */
+	if (!harness_device(i)->iommu_group)
+		return 0;
 	if (!emulated_is_open(container))
 		unpin(vdev, container, pinned[container]);
 	vfio_device_container_unregister(vdev);
@@ -269,7 +274,7 @@ static long attach_pasid(struct device *dev, struct device *of)
 	for (i = 0; i < HARNESS_DEVICES; i++) {
 		struct device *other = harness_device(i);
 
-		if (other && other->iommu_group == dev->iommu_group)
+		if (other && other->iommu && other->iommu_group == dev->iommu_group)
 			other->iommu->max_pasids = PASID + 1;
 	}
 	return iommu_attach_device_pasid(core_group_domain(of->iommu_group), dev, PASID, NULL);

@@ -107,8 +107,7 @@ absl::Status Validate(const Op& op, const Topology& t) {
     if (fault.kind == Fault::Kind::kNone) continue;
     if (fault.error == 0 || fault.count == 0)
       return absl::InvalidArgumentError("a fault has an errno and a count from 1");
-    const bool of_device =
-        fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
+    const bool of_device = fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
     if (!of_device && fault.target == 0)
       return absl::InvalidArgumentError("calls that fail count from 1");
     if (of_device && fault.target >= t.devices_count)

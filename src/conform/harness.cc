@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <bit>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -135,9 +136,18 @@ harness_op OpOf(const Op& op) {
 }
 
 const char* WhyNotPlayed(const Topology& topology) {
+  int smallest = 1;  // page of an IOMMU
+  for (const Instance& i : std::span(topology.instances).first(topology.instances_count))
+    smallest = std::max(smallest, 1 << std::countr_zero(i.page_sizes));
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))
     if (device.kind == DeviceKind::kNoIommu)
       return "devices without an IOMMU are group.c's, which is not built";
+  // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
+  for (const Device& device : std::span(topology.devices).first(topology.devices_count))
+    for (const Region& region : device.regions)
+      if ((region.type == Region::Type::kDirect || region.type == Region::Type::kDirectRelaxable) &&
+          region.last + 2 * smallest >= kPages)
+        return "a direct region at the end of the address space makes the kernel loop";
   return nullptr;
 }
 
