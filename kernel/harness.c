@@ -48,6 +48,7 @@ struct fake_device {
 	struct fake_domain *hw;
 	u8 instance;
 	bool present;
+	bool attached; /* since it was probed: nothing is deferred any more */
 };
 
 struct fake_domain {
@@ -393,6 +394,7 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 		return ret;
 	}
 	device->hw = fake;
+	device->attached = true;
 	__set_bit(index_of(dev), fake->accepted);
 	if (fake->instance != HARNESS_NONE || is_static(fake))
 		return 0;
@@ -434,6 +436,7 @@ static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_
 		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
 {
 	struct fake_domain *fake = to_domain(domain);
+	size_t at;
 	int ret = 0;
 
 	*mapped = 0;
@@ -443,7 +446,8 @@ static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_
 		if (ret)
 			return ret;
 		/* What is mapped already is replaced. */
-		table_unmap(fake->table, iova, pgsize * pgcount, owned(domain), true);
+		for (at = 0; at < pgsize * pgcount; at += PAGE_SIZE)
+			table_unmap(fake->table, iova + at, PAGE_SIZE, owned(domain), true);
 	}
 	ret = table_map(fake->table, iova, paddr, pgsize, pgcount, owned(domain), mapped);
 	record_pages(HARNESS_MAPPED, fake->number, iova, *mapped);
@@ -540,8 +544,9 @@ static int def_domain_type(struct device *dev)
 
 static bool attach_deferred(struct device *dev)
 {
-	return machine.paged ? machine.drivers[driver_of(to_fake(dev))].deferred :
-			       ioctl_attach_deferred(dev);
+	if (!machine.paged)
+		return ioctl_attach_deferred(dev);
+	return machine.drivers[driver_of(to_fake(dev))].deferred && !to_fake(dev)->attached;
 }
 
 #ifdef HARNESS_HAVE_PASID
@@ -614,6 +619,7 @@ static void release_device(struct device *dev)
 	if (count_devices(dev->iommu_group) == 1)
 		core_forget_pasids(dev->iommu_group);
 	to_fake(dev)->hw = NULL;
+	to_fake(dev)->attached = false;
 	to_fake(dev)->instance = HARNESS_NONE;
 }
 
@@ -692,7 +698,12 @@ ADDRESS(5)
 ADDRESS(6)
 ADDRESS(7)
 
-static const struct iommu_domain_ops identity_table = { .attach_dev = attach_dev };
+static const struct iommu_domain_ops identity_table = {
+	.attach_dev = attach_dev,
+#ifdef HARNESS_HAVE_PASID
+	.set_dev_pasid = (void *)set_dev_pasid,
+#endif
+};
 static struct fake_domain identities[HARNESS_DRIVERS];
 
 /* The driver's identity domain that nobody allocates. */
@@ -957,6 +968,8 @@ static int do_unset_container(struct fake_group *group)
 {
 	struct fake_group **link = &groups;
 
+	/* ABSTRACTION: open devices that their IOMMU let go have lost the group, and do not count. */
+	group->vfio.container_users = 1;
 	vfio_group_detach_container(&group->vfio);
 	iommu_group_put(group->vfio.iommu_group);
 	while (*link != group)

@@ -94,6 +94,7 @@ void type1_parameters(int unsafe_interrupts, unsigned int entries);
 /* Complains of mappings that are not what they should be. */
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
+int type1_is_pinned(void *iommu_data, unsigned long iova); /* by an emulated device's driver */
 void container_init(void);
 struct vfio_container *container_open(void);
 void container_close(struct vfio_container *container);

@@ -236,10 +236,16 @@ static long pin(const struct harness_op *op)
 static long unpin_pages(const struct harness_op *op)
 {
 	struct vfio_device *vdev = &driven[op->a].vdev;
-	const u64 pages = pages_of(iova_of(op->first), op->count * PAGE_SIZE);
+	const int container = container_of_vdev(vdev);
+	void *data;
+	int page;
 
 	container_unpin(vdev, iova_of(op->first), op->count);
-	pinned[container_of_vdev(vdev)] &= ~pages;
+	/* The kernel stops at the first page that is not mapped. */
+	container_backend(harness_container(container), &data);
+	for (page = 0; page < HARNESS_PAGES; page++)
+		if (!type1_is_pinned(data, iova_of(page)))
+			pinned[container] &= ~(1ull << page);
 	return 0;
 }
 

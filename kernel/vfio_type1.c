@@ -70,6 +70,13 @@ void type1_judge(void *iommu_data, int memory_moved)
 			memory_complain("a domain maps more than its container has mapped");
 }
 
+int type1_is_pinned(void *iommu_data, unsigned long iova)
+{
+	struct vfio_dma *dma = vfio_find_dma(iommu_data, iova, 1);
+
+	return dma && vfio_find_vpfn(dma, iova);
+}
+
 unsigned long type1_locked(void *iommu_data)
 {
 	struct vfio_iommu *iommu = iommu_data;
