@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "model/properties.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/repair.h"
 
@@ -35,7 +36,7 @@ absl::StatusOr<KernelSpec> KernelOfEnvironment(KernelVersion built) {
 // The rules under which a version promises that no driver gets another's device.
 RuleSet PromisingRules(KernelVersion version) {
   RuleSet rules = ProfileOf(version).rules;
-  for (const Promise& promise : Promises())
+  for (const Promise& promise : EncodedPromises())
     if (promise.version == version && promise.property == Property::kNoCrossDriverAttach)
       for (Rule rule : promise.assumptions) rules.add(rule);
   return rules;

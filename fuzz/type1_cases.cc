@@ -106,7 +106,9 @@ Pages Type1Cases::AnyPages() {
 }
 
 Fault Type1Cases::AnyFault() {
-  switch (Below(6)) {
+  switch (Below(7)) {
+    case 6:
+      return {Fault::Kind::kAttachCall, static_cast<uint8_t>(1 + Below(6)), 1, EIO};
     case 0:
       return {Fault::Kind::kAttach, Below(case_.topology.devices_count),
               static_cast<uint8_t>(1 + Below(3)), EIO};

@@ -93,6 +93,7 @@ static unsigned int allocations; /* of the op */
 static unsigned int mallocs;
 static unsigned int maps;
 static unsigned int pins;
+static unsigned int attaches;
 static struct {
 	struct fake_domain *domain;
 	unsigned long end;
@@ -375,6 +376,8 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
+	if (!ret)
+		ret = inject_nth(HARNESS_FAIL_ATTACH_CALL, &attaches);
 	/*
 	 * A driver takes a device back to where it was, and never fails a device's first attach:
 	 * the core relies on both.
@@ -1300,7 +1303,7 @@ static int harness_op(const struct harness_op *next)
 
 	op = next;
 	op_calls = calls_count;
-	allocations = mallocs = maps = pins = 0;
+	allocations = mallocs = maps = pins = attaches = 0;
 	core_map.domain = NULL;
 	memset(fault_hits, 0, sizeof(fault_hits));
 	if (machine.paged && machine.settings.memlock != HARNESS_NONE)

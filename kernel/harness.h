@@ -185,6 +185,7 @@ enum harness_fault_kind {
   HARNESS_FAIL_MALLOC, /* what vfio_iommu_type1.c asks for itself */
   HARNESS_FAIL_MAP,    /* iommu_map() */
   HARNESS_FAIL_PIN,    /* pin_user_pages_remote() */
+  HARNESS_FAIL_ATTACH_CALL, /* the n-th attach_dev() that no fault of a device strikes */
 };
 struct harness_fault {
   uint8_t kind;

@@ -179,6 +179,7 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
     return k.refuse(Rule::kCoreOwnerEvery, -EINVAL, dev);
 
   int ret = k.inject(Fault::Kind::kAttach, dev);
+  if (ret == 0) ret = k.inject(Fault::Kind::kAttachCall, Kernel::Next(k.attaches));
   if (ret == 0) ret = CheckCompatible(k, d, dev);
   k.emit({.kind = Event::Kind::kAttachDev,
           .error = static_cast<uint8_t>(-ret),

@@ -107,7 +107,7 @@ void iommu_detach_device_pasid(Kernel& k, DeviceId dev) {
 
 int pci_dev_reset_iommu_prepare(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  if (group == kNoId) return 0;
+  if (group == kNoId || k.device(dev).instance == kNoId) return 0;  // !dev_has_iommu()
   GroupState& g = k.group(group);
   if (const int ret = AllocBlockingDomain(k, group); ret != 0) return ret;
   if (const int ret = AttachDevice(k, g.blocking_domain, dev); ret != 0) return ret;

@@ -220,6 +220,7 @@ int InitDevice(Kernel& k, DeviceId dev) {
     return -ENOMEM;
   }
   if (k.group(group).container != kNoId) k.leave(Rule::kAssumeNoHotAddWhenAttached);
+  if (k.device(dev).bound == BoundTo::kKernelDriver) k.leave(Rule::kAssumeNoDriverBeforeIommu);
   k.device(dev).group = group;
   ListAddTail(k, group, dev);
   k.emit({.kind = Event::Kind::kProbe,

@@ -75,6 +75,28 @@ std::string_view IommuTypeName(IommuType type) {
   return "";
 }
 
+std::string_view FaultName(Fault::Kind kind) {
+  switch (kind) {
+    case Fault::Kind::kNone:
+      return "";
+    case Fault::Kind::kAttach:
+      return "attach";
+    case Fault::Kind::kAlloc:
+      return "alloc";
+    case Fault::Kind::kProbe:
+      return "probe";
+    case Fault::Kind::kMalloc:
+      return "malloc";
+    case Fault::Kind::kMap:
+      return "map";
+    case Fault::Kind::kPin:
+      return "pin";
+    case Fault::Kind::kAttachCall:
+      return "attach-call";
+  }
+  return "";
+}
+
 uint64_t MaskOf(Pages pages) {
   if (pages.count == 0 || pages.first >= kPages) return 0;
   const int count = std::min<int>(pages.count, kPages - pages.first);

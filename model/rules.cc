@@ -350,6 +350,16 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kDriverEinvalOnly, kMechanism, "driver.einval_only", "", "drivers", From(k68),
      "attach_dev says -EINVAL for what is incompatible, and for nothing else",
      "attach_dev has an errno of its own for what is incompatible"},
+
+    {kAssumeOneInstanceGroups, kAssumption, "assume.one_instance_groups", "", "machine", kNone,
+     "devices that can share a group are behind the same instances",
+     "a group may hold devices behind two instances"},
+    {kAssumeCommonPageSize, kAssumption, "assume.common_page_size", "", "machine", kNone,
+     "every IOMMU maps pages of the CPU's size",
+     "an IOMMU may map larger pages only, and two of them none of a common size"},
+    {kAssumeNoDriverBeforeIommu, kAssumption, "assume.no_driver_before_iommu", "", "admin", kNone,
+     "no device has a kernel driver when its IOMMU probes it",
+     "a kernel driver may have a device that its IOMMU does not know yet"},
 }};
 
 constexpr bool InOrder() {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "gtest/gtest.h"
+#include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
@@ -49,6 +50,46 @@ expect group 0 domain intel
 expect group 63 domain none
 )";
 
+// What is in the model alone.
+constexpr std::string_view kWhole = R"(kernel v6.8 drop type1.msi_safety
+settings passthrough unsafe-interrupts dma-entries=3 memlock=254
+driver arm deferred nesting static-identity checks-snoop drops-old mismatch-errno=EXDEV
+driver plain
+instance smmu0 arm fwnode no-msi-isolation aperture=1-62 page-sizes=1,4,64
+instance smmu1 plain aperture=0-0
+device nic pci smmu0 slot=1 default=identity resv=0-3:direct resv=8-15:sw-msi
+device gpu pci smmu1 absent default=dma resv=63-63:direct-relaxable
+device mdev pci emulated
+device raw platform noiommu default=dma
+
+open 0
+open 1 unprivileged
+get-device nic unprivileged
+set-container 0 c0 unprivileged
+set-iommu c0 type1
+set-iommu c0 type1 unprivileged
+set-iommu c1 unprivileged
+set-iommu c1 nesting fail=malloc:255
+set-iommu c1 noiommu
+set-iommu c1 unknown
+map c0 0+64 63 read write vaddr zero-page fail=map:1:ENOMEM fail=pin:2:EFAULT -> -EFAULT
+map c0 63+0 0
+unmap c0 0+0 vaddr all
+unmap c3 4+1
+pin mdev 5+2 write
+pin mdev 5+2
+unpin mdev 5+2
+bind nic
+unbind nic
+dma nic
+attach-pasid nic gpu
+detach-pasid nic
+reset nic
+reset-done nic
+put-device nic
+close 0
+)";
+
 Case MustParse(std::string_view text) {
   auto parsed = ParseCase(text, "t");
   EXPECT_TRUE(parsed.ok()) << parsed.status() << "\n" << text;
@@ -73,6 +114,53 @@ void ExpectRoundTrips(const Case& c) {
 }
 
 TEST(CaseText, CanonicalTextPrintsAsItIs) { EXPECT_EQ(PrintCase(MustParse(kExample)), kExample); }
+
+TEST(CaseText, TheWholeModelPrintsAsItIs) { EXPECT_EQ(PrintCase(MustParse(kWhole)), kWhole); }
+
+TEST(CaseText, ReadsTheWholeModel) {
+  const Case c = MustParse(kWhole);
+  const Topology& t = c.topology;
+  EXPECT_EQ(t.settings, (Settings{true, true, 3, 254}));
+  EXPECT_TRUE(t.drivers[0].deferred && t.drivers[0].nesting && t.drivers[0].static_identity);
+  EXPECT_TRUE(t.drivers[0].checks_snoop && t.drivers[0].drops_old);
+  EXPECT_EQ(t.drivers[0].mismatch_errno, 18);
+  EXPECT_FALSE(t.instances[0].isolates_msi);
+  EXPECT_EQ(t.instances[0].aperture_first, 1);
+  EXPECT_EQ(t.instances[0].aperture_last, 62);
+  EXPECT_EQ(t.instances[0].page_sizes, 0b1000101);
+  EXPECT_EQ(t.devices[0].default_type, DefaultType::kIdentity);
+  EXPECT_EQ(t.devices[0].regions[0], (Region{Region::Type::kDirect, 0, 3}));
+  EXPECT_EQ(t.devices[0].regions[1], (Region{Region::Type::kSwMsi, 8, 15}));
+  EXPECT_EQ(t.devices[2].kind, DeviceKind::kEmulated);
+  EXPECT_EQ(t.devices[3].kind, DeviceKind::kNoIommu);
+
+  const auto type_of = [&c](size_t i) { return static_cast<IommuType>(c.ops[i].op.b); };
+  EXPECT_EQ(c.ops[1].op.flags, kUnprivileged);
+  EXPECT_EQ(type_of(5), IommuType::kType1);
+  EXPECT_EQ(c.ops[5].op.flags, kUnprivileged);
+  EXPECT_EQ(type_of(6), IommuType::kType1v2);
+  EXPECT_EQ(type_of(9), IommuType::kUnknownIommu);
+  EXPECT_EQ(c.ops[7].op.faults[0], (Fault{Fault::Kind::kMalloc, 255, 1, 12}));
+  const Op& map = c.ops[10].op;
+  EXPECT_EQ(map.at, (Pages{0, 64}));
+  EXPECT_EQ(map.vaddr, 63);
+  EXPECT_EQ(map.flags, kRead | kWrite | kVaddr | kZeroPage);
+  EXPECT_EQ(map.faults[0], (Fault{Fault::Kind::kMap, 1, 1, 12}));
+  EXPECT_EQ(map.faults[1], (Fault{Fault::Kind::kPin, 2, 1, 14}));
+  EXPECT_EQ(c.ops[12].op.flags, kVaddr | kAll);
+  EXPECT_EQ(c.ops[14].op.flags, kWrite);
+  EXPECT_EQ(c.ops[20].op.a, 0);
+  EXPECT_EQ(c.ops[20].op.b, 1);
+}
+
+// What stands for the default is left out when it is printed.
+TEST(CaseText, DefaultsMayBeSaid) {
+  const Case c = MustParse(
+      "kernel v6.0\nsettings dma-entries=8\ndriver d\n"
+      "instance i d page-sizes=1 aperture=0-63\nset-iommu c0 type1v2\n");
+  EXPECT_EQ(PrintCase(c), "kernel v6.0\ndriver d\ninstance i d\n\nset-iommu c0\n");
+  EXPECT_EQ(PrintCase(MustParse("kernel v6.0\nsettings\n")), "kernel v6.0\n");
+}
 
 TEST(CaseText, ReadsTheExample) {
   const Case c = MustParse(kExample);
@@ -140,7 +228,7 @@ std::string After(std::string_view statement) {
 }
 
 TEST(CaseText, SaysWhatIsWrongInTheKernel) {
-  const std::string versions = "v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12 or v7.1";
+  const std::string versions = "v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12, v6.12.y or v7.1";
   const std::vector<Mistake> mistakes = {
       {"", "f:1:1: expected 'kernel', found end of file"},
       {"# only\n", "f:2:1: expected 'kernel', found end of file"},
@@ -165,14 +253,25 @@ TEST(CaseText, SaysWhatIsWrongInTheKernel) {
       {"kernel v6.0 drop bus.one_ops bus.one_ops",
        "f:1:30: expected each rule once, found 'bus.one_ops' again"},
       {"kernel v6.0\nkernel v6.0",
-       "f:2:1: expected 'firmware', 'table', 'driver', 'instance', 'device', an op or 'expect', "
-       "found 'kernel'"},
+       "f:2:1: expected 'firmware', 'settings', 'table', 'driver', 'instance', 'device', an op or "
+       "'expect', found 'kernel'"},
       {"kernel v6.0\nfirmware", "f:2:9: expected acpi or dt, found end of line"},
       {"kernel v6.0\nfirmware any", "f:2:10: expected acpi or dt, found 'any'"},
       {"kernel v6.0\nfirmware dt acpi", "f:2:13: expected end of line, found 'acpi'"},
       {"kernel v6.0\nfirmware dt\nfirmware dt",
+       "f:3:1: expected 'settings', 'table', 'driver', 'instance', 'device', an op or 'expect', "
+       "found 'firmware'"},
+      {"kernel v6.0\nsettings\nfirmware dt",
        "f:3:1: expected 'table', 'driver', 'instance', 'device', an op or 'expect', found "
        "'firmware'"},
+      {"kernel v6.0\nsettings memlock",
+       "f:2:10: expected an attribute of settings, found 'memlock'; did you mean memlock=?"},
+      {"kernel v6.0\nsettings memlock=255",
+       "f:2:18: expected a number of pages (0 to 254), found '255'"},
+      {"kernel v6.0\nsettings dma-entries=9",
+       "f:2:22: expected a number of mappings (0 to 8), found '9'"},
+      {"kernel v6.0\nsettings passthrough passthrough",
+       "f:2:22: expected each attribute once, found 'passthrough' again"},
       {std::string("kernel v6.0\n\0", 13), "f:2:1: expected printable ASCII, found byte 0x00"},
       {"kernel v6.0\n \xc3\xa4", "f:2:2: expected printable ASCII, found byte 0xc3"},
       {"# \xc3\xa4 \xff\nkernel v6.0",
@@ -259,6 +358,43 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
       {"kernel v6.0\ndriver a\ninstance i b", "f:3:12: expected the name of a driver, found 'b'"},
       {"kernel v6.0\ndriver a\ninstance i a fwnod",
        "f:3:14: expected an attribute of an instance, found 'fwnod'; did you mean fwnode?"},
+      {"kernel v6.0\ndriver a mismatch-errno=ok",
+       "f:2:25: expected an errno from 1 to 255 such as EINVAL, found 'ok'"},
+      {"kernel v6.0\ndriver a\ninstance i a aperture=1",
+       "f:3:23: expected pages as FIRST-LAST, found '1'"},
+      {"kernel v6.0\ndriver a\ninstance i a aperture=1-64",
+       "f:3:25: expected a page (0 to 63), found '64'"},
+      {"kernel v6.0\ndriver a\ninstance i a aperture=2-1",
+       "f:3:23: expected the last page not before the first, found '2-1'"},
+      {"kernel v6.0\ndriver a\ninstance i a page-sizes=",
+       "f:3:25: expected a page size (1 to 64), found nothing"},
+      {"kernel v6.0\ndriver a\ninstance i a page-sizes=1,3",
+       "f:3:27: expected a power of two, found '3'"},
+      {"kernel v6.0\ndriver a\ninstance i a page-sizes=2,128",
+       "f:3:27: expected a page size (1 to 64), found '128'"},
+      {"kernel v6.0\ndriver a\ninstance i a page-sizes=2,2",
+       "f:3:27: expected each page size once, found '2' again"},
+      {After("device emulated pci"),
+       "f:8:8: expected a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
+      {After("device a pci emulated noiommu"),
+       "f:8:23: expected no more than emulated, found 'noiommu'"},
+      {After("device a pci emulated dmar0"),
+       "f:8:23: expected an attribute of a device, found 'dmar0'"},
+      {After("device a pci dmar0 emulated"),
+       "f:8:8: expected a valid machine, found device 2: what has no IOMMU has instances, an "
+       "alias, "
+       "a slot or a region"},
+      {After("device a pci default=any"), "f:8:22: expected identity or dma, found 'any'"},
+      {After("device a pci resv=1-2"),
+       "f:8:19: expected a reserved region as FIRST-LAST:TYPE, found '1-2'"},
+      {After("device a pci resv=1:msi"), "f:8:19: expected pages as FIRST-LAST, found '1'"},
+      {After("device a pci resv=3-2:msi"),
+       "f:8:19: expected the last page not before the first, found '3-2'"},
+      {After("device a pci resv=2-3:none"),
+       "f:8:23: expected a type of region: direct, direct-relaxable, reserved, msi or sw-msi, "
+       "found 'none'"},
+      {After("device a pci resv=0-0:msi resv=1-1:msi resv=2-2:msi"),
+       "f:8:45: expected at most 2 reserved regions, found one more"},
       {"kernel v6.0\ndriver a\ninstance i a table=a.ops.",
        "f:3:20: expected the name of a table, found 'a.ops.'; did you mean a.ops?"},
   };
@@ -268,7 +404,11 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
 TEST(CaseText, SaysWhatIsWrongInTheRun) {
   const std::string group = "the number of a group (0 to 63)";
   const std::string container = "a container (c0 to c3)";
-  const std::string forms = "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N or probe:DEVICE:ERRNO";
+  const std::string forms =
+      "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO or "
+      "pin:N:ERRNO";
+  const std::string of_set_iommu =
+      "'type1v2', 'type1', 'nesting', 'noiommu', 'unknown', 'unprivileged', ";
   const std::string expectations = "violated, holds, outside, device or group";
   const std::vector<Mistake> mistakes = {
       {After("register"), "f:8:9: expected the name of an instance, found end of line"},
@@ -280,7 +420,27 @@ TEST(CaseText, SaysWhatIsWrongInTheRun) {
       {After("set-container 0"), "f:8:16: expected " + container + ", found end of line"},
       {After("set-container 0 c4"), "f:8:17: expected " + container + ", found 'c4'"},
       {After("set-iommu c00"), "f:8:11: expected " + container + ", found 'c00'"},
-      {After("set-iommu c0 c1"), "f:8:14: expected 'fail=', '->' or end of line, found 'c1'"},
+      {After("set-iommu c0 c1"),
+       "f:8:14: expected " + of_set_iommu + "'fail=', '->' or end of line, found 'c1'"},
+      {After("set-iommu c0 type2"), "f:8:14: expected " + of_set_iommu +
+                                        "'fail=', '->' or end of line, found 'type2'; did you "
+                                        "mean type1?"},
+      {After("unset-container 0 unprivileged"),
+       "f:8:19: expected 'fail=', '->' or end of line, found 'unprivileged'"},
+      {After("open 0 unprivileged unprivileged"),
+       "f:8:21: expected each flag once, found 'unprivileged' again"},
+      {After("unmap c0 0+1 read"),
+       "f:8:14: expected 'vaddr', 'all', 'fail=', '->' or end of line, found 'read'"},
+      {After("map c0"), "f:8:7: expected pages as FIRST+COUNT, found end of line"},
+      {After("map c0 4 0"), "f:8:8: expected pages as FIRST+COUNT, found '4'"},
+      {After("map c0 64+1 0"), "f:8:8: expected a page (0 to 63), found '64'"},
+      {After("map c0 0+65 0"), "f:8:10: expected a count of pages (0 to 64), found '65'"},
+      {After("map c0 0+1"), "f:8:11: expected a page of user memory (0 to 63), found end of line"},
+      {After("map c0 0+1 64"), "f:8:12: expected a page of user memory (0 to 63), found '64'"},
+      {After("attach-pasid uart"), "f:8:18: expected the name of a device, found end of line"},
+      {After("pin uart 0+1 fail=pin:EIO"), "f:8:23: expected N:ERRNO, found 'EIO'"},
+      {After("pin uart 0+1 fail=pin:0:EIO"),
+       "f:8:23: expected the number of a call (1 to 255), found '0'"},
       {After("set-iommu c0 ->"),
        "f:8:16: expected ok or an errno such as -EBUSY, found end of line"},
       {After("set-iommu c0 -> EBUSY"),
@@ -368,7 +528,8 @@ TEST(CaseJson, SaysWhatIsWrong) {
       {R"({"kernel": {"version": "v6.0", "version": "v6.1"}})",
        "f: /kernel: expected each key once, found 'version' again"},
       {R"({"kernel": {"version": "6.0"}})",
-       "f: /kernel/version: expected v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12 or v7.1, found "
+       "f: /kernel/version: expected v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12, v6.12.y or "
+       "v7.1, found "
        "'6.0'; "
        "did you mean v6.0?"},
       {R"({"kernel": {"version": 6.5}})", "f: /kernel/version: expected a string, found 6.5"},
@@ -401,9 +562,37 @@ TEST(CaseJson, SaysWhatIsWrong) {
        "f: /drivers/0/address: expected the name of a driver, found 'b'"},
       {with(R"("ops": [{"op": "expect"}])"),
        "f: /ops/0/op: expected one of register, unregister, add, remove, configure, "
-       "set-container, set-iommu, unset-container, found 'expect'"},
+       "set-container, set-iommu, unset-container, open, close, get-device, put-device, map, "
+       "unmap, pin, unpin, bind, unbind, dma, attach-pasid, detach-pasid, reset, reset-done, found "
+       "'expect'"},
+      {with(R"("settings": {"memlock": "all"})"),
+       "f: /settings/memlock: expected a number, found 'all'"},
+      {with(R"("devices": [{"name": "a", "bus": "pci", "instances": ["emulated"]}])"),
+       "f: /devices/0/instances/0: expected a name of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
+      {with(R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "type": "msi"}]}])"),
+       "f: /devices/0/resv/0: expected an object with the key 'last', found none"},
+      {with(R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "last": "1:msi",
+               "type": "msi"}]}])"),
+       "f: /devices/0/resv/0/last: expected a number, found '1:msi'"},
+      {with(R"("drivers": [{"name": "a"}], "instances": [{"name": "i", "driver": "a",
+               "page-sizes": []}])"),
+       "f: /instances/0/page-sizes: expected a page size (1 to 64), found nothing"},
+      {with(R"("ops": [{"op": "set-iommu", "container": "c0", "type": "unprivileged"}])"),
+       "f: /ops/0/type: expected one of type1v2, type1, nesting, noiommu, unknown, found "
+       "'unprivileged'"},
+      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 2,
+               "flags": ["fail=alloc:1"]}])"),
+       "f: /ops/0/flags/0: expected one of vaddr, all, found 'fail=alloc:1'"},
+      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": -2}])"),
+       "f: /ops/0/count: expected a number, found -2"},
+      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 65}])"),
+       "f: /ops/0/iova: expected a count of pages (0 to 64), found '65'"},
+      {with(R"("ops": [{"op": "set-iommu", "container": "c0",
+               "faults": [{"fail": "map", "nth": 1}]}])"),
+       "f: /ops/0/faults/0: expected an object with the key 'errno', found none"},
       {with(R"("ops": [{"op": "set-iommu", "group": 1, "container": "c0"}])"),
-       "f: /ops/0: expected only the keys comment, op, container, faults, result, found 'group'"},
+       "f: /ops/0: expected only the keys comment, op, container, type, flags, faults, result, "
+       "found 'group'"},
       {with(R"("ops": [{"op": "set-iommu", "container": "c0", "result": "EIO"}])"),
        "f: /ops/0/result: expected ok or an errno such as -EBUSY, found 'EIO'; did you mean -EIO?"},
       {with(R"("ops": [{"op": "set-iommu", "container": "c0", "faults": [{"fail": "attach",
@@ -429,6 +618,7 @@ TEST(CaseJson, SaysWhatIsWrong) {
 
 TEST(CaseJson, RoundTrips) {
   ExpectRoundTrips(MustParse(kExample));
+  ExpectRoundTrips(MustParse(kWhole));
   ExpectRoundTrips(MustParse("kernel v5.15"));
 }
 
@@ -495,6 +685,7 @@ class RandomCase {
 
   void MakeMachine(Topology& t) {
     t.firmware = static_cast<Firmware>(Below(3));
+    t.settings = {Coin(), Coin(), Index(kMaxDmas + 1), Index(256)};
     t.drivers_count = static_cast<uint8_t>(1 + Below(4));
     t.tables_count = static_cast<uint8_t>(1 + Below(6));
     t.instances_count = static_cast<uint8_t>(1 + Below(4));
@@ -502,8 +693,12 @@ class RandomCase {
     for (int i = 0; i < t.drivers_count; ++i) MakeDriver(t, i);
     for (int i = 0; i < t.instances_count; ++i) {
       const DriverId driver = Index(t.drivers_count);
-      t.instances[i] = {driver, Coin(), Coin() ? t.drivers[driver].table : Index(t.tables_count),
-                        Coin()};
+      Instance& instance = t.instances[i];
+      instance = {driver, Coin(), Coin() ? t.drivers[driver].table : Index(t.tables_count), Coin(),
+                  Coin()};
+      instance.aperture_last = Index(kPages);
+      instance.aperture_first = Index(instance.aperture_last + 1);
+      instance.page_sizes = static_cast<uint8_t>(1 + Below((1 << kPageSizes) - 1));
     }
     for (int i = 0; i < t.devices_count; ++i) MakeDevice(t, i);
   }
@@ -522,6 +717,12 @@ class RandomCase {
     d.default_domains = Coin();
     d.coherent = Coin();
     d.accepts_foreign = Coin();
+    d.deferred = Coin();
+    d.nesting = Coin();
+    d.static_identity = Coin();
+    d.checks_snoop = Coin();
+    d.drops_old = Coin();
+    d.mismatch_errno = Index(41);
     // Only even drivers have an address, only odd ones are one: no chains, both directions.
     if (i % 2 == 0 && t.drivers_count > 1 && Coin()) d.address = 1;
   }
@@ -534,10 +735,25 @@ class RandomCase {
     const InstanceId second = Index(t.instances_count);
     if (d.masters[0] != kNoId && d.masters[0] != second) d.masters[1] = second;
     d.absent = Coin();
+    d.default_type = static_cast<DefaultType>(Below(3));
+    if (d.masters[0] == kNoId && Coin()) {
+      d.kind = static_cast<DeviceKind>(1 + Below(2));
+      return;
+    }
+    MakeRegions(d);
     if (d.bus != Bus::kPci) return;
     d.slot = Index(256);
     const int alias = t.devices_count / 2 > 0 ? Below(t.devices_count / 2) : i;
     if (alias != i) d.alias = static_cast<DeviceId>(alias);
+  }
+
+  void MakeRegions(Device& d) {
+    for (int n = Below(kMaxRegions + 1); n > 0; --n) {
+      Region& region = d.regions[static_cast<size_t>(n - 1)];
+      region.type = kRegionTypes[static_cast<size_t>(Below(kRegionTypes.size()))];
+      region.last = Index(kPages);
+      region.first = Index(region.last + 1);
+    }
   }
 
   void AddOp(Case& c) {
@@ -545,12 +761,15 @@ class RandomCase {
     CaseOp& op = c.ops.emplace_back();
     op.op.kind = static_cast<OpKind>(Below(kOpKindCount));
     op.op.a = Index(std::min({t.instances_count + 0, t.devices_count + 0, kMaxContainers}));
-    op.op.b = Index(kMaxContainers);
+    op.op.b = Index(op.op.kind == OpKind::kAttachPasid ? t.devices_count : kMaxContainers);
+    op.op.at = {Index(kPages), Index(kPages + 1)};
+    op.op.vaddr = Index(kPages);
+    op.op.flags = static_cast<uint8_t>(random_()) & FlagsOf(op.op.kind);
     for (Fault& fault : op.op.faults)
-      fault = {static_cast<Fault::Kind>(Below(4)), static_cast<uint8_t>(Below(t.devices_count)),
+      fault = {static_cast<Fault::Kind>(Below(7)), static_cast<uint8_t>(Below(t.devices_count)),
                static_cast<uint8_t>(1 + Below(255)), static_cast<uint8_t>(1 + Below(40))};
     for (Fault& fault : op.op.faults)
-      if (fault.kind == Fault::Kind::kAlloc) ++fault.target;
+      if (fault.kind != Fault::Kind::kAttach && fault.kind != Fault::Kind::kProbe) ++fault.target;
     if (Coin()) op.expected = -Below(41);
     if (Coin()) op.comment = "why\n\n  this";
     EXPECT_TRUE(Validate(op.op, t).ok()) << Validate(op.op, t);
@@ -598,13 +817,15 @@ std::string Mutate(std::string text, std::mt19937& random) {
 
 TEST(CaseRandom, AnyBytesAreACaseOrAnError) {
   std::mt19937 random(1);
-  const std::string json = CaseToJson(MustParse(kExample));
-  for (int i = 0; i < 3000; ++i) {
-    const auto from_text = ParseCase(Mutate(std::string(kExample), random), "t");
-    if (from_text.ok()) ExpectRoundTrips(*from_text);
-    const auto from_json = CaseFromJson(Mutate(json, random), "j");
-    if (from_json.ok()) ExpectRoundTrips(*from_json);
-    if (HasFailure()) return;
+  for (const std::string_view text : {kExample, kWhole}) {
+    const std::string json = CaseToJson(MustParse(text));
+    for (int i = 0; i < 3000; ++i) {
+      const auto from_text = ParseCase(Mutate(std::string(text), random), "t");
+      if (from_text.ok()) ExpectRoundTrips(*from_text);
+      const auto from_json = CaseFromJson(Mutate(json, random), "j");
+      if (from_json.ok()) ExpectRoundTrips(*from_json);
+      if (HasFailure()) return;
+    }
   }
 }
 

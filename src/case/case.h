@@ -8,17 +8,27 @@
 //   # two buses, two drivers: the comparison keeps the domains apart
 //   kernel v6.0 drop type1.same_ops add assume.homogeneous_groups
 //   firmware acpi                      (acpi | dt; left out: any)
+//   settings passthrough unsafe-interrupts dma-entries=4 memlock=20
 //   table shared                       (a domain-ops table that more than one driver names)
 //   driver intel claims=pci:ignore,platform:store
 //   driver rk firmware=dt claims=platform:strict clears unwinds same-instance per-instance-groups
 //          (one line) no-default-domain not-coherent accepts-foreign table=shared address=intel
+//   driver smmu deferred nesting static-identity checks-snoop drops-old mismatch-errno=EXDEV
 //   instance dmar0 intel fwnode not-enforcing table=shared
+//   instance smmu0 smmu no-msi-isolation aperture=0-47 page-sizes=1,16
 //   device 00:04.0 pci dmar0 viommu0   (bus, then the instances it is behind: none, one or two)
 //   device 00:05.0 pci dmar0 alias=00:04.0 slot=3 absent
+//   device 00:06.0 pci smmu0 default=identity resv=0-3:direct resv=8-15:msi
+//   device mdev0 pci emulated                         (or noiommu)
 //
 //   register dmar0
 //   set-container 0 c0 -> -EBUSY                      (expected errno; ok or a name of errno)
 //   set-iommu c0 fail=attach:00:04.0:EINVAL:2 fail=alloc:1 -> -EINVAL
+//   set-iommu c1 type1 unprivileged
+//   map c1 8+4 0 read write fail=map:1:ENOMEM         (IOVA pages 8 to 11, memory from page 0)
+//   unmap c1 0+0 all
+//   pin mdev0 8+1 write
+//   attach-pasid 00:04.0 00:05.0                      (to the domain of the second)
 //
 //   expect violated no-cross-driver-reuse at 7        (the 7th op)
 //   expect holds no-cross-driver-attach               (not violated by this run)
@@ -32,8 +42,8 @@
 // The grammar in full is in docs/case-format.md. A driver that names no table has one of its own,
 // and so does an instance: its driver's. Groups go by number, lowest free first, as in
 // /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 of [A-Za-z0-9_.:+-], not `none` and not
-// `absent`. Only alias= and address= may name what comes later: the order of devices means
-// something.
+// `absent`, `emulated` or `noiommu`. Only alias= and address= may name what comes later: the order
+// of devices means something.
 #pragma once
 
 #include <optional>

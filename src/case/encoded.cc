@@ -44,6 +44,10 @@ bool AllEncoded(const std::array<T, n>& entries, int count) {
 
 }  // namespace
 
+std::span<const Promise> EncodedPromises() {
+  return Promises().first(size_t{kEncodedPropertyCount} * kKernelVersionCount);
+}
+
 RuleSet EncodedRules() {
   RuleSet rules;
   for (int i = 0; i < kEncodedRuleCount; ++i) rules.add(static_cast<Rule>(i));

@@ -27,6 +27,13 @@ enum class Shape : uint8_t {
   kNumber,   // an unsigned number
   kFlag,     // a boolean: the lead itself, or nothing
   kClaims,   // [{"bus": .., "claim": ..}]
+  kErrno,    // the name of an errno
+  kType,     // the name of a type of IOMMU
+  kFlags,    // [words of flags], which are the op's
+  kRange,    // {"first": .., "last": ..}
+  kNumbers,  // [unsigned numbers]
+  kRegions,  // [{"first": .., "last": .., "type": ..}]
+  kCount,    // an unsigned number, which goes to the word before
   kFaults,   // [{"fail": .., ..}]
   kComment,  // a string; comments are not words
 };
@@ -44,6 +51,14 @@ void AddFlags(Keys& keys, const Flags& flags) {
   for (const auto& flag : flags) keys.push_back({flag.word, Shape::kFlag, false, flag.word});
 }
 
+Keys SettingsKeys() {
+  Keys keys;
+  AddFlags(keys, kSettingsFlags);
+  keys.push_back({"dma-entries", Shape::kNumber, false, "dma-entries="});
+  keys.push_back({"memlock", Shape::kNumber, false, "memlock="});
+  return keys;
+}
+
 Keys DriverKeys() {
   Keys keys = {{"name", Shape::kWord, true},
                {"firmware", Shape::kWord, false, "firmware="},
@@ -51,6 +66,7 @@ Keys DriverKeys() {
   AddFlags(keys, kDriverFlags);
   keys.push_back({"table", Shape::kWord, false, "table="});
   keys.push_back({"address", Shape::kWord, false, "address="});
+  keys.push_back({"mismatch-errno", Shape::kErrno, false, "mismatch-errno="});
   return keys;
 }
 
@@ -58,6 +74,8 @@ Keys InstanceKeys() {
   Keys keys = {{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}};
   AddFlags(keys, kInstanceFlags);
   keys.push_back({"table", Shape::kWord, false, "table="});
+  keys.push_back({"aperture", Shape::kRange, false, "aperture="});
+  keys.push_back({"page-sizes", Shape::kNumbers, false, "page-sizes="});
   return keys;
 }
 
@@ -68,6 +86,10 @@ Keys DeviceKeys() {
                {"alias", Shape::kWord, false, "alias="},
                {"slot", Shape::kNumber, false, "slot="}};
   AddFlags(keys, kDeviceFlags);
+  for (DeviceKind kind : kFakeKinds)
+    keys.push_back({DeviceKindName(kind), Shape::kFlag, false, DeviceKindName(kind)});
+  keys.push_back({"default", Shape::kWord, false, "default="});
+  keys.push_back({"resv", Shape::kRegions, false, "resv="});
   return keys;
 }
 
@@ -88,6 +110,14 @@ Keys OpKeys(OpKind kind) {
       break;
   }
   if (kind == OpKind::kSetContainer) keys.push_back({"container", Shape::kWord, true});
+  if (kind == OpKind::kSetIommu) keys.push_back({"type", Shape::kType});
+  if (kind == OpKind::kAttachPasid) keys.push_back({"domain-of", Shape::kWord, true});
+  if (HasPages(kind)) {
+    keys.push_back({"iova", Shape::kNumber, true});
+    keys.push_back({"count", Shape::kCount, true});
+  }
+  if (kind == OpKind::kMap) keys.push_back({"vaddr", Shape::kNumber, true});
+  if (!OpFlags(kind).empty()) keys.push_back({"flags", Shape::kFlags});
   keys.push_back({"faults", Shape::kFaults});
   keys.push_back({"result", Shape::kWord, false, "->"});
   return keys;
@@ -170,16 +200,17 @@ class JsonLexer {
   }
 
   bool ReadCase(const Json& root) {
-    const Keys keys = {{"comment", Shape::kComment},  {"kernel", Shape::kHead, true},
-                       {"firmware", Shape::kHead},    {"tables", Shape::kHead},
-                       {"drivers", Shape::kHead},     {"instances", Shape::kHead},
-                       {"devices", Shape::kHead},     {"ops", Shape::kHead},
-                       {"expectations", Shape::kHead}};
+    const Keys keys = {{"comment", Shape::kComment}, {"kernel", Shape::kHead, true},
+                       {"firmware", Shape::kHead},   {"settings", Shape::kHead},
+                       {"tables", Shape::kHead},     {"drivers", Shape::kHead},
+                       {"instances", Shape::kHead},  {"devices", Shape::kHead},
+                       {"ops", Shape::kHead},        {"expectations", Shape::kHead}};
     if (!CheckKeys(root, "", keys)) return false;
     if (root.contains("comment") && !ReadComment(root["comment"], "/comment", source_.comment))
       return false;
     if (!ReadKernel(root["kernel"], "/kernel")) return false;
     if (root.contains("firmware") && !ReadFirmware(root["firmware"], "/firmware")) return false;
+    if (root.contains("settings") && !ReadSettings(root["settings"], "/settings")) return false;
     return ReadArray(root, "tables", &JsonLexer::ReadTable) &&
            ReadArray(root, "drivers", &JsonLexer::ReadDriver) &&
            ReadArray(root, "instances", &JsonLexer::ReadInstance) &&
@@ -213,6 +244,9 @@ class JsonLexer {
   bool ReadFirmware(const Json& value, const std::string& at) {
     Begin({"firmware"}, at);
     return PutString(value, at, "");
+  }
+  bool ReadSettings(const Json& value, const std::string& at) {
+    return ReadStatement(value, at, {"settings"}, SettingsKeys());
   }
   bool ReadTable(const Json& value, const std::string& at) {
     Begin({"table"}, at);
@@ -322,9 +356,31 @@ class JsonLexer {
           return PutString(entry, entry_at, key.lead);
         });
       case Shape::kNumber:
-        if (!value.is_number_unsigned()) return Fail(at, "a number", Describe(value));
+        if (!CheckNumber(value, at)) return false;
         PutLed(key.lead, value.dump(), at);
         return true;
+      case Shape::kErrno:
+        if (!CheckErrno(value, at)) return false;
+        PutLed(key.lead, value.get<std::string>(), at);
+        return true;
+      case Shape::kType:
+        return PutOneOf(value, at, IommuTypeNames());
+      case Shape::kFlags:
+        return PutFlags(value, at);
+      case Shape::kRange: {
+        std::string pages;
+        if (!CheckKeys(value, at, RangeKeys()) || !ReadRange(value, at, pages)) return false;
+        PutLed(key.lead, pages, at);
+        return true;
+      }
+      case Shape::kNumbers:
+        return PutNumbers(value, at, key.lead);
+      case Shape::kRegions:
+        return ForEach(value, at, [&](const Json& region, const std::string& region_at) {
+          return PutRegion(region, region_at, key.lead);
+        });
+      case Shape::kCount:
+        return CheckNumber(value, at) && AppendCount(value);
       case Shape::kFlag:
         if (!value.is_boolean()) return Fail(at, "true or false", Describe(value));
         if (value.get<bool>()) PutWord(std::string(key.lead), at);
@@ -350,9 +406,78 @@ class JsonLexer {
   bool CheckWord(const Json& value, const std::string& at) {
     if (!value.is_string()) return Fail(at, "a string", Describe(value));
     const auto& text = value.get_ref<const std::string&>();
-    // `absent` alone would be the flag.
-    return (HasNameCharacters(text) && text != "absent") ||
+    // Alone, `absent` would be the flag, and so on.
+    return (HasNameCharacters(text) && !IsDeviceWord(text)) ||
            Fail(at, "a name of A-Z a-z 0-9 _ . : + -", Quote(text));
+  }
+
+  bool CheckNumber(const Json& value, const std::string& at) {
+    return value.is_number_unsigned() || Fail(at, "a number", Describe(value));
+  }
+
+  // The pages of an op are one word: the count goes to the first page.
+  bool AppendCount(const Json& value) {
+    Word& word = source_.statements.back().words.back();
+    source_.storage.push_back(std::string(word.text) + '+' + value.dump());
+    word.text = source_.storage.back();
+    return true;
+  }
+
+  bool PutOneOf(const Json& value, const std::string& at, const std::vector<std::string>& names) {
+    const auto it = std::ranges::find_if(names, [&value](const auto& n) { return value == n; });
+    if (it != names.end()) {
+      PutWord(*it, at);
+      return true;
+    }
+    std::string list;
+    for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
+    const std::string word = value.is_string() ? value.get<std::string>() : "";
+    return Fail(at, "one of " + list, Describe(value) + DidYouMean(word, names));
+  }
+
+  bool PutFlags(const Json& value, const std::string& at) {
+    const auto kind = FindOp(source_.statements.back().words.front().text);
+    std::vector<std::string> names;
+    for (const OpFlag& flag : OpFlags(*kind)) names.emplace_back(flag.word);
+    return ForEach(value, at, [&](const Json& flag, const std::string& flag_at) {
+      return PutOneOf(flag, flag_at, names);
+    });
+  }
+
+  static Keys RangeKeys() {
+    return {{"first", Shape::kNumber, true}, {"last", Shape::kNumber, true}};
+  }
+
+  bool ReadRange(const Json& value, const std::string& at, std::string& pages) {
+    const Json& first = value["first"];
+    const Json& last = value["last"];
+    if (!CheckNumber(first, Below(at, "first")) || !CheckNumber(last, Below(at, "last")))
+      return false;
+    pages = first.dump() + '-' + last.dump();
+    return true;
+  }
+
+  bool PutRegion(const Json& value, const std::string& at, std::string_view lead) {
+    Keys keys = RangeKeys();
+    keys.push_back({"type", Shape::kWord, true});
+    std::string pages;
+    if (!CheckKeys(value, at, keys) || !ReadRange(value, at, pages) ||
+        !CheckWord(value["type"], Below(at, "type")))
+      return false;
+    PutLed(lead, pages + ':' + value["type"].get<std::string>(), at);
+    return true;
+  }
+
+  bool PutNumbers(const Json& value, const std::string& at, std::string_view lead) {
+    std::string list;
+    const auto add = [this, &list](const Json& number, const std::string& number_at) {
+      if (!CheckNumber(number, number_at)) return false;
+      list += (list.empty() ? "" : ",") + number.dump();
+      return true;
+    };
+    if (!ForEach(value, at, add)) return false;
+    PutLed(lead, list, at);
+    return true;
   }
 
   bool PutClaims(const Json& value, const std::string& at) {
@@ -372,9 +497,10 @@ class JsonLexer {
   }
 
   bool PutFault(const Json& value, const std::string& at) {
-    const auto form = FindForm(value, at, "fail", {"attach", "alloc", "probe"});
+    const auto form = FindForm(value, at, "fail",
+                               {"attach", "alloc", "probe", "malloc", "map", "pin", "attach-call"});
     if (!form) return false;
-    if (*form == 1) return PutAllocFault(value, at);
+    if (*form == 1 || *form >= 3) return PutNthFault(value, at, /*with_errno=*/*form >= 4);
     Keys keys = {{"fail", Shape::kHead, true},
                  {"device", Shape::kWord, true},
                  {"errno", Shape::kWord, true}};
@@ -395,12 +521,16 @@ class JsonLexer {
     return true;
   }
 
-  bool PutAllocFault(const Json& value, const std::string& at) {
-    if (!CheckKeys(value, at, {{"fail", Shape::kHead, true}, {"nth", Shape::kNumber, true}}))
-      return false;
-    const Json& nth = value["nth"];
-    if (!nth.is_number_unsigned()) return Fail(Below(at, "nth"), "a number", Describe(nth));
-    PutWord("fail=alloc:" + nth.dump(), at);
+  bool PutNthFault(const Json& value, const std::string& at, bool with_errno) {
+    Keys keys = {{"fail", Shape::kHead, true}, {"nth", Shape::kNumber, true}};
+    if (with_errno) keys.push_back({"errno", Shape::kErrno, true});
+    if (!CheckKeys(value, at, keys) || !CheckNumber(value["nth"], Below(at, "nth"))) return false;
+    std::string text = "fail=" + value["fail"].get<std::string>() + ':' + value["nth"].dump();
+    if (with_errno) {
+      if (!CheckErrno(value["errno"], Below(at, "errno"))) return false;
+      text += ':' + value["errno"].get<std::string>();
+    }
+    PutWord(std::move(text), at);
     return true;
   }
 

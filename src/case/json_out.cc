@@ -28,6 +28,14 @@ Json KernelJson(const KernelSpec& kernel) {
   return json;
 }
 
+Json SettingsJson(const Settings& settings) {
+  Json json = Json::object();
+  AddFlags(json, kSettingsFlags, settings);
+  if (settings.dma_entries != kMaxDmas) json["dma-entries"] = settings.dma_entries;
+  if (settings.memlock != kNoLimit) json["memlock"] = settings.memlock;
+  return json;
+}
+
 Json DriverJson(const Topology& t, const Names& names, int i) {
   const Driver& driver = t.drivers[i];
   Json json = {{"name", names.drivers[i]}};
@@ -38,6 +46,8 @@ Json DriverJson(const Topology& t, const Names& names, int i) {
     json["claims"].push_back(Json{{"bus", BusName(bus)}, {"claim", ClaimName(claim)}});
   }
   AddFlags(json, kDriverFlags, driver);
+  if (driver.mismatch_errno != 0)
+    json["mismatch-errno"] = ErrnoName(-int{driver.mismatch_errno}).substr(1);
   if (driver.table < FirstPrivateTable(t, names)) json["table"] = names.tables[driver.table];
   if (driver.address != kNoId) json["address"] = names.drivers[driver.address];
   return json;
@@ -47,6 +57,11 @@ Json InstanceJson(const Topology& t, const Names& names, int i) {
   const Instance& instance = t.instances[i];
   Json json = {{"name", names.instances[i]}, {"driver", names.drivers[instance.driver]}};
   AddFlags(json, kInstanceFlags, instance);
+  if (HasAperture(instance))
+    json["aperture"] = {{"first", instance.aperture_first}, {"last", instance.aperture_last}};
+  if (instance.page_sizes != Instance().page_sizes)
+    for (int n = 0; n < kPageSizes; ++n)
+      if (((instance.page_sizes >> n) & 1) != 0) json["page-sizes"].push_back(1 << n);
   if (instance.table != t.drivers[instance.driver].table)
     json["table"] = names.tables[instance.table];
   return json;
@@ -60,11 +75,19 @@ Json DeviceJson(const Topology& t, const Names& names, int i) {
   if (device.alias != kNoId) json["alias"] = names.devices[device.alias];
   if (device.slot != 0) json["slot"] = device.slot;
   AddFlags(json, kDeviceFlags, device);
+  if (device.kind != DeviceKind::kReal) json[std::string(DeviceKindName(device.kind))] = true;
+  if (device.default_type != DefaultType::kAny)
+    json["default"] = DefaultTypeName(device.default_type);
+  for (const Region& region : device.regions)
+    if (region.type != Region::Type::kNone)
+      json["resv"].push_back(Json{
+          {"first", region.first}, {"last", region.last}, {"type", RegionTypeName(region.type)}});
   return json;
 }
 
 void AddMachine(Json& json, const Topology& t, const Names& names) {
   if (t.firmware != Firmware::kAny) json["firmware"] = FirmwareName(t.firmware);
+  if (t.settings != Settings{}) json["settings"] = SettingsJson(t.settings);
   const int first_private = FirstPrivateTable(t, names);
   for (int i = 0; i < first_private; ++i) json["tables"].push_back(names.tables[i]);
   for (int i = 0; i < t.drivers_count; ++i) json["drivers"].push_back(DriverJson(t, names, i));
@@ -74,11 +97,27 @@ void AddMachine(Json& json, const Topology& t, const Names& names) {
 }
 
 Json FaultJson(const Fault& fault, const Names& names) {
-  if (fault.kind == Fault::Kind::kAlloc) return {{"fail", "alloc"}, {"nth", fault.target}};
+  const std::string error = ErrnoName(-int{fault.error}).substr(1);
+  switch (fault.kind) {
+    case Fault::Kind::kAlloc:
+      return {{"fail", "alloc"}, {"nth", fault.target}};
+    case Fault::Kind::kMalloc:
+      return {{"fail", "malloc"}, {"nth", fault.target}};
+    case Fault::Kind::kMap:
+      return {{"fail", "map"}, {"nth", fault.target}, {"errno", error}};
+    case Fault::Kind::kPin:
+      return {{"fail", "pin"}, {"nth", fault.target}, {"errno", error}};
+    case Fault::Kind::kAttachCall:
+      return {{"fail", "attach-call"}, {"nth", fault.target}, {"errno", error}};
+    case Fault::Kind::kNone:
+    case Fault::Kind::kAttach:
+    case Fault::Kind::kProbe:
+      break;
+  }
   const bool attach = fault.kind == Fault::Kind::kAttach;
   Json json = {{"fail", attach ? "attach" : "probe"},
                {"device", names.devices[fault.target]},
-               {"errno", ErrnoName(-int{fault.error}).substr(1)}};
+               {"errno", error}};
   if (attach && fault.count == kEveryAttach)
     json["count"] = "all";
   else if (attach && fault.count != 1)
@@ -108,6 +147,16 @@ Json OpJson(const CaseOp& c, const Names& names) {
       break;
   }
   if (op.kind == OpKind::kSetContainer) json["container"] = ContainerName(op.b);
+  if (op.kind == OpKind::kSetIommu && op.b != 0)
+    json["type"] = IommuTypeName(static_cast<IommuType>(op.b));
+  if (op.kind == OpKind::kAttachPasid) json["domain-of"] = names.devices[op.b];
+  if (HasPages(op.kind)) {
+    json["iova"] = op.at.first;
+    json["count"] = op.at.count;
+  }
+  if (op.kind == OpKind::kMap) json["vaddr"] = op.vaddr;
+  for (const OpFlag& flag : OpFlags(op.kind))
+    if ((op.flags & flag.bit) != 0) json["flags"].push_back(flag.word);
   for (const Fault& fault : op.faults)
     if (fault.kind != Fault::Kind::kNone) json["faults"].push_back(FaultJson(fault, names));
   if (c.expected) json["result"] = ErrnoName(*c.expected);

@@ -298,6 +298,53 @@ std::optional<OpKind> FindOp(std::string_view name) {
   return std::nullopt;
 }
 
+bool HasPages(OpKind kind) {
+  return kind == OpKind::kMap || kind == OpKind::kUnmap || kind == OpKind::kPin ||
+         kind == OpKind::kUnpin;
+}
+
+std::vector<std::string> IommuTypeNames() {
+  std::vector<std::string> names;
+  for (int i = 0; i < kIommuTypeCount; ++i)
+    names.emplace_back(IommuTypeName(static_cast<IommuType>(i)));
+  return names;
+}
+
+std::optional<IommuType> FindIommuType(std::string_view name) {
+  for (int i = 0; i < kIommuTypeCount; ++i)
+    if (IommuTypeName(static_cast<IommuType>(i)) == name) return static_cast<IommuType>(i);
+  return std::nullopt;
+}
+
+std::span<const OpFlag> OpFlags(OpKind kind) {
+  static constexpr std::array kUser = {OpFlag{"unprivileged", kUnprivileged}};
+  static constexpr std::array kOfMap = {OpFlag{"read", kRead}, OpFlag{"write", kWrite},
+                                        OpFlag{"vaddr", kVaddr}, OpFlag{"zero-page", kZeroPage}};
+  static constexpr std::array kOfUnmap = {OpFlag{"vaddr", kVaddr}, OpFlag{"all", kAll}};
+  static constexpr std::array kOfPin = {OpFlag{"write", kWrite}};
+  switch (kind) {
+    case OpKind::kOpen:
+    case OpKind::kSetContainer:
+    case OpKind::kSetIommu:
+    case OpKind::kGetDevice:
+      return kUser;
+    case OpKind::kMap:
+      return kOfMap;
+    case OpKind::kUnmap:
+      return kOfUnmap;
+    case OpKind::kPin:
+      return kOfPin;
+    default:
+      return {};
+  }
+}
+
+bool HasAperture(const Instance& instance) {
+  const Instance all;
+  return instance.aperture_first != all.aperture_first ||
+         instance.aperture_last != all.aperture_last;
+}
+
 bool HasNameCharacters(std::string_view text) {
   const auto is_name_character = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -306,9 +353,14 @@ bool HasNameCharacters(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_name_character);
 }
 
+bool IsDeviceWord(std::string_view text) {
+  return std::ranges::find(kDeviceFlags, text, &Flag<Device>::word) != kDeviceFlags.end() ||
+         std::ranges::find(kFakeKinds, text, DeviceKindName) != kFakeKinds.end();
+}
+
 bool IsName(std::string_view text) {
   return HasNameCharacters(text) && text.size() <= kMaxNameLength && text != "none" &&
-         text != "absent";
+         !IsDeviceWord(text);
 }
 
 std::string Quote(std::string_view text) {

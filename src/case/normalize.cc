@@ -20,6 +20,8 @@ void NormalizeOp(Op& op) {
   const bool has_b = op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu ||
                      op.kind == OpKind::kAttachPasid;
   if (!has_b) op.b = 0;
+  if (!HasPages(op.kind)) op.at = {};
+  if (op.kind != OpKind::kMap) op.vaddr = 0;
   const auto is_none = [](const Fault& fault) { return fault.kind == Fault::Kind::kNone; };
   auto& faults = op.faults;
   std::fill(std::remove_if(faults.begin(), faults.end(), is_none), faults.end(), Fault());
@@ -34,6 +36,7 @@ void NormalizeOp(Op& op) {
       case Fault::Kind::kProbe:
       case Fault::Kind::kMap:
       case Fault::Kind::kPin:
+      case Fault::Kind::kAttachCall:
         fault.count = 1;
         break;
       case Fault::Kind::kNone:
@@ -60,6 +63,9 @@ void Normalize(Case& c) {
   std::fill(t.instances.begin() + t.instances_count, t.instances.end(), Instance());
   std::fill(t.devices.begin() + t.devices_count, t.devices.end(), Device());
   for (Driver& driver : t.drivers) NormalizeClaimOrder(driver);
+  for (Device& device : t.devices)
+    for (Region& region : device.regions)
+      if (region.type == Region::Type::kNone) region = Region();
   for (CaseOp& op : c.ops) NormalizeOp(op.op);
   for (Expectation& e : c.expectations) NormalizeExpectation(e);
 }

@@ -9,8 +9,8 @@
 namespace iommucheck {
 namespace {
 
-constexpr std::array<std::string_view, 6> kMachineKeywords = {"kernel", "firmware", "table",
-                                                              "driver", "instance", "device"};
+constexpr std::array<std::string_view, 7> kMachineKeywords = {
+    "kernel", "firmware", "settings", "table", "driver", "instance", "device"};
 
 std::string WithArticle(std::string_view kind) {
   return absl::StrFormat("%s %s", kind.starts_with('i') ? "an" : "a", kind);
@@ -54,7 +54,7 @@ bool Parser::EnterSection(const Word& head) {
   else if (head.text == "expect")
     section = Section::kExpect;
 
-  const bool once = section && *section <= Section::kFirmware;
+  const bool once = section && *section <= Section::kSettings;
   const bool in_order =
       section && (section_ ? *section > *section_ || (*section == *section_ && !once)
                            : *section == Section::kKernel);
@@ -81,6 +81,8 @@ bool Parser::ReadSection(Section section, const Word& head) {
       const auto word = Take("acpi or dt");
       return word && ReadFirmware(*word, case_.topology.firmware);
     }
+    case Section::kSettings:
+      return ReadSettings();
     case Section::kTable:
       return ReadTable();
     case Section::kDriver:
@@ -101,7 +103,7 @@ std::string Parser::ExpectedStatements() const {
   if (!section_) return "'kernel'";
   if (*section_ == Section::kExpect) return "'expect'";
   std::string expected;
-  const bool repeats = *section_ > Section::kFirmware;
+  const bool repeats = *section_ > Section::kSettings;
   for (size_t i = static_cast<size_t>(*section_) + (repeats ? 0 : 1); i < kMachineKeywords.size();
        ++i)
     expected += absl::StrFormat("'%s', ", kMachineKeywords[i]);
@@ -186,8 +188,32 @@ std::optional<int> Parser::Number(const Word& word, std::string_view kind, int l
   return std::nullopt;
 }
 
+bool Parser::ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out) {
+  const auto number = Number(word, kind, low, high);
+  out = static_cast<uint8_t>(number.value_or(0));
+  return number.has_value();
+}
+
+bool Parser::ReadPages(const Word& word, char sign, int most, uint8_t& first, uint8_t& second) {
+  const size_t at = word.text.find(sign);
+  if (at == std::string_view::npos)
+    return Fail(word, sign == '+' ? "pages as FIRST+COUNT" : "pages as FIRST-LAST");
+  return ReadByte(word.Part(0, at), "a page", 0, kLastPage, first) &&
+         ReadByte(word.Part(at + 1), sign == '+' ? "a count of pages" : "a page", 0, most, second);
+}
+
+bool Parser::ReadErrno(const Word& word, uint8_t& error) {
+  const auto found = FindErrno("-" + std::string(word.text));
+  // The model keeps it in a byte.
+  if (!found || *found < -255)
+    return Fail(word, "an errno from 1 to 255 such as EINVAL", FaultErrnoNames());
+  error = static_cast<uint8_t>(-*found);
+  return true;
+}
+
 bool Parser::TakeAttributes(std::string_view of, std::span<const std::string> keys,
-                            absl::FunctionRef<bool(const Word&, const Word&)> apply) {
+                            absl::FunctionRef<bool(const Word&, const Word&)> apply,
+                            std::string_view repeats) {
   std::vector<std::string_view> seen;
   while (More()) {
     const Word word = *Take("an attribute");
@@ -196,7 +222,7 @@ bool Parser::TakeAttributes(std::string_view of, std::span<const std::string> ke
     const Word key = word.Part(0, length);
     if (std::ranges::find(keys, key.text) == keys.end())
       return Fail(key, absl::StrFormat("an attribute of %s", of), keys);
-    if (std::ranges::find(seen, key.text) != seen.end())
+    if (key.text != repeats && std::ranges::find(seen, key.text) != seen.end())
       return FailAt(key.place, "each attribute once", Quote(key.text) + " again");
     seen.push_back(key.text);
     if (!apply(key, word.Part(length))) return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 
 #include "absl/strings/str_format.h"
 #include "src/case/parser.h"
@@ -30,6 +31,12 @@ std::vector<std::string> ClaimNames() {
   std::vector<std::string> names;
   for (int i = 1; i <= static_cast<int>(Claim::kStore); ++i)
     names.emplace_back(ClaimName(static_cast<Claim>(i)));
+  return names;
+}
+
+std::vector<std::string> RegionTypeNames() {
+  std::vector<std::string> names;
+  for (Region::Type type : kRegionTypes) names.emplace_back(RegionTypeName(type));
   return names;
 }
 
@@ -107,6 +114,20 @@ bool Parser::ReadFirmware(const Word& word, Firmware& firmware) {
   return Fail(word, "acpi or dt");
 }
 
+bool Parser::ReadSettings() {
+  Settings& settings = case_.topology.settings;
+  std::vector<std::string> keys = FlagNames(kSettingsFlags);
+  keys.insert(keys.end(), {"dma-entries=", "memlock="});
+  const auto apply = [this, &settings](const Word& key, const Word& value) {
+    if (key.text == "dma-entries=")
+      return ReadByte(value, "a number of mappings", 0, kMaxDmas, settings.dma_entries);
+    if (key.text == "memlock=")
+      return ReadByte(value, "a number of pages", 0, kNoLimit - 1, settings.memlock);
+    return SetFlag(kSettingsFlags, key.text, settings);
+  };
+  return TakeAttributes("settings", keys, apply);
+}
+
 bool Parser::ReadTable() {
   const auto name = TakeNewName("table", case_.names.tables, kMaxTables);
   return name && AddTable(*name, std::string(name->text));
@@ -131,7 +152,7 @@ bool Parser::ReadDriver() {
   Driver& driver = t.drivers[t.drivers_count];
   driver.table = kNoId;
   std::vector<std::string> keys = FlagNames(kDriverFlags);
-  keys.insert(keys.end(), {"firmware=", "claims=", "table=", "address="});
+  keys.insert(keys.end(), {"firmware=", "claims=", "table=", "address=", "mismatch-errno="});
   const auto apply = [this, &driver](const Word& key, const Word& value) {
     return ReadDriverAttribute(key, value, driver);
   };
@@ -148,6 +169,7 @@ bool Parser::ReadDriver() {
 bool Parser::ReadDriverAttribute(const Word& key, const Word& value, Driver& driver) {
   if (key.text == "firmware=") return ReadFirmware(value, driver.firmware);
   if (key.text == "claims=") return ReadClaims(value, driver);
+  if (key.text == "mismatch-errno=") return ReadErrno(value, driver.mismatch_errno);
   if (key.text == "table=") {
     const auto table = Reference(value, "table", case_.names.tables);
     driver.table = table.value_or(kNoId);
@@ -204,17 +226,45 @@ bool Parser::ReadInstance() {
   instance.driver = *driver;
   instance.table = t.drivers[*driver].table;
   std::vector<std::string> keys = FlagNames(kInstanceFlags);
-  keys.emplace_back("table=");
+  keys.insert(keys.end(), {"table=", "aperture=", "page-sizes="});
   const auto apply = [this, &instance](const Word& key, const Word& value) {
-    if (key.text != "table=") return SetFlag(kInstanceFlags, key.text, instance);
-    const auto table = Reference(value, "table", case_.names.tables);
-    instance.table = table.value_or(kNoId);
-    return table.has_value();
+    return ReadInstanceAttribute(key, value, instance);
   };
   if (!TakeAttributes("an instance", keys, apply)) return false;
   case_.names.instances.emplace_back(name->text);
   ++t.instances_count;
   return CheckMachine(name->place);
+}
+
+bool Parser::ReadInstanceAttribute(const Word& key, const Word& value, Instance& instance) {
+  if (key.text == "aperture=")
+    return ReadPages(value, '-', kLastPage, instance.aperture_first, instance.aperture_last) &&
+           (instance.aperture_first <= instance.aperture_last ||
+            Fail(value, "the last page not before the first"));
+  if (key.text == "page-sizes=") return ReadPageSizes(value, instance);
+  if (key.text == "table=") {
+    const auto table = Reference(value, "table", case_.names.tables);
+    instance.table = table.value_or(kNoId);
+    return table.has_value();
+  }
+  return SetFlag(kInstanceFlags, key.text, instance);
+}
+
+bool Parser::ReadPageSizes(const Word& list, Instance& instance) {
+  instance.page_sizes = 0;
+  for (size_t from = 0; from <= list.text.size();) {
+    const size_t comma = std::min(list.text.find(',', from), list.text.size());
+    const Word item = list.Part(from, comma - from);
+    uint8_t pages = 0;
+    if (!ReadByte(item, "a page size", 1, 1 << (kPageSizes - 1), pages)) return false;
+    if (!std::has_single_bit(pages)) return Fail(item, "a power of two");
+    const auto bit = static_cast<uint8_t>(1U << std::countr_zero(pages));
+    if ((instance.page_sizes & bit) != 0)
+      return FailAt(item.place, "each page size once", Quote(item.text) + " again");
+    instance.page_sizes |= bit;
+    from = comma + 1;
+  }
+  return true;
 }
 
 bool Parser::ReadDevice() {
@@ -230,23 +280,63 @@ bool Parser::ReadDevice() {
   Device& device = t.devices[t.devices_count];
   device.bus = *bus;
   std::vector<std::string> keys = FlagNames(kDeviceFlags);
+  for (DeviceKind kind : kFakeKinds) keys.emplace_back(DeviceKindName(kind));
+  keys.insert(keys.end(), {"default=", "resv="});
   if (*bus == Bus::kPci) keys.insert(keys.end(), {"alias=", "slot="});
   if (!ReadMasters(device, keys)) return false;
-  const auto apply = [&](const Word& key, const Word& value) {
-    if (key.text == "alias=") {
-      aliases_.push_back({value, t.devices_count});
-      return true;
-    }
-    if (key.text != "slot=") return SetFlag(kDeviceFlags, key.text, device);
-    const auto slot = Number(value, "a slot", 1, 255);
-    device.slot = static_cast<uint8_t>(slot.value_or(0));
-    return slot.has_value();
+  const auto apply = [this, &device](const Word& key, const Word& value) {
+    return ReadDeviceAttribute(key, value, device);
   };
   const bool pci = *bus == Bus::kPci;
-  if (!TakeAttributes(pci ? "a device" : "a device that is not on pci", keys, apply)) return false;
+  if (!TakeAttributes(pci ? "a device" : "a device that is not on pci", keys, apply, "resv="))
+    return false;
   case_.names.devices.emplace_back(name->text);
   ++t.devices_count;
   return CheckMachine(name->place);
+}
+
+bool Parser::ReadDeviceAttribute(const Word& key, const Word& value, Device& device) {
+  if (key.text == "alias=") {
+    aliases_.push_back({value, case_.topology.devices_count});
+    return true;
+  }
+  if (key.text == "slot=") return ReadByte(value, "a slot", 1, 255, device.slot);
+  if (key.text == "default=") return ReadDefaultType(value, device);
+  if (key.text == "resv=") return ReadRegion(value, device);
+  return SetFlag(kDeviceFlags, key.text, device) || ReadKind(key, device);
+}
+
+bool Parser::ReadKind(const Word& word, Device& device) {
+  if (device.kind != DeviceKind::kReal)
+    return FailAt(word.place, absl::StrFormat("no more than %s", DeviceKindName(device.kind)),
+                  Quote(word.text));
+  device.kind = *std::ranges::find(kFakeKinds, word.text, DeviceKindName);
+  return true;
+}
+
+bool Parser::ReadDefaultType(const Word& word, Device& device) {
+  const auto* type = std::ranges::find(kDefaultTypes, word.text, DefaultTypeName);
+  if (type == kDefaultTypes.end()) return Fail(word, "identity or dma");
+  device.default_type = *type;
+  return true;
+}
+
+bool Parser::ReadRegion(const Word& word, Device& device) {
+  auto* const region = std::ranges::find(device.regions, Region::Type::kNone, &Region::type);
+  if (region == device.regions.end())
+    return FailAt(word.place, absl::StrFormat("at most %d reserved regions", kMaxRegions),
+                  "one more");
+  const size_t colon = word.text.find(':');
+  if (colon == std::string_view::npos) return Fail(word, "a reserved region as FIRST-LAST:TYPE");
+  const Word pages = word.Part(0, colon);
+  if (!ReadPages(pages, '-', kLastPage, region->first, region->last)) return false;
+  if (region->first > region->last) return Fail(pages, "the last page not before the first");
+  const Word type_name = word.Part(colon + 1);
+  const auto* type = std::ranges::find(kRegionTypes, type_name.text, RegionTypeName);
+  if (type == kRegionTypes.end())
+    return Fail(type_name, "a type of region: " + OneOf(RegionTypeNames()), RegionTypeNames());
+  region->type = *type;
+  return true;
 }
 
 bool Parser::ReadMasters(Device& device, std::span<const std::string> keys) {

@@ -10,7 +10,8 @@ namespace iommucheck {
 namespace {
 
 constexpr std::string_view kFaultForms =
-    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N or probe:DEVICE:ERRNO";
+    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO, "
+    "pin:N:ERRNO or attach-call:N:ERRNO";
 
 bool IsCount(std::string_view text) {
   return text == "all" ||
@@ -58,6 +59,18 @@ bool Parser::ReadOp(OpKind kind) {
 }
 
 bool Parser::ReadOperands(Op& op) {
+  if (!ReadFirstOperand(op) || !ReadSecondOperand(op)) return false;
+  if (HasPages(op.kind)) {
+    const auto pages = Take("pages as FIRST+COUNT");
+    if (!pages || !ReadPages(*pages, '+', kPages, op.at.first, op.at.count)) return false;
+  }
+  if (op.kind != OpKind::kMap) return true;
+  const auto vaddr = TakeNumber("a page of user memory", 0, kLastPage);
+  op.vaddr = static_cast<uint8_t>(vaddr.value_or(0));
+  return vaddr.has_value();
+}
+
+bool Parser::ReadFirstOperand(Op& op) {
   const auto set = [](uint8_t& operand, std::optional<int> value) {
     operand = static_cast<uint8_t>(value.value_or(0));
     return value.has_value();
@@ -72,8 +85,20 @@ bool Parser::ReadOperands(Op& op) {
     case Operand::kGroup:
       break;
   }
-  return set(op.a, TakeNumber("the number of a group", 0, kMaxGroups - 1)) &&
-         (op.kind != OpKind::kSetContainer || set(op.b, TakeContainer()));
+  return set(op.a, TakeNumber("the number of a group", 0, kMaxGroups - 1));
+}
+
+bool Parser::ReadSecondOperand(Op& op) {
+  std::optional<uint8_t> b = 0;
+  if (op.kind == OpKind::kSetContainer) b = TakeContainer();
+  if (op.kind == OpKind::kAttachPasid) b = TakeReference("device", case_.names.devices);
+  if (op.kind == OpKind::kSetIommu && More()) {
+    const auto type = FindIommuType(Peek().text);
+    if (type) ++next_;
+    b = static_cast<uint8_t>(type.value_or(IommuType::kType1v2));
+  }
+  op.b = b.value_or(0);
+  return b.has_value();
 }
 
 std::optional<uint8_t> Parser::TakeContainer() {
@@ -98,11 +123,31 @@ bool Parser::ReadOutcome(CaseOp& op) {
       return op.expected || Fail(*name, expected, ErrnoNames());
     }
     constexpr std::string_view kFail = "fail=";
-    if (!word.text.starts_with(kFail)) return Fail(word, "'fail=', '->' or end of line");
+    if (!word.text.starts_with(kFail)) {
+      if (!ReadFlag(word, op.op)) return false;
+      continue;
+    }
     if (faults == kMaxFaults)
       return FailAt(word.place, absl::StrFormat("at most %d faults", kMaxFaults), "one more");
     if (!ReadFault(word.Part(kFail.size()), op.op.faults[faults++])) return false;
   }
+  return true;
+}
+
+bool Parser::ReadFlag(const Word& word, Op& op) {
+  const auto flags = OpFlags(op.kind);
+  const auto flag = std::ranges::find(flags, word.text, &OpFlag::word);
+  if (flag == flags.end()) {
+    std::string expected;
+    std::vector<std::string> close_to;
+    if (op.kind == OpKind::kSetIommu) close_to = IommuTypeNames();
+    for (const OpFlag& f : flags) close_to.emplace_back(f.word);
+    for (const std::string& name : close_to) expected += Quote(name) + ", ";
+    return Fail(word, expected + "'fail=', '->' or end of line", close_to);
+  }
+  if ((op.flags & flag->bit) != 0)
+    return FailAt(word.place, "each flag once", Quote(word.text) + " again");
+  op.flags |= flag->bit;
   return true;
 }
 
@@ -116,14 +161,19 @@ bool Parser::ReadFault(const Word& text, Fault& fault) {
     fault.kind = Fault::Kind::kProbe;
     return ReadDeviceAndErrno(rest, fault);
   }
-  if (kind.text != "alloc")
-    return Fail(kind, kFaultForms, std::vector<std::string>{"attach", "alloc", "probe"});
-  const auto nth = Number(rest, "the number of an allocation", 1, 255);
-  if (!nth) return false;
-  fault.kind = Fault::Kind::kAlloc;
-  fault.target = static_cast<uint8_t>(*nth);
+  if (kind.text == "map" || kind.text == "pin" || kind.text == "attach-call") {
+    fault.kind = kind.text == "map"   ? Fault::Kind::kMap
+                 : kind.text == "pin" ? Fault::Kind::kPin
+                                      : Fault::Kind::kAttachCall;
+    return ReadNthAndErrno(rest, fault);
+  }
+  if (kind.text != "alloc" && kind.text != "malloc")
+    return Fail(kind, kFaultForms,
+                std::vector<std::string>{"attach", "alloc", "probe", "malloc", "map", "pin",
+                                         "attach-call"});
+  fault.kind = kind.text == "alloc" ? Fault::Kind::kAlloc : Fault::Kind::kMalloc;
   fault.error = kAllocError;
-  return true;
+  return ReadByte(rest, "the number of an allocation", 1, 255, fault.target);
 }
 
 bool Parser::ReadAttachFault(const Word& text, Fault& fault) {
@@ -145,13 +195,15 @@ bool Parser::ReadDeviceAndErrno(const Word& text, Fault& fault) {
   if (!halves) return Fail(text, "DEVICE:ERRNO");
   const auto device = Reference(halves->left, "device", case_.names.devices);
   if (!device) return false;
-  const auto error = FindErrno("-" + std::string(halves->right.text));
-  // An Op keeps a fault's errno in a byte.
-  if (!error || *error < -255)
-    return Fail(halves->right, "an errno from 1 to 255 such as EINVAL", FaultErrnoNames());
   fault.target = *device;
-  fault.error = static_cast<uint8_t>(-*error);
-  return true;
+  return ReadErrno(halves->right, fault.error);
+}
+
+bool Parser::ReadNthAndErrno(const Word& text, Fault& fault) {
+  const auto halves = SplitAtLastColon(text);
+  if (!halves) return Fail(text, "N:ERRNO");
+  return ReadByte(halves->left, "the number of a call", 1, 255, fault.target) &&
+         ReadErrno(halves->right, fault.error);
 }
 
 bool Parser::ReadExpectation() {

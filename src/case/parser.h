@@ -21,7 +21,17 @@ class Parser {
 
  private:
   using Candidates = std::span<const std::string>;
-  enum class Section { kKernel, kFirmware, kTable, kDriver, kInstance, kDevice, kOp, kExpect };
+  enum class Section {
+    kKernel,
+    kFirmware,
+    kSettings,
+    kTable,
+    kDriver,
+    kInstance,
+    kDevice,
+    kOp,
+    kExpect
+  };
   // A name that may be of a later entry, and is looked up once all are known.
   struct Link {
     Word name;
@@ -44,9 +54,16 @@ class Parser {
   std::optional<uint8_t> Reference(const Word& word, std::string_view kind,
                                    const std::vector<std::string>& names);
   std::optional<int> Number(const Word& word, std::string_view kind, int low, int high);
-  // Reads attributes to the end of the line, each at most once. Keys with a value end in '='.
+  // Reads attributes to the end of the line, each at most once but for `repeats`. Keys with a value
+  // end in '='.
   bool TakeAttributes(std::string_view of, std::span<const std::string> keys,
-                      absl::FunctionRef<bool(const Word& key, const Word& value)> apply);
+                      absl::FunctionRef<bool(const Word& key, const Word& value)> apply,
+                      std::string_view repeats = {});
+  // Sets `out`, if the word is a number from low to high.
+  bool ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out);
+  // Of two numbers of pages with a sign between.
+  bool ReadPages(const Word& word, char sign, int most, uint8_t& first, uint8_t& second);
+  bool ReadErrno(const Word& word, uint8_t& error);
 
   // parse.cc: sections.
   bool ReadStatement();
@@ -58,6 +75,7 @@ class Parser {
   bool ReadKernel();
   bool ReadRule(bool add);
   bool ReadFirmware(const Word& word, Firmware& firmware);
+  bool ReadSettings();
   bool ReadTable();
   bool ReadDriver();
   bool ReadDriverAttribute(const Word& key, const Word& value, Driver& driver);
@@ -65,7 +83,13 @@ class Parser {
   bool ReadClaim(const Word& item, Driver& driver);
   bool AddTable(const Word& owner, std::string name);
   bool ReadInstance();
+  bool ReadInstanceAttribute(const Word& key, const Word& value, Instance& instance);
+  bool ReadPageSizes(const Word& list, Instance& instance);
   bool ReadDevice();
+  bool ReadDeviceAttribute(const Word& key, const Word& value, Device& device);
+  bool ReadKind(const Word& word, Device& device);
+  bool ReadDefaultType(const Word& word, Device& device);
+  bool ReadRegion(const Word& word, Device& device);
   bool ReadMasters(Device& device, std::span<const std::string> keys);
   bool LinkAddresses();
   bool LinkAliases();
@@ -74,11 +98,15 @@ class Parser {
   // parse_run.cc
   bool ReadOp(OpKind kind);
   bool ReadOperands(Op& op);
+  bool ReadFirstOperand(Op& op);
+  bool ReadSecondOperand(Op& op);
   std::optional<uint8_t> TakeContainer();
   bool ReadOutcome(CaseOp& op);
+  bool ReadFlag(const Word& word, Op& op);
   bool ReadFault(const Word& text, Fault& fault);
   bool ReadAttachFault(const Word& text, Fault& fault);
   bool ReadDeviceAndErrno(const Word& text, Fault& fault);
+  bool ReadNthAndErrno(const Word& text, Fault& fault);
   bool ReadExpectation();
   bool ReadExpectedDevice(Expectation& e);
   bool ReadExpectedGroup(Expectation& e);

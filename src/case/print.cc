@@ -44,6 +44,14 @@ std::string PrintFlags(const Flags& flags, const T& entry) {
   return text;
 }
 
+std::string PrintSettings(const Settings& settings) {
+  std::string text = PrintFlags(kSettingsFlags, settings);
+  if (settings.dma_entries != kMaxDmas)
+    text += " dma-entries=" + std::to_string(settings.dma_entries);
+  if (settings.memlock != kNoLimit) text += " memlock=" + std::to_string(settings.memlock);
+  return text.empty() ? "" : "settings" + text + '\n';
+}
+
 std::string PrintFirmware(Firmware firmware, std::string_view before) {
   if (firmware == Firmware::kAny) return "";
   return std::string(before) + std::string(FirmwareName(firmware));
@@ -68,10 +76,25 @@ std::string PrintDrivers(const Topology& t, const Names& names, int first_privat
     const Driver& driver = t.drivers[i];
     text += "driver " + names.drivers[i] + PrintFirmware(driver.firmware, " firmware=") +
             PrintClaims(driver) + PrintFlags(kDriverFlags, driver);
+    if (driver.mismatch_errno != 0)
+      text += " mismatch-errno=" + ErrnoName(-int{driver.mismatch_errno}).substr(1);
     if (driver.table < first_private) text += " table=" + names.tables[driver.table];
     if (driver.address != kNoId) text += " address=" + names.drivers[driver.address];
     text += '\n';
   }
+  return text;
+}
+
+std::string PrintPages(uint8_t first, uint8_t last) {
+  return std::to_string(first) + '-' + std::to_string(last);
+}
+
+std::string PrintPageSizes(const Instance& instance) {
+  if (instance.page_sizes == Instance().page_sizes) return "";
+  std::string text;
+  for (int n = 0; n < kPageSizes; ++n)
+    if (((instance.page_sizes >> n) & 1) != 0)
+      text += (text.empty() ? " page-sizes=" : ",") + std::to_string(1 << n);
   return text;
 }
 
@@ -81,10 +104,26 @@ std::string PrintInstances(const Topology& t, const Names& names) {
     const Instance& instance = t.instances[i];
     text += "instance " + names.instances[i] + ' ' + names.drivers[instance.driver] +
             PrintFlags(kInstanceFlags, instance);
+    if (HasAperture(instance))
+      text += " aperture=" + PrintPages(instance.aperture_first, instance.aperture_last);
+    text += PrintPageSizes(instance);
     if (instance.table != t.drivers[instance.driver].table)
       text += " table=" + names.tables[instance.table];
     text += '\n';
   }
+  return text;
+}
+
+// What of a device matters to VFIO and to default domains alone.
+std::string PrintUse(const Device& device) {
+  std::string text;
+  if (device.kind != DeviceKind::kReal) text += " " + std::string(DeviceKindName(device.kind));
+  if (device.default_type != DefaultType::kAny)
+    text += " default=" + std::string(DefaultTypeName(device.default_type));
+  for (const Region& region : device.regions)
+    if (region.type != Region::Type::kNone)
+      text += " resv=" + PrintPages(region.first, region.last) + ':' +
+              std::string(RegionTypeName(region.type));
   return text;
 }
 
@@ -98,7 +137,7 @@ std::string PrintDevices(const Topology& t, const Names& names) {
       if (master != kNoId) text += ' ' + names.instances[master];
     if (device.alias != kNoId) text += " alias=" + names.devices[device.alias];
     if (device.slot != 0) text += " slot=" + std::to_string(device.slot);
-    text += PrintFlags(kDeviceFlags, device) + '\n';
+    text += PrintFlags(kDeviceFlags, device) + PrintUse(device) + '\n';
   }
   return text;
 }
@@ -107,6 +146,7 @@ std::string PrintMachine(const Topology& t, const Names& names) {
   const int first_private = FirstPrivateTable(t, names);
   std::string text = PrintFirmware(t.firmware, "firmware ");
   if (!text.empty()) text += '\n';
+  text += PrintSettings(t.settings);
   for (int i = 0; i < first_private; ++i) text += "table " + names.tables[i] + '\n';
   return text + PrintDrivers(t, names, first_private) + PrintInstances(t, names) +
          PrintDevices(t, names);
@@ -132,6 +172,8 @@ std::string PrintFault(const Fault& fault, const Names& names) {
       return " fail=map:" + count_and_errno();
     case Fault::Kind::kPin:
       return " fail=pin:" + count_and_errno();
+    case Fault::Kind::kAttachCall:
+      return " fail=attach-call:" + count_and_errno();
     case Fault::Kind::kAttach:
       break;
   }
@@ -188,6 +230,14 @@ std::string PrintOp(const Op& op, const Names& names) {
       break;
   }
   if (op.kind == OpKind::kSetContainer) text += " c" + std::to_string(op.b);
+  if (op.kind == OpKind::kSetIommu && op.b != 0)
+    text += ' ' + std::string(IommuTypeName(static_cast<IommuType>(op.b)));
+  if (op.kind == OpKind::kAttachPasid) text += ' ' + names.devices[op.b];
+  if (HasPages(op.kind))
+    text += ' ' + std::to_string(op.at.first) + '+' + std::to_string(op.at.count);
+  if (op.kind == OpKind::kMap) text += ' ' + std::to_string(op.vaddr);
+  for (const OpFlag& flag : OpFlags(op.kind))
+    if ((op.flags & flag.bit) != 0) text += ' ' + std::string(flag.word);
   for (const Fault& fault : op.faults) text += PrintFault(fault, names);
   return text;
 }

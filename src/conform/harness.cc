@@ -21,7 +21,7 @@ static_assert(int{HARNESS_NONE} == kNoId && int{HARNESS_NO_DOMAIN} == Call::kNoD
 static_assert(int{HARNESS_REGIONS} == kMaxRegions && int{HARNESS_PAGES} == kPages);
 static_assert(int{HARNESS_DOMAINS} == kMaxDomains && int{HARNESS_NONE} == kNoLimit);
 static_assert(int{HARNESS_DETACH_PASID} == static_cast<int>(OpKind::kDetachPasid));
-static_assert(int{HARNESS_FAIL_PIN} == static_cast<int>(Fault::Kind::kPin));
+static_assert(int{HARNESS_FAIL_ATTACH_CALL} == static_cast<int>(Fault::Kind::kAttachCall));
 static_assert(int{HARNESS_HELD} == static_cast<int>(Call::Kind::kHeld));
 static_assert(int{HARNESS_SW_MSI} == static_cast<int>(Region::Type::kSwMsi));
 static_assert(int{HARNESS_MDEV} == static_cast<int>(DeviceKind::kEmulated));

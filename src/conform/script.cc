@@ -94,6 +94,7 @@ std::string FaultLine(const Fault& f) {
     case Fault::Kind::kMalloc:
     case Fault::Kind::kMap:
     case Fault::Kind::kPin:
+    case Fault::Kind::kAttachCall:
       break;  // a machine cannot make these fail
   }
   return "";
