@@ -37,7 +37,9 @@ void PointAt(Kernel& k, DomainId& pointer, DomainId domain) {
 // (arm-smmu and qcom_iommu up to 6.1). driver.same_instance: every driver makes both tests.
 // ABSTRACTION: the errno is -EINVAL; up to 6.1 some drivers say -EXDEV or -ENXIO.
 bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
-  const bool bound_elsewhere = d.instance != kNoId && d.instance != k.device(dev).instance;
+  // A static domain is of all instances of its driver.
+  const bool bound_elsewhere =
+      !d.ownerless && d.instance != kNoId && d.instance != k.device(dev).instance;
   const bool foreign = d.driver != k.driver_of(dev);
   if (k.has(Rule::kDriverSameInstance)) return bound_elsewhere || foreign;
   const Driver& driver = k.topology.drivers[d.driver];

@@ -60,7 +60,7 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return;
   GroupState& g = k.group(group);
-  if (g.kernel_users == 0)
+  if (g.kernel_users == 0 || (k.fwnode_era() && g.pasid_domain != kNoId))
     k.warn("iommu_device_unuse_default_domain", group);
   else
     --g.kernel_users;

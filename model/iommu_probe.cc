@@ -500,7 +500,8 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   d.instance = kNoId;
   const GroupState& g = k.group(group);
   if (g.devices == kNoId && k.fwnode_era()) {
-    if (g.owner || g.domain != g.default_domain) k.warn("__iommu_group_free_device", group);
+    if (g.owner || g.kernel_users != 0 || g.domain != g.default_domain)
+      k.warn("__iommu_group_free_device", group);
     FreeGroupDomains(k, group);
   }
   iommu_group_put(k, group);

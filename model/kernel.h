@@ -136,7 +136,8 @@ void iommu_group_release_dma_owner(Kernel& k, GroupId group);
 
 // --- iommu_map.cc: drivers/iommu/iommu.c, what domains translate ---
 
-int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group = kNoId);
+// `paddr`: page of memory, counted from one that every IOMMU's pages are aligned to.
+int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group = kNoId, uint8_t paddr = 0);
 // Returns the pages that were mapped, as a mask.
 uint64_t iommu_unmap(Kernel& k, DomainId domain, Pages pages);
 // Of the instance that the domain is bound to; all pages, and each alone, before the first attach.

@@ -195,7 +195,8 @@ int ContainerIoctl(Kernel& k, ContainerId container, int (*ioctl)(Kernel&, Conta
 // vfio_pin_pages(), vfio_unpin_pages() by the driver of an emulated device
 int PinIoctl(Kernel& k, DeviceId dev, int (*pin)(Kernel&, ContainerId)) {
   const ContainerId container = k.group(k.device(dev).group).container;
-  return container == kNoId || !k.state.containers[container].iommu ? -ENOTTY : pin(k, container);
+  if (container == kNoId || !k.state.containers[container].iommu) return -ENOTTY;
+  return pin(k, container);
 }
 
 int DispatchDriver(Kernel& k, const Op& op) {

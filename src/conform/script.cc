@@ -282,6 +282,10 @@ class RecordParser {
       case Call::Kind::kRelease:
         call.device = id(n[0]);
         break;
+      case Call::Kind::kMap:
+      case Call::Kind::kUnmap:
+      case Call::Kind::kCookie:
+      case Call::Kind::kHeld:
       case Call::Kind::kOops:
         break;
     }
