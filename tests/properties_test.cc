@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/case/encoded.h"
 #include "tests/random_runs.h"
@@ -120,7 +121,16 @@ INSTANTIATE_TEST_SUITE_P(
                     Needed{kOpenDeviceHasItsIommu, kV6_8, Rule::kVfioUnsetUnused},
                     Needed{kEmptyContainerHasNoDriver, kV6_8, Rule::kVfioReleaseOnLast},
                     Needed{kEmulatedGroupsNeedNoIommu, kV6_8, Rule::kVfioClaimReal},
-                    Needed{kFailedCallGoesBack, kV6_8, Rule::kCoreAttachRollback}),
+                    Needed{kFailedCallGoesBack, kV6_8, Rule::kCoreAttachRollback},
+                    Needed{kNestingIsThere, kV6_8, Rule::kType1Nesting},
+                    Needed{kMappingsAreApart, kV6_8, Rule::kType1MapOverlap},
+                    Needed{kMappingsKeepTheirLimit, kV6_8, Rule::kType1MapEntries},
+                    Needed{kMappedInEveryDomain, kV6_8, Rule::kType1Replay},
+                    Needed{kValidIovaCanBeMapped, kV6_8, Rule::kType1AperResize},
+                    Needed{kAttachMapsNothingReserved, kV6_8, Rule::kType1FgspInList},
+                    Needed{kNoLeakedPin, kV6_8, Rule::kType1UnpinZero},
+                    Needed{kLockedMemoryBalances, kV6_8, Rule::kType1PinAccounts},
+                    Needed{kLockedMemoryKeepsItsLimit, kV6_8, Rule::kType1Memlock}),
     Name);
 
 }  // namespace
