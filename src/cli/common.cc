@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 
@@ -70,6 +71,14 @@ void KernelOptions::AddTo(CLI::App& command, bool required) {
 }
 
 absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
+  absl::StatusOr<KernelSpec> kernel = ParseWhole();
+  if (!kernel.ok()) return kernel;
+  if (const absl::Status s = CheckEncoded(*kernel); !s.ok())
+    return absl::OutOfRangeError(s.message());
+  return kernel;
+}
+
+absl::StatusOr<KernelSpec> KernelOptions::ParseWhole() const {
   absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add);
   // On the command line a wrong name is wrong usage.
   if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
