@@ -7,6 +7,7 @@
 #include <string>
 
 #include "model/properties.h"
+#include "src/case/encoded.h"
 #include "src/prove/prove.h"
 
 namespace iommucheck {
@@ -18,7 +19,7 @@ int Run() {
   std::printf("%7.3f  process start\n", CpuSeconds());
   std::printf("%7s  %7s  %6s  %s\n", "found", "given", "lemmas", "promise");
   int failed = 0;
-  for (const Promise& promise : Promises()) {
+  for (const Promise& promise : EncodedPromises()) {
     KernelSpec spec{.version = promise.version, .dropped = {}, .added = {}};
     for (const Rule rule : promise.assumptions) spec.added.add(rule);
     const KernelProfile kernel = ProfileOf(spec);

@@ -36,7 +36,7 @@ absl::StatusOr<KernelSpec> KernelOfEnvironment(KernelVersion built) {
 // The rules under which a version promises that no driver gets another's device.
 RuleSet PromisingRules(KernelVersion version) {
   RuleSet rules = ProfileOf(version).rules;
-  for (const Promise& promise : Promises())
+  for (const Promise& promise : EncodedPromises())
     if (promise.version == version && promise.property == Property::kNoCrossDriverAttach)
       for (Rule rule : promise.assumptions) rules.add(rule);
   return rules;
@@ -53,6 +53,21 @@ bool UsesFreedDomain(const State& before, std::span<const Event> events) {
     if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
     const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
     if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
+      return true;
+  }
+  return false;
+}
+
+// Type1 maps a trial that it cannot unmap by halves, and takes that for superpages.
+bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
+  std::array<InstanceId, kMaxDomains> bound{};
+  for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
+  for (const Event& e : events) {
+    if (e.kind == Event::Kind::kAlloc && e.domain != kNoId) bound[e.domain] = kNoId;
+    if (e.kind == Event::Kind::kAttachDev && e.error == 0 && bound[e.domain] == kNoId)
+      bound[e.domain] = before.devices[e.device].instance;
+    if (e.kind == Event::Kind::kMap && e.error == 0 && e.group != kNoId &&
+        bound[e.domain] != kNoId && (topology.instances[bound[e.domain]].page_sizes & 3U) == 2)
       return true;
   }
   return false;
@@ -139,6 +154,10 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   const State before = state_;
   const StepResult expected = Step(profile_, case_.topology, op, state_, events_);
   if (expected.outcome != Outcome::kDone) return true;
+  if (conform::WhyNotPlayed(op, harness_.real().features) != nullptr) {
+    state_ = before;
+    return true;
+  }
   if (std::ranges::any_of(events_, IsOops)) {
     state_ = before;
     before_oops_ = true;
@@ -149,8 +168,13 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
     finding_ = "6.1.y: group->domain may point at a freed domain";
     return false;
   }
+  if (KeepsTrial(case_.topology, before, events_)) {
+    state_ = before;
+    finding_ = "6.1.y and 6.12.y: an IOMMU whose pages are two of the CPU's keeps what it maps";
+    return false;
+  }
   taken_[taken_count_++] = op;
-  model.Step(expected, events_);
+  model.Step(expected, events_, state_);
 
   const harness& real = harness_.real();
   const harness_op real_op = conform::OpOf(op);
@@ -174,6 +198,9 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
 // What is known of the real code and not in the model, each by its heading in docs/findings.md. A
 // case ends where it comes to be so, and is compared up to there; who plays cases counts them.
 const char* Beside::FindingAfter(const Op& op, int error) const {
+  // Where it lies in the tree decides what else is found.
+  if (op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages)
+    return "6.1.y and 6.12.y: a mapping that ends with the address space is never found";
   if (op.kind != OpKind::kRegister || error == 0) return nullptr;
   const auto waits_for_domain = [this](const conform::Call& call) {
     if (call.kind != conform::Call::Kind::kProbe) return false;
@@ -187,15 +214,26 @@ const char* Beside::FindingAfter(const Op& op, int error) const {
 
 Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
   DecodeBytes(bytes, case_);
-  TakeKernel();
   // The bits of the version's byte that say no version.
-  MakeWarmStart(bytes.empty() ? 0U : (bytes[0] >> 3U) & 3U);
+  return PlayTaken(bytes.empty() ? 0U : (bytes[0] >> 3U) & 3U);
+}
+
+Beside::Verdict Beside::Play(const DecodedCase& c) {
+  case_ = c;
+  return PlayTaken(0);
+}
+
+Beside::Verdict Beside::PlayTaken(unsigned warm) {
+  TakeKernel();
+  MakeWarmStart(warm);
+  if (conform::WhyNotPlayed(case_.topology) != nullptr) case_.topology.devices_count = 0;
   taken_count_ = 0;
   before_oops_ = cross_driver_ = false;
   finding_ = nullptr;
   leaks_ = {};
   real_.Clear();
-  conform::TraceBuilder model(model_);
+  real_.has_mapped = true;
+  conform::TraceBuilder model(model_, profile_.era);
   state_ = InitialState(case_.topology);
   const harness& real = harness_.real();
   const harness_machine machine = conform::MachineOf(case_.topology, profile_);

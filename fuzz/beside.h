@@ -40,6 +40,8 @@ class Beside {
   // Plays what the bytes are: a case, whose kernel gives way to the build's, after a warm start.
   // Does not allocate once it is warm itself.
   Verdict Play(std::span<const uint8_t> bytes);
+  // The same of a case that is made already, from a cold start.
+  Verdict Play(const DecodedCase& c);
 
   // Of the last Play(), or of the one under way: what is wrong, the case, how to replay it, and
   // both columns.
@@ -58,6 +60,7 @@ class Beside {
  private:
   Beside(conform::Harness harness, std::string build, const KernelSpec& kernel, bool sanitized);
   void TakeKernel();
+  Verdict PlayTaken(unsigned warm);
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
   [[nodiscard]] const char* FindingAfter(const Op& op, int error) const;

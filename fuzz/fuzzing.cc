@@ -13,6 +13,7 @@
 #include "model/properties.h"
 #include "model/step.h"
 #include "src/case/case.h"
+#include "src/case/encoded.h"
 #include "src/case/repair.h"
 
 namespace iommucheck::fuzzing {
@@ -47,9 +48,9 @@ std::optional<KernelVersion> FixedVersion() {
 
 std::vector<Property> JudgedProperties() {
   const char* value = std::getenv("IOMMUCHECK_PROPERTY");
-  if (value == nullptr) return {kProperties.begin(), kProperties.end()};
+  if (value == nullptr) return {kEncodedProperties.begin(), kEncodedProperties.end()};
   const std::optional<Property> property = FindProperty(value);
-  if (!property) BadEnvironment("IOMMUCHECK_PROPERTY", value);
+  if (!property || !IsEncoded(*property)) BadEnvironment("IOMMUCHECK_PROPERTY", value);
   return {*property};
 }
 
@@ -72,7 +73,7 @@ const Promised& KernelUnderTest(KernelVersion version) {
 
 std::string Sentences(std::span<const Event> events) {
   std::string sentences;
-  for (Property p : kProperties)
+  for (Property p : kEncodedProperties)
     if (FindViolation(p, events) != nullptr)
       absl::StrAppend(&sentences, "violated: ", std::string(PropertyName(p)), ": ",
                       std::string(PropertySentence(p)), "\n");
@@ -112,7 +113,7 @@ void Fail(std::string_view sentence, std::string_view detail) {
 KernelSpec PromisedKernel(KernelVersion version, RuleSet unwanted) {
   const RuleSet rules = ProfileOf(version).rules;
   KernelSpec spec{.version = version, .dropped = {}, .added = {}};
-  for (const Promise& promise : Promises())
+  for (const Promise& promise : EncodedPromises())
     if (promise.version == version)
       for (Rule rule : promise.assumptions)
         if (!rules.has(rule) && !unwanted.has(rule)) spec.added.add(rule);

@@ -19,6 +19,7 @@
 
 #include "fuzz/beside.h"
 #include "fuzz/mutator.h"
+#include "fuzz/type1_cases.h"
 
 namespace {
 
@@ -31,6 +32,7 @@ using iommucheck::fuzzing::Beside;
 using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::Mutator;
 using iommucheck::fuzzing::Option;
+using iommucheck::fuzzing::Type1Cases;
 
 // Cases of any machine, in the form of src/case/bytes.h.
 class Generator {
@@ -86,8 +88,9 @@ struct Count {
 };
 
 // False if the kernel code cannot be loaded again after it went wrong.
-bool PlayAndCount(Beside& both, const Bytes& bytes, uint64_t show, Count& count) {
-  const Beside::Verdict verdict = both.Play(bytes);
+template <typename Input>
+bool PlayAndCount(Beside& both, const Input& input, uint64_t show, Count& count) {
+  const Beside::Verdict verdict = both.Play(input);
   ++count.cases;
   count.ops += static_cast<uint64_t>(both.ops());
   count.before_oops += both.ended_before_oops() ? 1 : 0;
@@ -135,11 +138,14 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   Generator fresh(seed);
   Mutator derived(inputs, seed);
+  Type1Cases type1(seed);
   bool sound = true;
   for (size_t i = 0; sound && i < inputs.size(); ++i)
     sound = PlayAndCount(**both, inputs[i], show, count);
   for (uint64_t n = 0; sound && n < cases; ++n)
-    sound = PlayAndCount(**both, n % 2 == 0 ? fresh.Next() : derived.Next(), show, count);
+    sound = n % 4 < 2    ? PlayAndCount(**both, type1.Next(), show, count)
+            : n % 4 == 2 ? PlayAndCount(**both, fresh.Next(), show, count)
+                         : PlayAndCount(**both, derived.Next(), show, count);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
 
   std::printf("build        %s\n", (*both)->loaded().name().c_str());

@@ -94,6 +94,12 @@ probes=$(
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
   has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
+  has 'iommu_attach_device_pasid' "$iommu_h" && echo PASID
+  has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
+  sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep -q EPROBE_DEFER &&
+    echo DEFER_UNSET
+  has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
+  has 'vfio_group_use_container' "$tree/$container" && echo USE_CONTAINER
   has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
@@ -104,7 +110,8 @@ probes=$(
 )
 for feature in $probes; do
   case $feature in
-    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE | REATTACH)
+    BUS_OPS | DOMAIN_OWNER | ALLOC_BY_DEV | DETACH_DEV | DMA_CONFIGURE | REATTACH | DEFER_UNSET | \
+      PASID | IDENTITY_DOMAIN)
       features+=("HARNESS_$feature") ;;
     AMBA) config+=(-DCONFIG_ARM_AMBA=1) ;;
     FSL_MC) config+=(-DCONFIG_FSL_MC_BUS=1) ;;
@@ -131,7 +138,7 @@ write_if_changed() {
 
 # Real files that give what the three need: the group's life is its kobject's reference count.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(iommu_core vfio_type1 vfio_container shim memory ioctl harness)
+ours=(iommu_core vfio_type1 vfio_container shim memory ioctl user harness)
 {
   cat <<END
 builddir = $out

@@ -8,6 +8,8 @@
 #include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -46,6 +48,7 @@ struct fake_device {
 	struct fake_domain *hw;
 	u8 instance;
 	bool present;
+	bool attached; /* since it was probed: nothing is deferred any more */
 };
 
 struct fake_domain {
@@ -54,6 +57,7 @@ struct fake_domain {
 	u16 number;
 	u8 driver;
 	u8 instance; /* bound to it by the first attach */
+	bool coherent; /* enforce_cache_coherency() said yes */
 	struct page_table *table;
 	DECLARE_BITMAP(accepted, HARNESS_DEVICES); /* devices that have been on it */
 };
@@ -63,6 +67,7 @@ struct fake_group {
 	struct vfio_group vfio;
 	struct fake_group *next;
 	int id;
+	int container;
 };
 
 static struct harness_machine machine;
@@ -83,7 +88,19 @@ static u8 loaded[HARNESS_DRIVERS]; /* the driver at an address */
 
 static const struct harness_op *op;
 static u8 fault_hits[HARNESS_FAULTS];
+static u32 op_calls; /* those before the op */
 static unsigned int allocations; /* of the op */
+static unsigned int mallocs;
+static unsigned int maps;
+static unsigned int pins;
+static unsigned int attaches;
+static struct {
+	struct fake_domain *domain;
+	unsigned long end;
+	size_t pgsize;
+} core_map; /* the last chunk that the core mapped by itself in the op */
+static u16 held_pins; /* after the op before */
+static u16 held_locked;
 static u16 domain_numbers;
 static int live_domains;
 
@@ -140,6 +157,37 @@ static struct harness_call *record(u8 kind)
 	return call;
 }
 
+/* Chunks of one iommu_map() or iommu_unmap() are one call, and so is what goes on where it ended. */
+static void record_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size)
+{
+	const u8 first = (iova - HARNESS_PAGE_0) >> PAGE_SHIFT;
+	struct harness_call *call = calls_count > op_calls ? &calls[calls_count - 1] : NULL;
+
+	if (!machine.paged || !size || iova < HARNESS_PAGE_0)
+		return;
+	if (!call || tearing_down || call->kind != kind || call->domain != domain ||
+	    call->first + call->count != first) {
+		call = record(kind);
+		call->domain = domain;
+		call->first = first;
+	}
+	call->count += size >> PAGE_SHIFT;
+}
+
+/* What user space holds: its pages that are pinned, and those that are accounted to it. */
+static void record_held(void)
+{
+	const u16 pinned = memory_pins();
+	const u16 locked = current->mm->locked_vm;
+	struct harness_call *call;
+
+	if (!machine.paged || (pinned == held_pins && locked == held_locked))
+		return;
+	call = record(HARNESS_HELD);
+	call->pins = held_pins = pinned;
+	call->locked = held_locked = locked;
+}
+
 void harness_warned(const char *function, const char *file, int line)
 {
 	u32 i;
@@ -175,6 +223,26 @@ static int inject(u8 kind, u8 target)
 	return 0;
 }
 
+/* The n-th call of its kind in the op. Those behind the 255th do not fail. */
+static int inject_nth(u8 kind, unsigned int *count)
+{
+	return inject(kind, *count < 255 ? ++*count : 0);
+}
+
+int harness_malloc_fails(const char *function)
+{
+	/* Without memory it unmaps the slow way, to the same effect. */
+	return strcmp(function, "unmap_unpin_fast") && inject_nth(HARNESS_FAIL_MALLOC, &mallocs);
+}
+int harness_map_fails(void)
+{
+	return inject_nth(HARNESS_FAIL_MAP, &maps);
+}
+int harness_pin_fails(void)
+{
+	return inject_nth(HARNESS_FAIL_PIN, &pins);
+}
+
 /* --- fake drivers --- */
 
 static struct fake_device *to_fake(struct device *dev)
@@ -191,6 +259,21 @@ static u8 driver_of(const struct fake_device *dev)
 					       machine.instances[dev->instance].driver;
 }
 
+/* What the model knows of a domain that no device has been attached to. */
+static void shape_as_unbound(struct iommu_domain *domain)
+{
+	domain->pgsize_bitmap = PAGE_SIZE;
+	domain->geometry.aperture_start = HARNESS_PAGE_0;
+}
+
+static void shape_as_bound(struct iommu_domain *domain, const struct harness_instance *instance)
+{
+	domain->pgsize_bitmap = (unsigned long)instance->page_sizes << PAGE_SHIFT;
+	domain->geometry.aperture_start = HARNESS_PAGE_0 + instance->aperture_first * PAGE_SIZE;
+	domain->geometry.aperture_end =
+		HARNESS_PAGE_0 + instance->aperture_last * PAGE_SIZE + (PAGE_SIZE - 1);
+}
+
 static struct iommu_domain *alloc(u8 driver, struct device *dev)
 {
 	u8 table = machine.drivers[driver].table;
@@ -201,6 +284,11 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 		table = machine.instances[to_fake(dev)->instance].table;
 	call->driver = driver;
 	call->table = table;
+#ifdef HARNESS_HAVE_ALLOC_PAGING
+	/* For an identity domain: the core names no device, and the instance may have its own. */
+	if (!dev)
+		call->table = HARNESS_NONE;
+#endif
 	call->device = dev ? index_of(dev) : HARNESS_NONE;
 	if (inject(HARNESS_FAIL_ALLOC, ++allocations)) {
 		call->error = -ENOMEM;
@@ -209,7 +297,10 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	domain = host_alloc(sizeof(*domain));
 	domain->domain.ops = &tables[machine.table_address[table]];
 	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
-	ioctl_shape_domain(&domain->domain, driver);
+	if (machine.paged)
+		shape_as_unbound(&domain->domain);
+	else
+		ioctl_shape_domain(&domain->domain, driver);
 	domain->table = table_new();
 	domain->domain.geometry.force_aperture = true;
 	domain->driver = driver;
@@ -233,6 +324,12 @@ static struct fake_domain *to_domain(struct iommu_domain *domain)
 	return container_of(domain, struct fake_domain, domain);
 }
 
+/* The driver's one identity domain, which was never allocated. */
+static bool is_static(const struct fake_domain *domain)
+{
+	return domain->number == HARNESS_NO_DOMAIN;
+}
+
 static void free_domain(struct iommu_domain *domain)
 {
 	struct fake_domain *fake = to_domain(domain);
@@ -244,6 +341,7 @@ static void free_domain(struct iommu_domain *domain)
 	*link = fake->next;
 	live_domains--;
 	table_free(fake->table, owned(domain));
+	fake->table = NULL;
 #if __has_feature(address_sanitizer)
 	kfree(fake);
 #else
@@ -256,36 +354,56 @@ static void free_domain(struct iommu_domain *domain)
 #endif
 }
 
+/* What attach_dev() finds incompatible. */
+static int check_compatible(const struct fake_domain *domain, const struct fake_device *device)
+{
+	const struct harness_driver *driver = &machine.drivers[domain->driver];
+
+	if (driver->checks_snoop && domain->coherent &&
+	    !machine.instances[device->instance].enforces_coherency)
+		return -EINVAL;
+	if ((driver->same_instance && domain->instance != HARNESS_NONE &&
+	     domain->instance != device->instance) ||
+	    (driver->refuses_foreign && domain->driver != driver_of(device)))
+		return driver->mismatch_errno ? -driver->mismatch_errno : -EINVAL;
+	return 0;
+}
+
 static int attach_dev(struct iommu_domain *domain, struct device *dev)
 {
 	struct fake_domain *fake = to_domain(domain);
 	struct fake_device *device = to_fake(dev);
-	const struct harness_driver *driver = &machine.drivers[fake->driver];
 	struct harness_call *call = record(HARNESS_ATTACH);
 	int ret = inject(HARNESS_FAIL_ATTACH, index_of(dev));
 
+	if (!ret)
+		ret = inject_nth(HARNESS_FAIL_ATTACH_CALL, &attaches);
 	/*
 	 * A driver takes a device back to where it was, and never fails a device's first attach:
 	 * the core relies on both.
 	 */
 	if (!ret && device->hw && !test_bit(index_of(dev), fake->accepted))
 		ret = ioctl_fail_attach(!owned(domain));
-	if (!ret && driver->same_instance && fake->instance != HARNESS_NONE &&
-	    fake->instance != device->instance)
-		ret = -EINVAL;
-	if (!ret && driver->refuses_foreign && fake->driver != driver_of(device))
-		ret = -EINVAL;
+	if (!ret)
+		ret = check_compatible(fake, device);
 	call->domain = fake->number;
 	call->driver = fake->driver;
 	call->device = index_of(dev);
 	call->device_driver = driver_of(device);
 	call->error = ret;
-	if (ret)
+	if (ret) {
+		if (machine.drivers[fake->driver].drops_old)
+			device->hw = NULL;
 		return ret;
+	}
 	device->hw = fake;
+	device->attached = true;
 	__set_bit(index_of(dev), fake->accepted);
-	if (fake->instance == HARNESS_NONE)
-		fake->instance = device->instance;
+	if (fake->instance != HARNESS_NONE || is_static(fake))
+		return 0;
+	fake->instance = device->instance;
+	if (machine.paged)
+		shape_as_bound(domain, &machine.instances[device->instance]);
 	return 0;
 }
 
@@ -300,17 +418,53 @@ static void detach_dev(struct iommu_domain *domain, struct device *dev)
 }
 #endif
 
+/*
+ * Whether an iommu_map() by the core fails: asked of its first chunk. One goes on where the last
+ * ended, with pages of another size. Type1's are asked where type1 calls it.
+ */
+static int core_map_fails(struct fake_domain *domain, unsigned long iova, size_t pgsize,
+			  size_t count)
+{
+	const bool goes_on = domain == core_map.domain && iova == core_map.end &&
+			     pgsize != core_map.pgsize;
+	const int ret = goes_on ? 0 : harness_map_fails();
+
+	core_map.domain = ret ? NULL : domain;
+	core_map.end = iova + pgsize * count;
+	core_map.pgsize = pgsize;
+	return ret;
+}
+
 static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
 		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
 {
-	return table_map(to_domain(domain)->table, iova, paddr, pgsize, pgcount, owned(domain),
-			 mapped);
+	struct fake_domain *fake = to_domain(domain);
+	size_t at;
+	int ret = 0;
+
+	*mapped = 0;
+	if (machine.paged) {
+		if (!owned(domain))
+			ret = core_map_fails(fake, iova, pgsize, pgcount);
+		if (ret)
+			return ret;
+		/* What is mapped already is replaced. */
+		for (at = 0; at < pgsize * pgcount; at += PAGE_SIZE)
+			table_unmap(fake->table, iova + at, PAGE_SIZE, owned(domain), true);
+	}
+	ret = table_map(fake->table, iova, paddr, pgsize, pgcount, owned(domain), mapped);
+	record_pages(HARNESS_MAPPED, fake->number, iova, *mapped);
+	return ret;
 }
 static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
 			  size_t pgcount, struct iommu_iotlb_gather *gather)
 {
-	return table_unmap(to_domain(domain)->table, iova, pgsize * pgcount, owned(domain),
-			   ioctl_splits_pages());
+	struct fake_domain *fake = to_domain(domain);
+	const size_t done = table_unmap(fake->table, iova, pgsize * pgcount, owned(domain),
+					ioctl_splits_pages());
+
+	record_pages(HARNESS_UNMAPPED, fake->number, iova, done);
+	return done;
 }
 static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
 {
@@ -319,7 +473,7 @@ static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
 #ifdef HARNESS_HAVE_ENABLE_NESTING
 static int enable_nesting(struct iommu_domain *domain)
 {
-	return 0;
+	return !machine.paged || machine.drivers[to_domain(domain)->driver].nesting ? 0 : -EINVAL;
 }
 #endif
 
@@ -345,8 +499,68 @@ static bool enforce_cache_coherency(struct iommu_domain *domain)
 		if (devices[i].hw == to_domain(domain) && devices[i].instance != HARNESS_NONE &&
 		    !machine.instances[devices[i].instance].enforces_coherency)
 			return false;
+	to_domain(domain)->coherent = true;
 	return true;
 }
+
+int iommu_get_msi_cookie(struct iommu_domain *domain, dma_addr_t base)
+{
+	if (machine.paged)
+		record(HARNESS_COOKIE)->domain = to_domain(domain)->number;
+	return 0;
+}
+
+static void resv_regions(struct device *dev, struct list_head *list)
+{
+	static const enum iommu_resv_type types[] = {
+		[HARNESS_DIRECT] = IOMMU_RESV_DIRECT,
+		[HARNESS_DIRECT_RELAXABLE] = IOMMU_RESV_DIRECT_RELAXABLE,
+		[HARNESS_RESERVED] = IOMMU_RESV_RESERVED,
+		[HARNESS_MSI] = IOMMU_RESV_MSI,
+		[HARNESS_SW_MSI] = IOMMU_RESV_SW_MSI,
+	};
+	int i;
+
+	if (!machine.paged) {
+		ioctl_resv_regions(dev, list);
+		return;
+	}
+	for (i = 0; i < HARNESS_REGIONS; i++) {
+		const struct harness_region *region = &machine.devices[index_of(dev)].regions[i];
+
+		if (region->type != HARNESS_NO_REGION)
+			list_add_tail(&iommu_alloc_resv_region(
+					       HARNESS_PAGE_0 + region->first * PAGE_SIZE,
+					       (region->last - region->first + 1) * PAGE_SIZE,
+					       IOMMU_READ | IOMMU_WRITE, types[region->type],
+					       GFP_KERNEL)->list,
+				      list);
+	}
+}
+
+static int def_domain_type(struct device *dev)
+{
+	static const int types[] = { 0, IOMMU_DOMAIN_IDENTITY, IOMMU_DOMAIN_DMA };
+
+	return machine.paged ? types[machine.devices[index_of(dev)].default_type] : 0;
+}
+
+static bool attach_deferred(struct device *dev)
+{
+	if (!machine.paged)
+		return ioctl_attach_deferred(dev);
+	return machine.drivers[driver_of(to_fake(dev))].deferred && !to_fake(dev)->attached;
+}
+
+#ifdef HARNESS_HAVE_PASID
+static int set_dev_pasid(struct iommu_domain *domain, struct device *dev)
+{
+	return op && op->a == index_of(dev) ? inject(HARNESS_FAIL_ATTACH, op->a) : 0;
+}
+static void remove_dev_pasid(void)
+{
+}
+#endif
 
 /* Firmware put the device behind the instance, and the driver can see it. */
 static bool accepts(struct device *dev, u8 instance, u8 driver)
@@ -392,10 +606,23 @@ static struct iommu_device *probe_device(u8 driver, struct device *dev)
 	return &instances[instance].iommu;
 }
 
+static int count_devices(const struct iommu_group *group)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < machine.devices_count; i++)
+		count += devices[i].pci.dev.iommu_group == group;
+	return count;
+}
+
 static void release_device(struct device *dev)
 {
 	record(HARNESS_RELEASE)->device = index_of(dev);
+	if (count_devices(dev->iommu_group) == 1)
+		core_forget_pasids(dev->iommu_group);
 	to_fake(dev)->hw = NULL;
+	to_fake(dev)->attached = false;
 	to_fake(dev)->instance = HARNESS_NONE;
 }
 
@@ -420,21 +647,27 @@ static struct iommu_group *device_group(struct device *dev)
 #endif
 }
 
-static bool answers_capable(u8 driver, enum iommu_cap cap)
+static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 {
+#ifdef HARNESS_HAVE_CAP_INTR_REMAP
+	if (cap == IOMMU_CAP_INTR_REMAP && machine.paged && dev)
+		return machine.instances[to_fake(dev)->instance].isolates_msi;
+#endif
 	return cap == IOMMU_CAP_CACHE_COHERENCY && machine.drivers[driver].coherent;
 }
 
 #ifdef HARNESS_HAVE_CAPABLE_BY_DEV
 #define CAPABLE_DEV struct device *dev,
+#define CAPABLE_OF dev
 #else
 #define CAPABLE_DEV
+#define CAPABLE_OF NULL
 #endif
 
 static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
 {
 	/* As most drivers: no blocking domain by type, the core makes an empty one. */
-	if (type == IOMMU_DOMAIN_BLOCKED || type == IOMMU_DOMAIN_IDENTITY)
+	if (type == IOMMU_DOMAIN_BLOCKED || (type == IOMMU_DOMAIN_IDENTITY && !machine.paged))
 		return NULL;
 	if (type != IOMMU_DOMAIN_UNMANAGED && !machine.drivers[driver].default_domains)
 		return NULL;
@@ -457,7 +690,7 @@ static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
 	}                                                                       \
 	static bool capable_##n(CAPABLE_DEV enum iommu_cap cap)                 \
 	{                                                                       \
-		return answers_capable(loaded[n], cap);                          \
+		return answers_capable(loaded[n], CAPABLE_OF, cap);             \
 	}
 ADDRESS(0)
 ADDRESS(1)
@@ -468,10 +701,40 @@ ADDRESS(5)
 ADDRESS(6)
 ADDRESS(7)
 
+static const struct iommu_domain_ops identity_table = {
+	.attach_dev = attach_dev,
+#ifdef HARNESS_HAVE_PASID
+	.set_dev_pasid = (void *)set_dev_pasid,
+#endif
+};
+static struct fake_domain identities[HARNESS_DRIVERS];
+
+/* The driver's identity domain that nobody allocates. */
+static void set_identity(struct iommu_ops *ops, u8 driver)
+{
+#ifdef HARNESS_HAVE_IDENTITY_DOMAIN
+	struct fake_domain *identity = &identities[driver];
+
+	if (!machine.paged || !machine.drivers[driver].static_identity)
+		return;
+	identity->domain.type = IOMMU_DOMAIN_IDENTITY;
+	identity->domain.ops = &identity_table;
+	identity->driver = driver;
+	identity->instance = HARNESS_NONE;
+	identity->number = HARNESS_NO_DOMAIN;
+	ops->identity_domain = &identity->domain;
+#endif
+}
+
 #ifdef HARNESS_HAVE_ALLOC_PAGING
-#define ALLOC(n) .domain_alloc_paging = alloc_paging_##n
+#define ALLOC(n) .domain_alloc_paging = alloc_paging_##n, .domain_alloc = alloc_type_##n
 #else
 #define ALLOC(n) .domain_alloc = alloc_type_##n
+#endif
+#ifdef HARNESS_HAVE_PASID
+#define PASID .remove_dev_pasid = (void *)remove_dev_pasid,
+#else
+#define PASID
 #endif
 #define OPS(n)                                  \
 	[n] = {                                 \
@@ -479,8 +742,10 @@ ADDRESS(7)
 		.probe_device = probe_##n,      \
 		.release_device = release_device, \
 		.device_group = device_group,   \
-		.get_resv_regions = ioctl_resv_regions, \
-		.is_attach_deferred = ioctl_attach_deferred, \
+		.get_resv_regions = resv_regions, \
+		.is_attach_deferred = attach_deferred, \
+		.def_domain_type = def_domain_type, \
+		PASID                           \
 		.pgsize_bitmap = PAGE_SIZE,     \
 		ALLOC(n),                       \
 	}
@@ -499,6 +764,9 @@ static const struct iommu_domain_ops new_table = {
 	.enable_nesting = enable_nesting,
 #endif
 	.enforce_cache_coherency = enforce_cache_coherency,
+#ifdef HARNESS_HAVE_PASID
+	.set_dev_pasid = (void *)set_dev_pasid,
+#endif
 	.free = free_domain,
 };
 
@@ -609,12 +877,13 @@ static void make_device(int i, u8 devfn)
 
 	memset(dev, 0, sizeof(*dev));
 	dev->pci.dev.kobj.name = "device";
-	dev->pci.dev.bus = (void *)buses[device->bus];
+	/* Of the bus of emulated devices the IOMMU core knows nothing. */
+	dev->pci.dev.bus = device->kind == HARNESS_REAL ? (void *)buses[device->bus] : NULL;
 	dev->instance = HARNESS_NONE;
 	dev->present = !device->absent;
 	if (dev->present)
 		list_device(i);
-	if (device->bus != 1)
+	if (device->bus != 1 || device->kind != HARNESS_REAL)
 		return;
 	dev->pci.bus = &root_bus;
 	dev->pci.devfn = devfn;
@@ -642,6 +911,7 @@ static int do_register(u8 i)
 	ops[address] = new_ops[address];
 	ops[address].default_domain_ops =
 		&tables[machine.table_address[machine.drivers[instance->driver].table]];
+	set_identity(&ops[address], instance->driver);
 	memset(&fake->iommu, 0, sizeof(fake->iommu));
 	memset(&fake->hwdev, 0, sizeof(fake->hwdev));
 	fake->hwdev.fwnode = &fake->fwnode;
@@ -679,6 +949,10 @@ static int do_add(u8 i)
 		return HARNESS_NOT_POSSIBLE;
 	dev->present = true;
 	list_device(i);
+	if (machine.devices[i].kind != HARNESS_REAL) {
+		user_join_fake_group(i);
+		return 0;
+	}
 	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_ADD_DEVICE, &dev->pci.dev);
 	return 0;
 }
@@ -697,6 +971,8 @@ static int do_unset_container(struct fake_group *group)
 {
 	struct fake_group **link = &groups;
 
+	/* ABSTRACTION: open devices that their IOMMU let go have lost the group, and do not count. */
+	group->vfio.container_users = 1;
 	vfio_group_detach_container(&group->vfio);
 	iommu_group_put(group->vfio.iommu_group);
 	while (*link != group)
@@ -706,36 +982,19 @@ static int do_unset_container(struct fake_group *group)
 	return 0;
 }
 
-static int count_devices(const struct iommu_group *group)
-{
-	int count = 0;
-	int i;
-
-	for (i = 0; i < machine.devices_count; i++)
-		count += devices[i].pci.dev.iommu_group == group;
-	return count;
-}
-
 static int do_remove(u8 i)
 {
 	struct fake_device *dev = &devices[i];
-	struct iommu_group *group = dev->pci.dev.iommu_group;
-	struct fake_group *vfio;
 
 	if (!dev->present)
 		return HARNESS_NOT_POSSIBLE;
 	ioctl_removing(&dev->pci.dev);
-	/*
-	 * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound
-	 * first, and the last device of a group takes the group out of its container.
-	 */
-	if (group && count_devices(group) == 1) {
-		vfio = find_group(iommu_group_id(group));
-		if (vfio)
-			do_unset_container(vfio);
-	}
+	user_removing(i);
 	unlist_device(i);
-	shim_notify(dev->pci.dev.bus, BUS_NOTIFY_REMOVED_DEVICE, &dev->pci.dev);
+	if (machine.devices[i].kind != HARNESS_REAL)
+		iommu_group_remove_device(&dev->pci.dev);
+	else
+		shim_notify(dev->pci.dev.bus, BUS_NOTIFY_REMOVED_DEVICE, &dev->pci.dev);
 	dev->present = false;
 	return 0;
 }
@@ -820,8 +1079,10 @@ static struct iommu_group *group_of(int id)
 static int do_set_container(u8 id, u8 container)
 {
 	struct iommu_group *iommu_group = group_of(id);
+	static struct file opened = { .f_count = ATOMIC_LONG_INIT(1) };
+	enum vfio_group_type type = VFIO_IOMMU;
 	struct fake_group *group;
-	bool coherent = false;
+	bool viable = false;
 	int count = 0;
 	int ret;
 	int i;
@@ -834,9 +1095,11 @@ static int do_set_container(u8 id, u8 container)
 		if (dev->iommu_group != iommu_group)
 			continue;
 		count++;
-		coherent |= device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+		if (machine.devices[i].kind != HARNESS_REAL)
+			type = VFIO_EMULATED_IOMMU;
+		viable |= user_is_vfios(i);
 	}
-	if (count && !coherent)
+	if (count && !viable)
 		return -ENOENT;
 	if (find_group(id))
 		return -EINVAL;
@@ -844,7 +1107,9 @@ static int do_set_container(u8 id, u8 container)
 		return -ENODEV;
 	group = host_alloc(sizeof(*group));
 	group->id = id;
-	group->vfio.type = VFIO_IOMMU;
+	group->container = container;
+	group->vfio.type = type;
+	group->vfio.opened_file = &opened;
 	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
 	mutex_init(&group->vfio.group_lock);
 	ret = vfio_container_attach_group(harness_container(container), &group->vfio);
@@ -858,9 +1123,9 @@ static int do_set_container(u8 id, u8 container)
 	return 0;
 }
 
-static int do_set_iommu(u8 container)
+static int do_set_iommu(u8 container, u8 type)
 {
-	return container_set_iommu(harness_container(container));
+	return container_set_iommu(harness_container(container), type);
 }
 
 static int run_op(void *unused)
@@ -881,17 +1146,46 @@ static int run_op(void *unused)
 	case HARNESS_SET_CONTAINER:
 		return do_set_container(op->a, op->b);
 	case HARNESS_SET_IOMMU:
-		return do_set_iommu(op->a);
+		return do_set_iommu(op->a, op->b);
 	case HARNESS_UNSET_CONTAINER:
 		group = find_group(op->a);
 		if (!group)
 			return group_of(op->a) ? -EINVAL : HARNESS_NOT_POSSIBLE;
+		/* vfio_group_ioctl_unset_container() */
+		if (group->vfio.container_users != 1)
+			return -EBUSY;
 		return do_unset_container(group);
 	}
-	return HARNESS_NOT_POSSIBLE;
+	return user_play(op);
 }
 
-/* --- for ioctl.c --- */
+/* --- for ioctl.c and user.c --- */
+
+const struct harness_machine *harness_machine(void)
+{
+	return &machine;
+}
+static struct fake_group *group_in_container(struct device *dev)
+{
+	return dev->iommu_group ? find_group(iommu_group_id(dev->iommu_group)) : NULL;
+}
+struct vfio_group *harness_vfio_group(struct device *dev)
+{
+	struct fake_group *group = group_in_container(dev);
+
+	return group ? &group->vfio : NULL;
+}
+int harness_group_container(struct device *dev)
+{
+	return group_in_container(dev)->container;
+}
+void harness_leave_container(struct device *dev)
+{
+	struct fake_group *group = group_in_container(dev);
+
+	if (group)
+		do_unset_container(group);
+}
 
 int harness_index(struct device *dev)
 {
@@ -903,7 +1197,7 @@ struct device *harness_device(int i)
 }
 int harness_in_container(struct device *dev)
 {
-	return dev->iommu_group && find_group(iommu_group_id(dev->iommu_group));
+	return group_in_container(dev) != NULL;
 }
 int harness_instance(struct device *dev)
 {
@@ -959,7 +1253,7 @@ static const char *fits(const struct harness_machine *m)
 	int i;
 
 	for (i = 0; i < m->devices_count; i++)
-		if (!buses[m->devices[i].bus])
+		if (m->devices[i].kind == HARNESS_REAL && !buses[m->devices[i].bus])
 			return no_bus[m->devices[i].bus];
 	return lay_out(m, devfn);
 }
@@ -971,13 +1265,20 @@ static void begin(const struct harness_machine *m)
 
 	machine = *m;
 	lay_out(m, devfn);
+	if (machine.paged) {
+		type1_parameters(machine.settings.unsafe_interrupts, machine.settings.dma_entries);
+		if (machine.settings.passthrough)
+			iommu_set_default_passthrough(false);
+		else
+			iommu_set_default_translated(false);
+	}
 	memset(instances, 0, sizeof(instances[0]) * m->instances_count);
 	memset(containers, 0, sizeof(containers));
 	listed_count = 0;
 	for (i = 0; i < m->devices_count; i++)
 		make_device(i, devfn[i]);
 	for (i = 0; i < m->devices_count; i++)
-		if (m->devices[i].alias != HARNESS_NONE) {
+		if (m->devices[i].alias != HARNESS_NONE && m->devices[i].kind == HARNESS_REAL) {
 			__set_bit(devfn[m->devices[i].alias], devices[i].aliases);
 			devices[i].pci.dma_alias_mask = devices[i].aliases;
 		}
@@ -987,10 +1288,13 @@ static void begin(const struct harness_machine *m)
 	warns_count = 0;
 	warns_total = 0;
 	domain_numbers = 0;
+	held_pins = held_locked = 0;
+	op_calls = 0;
 	tearing_down = false;
 	finished = false;
 	ioctl_begin();
 	objects_at_rest = host_objects;
+	user_begin();
 }
 
 static int harness_op(const struct harness_op *next)
@@ -998,11 +1302,18 @@ static int harness_op(const struct harness_op *next)
 	int ret;
 
 	op = next;
-	allocations = 0;
+	op_calls = calls_count;
+	allocations = mallocs = maps = pins = attaches = 0;
+	core_map.domain = NULL;
 	memset(fault_hits, 0, sizeof(fault_hits));
+	if (machine.paged && machine.settings.memlock != HARNESS_NONE)
+		current->signal->rlim[RLIMIT_MEMLOCK].rlim_cur =
+			machine.settings.memlock * PAGE_SIZE;
 	ret = harness_guarded(run_op);
 	op = NULL;
 	ioctl_disarm();
+	if (ret != HARNESS_OOPS)
+		record_held();
 	return ret;
 }
 
@@ -1030,6 +1341,7 @@ static int number_of(const struct iommu_domain *domain)
 
 static void get_end(struct harness_end *end)
 {
+	struct fake_domain *domain;
 	int i;
 
 	for (i = 0; i < machine.devices_count; i++) {
@@ -1040,6 +1352,14 @@ static void get_end(struct harness_end *end)
 	}
 	end->domains = live_domains;
 	end->warns = warns_total;
+	end->mapped_count = 0;
+	for (domain = domains; domain; domain = domain->next) {
+		const u64 pages = table_pages(domain->table);
+
+		if (pages && end->mapped_count < HARNESS_DOMAINS)
+			end->mapped[end->mapped_count++] =
+				(struct harness_mapped){ domain->number, pages };
+	}
 }
 
 static int run_finish(void *unused)
@@ -1047,6 +1367,7 @@ static int run_finish(void *unused)
 	int i;
 
 	ioctl_finish();
+	user_finish();
 	while (groups)
 		do_unset_container(groups);
 	for (i = 0; i < HARNESS_CONTAINERS; i++) {

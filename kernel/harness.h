@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /* Changes with any struct below. */
-#define HARNESS_VERSION 1
+#define HARNESS_VERSION 2
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -33,6 +33,9 @@ enum {
   HARNESS_DEVICES = 64,
   HARNESS_CONTAINERS = 4,
   HARNESS_MASTERS = 2,
+  HARNESS_REGIONS = 2,
+  HARNESS_PAGES = 64,
+  HARNESS_DOMAINS = 192,
   HARNESS_FAULTS = 2,
   HARNESS_BUSES = 6,
   HARNESS_WARNS = 16, /* places that are kept; more are counted */
@@ -42,6 +45,12 @@ enum {
 
 /* platform, pci, amba, fsl-mc, host1x, cdx, as in model/topology.h */
 
+/*
+ * Page 0 of the addresses that a case has, of IOVA and of user memory alike. The last page is the
+ * last that there is, so that what wraps around in the case does so in the kernel.
+ */
+#define HARNESS_PAGE_0 (0ull - HARNESS_PAGES * 4096ull)
+
 /* What the tree has, by probes at build time. */
 enum {
   HARNESS_BUS_OPS = 1 << 0,       /* bus_type.iommu_ops */
@@ -50,6 +59,9 @@ enum {
   HARNESS_DETACH_DEV = 1 << 3,    /* iommu_domain_ops.detach_dev */
   HARNESS_DMA_CONFIGURE = 1 << 4, /* probe applies the firmware description */
   HARNESS_REATTACH = 1 << 5,      /* __iommu_attach_group() goes back to the old domain */
+  HARNESS_DEFER_UNSET = 1 << 6,   /* iommu_device_use_default_domain() says -EPROBE_DEFER */
+  HARNESS_PASID = 1 << 7,         /* iommu_attach_device_pasid() */
+  HARNESS_IDENTITY_DOMAIN = 1 << 8, /* iommu_ops.identity_domain */
 };
 
 struct harness_driver {
@@ -62,6 +74,13 @@ struct harness_driver {
   uint8_t default_domains; /* asked for a DMA domain by type, it gives one */
   uint8_t coherent;
   uint8_t accepts_foreign;
+  /* From here on: only where the machine is paged. */
+  uint8_t deferred;
+  uint8_t nesting;
+  uint8_t static_identity;
+  uint8_t checks_snoop; /* attach_dev refuses a coherent domain behind one that is not */
+  uint8_t drops_old;
+  uint8_t mismatch_errno; /* 0: EINVAL */
 };
 
 struct harness_instance {
@@ -69,6 +88,29 @@ struct harness_instance {
   uint8_t fwnode;
   uint8_t table;
   uint8_t enforces_coherency;
+  /* From here on: only where the machine is paged. */
+  uint8_t isolates_msi;
+  uint8_t aperture_first; /* pages */
+  uint8_t aperture_last;
+  uint8_t page_sizes; /* bit n: 2^n pages */
+};
+
+/* As Region::Type, DeviceKind and DefaultType in model/topology.h, in their order. */
+enum harness_region_type {
+  HARNESS_NO_REGION,
+  HARNESS_DIRECT,
+  HARNESS_DIRECT_RELAXABLE,
+  HARNESS_RESERVED,
+  HARNESS_MSI,
+  HARNESS_SW_MSI,
+};
+enum harness_device_kind { HARNESS_REAL, HARNESS_MDEV };
+enum harness_default_type { HARNESS_ANY_TYPE, HARNESS_TYPE_IDENTITY, HARNESS_TYPE_DMA };
+
+struct harness_region {
+  uint8_t type;
+  uint8_t first; /* pages, both included */
+  uint8_t last;
 };
 
 struct harness_device {
@@ -77,9 +119,24 @@ struct harness_device {
   uint8_t alias;
   uint8_t slot;
   uint8_t absent;
+  uint8_t kind;
+  /* From here on: only where the machine is paged. */
+  uint8_t default_type;
+  struct harness_region regions[HARNESS_REGIONS];
+};
+
+struct harness_settings {
+  uint8_t passthrough;
+  uint8_t unsafe_interrupts;
+  uint8_t dma_entries;
+  uint8_t memlock; /* pages; HARNESS_NONE: CAP_IPC_LOCK */
 };
 
 struct harness_machine {
+  /* Its domains map the pages that their instance says, once they are bound to one; 0: what
+   * kernel/ioctl.h says. */
+  uint8_t paged;
+  struct harness_settings settings; /* only where it is paged */
   uint8_t drivers_count;
   uint8_t instances_count;
   uint8_t devices_count;
@@ -99,12 +156,36 @@ enum harness_op_kind {
   HARNESS_SET_CONTAINER,
   HARNESS_SET_IOMMU,
   HARNESS_UNSET_CONTAINER,
+  HARNESS_OPEN, /* this one, and the next: never possible here */
+  HARNESS_CLOSE,
+  HARNESS_GET_DEVICE,
+  HARNESS_PUT_DEVICE,
+  HARNESS_MAP,
+  HARNESS_UNMAP,
+  HARNESS_PIN,
+  HARNESS_UNPIN,
+  HARNESS_BIND,
+  HARNESS_UNBIND,
+  HARNESS_DMA,
+  HARNESS_ATTACH_PASID,
+  HARNESS_DETACH_PASID,
+};
+/* Flags of an op, as in model/op.h. */
+enum {
+  HARNESS_READ = 1,
+  HARNESS_WRITE = 2,
+  HARNESS_VADDR = 4,
+  HARNESS_ALL = 8,
 };
 enum harness_fault_kind {
   HARNESS_NO_FAULT,
   HARNESS_FAIL_ATTACH,
   HARNESS_FAIL_ALLOC,
-  HARNESS_FAIL_PROBE
+  HARNESS_FAIL_PROBE,
+  HARNESS_FAIL_MALLOC, /* what vfio_iommu_type1.c asks for itself */
+  HARNESS_FAIL_MAP,    /* iommu_map() */
+  HARNESS_FAIL_PIN,    /* pin_user_pages_remote() */
+  HARNESS_FAIL_ATTACH_CALL, /* the n-th attach_dev() that no fault of a device strikes */
 };
 struct harness_fault {
   uint8_t kind;
@@ -115,7 +196,11 @@ struct harness_fault {
 struct harness_op {
   uint8_t kind;
   uint8_t a;
-  uint8_t b;
+  uint8_t b; /* set-iommu: the type, as VFIO_SET_IOMMU has it */
+  uint8_t first; /* pages of IOVA */
+  uint8_t count;
+  uint8_t vaddr; /* page of user memory */
+  uint8_t flags;
   struct harness_fault faults[HARNESS_FAULTS];
 };
 
@@ -127,6 +212,10 @@ enum harness_call_kind {
   HARNESS_DETACH,
   HARNESS_FREE,
   HARNESS_RELEASE,
+  HARNESS_MAPPED,   /* in a paged machine only; what goes on where the call before ended is one */
+  HARNESS_UNMAPPED, /* the same */
+  HARNESS_COOKIE,   /* iommu_get_msi_cookie() */
+  HARNESS_HELD,     /* what user space holds after the op, where it is not as before */
 };
 struct harness_call {
   uint8_t kind;
@@ -138,6 +227,10 @@ struct harness_call {
   int16_t error;
   /* attach: the driver that serves the device, for a judge of cross-driver attaches. */
   uint8_t device_driver;
+  uint8_t first; /* mapped, unmapped: pages of IOVA */
+  uint8_t count;
+  uint16_t pins;   /* held: of user memory */
+  uint16_t locked; /* held: mm->locked_vm */
 };
 
 struct harness_warn {
@@ -147,12 +240,19 @@ struct harness_warn {
   int count;
 };
 
+struct harness_mapped {
+  uint16_t domain;
+  uint64_t pages; /* bit per page of IOVA */
+};
+
 /* Where the machine is, asked before finish(). */
 struct harness_end {
   int32_t group[HARNESS_DEVICES];  /* iommu_group_id(), -1: none */
   int32_t domain[HARNESS_DEVICES]; /* number of group->domain, -1: none */
   int domains;
   int warns;
+  uint32_t mapped_count;
+  struct harness_mapped mapped[HARNESS_DOMAINS]; /* of those that map any, newest first */
 };
 
 /* What is left after the teardown; all zero in a sound kernel. */

@@ -278,7 +278,7 @@ ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
 ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
-ANSWERS_0(iommu_get_msi_cookie) ANSWERS_0(iommu_setup_dma_ops)
+ANSWERS_0(iommu_setup_dma_ops)
 /* Firmware properties of devices: none, such as pasid-num-bits. */
 long device_property_read_u32_array(void) { return -22; }
 /* No code here is a module's: the owner test of iommu_device_register() passes. */

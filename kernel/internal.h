@@ -10,8 +10,13 @@ struct iommu_ops;
 struct device;
 struct vfio_group;
 struct vfio_container;
+struct vfio_device;
 struct vfio_iommu_driver_ops;
 struct list_head;
+struct page;
+struct harness_machine;
+struct harness_op;
+struct harness_ioctl_op;
 
 /* host.c: libc, no kernel header */
 extern int host_objects; /* live heap objects of kernel code */
@@ -45,9 +50,26 @@ struct vfio_container *harness_container(int i); /* opens it */
 void harness_unmap_all(struct iommu_domain *domain);
 unsigned long harness_mapped(struct iommu_domain *domain); /* bytes */
 int harness_is_finished(void);
+const struct harness_machine *harness_machine(void);
+struct vfio_group *harness_vfio_group(struct device *dev); /* NULL: in no container */
+int harness_group_container(struct device *dev);           /* its number */
+void harness_leave_container(struct device *dev);
+/* The errno that the op's faults give to this call, or 0. */
+int harness_malloc_fails(const char *function);
+int harness_map_fails(void);
+int harness_pin_fails(void);
 
-/* ioctl.c: what the model lacks */
+/* user.c: what user space and drivers of devices do in a case */
+void user_begin(void);
+int user_play(const struct harness_op *op);
+void user_finish(void);
+void user_removing(int i); /* the device goes: its driver lets go of it */
+int user_is_vfios(int i);  /* VFIO's driver has the device */
+void user_join_fake_group(int i);
+
+/* ioctl.c: what cases lack, and ioctls */
 void ioctl_begin(void);
+long ioctl_play(const struct harness_ioctl_op *op);
 void ioctl_disarm(void);
 void ioctl_finish(void);
 void ioctl_removing(struct device *dev);
@@ -66,18 +88,26 @@ void core_dev_iommu_free(struct device *dev);
 /* The group's files in sysfs. */
 int core_store_type(struct iommu_group *group, const char *type);
 void core_show(struct iommu_group *group, char *page);
+void core_forget_pasids(struct iommu_group *group);
 void type1_init(void);
-void type1_parameters(int unsafe_interrupts, int few_mappings);
+void type1_parameters(int unsafe_interrupts, unsigned int entries);
 /* Complains of mappings that are not what they should be. */
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
+int type1_is_pinned(void *iommu_data, unsigned long iova); /* by an emulated device's driver */
 void container_init(void);
 struct vfio_container *container_open(void);
 void container_close(struct vfio_container *container);
-long container_set_iommu(struct vfio_container *container);
+long container_set_iommu(struct vfio_container *container, unsigned int type);
 long container_ioctl(struct vfio_container *container, unsigned int command, unsigned long argument);
 /* NULL: it has none yet. */
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
                                                       void **data);
+/* As a device of the group is opened and closed. */
+int container_use(struct vfio_device *vdev);
+void container_unuse(struct vfio_device *vdev);
+int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
+                  struct page **pages);
+void container_unpin(struct vfio_device *vdev, unsigned long iova, int count);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ops that the model lacks, by the entry points that their callers in the kernel use. */
+/* Ops that cases lack, by the entry points that their callers in the kernel use. */
 #include "ioctl.h"
 
 #include <linux/capability.h>
@@ -107,17 +107,25 @@ void ioctl_resv_regions(struct device *dev, struct list_head *list)
 
 bool capable(int cap)
 {
-	return cap != CAP_IPC_LOCK || shape.may_lock;
+	const struct harness_machine *machine = harness_machine();
+
+	if (cap != CAP_IPC_LOCK)
+		return true;
+	return machine->paged ? machine->settings.memlock == HARNESS_NONE : shape.may_lock;
 }
 
-long shim_isolated_msi(void) __asm__("msi_device_has_isolated_msi");
-long shim_isolated_msi(void)
+long shim_isolated_msi(struct device *dev) __asm__("msi_device_has_isolated_msi");
+long shim_isolated_msi(struct device *dev)
 {
-	return !shape.no_isolated_msi;
+	const struct harness_machine *machine = harness_machine();
+
+	return machine->paged ? machine->instances[harness_instance(dev)].isolates_msi :
+				!shape.no_isolated_msi;
 }
+/* Of a paged machine the devices are asked. */
 long irq_domain_check_msi_remap(void)
 {
-	return !shape.no_isolated_msi;
+	return !harness_machine()->paged && !shape.no_isolated_msi;
 }
 
 bool device_is_bound(struct device *dev)
@@ -693,6 +701,12 @@ static int run_op(void *unused)
 	}
 }
 
+long ioctl_play(const struct harness_ioctl_op *next)
+{
+	op = next;
+	return run_op(NULL);
+}
+
 /* --- the interface --- */
 
 void ioctl_begin(void)
@@ -727,7 +741,7 @@ void ioctl_finish(void)
 static void set_shape(const struct harness_shape *wanted)
 {
 	shape = *wanted;
-	type1_parameters(shape.unsafe_interrupts, shape.few_mappings);
+	type1_parameters(shape.unsafe_interrupts, shape.few_mappings ? 4 : U16_MAX);
 }
 
 static void arm(u8 what, u8 nth)

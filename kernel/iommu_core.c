@@ -3,6 +3,7 @@
 #include "drivers/iommu/iommu.c"
 
 #include "internal.h"
+#include "tree.h"
 
 void core_init(void)
 {
@@ -42,4 +43,12 @@ void core_show(struct iommu_group *group, char *page)
 {
 	iommu_group_show_type(group, page);
 	iommu_group_show_resv_regions(group, page);
+}
+
+/* A group goes with what PASIDs of it were attached to. */
+void core_forget_pasids(struct iommu_group *group)
+{
+#ifdef HARNESS_HAVE_PASID
+	xa_destroy(&group->pasid_array);
+#endif
 }

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
+#include "harness.h"
 #include "internal.h"
 #include "memory.h"
 #include "tree.h"
@@ -53,6 +54,7 @@ void memory_begin(void)
 	complaint = NULL;
 	fail_pin = 0;
 	fail_map = 0;
+	current->mm->locked_vm = 0;
 }
 
 /* --- the process's addresses --- */
@@ -62,6 +64,9 @@ static const unsigned long first_register = 0x100000;
 
 static long page_number(unsigned long vaddr)
 {
+	/* What cases map: the first frames once more. */
+	if (vaddr >= HARNESS_PAGE_0)
+		return (vaddr - HARNESS_PAGE_0) >> PAGE_SHIFT;
 	if (vaddr < MEMORY_START || vaddr >= MEMORY_START + MEMORY_END * PAGE_SIZE)
 		return -1;
 	return (vaddr - MEMORY_START) >> PAGE_SHIFT;
@@ -106,8 +111,11 @@ long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, un
 long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
 	      struct page **pages)
 {
+	const int fault = harness_pin_fails();
 	long done;
 
+	if (fault)
+		return fault;
 	for (done = 0; done < count; done++) {
 		const int frame = frame_at(start + done * PAGE_SIZE);
 
@@ -393,6 +401,17 @@ unsigned long table_phys(const struct page_table *table, unsigned long iova)
 	if (at == table->count || table->extents[at].iova > iova)
 		return 0;
 	return table->extents[at].phys + (iova - table->extents[at].iova);
+}
+
+unsigned long long table_pages(const struct page_table *table)
+{
+	u64 pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < HARNESS_PAGES; i++)
+		if (table_phys(table, HARNESS_PAGE_0 + i * PAGE_SIZE))
+			pages |= 1ull << i;
+	return pages;
 }
 
 unsigned long table_bytes(const struct page_table *table)

@@ -44,6 +44,8 @@ int table_map(struct page_table* table, unsigned long iova, unsigned long phys,
 unsigned long table_unmap(struct page_table* table, unsigned long iova, unsigned long size,
                           int owned, int splits);
 unsigned long table_phys(const struct page_table* table, unsigned long iova);
+/* Of the pages of harness.h, those that it maps. */
+unsigned long long table_pages(const struct page_table* table);
 unsigned long table_bytes(const struct page_table* table);
 
 #endif

@@ -90,7 +90,8 @@ static struct page *pages_alloc(unsigned int order)
 	if (host_refuses())
 		return NULL;
 
-	for (i = 0; i + count <= PAGES; i += count) {
+	/* A page at 0 would look like none to iommu_iova_to_phys(). */
+	for (i = count; i + count <= PAGES; i += count) {
 		for (n = 0; n < count && !page_taken[i + n]; n++)
 			;
 		if (n < count)

@@ -3,6 +3,7 @@
 #include "drivers/vfio/container.c"
 
 #include "internal.h"
+#include "tree.h"
 
 void container_init(void)
 {
@@ -31,9 +32,9 @@ long container_ioctl(struct vfio_container *container, unsigned int command, uns
 	return vfio_fops_unl_ioctl(&file, command, argument);
 }
 
-long container_set_iommu(struct vfio_container *container)
+long container_set_iommu(struct vfio_container *container, unsigned int type)
 {
-	return container_ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+	return container_ioctl(container, VFIO_SET_IOMMU, type);
 }
 
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container, void **data)
@@ -43,3 +44,46 @@ const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *con
 	*data = container->iommu_data;
 	return container->iommu_driver->ops;
 }
+
+#ifdef HARNESS_HAVE_USE_CONTAINER
+int container_use(struct vfio_device *vdev)
+{
+	return vfio_group_use_container(vdev->group);
+}
+void container_unuse(struct vfio_device *vdev)
+{
+	vfio_group_unuse_container(vdev->group);
+}
+int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
+		  struct page **pages)
+{
+	/* What vfio_pin_pages() of vfio_main.c tests first. */
+	return count ? vfio_device_container_pin_pages(vdev, iova, count, prot, pages) : -EINVAL;
+}
+void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)
+{
+	vfio_device_container_unpin_pages(vdev, iova, count);
+}
+#else
+int container_use(struct vfio_device *vdev)
+{
+	return vfio_device_assign_container(vdev);
+}
+void container_unuse(struct vfio_device *vdev)
+{
+	vfio_device_unassign_container(vdev);
+}
+int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
+		  struct page **pages)
+{
+	return vfio_pin_pages(vdev, iova, count, prot, pages);
+}
+void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)
+{
+	vfio_unpin_pages(vdev, iova, count);
+}
+bool vfio_assert_device_open(struct vfio_device *vdev)
+{
+	return true;
+}
+#endif

@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and doors to its private parts. */
-#include "drivers/vfio/vfio_iommu_type1.c"
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
 
 #include "internal.h"
+
+/* What it asks for itself, and what it maps, may fail by the case's faults. */
+static void *type1_alloc(size_t size, const char *function)
+{
+	return harness_malloc_fails(function) ? NULL : kzalloc(size, GFP_KERNEL);
+}
+#undef kzalloc
+#undef kmalloc
+#define kzalloc(size, gfp) type1_alloc(size, __func__)
+#define kmalloc(size, gfp) type1_alloc(size, __func__)
+#define iommu_map(...) (harness_map_fails() ?: (iommu_map)(__VA_ARGS__))
+
+#include "drivers/vfio/vfio_iommu_type1.c"
+
 #include "memory.h"
 
 void type1_init(void)
@@ -11,10 +29,10 @@ void type1_init(void)
 		host_die("drivers/vfio/vfio_iommu_type1.c", "initcall failed");
 }
 
-void type1_parameters(int unsafe_interrupts, int few_mappings)
+void type1_parameters(int unsafe_interrupts, unsigned int entries)
 {
 	allow_unsafe_interrupts = unsafe_interrupts;
-	dma_entry_limit = few_mappings ? 4 : U16_MAX;
+	dma_entry_limit = entries;
 }
 
 void type1_judge(void *iommu_data, int memory_moved)
@@ -50,6 +68,13 @@ void type1_judge(void *iommu_data, int memory_moved)
 	list_for_each_entry(domain, &iommu->domain_list, next)
 		if (harness_mapped(domain->domain) != bytes)
 			memory_complain("a domain maps more than its container has mapped");
+}
+
+int type1_is_pinned(void *iommu_data, unsigned long iova)
+{
+	struct vfio_dma *dma = vfio_find_dma(iommu_data, iova, 1);
+
+	return dma && vfio_find_vpfn(dma, iova);
 }
 
 unsigned long type1_locked(void *iommu_data)

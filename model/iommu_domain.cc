@@ -37,7 +37,9 @@ void PointAt(Kernel& k, DomainId& pointer, DomainId domain) {
 // (arm-smmu and qcom_iommu up to 6.1). driver.same_instance: every driver makes both tests.
 // ABSTRACTION: the errno is -EINVAL; up to 6.1 some drivers say -EXDEV or -ENXIO.
 bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
-  const bool bound_elsewhere = d.instance != kNoId && d.instance != k.device(dev).instance;
+  // A static domain is of all instances of its driver.
+  const bool bound_elsewhere =
+      !d.ownerless && d.instance != kNoId && d.instance != k.device(dev).instance;
   const bool foreign = d.driver != k.driver_of(dev);
   if (k.has(Rule::kDriverSameInstance)) return bound_elsewhere || foreign;
   const Driver& driver = k.topology.drivers[d.driver];
@@ -177,6 +179,7 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
     return k.refuse(Rule::kCoreOwnerEvery, -EINVAL, dev);
 
   int ret = k.inject(Fault::Kind::kAttach, dev);
+  if (ret == 0) ret = k.inject(Fault::Kind::kAttachCall, Kernel::Next(k.attaches));
   if (ret == 0) ret = CheckCompatible(k, d, dev);
   k.emit({.kind = Event::Kind::kAttachDev,
           .error = static_cast<uint8_t>(-ret),
@@ -253,8 +256,8 @@ DefaultType DefaultTypeOf(const Kernel& k, GroupId group) {
 
 DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableId table,
                             DeviceId dev) {
-  const bool identity = type == DefaultType::kAny ? k.topology.settings.passthrough
-                                                  : type == DefaultType::kIdentity;
+  const bool identity =
+      type == DefaultType::kAny ? k.topology.settings.passthrough : type == DefaultType::kIdentity;
   if (identity && k.fwnode_era() && k.topology.drivers[driver].static_identity) {
     const DomainId dom = NewDomain(k, DomainType::kDefault, driver, table);
     if (dom != kNoId) k.domain(dom).identity = k.domain(dom).ownerless = true;

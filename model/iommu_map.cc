@@ -2,9 +2,9 @@
 //
 // What domains translate (drivers/iommu/iommu.c, dma-iommu.c).
 //
-// ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions and
-// the size of the page-table entries are lost, and with the size, that an unmap may have to take a
-// large page whole.
+// ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions
+// and the size of the page-table entries are lost, and with the size, that an unmap may have to
+// take a large page whole.
 #include <bit>
 
 #include "model/kernel.h"
@@ -13,13 +13,32 @@ namespace iommucheck {
 namespace {
 
 // iommu_map(): both ends must be aligned to the domain's smallest page.
-bool Aligned(Pages pages, uint8_t page_sizes) {
+bool Aligned(Pages pages, uint8_t page_sizes, uint8_t paddr = 0) {
   const int mask = (1 << std::countr_zero(page_sizes)) - 1;
-  return ((pages.first | pages.count) & mask) == 0;
+  return ((pages.first | pages.count | paddr) & mask) == 0;
 }
 
 bool IsDirect(Region::Type type) {
   return type == Region::Type::kDirect || type == Region::Type::kDirectRelaxable;
+}
+
+// What is not mapped yet of a direct region, whose ends are rounded up to the domain's pages.
+int MapDirect(Kernel& k, DomainId domain, const Region& region) {
+  const int size = 1 << std::countr_zero(PageSizesOf(k, domain));
+  const auto align = [size](int page) { return (page + size - 1) & -size; };
+  const int end = align(region.last + 1);
+  int run = 0;  // pages before `page` that are to be mapped
+  for (int page = align(region.first); page <= end; page += size) {
+    if (page < end && ((k.state.mapped[domain] >> page) & 1U) == 0) {
+      run += size;
+      continue;
+    }
+    if (run == 0) continue;
+    const Pages pages = {static_cast<uint8_t>(page - run), static_cast<uint8_t>(run)};
+    if (const int ret = iommu_map(k, domain, pages); ret != 0) return ret;
+    run = 0;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -37,9 +56,9 @@ uint8_t PageSizesOf(const Kernel& k, DomainId domain) {
   return i == kNoId ? uint8_t{1} : k.topology.instances[i].page_sizes;
 }
 
-int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group) {
+int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group, uint8_t paddr) {
   int ret = k.inject(Fault::Kind::kMap, Kernel::Next(k.maps));
-  if (ret == 0 && !Aligned(pages, PageSizesOf(k, domain))) ret = -EINVAL;
+  if (ret == 0 && !Aligned(pages, PageSizesOf(k, domain), paddr)) ret = -EINVAL;
   k.emit({.kind = Event::Kind::kMap,
           .error = static_cast<uint8_t>(-ret),
           .group = group,
@@ -51,6 +70,7 @@ int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group) {
 }
 
 uint64_t iommu_unmap(Kernel& k, DomainId domain, Pages pages) {
+  if (!Aligned(pages, PageSizesOf(k, domain))) return 0;
   const uint64_t unmapped = k.state.mapped[domain] & MaskOf(pages);
   k.state.mapped[domain] &= ~unmapped;
   k.emit({.kind = Event::Kind::kUnmap,
@@ -79,11 +99,7 @@ int CreateDirectMappings(Kernel& k, DomainId domain, DeviceId dev) {
       k.device(dev).require_direct = true;
     if (!IsDirect(region.type) || k.domain(domain).identity || !k.has(Rule::kCoreDirectMapped))
       continue;
-    const Pages pages = {region.first, static_cast<uint8_t>(region.last - region.first + 1)};
-    // Pages that another device's region has mapped are left out; the rest is one mapping each.
-    // ABSTRACTION: two regions that overlap in part are mapped as a whole.
-    if ((MaskOf(pages) & ~k.state.mapped[domain]) == 0) continue;
-    if (const int ret = iommu_map(k, domain, pages); ret != 0) return ret;
+    if (const int ret = MapDirect(k, domain, region); ret != 0) return ret;
   }
   return 0;
 }

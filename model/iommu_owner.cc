@@ -22,8 +22,8 @@ bool IsOnDefault(const Kernel& k, const GroupState& g) {  // iommu_is_default_do
 // Up to 6.1: amd_iommu_init_device(), which gives the group an identity domain that has PASIDs.
 int InitPasids(Kernel& k, DeviceId dev, GroupId group) {
   const DriverId driver = k.driver_of(dev);
-  const DomainId domain = AllocDomain(k, DomainType::kPasid, driver,
-                                      k.topology.drivers[driver].table, kNoId);
+  const DomainId domain =
+      AllocDomain(k, DomainType::kPasid, driver, k.topology.drivers[driver].table, kNoId);
   if (domain == kNoId) return -ENOMEM;
   k.domain(domain).identity = true;
   if (const int ret = iommu_attach_group(k, domain, group); ret != 0) {
@@ -60,7 +60,7 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return;
   GroupState& g = k.group(group);
-  if (g.kernel_users == 0)
+  if (g.kernel_users == 0 || (k.fwnode_era() && g.pasid_domain != kNoId))
     k.warn("iommu_device_unuse_default_domain", group);
   else
     --g.kernel_users;
@@ -107,7 +107,7 @@ void iommu_detach_device_pasid(Kernel& k, DeviceId dev) {
 
 int pci_dev_reset_iommu_prepare(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  if (group == kNoId) return 0;
+  if (group == kNoId || k.device(dev).instance == kNoId) return 0;  // !dev_has_iommu()
   GroupState& g = k.group(group);
   if (const int ret = AllocBlockingDomain(k, group); ret != 0) return ret;
   if (const int ret = AttachDevice(k, g.blocking_domain, dev); ret != 0) return ret;

@@ -220,6 +220,7 @@ int InitDevice(Kernel& k, DeviceId dev) {
     return -ENOMEM;
   }
   if (k.group(group).container != kNoId) k.leave(Rule::kAssumeNoHotAddWhenAttached);
+  if (k.device(dev).bound == BoundTo::kKernelDriver) k.leave(Rule::kAssumeNoDriverBeforeIommu);
   k.device(dev).group = group;
   ListAddTail(k, group, dev);
   k.emit({.kind = Event::Kind::kProbe,
@@ -499,7 +500,8 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   d.instance = kNoId;
   const GroupState& g = k.group(group);
   if (g.devices == kNoId && k.fwnode_era()) {
-    if (g.owner || g.domain != g.default_domain) k.warn("__iommu_group_free_device", group);
+    if (g.owner || g.kernel_users != 0 || g.domain != g.default_domain)
+      k.warn("__iommu_group_free_device", group);
     FreeGroupDomains(k, group);
   }
   iommu_group_put(k, group);

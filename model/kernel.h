@@ -5,7 +5,8 @@
 // bear the kernel's names, where __name() is name() or says so, and return 0 or a negative errno.
 //
 // ABSTRACTION: no locks, no reference counts of modules and files, no memory that runs out but
-// domains, groups and what type1 allocates for itself. A step is atomic: races between two steps are lost.
+// domains, groups and what type1 allocates for itself. A step is atomic: races between two steps
+// are lost.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,8 @@ struct Kernel {
   int mallocs = 0;                               // of type1's own
   int maps = 0;
   int pins = 0;
-  std::optional<Rule> outside{};                 // the first step assumption that was left
+  int attaches = 0;
+  std::optional<Rule> outside{};  // the first step assumption that was left
 
   [[nodiscard]] bool has(Rule rule) const { return profile.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return profile.era == Era::kFwnode; }
@@ -70,6 +72,12 @@ struct Kernel {
   int inject(Fault::Kind kind, uint8_t target);
   // kmalloc() of type1's own: false if it fails.
   [[nodiscard]] bool kmalloc() { return inject(Fault::Kind::kMalloc, Next(mallocs)) == 0; }
+  [[nodiscard]] uint8_t struck() const {
+    uint8_t mask = 0;
+    for (size_t i = 0; i < fault_hits.size(); ++i)
+      if (fault_hits[i] != 0) mask = static_cast<uint8_t>(mask | 1U << i);
+    return mask;
+  }
   // The number of the next call of its kind, from 1. Those after the 255th do not fail.
   static uint8_t Next(int& count) { return static_cast<uint8_t>(std::min(++count, 255)); }
 };
@@ -128,7 +136,8 @@ void iommu_group_release_dma_owner(Kernel& k, GroupId group);
 
 // --- iommu_map.cc: drivers/iommu/iommu.c, what domains translate ---
 
-int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group = kNoId);
+// `paddr`: page of memory, counted from one that every IOMMU's pages are aligned to.
+int iommu_map(Kernel& k, DomainId domain, Pages pages, GroupId group = kNoId, uint8_t paddr = 0);
 // Returns the pages that were mapped, as a mask.
 uint64_t iommu_unmap(Kernel& k, DomainId domain, Pages pages);
 // Of the instance that the domain is bound to; all pages, and each alone, before the first attach.

@@ -75,6 +75,28 @@ std::string_view IommuTypeName(IommuType type) {
   return "";
 }
 
+std::string_view FaultName(Fault::Kind kind) {
+  switch (kind) {
+    case Fault::Kind::kNone:
+      return "";
+    case Fault::Kind::kAttach:
+      return "attach";
+    case Fault::Kind::kAlloc:
+      return "alloc";
+    case Fault::Kind::kProbe:
+      return "probe";
+    case Fault::Kind::kMalloc:
+      return "malloc";
+    case Fault::Kind::kMap:
+      return "map";
+    case Fault::Kind::kPin:
+      return "pin";
+    case Fault::Kind::kAttachCall:
+      return "attach-call";
+  }
+  return "";
+}
+
 uint64_t MaskOf(Pages pages) {
   if (pages.count == 0 || pages.first >= kPages) return 0;
   const int count = std::min<int>(pages.count, kPages - pages.first);
@@ -107,8 +129,7 @@ absl::Status Validate(const Op& op, const Topology& t) {
     if (fault.kind == Fault::Kind::kNone) continue;
     if (fault.error == 0 || fault.count == 0)
       return absl::InvalidArgumentError("a fault has an errno and a count from 1");
-    const bool of_device =
-        fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
+    const bool of_device = fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
     if (!of_device && fault.target == 0)
       return absl::InvalidArgumentError("calls that fail count from 1");
     if (of_device && fault.target >= t.devices_count)

@@ -30,15 +30,15 @@ enum class OpKind : uint8_t {
   kMap,        // a: container, at, vaddr. VFIO_IOMMU_MAP_DMA; kRead, kWrite, kVaddr, kZeroPage
   kUnmap,      // a: container, at. VFIO_IOMMU_UNMAP_DMA; kVaddr, kAll
   // Drivers of devices.
-  kPin,              // a: emulated device, at. vfio_pin_pages(); kWrite
-  kUnpin,            // a: emulated device, at. vfio_unpin_pages()
-  kBind,             // a: device. VFIO lets it go, and a driver that uses the DMA API binds
-  kUnbind,           // a: device. Back to VFIO
-  kDma,              // a: device. Its kernel driver's first mapping: iommu_deferred_attach()
-  kAttachPasid,      // a, b: devices. iommu_attach_device_pasid() of a's PASID 1 to b's domain
-  kDetachPasid,      // a: device. iommu_detach_device_pasid()
-  kReset,            // a: device. pci_dev_reset_iommu_prepare()
-  kResetDone,        // a: device. pci_dev_reset_iommu_done()
+  kPin,          // a: emulated device, at. vfio_pin_pages(); kWrite
+  kUnpin,        // a: emulated device, at. vfio_unpin_pages()
+  kBind,         // a: device. VFIO lets it go, and a driver that uses the DMA API binds
+  kUnbind,       // a: device. Back to VFIO
+  kDma,          // a: device. Its kernel driver's first mapping: iommu_deferred_attach()
+  kAttachPasid,  // a, b: devices. iommu_attach_device_pasid() of a's PASID 1 to b's domain
+  kDetachPasid,  // a: device. iommu_detach_device_pasid()
+  kReset,        // a: device. pci_dev_reset_iommu_prepare()
+  kResetDone,    // a: device. pci_dev_reset_iommu_done()
 };
 inline constexpr int kOpKindCount = static_cast<int>(OpKind::kResetDone) + 1;
 std::string_view OpName(OpKind kind);
@@ -75,12 +75,13 @@ uint8_t FlagsOf(OpKind kind);
 struct Fault {
   enum class Kind : uint8_t {
     kNone,
-    kAttach,  // the first `count` attach_dev() calls for device `target` fail
-    kAlloc,   // the `target`-th domain allocation of the op fails, counted from 1
-    kProbe,   // probe_device() for device `target` fails
-    kMalloc,  // the `target`-th allocation that type1 makes for itself, counted from 1
-    kMap,     // the `target`-th iommu_map() of the op, counted from 1
-    kPin,     // the `target`-th pin of user memory of the op, counted from 1
+    kAttach,      // the first `count` attach_dev() calls for device `target` fail
+    kAlloc,       // the `target`-th domain allocation of the op fails, counted from 1
+    kProbe,       // probe_device() for device `target` fails
+    kMalloc,      // the `target`-th allocation that type1 makes for itself, counted from 1
+    kMap,         // the `target`-th iommu_map() of the op, counted from 1
+    kPin,         // the `target`-th pin of user memory of the op, counted from 1
+    kAttachCall,  // the `target`-th attach_dev() call of the op, whichever device it is for
   };
   Kind kind = Kind::kNone;
   uint8_t target = 0;
@@ -88,6 +89,11 @@ struct Fault {
   uint8_t error = 0;  // a positive errno; allocations fail as ENOMEM where the kernel sees an errno
   friend bool operator==(const Fault&, const Fault&) = default;
 };
+inline constexpr std::array kFaultKinds = {Fault::Kind::kAttach, Fault::Kind::kAlloc,
+                                           Fault::Kind::kProbe,  Fault::Kind::kMalloc,
+                                           Fault::Kind::kMap,    Fault::Kind::kPin};
+// As in a case; empty of kNone.
+std::string_view FaultName(Fault::Kind kind);
 inline constexpr int kMaxFaults = 2;
 
 struct Op {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The sentences that must hold in every reachable state, read from states and events alone.
+// docs/properties.md says of each what it is there for.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "model/op.h"
 #include "model/rules.h"
 #include "model/state.h"
 #include "model/step.h"
@@ -15,27 +18,119 @@
 
 namespace iommucheck {
 
-enum class Property : uint8_t { kNoCrossDriverAttach, kNoCrossDriverReuse };
-inline constexpr int kPropertyCount = 2;
-inline constexpr std::array<Property, kPropertyCount> kProperties = {Property::kNoCrossDriverAttach,
-                                                                     Property::kNoCrossDriverReuse};
+enum class Property : uint8_t {
+  // These two are read from a step's events alone, and are those that the encodings know.
+  kNoCrossDriverAttach,
+  kNoCrossDriverReuse,
+  // The core: domains and who is on them.
+  kNoOops,
+  kNoCallWaits,
+  kNoFreedDomainInUse,
+  kNoLeakedDomain,
+  kGroupHasOneDriver,
+  kGroupSharesADomain,
+  kGroupDomainIsKnown,
+  kProbedByFirmwaresDriver,
+  kDirectRegionStaysMapped,
+  kIncompatibleMeansEinval,
+  // The core: owners, PASIDs, resets.
+  kOwnershipBalances,
+  kKernelUsersBalance,
+  kNoDriverBesideUser,
+  kDriverRefusedOnlyWhenOwned,
+  kNoCrossDriverPasid,
+  kOwnPasidDomainIsAccepted,
+  kPasidKeepsItsDomain,
+  kResettingDeviceIsBlocked,
+  // VFIO: groups, containers, devices.
+  kGroupIsOpenedOnce,
+  kNoIommuWantsPrivilege,
+  kNoIommuStaysApart,
+  kGroupHasOneContainer,
+  kSetIommuOnce,
+  kOpenDeviceHasItsIommu,
+  kEmptyContainerHasNoDriver,
+  kEmulatedGroupsNeedNoIommu,
+  // type1: groups and their domains.
+  kFailedCallGoesBack,
+  kContainerGroupsAreOnTheirDomain,
+  kCoherentDomainIsEnforced,
+  kNestingIsThere,
+  kMsiIsIsolated,
+  kMsiCookieOnce,
+  kMsiIsMapped,
+  // type1: mappings and pins.
+  kMappingsAreApart,
+  kMappingsKeepTheirLimit,
+  kMappedInEveryDomain,
+  kNoStaleTranslation,
+  kMappingsLieOffReserved,
+  kMappingsLieInApertures,
+  kValidIovaCanBeMapped,
+  kNoValidIovaIsLost,
+  kAttachMapsNothingReserved,
+  kNoLeakedPin,
+  kNoPinByStaleVaddr,
+  kLockedMemoryBalances,
+  kLockedMemoryKeepsItsLimit,
+};
+inline constexpr int kPropertyCount = static_cast<int>(Property::kLockedMemoryKeepsItsLimit) + 1;
+inline constexpr auto kProperties = [] {
+  std::array<Property, kPropertyCount> all{};
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Property>(i);
+  return all;
+}();
 
 std::string_view PropertyName(Property property);
 std::string_view PropertySentence(Property property);
 std::optional<Property> FindProperty(std::string_view name);
 
-// The first event of a step that violates the property, or nullptr.
+// The first event of a step that violates one of the first two, or nullptr. Of the others it knows
+// nothing.
 const Event* FindViolation(Property property, std::span<const Event> events);
+
+// All that a property reads: a step that was taken, and the states around it.
+struct StepView {
+  const Topology& topology;
+  const Op& op;
+  const StepResult& result;
+  const State& before;
+  const State& after;
+  std::span<const Event> events;
+};
+
+// Where a step violates a property. Of the things it names kNoId are those that have no part in it.
+struct Violation {
+  std::string_view why;          // of this case, where the sentence is of more than one
+  const Event* event = nullptr;  // one of the view's; nullptr: the state itself is at fault
+  DeviceId device = kNoId;
+  GroupId group = kNoId;
+  DomainId domain = kNoId;
+  ContainerId container = kNoId;
+};
+
+// What is at fault first, in the order of events, containers, groups and devices. A state that
+// violates a property goes on doing so in the steps that follow. Allocates nothing.
+std::optional<Violation> FindViolation(Property property, const StepView& view);
 
 // Whether the state itself has a device on a domain of another driver.
 bool HasForeignDomain(const Topology& topology, const State& state);
 
-// What a kernel promises: the property holds on it once `assumptions` are added.
+// A set of kinds of faults.
+using FaultSet = uint8_t;
+constexpr FaultSet FaultBit(Fault::Kind kind) {
+  return static_cast<FaultSet>(1U << static_cast<unsigned>(kind));
+}
+
+// What a kernel promises: the property holds on it once `assumptions` are added, in runs without
+// faults of the kinds in `without`.
 struct Promise {
   KernelVersion version;
   Property property;
   std::span<const Rule> assumptions;
+  FaultSet without = 0;
 };
+// By property, then by version.
 std::span<const Promise> Promises();
 
 }  // namespace iommucheck

@@ -126,8 +126,12 @@ enum class Rule : uint8_t {
   kDriverSnoopChecked,
   kDriverAttachKeepsOld,
   kDriverEinvalOnly,
+  // More assumptions about machines and admins.
+  kAssumeOneInstanceGroups,
+  kAssumeCommonPageSize,
+  kAssumeNoDriverBeforeIommu,
 };
-inline constexpr int kRuleCount = static_cast<int>(Rule::kDriverEinvalOnly) + 1;
+inline constexpr int kRuleCount = static_cast<int>(Rule::kAssumeNoDriverBeforeIommu) + 1;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {
@@ -137,7 +141,9 @@ class RuleSet {
 
   constexpr RuleSet() = default;
   constexpr explicit RuleSet(const Words& words) : words_(words) {}
-  [[nodiscard]] constexpr bool has(Rule r) const { return ((words_[Word(r)] >> Shift(r)) & 1U) != 0; }
+  [[nodiscard]] constexpr bool has(Rule r) const {
+    return ((words_[Word(r)] >> Shift(r)) & 1U) != 0;
+  }
   constexpr RuleSet& add(Rule r) {
     words_[Word(r)] |= uint64_t{1} << Shift(r);
     return *this;

@@ -37,19 +37,19 @@ struct GroupState {
   bool live = false;         // the group exists: has devices, or VFIO or an instance holds it
   DeviceId devices = kNoId;  // group->devices, earliest joined first
   DomainId domain = kNoId;   // group->domain
-  DomainId default_domain = kNoId;    // group->default_domain
-  DomainId blocking_domain = kNoId;   // group->blocking_domain
-  bool owner = false;                 // group->owner: VFIO is the only one here
-  uint8_t kernel_users = 0;           // group->owner_cnt of drivers that use the DMA API
-  DomainId pasid_domain = kNoId;      // group->pasid_array at PASID 1
-  uint8_t recovery_cnt = 0;           // group->recovery_cnt
+  DomainId default_domain = kNoId;      // group->default_domain
+  DomainId blocking_domain = kNoId;     // group->blocking_domain
+  bool owner = false;                   // group->owner: VFIO is the only one here
+  uint8_t kernel_users = 0;             // group->owner_cnt of drivers that use the DMA API
+  DomainId pasid_domain = kNoId;        // group->pasid_array at PASID 1
+  uint8_t recovery_cnt = 0;             // group->recovery_cnt
   DeviceKind kind = DeviceKind::kReal;  // vfio_group->type
   bool open = false;                    // vfio_group->opened_file, by an `open`
   uint8_t open_devices = 0;             // vfio_group->container_users - 1
   bool emulated_listed = false;         // on iommu->emulated_iommu_groups
-  ContainerId container = kNoId;      // vfio_group->container
-  GroupId next_in_container = kNoId;  // container->group_list
-  DomainId vfio_domain = kNoId;       // the vfio_domain whose group_list holds it
+  ContainerId container = kNoId;        // vfio_group->container
+  GroupId next_in_container = kNoId;    // container->group_list
+  DomainId vfio_domain = kNoId;         // the vfio_domain whose group_list holds it
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 
@@ -58,15 +58,15 @@ enum class DomainType : uint8_t { kFree, kDefault, kBlocking, kPaging, kPasid, k
 
 struct DomainState {
   DomainType type = DomainType::kFree;
-  DriverId driver = kNoId;              // whose ops allocated it: domain->owner, a ghost before 6.8
-  TableId table = kNoId;                // domain->ops
-  InstanceId instance = kNoId;          // driver private: bound to it by the first attach
-  bool coherent = false;                // vfio_domain->enforce_cache_coherency, or ->prot
-  bool identity = false;                // IOMMU_DOMAIN_IDENTITY
-  bool ownerless = false;               // a static domain: domain->owner is NULL
-  bool msi_cookie = false;              // domain->iova_cookie
-  DomainId next = kNoId;                // next in iommu->domain_list, newest first
-  uint8_t refs = 0;                     // devices' hw and groups' pointers at it
+  DriverId driver = kNoId;      // whose ops allocated it: domain->owner, a ghost before 6.8
+  TableId table = kNoId;        // domain->ops
+  InstanceId instance = kNoId;  // driver private: bound to it by the first attach
+  bool coherent = false;        // vfio_domain->enforce_cache_coherency, or ->prot
+  bool identity = false;        // IOMMU_DOMAIN_IDENTITY
+  bool ownerless = false;       // a static domain: domain->owner is NULL
+  bool msi_cookie = false;      // domain->iova_cookie
+  DomainId next = kNoId;        // next in iommu->domain_list, newest first
+  uint8_t refs = 0;             // devices' hw and groups' pointers at it
   friend bool operator==(const DomainState&, const DomainState&) = default;
 };
 
@@ -90,11 +90,11 @@ struct ContainerState {
   bool iommu = false;        // container->iommu_driver: VFIO_SET_IOMMU done
   DomainId domains = kNoId;  // iommu->domain_list, newest first
   IommuType type = IommuType::kType1v2;  // of the driver; decides iommu->v2 and ->nesting
-  bool iova_kept = false;         // the list is not empty, though domain_list is
-  uint8_t emulated = 0;           // groups on iommu->emulated_iommu_groups
-  uint8_t vaddr_invalid_count = 0;   // of the mappings
-  uint8_t dmas_count = 0;         // dma_avail is dma_entry_limit minus this
-  std::array<Dma, kMaxDmas> dmas{};  // iommu->dma_list, by IOVA
+  bool iova_kept = false;                // the list is not empty, though domain_list is
+  uint8_t emulated = 0;                  // groups on iommu->emulated_iommu_groups
+  uint8_t vaddr_invalid_count = 0;       // of the mappings
+  uint8_t dmas_count = 0;                // dma_avail is dma_entry_limit minus this
+  std::array<Dma, kMaxDmas> dmas{};      // iommu->dma_list, by IOVA
   friend bool operator==(const ContainerState&, const ContainerState&) = default;
 };
 

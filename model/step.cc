@@ -12,7 +12,8 @@ namespace {
 constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoHotAddWhenAttached)
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
-                                         .add(Rule::kAssumeBusOpsNotReplaced);
+                                         .add(Rule::kAssumeBusOpsNotReplaced)
+                                         .add(Rule::kAssumeNoDriverBeforeIommu);
 
 // Only what registers, probes and lets go can leave one; the other ops need not keep the state.
 bool MayLeaveAssumption(OpKind kind) {
@@ -69,6 +70,7 @@ const char* WhyNotDriven(const Kernel& k, const Op& op) {
       return d.bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
     case OpKind::kAttachPasid: {
       if (!kernel_driver) break;
+      if (k.topology.devices[op.a].kind != DeviceKind::kReal) return "the device has no IOMMU";
       if (d.group == kNoId) return "the device has no group";
       if (!k.fwnode_era())
         return k.group(d.group).pasid_domain == kNoId ? nullptr : "the device has PASIDs";
@@ -166,7 +168,9 @@ int BindDriver(Kernel& k, DeviceId dev) {  // VFIO unbinds, and really_probe() o
   d.bound = BoundTo::kNobody;
   if (const int ret = iommu_device_use_default_domain(k, dev); ret != 0) return ret;
   d.bound = BoundTo::kKernelDriver;
-  if (k.has(Rule::kVfioViable) && d.group != kNoId && k.group(d.group).container != kNoId)
+  // A fake group's device is on a bus without an IOMMU, and so without a notifier.
+  if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&
+      d.group != kNoId && k.group(d.group).container != kNoId)
     k.emit({.kind = Event::Kind::kOops,
             .device = dev,
             .group = d.group,
@@ -191,7 +195,8 @@ int ContainerIoctl(Kernel& k, ContainerId container, int (*ioctl)(Kernel&, Conta
 // vfio_pin_pages(), vfio_unpin_pages() by the driver of an emulated device
 int PinIoctl(Kernel& k, DeviceId dev, int (*pin)(Kernel&, ContainerId)) {
   const ContainerId container = k.group(k.device(dev).group).container;
-  return container == kNoId || !k.state.containers[container].iommu ? -ENOTTY : pin(k, container);
+  if (container == kNoId || !k.state.containers[container].iommu) return -ENOTTY;
+  return pin(k, container);
 }
 
 int DispatchDriver(Kernel& k, const Op& op) {
@@ -261,6 +266,8 @@ int Dispatch(Kernel& k, const Op& op) {
   }
 }
 
+StepResult Done(const Kernel& k, int error) { return {.error = error, .struck = k.struck()}; }
+
 }  // namespace
 
 State InitialState(const Topology& topology) {
@@ -288,11 +295,11 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
     return {.outcome = Outcome::kNotPossible, .why = why};
 
   if (!kernel.rules.has_any(kStepAssumptions) || !MayLeaveAssumption(op.kind))
-    return {.error = Dispatch(k, op)};
+    return Done(k, Dispatch(k, op));
 
   const State before = state;
   const int error = Dispatch(k, op);
-  if (!k.outside) return {.error = error};
+  if (!k.outside) return Done(k, error);
   state = before;
   events.clear();
   return {.outcome = Outcome::kOutside, .assumption = *k.outside};

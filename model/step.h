@@ -63,6 +63,7 @@ struct StepResult {
   int error = 0;  // 0 or a negative errno, what the caller of the op sees
   Rule assumption{};
   const char* why = "";  // kNotPossible: the reason
+  uint8_t struck = 0;    // bit per fault of the op: some call has failed by it
 };
 
 // Takes one step in place. `events` is cleared first and then filled; keep one vector and no step

@@ -118,6 +118,27 @@ bool HasMixedGroups(const Topology& t) {
   return false;
 }
 
+bool HasTwoInstanceGroups(const Topology& t) {
+  const auto instances_of = [&t](DeviceId d) {
+    unsigned mask = 0;
+    for (InstanceId m : t.devices[d].masters)
+      if (m != kNoId) mask |= 1U << m;
+    return mask;
+  };
+  for (DeviceId a = 0; a < t.devices_count; ++a)
+    for (DeviceId b = 0; b < a; ++b)
+      if (t.related(a, b)) {
+        const unsigned both = instances_of(a) | instances_of(b);
+        if ((both & (both - 1)) != 0) return true;
+      }
+  return false;
+}
+
+bool LacksCpuPages(const Topology& t) {
+  const auto instances = std::span(t.instances).first(t.instances_count);
+  return std::ranges::any_of(instances, [](const Instance& i) { return (i.page_sizes & 1U) == 0; });
+}
+
 bool HasDisjointClaims(const Topology& t) {
   for (DriverId a = 0; a < t.drivers_count; ++a)
     for (DriverId b = 0; b < a; ++b) {
@@ -267,6 +288,10 @@ std::optional<Rule> BrokenAssumption(const Topology& t, RuleSet rules) {
     return Rule::kAssumeProbeRejectsForeign;
   if (rules.has(Rule::kAssumeHomogeneousGroups) && HasMixedGroups(t))
     return Rule::kAssumeHomogeneousGroups;
+  if (rules.has(Rule::kAssumeOneInstanceGroups) && HasTwoInstanceGroups(t))
+    return Rule::kAssumeOneInstanceGroups;
+  if (rules.has(Rule::kAssumeCommonPageSize) && LacksCpuPages(t))
+    return Rule::kAssumeCommonPageSize;
   if (rules.has(Rule::kAssumeDriversCompeteForABus) && HasDisjointClaims(t))
     return Rule::kAssumeDriversCompeteForABus;
   return std::nullopt;

@@ -127,21 +127,21 @@ struct Device {
   // The instances it is behind, in the order firmware names them. Those with a fwnode are in its
   // firmware description (applied by `configure`), the others in their driver's own tables.
   std::array<InstanceId, kMaxMasters> masters = {kNoId, kNoId};
-  DeviceId alias = kNoId;  // PCI: its DMA carries this device's requester id, too
-  uint8_t slot = 0;        // PCI: functions of one slot without isolation; 0: isolated
-  bool absent = false;     // not there at boot; `add` brings it
-  DeviceKind kind = DeviceKind::kReal;          // the others have no instances
-  DefaultType default_type = DefaultType::kAny; // def_domain_type() of its driver
-  std::array<Region, kMaxRegions> regions{};    // those of kNone last
+  DeviceId alias = kNoId;               // PCI: its DMA carries this device's requester id, too
+  uint8_t slot = 0;                     // PCI: functions of one slot without isolation; 0: isolated
+  bool absent = false;                  // not there at boot; `add` brings it
+  DeviceKind kind = DeviceKind::kReal;  // the others have no instances
+  DefaultType default_type = DefaultType::kAny;  // def_domain_type() of its driver
+  std::array<Region, kMaxRegions> regions{};     // those of kNone last
   friend bool operator==(const Device&, const Device&) = default;
 };
 
 // The kernel's command line and modules, and the user's limits.
 struct Settings {
-  bool passthrough = false;         // iommu.passthrough=1: default domains are identity
-  bool unsafe_interrupts = false;   // vfio_iommu_type1.allow_unsafe_interrupts
-  uint8_t dma_entries = kMaxDmas;   // vfio_iommu_type1.dma_entry_limit, up to kMaxDmas
-  uint8_t memlock = kNoLimit;       // RLIMIT_MEMLOCK in pages; kNoLimit: CAP_IPC_LOCK
+  bool passthrough = false;        // iommu.passthrough=1: default domains are identity
+  bool unsafe_interrupts = false;  // vfio_iommu_type1.allow_unsafe_interrupts
+  uint8_t dma_entries = kMaxDmas;  // vfio_iommu_type1.dma_entry_limit, up to kMaxDmas
+  uint8_t memlock = kNoLimit;      // RLIMIT_MEMLOCK in pages; kNoLimit: CAP_IPC_LOCK
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 

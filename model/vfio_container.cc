@@ -13,7 +13,6 @@ bool IsNoIommu(const Kernel& k, ContainerId container) {  // container->noiommu
   return first != kNoId && k.group(first).kind == DeviceKind::kNoIommu;
 }
 
-
 // driver->ops->attach_group(); the backend without an IOMMU takes all.
 int AttachGroup(Kernel& k, ContainerId container, GroupId group) {
   if (k.group(group).kind == DeviceKind::kNoIommu) return 0;

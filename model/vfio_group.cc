@@ -14,8 +14,7 @@ namespace {
 // VFIO registered the device. From 5.19 it asks IOMMU_CAP_CACHE_COHERENCY of those with an IOMMU.
 bool IsVfioDevice(const Kernel& k, DeviceId dev) {
   if (k.device(dev).bound != BoundTo::kVfio) return false;
-  return k.topology.devices[dev].kind != DeviceKind::kReal ||
-         !k.has(Rule::kVfioCacheCoherency) ||
+  return k.topology.devices[dev].kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency) ||
          k.topology.drivers[k.driver_of(dev)].coherent;
 }
 

@@ -55,8 +55,8 @@ int NarrowIova(Kernel& k, ContainerId container, GroupId group, DomainId domain,
   if (k.has(Rule::kType1ResvConflict) && vfio_iommu_resv_conflict(k, container, group))
     return k.refuse(Rule::kType1ResvConflict, -EINVAL, kNoId, group);
   if (const int ret = vfio_iommu_iova_get_copy(k, container, copy); ret != 0) return ret;
-  if (const int ret = vfio_iommu_aper_resize(
-          k, copy, k.has(Rule::kType1AperResize) ? aperture : ~uint64_t{0});
+  if (const int ret =
+          vfio_iommu_aper_resize(k, copy, k.has(Rule::kType1AperResize) ? aperture : ~uint64_t{0});
       ret != 0)
     return ret;
   if (!k.has(Rule::kType1ResvExclude)) return 0;
@@ -69,7 +69,8 @@ bool IsolatesMsi(const Kernel& k, DeviceId dev) {
 }
 
 // iommu_group_has_isolated_msi() from 6.8; IOMMU_CAP_INTR_REMAP of any device from 6.0, and of the
-// bus before. ABSTRACTION: the bus answers as the first device; irq_domain_check_msi_remap() says no.
+// bus before. ABSTRACTION: the bus answers as the first device; irq_domain_check_msi_remap() says
+// no.
 bool HasIsolatedMsi(const Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   const bool every = k.has(Rule::kType1MsiEveryDevice);

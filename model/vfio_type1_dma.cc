@@ -38,16 +38,19 @@ int SmallestPage(Kernel& k, ContainerId container) {
   return kPages;
 }
 
-bool Wraps(uint8_t first, uint8_t count) { return first + count > kPages; }
-bool Meets(Pages a, Pages b) {
-  return a.first < b.first + b.count && b.first < a.first + a.count;
+// Whether the first address behind the pages is 0, which compares as below all others.
+bool EndIsZero(const Kernel& k, Pages pages) {
+  return pages.first + pages.count == kPages && !k.has(Rule::kType1UnmapTop);
 }
+
+bool Wraps(uint8_t first, uint8_t count) { return first + count > kPages; }
+bool Meets(Pages a, Pages b) { return a.first < b.first + b.count && b.first < a.first + a.count; }
 
 Dma* LinkDma(Kernel& k, ContainerId container, const Dma& dma) {  // vfio_link_dma()
   ContainerState& c = k.state.containers[container];
   Dma* const end = c.dmas.data() + c.dmas_count;
-  Dma* const at = std::find_if(c.dmas.data(), end,
-                               [&](const Dma& d) { return d.at.first > dma.at.first; });
+  Dma* const at =
+      std::find_if(c.dmas.data(), end, [&](const Dma& d) { return d.at.first > dma.at.first; });
   std::copy_backward(at, end, end + 1);
   *at = dma;
   ++c.dmas_count;
@@ -61,9 +64,7 @@ uint64_t PfnList(const Kernel& k, ContainerId container, const Dma& dma) {
   return k.state.containers[container].pfns & MaskOf(dma.at);
 }
 
-int PinsOf(const Dma& dma, uint64_t pages) {
-  return dma.zero_page ? 0 : std::popcount(pages);
-}
+int PinsOf(const Dma& dma, uint64_t pages) { return dma.zero_page ? 0 : std::popcount(pages); }
 
 // What RLIMIT_MEMLOCK says to so many more pages.
 int CheckMemlock(Kernel& k, int npage) {
@@ -85,8 +86,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
   if (ret != 0) return ret;
   k.state.pins += PinsOf(dma, MaskOf(pages));
   k.state.locked_vm += npage;
-  if (dma.zero_page && !k.has(Rule::kType1UnpinZero))
-    k.state.zero_pins += pages.count;
+  if (dma.zero_page && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += pages.count;
   return 0;
 }
 
@@ -102,8 +102,8 @@ void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages
                     static_cast<uint8_t>(std::popcount(pages))}});
 }
 
-// The pages that are pinned and mapped at once: all that are left, but one by one where they are the
-// zero page, which is next to none.
+// The pages that are pinned and mapped at once: all that are left, but one by one where they are
+// the zero page, which is next to none.
 Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
 
 void Skip(Pages& left, Pages chunk) {
@@ -120,7 +120,7 @@ void UnmapUnpin(Kernel& k, ContainerId container, Dma& dma) {
   for (DomainId d = k.domain(domain).next; d != kNoId; d = k.domain(d).next)
     if (k.has(Rule::kType1UnmapEveryDomain)) iommu_unmap(k, d, dma.at);
   // The end of a mapping that ends with the address space is 0: no page lies before it.
-  if (dma.at.first + dma.at.count != kPages || k.has(Rule::kType1UnmapTop)) {
+  if (!EndIsZero(k, dma.at)) {
     const uint64_t unmapped = iommu_unmap(k, domain, dma.at);
     if (unmapped != MaskOf(dma.at)) k.warn("vfio_unmap_unpin", kNoId);
     UnpinPages(k, container, dma, unmapped);
@@ -238,7 +238,8 @@ int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, 
     const Pages chunk = ChunkAt(dma, left);
     if (!dma.iommu_mapped)
       if (const int ret = PinPages(k, container, dma, chunk); ret != 0) return ret;
-    if (const int ret = iommu_map(k, domain, chunk, group); ret != 0) {
+    const auto paddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
+    if (const int ret = iommu_map(k, domain, chunk, group, paddr); ret != 0) {
       if (!dma.iommu_mapped) UnpinPages(k, container, dma, MaskOf(chunk));
       return ret;
     }
@@ -254,8 +255,23 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
   }
   const uint64_t mapped = k.state.mapped[domain] & MaskOf(dma.at);
   if (mapped == 0) return;
-  iommu_unmap(k, domain, dma.at);
+  const Pages pages = {static_cast<uint8_t>(std::countr_zero(mapped)),
+                       static_cast<uint8_t>(std::popcount(mapped))};
+  // What cannot be unmapped, as it is less than a page of the IOMMU, is tried for ever.
+  if (iommu_unmap(k, domain, pages) == 0)
+    k.emit({.kind = Event::Kind::kOops, .where = "vfio_iommu_replay"});
   UnpinPages(k, container, dma, mapped);
+}
+
+// The first page of the first range in which more than two pages follow an even one; -1: none.
+int RoomForTrial(uint64_t pages) {
+  for (int first = 0; first < kPages; ++first) {
+    const int end = first + std::countr_one(pages >> first);
+    const int start = (first + 1) & -2;
+    if (end - start > 2) return start;
+    if (end > first) first = end;
+  }
+  return -1;
 }
 
 }  // namespace
@@ -267,7 +283,9 @@ std::span<Dma> DmaList(Kernel& k, ContainerId container) {
 
 Dma* vfio_find_dma(Kernel& k, ContainerId container, Pages pages) {
   const auto list = DmaList(k, container);
-  const auto it = std::ranges::find_if(list, [&](const Dma& d) { return Meets(d.at, pages); });
+  if (EndIsZero(k, pages)) return nullptr;
+  const auto it = std::ranges::find_if(
+      list, [&](const Dma& d) { return Meets(d.at, pages) && !EndIsZero(k, d.at); });
   return it == list.end() ? nullptr : &*it;
 }
 
@@ -280,8 +298,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   const int smallest = SmallestPage(k, container);
   if (smallest > 1) k.warn("vfio_dma_do_map", kNoId);
   if (op.at.count == 0) return -EINVAL;
-  if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 &&
-      k.has(Rule::kType1MapAlign))
+  if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 && k.has(Rule::kType1MapAlign))
     return k.refuse(Rule::kType1MapAlign, -EINVAL);
   if ((Wraps(op.at.first, op.at.count) || Wraps(op.vaddr, op.at.count)) &&
       k.has(Rule::kType1MapWrap))
@@ -345,6 +362,7 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
       ++i;
       continue;
     }
+    if (!all && EndIsZero(k, at)) break;
     if (!v2 && at.first > dma.at.first && k.has(Rule::kType1UnmapNoSplit)) break;
     if (invalidate_vaddr) {
       if (dma.vaddr_invalid) {
@@ -384,10 +402,14 @@ int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId
 void vfio_test_domain_fgsp(Kernel& k, DomainId domain, const IovaList& list, GroupId group) {
   if (!k.has(Rule::kType1FgspProbe)) return;
   Pages trial = {0, 2};
-  // The first range with room for two pages, aligned to as much.
-  for (; k.has(Rule::kType1FgspInList) && (MaskOf(trial) & ~list.pages) != 0; trial.first += 2)
-    if (trial.first + 2 == kPages) return;
-  if (iommu_map(k, domain, trial, group) == 0) iommu_unmap(k, domain, trial);
+  if (k.has(Rule::kType1FgspInList)) {
+    const int first = RoomForTrial(list.pages);
+    if (first < 0) return;
+    trial.first = static_cast<uint8_t>(first);
+  }
+  if (iommu_map(k, domain, trial, group) != 0) return;
+  // First one page, and the other if that went. An IOMMU of larger pages unmaps neither.
+  if ((PageSizesOf(k, domain) & 1U) != 0) iommu_unmap(k, domain, trial);
 }
 
 void vfio_iommu_unmap_unpin_all(Kernel& k, ContainerId container) {
@@ -401,6 +423,7 @@ void vfio_iommu_unmap_unpin_reaccount(Kernel& k, ContainerId container) {
 
 int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
   const Op& op = k.op;
+  if (op.at.count == 0) return -EINVAL;  // vfio_pin_pages()
   if (!IsV2(k, container)) return -EACCES;
   if (k.state.containers[container].vaddr_invalid_count != 0) {
     if (k.has(Rule::kType1PinVaddrBusy)) return k.refuse(Rule::kType1PinVaddrBusy, -EBUSY);
@@ -434,6 +457,14 @@ int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
 }
 
 int vfio_iommu_type1_unpin_pages(Kernel& k, ContainerId container) {
+  if (k.op.at.count == 0) {
+    k.warn("vfio_unpin_pages", kNoId);
+    return 0;
+  }
+  if (!IsV2(k, container)) {
+    k.warn("vfio_iommu_type1_unpin_pages", kNoId);
+    return 0;
+  }
   for (int n = 0; n < k.op.at.count; ++n) {
     const Pages page = {static_cast<uint8_t>(k.op.at.first + n), 1};
     Dma* const dma = vfio_find_dma(k, container, page);

@@ -3,8 +3,8 @@
 // Which IOVAs are valid in a container: apertures of its domains, less reserved regions of its
 // groups (drivers/vfio/vfio_iommu_type1.c).
 //
-// The kernel's list of ranges is a set of pages here. Ranges never touch, since a reserved page lies
-// between any two; each is one allocation of a copy.
+// The kernel's list of ranges is a set of pages here. Ranges never touch, since a reserved page
+// lies between any two; each is one allocation of a copy.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -151,7 +151,12 @@ bool vfio_iommu_aper_conflict(Kernel& k, ContainerId container, uint64_t apertur
   if (IsListEmpty(k, container)) return false;
   const uint64_t hull = Hull(k.state.containers[container].iova);
   if ((hull & aperture) == 0) return true;
-  return (Mapped(k, container) & hull & ~aperture) != 0;
+  uint64_t lost = hull & ~aperture;
+  // Where the list ends with the address space, what it loses at that end has 0 as its end, and
+  // vfio_find_dma() finds no mapping there.
+  if ((lost >> kLastPage) != 0 && !k.has(Rule::kType1UnmapTop))
+    lost &= (aperture & -aperture) - 1;  // what is below the aperture
+  return (Mapped(k, container) & lost) != 0;
 }
 
 int vfio_iommu_aper_resize(Kernel& k, IovaList& list, uint64_t aperture) {
@@ -178,6 +183,7 @@ bool vfio_iommu_resv_conflict(Kernel& k, ContainerId container, GroupId group) {
   RegionList resv;
   resv.AddGroup(k, group);
   return std::ranges::any_of(resv.regions(), [&](const Region& region) {
+    if (region.last == kLastPage && !k.has(Rule::kType1UnmapTop)) return false;  // its end is 0
     return (Mapped(k, container) & PagesOf(region)) != 0;
   });
 }

@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "props/generators.h"
+#include "src/case/encoded.h"
 #include "src/case/run.h"
 #include "src/smt/query.h"
 
@@ -67,7 +68,7 @@ void ExpectSame(const Case& c) {
     RC_ASSERT(replay->impossible_at == static_cast<int>(run.steps.size()));
     return;
   }
-  for (Property p : kProperties) {
+  for (Property p : kEncodedProperties) {
     const int at = run.of(p).at;
     RC_ASSERT(replay->violated[static_cast<size_t>(p)] == (at != 0));
     if (at != 0) ExpectNeededOps(c, p, at);

@@ -8,6 +8,7 @@
 
 #include "model/step.h"
 #include "props/generators.h"
+#include "src/case/encoded.h"
 #include "src/case/run.h"
 #include "src/explore/explore.h"
 #include "src/prove/facts.h"
@@ -39,7 +40,7 @@ int StepsIn(Verdict verdict, const Case& found) {
 
 void ExpectSame(const Case& machine, int steps, int whole_devices) {
   RC_PRE(!BrokenAssumption(machine.topology, ProfileOf(machine.kernel).rules));
-  for (Property p : kProperties) {
+  for (Property p : kEncodedProperties) {
     const explore::ExploreResult explored = explore::ExploreMachine(machine, p, steps, kStates);
     const auto solved = smt::QueryMachine(p, machine, {.steps = steps}, false, {}, whole_devices);
     if (!solved.ok()) RC_FAIL(solved.status().ToString());

@@ -15,6 +15,7 @@
 #include "model/step.h"
 #include "props/generators.h"
 #include "props/structure.h"
+#include "src/case/encoded.h"
 #include "src/prove/prove.h"
 
 namespace iommucheck {
@@ -118,7 +119,7 @@ class Shadow {
   std::vector<std::string> lemma_texts_;
   std::array<int, kMaxDomains> elements_{};  // that stands for the model's domain, -1: none
   int fresh_ = -1;
-  std::array<bool, kPropertyCount> violated_{};
+  std::array<bool, kEncodedPropertyCount> violated_{};
 };
 
 // How often each action was taken, by era.
@@ -136,7 +137,7 @@ void Shadow::Do(ActionKind kind, const std::vector<int>& arguments) {
   }
   machine_.Apply(action, arguments);
   ++Taken()[{era_, kind}];
-  for (const Property property : kProperties)
+  for (const Property property : kEncodedProperties)
     if (const prove::Formula f = prove::PropertyLemma(property).Closed();
         action.Changes(f) && !machine_.Satisfies(f))
       violated_[static_cast<size_t>(property)] = true;
@@ -386,7 +387,7 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
   }
   End(op, after);
   ExpectSame(after);
-  for (const Property property : kProperties)
+  for (const Property property : kEncodedProperties)
     if (FindViolation(property, events) != nullptr) RC_ASSERT(Violated(property));
 }
 
@@ -451,7 +452,7 @@ const std::vector<prove::Lemma>& InvariantOf(KernelVersion version, Property pro
 
 RC_GTEST_PROP(Invariant, HoldsAfterEveryActionOfAPromisedKernel, ()) {
   const Scenario s = *Scenarios(DrawPromisedKernel);
-  for (const Property property : kProperties) {
+  for (const Property property : kEncodedProperties) {
     const std::vector<prove::Lemma>& invariant = InvariantOf(s.kernel.version, property);
     RC_ASSERT(!invariant.empty());
     FollowRun(s, ProfileOf(s.kernel), invariant);
@@ -465,7 +466,7 @@ TEST(Proof, OfAPatchedKernelIsOfNoRunThatViolates) {
   for (int n = 0; n < 20; ++n) {
     const KernelSpec spec = DrawPatchedKernel(words);
     const KernelProfile kernel = ProfileOf(spec);
-    for (const Property property : kProperties) {
+    for (const Property property : kEncodedProperties) {
       const auto proof = prove::Prove(property, kernel, 0);
       ASSERT_TRUE(proof.ok()) << proof.status();
       if (!proof->proved) continue;

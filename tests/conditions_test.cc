@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "src/case/encoded.h"
 #include "src/prove/prove.h"
 
 namespace iommucheck::prove {
@@ -62,7 +63,7 @@ class SecondSolver : public testing::Test {
 
 TEST_F(SecondSolver, FindsEveryConditionOfEveryPromiseUnsatisfiable) {
   size_t conditions = 0;
-  for (const Promise& promise : Promises()) {
+  for (const Promise& promise : EncodedPromises()) {
     const KernelProfile kernel = PromisedProfile(promise);
     const absl::StatusOr<Proof> proof = Prove(promise.property, kernel, 0);
     ASSERT_TRUE(proof.ok()) << proof.status();
@@ -76,7 +77,7 @@ TEST_F(SecondSolver, FindsEveryConditionOfEveryPromiseUnsatisfiable) {
 }
 
 TEST_F(SecondSolver, RefutesALemmaThatAnActionBreaks) {
-  const auto promise = std::ranges::find(Promises(), KernelVersion::kV6_12, &Promise::version);
+  const auto promise = std::ranges::find(EncodedPromises(), KernelVersion::kV6_12, &Promise::version);
   KernelProfile kernel = PromisedProfile(*promise);
   const absl::StatusOr<Proof> proof = Prove(promise->property, kernel, 0);
   ASSERT_TRUE(proof.ok()) << proof.status();

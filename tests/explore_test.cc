@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/case/encoded.h"
 #include "src/explore/explore.h"
 
 #include <atomic>
@@ -175,7 +176,7 @@ TEST_P(Agreement, OfBothSearches) {
   constexpr int kSteps = 7;
   for (const KernelVersion version : kKernelVersions)
     for (const char* patch : {"", " drop type1.same_ops", " drop type1.same_ops core.owner_first"})
-      for (const Property property : kProperties) {
+      for (const Property property : kEncodedProperties) {
         Case machine = Parse(On(std::string(VersionName(version)), GetParam()));
         if (std::string(patch) != "") machine.kernel.dropped.add(Rule::kType1SameOps);
         if (std::string(patch).ends_with("first"))
@@ -197,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Machines, Agreement,
 TEST(Explore, SecondContainerChangesNoVerdict) {
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain})
     for (const KernelVersion version : kKernelVersions)
-      for (const Property property : kProperties)
+      for (const Property property : kEncodedProperties)
         for (const bool drop : {false, true}) {
           Case machine = Parse(On(std::string(VersionName(version)), text));
           if (drop) machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
@@ -234,7 +235,7 @@ TEST(Explore, ContainersTradeNames) {
 
 TEST(Explore, OneContainerIsEnough) {
   for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_12})
-    for (const Property property : kProperties) {
+    for (const Property property : kEncodedProperties) {
       Case machine = Parse(On(std::string(VersionName(version)), kTwoBuses));
       machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
       EXPECT_EQ(SearchPlainly(machine, property, 5, 1).violated_at,
@@ -246,7 +247,7 @@ TEST(Explore, OneContainerIsEnough) {
 
 size_t Violations(const std::vector<Event>& events) {
   size_t violated = 0;
-  for (const Property property : kProperties)
+  for (const Property property : kEncodedProperties)
     violated += FindViolation(property, events) != nullptr ? 1 : 0;
   return violated;
 }
@@ -465,7 +466,7 @@ TEST_P(LookedUp, StepsAreThoseOfTheModel) {
     machine.kernel = kernel;
     if (BrokenAssumption(machine.topology, ProfileOf(kernel).rules)) continue;
     // Each kernel is asked two of the four questions.
-    const Property property = kProperties[++turn % 2];
+    const Property property = kEncodedProperties[++turn % 2];
     Explorer explorer(ProfileOf(kernel), property);
     const Shape shape{.topology = machine.topology};
     // Else groups that lost their devices pile up in the container.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "src/case/encoded.h"
 #include "src/case/run.h"
 #include "src/explore/search.h"
 #include "src/report/text.h"
@@ -51,7 +52,7 @@ std::vector<KernelSpec> Kernels(KernelVersion version) {
       kernels.push_back(kernel);
     }
   // So that a kernel that keeps its promises is among them.
-  for (const Promise& promise : Promises()) {
+  for (const Promise& promise : EncodedPromises()) {
     KernelSpec kernel{.version = version};
     for (const Rule rule : promise.assumptions) kernel.added.add(rule);
     if (promise.version == version && kernel != kernels.back()) kernels.push_back(kernel);
@@ -74,7 +75,7 @@ TEST_P(Judges, Agree) {
   int violated = 0;
   int held = 0;
   for (const KernelSpec& kernel : Kernels(GetParam()))
-    for (const Property property : kProperties) {
+    for (const Property property : kEncodedProperties) {
       const bool attach = property == Property::kNoCrossDriverAttach;
       const int devices = attach ? sizes.attach_devices : sizes.reuse_devices;
       const int steps = attach ? sizes.attach_steps : sizes.reuse_steps;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Questions about one machine: large ones, and those of the corpus.
+#include "src/case/encoded.h"
 #include "src/report/machine.h"
 
 #include "gmock/gmock.h"
@@ -88,7 +89,7 @@ class Large64 : public testing::TestWithParam<KernelVersion> {};
 
 TEST_P(Large64, HoldsInAnyRun) {
   const Case machine = Large(Kernel(GetParam()));
-  for (Property p : kProperties) {
+  for (Property p : kEncodedProperties) {
     const MachineAnswer answer = Ask(p, machine, 6);
     EXPECT_EQ(StepsOf(answer), 0);
     EXPECT_TRUE(HoldsForEveryRun(answer)) << answer.proof->reason;
@@ -166,7 +167,7 @@ TEST_P(Snapshot, IsAsTheExplorerSays) {
   ASSERT_TRUE(whole.ok() && part.ok());
   EXPECT_EQ(whole->topology.devices_count, whole->devices_found);
   for (KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV7_1})
-    for (Property p : kProperties) {
+    for (Property p : kEncodedProperties) {
       const auto machine = [&](const import::System& s) {
         Case c;
         c.kernel.version = version;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/case/encoded.h"
 #include "src/prove/prove.h"
 
 #include <gmock/gmock.h>
@@ -23,7 +24,7 @@ const fs::path kSource = IOMMUCHECK_SOURCE_DIR;
 
 KernelSpec PromisedSpec(KernelVersion version, Property property) {
   KernelSpec spec{.version = version, .dropped = {}, .added = {}};
-  for (const Promise& promise : Promises())
+  for (const Promise& promise : EncodedPromises())
     if (promise.version == version && promise.property == property)
       for (const Rule rule : promise.assumptions) spec.added.add(rule);
   return spec;
@@ -73,7 +74,7 @@ TEST_P(Promised, HoldsForEverySize) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Prove, Promised, testing::ValuesIn(Promises().begin(), Promises().end()),
+INSTANTIATE_TEST_SUITE_P(Prove, Promised, testing::ValuesIn(EncodedPromises().begin(), EncodedPromises().end()),
                          [](const auto& tested) { return NameOf(tested.param); });
 
 // What the fuzz target finds runs for is proved of nothing. Reads fuzz/mutations.cmake.

@@ -2,6 +2,7 @@
 //
 // Exhaustive search of whole scopes: against machines one by one, against itself when it is
 // stopped, split and run on more threads.
+#include "src/case/encoded.h"
 #include "src/explore/scope.h"
 
 #include <algorithm>
@@ -162,7 +163,7 @@ TEST(ScopeSearch, AgreesWithMachinesOneByOne) {
        "devices=2,instances=1,buses=1,steps=4"},
       {Kernel(KernelVersion::kV6_0), "devices=1,instances=1,buses=1,steps=3"}};
   for (const Asked& asked : questions)
-    for (const Property property : kProperties) {
+    for (const Property property : kEncodedProperties) {
       const Question question{
           .property = property, .kernel = asked.kernel, .scope = ScopeOf(asked.scope)};
       const KernelProfile kernel = ProfileOf(asked.kernel);
@@ -207,7 +208,7 @@ TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
                                 Kernel(KernelVersion::kV6_12, {Rule::kType1SameOps}),
                                 Kernel(KernelVersion::kV6_1, {Rule::kType1SameOps})};
   for (const KernelSpec& kernel : kernels)
-    for (const Property property : kProperties) {
+    for (const Property property : kEncodedProperties) {
       Question question{.property = property,
                         .kernel = kernel,
                         .scope = ScopeOf("devices=2,instances=1,buses=1,steps=5")};

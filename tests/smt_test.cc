@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "src/case/encoded.h"
 #include "src/smt/query.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
@@ -415,7 +416,7 @@ TEST(Replay, KeepsInvariants) {
 // The facts are told to the solvers as if they were known. Each follows from what is asserted
 // besides.
 TEST(Facts, FollowFromTheRest) {
-  for (const Promise& promise : Promises()) {
+  for (const Promise& promise : EncodedPromises()) {
     KernelSpec kernel = Kernel(promise.version);
     for (const Rule rule : promise.assumptions) kernel.added.add(rule);
     const int steps = StepsNeeded(promise.property);

@@ -40,6 +40,10 @@ Device Encoded(Device device) {
 
 }  // namespace
 
+std::span<const Promise> EncodedPromises() {
+  return Promises().first(size_t{kEncodedPropertyCount} * kKernelVersionCount);
+}
+
 RuleSet EncodedRules() {
   RuleSet rules;
   for (int i = 0; i < kEncodedRuleCount; ++i) rules.add(static_cast<Rule>(i));

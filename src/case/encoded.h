@@ -4,17 +4,31 @@
 // domain. The rest is in the model alone (docs/model.md says what, and why).
 #pragma once
 
+#include <array>
+#include <span>
+
 #include "absl/status/status.h"
 #include "model/op.h"
+#include "model/properties.h"
 #include "model/rules.h"
 #include "model/topology.h"
 #include "src/case/case.h"
 
 namespace iommucheck {
 
-// The kinds of ops that are encoded come first, as do the rules.
+// The kinds of ops that are encoded come first, as do the rules and the properties.
 inline constexpr int kEncodedOpCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
 inline constexpr int kEncodedRuleCount = static_cast<int>(Rule::kDriverSameInstance) + 1;
+
+inline constexpr int kEncodedPropertyCount = static_cast<int>(Property::kNoCrossDriverReuse) + 1;
+inline constexpr std::array<Property, kEncodedPropertyCount> kEncodedProperties = {
+    Property::kNoCrossDriverAttach, Property::kNoCrossDriverReuse};
+
+constexpr bool IsEncoded(Property property) {
+  return static_cast<int>(property) < kEncodedPropertyCount;
+}
+// Of the encoded properties. They come first.
+std::span<const Promise> EncodedPromises();
 
 constexpr bool IsEncoded(Rule rule) { return static_cast<int>(rule) < kEncodedRuleCount; }
 RuleSet EncodedRules();

@@ -497,8 +497,8 @@ class JsonLexer {
   }
 
   bool PutFault(const Json& value, const std::string& at) {
-    const auto form =
-        FindForm(value, at, "fail", {"attach", "alloc", "probe", "malloc", "map", "pin"});
+    const auto form = FindForm(value, at, "fail",
+                               {"attach", "alloc", "probe", "malloc", "map", "pin", "attach-call"});
     if (!form) return false;
     if (*form == 1 || *form >= 3) return PutNthFault(value, at, /*with_errno=*/*form >= 4);
     Keys keys = {{"fail", Shape::kHead, true},

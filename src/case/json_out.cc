@@ -107,6 +107,8 @@ Json FaultJson(const Fault& fault, const Names& names) {
       return {{"fail", "map"}, {"nth", fault.target}, {"errno", error}};
     case Fault::Kind::kPin:
       return {{"fail", "pin"}, {"nth", fault.target}, {"errno", error}};
+    case Fault::Kind::kAttachCall:
+      return {{"fail", "attach-call"}, {"nth", fault.target}, {"errno", error}};
     case Fault::Kind::kNone:
     case Fault::Kind::kAttach:
     case Fault::Kind::kProbe:

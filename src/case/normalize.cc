@@ -36,6 +36,7 @@ void NormalizeOp(Op& op) {
       case Fault::Kind::kProbe:
       case Fault::Kind::kMap:
       case Fault::Kind::kPin:
+      case Fault::Kind::kAttachCall:
         fault.count = 1;
         break;
       case Fault::Kind::kNone:

@@ -10,8 +10,8 @@ namespace iommucheck {
 namespace {
 
 constexpr std::string_view kFaultForms =
-    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO or "
-    "pin:N:ERRNO";
+    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO, "
+    "pin:N:ERRNO or attach-call:N:ERRNO";
 
 bool IsCount(std::string_view text) {
   return text == "all" ||
@@ -161,13 +161,16 @@ bool Parser::ReadFault(const Word& text, Fault& fault) {
     fault.kind = Fault::Kind::kProbe;
     return ReadDeviceAndErrno(rest, fault);
   }
-  if (kind.text == "map" || kind.text == "pin") {
-    fault.kind = kind.text == "map" ? Fault::Kind::kMap : Fault::Kind::kPin;
+  if (kind.text == "map" || kind.text == "pin" || kind.text == "attach-call") {
+    fault.kind = kind.text == "map"   ? Fault::Kind::kMap
+                 : kind.text == "pin" ? Fault::Kind::kPin
+                                      : Fault::Kind::kAttachCall;
     return ReadNthAndErrno(rest, fault);
   }
   if (kind.text != "alloc" && kind.text != "malloc")
     return Fail(kind, kFaultForms,
-                std::vector<std::string>{"attach", "alloc", "probe", "malloc", "map", "pin"});
+                std::vector<std::string>{"attach", "alloc", "probe", "malloc", "map", "pin",
+                                         "attach-call"});
   fault.kind = kind.text == "alloc" ? Fault::Kind::kAlloc : Fault::Kind::kMalloc;
   fault.error = kAllocError;
   return ReadByte(rest, "the number of an allocation", 1, 255, fault.target);

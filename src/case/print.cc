@@ -172,6 +172,8 @@ std::string PrintFault(const Fault& fault, const Names& names) {
       return " fail=map:" + count_and_errno();
     case Fault::Kind::kPin:
       return " fail=pin:" + count_and_errno();
+    case Fault::Kind::kAttachCall:
+      return " fail=attach-call:" + count_and_errno();
     case Fault::Kind::kAttach:
       break;
   }

@@ -106,6 +106,19 @@ std::string ResultName(const StepResult& result) {
   return "";
 }
 
+// What the step at `at` is the first to violate.
+void Judge(const StepView& view, int at, Run& run) {
+  for (Property p : kProperties) {
+    FirstViolation& first = run.violations[static_cast<size_t>(p)];
+    if (first.at != 0) continue;
+    const std::optional<Violation> found = FindViolation(p, view);
+    if (!found) continue;
+    first = {.at = at, .what = *found};
+    if (found->event != nullptr) first.event = *found->event;
+    first.what.event = nullptr;
+  }
+}
+
 bool ExpectsOutside(const Case& c) {
   for (const Expectation& e : c.expectations)
     if (e.kind == Expectation::Kind::kOutside) return true;
@@ -135,11 +148,14 @@ Run Play(const Case& c) {
     step.result = Step(kernel, c.topology, op.op, state, step.events);
     step.after = state;
     const int at = static_cast<int>(run.steps.size()) + 1;
-    for (Property p : kProperties) {
-      Violation& violation = run.violations[static_cast<size_t>(p)];
-      const Event* event = FindViolation(p, step.events);
-      if (violation.at == 0 && event != nullptr) violation = {at, *event};
-    }
+    if (step.result.outcome == Outcome::kDone)
+      Judge({.topology = c.topology,
+             .op = op.op,
+             .result = step.result,
+             .before = run.final_state(),
+             .after = step.after,
+             .events = step.events},
+            at, run);
     run.steps.push_back(std::move(step));
     if (run.steps.back().result.outcome == Outcome::kDone) continue;
     if (run.steps.back().result.outcome == Outcome::kOutside)

@@ -21,22 +21,23 @@ struct PlayedStep {
   State after;
 };
 
-struct Violation {
-  int at = 0;  // 1-based op; 0: the property was not violated
-  Event event{};
+struct FirstViolation {
+  int at = 0;        // 1-based op; 0: the property was not violated
+  Violation what{};  // but for its event
+  std::optional<Event> event{};
 };
 
 struct Run {
   State initial;
   std::vector<PlayedStep> steps{};  // ends at the first op that is not possible or outside
-  std::array<Violation, kPropertyCount> violations{};
+  std::array<FirstViolation, kPropertyCount> violations{};
   std::optional<Rule> outside{};  // the assumption that the machine or an op is outside of
   bool complete = false;          // every op was taken
 
   [[nodiscard]] const State& final_state() const {
     return steps.empty() ? initial : steps.back().after;
   }
-  [[nodiscard]] const Violation& of(Property property) const {
+  [[nodiscard]] const FirstViolation& of(Property property) const {
     return violations[static_cast<size_t>(property)];
   }
 };

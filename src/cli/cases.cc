@@ -11,6 +11,7 @@
 #include "src/cli/commands.h"
 #include "src/report/claim.h"
 #include "src/report/json.h"
+#include "src/report/sweep.h"
 #include "src/report/text.h"
 
 namespace iommucheck::cli {
@@ -59,6 +60,13 @@ void Judge(const std::vector<std::string>& paths, bool verbose, Session& session
   if (unreadable == 0) session.exit = differing == 0 ? kOk : kViolated;
 }
 
+void Sweep(const Case& c, bool json, Session& session) {
+  const std::vector<SweptFailure> sweep = SweepFailures(c);
+  std::cout << (json ? report::SweepJson(c, sweep) : report::SweepText(c, sweep));
+  for (const SweptFailure& failure : sweep)
+    if (report::IsBad(failure)) session.exit = kViolated;
+}
+
 absl::Status Convert(const std::string& path, const std::string& to, const std::string& out) {
   absl::StatusOr<Case> c = ReadCase(path);
   if (!c.ok()) return c.status();
@@ -88,10 +96,20 @@ void AddKernels(CLI::App& app, Session& /*session*/) {
       [json] { std::cout << (*json ? report::KernelsJson() : report::KernelsText()); });
 }
 
+void AddProperties(CLI::App& app, Session& /*session*/) {
+  auto* command = app.add_subcommand("properties",
+                                     "Which properties there are, and which kernel promises what");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback(
+      [json] { std::cout << (*json ? report::PropertiesJson() : report::PropertiesText()); });
+}
+
 void AddReplay(CLI::App& app, Session& session) {
   struct Options {
     std::string path;
     bool json = false;
+    bool sweep = false;
     report::TraceOptions trace;
   };
   auto* command = app.add_subcommand("replay", "What happens in a case, step by step");
@@ -99,12 +117,14 @@ void AddReplay(CLI::App& app, Session& session) {
   command->add_option("CASE", o->path, "case file; - for standard input")->required();
   command->add_flag("--json", o->json, "one JSON object");
   command->add_flag("-v,--verbose", o->trace.all_events, "every event");
+  command->add_flag("--sweep", o->sweep, "again with each call that can fail failing");
   command->callback([o, &session] {
     absl::StatusOr<Case> c = ReadCase(o->path);
     if (!c.ok()) return session.Fail(c.status());
+    if (o->sweep) return Sweep(*c, o->json, session);
     const Run run = Play(*c);
     std::cout << (o->json ? report::ReplayJson(*c, run) : report::ReplayText(*c, run, o->trace));
-    for (const Violation& v : run.violations)
+    for (const FirstViolation& v : run.violations)
       if (v.at != 0) session.exit = kViolated;
   });
 }

@@ -36,6 +36,7 @@ struct Session {
 };
 
 void AddKernels(CLI::App& app, Session& session);
+void AddProperties(CLI::App& app, Session& session);
 void AddReplay(CLI::App& app, Session& session);
 void AddJudge(CLI::App& app, Session& session);
 void AddConvert(CLI::App& app, Session& session);

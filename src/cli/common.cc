@@ -87,9 +87,16 @@ absl::StatusOr<KernelSpec> KernelOptions::ParseWhole() const {
 
 void AddProperty(CLI::App& command, std::string& property) {
   std::vector<std::string> names;
-  for (Property p : kProperties) names.emplace_back(PropertyName(p));
+  for (Property p : kEncodedProperties) names.emplace_back(PropertyName(p));
+  const auto is_encoded = [](const std::string& name) -> std::string {
+    const std::optional<Property> found = FindProperty(name);
+    if (!found || IsEncoded(*found)) return "";
+    return absl::StrCat(name, " is not encoded: replay and judge look for it, and what the ",
+                        "generators in props/ draw is held to it");
+  };
   command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
       ->required()
+      ->check(CLI::Validator(is_encoded, ""))
       ->check(CLI::IsMember(names));
 }
 

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   AddPairs(app, session);
   AddConform(app, session);
   AddKernels(app, session);
+  AddProperties(app, session);
   AddConvert(app, session);
   AddTour(app, session);
   if (MisspeltCommand(app, argc, argv)) return kUsage;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/cli/commands.h"
 #include "src/report/answer.h"
 #include "src/report/claim.h"
@@ -56,7 +57,7 @@ std::optional<KernelSpec> CellKernel(KernelVersion version, const Column& column
 }
 
 std::span<const Rule> PromisedWith(KernelVersion version, Property property) {
-  for (const Promise& p : Promises())
+  for (const Promise& p : EncodedPromises())
     if (p.version == version && p.property == property) return p.assumptions;
   return {};
 }

@@ -17,6 +17,10 @@ namespace iommucheck::conform {
 // is the machine's here.
 harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
 harness_op OpOf(const Op& op);
+// Why no op like this can be played in a harness with these features, or nullptr.
+const char* WhyNotPlayed(const Op& op, uint32_t features);
+// The same of a machine, whatever the kernel says to it.
+const char* WhyNotPlayed(const Topology& topology);
 Call CallOf(const harness_call& call);
 void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
 

@@ -94,6 +94,7 @@ std::string FaultLine(const Fault& f) {
     case Fault::Kind::kMalloc:
     case Fault::Kind::kMap:
     case Fault::Kind::kPin:
+    case Fault::Kind::kAttachCall:
       break;  // a machine cannot make these fail
   }
   return "";
@@ -281,6 +282,10 @@ class RecordParser {
       case Call::Kind::kRelease:
         call.device = id(n[0]);
         break;
+      case Call::Kind::kMap:
+      case Call::Kind::kUnmap:
+      case Call::Kind::kCookie:
+      case Call::Kind::kHeld:
       case Call::Kind::kOops:
         break;
     }

@@ -2,6 +2,7 @@
 #include "src/conform/trace.h"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 #include "absl/strings/ascii.h"
@@ -23,6 +24,23 @@ const std::string& NameOf(const std::vector<std::string>& names, uint8_t id) {
   return id == kNoId ? kNotSaid : names[id];
 }
 
+std::string PagesText(Pages pages) {
+  if (pages.count == 1) return absl::StrCat(pages.first);
+  return absl::StrCat(pages.first, "-", pages.first + pages.count - 1);
+}
+
+// The ranges of a set of pages, lowest first.
+std::vector<Pages> RangesOf(uint64_t pages) {
+  std::vector<Pages> ranges;
+  for (int first = 0; first < kPages; ++first) {
+    const int count = std::countr_one(pages >> first);
+    if (count == 0) continue;
+    ranges.push_back({static_cast<uint8_t>(first), static_cast<uint8_t>(count)});
+    first += count;
+  }
+  return ranges;
+}
+
 std::string CallText(const Case& c, const Call& call) {
   const std::string domain = DomainName(call.domain);
   const std::string& device = NameOf(c.names.devices, call.device);
@@ -41,17 +59,37 @@ std::string CallText(const Case& c, const Call& call) {
       return absl::StrCat("free ", domain);
     case Call::Kind::kRelease:
       return absl::StrCat("release ", device);
+    case Call::Kind::kMap:
+      return absl::StrCat("map ", domain, " ", PagesText(call.pages));
+    case Call::Kind::kUnmap:
+      return absl::StrCat("unmap ", domain, " ", PagesText(call.pages));
+    case Call::Kind::kCookie:
+      return absl::StrCat("cookie ", domain);
+    case Call::Kind::kHeld:
+      return absl::StrCat("held ", call.pins, " pinned ", call.locked, " locked");
     case Call::Kind::kOops:
       return "oops";
   }
   return "";
 }
 
+// Only who sees mappings has these.
+bool IsOfMappings(const Call& call) {
+  return call.kind >= Call::Kind::kMap && call.kind <= Call::Kind::kHeld;
+}
+
+std::vector<Call> WithoutMappings(std::span<const Call> calls) {
+  std::vector<Call> kept(calls.begin(), calls.end());
+  std::erase_if(kept, IsOfMappings);
+  return kept;
+}
+
 bool SameOrNotSaid(uint8_t a, uint8_t b) { return a == b || a == kNoId || b == kNoId; }
 
 bool Same(const Call& a, const Call& b) {
   if (a.kind != b.kind || a.driver != b.driver || a.instance != b.instance ||
-      a.domain != b.domain || a.error != b.error)
+      a.domain != b.domain || a.error != b.error || a.pages != b.pages || a.pins != b.pins ||
+      a.locked != b.locked)
     return false;
   if (a.kind != Call::Kind::kAlloc) return a.device == b.device;
   return SameOrNotSaid(a.table, b.table) && SameOrNotSaid(a.device, b.device);
@@ -86,6 +124,15 @@ struct Line {
   const Call* call = nullptr;  // nullptr: an op, or the end
 };
 
+std::string MappedText(const std::vector<Mapped>& mapped) {
+  std::string text;
+  for (const Mapped& m : mapped) {
+    absl::StrAppend(&text, text.empty() ? "" : " | ", DomainName(m.domain));
+    for (Pages range : RangesOf(m.pages)) absl::StrAppend(&text, " ", PagesText(range));
+  }
+  return text;
+}
+
 void AddEndLines(const Case& c, const Trace& trace, std::vector<Line>& lines) {
   const size_t at = trace.steps.size();
   lines.push_back({at, "end"});
@@ -95,6 +142,7 @@ void AddEndLines(const Case& c, const Trace& trace, std::vector<Line>& lines) {
   lines.push_back({at, absl::StrFormat("  warns %d", trace.warns)});
   if (trace.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
   if (trace.mappings) lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
+  if (trace.has_mapped) lines.push_back({at, Labelled("  mapped", MappedText(trace.mapped))});
 }
 
 std::vector<Line> LinesOf(const Case& c, const Trace& trace) {
@@ -167,6 +215,51 @@ class TraceParser {
     return Mismatch(file_, {static_cast<int>(line_) + 1, static_cast<int>(at) + 1, {}}, what,
                     line_ >= lines_.size() ? "the end" : Quote(found));
   }
+  // The pages of a word such as 3 or 3-5.
+  static std::optional<Pages> FindPages(std::string_view text) {
+    const size_t dash = text.find('-');
+    int first = 0;
+    int last = 0;
+    if (!absl::SimpleAtoi(std::string(text.substr(0, dash)), &first)) return std::nullopt;
+    if (dash == std::string_view::npos)
+      last = first;
+    else if (!absl::SimpleAtoi(std::string(text.substr(dash + 1)), &last))
+      return std::nullopt;
+    if (first < 0 || last < first || last >= kPages) return std::nullopt;
+    return Pages{static_cast<uint8_t>(first), static_cast<uint8_t>(last - first + 1)};
+  }
+  absl::Status ReadPages(const std::vector<Token>& words, size_t at, Pages& pages) const {
+    const std::optional<Pages> found = FindPages(At(words, at).text);
+    if (!found) return Expected("pages such as 0-3", words, at);
+    pages = *found;
+    return absl::OkStatus();
+  }
+  absl::Status ReadHeld(const std::vector<Token>& words, Call& call) const {
+    int pins = 0;
+    int locked = 0;
+    if (!absl::SimpleAtoi(std::string(At(words, 1).text), &pins) || pins < 0 || pins > 0xffff)
+      return Expected("a number of pins", words, 1);
+    if (At(words, 2).text != "pinned") return Expected("pinned", words, 2);
+    if (!absl::SimpleAtoi(std::string(At(words, 3).text), &locked) || locked < 0 || locked > 0xffff)
+      return Expected("a number of pages", words, 3);
+    if (At(words, 4).text != "locked") return Expected("locked", words, 4);
+    call.pins = static_cast<uint16_t>(pins);
+    call.locked = static_cast<uint16_t>(locked);
+    return absl::OkStatus();
+  }
+  absl::Status ReadMapped(const std::vector<Token>& words, std::vector<Mapped>& mapped) const {
+    for (size_t i = 1; i < words.size(); ++i) {
+      Mapped& m = mapped.emplace_back();
+      if (absl::Status s = ReadDomain(words, i, m.domain); !s.ok()) return s;
+      for (++i; i < words.size() && words[i].text != "|"; ++i) {
+        Pages pages;
+        if (absl::Status s = ReadPages(words, i, pages); !s.ok()) return s;
+        m.pages |= MaskOf(pages);
+      }
+    }
+    return absl::OkStatus();
+  }
+
   // The word number `i` of the line, or nothing at its end.
   [[nodiscard]] Token At(const std::vector<Token>& words, size_t i) const {
     if (i < words.size()) return words[i];
@@ -269,6 +362,7 @@ class TraceParser {
   }
   absl::Status ReadDomain(const std::vector<Token>& words, size_t at, uint16_t& domain) const {
     const std::string_view text = At(words, at).text;
+    if (text == "-") return absl::OkStatus();  // a static one
     int number = 0;
     if (!text.starts_with('d') || !absl::SimpleAtoi(std::string(text.substr(1)), &number) ||
         number < 0 || number >= Call::kNoDomain)
@@ -321,11 +415,23 @@ class TraceParser {
     } else if (word == "release") {
       call.kind = Call::Kind::kRelease;
       device(1, false);
+    } else if (word == "map" || word == "unmap") {
+      call.kind = word == "map" ? Call::Kind::kMap : Call::Kind::kUnmap;
+      domain(1);
+      if (s.ok()) s = ReadPages(words, 2, call.pages);
+      count = 3;
+    } else if (word == "cookie") {
+      call.kind = Call::Kind::kCookie;
+      domain(1);
+    } else if (word == "held") {
+      call.kind = Call::Kind::kHeld;
+      s = ReadHeld(words, call);
+      count = 5;
     } else if (word == "oops") {
       call.kind = Call::Kind::kOops;
       count = 1;
     } else {
-      return Expected("probe, alloc, attach, detach, free, release, oops, an op or end", words, 0);
+      return Expected("a call, oops, an op or end", words, 0);
     }
     if (s.ok()) s = NoMore(words, count);
     if (!s.ok()) return s;
@@ -359,7 +465,7 @@ class TraceParser {
     return NoMore(words, 2);
   }
 
-  // The four that are always there, in their order, then the two that may be.
+  // The four that are always there, in their order, then the three that may be.
   absl::Status ReadEnd(const Case& c, Trace& trace) {
     int pins = 0;
     int mappings = 0;
@@ -388,6 +494,9 @@ class TraceParser {
     if (!s.ok() && !absl::IsNotFound(s)) return s;
     s = line("mappings", true, into(mappings));
     if (s.ok()) trace.mappings = mappings;
+    if (!s.ok() && !absl::IsNotFound(s)) return s;
+    s = line("mapped", true, [&](const auto& w) { return ReadMapped(w, trace.mapped); });
+    trace.has_mapped = s.ok();
     return absl::IsNotFound(s) ? absl::OkStatus() : s;
   }
 
@@ -397,9 +506,13 @@ class TraceParser {
   size_t line_ = 0;
 };
 
-// Without the counts that the other has not.
+// Without what the other has not.
 std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other) {
   std::vector<Line> lines = LinesOf(c, trace);
+  if (!other.has_mapped)
+    std::erase_if(lines, [](const Line& line) {
+      return line.call != nullptr ? IsOfMappings(*line.call) : line.text.starts_with("  mapped");
+    });
   const auto drop = [&lines](std::string_view head) {
     std::erase_if(lines, [&](const Line& line) { return line.text.starts_with(head); });
   };
@@ -419,6 +532,8 @@ void Trace::Clear() {
   warns = 0;
   pins.reset();
   mappings.reset();
+  has_mapped = false;
+  mapped.clear();
 }
 
 std::span<const Call> Trace::CallsOf(size_t step) const {
@@ -426,8 +541,34 @@ std::span<const Call> Trace::CallsOf(size_t step) const {
   return std::span(calls).subspan(begin, steps[step].calls_end - begin);
 }
 
-void TraceBuilder::Step(const StepResult& result, std::span<const Event> events) {
+// What goes on where the call before it in the step ended is one with it.
+void TraceBuilder::AddPages(Call::Kind kind, DomainId domain, uint64_t pages) {
+  for (int first = 0; first < kPages; ++first) {
+    const int count = std::countr_one(pages >> first);
+    if (count == 0) continue;
+    Call* const last = trace_.calls.size() > step_calls_ ? &trace_.calls.back() : nullptr;
+    if (last != nullptr && last->kind == kind && last->domain == number_[domain] &&
+        last->pages.first + last->pages.count == first)
+      last->pages.count = static_cast<uint8_t>(last->pages.count + count);
+    else
+      trace_.calls.push_back({.kind = kind,
+                              .domain = number_[domain],
+                              .pages = {static_cast<uint8_t>(first), static_cast<uint8_t>(count)}});
+    first += count;
+  }
+}
+
+void TraceBuilder::AddHeld(const State& after) {
+  if (after.pins == pins_ && after.locked_vm == locked_) return;
+  pins_ = static_cast<uint16_t>(after.pins);
+  locked_ = static_cast<uint16_t>(after.locked_vm);
+  trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
+}
+
+void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
+                        const State& after) {
   using enum Event::Kind;
+  step_calls_ = static_cast<uint32_t>(trace_.calls.size());
   for (const Event& e : events) {
     Call call{.device = e.device, .error = static_cast<int16_t>(-int{e.error})};
     if (e.domain != kNoId) call.domain = number_[e.domain];
@@ -445,11 +586,15 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
         call.table = e.table;
         if (e.error != 0) break;
         call.domain = number_[e.domain] = allocated_++;
+        mapped_[e.domain] = 0;
         ++trace_.domains;
         break;
       case kFree:
         call.kind = Call::Kind::kFree;
         --trace_.domains;
+        // To 6.1 what is freed may be used. From then on the next with the id may be a static
+        // domain, which nobody allocates.
+        if (era_ == Era::kFwnode) number_[e.domain] = Call::kNoDomain;
         break;
       case kAttachDev:
         call.kind = Call::Kind::kAttach;
@@ -465,25 +610,37 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events)
       case kWarn:
         ++trace_.warns;
         continue;
+      case kMap:
+        if (e.error != 0) continue;
+        mapped_[e.domain] |= MaskOf(e.pages);
+        AddPages(Call::Kind::kMap, e.domain, MaskOf(e.pages));
+        continue;
+      case kUnmap:
+        AddPages(Call::Kind::kUnmap, e.domain, mapped_[e.domain] & MaskOf(e.pages));
+        mapped_[e.domain] &= ~MaskOf(e.pages);
+        continue;
+      case kMsiCookie:
+        call.kind = Call::Kind::kCookie;
+        call.error = 0;
+        break;
       case kAttachGroup:
       case kRefused:
       case kWait:
-      case kMap:
-      case kUnmap:
       case kPin:
       case kUnpin:
-      case kMsiCookie:
       case kAttachPasid:
         continue;
     }
     trace_.calls.push_back(call);
   }
+  AddHeld(after);
   trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
 }
 
 void TraceBuilder::End(const Topology& topology, const State& state) {
   if (trace_.oops()) {
     trace_.domains = trace_.warns = 0;
+    trace_.has_mapped = true;
     return;
   }
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
@@ -492,8 +649,15 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
     // What a group still points at, though it is freed, is no domain any more.
     const DomainId domain = state.groups[state.devices[dev].group].domain;
     if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
-    return int{domain};
+    // ABSTRACTION: a driver's static domain is one object, and of the model one a group.
+    return state.domains[domain].ownerless ? -1 : int{domain};
   };
+  trace_.has_mapped = true;
+  for (DomainId d = 0; d < state.domains_end; ++d)
+    if (const DomainType type = state.domains[d].type;
+        type != DomainType::kFree && type != DomainType::kFreed && state.mapped[d] != 0)
+      trace_.mapped.push_back({number_[d], state.mapped[d]});
+  std::ranges::sort(trace_.mapped, {}, &Mapped::domain);
   SetSharing(topology.devices_count, group_of, domain_of, trace_);
 }
 
@@ -523,11 +687,11 @@ Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }
 
 Trace TraceOf(const Case& c, const Run& run) {
   Trace trace;
-  TraceBuilder builder(trace);
+  TraceBuilder builder(trace, ProfileOf(c.kernel).era);
   const State* last = &run.initial;
   for (const PlayedStep& step : run.steps) {
     if (step.result.outcome != Outcome::kDone) break;
-    builder.Step(step.result, step.events);
+    builder.Step(step.result, step.events, step.after);
     last = &step.after;
     if (trace.oops()) break;
   }
@@ -546,7 +710,19 @@ std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name)
 }
 
 bool Agree(const Trace& a, const Trace& b) {
-  if (a.steps != b.steps || !std::ranges::equal(a.calls, b.calls, Same)) return false;
+  if (a.has_mapped != b.has_mapped) {
+    // The slow way: lines, of which one column has some that the other cannot have.
+    const auto steps = [](const Trace& t) { return t.steps.size(); };
+    if (steps(a) != steps(b)) return false;
+    for (size_t i = 0; i < steps(a); ++i) {
+      if (a.steps[i].error != b.steps[i].error) return false;
+      const std::vector<Call> left = WithoutMappings(a.CallsOf(i));
+      if (!std::ranges::equal(left, WithoutMappings(b.CallsOf(i)), Same)) return false;
+    }
+  } else if (a.steps != b.steps || !std::ranges::equal(a.calls, b.calls, Same) ||
+             a.mapped != b.mapped) {
+    return false;
+  }
   return a.group == b.group && a.share == b.share && a.domains == b.domains && a.warns == b.warns &&
          SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings);
 }

@@ -16,7 +16,11 @@
 //     detach d0 dev0                          (detach_dev(), up to 6.1)
 //     free d0
 //     release dev0                            (release_device())
-//     oops                                    (the op ends here, and the case; the end is empty)
+//     map d1 0-3                              (iommu_map(), of pages of IOVA; one that fails is no
+//     line) unmap d1 0-3                            (what iommu_unmap() found mapped) cookie d1
+//     (iommu_get_msi_cookie()) held 4 pinned 4 locked                  (user memory after the op,
+//     where it is not as before) oops                                    (the op ends here, and the
+//     case; the end is empty)
 //   end
 //     groups dev0 dev1 | dev2                 (devices by group; those without are left out)
 //     share dev0 dev2                         (devices of groups that are on one domain)
@@ -24,6 +28,7 @@
 //     warns 0                                 (WARNs of the core)
 //     pins 0                                  (only where the case can pin)
 //     mappings 0
+//     mapped d1 0-3 7 | d4 0                  (what each domain translates; only where it is known)
 //
 // Names are those of the case; domains are numbered in the order of their allocation, from 0 in
 // each case. What is compared, and where the comparison is lenient:
@@ -39,6 +44,10 @@
 //     test says no to the first without a word in the trace, as most drivers do.
 //   - `warns`: the number, and only in total. What WARNs is in the text of the report.
 //   - `pins`, `mappings`: only where both have them.
+//   - `map`, `unmap`, `cookie`, `held`: only where both have `mapped`. A `map` or `unmap` that goes
+//   on
+//     where the call before it in the op ended is one with it: drivers see the chunks of a mapping,
+//     and type1 unmaps by chunks.
 //   - Ops: as many in both. Who runs real code asks the model first how many of the ops are
 //     possible (TraceOf(case).steps), and runs those.
 #pragma once
@@ -60,15 +69,30 @@
 namespace iommucheck::conform {
 
 struct Call {
-  enum class Kind : uint8_t { kProbe, kAlloc, kAttach, kDetach, kFree, kRelease, kOops };
+  enum class Kind : uint8_t {
+    kProbe,
+    kAlloc,
+    kAttach,
+    kDetach,
+    kFree,
+    kRelease,
+    kMap,
+    kUnmap,
+    kCookie,
+    kHeld,
+    kOops,
+  };
   static constexpr uint16_t kNoDomain = 0xffff;
   Kind kind{};
   DriverId driver = kNoId;      // alloc
   TableId table = kNoId;        // alloc
   InstanceId instance = kNoId;  // probe
   DeviceId device = kNoId;      // all but free
-  uint16_t domain = kNoDomain;  // alloc, attach, detach, free
+  uint16_t domain = kNoDomain;  // alloc, attach, detach, free, map, unmap, cookie; none: static
   int16_t error = 0;            // alloc, attach: 0 or a negative errno
+  Pages pages{};                // map, unmap
+  uint16_t pins = 0;            // held
+  uint16_t locked = 0;          // held
   friend bool operator==(const Call&, const Call&) = default;
 };
 
@@ -76,6 +100,13 @@ struct TraceStep {
   int error = 0;
   uint32_t calls_end = 0;  // its calls are those before, from the end of the step before on
   friend bool operator==(const TraceStep&, const TraceStep&) = default;
+};
+
+// The pages that a domain translates, a bit each.
+struct Mapped {
+  uint16_t domain = Call::kNoDomain;
+  uint64_t pages = 0;
+  friend bool operator==(const Mapped&, const Mapped&) = default;
 };
 
 struct Trace {
@@ -89,6 +120,8 @@ struct Trace {
   int warns = 0;
   std::optional<int> pins;
   std::optional<int> mappings;
+  bool has_mapped = false;       // who gave the trace sees mappings and pins
+  std::vector<Mapped> mapped{};  // of domains that translate any, by number
 
   Trace() { Clear(); }
   void Clear();  // as new; keeps what is allocated
@@ -112,13 +145,24 @@ void SetSharing(int devices, const std::function<int(int)>& group_of,
 // The same for a caller that steps the model itself.
 class TraceBuilder {
  public:
-  explicit TraceBuilder(Trace& trace) : trace_(trace) { trace_.Clear(); }
-  void Step(const StepResult& result, std::span<const Event> events);
+  TraceBuilder(Trace& trace, Era era) : trace_(trace), era_(era) {
+    trace_.Clear();
+    number_.fill(Call::kNoDomain);
+  }
+  void Step(const StepResult& result, std::span<const Event> events, const State& after);
   void End(const Topology& topology, const State& state);
 
  private:
+  void AddPages(Call::Kind kind, DomainId domain, uint64_t pages);
+  void AddHeld(const State& after);
+
   Trace& trace_;
-  std::array<uint16_t, kMaxDomains> number_{};  // of the model's ids, which are used again
+  Era era_;
+  uint32_t step_calls_ = 0;  // calls before the step
+  uint16_t pins_ = 0;
+  uint16_t locked_ = 0;
+  std::array<uint64_t, kMaxDomains> mapped_{};  // by the calls so far
+  std::array<uint16_t, kMaxDomains> number_;    // of the model's ids, which are used again
   uint16_t allocated_ = 0;
 };
 

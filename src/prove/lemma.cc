@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/case/encoded.h"
 #include "src/prove/lemma.h"
 
 #include <algorithm>
@@ -256,7 +257,7 @@ class Family {
   explicit Family(const KernelFamily& kernel) : kernel_(kernel) {}
 
   std::vector<Lemma> Make() {
-    for (Property property : kProperties) lemmas_.push_back(PropertyLemma(property));
+    for (Property property : kEncodedProperties) lemmas_.push_back(PropertyLemma(property));
     Functional();
     Known();
     Agree(DeviceTies(), "d");

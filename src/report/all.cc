@@ -88,7 +88,7 @@ std::string CaseText(const Case& c, const Run& run, Property property) {
     ops.push_back(PrintOp(op.op, c.names) +
                   (op.expected.value_or(0) == 0 ? "" : " " + ErrnoName(*op.expected)));
   return TopologyText(c) + Field("run", absl::StrJoin(ops, "; ")) +
-         Field("violates", EventText(c, run.of(property).event));
+         Field("violates", EventText(c, *run.of(property).event));
 }
 
 }  // namespace

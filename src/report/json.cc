@@ -2,6 +2,7 @@
 #include "src/report/json.h"
 
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
@@ -132,19 +133,36 @@ std::string KernelsJson() {
                      {"with", std::string(info.holds)},
                      {"without", std::string(info.dropped)}});
   }
-  Json promises = Json::array();
-  for (const Promise& p : Promises()) {
-    Json assumptions = Json::array();
-    for (Rule r : p.assumptions) assumptions.push_back(std::string(InfoOf(r).id));
-    promises.push_back({{"profile", std::string(VersionName(p.version))},
-                        {"property", std::string(PropertyName(p.property))},
-                        {"assumptions", std::move(assumptions)}});
-  }
   const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
                     {"command", "kernels"},
                     {"profiles", std::move(profiles)},
-                    {"rules", std::move(rules)},
-                    {"promises", std::move(promises)}};
+                    {"rules", std::move(rules)}};
+  return out.dump(2) + "\n";
+}
+
+std::string PropertiesJson() {
+  Json properties = Json::array();
+  for (Property property : kProperties) {
+    Json promises = Json::array();
+    for (const Promise& p : Promises()) {
+      if (p.property != property) continue;
+      Json assumptions = Json::array();
+      for (Rule r : p.assumptions) assumptions.push_back(std::string(InfoOf(r).id));
+      Json without = Json::array();
+      for (Fault::Kind kind : kFaultKinds)
+        if ((p.without & FaultBit(kind)) != 0) without.push_back(std::string(FaultName(kind)));
+      promises.push_back({{"profile", std::string(VersionName(p.version))},
+                          {"assumptions", std::move(assumptions)},
+                          {"unless_fail", std::move(without)}});
+    }
+    properties.push_back({{"property", std::string(PropertyName(property))},
+                          {"sentence", std::string(PropertySentence(property))},
+                          {"encoded", IsEncoded(property)},
+                          {"promises", std::move(promises)}});
+  }
+  const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
+                    {"command", "properties"},
+                    {"properties", std::move(properties)}};
   return out.dump(2) + "\n";
 }
 

@@ -12,6 +12,7 @@
 namespace iommucheck::report {
 
 std::string KernelsJson();
+std::string PropertiesJson();
 std::string ReplayJson(const Case& c, const Run& run);
 
 }  // namespace iommucheck::report

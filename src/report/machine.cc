@@ -129,7 +129,7 @@ Shown ShownIn(const MachineAnswer& a) {
       if (OperandOf(op.kind) == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
     }
   }
-  if (const DeviceId d = a.run.of(a.question.property).event.device; d != kNoId) named[d] = true;
+  if (const DeviceId d = a.run.of(a.question.property).event->device; d != kNoId) named[d] = true;
   Shown shown = named;
   for (DeviceId d = 0; d < t.devices_count; ++d)
     for (DeviceId e = 0; e < t.devices_count; ++e)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/case/encoded.h"
 #include "src/report/system.h"
 
 #include "absl/strings/str_cat.h"
@@ -104,7 +105,7 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
     kernels.push_back(report.kernel);
     kernels.back().dropped.add(Rule::kType1SameOps);
   }
-  for (Property property : kProperties)
+  for (Property property : kEncodedProperties)
     for (const KernelSpec& kernel : kernels) {
       progress(absl::StrFormat("searching %s, %s", KernelName(kernel), PropertyName(property)));
       absl::StatusOr<SystemReport::Search> search = RunSearch(report, kernel, property);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 
 namespace iommucheck::report {
@@ -212,6 +213,17 @@ std::string ResultText(const StepResult& r) {
   return "";
 }
 
+// What is at fault; of the first two properties the event says it.
+std::string ViolationText(const Case& c, Property property, const FirstViolation& v) {
+  if (IsEncoded(property)) return EventText(c, *v.event);
+  std::vector<std::string> who;
+  if (v.what.container != kNoId) who.push_back(absl::StrFormat("c%d", v.what.container));
+  if (v.what.group != kNoId) who.push_back(absl::StrFormat("group %d", v.what.group));
+  if (v.what.device != kNoId) who.push_back(c.names.devices[v.what.device]);
+  if (v.what.domain != kNoId) who.push_back(absl::StrFormat("d%d", v.what.domain));
+  return absl::StrCat(absl::StrJoin(who, ", "), who.empty() ? "" : ": ", std::string(v.what.why));
+}
+
 std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions& options) {
   const PlayedStep& step = run.steps[i];
   std::string op = PrintOp(c.ops[i].op, c.names);
@@ -228,7 +240,7 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
   for (Property p : kProperties)
     if (run.of(p).at == static_cast<int>(i) + 1)
       out +=
-          Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), EventText(c, run.of(p).event)));
+          Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), ViolationText(c, p, run.of(p))));
   return out;
 }
 
@@ -320,8 +332,7 @@ std::string EventText(const Case& c, const Event& e) {
     case kUnpin:
       return absl::StrFormat("unpin(%s)", PagesText(e.pages));
     case kMsiCookie:
-      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain,
-                             ErrnoName(-int{e.error}));
+      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain, ErrnoName(-int{e.error}));
     case kAttachPasid:
       return absl::StrFormat("set_dev_pasid(%s; %s served by %s)", domain(), device(),
                              DriverName(c, e.device_driver));
@@ -366,7 +377,8 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   }
   out += "trace\n" + TraceText(c, run, options);
   for (Property p : kProperties) {
-    const Violation& v = run.of(p);
+    const FirstViolation& v = run.of(p);
+    if (!IsEncoded(p) && v.at == 0) continue;  // of so many only what is violated
     const char* label = p == kProperties.front() ? "outcome" : "";
     out += Field(label, v.at == 0 ? absl::StrFormat("%s: not violated by this run", PropertyName(p))
                                   : absl::StrFormat("%s: VIOLATED at %d", PropertyName(p), v.at));
@@ -402,12 +414,33 @@ std::string KernelsText() {
     out += Indented(2, absl::StrFormat("with: %s", info.holds));
     out += Indented(2, absl::StrFormat("without: %s", info.dropped));
   }
-  out += "\nPromised, and checked by the tests: the property holds on\n";
-  for (const Promise& p : Promises()) {
-    std::vector<std::string> ids;
-    for (Rule r : p.assumptions) ids.emplace_back(InfoOf(r).id);
-    out += Indented(2, absl::StrFormat("%s: %s%s", VersionName(p.version), PropertyName(p.property),
-                                       ids.empty() ? "" : " with " + absl::StrJoin(ids, ", ")));
+  out += "\nWhat each promises: iommucheck properties\n";
+  return out;
+}
+
+std::string PromiseText(const Promise& p) {
+  std::vector<std::string> ids;
+  for (Rule r : p.assumptions) ids.emplace_back(InfoOf(r).id);
+  std::vector<std::string> faults;
+  for (Fault::Kind kind : kFaultKinds)
+    if ((p.without & FaultBit(kind)) != 0) faults.emplace_back(FaultName(kind));
+  return absl::StrCat(std::string(VersionName(p.version)), ids.empty() ? "" : " with ",
+                      absl::StrJoin(ids, ", "),
+                      faults.empty() ? "" : ", unless these fail: ", absl::StrJoin(faults, ", "));
+}
+
+std::string PropertiesText() {
+  std::string out;
+  for (Property property : kProperties) {
+    absl::StrAppend(&out, out.empty() ? "" : "\n", std::string(PropertyName(property)), "\n");
+    out += Indented(2, std::string(PropertySentence(property)));
+    size_t promises = 0;
+    for (const Promise& p : Promises()) {
+      if (p.property != property) continue;
+      out += Indented(
+          2, absl::StrCat(promises++ == 0 ? "promised on " : "            ", PromiseText(p)));
+    }
+    if (promises == 0) out += "  promised by no kernel\n";
   }
   return out;
 }

@@ -49,6 +49,9 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
 // `iommucheck kernels`
 std::string KernelsText();
 
+// `iommucheck properties`
+std::string PropertiesText();
+
 // The machine and where a run leaves it, for graphviz.
 std::string Dot(const Case& c);
 

@@ -65,7 +65,7 @@ struct StepBits {
   // known, only a search for a group in which such an order may decide.
   Bit reorders;
   Bit futile;  // it surely changes nothing that a later step can see
-  std::array<Bit, kPropertyCount> violated;
+  std::array<Bit, kEncodedPropertyCount> violated;
 };
 
 // One group as the functions that work on it see it: read by Load(), written back by Store().

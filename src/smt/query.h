@@ -15,6 +15,7 @@
 #include "model/rules.h"
 #include "model/state.h"
 #include "src/case/case.h"
+#include "src/case/encoded.h"
 #include "src/case/verdict.h"
 
 namespace iommucheck::smt {
@@ -73,7 +74,7 @@ struct Replay {
   std::vector<uint8_t> device_hw_driver;  // driver of the domain the hardware points at, or kNoId
   std::vector<uint8_t> device_vfio;       // the same small number for devices whose groups share a
                                           // type1 domain, kNoId: none
-  bool violated[kPropertyCount] = {};     // during the run
+  bool violated[kEncodedPropertyCount] = {};  // during the run
 };
 absl::StatusOr<Replay> ReplayInSolver(const Case& c);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "src/case/encoded.h"
 #include "src/smt/encoder.h"
 #include "src/smt/query.h"
 
@@ -80,7 +81,7 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
     for (Bit fact : encoder.Invariants())
       if (!fact.is_true()) return absl::InternalError("an invariant of the encoding does not hold");
     replay.errors.push_back(step.result.Constant());
-    for (int p = 0; p < kPropertyCount; ++p) replay.violated[p] |= step.violated[p].is_true();
+    for (int p = 0; p < kEncodedPropertyCount; ++p) replay.violated[p] |= step.violated[p].is_true();
     if (replay.violated[static_cast<int>(Property::kNoCrossDriverAttach)]) continue;
     for (Bit fact : encoder.InvariantsWhileAttachHolds())
       if (!fact.is_true())

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Properties of the IOMMU core: domains and who is on them, owners, PASIDs, resets.
+#include <bit>
+#include <cerrno>
+
+#include "model/property_checks.h"
+
+namespace iommucheck {
+namespace {
+
+DriverId DriverOf(const StepView& v, const DeviceState& d) {
+  return d.instance == kNoId ? kNoId : v.topology.instances[d.instance].driver;
+}
+
+bool IsReal(const StepView& v, DeviceId dev) {
+  return v.topology.devices[dev].kind == DeviceKind::kReal;
+}
+
+bool IsFreed(const State& s, DomainId domain) {
+  return domain != kNoId && s.domains[domain].type == DomainType::kFreed;
+}
+
+// Whether somebody who would free the domain one day knows it.
+bool IsKept(const State& s, DomainId domain) {
+  for (GroupId g = 0; g < s.groups_end; ++g) {
+    const GroupState& group = s.groups[g];
+    if (group.live && (group.default_domain == domain || group.blocking_domain == domain ||
+                       group.pasid_domain == domain))
+      return true;
+  }
+  for (const ContainerState& c : s.containers)
+    for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next)
+      if (d == domain) return true;
+  return false;
+}
+
+bool IsIdentity(const State& s, DomainId domain) {
+  return domain != kNoId && s.domains[domain].identity;
+}
+
+bool IsAligned(const StepView& v, const DeviceState& d, const Region& region) {
+  const uint8_t page_sizes =
+      d.instance == kNoId ? uint8_t{1} : v.topology.instances[d.instance].page_sizes;
+  const int mask = (1 << std::countr_zero(page_sizes)) - 1;
+  return ((region.first | (region.last + 1)) & mask) == 0;
+}
+
+int KernelDriversOf(const State& s, GroupId group) {
+  int count = 0;
+  for (DeviceId dev = s.groups[group].devices; dev != kNoId; dev = s.devices[dev].next)
+    if (s.devices[dev].bound == BoundTo::kKernelDriver) ++count;
+  return count;
+}
+
+}  // namespace
+
+Found NoOops(const StepView& v) {
+  return AnyEvent(v, [](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kOops) return std::nullopt;
+    return Violation{
+        .why = "the kernel stops here", .event = &e, .device = e.device, .group = e.group};
+  });
+}
+
+Found NoCallWaits(const StepView& v) {
+  return AnyEvent(v, [](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kWait) return std::nullopt;
+    return Violation{.why = "the call waits here", .event = &e, .group = e.group};
+  });
+}
+
+// The domain of a PASID is its driver's, who must take it off the PASID in time.
+Found NoFreedDomainInUse(const StepView& v) {
+  const State& s = v.after;
+  const Found device = AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
+    if (!IsFreed(s, d.hw)) return std::nullopt;
+    return Violation{.why = "the hardware points at it", .device = dev, .domain = d.hw};
+  });
+  if (device) return device;
+  return AnyGroup(s, [&](GroupId group, const GroupState& g) -> Found {
+    if (!IsFreed(s, g.domain)) return std::nullopt;
+    return Violation{.why = "the group points at it", .group = group, .domain = g.domain};
+  });
+}
+
+Found NoLeakedDomain(const StepView& v) {
+  const State& s = v.after;
+  for (DomainId domain = 0; domain < s.domains_end; ++domain) {
+    const DomainType type = s.domains[domain].type;
+    const bool core = type == DomainType::kDefault || type == DomainType::kBlocking;
+    if ((!core && type != DomainType::kPaging) || IsKept(s, domain)) continue;
+    return Violation{.why = "nobody is left to free it", .domain = domain};
+  }
+  return std::nullopt;
+}
+
+Found GroupHasOneDriver(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) {
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (DriverOf(v, d) == DriverOf(v, v.after.devices[g.devices])) return std::nullopt;
+      return Violation{
+          .why = "its driver is not that of the group's first", .device = dev, .group = group};
+    });
+  });
+}
+
+// Up to 6.1, what joins a group on the domain of amd_iommu_init_device() goes on the default
+// domain.
+Found GroupSharesADomain(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.domain != kNoId && v.after.domains[g.domain].type == DomainType::kPasid)
+      return std::nullopt;
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (d.hw == g.domain || d.blocked || d.attach_deferred) return std::nullopt;
+      return Violation{.why = "its hardware points elsewhere than group->domain",
+                       .device = dev,
+                       .group = group,
+                       .domain = d.hw};
+    });
+  });
+}
+
+Found GroupDomainIsKnown(const StepView& v) {
+  return AnyGroup(v.after, [](GroupId group, const GroupState& g) -> Found {
+    const bool core = g.domain == kNoId || g.domain == g.default_domain ||
+                      g.domain == g.blocking_domain || g.domain == g.pasid_domain;
+    if (core || (g.domain == g.vfio_domain && g.container != kNoId)) return std::nullopt;
+    return Violation{.why = "nobody has put it there", .group = group, .domain = g.domain};
+  });
+}
+
+Found ProbedByFirmwaresDriver(const StepView& v) {
+  const auto driver = [&](InstanceId i) { return v.topology.instances[i].driver; };
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kProbe) return std::nullopt;
+    const InstanceId fwspec = v.after.devices[e.device].fwspec;
+    const Violation found = {
+        .why = "firmware names an instance of another driver", .event = &e, .device = e.device};
+    if (fwspec != kNoId && driver(fwspec) != e.device_driver) return found;
+    for (InstanceId master : v.topology.devices[e.device].masters)
+      if (master != kNoId && driver(master) == e.device_driver) return std::nullopt;
+    return found;
+  });
+}
+
+// A device in reset does no DMA. Firmware names regions of whole pages of the IOMMU.
+Found DirectRegionStaysMapped(const StepView& v) {
+  return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
+    if (d.hw == kNoId || d.blocked || IsIdentity(v.after, d.hw)) return std::nullopt;
+    for (const Region& region : v.topology.devices[dev].regions)
+      if (region.type == Region::Type::kDirect && IsAligned(v, d, region) &&
+          (PagesOf(region) & ~v.after.mapped[d.hw]) != 0)
+        return Violation{
+            .why = "its domain does not map the region", .device = dev, .domain = d.hw};
+    return std::nullopt;
+  });
+}
+
+Found IncompatibleMeansEinval(const StepView& v) {
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kAttachDev || e.error == 0 || e.error == EINVAL ||
+        HasAttachFault(v.op, e.device))
+      return std::nullopt;
+    return Violation{
+        .why = "attach_dev has another errno", .event = &e, .device = e.device, .domain = e.domain};
+  });
+}
+
+Found OwnershipBalances(const StepView& v) {
+  return AnyGroup(v.after, [](GroupId group, const GroupState& g) -> Found {
+    const bool uses = g.kind == DeviceKind::kReal && g.container != kNoId;
+    if (g.owner == uses) return std::nullopt;
+    return Violation{
+        .why = uses ? "it is in a container and not claimed" : "it is claimed and in no container",
+        .group = group};
+  });
+}
+
+Found KernelUsersBalance(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.kind != DeviceKind::kReal || g.kernel_users >= KernelDriversOf(v.after, group))
+      return std::nullopt;
+    return Violation{.why = "owner_cnt is less than its devices that kernel drivers have",
+                     .group = group};
+  });
+}
+
+Found NoDriverBesideUser(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.kind != DeviceKind::kReal || !(g.owner || g.open_devices != 0)) return std::nullopt;
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (d.bound != BoundTo::kKernelDriver) return std::nullopt;
+      return Violation{
+          .why = "a kernel driver has it, and user space the group", .device = dev, .group = group};
+    });
+  });
+}
+
+Found DriverRefusedOnlyWhenOwned(const StepView& v) {
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kRefused || e.rule != Rule::kCoreUseDefault) return std::nullopt;
+    const GroupState& g = v.before.groups[e.group];
+    // An identity domain is as good as another.
+    const bool on_default =
+        g.domain == g.default_domain ||
+        (IsIdentity(v.before, g.domain) && IsIdentity(v.before, g.default_domain));
+    // A PASID's domain keeps kernel drivers away, too; up to 6.1 it is the identity domain above.
+    const bool pasid =
+        g.pasid_domain != kNoId && v.before.domains[g.pasid_domain].type != DomainType::kPasid;
+    if (g.owner || pasid || !on_default) return std::nullopt;
+    return Violation{.why = "nobody but kernel drivers has the group",
+                     .event = &e,
+                     .device = e.device,
+                     .group = e.group};
+  });
+}
+
+Found NoCrossDriverPasid(const StepView& v) {
+  return AnyEvent(v, [](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kAttachPasid || e.driver == e.device_driver) return std::nullopt;
+    return Violation{.why = "its PASID has a domain of another driver",
+                     .event = &e,
+                     .device = e.device,
+                     .domain = e.domain};
+  });
+}
+
+Found OwnPasidDomainIsAccepted(const StepView& v) {
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kRefused || e.rule != Rule::kCorePasidOwner) return std::nullopt;
+    const DomainId domain = v.before.groups[v.before.devices[v.op.b].group].domain;
+    if (v.before.domains[domain].driver != DriverOf(v, v.before.devices[e.device]))
+      return std::nullopt;
+    return Violation{.why = "the domain is of its own driver",
+                     .event = &e,
+                     .device = e.device,
+                     .domain = domain};
+  });
+}
+
+Found PasidKeepsItsDomain(const StepView& v) {
+  if (v.op.kind != OpKind::kAttachPasid || v.result.error != 0 ||
+      v.result.outcome != Outcome::kDone)
+    return std::nullopt;
+  const GroupId group = v.before.devices[v.op.a].group;
+  if (v.before.groups[group].pasid_domain == kNoId) return std::nullopt;
+  return Violation{.why = "its PASID had a domain already",
+                   .device = v.op.a,
+                   .group = group,
+                   .domain = v.before.groups[group].pasid_domain};
+}
+
+Found ResettingDeviceIsBlocked(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    int blocked = 0;
+    const Found device =
+        AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+          if (!d.blocked) return std::nullopt;
+          ++blocked;
+          if (d.hw == g.blocking_domain && IsReal(v, dev)) return std::nullopt;
+          return Violation{.why = "it is in reset and not on the blocking domain",
+                           .device = dev,
+                           .group = group,
+                           .domain = d.hw};
+        });
+    if (device || blocked == g.recovery_cnt) return device;
+    return Violation{.why = "recovery_cnt is not the number of its devices in reset",
+                     .group = group};
+  });
+}
+
+}  // namespace iommucheck

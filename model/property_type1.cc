@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Properties of VFIO type1: groups on domains, mappings, valid IOVAs, pins.
+#include <bit>
+
+#include "model/property_checks.h"
+
+namespace iommucheck {
+namespace {
+
+template <typename Find>
+Found AnyDomainOf(const State& s, const ContainerState& c, Find find) {
+  for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next)
+    if (const Found found = find(d, s.domains[d])) return found;
+  return std::nullopt;
+}
+
+template <typename Find>
+Found AnyDomain(const StepView& v, Find find) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) {
+    return AnyDomainOf(v.after, c, [&](DomainId domain, const DomainState& d) {
+      return find(container, c, domain, d);
+    });
+  });
+}
+
+bool IsReserved(const Region& region) {  // to user space
+  return region.type != Region::Type::kNone && region.type != Region::Type::kDirectRelaxable;
+}
+
+uint64_t ReservedOf(const StepView& v, const State& s, GroupId group) {
+  uint64_t pages = 0;
+  for (DeviceId dev = s.groups[group].devices; dev != kNoId; dev = s.devices[dev].next)
+    for (const Region& region : v.topology.devices[dev].regions)
+      if (IsReserved(region)) pages |= PagesOf(region);
+  return pages;
+}
+
+uint64_t ApertureOf(const StepView& v, InstanceId i) {
+  if (i == kNoId) return ~uint64_t{0};
+  const Instance& instance = v.topology.instances[i];
+  return MaskOf({instance.aperture_first,
+                 static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
+}
+
+// What all domains of a container can map.
+uint64_t AperturesOf(const StepView& v, const ContainerState& c) {
+  uint64_t pages = ~uint64_t{0};
+  for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
+    pages &= ApertureOf(v, v.after.domains[d].instance);
+  return pages;
+}
+
+// What the groups on its domains reserve.
+uint64_t ReservedIn(const StepView& v, const ContainerState& c) {
+  uint64_t pages = 0;
+  for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
+    for (GroupId g = 0; g < v.after.groups_end; ++g)
+      if (v.after.groups[g].vfio_domain == d) pages |= ReservedOf(v, v.after, g);
+  return pages;
+}
+
+uint64_t UsableIova(const StepView& v, const ContainerState& c) {
+  return AperturesOf(v, c) & ~ReservedIn(v, c);
+}
+
+// The pages of the container's mappings that its domains are to translate.
+uint64_t WantedOf(const ContainerState& c) {
+  uint64_t pages = 0;
+  for (const Dma& dma : MappingsOf(c))
+    if (dma.iommu_mapped) pages |= MaskOf(dma.at);
+  return pages;
+}
+
+uint64_t MappedBy(const ContainerState& c) {
+  uint64_t pages = 0;
+  for (const Dma& dma : MappingsOf(c)) pages |= MaskOf(dma.at);
+  return pages;
+}
+
+struct Memory {
+  uint32_t pins = 0;    // that the mappings account for
+  uint32_t locked = 0;  // of them, each page once
+};
+
+Memory MemoryOf(const State& s) {
+  Memory memory;
+  for (const ContainerState& c : s.containers)
+    for (const Dma& dma : MappingsOf(c)) {
+      if (dma.zero_page) continue;  // reserved pages are no pins of user memory
+      const auto pages = static_cast<uint32_t>(std::popcount(MaskOf(dma.at)));
+      const auto pfns = static_cast<uint32_t>(std::popcount(c.pfns & MaskOf(dma.at)));
+      memory.pins += (dma.iommu_mapped ? pages : 0) + pfns;
+      memory.locked += dma.iommu_mapped ? pages : pfns;
+    }
+  return memory;
+}
+
+bool Joins(OpKind kind) { return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu; }
+
+}  // namespace
+
+// Blocking domains stay allocated, and a device that waited for its first DMA no longer waits.
+Found FailedCallGoesBack(const StepView& v) {
+  if (!Joins(v.op.kind) || v.result.error == 0) return std::nullopt;
+  const State& was = v.before;
+  const State& is = v.after;
+  const Found device = AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
+    if (d.hw == was.devices[dev].hw || was.devices[dev].attach_deferred) return std::nullopt;
+    return Violation{.why = "it is not on the domain that it was on before the call",
+                     .device = dev,
+                     .domain = d.hw};
+  });
+  if (device) return device;
+  const Found group = AnyGroup(is, [&](GroupId id, const GroupState& g) -> Found {
+    const GroupState& old = was.groups[id];
+    if (g.domain == old.domain && g.owner == old.owner && g.vfio_domain == old.vfio_domain &&
+        g.container == old.container && g.emulated_listed == old.emulated_listed)
+      return std::nullopt;
+    return Violation{.why = "it is not as it was before the call", .group = id};
+  });
+  if (group) return group;
+  const Found container = AnyContainer(is, [&](ContainerId id, const ContainerState& c) -> Found {
+    const ContainerState& old = was.containers[id];
+    if (c.dmas == old.dmas && c.domains == old.domains && c.iommu == old.iommu &&
+        c.iova == old.iova && c.pfns == old.pfns)
+      return std::nullopt;
+    return Violation{.why = "it is not as it was before the call", .container = id};
+  });
+  if (container || (is.pins == was.pins && is.locked_vm == was.locked_vm)) return container;
+  return Violation{.why = "as much memory is not locked as before the call"};
+}
+
+Found ContainerGroupsAreOnTheirDomain(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.kind != DeviceKind::kReal) return std::nullopt;
+    const bool joined = g.container != kNoId && v.after.containers[g.container].iommu;
+    if (g.vfio_domain == kNoId && !joined) return std::nullopt;
+    const Violation found = {.why = "group->domain is not the domain that type1 has it on",
+                             .group = group,
+                             .domain = g.vfio_domain,
+                             .container = g.container};
+    if (g.vfio_domain == kNoId || !joined || g.domain != g.vfio_domain) return found;
+    const ContainerState& c = v.after.containers[g.container];
+    const Found listed = AnyDomainOf(v.after, c, [&](DomainId d, const DomainState&) -> Found {
+      return d == g.vfio_domain ? Found(found) : std::nullopt;
+    });
+    return listed ? std::nullopt : Found(found);
+  });
+}
+
+Found CoherentDomainIsEnforced(const StepView& v) {
+  return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
+    if (d.hw == kNoId || d.instance == kNoId || !v.after.domains[d.hw].coherent ||
+        v.topology.instances[d.instance].enforces_coherency)
+      return std::nullopt;
+    return Violation{.why = "its IOMMU cannot", .device = dev, .domain = d.hw};
+  });
+}
+
+Found NestingIsThere(const StepView& v) {
+  return AnyDomain(v,
+                   [&](ContainerId container, const ContainerState& c, DomainId domain,
+                       const DomainState& d) -> Found {
+                     if (c.type != IommuType::kNesting || v.topology.drivers[d.driver].nesting)
+                       return std::nullopt;
+                     return Violation{
+                         .why = "its driver cannot", .domain = domain, .container = container};
+                   });
+}
+
+Found MsiIsIsolated(const StepView& v) {
+  if (v.topology.settings.unsafe_interrupts) return std::nullopt;
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.vfio_domain == kNoId) return std::nullopt;
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (d.instance == kNoId || v.topology.instances[d.instance].isolates_msi) return std::nullopt;
+      return Violation{.why = "its IOMMU does not", .device = dev, .group = group};
+    });
+  });
+}
+
+Found MsiCookieOnce(const StepView& v) {
+  return AnyEvent(v, [](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kMsiCookie || e.error == 0) return std::nullopt;
+    return Violation{.why = "it has one", .event = &e, .domain = e.domain};
+  });
+}
+
+// As vfio_iommu_has_sw_msi() sees it: a region of hardware wins over those of software.
+Found MsiIsMapped(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (g.vfio_domain == kNoId || v.after.domains[g.vfio_domain].msi_cookie) return std::nullopt;
+    bool software = false;
+    bool hardware = false;
+    for (DeviceId dev = g.devices; dev != kNoId; dev = v.after.devices[dev].next)
+      for (const Region& region : v.topology.devices[dev].regions) {
+        software |= region.type == Region::Type::kSwMsi;
+        hardware |= region.type == Region::Type::kMsi;
+      }
+    if (!software || hardware) return std::nullopt;
+    return Violation{
+        .why = "its domain has no MSI cookie", .group = group, .domain = g.vfio_domain};
+  });
+}
+
+Found MappingsAreApart(const StepView& v) {
+  return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
+    int end = 0;
+    for (const Dma& dma : MappingsOf(c)) {
+      if (dma.at.count == 0 || dma.at.first < end || dma.at.first + dma.at.count > kPages)
+        return Violation{.why = "one is empty, meets the one before it, or wraps around",
+                         .container = container};
+      end = dma.at.first + dma.at.count;
+    }
+    return std::nullopt;
+  });
+}
+
+Found MappingsKeepTheirLimit(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if (c.dmas_count <= v.topology.settings.dma_entries) return std::nullopt;
+    return Violation{.why = "it has more than dma_entry_limit", .container = container};
+  });
+}
+
+Found MappedInEveryDomain(const StepView& v) {
+  return AnyDomain(v,
+                   [&](ContainerId container, const ContainerState& c, DomainId domain,
+                       const DomainState&) -> Found {
+                     if ((MappedBy(c) & ~v.after.mapped[domain]) == 0) return std::nullopt;
+                     return Violation{
+                         .why = "it lacks a mapping", .domain = domain, .container = container};
+                   });
+}
+
+Found NoStaleTranslation(const StepView& v) {
+  return AnyDomain(v,
+                   [&](ContainerId container, const ContainerState& c, DomainId domain,
+                       const DomainState&) -> Found {
+                     if ((v.after.mapped[domain] & ~WantedOf(c)) == 0) return std::nullopt;
+                     return Violation{.why = "it maps what nobody asks for any more",
+                                      .domain = domain,
+                                      .container = container};
+                   });
+}
+
+Found MappingsLieOffReserved(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if ((MappedBy(c) & ReservedIn(v, c)) == 0) return std::nullopt;
+    return Violation{.why = "one meets a reserved region", .container = container};
+  });
+}
+
+Found MappingsLieInApertures(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if ((MappedBy(c) & ~AperturesOf(v, c)) == 0) return std::nullopt;
+    return Violation{.why = "one is beyond an aperture", .container = container};
+  });
+}
+
+Found ValidIovaCanBeMapped(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if ((c.iova & ~UsableIova(v, c)) == 0) return std::nullopt;
+    return Violation{.why = "a page that is listed is reserved, or beyond an aperture",
+                     .container = container};
+  });
+}
+
+Found NoValidIovaIsLost(const StepView& v) {
+  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
+    if ((UsableIova(v, c) & ~c.iova) == 0) return std::nullopt;
+    return Violation{.why = "a page that is not listed could be mapped", .container = container};
+  });
+}
+
+Found AttachMapsNothingReserved(const StepView& v) {
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kMap || e.group == kNoId || e.error != 0) return std::nullopt;
+    if ((MaskOf(e.pages) & ReservedOf(v, v.before, e.group)) == 0) return std::nullopt;
+    return Violation{
+        .why = "the pages are reserved", .event = &e, .group = e.group, .domain = e.domain};
+  });
+}
+
+Found NoLeakedPin(const StepView& v) {
+  const State& s = v.after;
+  const uint32_t pins = MemoryOf(s).pins;
+  if (s.zero_pins != 0) return Violation{.why = "the zero page is pinned"};
+  const Found pfns = AnyContainer(s, [](ContainerId container, const ContainerState& c) -> Found {
+    if ((c.pfns & ~MappedBy(c)) == 0) return std::nullopt;
+    return Violation{.why = "an emulated device has pinned what is not mapped",
+                     .container = container};
+  });
+  if (pfns || s.pins == pins) return pfns;
+  return Violation{.why = s.pins > pins ? "more pages are pinned than mappings have"
+                                        : "a mapping has pages that are not pinned"};
+}
+
+Found NoPinByStaleVaddr(const StepView& v) {
+  const auto stale = [&](const ContainerState& c) { return c.vaddr_invalid_count != 0; };
+  ContainerId container = kNoId;
+  if (v.op.kind == OpKind::kSetContainer) container = v.op.b;
+  if (v.op.kind == OpKind::kPin && v.before.devices[v.op.a].group != kNoId)
+    container = v.before.groups[v.before.devices[v.op.a].group].container;
+  if (container == kNoId || !stale(v.before.containers[container])) return std::nullopt;
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    if (e.kind != Event::Kind::kPin || e.error != 0) return std::nullopt;
+    return Violation{.why = "a mapping has no valid vaddr", .event = &e, .container = container};
+  });
+}
+
+Found LockedMemoryBalances(const StepView& v) {
+  const uint32_t locked = MemoryOf(v.after).locked;
+  if (v.after.locked_vm == locked) return std::nullopt;
+  return Violation{.why = v.after.locked_vm > locked ? "the user pays for pages that are not pinned"
+                                                     : "pages are pinned that nobody pays for"};
+}
+
+Found LockedMemoryKeepsItsLimit(const StepView& v) {
+  const uint8_t limit = v.topology.settings.memlock;
+  if (limit == kNoLimit || MemoryOf(v.after).locked <= limit) return std::nullopt;
+  return Violation{.why = "more is locked than RLIMIT_MEMLOCK"};
+}
+
+}  // namespace iommucheck

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/sweep.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/report/json_parts.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+std::string OpText(const Case& c, const SweptFailure& failure) {
+  Op op = c.ops[static_cast<size_t>(failure.at) - 1].op;
+  *std::ranges::find(op.faults, Fault::Kind::kNone, &Fault::kind) = failure.fault;
+  return PrintOp(op, c.names);
+}
+
+std::vector<std::string> LeakTexts(const Leaks& leaks) {
+  std::vector<std::string> texts;
+  const auto add = [&](uint64_t count, const char* what) {
+    if (count != 0) texts.push_back(Plural(count, what));
+  };
+  add(leaks.pins, "pinned page");
+  add(leaks.locked_vm, "locked page");
+  add(static_cast<uint64_t>(leaks.domains), "type1 domain");
+  add(static_cast<uint64_t>(leaks.owned_groups), "owned group");
+  return texts;
+}
+
+std::vector<std::string> PropertyNames(const std::vector<Property>& properties) {
+  std::vector<std::string> names;
+  for (Property p : properties) names.emplace_back(PropertyName(p));
+  return names;
+}
+
+// "as before" where a failed op left nothing behind, "as without it" where the kernel coped.
+const char* Calm(const Case& c, const SweptFailure& failure, const Run& plain) {
+  const size_t op = static_cast<size_t>(failure.at) - 1;
+  const bool failed =
+      failure.result.error != 0 && failure.result.error != plain.steps[op].result.error;
+  return op < c.ops.size() && failed ? "as before it" : "as without the failure";
+}
+
+std::string FailureText(const Case& c, const SweptFailure& failure, const Run& plain) {
+  std::string out = absl::StrFormat("%3d %s -> %s\n", failure.at, OpText(c, failure),
+                                    ErrnoName(failure.result.error));
+  if (failure.left.empty()) out += absl::StrCat("      ", Calm(c, failure, plain), "\n");
+  for (const std::string& line : failure.left) out += absl::StrCat("      ", line, "\n");
+  if (!failure.violated.empty())
+    out += absl::StrCat("      ! ", absl::StrJoin(PropertyNames(failure.violated), ", "), "\n");
+  const std::vector<std::string> leaks = LeakTexts(failure.leaks);
+  if (!leaks.empty())
+    out += absl::StrCat("      ! never given back: ", absl::StrJoin(leaks, ", "), "\n");
+  return out;
+}
+
+}  // namespace
+
+bool IsBad(const SweptFailure& failure) {
+  return !failure.violated.empty() || failure.leaks != Leaks{};
+}
+
+std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep) {
+  const Run plain = Play(c);
+  std::string out = Field("kernel", KernelName(c.kernel));
+  out += TopologyText(c);
+  out += "failures\n";
+  for (const SweptFailure& failure : sweep) out += FailureText(c, failure, plain);
+  const auto quiet = std::ranges::count_if(
+      sweep, [](const SweptFailure& f) { return f.left.empty() && !IsBad(f); });
+  const auto bad = std::ranges::count_if(sweep, IsBad);
+  out += Field("outcome",
+               absl::StrFormat("%s of %s: %d leave nothing behind, %d something, and %d break a "
+                               "property or lose something for good",
+                               Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
+                               static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
+  return out;
+}
+
+std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep) {
+  Json failures = Json::array();
+  for (const SweptFailure& failure : sweep)
+    failures.push_back({{"at", failure.at},
+                        {"op", OpText(c, failure)},
+                        {"result", ErrnoName(failure.result.error)},
+                        {"left", failure.left},
+                        {"violated", PropertyNames(failure.violated)},
+                        {"never_given_back", LeakTexts(failure.leaks)}});
+  const bool bad = std::ranges::any_of(sweep, IsBad);
+  Json out = Head("replay", bad ? "violated" : "holds", c.topology.devices_count,
+                  static_cast<int>(c.ops.size()), c.kernel);
+  out["case"] = Json::parse(CaseToJson(c));
+  out["replayed"] = true;
+  out["failures"] = std::move(failures);
+  out["stats"] = {{"runs", sweep.size()}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace iommucheck::report
