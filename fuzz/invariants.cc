@@ -133,6 +133,7 @@ const char* LeakedDomain(const State& s) {
   for (GroupId g = 0; g < s.groups_end; ++g) {
     own(s.groups[g].default_domain);
     own(s.groups[g].blocking_domain);
+    own(s.groups[g].pasid_domain);
   }
   for (const ContainerState& c : s.containers)
     for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next) own(d);

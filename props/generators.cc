@@ -6,6 +6,7 @@
 
 #include "fuzz/fuzzing.h"
 #include "model/step.h"
+#include "src/case/encoded.h"
 #include "src/case/repair.h"
 #include "src/case/spelling.h"
 
@@ -69,6 +70,73 @@ Device DrawDevice(Words& words, DeviceId self, const Topology& t) {
   return d;
 }
 
+Driver DrawRest(Words& words, Driver d) {
+  static constexpr std::array<uint8_t, 4> kErrors = {EXDEV, ENODEV, EBUSY, EPERM};
+  d.deferred = words.OneIn(8);
+  d.nesting = words.OneIn(2);
+  d.static_identity = words.OneIn(4);
+  d.checks_snoop = words.OneIn(8);
+  d.drops_old = words.OneIn(8);
+  if (words.OneIn(8)) d.mismatch_errno = kErrors[words.Below(kErrors.size())];
+  return d;
+}
+
+Instance DrawRest(Words& words, Instance i) {
+  i.isolates_msi = !words.OneIn(8);
+  if (words.OneIn(3)) {
+    i.aperture_first = static_cast<uint8_t>(words.Below(kPages));
+    i.aperture_last =
+        static_cast<uint8_t>(i.aperture_first + words.Below(kPages - i.aperture_first));
+  }
+  if (words.OneIn(3)) i.page_sizes = static_cast<uint8_t>(1 + words.Below((1 << kPageSizes) - 1));
+  return i;
+}
+
+Region DrawRegion(Words& words) {
+  Region region;
+  region.type = kRegionTypes[words.Below(kRegionTypes.size())];
+  region.first = Index(words, kPages);
+  region.last =
+      static_cast<uint8_t>(region.first + words.Below(std::min(8, kPages - region.first)));
+  return region;
+}
+
+Device DrawRest(Words& words, Device d) {
+  if (words.OneIn(4)) d.default_type = static_cast<DefaultType>(1 + words.Below(2));
+  if (words.OneIn(4)) {
+    const bool emulated = !words.OneIn(4);
+    return {.bus = d.bus,
+            .absent = d.absent,
+            .kind = emulated ? DeviceKind::kEmulated : DeviceKind::kNoIommu,
+            .default_type = d.default_type};
+  }
+  for (Region& region : d.regions) {
+    if (!words.OneIn(4)) break;
+    region = DrawRegion(words);
+  }
+  return d;
+}
+
+Settings DrawSettings(Words& words) {
+  Settings settings;
+  settings.passthrough = words.OneIn(8);
+  settings.unsafe_interrupts = words.OneIn(2);
+  if (words.OneIn(8)) settings.dma_entries = Index(words, kMaxDmas + 1);
+  if (words.OneIn(4)) settings.memlock = Index(words, 32);
+  return settings;
+}
+
+// What is in the model alone, for a machine that has none of it.
+void AddRest(Words& words, Topology& t) {
+  t.settings = DrawSettings(words);
+  for (DriverId d = 0; d < t.drivers_count; ++d) t.drivers[d] = DrawRest(words, t.drivers[d]);
+  for (InstanceId i = 0; i < t.instances_count; ++i)
+    t.instances[i] = DrawRest(words, t.instances[i]);
+  for (DeviceId d = 0; d < t.devices_count; ++d) t.devices[d] = DrawRest(words, t.devices[d]);
+  for (Device& d : t.devices)
+    if (d.alias != kNoId && t.devices[d.alias].kind != DeviceKind::kReal) d.alias = kNoId;
+}
+
 Topology DrawTopology(Words& words, const Shape& shape) {
   Topology t;
   if (words.OneIn(8)) t.firmware = static_cast<Firmware>(words.Below(3));
@@ -79,16 +147,18 @@ Topology DrawTopology(Words& words, const Shape& shape) {
   for (DriverId d = 0; d < t.drivers_count; ++d) t.drivers[d] = DrawDriver(words, d, t);
   for (InstanceId i = 0; i < t.instances_count; ++i) t.instances[i] = DrawInstance(words, t);
   for (DeviceId d = 0; d < t.devices_count; ++d) t.devices[d] = DrawDevice(words, d, t);
+  if (shape.whole) AddRest(words, t);
   return t;
 }
 
-Fault DrawFault(Words& words, const Topology& t) {
+Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
   static constexpr std::array<uint8_t, 4> kErrors = {EINVAL, EBUSY, ENOMEM, ENODEV};
   Fault fault;
-  fault.kind = static_cast<Fault::Kind>(1 + words.Below(3));
-  if (fault.kind == Fault::Kind::kAlloc) {
+  fault.kind = static_cast<Fault::Kind>(1 + words.Below(shape.whole ? 6 : 3));
+  if (!NamesDevice(fault)) {
+    const bool alloc = fault.kind == Fault::Kind::kAlloc || fault.kind == Fault::Kind::kMalloc;
     fault.target = static_cast<uint8_t>(1 + words.Below(3));
-    fault.error = kAllocError;
+    fault.error = alloc ? kAllocError : kErrors[words.Below(kErrors.size())];
     return fault;
   }
   fault.target = Index(words, t.devices_count);
@@ -111,6 +181,68 @@ OpKind DrawKind(Words& words) {
   return kKinds[words.Below(kKinds.size())];
 }
 
+// Mapping, pinning and what brings there; the rest once each.
+OpKind DrawWholeKind(Words& words) {
+  using enum OpKind;
+  static constexpr std::array kKinds = {
+      kMap,          kMap,
+      kMap,          kMap,
+      kMap,          kUnmap,
+      kUnmap,        kUnmap,
+      kPin,          kPin,
+      kPin,          kUnpin,
+      kOpen,         kClose,
+      kGetDevice,    kGetDevice,
+      kPutDevice,    kBind,
+      kUnbind,       kDma,
+      kAttachPasid,  kReset,
+      kResetDone,    kDetachPasid,
+      kSetContainer, kUnsetContainer,
+      kSetIommu,
+  };
+  return words.OneIn(3) ? DrawKind(words) : kKinds[words.Below(kKinds.size())];
+}
+
+// Near each other, so that mappings meet.
+Pages DrawPages(Words& words) {
+  static constexpr std::array<uint8_t, 6> kFirst = {0, 2, 4, 8, 32, 60};
+  return {.first = words.OneIn(4) ? Index(words, kPages) : kFirst[words.Below(kFirst.size())],
+          .count =
+              words.OneIn(8) ? Index(words, kPages + 1) : static_cast<uint8_t>(1 + words.Below(4))};
+}
+
+uint8_t DrawFlags(Words& words, OpKind kind) {
+  uint8_t flags = 0;
+  if (kind == OpKind::kMap && !words.OneIn(8)) flags = kRead | kWrite;
+  for (unsigned bit = 1; bit <= kZeroPage; bit <<= 1)
+    if (words.OneIn(8)) flags ^= static_cast<uint8_t>(bit);
+  return flags & FlagsOf(kind);
+}
+
+// The operands that are in the model alone.
+void AddRest(Words& words, const Topology& t, Op& op) {
+  if (op.kind == OpKind::kSetIommu && words.OneIn(4)) op.b = Index(words, kIommuTypeCount);
+  if (op.kind == OpKind::kAttachPasid) op.b = Index(words, t.devices_count);
+  if (HasPages(op.kind)) op.at = DrawPages(words);
+  if (op.kind == OpKind::kMap) op.vaddr = Index(words, 8);
+  op.flags = DrawFlags(words, op.kind);
+  if ((op.flags & kAll) != 0 && !words.OneIn(8)) op.at = {};
+}
+
+// Every instance registers, every device is bound, and all groups come to one container.
+std::vector<Op> WarmStart(const Topology& t) {
+  std::vector<Op> ops;
+  for (InstanceId i = 0; i < t.instances_count; ++i)
+    ops.push_back({.kind = OpKind::kRegister, .a = i});
+  for (DeviceId d = 0; d < t.devices_count; ++d)
+    ops.push_back({.kind = OpKind::kConfigure, .a = d});
+  for (GroupId g = 0; g < t.devices_count; ++g) {
+    ops.push_back({.kind = OpKind::kSetContainer, .a = g, .b = 0});
+    if (g == 0) ops.push_back({.kind = OpKind::kSetIommu, .a = 0});
+  }
+  return ops;
+}
+
 // The run with the ops that are still possible in it.
 Scenario OnlyPossible(Scenario s) {
   const KernelProfile kernel = ProfileOf(s.kernel);
@@ -130,12 +262,10 @@ uint8_t Renumbered(uint8_t index, uint8_t gone) {
   return index != kNoId && index > gone ? static_cast<uint8_t>(index - 1) : index;
 }
 
-bool NamesDevice(const Op& op, DeviceId dev) {
-  const auto names = [dev](const Fault& f) {
-    return (f.kind == Fault::Kind::kAttach || f.kind == Fault::Kind::kProbe) && f.target == dev;
-  };
+bool Names(const Op& op, DeviceId dev) {
+  const auto names = [dev](const Fault& f) { return NamesDevice(f) && f.target == dev; };
   return (OperandOf(op.kind) == Operand::kDevice && op.a == dev) ||
-         std::ranges::any_of(op.faults, names);
+         (op.kind == OpKind::kAttachPasid && op.b == dev) || std::ranges::any_of(op.faults, names);
 }
 
 Scenario WithoutDevice(Scenario s, DeviceId gone) {
@@ -143,12 +273,12 @@ Scenario WithoutDevice(Scenario s, DeviceId gone) {
   std::move(devices.begin() + gone + 1, devices.end(), devices.begin() + gone);
   --s.topology.devices_count;
   for (Device& d : devices) d.alias = Renumbered(d.alias, gone);
-  std::erase_if(s.ops, [gone](const Op& op) { return NamesDevice(op, gone); });
+  std::erase_if(s.ops, [gone](const Op& op) { return Names(op, gone); });
   for (Op& op : s.ops) {
     if (OperandOf(op.kind) == Operand::kDevice) op.a = Renumbered(op.a, gone);
+    if (op.kind == OpKind::kAttachPasid) op.b = Renumbered(op.b, gone);
     for (Fault& f : op.faults)
-      if (f.kind == Fault::Kind::kAttach || f.kind == Fault::Kind::kProbe)
-        f.target = Renumbered(f.target, gone);
+      if (NamesDevice(f)) f.target = Renumbered(f.target, gone);
   }
   return s;
 }
@@ -166,6 +296,34 @@ Scenario WithoutInstance(Scenario s, InstanceId gone) {
   for (Op& op : s.ops)
     if (is_of(op)) op.a = Renumbered(op.a, gone);
   return s;
+}
+
+// One thing that is in the model alone is as it is where nobody says anything.
+void AddPlainer(const Scenario& s, std::vector<Scenario>& candidates) {
+  const Topology plain = EncodedPart(s.topology);
+  const auto add = [&](auto change) {
+    Scenario smaller = s;
+    change(smaller);
+    if (smaller.topology != s.topology || smaller.ops != s.ops)
+      candidates.push_back(OnlyPossible(std::move(smaller)));
+  };
+  add([&](Scenario& to) { to.topology = plain; });
+  add([&](Scenario& to) { to.topology.settings = {}; });
+  for (DriverId d = 0; d < s.topology.drivers_count; ++d)
+    add([&](Scenario& to) { to.topology.drivers[d] = plain.drivers[d]; });
+  for (InstanceId i = 0; i < s.topology.instances_count; ++i)
+    add([&](Scenario& to) { to.topology.instances[i] = plain.instances[i]; });
+  for (DeviceId d = 0; d < s.topology.devices_count; ++d) {
+    add([&](Scenario& to) { to.topology.devices[d] = plain.devices[d]; });
+    add([&](Scenario& to) { to.topology.devices[d].regions = {}; });
+  }
+  for (size_t i = 0; i < s.ops.size(); ++i) {
+    for (unsigned bit = 1; bit <= kZeroPage; bit <<= 1)
+      add([&](Scenario& to) { to.ops[i].flags &= static_cast<uint8_t>(~bit); });
+    if (s.ops[i].at.count > 1) add([&](Scenario& to) { to.ops[i].at.count = 1; });
+    add([&](Scenario& to) { to.ops[i].vaddr = 0; });
+    if (s.ops[i].kind == OpKind::kSetIommu) add([&](Scenario& to) { to.ops[i].b = 0; });
+  }
 }
 
 rc::Seq<Scenario> Smaller(const Scenario& s) {
@@ -189,6 +347,7 @@ rc::Seq<Scenario> Smaller(const Scenario& s) {
       smaller.ops[i].faults[n] = {};
       candidates.push_back(OnlyPossible(std::move(smaller)));
     }
+  AddPlainer(s, candidates);
   return rc::seq::fromContainer(std::move(candidates));
 }
 
@@ -225,13 +384,23 @@ KernelSpec DrawPatchedKernel(Words& words) {
   spec.version = kKernelVersions[words.Below(kKernelVersionCount)];
   const RuleSet rules = ProfileOf(spec.version).rules;
   for (const RuleInfo& info : AllRules())
-    if (words.OneIn(6)) (rules.has(info.rule) ? spec.dropped : spec.added).add(info.rule);
+    if (IsEncoded(info.rule) && words.OneIn(6))
+      (rules.has(info.rule) ? spec.dropped : spec.added).add(info.rule);
+  return spec;
+}
+
+KernelSpec DrawAnyKernel(Words& words) {
+  KernelSpec spec = DrawPatchedKernel(words);
+  const RuleSet rules = ProfileOf(spec.version).rules;
+  for (const RuleInfo& info : AllRules())
+    if (!IsEncoded(info.rule) && words.OneIn(12))
+      (rules.has(info.rule) ? spec.dropped : spec.added).add(info.rule);
   return spec;
 }
 
 Op DrawOp(Words& words, const Topology& t, const Shape& shape) {
   Op op;
-  op.kind = DrawKind(words);
+  op.kind = shape.whole ? DrawWholeKind(words) : DrawKind(words);
   switch (OperandOf(op.kind)) {
     case Operand::kInstance:
       op.a = Index(words, t.instances_count);
@@ -247,8 +416,9 @@ Op DrawOp(Words& words, const Topology& t, const Shape& shape) {
       break;
   }
   if (op.kind == OpKind::kSetContainer) op.b = Index(words, 2);
+  if (shape.whole) AddRest(words, t, op);
   for (Fault& fault : op.faults)
-    if (shape.faults && words.OneIn(8)) fault = DrawFault(words, t);
+    if (shape.faults && words.OneIn(8)) fault = DrawFault(words, t, shape);
   return op;
 }
 
@@ -259,11 +429,13 @@ Scenario DrawScenario(Words& words, const DrawKernel& draw_kernel, const Shape& 
   Repair(s.topology, kernel.rules);
   std::vector<Event> events;
   State state = InitialState(s.topology);
-  const int length = 1 + words.Below(shape.ops);
-  for (int tries = 0; tries < length * kTries && std::ssize(s.ops) < length; ++tries) {
-    const Op op = DrawOp(words, s.topology, shape);
+  const auto take = [&](const Op& op) {
     if (Step(kernel, s.topology, op, state, events).outcome == Outcome::kDone) s.ops.push_back(op);
-  }
+  };
+  if (shape.whole && !words.OneIn(4)) std::ranges::for_each(WarmStart(s.topology), take);
+  const auto length = std::ssize(s.ops) + 1 + words.Below(shape.ops);
+  for (int tries = 0; tries < length * kTries && std::ssize(s.ops) < length; ++tries)
+    take(DrawOp(words, s.topology, shape));
   return s;
 }
 

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_format.h"
+#include "src/case/spelling.h"
+
 namespace iommucheck {
 namespace {
 
@@ -61,6 +64,38 @@ Topology EncodedPart(Topology topology) {
   for (Instance& instance : topology.instances) instance = Encoded(instance);
   for (Device& device : topology.devices) device = Encoded(device);
   return topology;
+}
+
+absl::Status CheckEncoded(const KernelSpec& kernel) {
+  for (const RuleInfo& info : AllRules()) {
+    if (IsEncoded(info.rule)) continue;
+    const bool dropped = kernel.dropped.has(info.rule);
+    if (!dropped && !kernel.added.has(info.rule)) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "expected a rule that is encoded, found %s, which is in the model alone; replay and judge "
+        "%s it, by the kernel line of a case",
+        Quote(info.id), dropped ? "drop" : "add"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckEncoded(const Topology& t, const Names& names) {
+  const Topology plain = EncodedPart(t);
+  const auto outside = [](const std::string& what) {
+    return absl::InvalidArgumentError(
+        "expected a machine that is encoded, found what is in the model alone: " + what);
+  };
+  if (t.settings != plain.settings) return outside("settings");
+  for (int i = 0; i < t.drivers_count; ++i)
+    if (t.drivers[i] != plain.drivers[i])
+      return outside("attributes of driver " + names.drivers[i]);
+  for (int i = 0; i < t.instances_count; ++i)
+    if (t.instances[i] != plain.instances[i])
+      return outside("attributes of instance " + names.instances[i]);
+  for (int i = 0; i < t.devices_count; ++i)
+    if (t.devices[i] != plain.devices[i])
+      return outside("attributes of device " + names.devices[i]);
+  return absl::OkStatus();
 }
 
 bool IsEncoded(const Topology& topology) { return topology == EncodedPart(topology); }

@@ -7,10 +7,12 @@
 #include <array>
 #include <span>
 
+#include "absl/status/status.h"
 #include "model/op.h"
 #include "model/properties.h"
 #include "model/rules.h"
 #include "model/topology.h"
+#include "src/case/case.h"
 
 namespace iommucheck {
 
@@ -38,5 +40,10 @@ bool IsEncoded(const Topology& topology);
 // The machine with all of that as it is where nobody says anything. Devices without an IOMMU have
 // no instances then.
 Topology EncodedPart(Topology topology);
+
+// OK, or InvalidArgument, "expected .., found ..", with the first rule dropped or added, or the
+// first entry of the machine, that is in the model alone.
+absl::Status CheckEncoded(const KernelSpec& kernel);
+absl::Status CheckEncoded(const Topology& topology, const Names& names);
 
 }  // namespace iommucheck

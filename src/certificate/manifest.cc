@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/case/json_syntax.h"
 #include "src/case/kernel.h"
 #include "src/case/source.h"
@@ -100,9 +101,9 @@ class Members {
     const absl::StatusOr<std::vector<std::string>> add = Rules("add");
     if (!add.ok()) return add.status();
     absl::StatusOr<KernelSpec> kernel = MakeKernel(*version, *drop, *add);
-    if (kernel.ok()) return kernel;
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, ": ", std::string(kernel.status().message())));
+    const absl::Status found = kernel.ok() ? CheckEncoded(*kernel) : kernel.status();
+    if (found.ok()) return kernel;
+    return absl::InvalidArgumentError(absl::StrCat(path_, ": ", std::string(found.message())));
   }
   [[nodiscard]] absl::StatusOr<Property> PropertyOf() const {
     constexpr char kExpected[] = "no-cross-driver-attach or no-cross-driver-reuse";

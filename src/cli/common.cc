@@ -71,6 +71,14 @@ void KernelOptions::AddTo(CLI::App& command, bool required) {
 }
 
 absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
+  absl::StatusOr<KernelSpec> kernel = ParseWhole();
+  if (!kernel.ok()) return kernel;
+  if (const absl::Status s = CheckEncoded(*kernel); !s.ok())
+    return absl::OutOfRangeError(s.message());
+  return kernel;
+}
+
+absl::StatusOr<KernelSpec> KernelOptions::ParseWhole() const {
   absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add);
   // On the command line a wrong name is wrong usage.
   if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());

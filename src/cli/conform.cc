@@ -123,7 +123,7 @@ void RunConform(const Options& o, Session& session) {
   if (!harness.ok()) return session.Fail(harness.status());
   KernelOptions kernel = o.kernel;
   if (kernel.version.empty()) kernel.version = VersionName(harness->version());
-  const absl::StatusOr<KernelSpec> built = kernel.Parse();
+  const absl::StatusOr<KernelSpec> built = kernel.ParseWhole();
   if (!built.ok()) return session.Fail(built.status());
   if (ProfileOf(*built).era != ProfileOf(harness->version()).era)
     return session.Fail(absl::OutOfRangeError(

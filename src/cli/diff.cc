@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 #include "src/report/text.h"
@@ -31,6 +32,8 @@ absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
   for (size_t i = 0; i < 2; ++i) {
     const absl::StatusOr<KernelSpec> kernel = ParseKernel(o.kernels[i], o.drop, o.add);
     if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
+    if (const absl::Status s = CheckEncoded(*kernel); !s.ok())
+      return absl::OutOfRangeError(s.message());
     question.kernels[i] = *kernel;
   }
   return question;

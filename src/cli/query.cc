@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/cli/commands.h"
 #include "src/import/import.h"
 #include "src/report/all.h"
@@ -122,6 +123,10 @@ absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
     absl::StatusOr<Case> c = ReadCase(o.on);
     if (!c.ok()) return c.status();
     question.machine = *std::move(c);
+    absl::Status encoded = CheckEncoded(question.machine.topology, question.machine.names);
+    if (encoded.ok() && o.kernel.version.empty()) encoded = CheckEncoded(question.machine.kernel);
+    if (!encoded.ok())
+      return absl::InvalidArgumentError(absl::StrCat(o.on, ": ", std::string(encoded.message())));
   } else {
     absl::StatusOr<import::System> system = import::ReadSystem(o.on, import::Keep::kAllThatFit);
     if (!system.ok()) return system.status();

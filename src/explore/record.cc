@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "src/case/encoded.h"
 #include "src/case/json_syntax.h"
 #include "src/case/kernel.h"
 
@@ -77,7 +78,7 @@ void ReadQuestion(Reader& in, Question& q) {
     in.Expect("/property", "a property");
   const auto kernel = MakeKernel(in.Text("/kernel/profile"), in.Words("/kernel/dropped"),
                                  in.Words("/kernel/added"));
-  if (kernel.ok())
+  if (kernel.ok() && CheckEncoded(*kernel).ok())
     q.kernel = *kernel;
   else
     in.Expect("/kernel", "a kernel");

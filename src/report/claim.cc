@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/source.h"
 #include "src/case/spelling.h"
@@ -68,10 +69,11 @@ class Reader {
       (Take("") == "drop" ? drop : add).push_back(Take("a rule"));
     if (!status_.ok()) return {};
     absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
-    if (kernel.ok()) return *kernel;
+    const absl::Status found = kernel.ok() ? CheckEncoded(*kernel) : kernel.status();
+    if (found.ok()) return *kernel;
     const Place& at = statement_.words[place - 1].place;
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s:%d:%d: %s", source_.file, at.line, at.column, std::string(kernel.status().message())));
+    status_ = absl::InvalidArgumentError(absl::StrFormat("%s:%d:%d: %s", source_.file, at.line,
+                                                         at.column, std::string(found.message())));
     return {};
   }
   // The word just taken is not what was expected.
