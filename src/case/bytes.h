@@ -33,9 +33,9 @@ inline constexpr int kMaxDecodedOps = 64;
 
 // The places, for who writes bytes himself. The rules' bits are least byte first.
 inline constexpr size_t kRulesAt = 1;
-inline constexpr size_t kRulesSize = (kRuleCount + 7) / 8;
+inline constexpr size_t kRulesSize = RuleSet::kWords * 8;
 inline constexpr size_t kCountsAt = kRulesAt + kRulesSize;
-inline constexpr size_t kOpsAt = 217;
+inline constexpr size_t kOpsAt = 221;
 inline constexpr size_t kOpSize = 13;
 
 // A case without names, comments and expectations.
