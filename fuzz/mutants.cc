@@ -8,19 +8,20 @@
 //   properties  runs of the given cases, played on every kernel
 //   fuzzer      inputs made from these cases and from nothing, by fixed seed, up to N for a kernel
 //
-// Rules that nobody can notice are listed with the reason; any other that goes unnoticed is an error.
+// Rules that nobody can notice are listed with the reason; any other that goes unnoticed is an
+// error.
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "fuzz/cases.h"
 #include "fuzz/mutator.h"
 #include "model/properties.h"
 #include "model/rules.h"
@@ -32,7 +33,7 @@
 namespace iommucheck {
 namespace {
 
-using fuzzing::Bytes;
+using fuzzing::GivenCases;
 using fuzzing::Mutator;
 using fuzzing::Option;
 
@@ -82,9 +83,9 @@ class Player {
 
 // What a rule of a kernel has been noticed by.
 struct Noticed {
-  std::string by_case;            // the first case, or none
-  std::optional<Property> of;     // the first property
-  uint64_t executions = 0;        // of the fuzzer; 0: not noticed
+  std::string by_case;         // the first case, or none
+  std::optional<Property> of;  // the first property
+  uint64_t executions = 0;     // of the fuzzer; 0: not noticed
 };
 
 class Kernel {
@@ -98,12 +99,12 @@ class Kernel {
     std::vector<Op> ops;
     for (const CaseOp& op : c.ops) ops.push_back(op.op);
     const RuleSet assumptions = AssumptionsOf(c);
-    ForEachNotice(c.topology, ops, assumptions,
-                  [](const Noticed& n) { return !n.by_case.empty(); },
-                  [&](Noticed& n, Property p) {
-                    n.by_case = name;
-                    if (!n.of) n.of = p;
-                  });
+    ForEachNotice(
+        c.topology, ops, assumptions, [](const Noticed& n) { return !n.by_case.empty(); },
+        [&](Noticed& n, Property p) {
+          n.by_case = name;
+          if (!n.of) n.of = p;
+        });
   }
 
   // False once every rule has been noticed.
@@ -112,12 +113,13 @@ class Kernel {
     for (const auto& [rule, n] : noticed_)
       left |= n.executions == 0 && WhyUnnoticeable(rule).empty();
     if (!left) return false;
-    ForEachNotice(c.topology, std::span(c.ops).first(static_cast<size_t>(c.ops_count)),
-                  whole_.rules, [](const Noticed& n) { return n.executions != 0; },
-                  [&](Noticed& n, Property p) {
-                    n.executions = execution;
-                    if (!n.of) n.of = p;
-                  });
+    ForEachNotice(
+        c.topology, std::span(c.ops).first(static_cast<size_t>(c.ops_count)), whole_.rules,
+        [](const Noticed& n) { return n.executions != 0; },
+        [&](Noticed& n, Property p) {
+          n.executions = execution;
+          if (!n.of) n.of = p;
+        });
     return true;
   }
 
@@ -156,30 +158,6 @@ class Kernel {
   std::map<Rule, Noticed> noticed_;
   Player player_;
 };
-
-struct Given {
-  std::vector<std::pair<std::string, Case>> cases;
-  std::vector<Bytes> inputs;
-};
-
-bool Read(const std::filesystem::path& path, Given& given) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  absl::StatusOr<Case> c = ParseCase(text, path.string());
-  if (!in || !c.ok()) return false;
-  if (const auto bytes = EncodeBytes(*c); bytes.ok()) given.inputs.push_back(*bytes);
-  given.cases.emplace_back(path.filename().string(), std::move(*c));
-  return true;
-}
-
-bool ReadAll(const std::filesystem::path& path, Given& given) {
-  if (!std::filesystem::is_directory(path)) return Read(path, given);
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(path))
-    if (entry.path().extension() == ".case") files.push_back(entry.path());
-  std::ranges::sort(files);
-  return std::ranges::all_of(files, [&](const auto& file) { return Read(file, given); });
-}
 
 struct Score {
   int rules = 0;
@@ -221,7 +199,7 @@ int Main(const std::vector<std::string>& arguments) {
   uint64_t executions = 100'000;
   uint64_t seed = 1;
   std::optional<KernelVersion> only;
-  Given given;
+  GivenCases given;
   for (const std::string& argument : arguments) {
     if (const auto n = Option(argument, "--executions=")) {
       executions = *n;
@@ -232,7 +210,7 @@ int Main(const std::vector<std::string>& arguments) {
       if (!only) return Usage("no such kernel: " + argument.substr(9));
     } else if (argument.starts_with("--")) {
       return Usage("no such option: " + argument);
-    } else if (!ReadAll(argument, given)) {
+    } else if (!fuzzing::ReadCases(argument, given)) {
       return Usage("cannot read " + argument);
     }
   }
@@ -254,9 +232,10 @@ int Main(const std::vector<std::string>& arguments) {
   }
   const int can = score.rules - score.unnoticeable;
   std::printf("%d rules of kernels, %d that nobody can notice\n", score.rules, score.unnoticeable);
-  std::printf("properties notice %d of %d, the fuzzer %d within %llu executions a kernel, seed %llu\n",
-              score.by_properties, can, score.by_fuzzer,
-              static_cast<unsigned long long>(executions), static_cast<unsigned long long>(seed));
+  std::printf(
+      "properties notice %d of %d, the fuzzer %d within %llu executions a kernel, seed %llu\n",
+      score.by_properties, can, score.by_fuzzer, static_cast<unsigned long long>(executions),
+      static_cast<unsigned long long>(seed));
   return score.by_properties == can ? 0 : 1;
 }
 

@@ -91,7 +91,7 @@ constexpr std::array<PropertyInfo, kPropertyCount> kInfos = {{
      IncompatibleMeansEinval},
 
     {kOwnershipBalances, "ownership-balances",
-     "a group is claimed while it is in a container, and no longer", OwnershipBalances},
+     "a group is claimed only while it is in a container", OwnershipBalances},
     {kKernelUsersBalance, "kernel-users-balance",
      "a group counts at least each of its devices that a kernel driver has", KernelUsersBalance},
     {kNoDriverBesideUser, "no-driver-beside-user",
@@ -348,5 +348,11 @@ bool HasForeignDomain(const Topology& topology, const State& state) {
 }
 
 std::span<const Promise> Promises() { return kPromises; }
+
+bool IsPromised(KernelVersion version, Property property) {
+  return std::ranges::any_of(kPromises, [&](const Promise& promise) {
+    return promise.version == version && promise.property == property;
+  });
+}
 
 }  // namespace iommucheck

@@ -132,5 +132,7 @@ struct Promise {
 };
 // By property, then by version.
 std::span<const Promise> Promises();
+// Whether the version promises it at all, under whatever assumptions.
+bool IsPromised(KernelVersion version, Property property);
 
 }  // namespace iommucheck

@@ -169,11 +169,8 @@ Found IncompatibleMeansEinval(const StepView& v) {
 
 Found OwnershipBalances(const StepView& v) {
   return AnyGroup(v.after, [](GroupId group, const GroupState& g) -> Found {
-    const bool uses = g.kind == DeviceKind::kReal && g.container != kNoId;
-    if (g.owner == uses) return std::nullopt;
-    return Violation{
-        .why = uses ? "it is in a container and not claimed" : "it is claimed and in no container",
-        .group = group};
+    if (!g.owner || (g.kind == DeviceKind::kReal && g.container != kNoId)) return std::nullopt;
+    return Violation{.why = "it is claimed and in no container", .group = group};
   });
 }
 
@@ -264,7 +261,12 @@ Found ResettingDeviceIsBlocked(const StepView& v) {
                            .group = group,
                            .domain = d.hw};
         });
-    if (device || blocked == g.recovery_cnt) return device;
+    if (device) return device;
+    if (v.op.kind == OpKind::kResetDone)
+      for (DeviceId dev = 0; dev < v.topology.devices_count; ++dev)
+        if (dev != v.op.a && v.before.devices[dev].blocked && !v.after.devices[dev].blocked)
+          return Violation{.why = "another device's reset ended its own", .device = dev};
+    if (blocked == g.recovery_cnt) return std::nullopt;
     return Violation{.why = "recovery_cnt is not the number of its devices in reset",
                      .group = group};
   });

@@ -238,7 +238,7 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
       out += Indented(6, "- " + EventText(c, e));
   out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after, options.shown).text();
   for (Property p : kProperties)
-    if (run.of(p).at == static_cast<int>(i) + 1)
+    if (run.of(p).at == static_cast<int>(i) + 1 && IsPromised(c.kernel.version, p))
       out +=
           Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), ViolationText(c, p, run.of(p))));
   return out;
@@ -380,6 +380,11 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
     const FirstViolation& v = run.of(p);
     if (!IsEncoded(p) && v.at == 0) continue;  // of so many only what is violated
     const char* label = p == kProperties.front() ? "outcome" : "";
+    if (!IsPromised(c.kernel.version, p)) {
+      out += Field(label, absl::StrFormat("%s: violated at %d, and not promised by %s",
+                                          PropertyName(p), v.at, VersionName(c.kernel.version)));
+      continue;
+    }
     out += Field(label, v.at == 0 ? absl::StrFormat("%s: not violated by this run", PropertyName(p))
                                   : absl::StrFormat("%s: VIOLATED at %d", PropertyName(p), v.at));
   }

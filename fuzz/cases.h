@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cases as what targets without a fuzzing engine start from.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fuzz/mutator.h"
+#include "src/case/case.h"
+
+namespace iommucheck::fuzzing {
+
+struct GivenCases {
+  std::vector<std::pair<std::string, Case>> cases;  // with the names of their files
+  std::vector<Bytes> inputs;                        // those of them that src/case/bytes.h holds
+};
+
+// Adds a case, or those of a folder in the order of their names. False if one cannot be read.
+bool ReadCases(const std::filesystem::path& path, GivenCases& given);
+
+}  // namespace iommucheck::fuzzing

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+//   reached [--executions=N] [--seed=S] CASE|FOLDER...
+//
+// Coverage in the model's own words: what each op came to and what each rule said, on any kernel,
+// in the given cases and in inputs made from them.
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fuzz/cases.h"
+#include "fuzz/mutator.h"
+#include "model/rules.h"
+#include "model/step.h"
+#include "src/case/bytes.h"
+#include "src/case/case.h"
+#include "src/case/repair.h"
+
+namespace iommucheck {
+namespace {
+
+using fuzzing::GivenCases;
+using fuzzing::Mutator;
+using fuzzing::Option;
+
+class Reached {
+ public:
+  void Play(const KernelProfile& kernel, const Topology& topology, std::span<const Op> ops) {
+    if (BrokenAssumption(topology, kernel.rules)) return;
+    State state = InitialState(topology);
+    for (const Op& op : ops) {
+      const StepResult result = Step(kernel, topology, op, state, events_);
+      if (result.outcome != Outcome::kDone) continue;
+      ops_[op.kind].insert(result.error);
+      for (const Event& e : events_)
+        if (e.kind == Event::Kind::kRefused) rules_[e.rule].insert(-int{e.error});
+    }
+  }
+
+  // Returns how many checks never said no.
+  [[nodiscard]] int Print() const {
+    std::printf("what each op came to\n");
+    for (const auto& [kind, errors] : ops_)
+      std::printf("  %-26s %s\n", std::string(OpName(kind)).c_str(), Names(errors).c_str());
+    std::printf("what each check said\n");
+    int silent = 0;
+    for (const RuleInfo& info : AllRules()) {
+      if (info.kind != RuleKind::kCheck) continue;
+      const auto at = rules_.find(info.rule);
+      silent += at == rules_.end() ? 1 : 0;
+      std::printf("  %-26s %s\n", std::string(info.id).c_str(),
+                  at == rules_.end() ? "nothing" : Names(at->second).c_str());
+    }
+    std::printf("%d checks said nothing\n", silent);
+    return silent;
+  }
+
+ private:
+  static std::string Names(const std::set<int>& errors) {
+    std::string text;
+    for (int error : errors) text += (text.empty() ? "" : " ") + ErrnoName(error);
+    return text;
+  }
+
+  std::map<OpKind, std::set<int>> ops_;
+  std::map<Rule, std::set<int>> rules_;
+  std::vector<Event> events_;
+};
+
+int Main(const std::vector<std::string>& arguments) {
+  uint64_t executions = 200'000;
+  uint64_t seed = 1;
+  GivenCases given;
+  for (const std::string& argument : arguments) {
+    if (const auto n = Option(argument, "--executions=")) {
+      executions = *n;
+    } else if (const auto s = Option(argument, "--seed=")) {
+      seed = *s;
+    } else if (argument.starts_with("--") || !fuzzing::ReadCases(argument, given)) {
+      std::fprintf(stderr,
+                   "reached: cannot read %s\n"
+                   "usage: reached [--executions=N] [--seed=S] CASE|FOLDER...\n",
+                   argument.c_str());
+      return 2;
+    }
+  }
+
+  Reached reached;
+  for (const auto& [name, c] : given.cases) {
+    std::vector<Op> ops;
+    for (const CaseOp& op : c.ops) ops.push_back(op.op);
+    reached.Play(ProfileOf(c.kernel), c.topology, ops);
+  }
+  Mutator derived(given.inputs, seed);
+  DecodedCase decoded;
+  for (uint64_t n = 0; n < executions && !given.inputs.empty(); ++n) {
+    DecodeBytes(derived.Next(), decoded);
+    const KernelProfile kernel = ProfileOf(decoded.kernel);
+    Repair(decoded.topology, kernel.rules);
+    reached.Play(kernel, decoded.topology,
+                 std::span(decoded.ops).first(static_cast<size_t>(decoded.ops_count)));
+  }
+  return reached.Print() == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace iommucheck
+
+int main(int argc, char** argv) {
+  return iommucheck::Main(std::vector<std::string>(argv + 1, argv + argc));
+}
