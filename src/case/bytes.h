@@ -3,7 +3,7 @@
 // The binary form of a case, for fuzzers. Every byte string decodes, and to a case that passes
 // Validate(). Records have fixed sizes and places, so that a mutated byte changes one thing.
 //
-//   kernel     version, 12 bytes: rules that differ from the version's
+//   kernel     version, 16 bytes: rules that differ from the version's
 //   machine    firmware, counts of drivers, tables, instances, devices
 //   settings   flags, mappings less than the most, 255 - memlock
 //   4 drivers  flags, firmware, table, address + 1, claim of each bus, rank of the claim order (2),
@@ -33,9 +33,9 @@ inline constexpr int kMaxDecodedOps = 64;
 
 // The places, for who writes bytes himself. The rules' bits are least byte first.
 inline constexpr size_t kRulesAt = 1;
-inline constexpr size_t kRulesSize = (kRuleCount + 7) / 8;
+inline constexpr size_t kRulesSize = RuleSet::kWords * 8;
 inline constexpr size_t kCountsAt = kRulesAt + kRulesSize;
-inline constexpr size_t kOpsAt = 217;
+inline constexpr size_t kOpsAt = 221;
 inline constexpr size_t kOpSize = 13;
 
 // A case without names, comments and expectations.
