@@ -170,7 +170,7 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   }
   if (KeepsTrial(case_.topology, before, events_)) {
     state_ = before;
-    finding_ = "6.1.y and 6.12.y: an IOMMU whose pages are two of the CPU's keeps what it maps";
+    finding_ = "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
     return false;
   }
   taken_[taken_count_++] = op;
@@ -200,7 +200,7 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
 const char* Beside::FindingAfter(const Op& op, int error) const {
   // Where it lies in the tree decides what else is found.
   if (op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages)
-    return "6.1.y and 6.12.y: a mapping that ends with the address space is never found";
+    return "A mapping that ends at the top of the address space is never unmapped";
   if (op.kind != OpKind::kRegister || error == 0) return nullptr;
   const auto waits_for_domain = [this](const conform::Call& call) {
     if (call.kind != conform::Call::Kind::kProbe) return false;

@@ -89,9 +89,9 @@ struct Fault {
   uint8_t error = 0;  // a positive errno; allocations fail as ENOMEM where the kernel sees an errno
   friend bool operator==(const Fault&, const Fault&) = default;
 };
-inline constexpr std::array kFaultKinds = {Fault::Kind::kAttach, Fault::Kind::kAlloc,
-                                           Fault::Kind::kProbe,  Fault::Kind::kMalloc,
-                                           Fault::Kind::kMap,    Fault::Kind::kPin};
+inline constexpr std::array kFaultKinds = {
+    Fault::Kind::kAttach, Fault::Kind::kAlloc, Fault::Kind::kProbe,     Fault::Kind::kMalloc,
+    Fault::Kind::kMap,    Fault::Kind::kPin,   Fault::Kind::kAttachCall};
 // As in a case; empty of kNone.
 std::string_view FaultName(Fault::Kind kind);
 inline constexpr int kMaxFaults = 2;

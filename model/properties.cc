@@ -189,21 +189,127 @@ static_assert(InOrder(), "kInfos is indexed by Property");
 
 const PropertyInfo& InfoOf(Property property) { return kInfos[static_cast<size_t>(property)]; }
 
-// Each holds only where devices stay probed while their bus's slot does, up to 6.0, and where
-// groups are of one driver, from 6.8: the core tests the first device of a group alone.
+// --- what each kernel promises; found by running random machines, and held to by tests ---
+
+// Devices stay probed while their bus's slot does, up to 6.0; groups are of one driver, from 6.8:
+// the core tests the first device of a group alone.
 constexpr std::array kSlotsStay = {Rule::kAssumeBusOpsNotReplaced};
 constexpr std::array kOneDriverGroups = {Rule::kAssumeHomogeneousGroups};
+// Where one of a group's devices may be refused, what becomes of the others is not promised.
+constexpr std::array kOneInstance = {Rule::kAssumeOneInstanceGroups,
+                                     Rule::kAssumeBusOpsNotReplaced};
+constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGroups,
+                                             Rule::kAssumeBusOpsNotReplaced,
+                                             Rule::kAssumeNoHotAddWhenAttached};
+constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
+constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
+constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
+constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSize,
+                                                Rule::kAssumeNoUnregisterWhenAttached};
+constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
+constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
+constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
+
+constexpr FaultSet kAttachFaults =
+    FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);
+constexpr FaultSet kMapFaults = FaultBit(Fault::Kind::kMap);
+
+struct PromiseRange {
+  Property property;
+  KernelVersion first = KernelVersion::kV5_15;
+  KernelVersion last = KernelVersion::kV7_1;
+  std::span<const Rule> assumptions{};
+  FaultSet without = 0;
+};
+
+// In the order of the properties, then of the versions.
+using enum KernelVersion;
+constexpr PromiseRange kRanges[] = {
+    {kNoCrossDriverAttach, kV5_15, kV6_0, kSlotsStay},
+    {kNoCrossDriverAttach, kV6_1, kV6_1_y},
+    {kNoCrossDriverAttach, kV6_8, kV7_1, kOneDriverGroups},
+    {kNoCrossDriverReuse, kV5_15, kV6_0, kSlotsStay},
+    {kNoCrossDriverReuse, kV6_1, kV6_1_y},
+    {kNoCrossDriverReuse, kV6_8, kV7_1, kOneDriverGroups},
+
+    {kNoOops, kV6_0, kV6_0, kCommonPage},
+    {kNoOops, kV6_8, kV6_8, kCommonPage},
+    {kNoOops, kV6_12, kV7_1, kCommonPageNoUnregister},
+    {kNoCallWaits, kV6_1_y, kV7_1},
+    {kNoFreedDomainInUse, kV5_15, kV6_1_y, kOneInstance, kAttachFaults},
+    {kNoFreedDomainInUse, kV6_8, kV7_1, {}, kAttachFaults},
+    {kNoLeakedDomain},
+    {kGroupHasOneDriver, kV5_15, kV6_0, kSlotsStay},
+    {kGroupHasOneDriver, kV6_1, kV6_1_y},
+    {kGroupHasOneDriver, kV6_8, kV7_1, kOneDriverGroups},
+    {kGroupSharesADomain, kV5_15, kV5_18, kOneInstanceNoHotAdd, kAttachFaults},
+    {kGroupSharesADomain, kV6_0, kV7_1, kOneInstance, kAttachFaults},
+    {kGroupDomainIsKnown, kV5_15, kV5_18, kOneInstance, kAttachFaults},
+    {kGroupDomainIsKnown, kV6_0, kV6_1_y, {}, kAttachFaults},
+    {kGroupDomainIsKnown, kV6_8, kV7_1},
+    {kProbedByFirmwaresDriver, kV6_1, kV7_1},
+    {kDirectRegionStaysMapped, kV6_8, kV7_1, kOneInstanceNoHotAdd, kAttachFaults | kMapFaults},
+    {kIncompatibleMeansEinval, kV5_15, kV6_1_y, kOneErrno},
+    {kIncompatibleMeansEinval, kV6_8, kV7_1},
+
+    {kOwnershipBalances, kV6_0, kV7_1},
+    {kKernelUsersBalance, kV5_15, kV7_1, kDriversCome},
+    {kNoDriverBesideUser, kV6_0, kV7_1, kDriversCome},
+    {kDriverRefusedOnlyWhenOwned},
+    {kNoCrossDriverPasid, kV5_15, kV6_0, kSlotsStay},
+    {kNoCrossDriverPasid, kV6_1, kV7_1},
+    {kOwnPasidDomainIsAccepted, kV5_15, kV6_1_y},
+    {kOwnPasidDomainIsAccepted, kV7_1, kV7_1},
+    {kPasidKeepsItsDomain},
+    {kResettingDeviceIsBlocked},
+
+    {kGroupIsOpenedOnce},
+    {kNoIommuWantsPrivilege},
+    {kNoIommuStaysApart},
+    {kGroupHasOneContainer},
+    {kSetIommuOnce},
+    {kOpenDeviceHasItsIommu, kV5_15, kV6_0},
+    {kOpenDeviceHasItsIommu, kV6_1, kV7_1, kNoUnregister},
+    {kEmptyContainerHasNoDriver},
+    {kEmulatedGroupsNeedNoIommu},
+
+    {kFailedCallGoesBack, kV6_0, kV6_1_y, kOneInstance, kAttachFaults},
+    {kFailedCallGoesBack, kV6_8, kV6_12_y, {}, kAttachFaults},
+    {kFailedCallGoesBack, kV7_1, kV7_1, {}, kAttachFaults},
+    {kContainerGroupsAreOnTheirDomain, kV6_0, kV6_1_y},
+    {kContainerGroupsAreOnTheirDomain, kV6_8, kV7_1, kNoUnregister},
+    {kCoherentDomainIsEnforced, kV6_0, kV7_1, kNoHotAdd},
+    {kNestingIsThere, kV5_15, kV6_12_y},
+    {kMsiIsIsolated, kV5_15, kV6_1_y, kOneInstanceNoHotAdd},
+    {kMsiIsIsolated, kV6_8, kV7_1, kNoHotAdd},
+    {kMsiCookieOnce},
+
+    {kMappingsAreApart},
+    {kMappingsKeepTheirLimit},
+    {kMappedInEveryDomain},
+    {kNoStaleTranslation, kV5_15, kV7_1, kUnmapTop},
+    {kMappingsLieOffReserved, kV5_15, kV7_1, kNoHotAdd},
+    {kValidIovaCanBeMapped, kV5_15, kV7_1, kNoHotAdd},
+    {kAttachMapsNothingReserved, kV6_1_y, kV7_1},
+    {kNoLeakedPin, kV6_0, kV7_1, kUnmapTop},
+    {kNoPinByStaleVaddr},
+    {kLockedMemoryBalances, kV5_15, kV7_1, kUnmapTop},
+    {kLockedMemoryKeepsItsLimit},
+};
+
+constexpr size_t kPromiseCount = [] {
+  size_t n = 0;
+  for (const PromiseRange& r : kRanges)
+    n += static_cast<size_t>(r.last) - static_cast<size_t>(r.first) + 1;
+  return n;
+}();
 
 constexpr auto kPromises = [] {
-  std::array<Promise, size_t{kKernelVersionCount} * 2> promises{};
+  std::array<Promise, kPromiseCount> promises{};
   size_t n = 0;
-  for (Property p : {kNoCrossDriverAttach, kNoCrossDriverReuse})
-    for (KernelVersion v : kKernelVersions) {
-      std::span<const Rule> assumptions;
-      if (v <= KernelVersion::kV6_0) assumptions = kSlotsStay;
-      if (v >= KernelVersion::kV6_8) assumptions = kOneDriverGroups;
-      promises[n++] = {v, p, assumptions};
-    }
+  for (const PromiseRange& r : kRanges)
+    for (KernelVersion v : kKernelVersions)
+      if (r.first <= v && v <= r.last) promises[n++] = {v, r.property, r.assumptions, r.without};
   return promises;
 }();
 

@@ -61,10 +61,12 @@ inline uint64_t PagesOf(const Region& region) {
   return MaskOf({region.first, static_cast<uint8_t>(region.last - region.first + 1)});
 }
 
-// Whether the op makes the driver fail attach_dev for the device.
+// Whether the op may make the driver fail attach_dev for the device.
 inline bool HasAttachFault(const Op& op, DeviceId dev) {
   for (const Fault& fault : op.faults)
-    if (fault.kind == Fault::Kind::kAttach && fault.target == dev) return true;
+    if ((fault.kind == Fault::Kind::kAttach && fault.target == dev) ||
+        fault.kind == Fault::Kind::kAttachCall)
+      return true;
   return false;
 }
 

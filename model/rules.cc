@@ -324,7 +324,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1UnmapEveryDomain, kMechanism, "type1.unmap_every_domain", kType1C, "vfio_unmap_unpin",
      kAll, "a page is unmapped from every domain before it is unpinned",
      "a page is unmapped from the first domain alone"},
-    {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", kNone,
+    {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", From(k71),
      "a mapping that ends with the address space is unmapped, too",
      "the end of such a mapping is 0, and neither unmapped nor unpinned is any of it"},
     {kType1VaddrNoEmulated, kCheck, "type1.vaddr_no_emulated", kType1C, "vfio_dma_do_unmap",

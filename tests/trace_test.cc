@@ -62,8 +62,12 @@ case two
 10 set-iommu c0 = 0
   alloc d6 B B.ops dev1
   attach d6 dev1 = 0
+  map d6 0-1
+  unmap d6 0-1
   alloc d7 A A.ops dev2
   attach d7 dev2 = 0
+  map d7 0-1
+  unmap d7 0-1
   alloc d8 A A.ops dev0
   attach d8 dev0 = 0
   attach d3 dev0 = 0
@@ -74,6 +78,7 @@ end
   share dev0 dev2
   domains 8
   warns 0
+  mapped
 )";
 
 Case MustParse(std::string_view text) {
@@ -142,9 +147,9 @@ TEST(Trace, ErrorsNameThePlace) {
             "t.trace:9:3: expected 'configure dev2' and = with an errno, found 'configure'");
   EXPECT_EQ(ErrorOf("3 configure dev2", "4 configure dev2"),
             "t.trace:9:1: expected op 3, found '4'");
-  EXPECT_EQ(ErrorOf("free d8", "free 8"), "t.trace:38:8: expected a domain such as d0, found '8'");
-  EXPECT_EQ(ErrorOf("  domains 8\n", ""), "t.trace:42:3: expected domains, found 'warns'");
-  EXPECT_EQ(ErrorOf("  warns 0\n", ""), "t.trace:44:1: expected warns, found the end");
+  EXPECT_EQ(ErrorOf("free d8", "free 8"), "t.trace:42:8: expected a domain such as d0, found '8'");
+  EXPECT_EQ(ErrorOf("  domains 8\n", ""), "t.trace:46:3: expected domains, found 'warns'");
+  EXPECT_EQ(ErrorOf("  warns 0\n", ""), "t.trace:47:3: expected warns, found 'mapped'");
 }
 
 Trace Changed(std::string_view from, std::string_view to) {
@@ -163,6 +168,8 @@ TEST(Trace, WhatIsNotSaidIsNotCompared) {
   const Trace model = TraceOf(c);
   EXPECT_TRUE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A - -")));
   EXPECT_TRUE(Agree(model, Changed("  warns 0\n", "  warns 0\n  pins 3\n")));
+  EXPECT_FALSE(Agree(model, Changed("  map d6 0-1", "  map d6 2-3")));
+  EXPECT_FALSE(Agree(model, Changed("  mapped\n", "  mapped d6 0\n")));
   EXPECT_FALSE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A B.ops dev0")));
   EXPECT_FALSE(Agree(model, Changed("alloc d0 A", "alloc d0 B")));
 }
