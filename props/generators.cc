@@ -154,7 +154,7 @@ Topology DrawTopology(Words& words, const Shape& shape) {
 Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
   static constexpr std::array<uint8_t, 4> kErrors = {EINVAL, EBUSY, ENOMEM, ENODEV};
   Fault fault;
-  fault.kind = static_cast<Fault::Kind>(1 + words.Below(shape.whole ? 6 : 3));
+  fault.kind = static_cast<Fault::Kind>(1 + words.Below(shape.whole ? 7 : 3));
   if (!NamesDevice(fault)) {
     const bool alloc = fault.kind == Fault::Kind::kAlloc || fault.kind == Fault::Kind::kMalloc;
     fault.target = static_cast<uint8_t>(1 + words.Below(3));
