@@ -85,7 +85,7 @@ bool Same(const Event& a, const Event& b) {
 
 // The properties here say nothing of mappings unless runs come to them.
 TEST(WholeScenarios, OftenMapAndPin) {
-  constexpr int kRuns = 2000;
+  constexpr int kRuns = 20000;
   Words words(1);
   std::map<OpKind, int> runs_with;
   for (int n = 0; n < kRuns; ++n) {
