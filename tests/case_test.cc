@@ -407,8 +407,8 @@ TEST(CaseText, SaysWhatIsWrongInTheRun) {
   const std::string group = "the number of a group (0 to 63)";
   const std::string container = "a container (c0 to c3)";
   const std::string forms =
-      "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO or "
-      "pin:N:ERRNO";
+      "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO, "
+      "pin:N:ERRNO or attach-call:N:ERRNO";
   const std::string of_set_iommu =
       "'type1v2', 'type1', 'nesting', 'noiommu', 'unknown', 'unprivileged', ";
   const std::string expectations = "violated, holds, outside, device or group";
@@ -770,7 +770,7 @@ class RandomCase {
     op.op.vaddr = Index(kPages);
     op.op.flags = static_cast<uint8_t>(random_()) & FlagsOf(op.op.kind);
     for (Fault& fault : op.op.faults)
-      fault = {static_cast<Fault::Kind>(Below(7)), static_cast<uint8_t>(Below(t.devices_count)),
+      fault = {static_cast<Fault::Kind>(Below(8)), static_cast<uint8_t>(Below(t.devices_count)),
                static_cast<uint8_t>(1 + Below(255)), static_cast<uint8_t>(1 + Below(40))};
     for (Fault& fault : op.op.faults)
       if (fault.kind != Fault::Kind::kAttach && fault.kind != Fault::Kind::kProbe) ++fault.target;

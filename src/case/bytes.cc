@@ -209,11 +209,11 @@ void DropBadLinks(Topology& t) {
   }
 }
 
-// Ten of the sixteen kinds are none, so that random bytes are not faults most of the time.
+// Nine of the sixteen kinds are none, so that random bytes are not faults most of the time.
 Fault DecodeFault(const uint8_t* r, const Topology& t) {
   Fault fault;
   const int kind = r[0] >> 4;
-  if (kind == 0 || kind > static_cast<int>(Fault::Kind::kPin)) return fault;
+  if (kind == 0 || kind > static_cast<int>(Fault::Kind::kAttachCall)) return fault;
   fault.kind = static_cast<Fault::Kind>(kind);
   const int target = r[0] & 15;
   fault.target = static_cast<uint8_t>(target + 1);

@@ -44,11 +44,19 @@ void Isolate(Topology& t, DeviceId dev) {
     if (t.devices[other].alias == dev) t.devices[other].alias = kNoId;
 }
 
-void UnmixGroups(Topology& t) {
+unsigned InstancesOf(const Topology& t, DeviceId dev) {
+  unsigned mask = 0;
+  for (InstanceId master : t.devices[dev].masters)
+    if (master != kNoId) mask |= 1U << master;
+  return mask;
+}
+
+// What can end in one group has one of what `masters_of` tells.
+void UnmixGroups(Topology& t, unsigned (*masters_of)(const Topology&, DeviceId)) {
   for (DeviceId a = 0; a < t.devices_count; ++a)
     for (DeviceId b = 0; b < a; ++b) {
-      const unsigned drivers = DriversOf(t, a) | DriversOf(t, b);
-      if ((drivers & (drivers - 1)) != 0 && t.related(a, b)) Isolate(t, a);
+      const unsigned masters = masters_of(t, a) | masters_of(t, b);
+      if ((masters & (masters - 1)) != 0 && t.related(a, b)) Isolate(t, a);
     }
 }
 
@@ -85,7 +93,10 @@ void Repair(Topology& t, RuleSet rules) {
     if (rules.has(Rule::kAssumeAddressNotReused)) t.drivers[d].address = kNoId;
     if (rules.has(Rule::kAssumeProbeRejectsForeign)) t.drivers[d].accepts_foreign = false;
   }
-  if (rules.has(Rule::kAssumeHomogeneousGroups)) UnmixGroups(t);
+  if (rules.has(Rule::kAssumeHomogeneousGroups)) UnmixGroups(t, DriversOf);
+  if (rules.has(Rule::kAssumeOneInstanceGroups)) UnmixGroups(t, InstancesOf);
+  if (rules.has(Rule::kAssumeCommonPageSize))
+    for (InstanceId i = 0; i < t.instances_count; ++i) t.instances[i].page_sizes |= 1U;
   if (rules.has(Rule::kAssumeDriversCompeteForABus)) LetDriversCompete(t);
 }
 
