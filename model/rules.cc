@@ -207,7 +207,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "a container has groups with and without an IOMMU"},
     {kVfioContainerOnce, kCheck, "vfio.container_once", kGroupC, "vfio_group_ioctl_set_container",
      kAll, "a group that has a container is refused with -EINVAL",
-     "a group moves to another container and stays on the first one's list"},
+     "a group is put on the lists of two containers, which corrupts both"},
     {kVfioClaimReal, kCheck, "vfio.claim_real", kContainerC, "vfio_container_attach_group", kAll,
      "only groups with an IOMMU are claimed",
      "a fake group is claimed, too, and has no IOMMU that could block it: -EINVAL"},
