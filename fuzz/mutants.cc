@@ -11,6 +11,7 @@
 // Rules that nobody can notice are listed with the reason; any other that goes unnoticed is an
 // error.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -40,20 +41,52 @@ using fuzzing::Option;
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// What no run can tell, on any kernel that has it.
+// What no run can tell, on the kernels from `first` to `last`.
 struct Unnoticeable {
   Rule rule;
+  KernelVersion first;
+  KernelVersion last;
   std::string_view why;
 };
-constexpr std::array kUnnoticeable = {
-    Unnoticeable{Rule::kCoreDeferUnset,
-                 "only a race has a driver bind before its group's default domain is there"},
-    Unnoticeable{Rule::kType1NoDuplicate,
-                 "a group that a container has is refused before type1 is asked"},
-};
+constexpr auto k515 = KernelVersion::kV5_15;
+constexpr auto k518 = KernelVersion::kV5_18;
+constexpr auto k61 = KernelVersion::kV6_1;
+constexpr auto k612 = KernelVersion::kV6_12;
+constexpr auto k612y = KernelVersion::kV6_12_y;
+constexpr auto k71 = KernelVersion::kV7_1;
+constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
+    {Rule::kCoreDeferUnset, k515, k71,
+     "only a race binds a driver before the default domain is there"},
+    {Rule::kType1NoDuplicate, k515, k71, "the group layer refuses the group before"},
+    {Rule::kAllocByDevice, k515, k71,
+     "core.owner_first refuses what another driver of the bus allocates"},
+    {Rule::kCoreAttachBusy, k515, k71, "what type1 attaches is claimed, or on its default domain"},
+    {Rule::kCoreResetBusy, k515, k71, "a device in reset is left out of the change anyway"},
+    {Rule::kDriverAttachKeepsOld, k612, k612y, "core.rollback_failing puts the device back"},
+    {Rule::kDriverSnoopChecked, k515, k71, "type1.same_coherency keeps such devices apart before"},
+    {Rule::kFirmwareDtXorAcpi, k515, k71,
+     "it keeps drivers apart that other rules keep apart, too"},
+    {Rule::kFwspecOneDriver, k515, k71, "either driver is one that firmware names for the device"},
+    {Rule::kFwspecFreeOnError, k515, k71, "the driver that is left is one that firmware names"},
+    {Rule::kType1FgspProbe, k515, k71, "how a domain splits large pages is not modelled"},
+    {Rule::kType1MapAlign, k515, k71, "iommu_map() refuses the same"},
+    {Rule::kType1MsiAnyDevice, k515, k71,
+     "without it the first device is asked, which allows less"},
+    {Rule::kType1PinVaddrBusy, k515, k71,
+     "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
+    {Rule::kType1VaddrNoEmulated, k515, k71, "type1.pin_vaddr_busy stands behind it"},
+    {Rule::kType1SameBus, k515, k518, "the driver of a bus is that of its devices"},
+    {Rule::kType1SameCoherency, k515, k518,
+     "coherency is of the bus, and alike for domains of a driver"},
+    {Rule::kType1SameOps, k61, k71, "register.single_driver or core.owner_first holds without it"},
+    {Rule::kVfioCacheCoherency, k515, k71, "no property is about devices that are not coherent"},
+    {Rule::kVfioSetIommuUnwind, k515, k71, "vfio_iommu_type1_release() detaches what is left"},
+});
 
-std::string_view WhyUnnoticeable(Rule rule) {
-  const auto* it = std::ranges::find(kUnnoticeable, rule, &Unnoticeable::rule);
+std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
+  const auto* it = std::ranges::find_if(kUnnoticeable, [&](const Unnoticeable& u) {
+    return u.rule == rule && u.first <= version && version <= u.last;
+  });
   return it == kUnnoticeable.end() ? std::string_view() : it->why;
 }
 
@@ -111,7 +144,7 @@ class Kernel {
   bool Fuzz(const DecodedCase& c, uint64_t execution) {
     bool left = false;
     for (const auto& [rule, n] : noticed_)
-      left |= n.executions == 0 && WhyUnnoticeable(rule).empty();
+      left |= n.executions == 0 && WhyUnnoticeable(whole_.version, rule).empty();
     if (!left) return false;
     ForEachNotice(
         c.topology, std::span(c.ops).first(static_cast<size_t>(c.ops_count)), whole_.rules,
@@ -145,7 +178,7 @@ class Kernel {
     kernel.rules = rules;
     std::optional<PropertySet> whole;
     for (auto& [rule, n] : noticed_) {
-      if (known(n) || !WhyUnnoticeable(rule).empty()) continue;
+      if (known(n) || !WhyUnnoticeable(whole_.version, rule).empty()) continue;
       if (!whole) whole = player_.Violated(kernel, topology, ops);
       KernelProfile mutant = kernel;
       mutant.rules.drop(rule);
@@ -171,7 +204,7 @@ void Print(const Kernel& kernel, Score& score) {
   for (const auto& [rule, n] : kernel.noticed()) {
     const std::string id(InfoOf(rule).id);
     ++score.rules;
-    if (const std::string why(WhyUnnoticeable(rule)); !why.empty()) {
+    if (const std::string why(WhyUnnoticeable(kernel.whole().version, rule)); !why.empty()) {
       ++score.unnoticeable;
       std::printf("  %-26s nobody can: %s\n", id.c_str(), why.c_str());
       continue;

@@ -31,6 +31,7 @@ enum class Property : uint8_t {
   kGroupSharesADomain,
   kGroupDomainIsKnown,
   kProbedByFirmwaresDriver,
+  kIdentityIsHonoured,
   kDirectRegionStaysMapped,
   kIncompatibleMeansEinval,
   // The core: owners, PASIDs, resets.
@@ -60,6 +61,7 @@ enum class Property : uint8_t {
   kMsiCookieOnce,
   kMsiIsMapped,
   // type1: mappings and pins.
+  kUnmapTakesWholeMappings,
   kMappingsAreApart,
   kMappingsKeepTheirLimit,
   kMappedInEveryDomain,

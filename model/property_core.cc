@@ -167,6 +167,22 @@ Found IncompatibleMeansEinval(const StepView& v) {
   });
 }
 
+// Only while the group gets it: a device that joins later may want another.
+Found IdentityIsHonoured(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    const bool fresh = v.before.groups[group].default_domain == kNoId;
+    if (!fresh || g.default_domain == kNoId || v.after.domains[g.default_domain].identity)
+      return std::nullopt;
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState&) -> Found {
+      if (v.topology.devices[dev].default_type != DefaultType::kIdentity) return std::nullopt;
+      return Violation{.why = "its driver asked for an identity domain",
+                       .device = dev,
+                       .group = group,
+                       .domain = g.default_domain};
+    });
+  });
+}
+
 Found OwnershipBalances(const StepView& v) {
   return AnyGroup(v.after, [](GroupId group, const GroupState& g) -> Found {
     if (!g.owner || (g.kind == DeviceKind::kReal && g.container != kNoId)) return std::nullopt;

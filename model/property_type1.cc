@@ -204,6 +204,20 @@ Found MsiIsMapped(const StepView& v) {
   });
 }
 
+Found UnmapTakesWholeMappings(const StepView& v) {
+  if (v.op.kind != OpKind::kUnmap || (v.op.flags & (kAll | kVaddr)) != 0) return std::nullopt;
+  const ContainerState& before = v.before.containers[v.op.a];
+  const ContainerState& after = v.after.containers[v.op.a];
+  const int end = v.op.at.first + v.op.at.count;
+  for (const Dma& dma : MappingsOf(before)) {
+    if (std::ranges::find(MappingsOf(after), dma.at, &Dma::at) != MappingsOf(after).end()) continue;
+    const bool ends_in = dma.at.first + dma.at.count <= end || before.type == IommuType::kType1;
+    if (dma.at.first >= v.op.at.first && ends_in) continue;
+    return Violation{.why = "it took one in part", .container = v.op.a};
+  }
+  return std::nullopt;
+}
+
 Found MappingsAreApart(const StepView& v) {
   return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
     int end = 0;
