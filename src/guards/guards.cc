@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/case/run.h"
 #include "src/prove/prove.h"
 #include "src/smt/rule_query.h"
@@ -286,7 +287,7 @@ RuleSet UniverseOf(const KernelSpec& kernel) {
   for (const RuleInfo& info : AllRules())
     if (info.kind == RuleKind::kAssumption && !kernel.dropped.has(info.rule))
       universe.add(info.rule);
-  return universe;
+  return universe & EncodedRules();
 }
 
 KernelSpec KernelWith(const KernelSpec& kernel, RuleSet universe, RuleSet rules) {

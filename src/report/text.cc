@@ -238,7 +238,8 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
       out += Indented(6, "- " + EventText(c, e));
   out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after, options.shown).text();
   for (Property p : kProperties)
-    if (run.of(p).at == static_cast<int>(i) + 1 && IsPromised(c.kernel.version, p))
+    if (run.of(p).at == static_cast<int>(i) + 1 && IsPromised(c.kernel.version, p) &&
+        (options.all_properties || IsEncoded(p)))
       out +=
           Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), ViolationText(c, p, run.of(p))));
   return out;
@@ -350,7 +351,8 @@ std::string StoppingRulesText(const Case& c, Property property) {
   const KernelProfile kernel = ProfileOf(c.kernel);
   std::string out;
   for (const RuleInfo& info : AllRules()) {
-    if (kernel.has(info.rule) || info.kind == RuleKind::kMechanism) continue;
+    if (kernel.has(info.rule) || info.kind == RuleKind::kMechanism || !IsEncoded(info.rule))
+      continue;
     Case with = c;
     if (with.kernel.dropped.has(info.rule))
       with.kernel.dropped.drop(info.rule);
@@ -375,7 +377,9 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
                  absl::StrCat("the machine is outside ", std::string(InfoOf(*run.outside).id)));
     return out;
   }
-  out += "trace\n" + TraceText(c, run, options);
+  TraceOptions all = options;
+  all.all_properties = true;
+  out += "trace\n" + TraceText(c, run, all);
   for (Property p : kProperties) {
     const FirstViolation& v = run.of(p);
     if (!IsEncoded(p) && v.at == 0) continue;  // of so many only what is violated
@@ -391,19 +395,22 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   return out;
 }
 
-// Of a column in the table of rules.
-int VersionWidth(KernelVersion v) { return static_cast<int>(VersionName(v).size()); }
+// The head of a column in the table of rules: a stable series stands after its release.
+std::string VersionHead(KernelVersion v) {
+  const std::string name(VersionName(v).substr(1));
+  return name.ends_with(".y") ? "  .y" : " " + name;
+}
 
 std::string KernelsText() {
   std::string out = "rule";
   out.resize(36, ' ');
   for (KernelVersion v : kKernelVersions)
-    absl::StrAppendFormat(&out, "%*s", VersionWidth(v), VersionName(v).substr(1));
+    out += VersionHead(v);
   out += "\n";
   for (const RuleInfo& info : AllRules()) {
     absl::StrAppendFormat(&out, "%-36s", info.id);
     for (KernelVersion v : kKernelVersions)
-      absl::StrAppendFormat(&out, "%*s", VersionWidth(v),
+      absl::StrAppendFormat(&out, "%*s", VersionHead(v).size(),
                             ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
     out += "\n";
   }

@@ -30,8 +30,9 @@ using Shown = std::vector<bool>;
 std::string TopologyText(const Case& c, const Shown& shown = {});
 
 struct TraceOptions {
-  bool all_events = false;  // every event, not only what changed and what refused
-  Shown shown{};            // what is only about others is left out
+  bool all_events = false;      // every event, not only what changed and what refused
+  Shown shown{};                // what is only about others is left out
+  bool all_properties = false;  // not only those that the answers are about
 };
 // Each op with its errno and what changed, violations and refusals.
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});
