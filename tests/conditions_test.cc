@@ -77,7 +77,8 @@ TEST_F(SecondSolver, FindsEveryConditionOfEveryPromiseUnsatisfiable) {
 }
 
 TEST_F(SecondSolver, RefutesALemmaThatAnActionBreaks) {
-  const auto promise = std::ranges::find(EncodedPromises(), KernelVersion::kV6_12, &Promise::version);
+  const auto promise =
+      std::ranges::find(EncodedPromises(), KernelVersion::kV6_12, &Promise::version);
   KernelProfile kernel = PromisedProfile(*promise);
   const absl::StatusOr<Proof> proof = Prove(promise->property, kernel, 0);
   ASSERT_TRUE(proof.ok()) << proof.status();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Questions about one machine: large ones, and those of the corpus.
-#include "src/case/encoded.h"
 #include "src/report/machine.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "src/case/encoded.h"
 #include "src/explore/explore.h"
 #include "src/import/import.h"
 #include "src/prove/facts.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/case/encoded.h"
 #include "src/prove/prove.h"
 
 #include <gmock/gmock.h>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "src/case/encoded.h"
 
 namespace iommucheck::prove {
 namespace {
@@ -74,7 +74,8 @@ TEST_P(Promised, HoldsForEverySize) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Prove, Promised, testing::ValuesIn(EncodedPromises().begin(), EncodedPromises().end()),
+INSTANTIATE_TEST_SUITE_P(Prove, Promised,
+                         testing::ValuesIn(EncodedPromises().begin(), EncodedPromises().end()),
                          [](const auto& tested) { return NameOf(tested.param); });
 
 // What the fuzz target finds runs for is proved of nothing. Reads fuzz/mutations.cmake.
