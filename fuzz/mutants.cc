@@ -57,6 +57,10 @@ constexpr auto k71 = KernelVersion::kV7_1;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kCoreDeferUnset, k515, k71,
      "only a race binds a driver before the default domain is there"},
+    {Rule::kCoreClaimBlocking, k515, k518, "groups are not claimed"},
+    {Rule::kVfioReleaseOnError, k515, k518, "groups are not claimed"},
+    {Rule::kCoreRollbackFailing, k612, k612y,
+     "driver.attach_keeps_old leaves the device where it was"},
     {Rule::kType1NoDuplicate, k515, k71, "the group layer refuses the group before"},
     {Rule::kAllocByDevice, k515, k71,
      "core.owner_first refuses what another driver of the bus allocates"},

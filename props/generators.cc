@@ -13,7 +13,9 @@
 namespace iommucheck {
 namespace {
 
-uint8_t Index(Words& words, int count) { return static_cast<uint8_t>(words.Below(count)); }
+uint8_t Index(Words& words, int count) {
+  return static_cast<uint8_t>(words.Below(std::max(1, count)));
+}
 
 // The bus that most devices of a driver are on, so that machines with a bus for each of two drivers
 // are common.

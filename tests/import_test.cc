@@ -110,7 +110,7 @@ TEST(Import, ReadsAMachineWithVtd) {
 TEST(Import, ReadsAMachineWithTwoDrivers) {
   const auto system = ReadSnapshot(ReadCorpus("qemu-vtd-virtio-6.12.tar.gz"), "mixed");
   ASSERT_TRUE(system.ok()) << system.status();
-  EXPECT_EQ(system->nearest, KernelVersion::kV6_12);
+  EXPECT_EQ(system->nearest, KernelVersion::kV6_12_y);
   EXPECT_THAT(system->names.drivers, ElementsAre("intel", "virtio-iommu"));
   EXPECT_THAT(system->names.instances, ElementsAre("dmar0", "0000:00:08.0"));
   EXPECT_TRUE(system->topology.instances[1].fwnode);

@@ -117,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Needed{kGroupIsOpenedOnce, kV6_8, Rule::kVfioOpenOnce},
                     Needed{kNoIommuWantsPrivilege, kV6_8, Rule::kVfioNoIommuCap},
                     Needed{kNoIommuStaysApart, kV6_8, Rule::kVfioNoIommuApart},
-                    Needed{kGroupHasOneContainer, kV6_8, Rule::kVfioContainerOnce},
+                    Needed{kNoOops, kV6_8, Rule::kVfioContainerOnce},
                     Needed{kOpenDeviceHasItsIommu, kV6_8, Rule::kVfioUnsetUnused},
                     Needed{kEmptyContainerHasNoDriver, kV6_8, Rule::kVfioReleaseOnLast},
                     Needed{kEmulatedGroupsNeedNoIommu, kV6_8, Rule::kVfioClaimReal},
