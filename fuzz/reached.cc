@@ -51,9 +51,10 @@ class Reached {
     for (const RuleInfo& info : AllRules()) {
       if (info.kind != RuleKind::kCheck) continue;
       const auto at = rules_.find(info.rule);
-      // What stands before these two leaves them nothing to say (fuzz/mutants.cc).
-      const bool may_be =
-          info.rule == Rule::kCoreDeferUnset || info.rule == Rule::kType1PinVaddrBusy;
+      // What stands before these leaves them nothing to say (fuzz/mutants.cc).
+      const bool may_be = info.rule == Rule::kCoreDeferUnset ||
+                          info.rule == Rule::kType1NoDuplicate ||
+                          info.rule == Rule::kType1PinVaddrBusy;
       silent += at == rules_.end() && !may_be ? 1 : 0;
       std::printf("  %-26s %s\n", std::string(info.id).c_str(),
                   at == rules_.end() ? "nothing" : Names(at->second).c_str());
