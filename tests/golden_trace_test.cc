@@ -111,7 +111,7 @@ TEST(GoldenTraceOfTheBuild, IsWhatRealCodeDoes) {
   EXPECT_GT(compared, 300U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, GoldenTrace, testing::Values("v6.1.y", "v6.12"));
+INSTANTIATE_TEST_SUITE_P(Kernels, GoldenTrace, testing::Values("v6.1.y", "v6.12.y"));
 
 // A check that cannot fail would be none.
 TEST(CompareTraces, SeesOneChangedErrno) {

@@ -72,9 +72,10 @@ struct Needed {
 };
 
 std::string Name(const testing::TestParamInfo<Needed>& param) {
-  std::string name(PropertyName(param.param.property));
+  std::string name = absl::StrCat(std::string(PropertyName(param.param.property)), "_without_",
+                                  std::string(InfoOf(param.param.rule).id));
   for (char& c : name)
-    if (c == '-') c = '_';
+    if (c == '-' || c == '.') c = '_';
   return name;
 }
 

@@ -49,7 +49,7 @@ cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$ou
 profile_of() {
   case $1 in
     6.1.*) echo v6.1.y ;;
-    6.12.*) echo v6.12 ;;
+    6.12.*) echo v6.12.y ;;
     *) usage "a kernel 6.1 or 6.12" "$1" ;;
   esac
 }
