@@ -118,12 +118,13 @@ void Beside::TakeKernel() {
   const RuleSet promising = PromisingRules(kernel_.version);
   promises_ = profile_.rules.has_all(promising);
   Topology& t = case_.topology;
-  // The harness plays what is encoded.
-  t = EncodedPart(t);
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
+    if (device.kind == DeviceKind::kNoIommu) device.kind = DeviceKind::kEmulated;
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)
       device.bus = Bus::kPlatform;  // a bus that the build has not
   }
+  if (conform::WhyNotPlayed(t) != nullptr)
+    for (Device& device : t.devices) device.regions = {};
   Repair(t, profile_.rules);
 }
 
@@ -150,7 +151,6 @@ void Beside::MakeWarmStart(unsigned how) {
 // False ends the case: at the first difference, since nothing compares behind it, and before what
 // the model says no kernel survives.
 bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
-  if (!IsEncoded(op)) return true;
   const State before = state_;
   const StepResult expected = Step(profile_, case_.topology, op, state_, events_);
   if (expected.outcome != Outcome::kDone) return true;
@@ -226,7 +226,6 @@ Beside::Verdict Beside::Play(const DecodedCase& c) {
 Beside::Verdict Beside::PlayTaken(unsigned warm) {
   TakeKernel();
   MakeWarmStart(warm);
-  if (conform::WhyNotPlayed(case_.topology) != nullptr) case_.topology.devices_count = 0;
   taken_count_ = 0;
   before_oops_ = cross_driver_ = false;
   finding_ = nullptr;
@@ -264,7 +263,7 @@ std::string Beside::Report(Verdict verdict) const {
   DecodedCase taken = case_;
   taken.ops_count = 0;
   Case c = ToCase(taken);
-  for (const Op& op : std::span(taken_).first(taken_count_))
+  for (const Op& op : ops())
     c.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
   Normalize(c);
   std::string text = absl::StrCat(SentenceOf(verdict), "\n\n", PrintCase(c), "\n");

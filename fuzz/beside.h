@@ -49,8 +49,8 @@ class Beside {
 
   [[nodiscard]] conform::Harness& loaded() { return harness_; }
   [[nodiscard]] const KernelSpec& kernel() const { return kernel_; }
-  // Ops that the last Play() gave to both.
-  [[nodiscard]] int ops() const { return taken_count_; }
+  // What the last Play() gave to both.
+  [[nodiscard]] std::span<const Op> ops() const { return std::span(taken_).first(taken_count_); }
   // The last Play() ended before an op in which the model has the kernel follow a wild pointer.
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
   // The heading in docs/findings.md of a state that the kernel does not come back from, and that

@@ -6,11 +6,13 @@
 // engine and without sanitizers: half are new, half are made from the inputs. The same arguments
 // give the same cases everywhere. Counts what differs, and shows the first of it. The environment
 // is that of fuzz/beside.h.
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <string>
@@ -81,7 +83,7 @@ class Generator {
 
 struct Count {
   uint64_t cases = 0;
-  uint64_t ops = 0;
+  std::array<uint64_t, iommucheck::kOpKindCount> ops{};  // by kind
   uint64_t before_oops = 0;
   std::map<std::string_view, uint64_t> findings;
   uint64_t wrong = 0;
@@ -92,12 +94,26 @@ template <typename Input>
 bool PlayAndCount(Beside& both, const Input& input, uint64_t show, Count& count) {
   const Beside::Verdict verdict = both.Play(input);
   ++count.cases;
-  count.ops += static_cast<uint64_t>(both.ops());
+  for (const iommucheck::Op& op : both.ops()) ++count.ops[static_cast<size_t>(op.kind)];
   count.before_oops += both.ended_before_oops() ? 1 : 0;
   if (both.finding() != nullptr) ++count.findings[both.finding()];
   if (verdict == Beside::Verdict::kAgree) return true;
   if (count.wrong++ < show) std::printf("%s\n", both.Report(verdict).c_str());
   return both.loaded().Open().ok();
+}
+
+void PrintOps(const Count& count) {
+  std::printf("ops          %llu\n", static_cast<unsigned long long>(std::accumulate(
+                                        count.ops.begin(), count.ops.end(), uint64_t{0})));
+  std::string never;
+  for (size_t kind = 0; kind < count.ops.size(); ++kind) {
+    const std::string name(OpName(static_cast<iommucheck::OpKind>(kind)));
+    if (count.ops[kind] == 0)
+      never += ' ' + name;
+    else
+      std::printf("  %-15s %llu\n", name.c_str(), static_cast<unsigned long long>(count.ops[kind]));
+  }
+  std::printf("never played%s\n", never.c_str());
 }
 
 int Usage(const std::string& what) {
@@ -153,7 +169,7 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(count.cases),
               static_cast<unsigned long long>(inputs.size()),
               static_cast<unsigned long long>(seed));
-  std::printf("ops          %llu\n", static_cast<unsigned long long>(count.ops));
+  PrintOps(count);
   std::printf("ended early  %llu, before an op that the model says no kernel survives\n",
               static_cast<unsigned long long>(count.before_oops));
   for (const auto& [finding, times] : count.findings)

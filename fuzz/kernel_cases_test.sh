@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernel_cases_test.sh KERNEL_CASES BUILD SEEDS CASES: a short run with a fixed seed. Exit status
-# 77: there is no such build, and the reason is printed.
+# kernel_cases_test.sh KERNEL_CASES BUILD SEEDS CASES NEVER: a short run with a fixed seed, in which
+# every op is played but for those in NEVER. Exit status 77: there is no such build, and the reason
+# is printed.
 set -eu
 if [[ ! -f $2/kernel.so ]]; then
   echo "SKIPPED: there is no $2/kernel.so; ./dev kernel builds it"
   exit 77
 fi
-IOMMUCHECK_KERNEL_BUILD=$2 exec "$1" --cases="$4" --seed=1 "$3"
+out=$(IOMMUCHECK_KERNEL_BUILD=$2 "$1" --cases="$4" --seed=1 "$3") || status=$?
+printf '%s\n' "$out"
+never=$(sed -n 's/^never played //p' <<<"$out")
+if [[ $never != "$5" ]]; then
+  echo "expected no ops but '$5' to be never played, found '$never'"
+  exit 1
+fi
+exit "${status:-0}"

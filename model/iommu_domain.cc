@@ -273,9 +273,11 @@ DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableI
 int iommu_setup_default_domain(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   const TableId table = k.topology.instances[k.device(first).instance].table;
-  const DomainId dom =
-      AllocDefaultDomain(k, DefaultTypeOf(k, group), k.driver_of(first), table, first);
-  if (dom == kNoId) return -EINVAL;  // iommu_group_alloc_default_domain() says so, whatever failed
+  const DefaultType type = DefaultTypeOf(k, group);
+  const DomainId dom = AllocDefaultDomain(k, type, k.driver_of(first), table, first);
+  // iommu_group_alloc_default_domain(): with no type asked for, nothing is tried after DMA.
+  const bool any = type == DefaultType::kAny && !k.topology.settings.passthrough;
+  if (dom == kNoId) return any ? -EINVAL : -ENOMEM;
 
   bool direct_failed = false;
   for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)

@@ -176,7 +176,7 @@ void FreeDomain(Kernel& k, ContainerId container, DomainId domain, IovaList& cop
   else if (last && c.emulated != 0 && k.has(Rule::kType1DetachReaccounts))
     vfio_iommu_unmap_unpin_reaccount(k, container);
   UnlinkDomain(k, container, domain);
-  c.iova_kept = last && !copy.empty;
+  c.iova_kept = last;
   iommu_domain_free(k, domain);
   vfio_iommu_aper_expand(k, container, copy);
 }

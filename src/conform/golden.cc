@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "src/conform/harness.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -71,11 +72,7 @@ Case AsPlayed(const Case& c, KernelVersion version) {
     op.comment.clear();
     op.expected.reset();
   }
-  played.kernel = {.version = version, .dropped = {}, .added = {}};
-  const KernelProfile profile = ProfileOf(version);
-  for (const RuleInfo& info : AllRules())
-    if (info.kind == RuleKind::kAssumption && profile.has(info.rule))
-      played.kernel.dropped.add(info.rule);
+  played.kernel = WithoutAssumptions({.version = version, .dropped = {}, .added = {}});
   played.ops.resize(TraceOf(played).steps.size());
   return played;
 }

@@ -208,6 +208,16 @@ KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
   return built;
 }
 
+KernelSpec WithoutAssumptions(KernelSpec kernel) {
+  const KernelProfile profile = ProfileOf(kernel.version);
+  for (const RuleInfo& info : AllRules()) {
+    if (info.kind != RuleKind::kAssumption) continue;
+    kernel.added.drop(info.rule);
+    if (profile.has(info.rule)) kernel.dropped.add(info.rule);
+  }
+  return kernel;
+}
+
 absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oops) {
   Harness harness;
   harness.path_ = std::filesystem::absolute(library);

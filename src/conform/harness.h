@@ -28,6 +28,8 @@ void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
 bool IsTheMachines(const RuleInfo& info);
 // `built` with what the case drops and adds of the machine's rules.
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
+// Real code goes on where an assumption ends a run of the model.
+KernelSpec WithoutAssumptions(KernelSpec kernel);
 
 class Harness {
  public:
