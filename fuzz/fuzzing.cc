@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fuzz/fuzzing.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,17 +49,27 @@ std::optional<KernelVersion> FixedVersion() {
   return version;
 }
 
-std::vector<Property> JudgedProperties() {
+std::optional<Property> FixedProperty() {
   const char* value = std::getenv("IOMMUCHECK_PROPERTY");
-  if (value == nullptr) return {kEncodedProperties.begin(), kEncodedProperties.end()};
+  if (value == nullptr) return std::nullopt;
   const std::optional<Property> property = FindProperty(value);
-  if (!property || !IsEncoded(*property)) BadEnvironment("IOMMUCHECK_PROPERTY", value);
-  return {*property};
+  if (!property) BadEnvironment("IOMMUCHECK_PROPERTY", value);
+  return property;
+}
+
+// The assumptions under which the version promises what the encodings do not know.
+RuleSet OtherAssumptions(KernelVersion version) {
+  RuleSet assumptions;
+  for (const Promise& promise : Promises())
+    if (promise.version == version && !IsEncoded(promise.property))
+      for (Rule rule : promise.assumptions) assumptions.add(rule);
+  return assumptions;
 }
 
 struct Promised {
   KernelSpec spec;
   KernelProfile profile;
+  RuleSet others;  // assumptions that an input may add
 };
 
 const Promised& KernelUnderTest(KernelVersion version) {
@@ -64,20 +77,56 @@ const Promised& KernelUnderTest(KernelVersion version) {
     std::array<Promised, kKernelVersionCount> kernels;
     for (KernelVersion v : kKernelVersions) {
       const KernelSpec spec = PromisedKernel(FixedVersion().value_or(v), DroppedRules());
-      kernels[static_cast<size_t>(v)] = {spec, ProfileOf(spec)};
+      const KernelProfile profile = ProfileOf(spec);
+      kernels[static_cast<size_t>(v)] = {
+          spec, profile, OtherAssumptions(spec.version) - DroppedRules() - profile.rules};
     }
     return kernels;
   }();
   return kKernels[static_cast<size_t>(version)];
 }
 
-std::string Sentences(std::span<const Event> events) {
-  std::string sentences;
-  for (Property p : kEncodedProperties)
-    if (FindViolation(p, events) != nullptr)
-      absl::StrAppend(&sentences, "violated: ", std::string(PropertyName(p)), ": ",
-                      std::string(PropertySentence(p)), "\n");
-  return sentences;
+// What a kernel promises in a run, of which `faults` are the kinds of faults so far.
+class Judge {
+ public:
+  Judge(const KernelProfile& kernel, std::optional<Property> only) {
+    // A kernel without a rule is held to the promises of the whole one.
+    const RuleSet rules = kernel.rules | ProfileOf(kernel.version).rules;
+    for (const Promise& promise : Promises())
+      if (promise.version == kernel.version && (!only || promise.property == *only) &&
+          std::ranges::all_of(promise.assumptions, [&](Rule rule) { return rules.has(rule); }))
+        promises_[count_++] = &promise;
+  }
+
+  [[nodiscard]] bool Holds(const StepView& view, FaultSet faults) const {
+    return std::ranges::none_of(promises(), [&](const Promise* promise) {
+      return (promise->without & faults) == 0 && FindViolation(promise->property, view);
+    });
+  }
+
+  [[nodiscard]] std::string Sentences(const StepView& view, FaultSet faults) const {
+    std::string sentences;
+    for (const Promise* promise : promises())
+      if ((promise->without & faults) == 0 && FindViolation(promise->property, view))
+        absl::StrAppend(&sentences, "violated: ", std::string(PropertyName(promise->property)),
+                        ": ", std::string(PropertySentence(promise->property)), "\n");
+    return sentences;
+  }
+
+ private:
+  [[nodiscard]] std::span<const Promise* const> promises() const {
+    return std::span(promises_).first(count_);
+  }
+
+  std::array<const Promise*, kPropertyCount> promises_{};
+  size_t count_ = 0;
+};
+
+FaultSet KindsOf(const Op& op) {
+  FaultSet kinds = 0;
+  for (const Fault& fault : op.faults)
+    if (fault.kind != Fault::Kind::kNone) kinds |= FaultBit(fault.kind);
+  return kinds;
 }
 
 // The ops that were taken as a case to replay.
@@ -124,22 +173,33 @@ KernelSpec PromisedKernel(KernelVersion version, RuleSet unwanted) {
 
 void TakePromisedKernel(DecodedCase& c, KernelProfile& profile) {
   const Promised& kernel = KernelUnderTest(c.kernel.version);
+  const RuleSet added = c.kernel.added & kernel.others;
   c.kernel = kernel.spec;
+  c.kernel.added = c.kernel.added | added;
   profile = kernel.profile;
+  profile.rules = profile.rules | added;
   Repair(c.topology, profile.rules);
 }
 
 void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
-  static const std::vector<Property> kJudged = JudgedProperties();
+  static const std::optional<Property> kOnly = FixedProperty();
   static std::vector<Event> events;  // kept, so that no step allocates
+  const Judge judge(profile, kOnly);
   State state = InitialState(c.topology);
+  State before = state;
+  FaultSet faults = 0;
   for (int i = 0; i < c.ops_count; ++i) {
-    if (Step(profile, c.topology, c.ops[i], state, events).outcome != Outcome::kDone) continue;
-    for (Property p : kJudged)
-      if (FindViolation(p, events) != nullptr) FailAt(c, profile, i, Sentences(events));
+    const Op& op = c.ops[i];
+    const StepResult result = Step(profile, c.topology, op, state, events);
+    if (result.outcome != Outcome::kDone) continue;
+    faults |= KindsOf(op);
+    const StepView view{c.topology, op, result, before, state, events};
+    if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Sentences(view, faults));
+    before = state;
   }
   // Only if attaching across drivers is judged: a run that did it and was let go on may end so.
-  if (kJudged.front() == Property::kNoCrossDriverAttach && HasForeignDomain(c.topology, state))
+  if (kOnly.value_or(Property::kNoCrossDriverAttach) == Property::kNoCrossDriverAttach &&
+      HasForeignDomain(c.topology, state))
     FailAt(c, profile, c.ops_count - 1, "a device is on a foreign domain and no event told");
   if (const char* broken = BrokenInvariant(c.topology, state))
     FailAt(c, profile, c.ops_count - 1, absl::StrCat("the model's state is none: ", broken));

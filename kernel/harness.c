@@ -973,8 +973,6 @@ static int do_unset_container(struct fake_group *group)
 {
 	struct fake_group **link = &groups;
 
-	/* ABSTRACTION: open devices that their IOMMU let go have lost the group, and do not count. */
-	group->vfio.container_users = 1;
 	vfio_group_detach_container(&group->vfio);
 	iommu_group_put(group->vfio.iommu_group);
 	while (*link != group)

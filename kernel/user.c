@@ -55,6 +55,10 @@ static void leave_vfio(int i)
 		if (other != i && harness_device(other) && driven[other].bound == BOUND_VFIO &&
 		    harness_device(other)->iommu_group == dev->iommu_group)
 			return;
+	/* One that its IOMMU let go keeps the group that it was opened in. */
+	for (other = 0; other < HARNESS_DEVICES; other++)
+		if (driven[other].open && driven[other].vdev.group == harness_vfio_group(dev))
+			return;
 	harness_leave_container(dev);
 }
 
@@ -204,9 +208,6 @@ static long close_device(int i)
 	const int container = container_of_vdev(vdev);
 
 	driven[i].open = false;
-	/* ABSTRACTION: one that its IOMMU let go stays VFIO's in the kernel, and has its group. */
-	if (!harness_device(i)->iommu_group)
-		return 0;
 	if (!emulated_is_open(container))
 		unpin(vdev, container, pinned[container]);
 	vfio_device_container_unregister(vdev);

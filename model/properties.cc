@@ -274,8 +274,7 @@ constexpr PromiseRange kRanges[] = {
     {kNoIommuStaysApart},
     {kGroupHasOneContainer},
     {kSetIommuOnce},
-    {kOpenDeviceHasItsIommu, kV5_15, kV6_0},
-    {kOpenDeviceHasItsIommu, kV6_1, kV7_1, kNoUnregister},
+    {kOpenDeviceHasItsIommu},
     {kEmptyContainerHasNoDriver},
     {kEmulatedGroupsNeedNoIommu},
 
@@ -290,8 +289,8 @@ constexpr PromiseRange kRanges[] = {
     {kMsiIsIsolated, kV6_8, kV7_1, kNoHotAdd},
     {kMsiCookieOnce},
 
-    {kUnmapTakesWholeMappings},
-    {kMappingsAreApart},
+    {kUnmapTakesWholeMappings, kV5_15, kV7_1, kUnmapTop},
+    {kMappingsAreApart, kV5_15, kV7_1, kUnmapTop},
     {kMappingsKeepTheirLimit},
     {kMappedInEveryDomain},
     {kNoStaleTranslation, kV7_1, kV7_1, kUnmapTop},

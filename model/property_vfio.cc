@@ -84,12 +84,12 @@ Found SetIommuOnce(const StepView& v) {
 
 Found OpenDeviceHasItsIommu(const StepView& v) {
   return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
-    if (!d.open) return std::nullopt;
-    const ContainerId container = d.group == kNoId ? kNoId : v.after.groups[d.group].container;
+    if (d.open_in == kNoId) return std::nullopt;
+    const ContainerId container = v.after.groups[d.open_in].container;
     if (container != kNoId && v.after.containers[container].iommu) return std::nullopt;
     return Violation{.why = "user space has it, and its group no container with a driver",
                      .device = dev,
-                     .group = d.group,
+                     .group = d.open_in,
                      .container = container};
   });
 }

@@ -47,8 +47,8 @@ const char* WhyNoFile(const Kernel& k, const Op& op) {
     return g.open || g.container != kNoId ? nullptr : "the group is not open";
   }
   const DeviceState& d = k.device(op.a);
-  if (op.kind == OpKind::kPutDevice) return d.open ? nullptr : "the device is not open";
-  if (d.open) return kIsOpen;
+  if (op.kind == OpKind::kPutDevice) return d.open_in != kNoId ? nullptr : "the device is not open";
+  if (d.open_in != kNoId) return kIsOpen;
   return d.group == kNoId ? "the device has no group" : nullptr;
 }
 
@@ -61,10 +61,10 @@ const char* WhyNotDriven(const Kernel& k, const Op& op) {
     case OpKind::kPin:
     case OpKind::kUnpin:
       if (k.topology.devices[op.a].kind != DeviceKind::kEmulated) return "it is not emulated";
-      return d.open ? nullptr : "the device is not open";
+      return d.open_in != kNoId ? nullptr : "the device is not open";
     case OpKind::kBind:
       if (!d.present) return kNotThere;
-      if (d.open) return kIsOpen;
+      if (d.open_in != kNoId) return kIsOpen;
       return kernel_driver ? "a kernel driver has the device" : nullptr;
     case OpKind::kUnbind:
       return d.bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
@@ -106,7 +106,7 @@ const char* WhyNotPossible(const Kernel& k, const Op& op) {
     case OpKind::kAdd:
       return k.device(op.a).present ? "the device is there" : nullptr;
     case OpKind::kRemove:
-      if (k.device(op.a).open) return kIsOpen;
+      if (k.device(op.a).open_in != kNoId) return kIsOpen;
       return k.device(op.a).present ? nullptr : kNotThere;
     case OpKind::kConfigure:
       if (!k.device(op.a).present) return kNotThere;

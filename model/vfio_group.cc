@@ -6,6 +6,8 @@
 // when it leaves its container. A device is VFIO's as long as its group has it: one that its IOMMU
 // let go stays VFIO's in the kernel until it is unbound, and only then its old group's container
 // loses it (docs/recording.md, vfio-stays).
+#include <utility>
+
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -43,8 +45,8 @@ int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
 
 bool AnyEmulatedOpen(const Kernel& k, ContainerId container) {
   for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).open && k.topology.devices[dev].kind == DeviceKind::kEmulated &&
-        k.group(k.device(dev).group).container == container)
+    if (k.device(dev).open_in != kNoId && k.topology.devices[dev].kind == DeviceKind::kEmulated &&
+        k.group(k.device(dev).open_in).container == container)
       return true;
   return false;
 }
@@ -105,24 +107,24 @@ int GetDevice(Kernel& k, DeviceId dev) {  // vfio_group_ioctl_get_device_fd()
   if (!k.has(Rule::kVfioViable) && !IsVfioDevice(k, dev)) return -ENODEV;
   if (const int ret = UseContainer(k, dev, group); ret != 0) return ret;
   if (!IsVfioDevice(k, dev)) return -ENODEV;
-  k.device(dev).open = true;
+  k.device(dev).open_in = group;
   ++k.group(group).open_devices;
   return 0;
 }
 
 void PutDevice(Kernel& k, DeviceId dev) {
-  const GroupId group = k.device(dev).group;
-  k.device(dev).open = false;
-  if (group == kNoId) return;
+  const GroupId group = std::exchange(k.device(dev).open_in, kNoId);
   --k.group(group).open_devices;
   const ContainerId container = k.group(group).container;
   if (container != kNoId && !AnyEmulatedOpen(k, container))
     vfio_iommu_type1_unpin_all(k, container);
+  iommu_group_put(k, group);
 }
 
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.group(group).container == kNoId || !k.has(Rule::kVfioLeaveOnLast)) return;
+  if (k.group(group).open_devices != 0) return;  // of one that its IOMMU let go
   for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
     if (d != dev && k.device(d).bound == BoundTo::kVfio) return;
   vfio_group_detach_container(k, group);

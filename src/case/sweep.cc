@@ -30,7 +30,7 @@ State GiveBack(const Case& c, State state) {
   const KernelProfile kernel = ProfileOf(c.kernel);
   std::vector<Event> events;
   for (DeviceId d = 0; d < c.topology.devices_count; ++d)
-    if (state.devices[d].open)
+    if (state.devices[d].open_in != kNoId)
       Step(kernel, c.topology, {.kind = OpKind::kPutDevice, .a = d}, state, events);
   for (GroupId g = 0; g < kMaxGroups; ++g)
     if (state.groups[g].live && state.groups[g].container != kNoId)
@@ -119,7 +119,7 @@ void DifferInDevice(const Case& c, const State& from, const State& to, DeviceId 
   const DeviceState& b = to.devices[d];
   lines.Say(name + " is on", DomainText(c, from, a.hw), DomainText(c, to, b.hw));
   lines.Say(name + " is in", NumberText(a.group, "group "), NumberText(b.group, "group "));
-  lines.SayWhether(name + " is open", a.open, b.open);
+  lines.SayWhether(name + " is open", a.open_in != kNoId, b.open_in != kNoId);
   lines.SayWhether(name + " is in reset", a.blocked, b.blocked);
   lines.Say(name + " is bound to", std::string(BoundName(a.bound)),
             std::string(BoundName(b.bound)));
