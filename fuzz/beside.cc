@@ -263,8 +263,7 @@ std::string Beside::Report(Verdict verdict) const {
   DecodedCase taken = case_;
   taken.ops_count = 0;
   Case c = ToCase(taken);
-  for (const Op& op : ops())
-    c.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
+  for (const Op& op : ops()) c.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
   Normalize(c);
   std::string text = absl::StrCat(SentenceOf(verdict), "\n\n", PrintCase(c), "\n");
   absl::StrAppend(&text, "replay: save the case above as x.case and run:\n  iommucheck conform",

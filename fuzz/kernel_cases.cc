@@ -104,7 +104,7 @@ bool PlayAndCount(Beside& both, const Input& input, uint64_t show, Count& count)
 
 void PrintOps(const Count& count) {
   std::printf("ops          %llu\n", static_cast<unsigned long long>(std::accumulate(
-                                        count.ops.begin(), count.ops.end(), uint64_t{0})));
+                                         count.ops.begin(), count.ops.end(), uint64_t{0})));
   std::string never;
   for (size_t kind = 0; kind < count.ops.size(); ++kind) {
     const std::string name(OpName(static_cast<iommucheck::OpKind>(kind)));

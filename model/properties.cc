@@ -215,6 +215,7 @@ constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSize,
 constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
 constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
 constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
+constexpr std::array kNoHotAddUnmapTop = {Rule::kAssumeNoHotAddWhenAttached, Rule::kType1UnmapTop};
 
 constexpr FaultSet kAttachFaults =
     FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);
@@ -294,9 +295,9 @@ constexpr PromiseRange kRanges[] = {
     {kMappingsKeepTheirLimit},
     {kMappedInEveryDomain},
     {kNoStaleTranslation, kV7_1, kV7_1, kUnmapTop},
-    {kMappingsLieOffReserved, kV5_15, kV7_1, kNoHotAdd},
+    {kMappingsLieOffReserved, kV5_15, kV7_1, kNoHotAddUnmapTop},
     {kValidIovaCanBeMapped, kV5_15, kV7_1, kNoHotAdd},
-    {kAttachMapsNothingReserved, kV6_1_y, kV7_1},
+    {kAttachMapsNothingReserved, kV6_1_y, kV7_1, kUnmapTop},
     {kNoLeakedPin, kV6_0, kV7_1, kUnmapTop},
     {kNoPinByStaleVaddr},
     {kLockedMemoryBalances, kV5_15, kV7_1, kUnmapTop},

@@ -459,7 +459,8 @@ Scenario DrawScenario(Words& words, const DrawKernel& draw_kernel, const Shape& 
 rc::Gen<Scenario> Scenarios(DrawKernel draw_kernel, Shape shape) {
   return [draw_kernel = std::move(draw_kernel), shape](const rc::Random& random, int /*size*/) {
     Words words(rc::Random(random).next());
-    return rc::shrinkable::shrinkRecur(DrawScenario(words, draw_kernel, shape), Smaller);
+    return rc::shrinkable::shrinkRecur(DrawScenario(words, draw_kernel, shape),
+                                       [](const Scenario& s) { return Smaller(s); });
   };
 }
 

@@ -5,10 +5,18 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "model/step.h"
+#include "src/case/case.h"
 #include "src/case/encoded.h"
 #include "tests/random_runs.h"
 
@@ -98,41 +106,186 @@ TEST_P(WithoutARule, AKernelViolatesTheProperty) {
 
 using enum Property;
 using enum KernelVersion;
-INSTANTIATE_TEST_SUITE_P(
-    Properties, WithoutARule,
-    testing::Values(Needed{kNoCrossDriverAttach, kV6_12, Rule::kAssumeHomogeneousGroups},
-                    Needed{kNoOops, kV6_0, Rule::kType1DetachEmptyCopy},
-                    Needed{kNoFreedDomainInUse, kV7_1, Rule::kCoreResetMustSucceed},
-                    Needed{kGroupHasOneDriver, kV6_1, Rule::kRegisterSingleDriver},
-                    Needed{kGroupSharesADomain, kV6_8, Rule::kAssumeOneInstanceGroups},
-                    Needed{kGroupDomainIsKnown, kV7_1, Rule::kCoreResetMustSucceed},
-                    Needed{kDirectRegionStaysMapped, kV6_8, Rule::kCoreRequireDirect},
-                    Needed{kIncompatibleMeansEinval, kV6_8, Rule::kDriverEinvalOnly},
-                    Needed{kOwnershipBalances, kV6_8, Rule::kVfioReleaseOnError},
-                    Needed{kKernelUsersBalance, kV6_8, Rule::kAssumeNoDriverBeforeIommu},
-                    Needed{kNoDriverBesideUser, kV6_8, Rule::kCoreUseDefault},
-                    Needed{kDriverRefusedOnlyWhenOwned, kV6_0, Rule::kCoreIdentityIsDefault},
-                    Needed{kNoCrossDriverPasid, kV6_8, Rule::kCorePasidOwner},
-                    Needed{kOwnPasidDomainIsAccepted, kV7_1, Rule::kCorePasidStatic},
-                    Needed{kPasidKeepsItsDomain, kV6_8, Rule::kCorePasidBusy},
-                    Needed{kGroupIsOpenedOnce, kV6_8, Rule::kVfioOpenOnce},
-                    Needed{kNoIommuWantsPrivilege, kV6_8, Rule::kVfioNoIommuCap},
-                    Needed{kNoIommuStaysApart, kV6_8, Rule::kVfioNoIommuApart},
-                    Needed{kNoOops, kV6_8, Rule::kVfioContainerOnce},
-                    Needed{kOpenDeviceHasItsIommu, kV6_8, Rule::kVfioUnsetUnused},
-                    Needed{kEmptyContainerHasNoDriver, kV6_8, Rule::kVfioReleaseOnLast},
-                    Needed{kEmulatedGroupsNeedNoIommu, kV6_8, Rule::kVfioClaimReal},
-                    Needed{kFailedCallGoesBack, kV6_8, Rule::kCoreAttachRollback},
-                    Needed{kNestingIsThere, kV6_8, Rule::kType1Nesting},
-                    Needed{kMappingsAreApart, kV6_8, Rule::kType1MapOverlap},
-                    Needed{kMappingsKeepTheirLimit, kV6_8, Rule::kType1MapEntries},
-                    Needed{kMappedInEveryDomain, kV6_8, Rule::kType1Replay},
-                    Needed{kValidIovaCanBeMapped, kV6_8, Rule::kType1AperResize},
-                    Needed{kAttachMapsNothingReserved, kV6_8, Rule::kType1FgspInList},
-                    Needed{kNoLeakedPin, kV6_8, Rule::kType1UnpinZero},
-                    Needed{kLockedMemoryBalances, kV6_8, Rule::kType1PinAccounts},
-                    Needed{kLockedMemoryKeepsItsLimit, kV6_8, Rule::kType1Memlock}),
-    Name);
+const std::vector<Needed>& WithoutRules() {
+  static const std::vector<Needed> kNeeded = {
+      {kNoCrossDriverAttach, kV6_12, Rule::kAssumeHomogeneousGroups},
+      {kNoOops, kV6_0, Rule::kType1DetachEmptyCopy},
+      {kNoFreedDomainInUse, kV7_1, Rule::kCoreResetMustSucceed},
+      {kGroupHasOneDriver, kV6_1, Rule::kRegisterSingleDriver},
+      {kGroupSharesADomain, kV6_8, Rule::kAssumeOneInstanceGroups},
+      {kGroupDomainIsKnown, kV7_1, Rule::kCoreResetMustSucceed},
+      {kDirectRegionStaysMapped, kV6_8, Rule::kCoreRequireDirect},
+      {kIncompatibleMeansEinval, kV6_8, Rule::kDriverEinvalOnly},
+      {kOwnershipBalances, kV6_8, Rule::kVfioReleaseOnError},
+      {kKernelUsersBalance, kV6_8, Rule::kAssumeNoDriverBeforeIommu},
+      {kNoDriverBesideUser, kV6_8, Rule::kCoreUseDefault},
+      {kDriverRefusedOnlyWhenOwned, kV6_0, Rule::kCoreIdentityIsDefault},
+      {kNoCrossDriverPasid, kV6_8, Rule::kCorePasidOwner},
+      {kOwnPasidDomainIsAccepted, kV7_1, Rule::kCorePasidStatic},
+      {kPasidKeepsItsDomain, kV6_8, Rule::kCorePasidBusy},
+      {kGroupIsOpenedOnce, kV6_8, Rule::kVfioOpenOnce},
+      {kNoIommuWantsPrivilege, kV6_8, Rule::kVfioNoIommuCap},
+      {kNoIommuStaysApart, kV6_8, Rule::kVfioNoIommuApart},
+      {kNoOops, kV6_8, Rule::kVfioContainerOnce},
+      {kOpenDeviceHasItsIommu, kV6_8, Rule::kVfioUnsetUnused},
+      {kEmptyContainerHasNoDriver, kV6_8, Rule::kVfioReleaseOnLast},
+      {kEmulatedGroupsNeedNoIommu, kV6_8, Rule::kVfioClaimReal},
+      {kFailedCallGoesBack, kV6_8, Rule::kCoreAttachRollback},
+      {kNestingIsThere, kV6_8, Rule::kType1Nesting},
+      {kMappingsAreApart, kV6_8, Rule::kType1MapOverlap},
+      {kMappingsKeepTheirLimit, kV6_8, Rule::kType1MapEntries},
+      {kMappedInEveryDomain, kV6_8, Rule::kType1Replay},
+      {kValidIovaCanBeMapped, kV6_8, Rule::kType1AperResize},
+      {kAttachMapsNothingReserved, kV6_8, Rule::kType1FgspInList},
+      {kNoLeakedPin, kV6_8, Rule::kType1UnpinZero},
+      {kLockedMemoryBalances, kV6_8, Rule::kType1PinAccounts},
+      {kLockedMemoryKeepsItsLimit, kV6_8, Rule::kType1Memlock},
+  };
+  return kNeeded;
+}
+INSTANTIATE_TEST_SUITE_P(Properties, WithoutARule, testing::ValuesIn(WithoutRules()), Name);
+
+// --- what no run of a model without one rule shows ---
+
+// A healthy step, to be broken.
+struct Seen {
+  Topology topology;
+  Op op;
+  StepResult result;
+  State before;
+  State after;
+  std::vector<Event> events;
+
+  [[nodiscard]] StepView view() const { return {topology, op, result, before, after, events}; }
+};
+
+// Two groups in a container, of which the first has no IOMMU; one mapping.
+Seen HealthyStep() {
+  const absl::StatusOr<Case> c = ParseCase(
+      "kernel v6.12\ndriver A\ninstance i A\ndevice d0 pci i\ndevice d1 platform emulated\n\n"
+      "register i\nset-container 0 c0\nset-container 1 c0\nset-iommu c0\n"
+      "map c0 8+4 0 read write\n",
+      "healthy.case");
+  EXPECT_TRUE(c.ok()) << c.status();
+  Seen seen{.topology = c->topology,
+            .op = {},
+            .result = {},
+            .before = InitialState(c->topology),
+            .after = InitialState(c->topology),
+            .events = {}};
+  for (const CaseOp& op : c->ops) {
+    seen.op = op.op;
+    seen.before = seen.after;
+    seen.result = Step(ProfileOf(c->kernel), c->topology, op.op, seen.after, seen.events);
+    EXPECT_EQ(seen.result.outcome, Outcome::kDone);
+    EXPECT_EQ(seen.result.error, 0);
+  }
+  return seen;
+}
+
+struct Broken {
+  std::string what;
+  Property property;
+  void (*how)(Seen& seen);
+};
+
+const std::vector<Broken>& BrokenSteps() {
+  static const std::vector<Broken> kSteps = {
+
+      {"a domain on no list", kNoLeakedDomain,
+       [](Seen& s) { s.after.containers[0].domains = kNoId; }},
+      {"a device that another driver probed", kProbedByFirmwaresDriver,
+       [](Seen& s) {
+         s.events.push_back({.kind = Event::Kind::kProbe, .device = 0, .device_driver = 7});
+       }},
+      {"a device in reset on a type1 domain", kResettingDeviceIsBlocked,
+       [](Seen& s) { s.after.devices[0].blocked = true; }},
+      {"more resets than devices", kResettingDeviceIsBlocked,
+       [](Seen& s) { s.after.groups[1].recovery_cnt = 1; }},
+      {"a group on the list of another container", kGroupHasOneContainer,
+       [](Seen& s) { s.after.groups[1].container = 1; }},
+      {"a second driver of a container", kSetIommuOnce,
+       [](Seen& s) { s.op = {.kind = OpKind::kSetIommu}; }},
+      {"a type1 domain of an emulated group", kEmulatedGroupsNeedNoIommu,
+       [](Seen& s) { s.after.groups[0].vfio_domain = s.after.containers[0].domains; }},
+      {"a mapping for an emulated group", kEmulatedGroupsNeedNoIommu,
+       [](Seen& s) { s.events.push_back({.kind = Event::Kind::kMap, .group = 0}); }},
+      {"a failed call that leaves a mapping", kFailedCallGoesBack,
+       [](Seen& s) {
+         s.op = {.kind = OpKind::kSetContainer, .a = 1};
+         s.result.error = -EINVAL;
+       }},
+      {"a group that is not on the container's domains", kContainerGroupsAreOnTheirDomain,
+       [](Seen& s) { s.after.groups[1].vfio_domain = kNoId; }},
+      {"a second MSI cookie", kMsiCookieOnce,
+       [](Seen& s) { s.events.push_back({.kind = Event::Kind::kMsiCookie, .error = EBUSY}); }},
+      {"a mapping of what is reserved", kMappingsLieOffReserved,
+       [](Seen& s) { s.topology.devices[0].regions[0] = {Region::Type::kReserved, 10, 10}; }},
+      {"a pin by an address that is not valid", kNoPinByStaleVaddr,
+       [](Seen& s) {
+         s.op = {.kind = OpKind::kSetContainer, .a = 0, .b = 0};
+         s.before.containers[0].vaddr_invalid_count = 1;
+         s.events.push_back({.kind = Event::Kind::kPin});
+       }},
+      {"a default domain that translates", kIdentityIsHonoured,
+       [](Seen& s) {
+         s.topology.devices[0].default_type = DefaultType::kIdentity;
+         s.before.groups[1].default_domain = kNoId;
+       }},
+      {"an IOMMU that does not isolate interrupts", kMsiIsIsolated,
+       [](Seen& s) { s.topology.instances[0].isolates_msi = false; }},
+      {"an unmap of the first half", kUnmapTakesWholeMappings,
+       [](Seen& s) {
+         s.op = {.kind = OpKind::kUnmap, .at = {8, 2}};
+         s.before = s.after;
+         s.after.containers[0].dmas_count = 0;
+       }},
+      {"a page that stays mapped", kNoStaleTranslation,
+       [](Seen& s) { s.after.mapped[s.after.containers[0].domains] |= 1; }},
+  };
+  return kSteps;
+}
+
+class ABrokenStep : public testing::TestWithParam<Broken> {};
+
+TEST_P(ABrokenStep, ViolatesTheProperty) {
+  Seen seen = HealthyStep();
+  GetParam().how(seen);
+  EXPECT_TRUE(FindViolation(GetParam().property, seen.view()));
+}
+
+TEST(AHealthyStep, ViolatesNothing) {
+  const Seen seen = HealthyStep();
+  for (Property p : kProperties) EXPECT_FALSE(FindViolation(p, seen.view())) << PropertyName(p);
+}
+
+INSTANTIATE_TEST_SUITE_P(Properties, ABrokenStep, testing::ValuesIn(BrokenSteps()),
+                         [](const testing::TestParamInfo<Broken>& param) {
+                           std::string name = param.param.what;
+                           for (char& c : name)
+                             if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+                           return name;
+                         });
+
+// By a kernel without a rule, by a case of the corpus, or by a broken step.
+TEST(EveryProperty, IsViolatedBySomething) {
+  std::set<Property> violated;
+  for (const Broken& broken : BrokenSteps()) violated.insert(broken.property);
+  for (const Needed& needed : WithoutRules()) violated.insert(needed.property);
+  for (const char* folder : {"litmus", "bugs"})
+    for (const auto& entry : std::filesystem::directory_iterator(
+             std::filesystem::path(IOMMUCHECK_SOURCE_DIR) / "corpus" / folder)) {
+      if (entry.path().extension() != ".case") continue;
+      std::ifstream in(entry.path());
+      std::ostringstream text;
+      text << in.rdbuf();
+      const absl::StatusOr<Case> c = ParseCase(text.str(), entry.path().string());
+      ASSERT_TRUE(c.ok()) << c.status();
+      for (const Expectation& e : c->expectations)
+        if (e.kind == Expectation::Kind::kViolated) violated.insert(e.property);
+    }
+  for (Property p : kProperties) EXPECT_TRUE(violated.contains(p)) << PropertyName(p);
+}
 
 }  // namespace
 }  // namespace iommucheck
