@@ -404,8 +404,7 @@ std::string VersionHead(KernelVersion v) {
 std::string KernelsText() {
   std::string out = "rule";
   out.resize(36, ' ');
-  for (KernelVersion v : kKernelVersions)
-    out += VersionHead(v);
+  for (KernelVersion v : kKernelVersions) out += VersionHead(v);
   out += "\n";
   for (const RuleInfo& info : AllRules()) {
     absl::StrAppendFormat(&out, "%-36s", info.id);
@@ -430,29 +429,45 @@ std::string KernelsText() {
   return out;
 }
 
-std::string PromiseText(const Promise& p) {
+namespace {
+
+// The same of the next version.
+bool Continues(const Promise& a, const Promise& next) {
+  return static_cast<int>(next.version) == static_cast<int>(a.version) + 1 &&
+         std::ranges::equal(a.assumptions, next.assumptions) && a.without == next.without;
+}
+
+// A promise that versions in a row share.
+std::string PromiseText(std::span<const Promise> alike) {
+  const Promise& p = alike.front();
   std::vector<std::string> ids;
   for (Rule r : p.assumptions) ids.emplace_back(InfoOf(r).id);
   std::vector<std::string> faults;
   for (Fault::Kind kind : kFaultKinds)
     if ((p.without & FaultBit(kind)) != 0) faults.emplace_back(FaultName(kind));
-  return absl::StrCat(std::string(VersionName(p.version)), ids.empty() ? "" : " with ",
-                      absl::StrJoin(ids, ", "),
-                      faults.empty() ? "" : ", unless these fail: ", absl::StrJoin(faults, ", "));
+  std::string text(VersionName(p.version));
+  if (alike.size() > 1)
+    absl::StrAppend(&text, " to ", std::string(VersionName(alike.back().version)));
+  if (!ids.empty()) absl::StrAppend(&text, " with ", absl::StrJoin(ids, ", "));
+  if (!faults.empty()) absl::StrAppend(&text, ", unless these fail: ", absl::StrJoin(faults, ", "));
+  return text;
 }
+
+}  // namespace
 
 std::string PropertiesText() {
   std::string out;
   for (Property property : kProperties) {
     absl::StrAppend(&out, out.empty() ? "" : "\n", std::string(PropertyName(property)), "\n");
     out += Indented(2, std::string(PropertySentence(property)));
-    size_t promises = 0;
-    for (const Promise& p : Promises()) {
-      if (p.property != property) continue;
-      out += Indented(
-          2, absl::StrCat(promises++ == 0 ? "promised on " : "            ", PromiseText(p)));
+    const auto promises = std::ranges::equal_range(Promises(), property, {}, &Promise::property);
+    if (promises.empty()) out += "  promised by no kernel\n";
+    for (auto first = promises.begin(); first != promises.end();) {
+      auto end = first + 1;
+      while (end != promises.end() && Continues(*(end - 1), *end)) ++end;
+      out += Indented(2, "promised on " + PromiseText({first, end}));
+      first = end;
     }
-    if (promises == 0) out += "  promised by no kernel\n";
   }
   return out;
 }
