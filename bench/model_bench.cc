@@ -103,8 +103,62 @@ set-iommu c0
 unset-container 0
 )";
 
-Case MachineOn(const char* version) {
-  const std::string text = std::string("kernel ") + version + "\n" + std::string(kMachine);
+// What a guest with passed-through devices does: mappings by the page and by the range, in two
+// domains of which one has reserved regions, pins by an emulated device, hotplug and a way out.
+constexpr std::string_view kMappings = R"(
+settings memlock=200
+driver intel claims=pci:own-ok
+instance dmar0 intel
+instance dmar1 intel not-enforcing aperture=0-57
+device p0 pci dmar0 resv=60-61:msi
+device p1 pci dmar0
+device p2 pci dmar1 resv=58-59:reserved
+device mdev0 platform emulated
+
+register dmar0
+register dmar1
+set-container 0 c0
+set-iommu c0
+set-container 1 c0
+get-device mdev0
+map c0 0+8 0 read write
+map c0 8+8 8 read
+map c0 16+1 20 read write
+map c0 17+1 22 read write
+map c0 24+8 32 read write
+map c0 30+4 0 read write
+set-container 2 c0
+get-device p0
+pin mdev0 2+4 write
+pin mdev0 24+2
+map c0 40+16 0 read write
+unmap c0 8+8
+map c0 8+2 8 read write
+map c0 10+6 10 read write
+unmap c0 4+2
+unpin mdev0 24+2
+set-container 3 c0
+map c0 60+1 0 read write
+unmap c0 24+8
+map c0 24+8 40 read write fail=map:2:ENOMEM
+map c0 24+8 40 read write fail=pin:1:EFAULT
+map c0 24+8 40 read write
+unset-container 3
+unmap c0 0+16
+unmap c0 0+0 all
+map c0 0+32 0 read write
+put-device p0
+unset-container 1
+unset-container 2
+set-container 2 c0
+put-device mdev0
+unset-container 0
+unset-container 1
+unset-container 2
+)";
+
+Case MachineOn(const char* version, std::string_view machine) {
+  const std::string text = std::string("kernel ") + version + "\n" + std::string(machine);
   auto c = ParseCase(text, "bench");
   if (c.ok()) return *c;
   std::fprintf(stderr, "%s\n", c.status().ToString().c_str());
@@ -122,8 +176,9 @@ std::vector<Op> TakenOps(const Case& c, const KernelProfile& kernel) {
   return taken;
 }
 
-void BM_Step(benchmark::State& bench, const char* version, std::optional<Rule> assumption) {
-  const Case c = MachineOn(version);
+void BM_Step(benchmark::State& bench, const char* version, std::string_view machine,
+             std::optional<Rule> assumption) {
+  const Case c = MachineOn(version, machine);
   KernelProfile kernel = ProfileOf(c.kernel);
   if (assumption) kernel.rules.add(*assumption);
   const std::vector<Op> ops = TakenOps(c, kernel);
@@ -140,13 +195,15 @@ void BM_Step(benchmark::State& bench, const char* version, std::optional<Rule> a
   bench.SetItemsProcessed(steps);
   bench.counters["allocs_per_op"] = static_cast<double>(allocated) / static_cast<double>(steps);
 }
-BENCHMARK_CAPTURE(BM_Step, v6_0, "v6.0", std::nullopt);
+BENCHMARK_CAPTURE(BM_Step, v6_0, "v6.0", kMachine, std::nullopt);
 // An assumption about steps makes each step keep the state before it.
-BENCHMARK_CAPTURE(BM_Step, v6_0_with_assumption, "v6.0", Rule::kAssumeBusOpsNotReplaced);
-BENCHMARK_CAPTURE(BM_Step, v6_12, "v6.12", std::nullopt);
+BENCHMARK_CAPTURE(BM_Step, v6_0_with_assumption, "v6.0", kMachine, Rule::kAssumeBusOpsNotReplaced);
+BENCHMARK_CAPTURE(BM_Step, v6_12, "v6.12", kMachine, std::nullopt);
+BENCHMARK_CAPTURE(BM_Step, v6_0_mappings, "v6.0", kMappings, std::nullopt);
+BENCHMARK_CAPTURE(BM_Step, v6_12_mappings, "v6.12", kMappings, std::nullopt);
 
 void BM_DecodeBytes(benchmark::State& bench) {
-  Case c = MachineOn("v6.12");
+  Case c = MachineOn("v6.12", kMachine);
   c.topology.devices_count = 8;
   std::fill(c.topology.devices.begin() + 8, c.topology.devices.end(), Device{});
   std::erase_if(c.ops, [&](const CaseOp& op) { return !Validate(op.op, c.topology).ok(); });
