@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//   mutants [--executions=N] [--seed=S] [--kernel=VERSION] CASE|FOLDER...
+//   mutants [--executions=N] [--seed=S] [--kernel=VERSION] [--solver] CASE|FOLDER...
 //
 // The mutation score: of each kernel, drops one rule after another and looks who notices. A rule is
 // noticed where a run violates a property that the same run of the whole kernel does not.
 //
 //   properties  runs of the given cases, played on every kernel
 //   fuzzer      inputs made from these cases and from nothing, by fixed seed, up to N for a kernel
+//   solver      with --solver, of rules that are encoded: a kernel without one violates what the
+//               encodings know on two devices in six steps. Most rules have others behind them.
 //
 // Rules that nobody can notice are listed with the reason; any other that goes unnoticed is an
 // error.
@@ -22,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
 #include "model/properties.h"
@@ -29,7 +32,9 @@
 #include "model/step.h"
 #include "src/case/bytes.h"
 #include "src/case/case.h"
+#include "src/case/encoded.h"
 #include "src/case/repair.h"
+#include "src/smt/query.h"
 
 namespace iommucheck {
 namespace {
@@ -125,6 +130,23 @@ struct Noticed {
   uint64_t executions = 0;     // of the fuzzer; 0: not noticed
 };
 
+// The smallest machine and run, if the solver finds one.
+std::string BySolver(KernelVersion version, Rule rule) {
+  for (const Promise& promise : EncodedPromises()) {
+    if (promise.version != version) continue;
+    KernelSpec kernel{.version = version, .dropped = {}, .added = {}};
+    for (Rule assumption : promise.assumptions)
+      if (!ProfileOf(version).has(assumption)) kernel.added.add(assumption);
+    kernel.dropped.add(rule);
+    const auto result = smt::Query(promise.property, kernel, {.devices = 2, .steps = 6});
+    if (!result.ok()) return std::string(result.status().message());
+    if (result->verdict == Verdict::kViolated)
+      return absl::StrFormat("%s in %d steps", PropertyName(promise.property),
+                             result->found.ops.size());
+  }
+  return "";
+}
+
 class Kernel {
  public:
   explicit Kernel(KernelVersion version) : whole_(ProfileOf(version)) {
@@ -201,9 +223,11 @@ struct Score {
   int unnoticeable = 0;
   int by_properties = 0;
   int by_fuzzer = 0;
+  int encoded = 0;
+  int by_solver = 0;
 };
 
-void Print(const Kernel& kernel, Score& score) {
+void Print(const Kernel& kernel, bool solver, Score& score) {
   std::printf("%s\n", std::string(VersionName(kernel.whole().version)).c_str());
   for (const auto& [rule, n] : kernel.noticed()) {
     const std::string id(InfoOf(rule).id);
@@ -219,14 +243,21 @@ void Print(const Kernel& kernel, Score& score) {
     const std::string fuzzer = n.executions == 0 ? "-" : std::to_string(n.executions);
     std::printf("  %-26s %-34s fuzzer %s%s%s\n", id.c_str(), property.c_str(), fuzzer.c_str(),
                 n.by_case.empty() ? "" : ", ", n.by_case.c_str());
+    if (!solver || !IsEncoded(rule)) continue;
+    ++score.encoded;
+    const std::string found = BySolver(kernel.whole().version, rule);
+    if (found.empty()) continue;
+    ++score.by_solver;
+    std::printf("  %-26s solver: %s\n", "", found.c_str());
   }
 }
 
 int Usage(const std::string& what) {
-  std::fprintf(stderr,
-               "mutants: %s\nusage: mutants [--executions=N] [--seed=S] [--kernel=VERSION] "
-               "CASE|FOLDER...\n",
-               what.c_str());
+  std::fprintf(
+      stderr,
+      "mutants: %s\nusage: mutants [--executions=N] [--seed=S] [--kernel=VERSION] [--solver] "
+      "CASE|FOLDER...\n",
+      what.c_str());
   return 2;
 }
 
@@ -235,6 +266,7 @@ int Usage(const std::string& what) {
 int Main(const std::vector<std::string>& arguments) {
   uint64_t executions = 100'000;
   uint64_t seed = 1;
+  bool solver = false;
   std::optional<KernelVersion> only;
   GivenCases given;
   for (const std::string& argument : arguments) {
@@ -242,6 +274,8 @@ int Main(const std::vector<std::string>& arguments) {
       executions = *n;
     } else if (const auto s = Option(argument, "--seed=")) {
       seed = *s;
+    } else if (argument == "--solver") {
+      solver = true;
     } else if (argument.starts_with("--kernel=")) {
       only = FindVersion(std::string_view(argument).substr(9));
       if (!only) return Usage("no such kernel: " + argument.substr(9));
@@ -265,7 +299,7 @@ int Main(const std::vector<std::string>& arguments) {
       Repair(decoded.topology, kernel.whole().rules);
       left = kernel.Fuzz(decoded, n);
     }
-    Print(kernel, score);
+    Print(kernel, solver, score);
   }
   const int can = score.rules - score.unnoticeable;
   std::printf("%d rules of kernels, %d that nobody can notice\n", score.rules, score.unnoticeable);
@@ -273,6 +307,9 @@ int Main(const std::vector<std::string>& arguments) {
       "properties notice %d of %d, the fuzzer %d within %llu executions a kernel, seed %llu\n",
       score.by_properties, can, score.by_fuzzer, static_cast<unsigned long long>(executions),
       static_cast<unsigned long long>(seed));
+  if (solver)
+    std::printf("the solver notices %d of %d that are encoded, by themselves\n", score.by_solver,
+                score.encoded);
   return score.by_properties == can ? 0 : 1;
 }
 
