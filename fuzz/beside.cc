@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fuzz/beside.h"
 
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction()
 
 #include <algorithm>
 #include <cerrno>
@@ -327,4 +327,5 @@ void TrapOn(const Beside& beside, Beside::Verdict verdict) {
 }  // namespace iommucheck::fuzzing
 
 // ASan calls it when a report begins.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" void __asan_on_error() { iommucheck::fuzzing::PrintReport(); }

@@ -156,6 +156,7 @@ class Kernel {
 
   void Give(const std::string& name, const Case& c) {
     std::vector<Op> ops;
+    ops.reserve(c.ops.size());
     for (const CaseOp& op : c.ops) ops.push_back(op.op);
     const RuleSet assumptions = AssumptionsOf(c);
     ForEachNotice(

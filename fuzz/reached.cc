@@ -4,6 +4,7 @@
 //
 // Coverage in the model's own words: what each op came to and what each rule said, on any kernel,
 // in the given cases and in inputs made from them.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -35,7 +36,8 @@ class Reached {
     for (const Op& op : ops) {
       const StepResult result = Step(kernel, topology, op, state, events_);
       if (result.outcome != Outcome::kDone) continue;
-      ops_[op.kind].insert(result.error);
+      Outcomes& outcomes = ops_[op.kind];
+      (IsGiven(topology, op, result.error) ? outcomes.given : outcomes.own).insert(result.error);
       for (const Event& e : events_)
         if (e.kind == Event::Kind::kRefused) rules_[e.rule].insert(-int{e.error});
     }
@@ -44,8 +46,12 @@ class Reached {
   // Returns how many checks never said no.
   [[nodiscard]] int Print() const {
     std::printf("what each op came to\n");
-    for (const auto& [kind, errors] : ops_)
-      std::printf("  %-26s %s\n", std::string(OpName(kind)).c_str(), Names(errors).c_str());
+    for (const auto& [kind, outcomes] : ops_) {
+      std::printf("  %-26s %s", std::string(OpName(kind)).c_str(), Names(outcomes.own).c_str());
+      if (!outcomes.given.empty())
+        std::printf(", and %zu errnos of drivers and failed calls", outcomes.given.size());
+      std::printf("\n");
+    }
     std::printf("what each check said\n");
     int silent = 0;
     for (const RuleInfo& info : AllRules()) {
@@ -64,13 +70,26 @@ class Reached {
   }
 
  private:
+  struct Outcomes {
+    std::set<int> own;
+    std::set<int> given;  // by the machine's drivers, or by a failure of the op
+  };
+
+  static bool IsGiven(const Topology& topology, const Op& op, int error) {
+    const auto failed = [&](const Fault& f) { return f.error != 0 && -int{f.error} == error; };
+    const auto says = [&](const Driver& d) {
+      return d.mismatch_errno != 0 && -int{d.mismatch_errno} == error;
+    };
+    return std::ranges::any_of(op.faults, failed) || std::ranges::any_of(topology.drivers, says);
+  }
+
   static std::string Names(const std::set<int>& errors) {
     std::string text;
     for (int error : errors) text += (text.empty() ? "" : " ") + ErrnoName(error);
     return text;
   }
 
-  std::map<OpKind, std::set<int>> ops_;
+  std::map<OpKind, Outcomes> ops_;
   std::map<Rule, std::set<int>> rules_;
   std::vector<Event> events_;
 };
@@ -96,6 +115,7 @@ int Main(const std::vector<std::string>& arguments) {
   Reached reached;
   for (const auto& [name, c] : given.cases) {
     std::vector<Op> ops;
+    ops.reserve(c.ops.size());
     for (const CaseOp& op : c.ops) ops.push_back(op.op);
     reached.Play(ProfileOf(c.kernel), c.topology, ops);
   }

@@ -33,7 +33,7 @@ inline constexpr int kMaxDecodedOps = 64;
 
 // The places, for who writes bytes himself. The rules' bits are least byte first.
 inline constexpr size_t kRulesAt = 1;
-inline constexpr size_t kRulesSize = RuleSet::kWords * 8;
+inline constexpr size_t kRulesSize = size_t{RuleSet::kWords} * 8;
 inline constexpr size_t kCountsAt = kRulesAt + kRulesSize;
 inline constexpr size_t kOpsAt = 221;
 inline constexpr size_t kOpSize = 13;
