@@ -46,6 +46,15 @@ bool IsAligned(const StepView& v, const DeviceState& d, const Region& region) {
   return ((region.first | (region.last + 1)) & mask) == 0;
 }
 
+bool DirectRegionsAreAligned(const StepView& v, GroupId group) {
+  for (DeviceId dev = v.after.groups[group].devices; dev != kNoId; dev = v.after.devices[dev].next)
+    for (const Region& region : v.topology.devices[dev].regions)
+      if ((region.type == Region::Type::kDirect || region.type == Region::Type::kDirectRelaxable) &&
+          !IsAligned(v, v.after.devices[dev], region))
+        return false;
+  return true;
+}
+
 int KernelDriversOf(const State& s, GroupId group) {
   int count = 0;
   for (DeviceId dev = s.groups[group].devices; dev != kNoId; dev = s.devices[dev].next)
@@ -144,13 +153,14 @@ Found ProbedByFirmwaresDriver(const StepView& v) {
   });
 }
 
-// A device in reset does no DMA. Firmware names regions of whole pages of the IOMMU.
+// A device in reset does no DMA. Firmware names regions of whole pages of the IOMMU: else a group's
+// domain has half a page of one region where another's begins.
 Found DirectRegionStaysMapped(const StepView& v) {
   return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
     if (d.hw == kNoId || d.blocked || IsIdentity(v.after, d.hw)) return std::nullopt;
+    if (!DirectRegionsAreAligned(v, d.group)) return std::nullopt;
     for (const Region& region : v.topology.devices[dev].regions)
-      if (region.type == Region::Type::kDirect && IsAligned(v, d, region) &&
-          (PagesOf(region) & ~v.after.mapped[d.hw]) != 0)
+      if (region.type == Region::Type::kDirect && (PagesOf(region) & ~v.after.mapped[d.hw]) != 0)
         return Violation{
             .why = "its domain does not map the region", .device = dev, .domain = d.hw};
     return std::nullopt;

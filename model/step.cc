@@ -189,7 +189,8 @@ int UnbindDriver(Kernel& k, DeviceId dev) {
 int ContainerIoctl(Kernel& k, ContainerId container, int (*ioctl)(Kernel&, ContainerId)) {
   const ContainerState& c = k.state.containers[container];
   if (!c.iommu) return -EINVAL;
-  return k.group(c.groups).kind == DeviceKind::kNoIommu ? -ENOTTY : ioctl(k, container);
+  const bool noiommu = c.groups != kNoId && k.group(c.groups).kind == DeviceKind::kNoIommu;
+  return noiommu ? -ENOTTY : ioctl(k, container);
 }
 
 // vfio_pin_pages(), vfio_unpin_pages() by the driver of an emulated device
