@@ -484,8 +484,8 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
   d.fwspec = kNoId;
+  if (d.instance == kNoId) return;  // no dev->iommu; an emulated device keeps its group
   const GroupId group = d.group;
-  if (group == kNoId) return;
   if (d.blocked) --k.group(group).recovery_cnt;
   d.blocked = false;
   d.attach_deferred = false;

@@ -293,7 +293,7 @@ constexpr PromiseRange kRanges[] = {
     {kUnmapTakesWholeMappings, kV5_15, kV7_1, kUnmapTop},
     {kMappingsAreApart, kV5_15, kV7_1, kUnmapTop},
     {kMappingsKeepTheirLimit},
-    {kMappedInEveryDomain},
+    {kMappedInEveryDomain, kV5_15, kV7_1, kUnmapTop},
     {kNoStaleTranslation, kV7_1, kV7_1, kUnmapTop},
     {kMappingsLieOffReserved, kV5_15, kV7_1, kNoHotAddUnmapTop},
     {kValidIovaCanBeMapped, kV5_15, kV7_1, kNoHotAdd},
