@@ -144,8 +144,8 @@ uint64_t Iova(uint8_t byte) {
 uint64_t Size(uint8_t byte) {
   constexpr uint64_t kSizes[] = {0x200000,
                                  0x400000,
-                                 600 * 0x1000,
-                                 513 * 0x1000,
+                                 uint64_t{600} * 0x1000,
+                                 uint64_t{513} * 0x1000,
                                  0x10000,
                                  0x4000,
                                  0,
@@ -321,7 +321,7 @@ class Player {
     if (group >= 0) Case(HARNESS_SET_CONTAINER, static_cast<uint8_t>(group), container);
   }
 
-  harness_ioctl_op OpOf(uint8_t kind, std::span<const uint8_t, kRecord> r) const {
+  [[nodiscard]] harness_ioctl_op OpOf(uint8_t kind, std::span<const uint8_t, kRecord> r) const {
     constexpr uint32_t kMapFlags[] = {3, 3, 3, 1, 2, 4, 0, 7};
     constexpr uint32_t kUnmapFlags[] = {0, 0, 1, 2, 4, 6, 1, 8};
     constexpr uint32_t kDirtyFlags[] = {1, 2, 4, 4, 1, 3, 0, 8};
@@ -383,7 +383,7 @@ class Player {
       case HARNESS_IO_DMA_RW:
         op.count = r[3] * 32U;
         op.flags = r[4];
-        op.iova += r[4] * 8U;
+        op.iova += r[4] * uint64_t{8};
         break;
       case HARNESS_IO_KERNEL_MAP:
         op.flags = kMapFlags[r[1] >> 5];

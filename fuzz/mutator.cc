@@ -64,7 +64,7 @@ void Mutator::MutateOnce() {
     case 4:
       Insert();
       break;
-    case 5:
+    default:
       Splice();
       break;
   }
@@ -101,8 +101,9 @@ std::optional<uint64_t> Option(std::string_view argument, std::string_view prefi
   if (!argument.starts_with(prefix)) return std::nullopt;
   argument.remove_prefix(prefix.size());
   uint64_t value = 0;
-  const char* const end = argument.data() + argument.size();
-  if (std::from_chars(argument.data(), end, value).ptr != end) return std::nullopt;
+  const std::string digits(argument);
+  const char* const end = digits.c_str() + digits.size();
+  if (std::from_chars(digits.c_str(), end, value).ptr != end) return std::nullopt;
   return value;
 }
 

@@ -211,7 +211,7 @@ Found KernelUsersBalance(const StepView& v) {
 
 Found NoDriverBesideUser(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
-    if (g.kind != DeviceKind::kReal || !(g.owner || g.open_devices != 0)) return std::nullopt;
+    if (g.kind != DeviceKind::kReal || (!g.owner && g.open_devices == 0)) return std::nullopt;
     return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
       if (d.bound != BoundTo::kKernelDriver) return std::nullopt;
       return Violation{

@@ -96,7 +96,7 @@ class RegionList {
     ++count_;
   }
 
-  std::array<Region, kMaxDevices * kMaxRegions> list_;
+  std::array<Region, size_t{kMaxDevices} * kMaxRegions> list_;
   size_t count_ = 0;
 };
 

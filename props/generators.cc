@@ -246,6 +246,7 @@ void AddRest(Words& words, const Topology& t, Op& op) {
 // that has mappings.
 std::vector<Op> WarmStart(const Topology& t) {
   std::vector<Op> ops;
+  ops.reserve(64);
   for (InstanceId i = 0; i < t.instances_count; ++i)
     ops.push_back({.kind = OpKind::kRegister, .a = i});
   for (DeviceId d = 0; d < t.devices_count; ++d)
@@ -423,8 +424,6 @@ Op DrawOp(Words& words, const Topology& t, const Shape& shape) {
       op.a = Index(words, t.instances_count);
       break;
     case Operand::kDevice:
-      op.a = Index(words, t.devices_count);
-      break;
     case Operand::kGroup:
       op.a = Index(words, t.devices_count);
       break;

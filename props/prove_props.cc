@@ -308,7 +308,7 @@ void Shadow::End(const Op& op, const State& after) {
     if (machine_.Holds(kRegistered, {i}) && !listed(i)) Do(kUnregister, {i});
   for (int bus = 0; bus < kBusCount; ++bus)
     if (after.bus_ops[bus] == kNoId && machine_.ValueOf(kBusOps, bus) >= 0) Do(kClearBusOps, {bus});
-  for (GroupId g = 0; g < machine_.size(Sort::kGroup); ++g) EndGroup(g, after);
+  for (int g = 0; g < machine_.size(Sort::kGroup); ++g) EndGroup(static_cast<GroupId>(g), after);
   if (machine_.Holds(kAttaching, {})) Do(kReturn, {});
 }
 
@@ -376,13 +376,8 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
       case Event::Kind::kDetachDev:
         Do(kDetach, {e.device});
         break;
-      case Event::Kind::kFree:
-      case Event::Kind::kRefused:
-      case Event::Kind::kWarn:
-      case Event::Kind::kOops:
-        break;
       default:
-        break;  // of ops that are not encoded
+        break;  // no action; and those of ops that are not encoded
     }
   }
   End(op, after);

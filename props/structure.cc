@@ -129,6 +129,7 @@ void Structure::Apply(const Action& action, std::span<const int> arguments) {
     std::vector<bool> tuples(relations_[static_cast<size_t>(update.relation)].size());
     EachAssignment(update.formals, values, [&] {
       std::vector<int> tuple;
+      tuple.reserve(update.formals.size());
       for (const Variable& v : update.formals)
         tuple.push_back(values[static_cast<size_t>(v.sort)][v.id]);
       tuples[Index(update.relation, tuple)] = Evaluate(update.after, values);

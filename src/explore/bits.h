@@ -24,7 +24,9 @@ struct Key {
 };
 
 // How many bits the numbers 0 to `largest` take.
-inline int Width(int largest) { return std::bit_width(static_cast<unsigned>(largest)); }
+inline int Width(int largest) {
+  return static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+}
 
 class BitWriter {
  public:
