@@ -226,6 +226,43 @@ int UpdateVaddr(Kernel& k, ContainerId container, Dma* dma) {  // VFIO_DMA_MAP_F
   return 0;
 }
 
+// --- the phases of an unmap ---
+
+// What is to be unmapped: all, or whole pages that do not wrap around.
+int UnmapRange(Kernel& k, ContainerId container, bool all, Pages& at) {
+  const int smallest = SmallestPage(k, container);
+  if ((at.first & (smallest - 1)) != 0) return -EINVAL;
+  if (all) {
+    if (at != Pages{}) return -EINVAL;
+    at.count = kPages;
+  } else if (at.count == 0 || (at.count & (smallest - 1)) != 0 || Wraps(at.first, at.count)) {
+    return -EINVAL;
+  }
+  if (smallest > 1) k.warn("vfio_dma_do_unmap", kNoId);
+  return 0;
+}
+
+// Whether a mapping lies across the beginning or the end.
+bool CutsOne(Kernel& k, ContainerId container, Pages at) {
+  const Dma* const first = vfio_find_dma(k, container, {at.first, 1});
+  if (first != nullptr && first->at.first != at.first) return true;
+  const auto last_page = static_cast<uint8_t>(at.first + at.count - 1);
+  const Dma* const last = vfio_find_dma(k, container, {last_page, 1});
+  return last != nullptr && last->at.first + last->at.count != at.first + at.count;
+}
+
+// Of the i-th mapping. Where it has no vaddr, those before it get theirs back.
+int InvalidateVaddr(Kernel& k, ContainerId container, size_t i, Pages at) {
+  const auto list = DmaList(k, container);
+  if (!list[i].vaddr_invalid) {
+    SetVaddrInvalid(k, container, list[i], true);
+    return 0;
+  }
+  for (Dma& before : list.first(i))
+    if (Meets(before.at, at)) SetVaddrInvalid(k, container, before, false);
+  return -EINVAL;
+}
+
 // --- replay ---
 
 // The pages of a mapping in one more domain.
@@ -334,27 +371,11 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
       k.has(Rule::kType1VaddrNoEmulated))
     return k.refuse(Rule::kType1VaddrNoEmulated, -EBUSY);
 
-  const int smallest = SmallestPage(k, container);
   Pages at = op.at;
-  if ((at.first & (smallest - 1)) != 0) return -EINVAL;
-  if (all) {
-    if (at != Pages{}) return -EINVAL;
-    at.count = kPages;
-  } else if (at.count == 0 || (at.count & (smallest - 1)) != 0 || Wraps(at.first, at.count)) {
-    return -EINVAL;
-  }
-  if (smallest > 1) k.warn("vfio_dma_do_unmap", kNoId);
-
+  if (const int ret = UnmapRange(k, container, all, at); ret != 0) return ret;
   const bool v2 = IsV2(k, container);
-  if (v2 && !all && k.has(Rule::kType1UnmapNoSplit)) {
-    const Dma* const first = vfio_find_dma(k, container, {at.first, 1});
-    if (first != nullptr && first->at.first != at.first)
-      return k.refuse(Rule::kType1UnmapNoSplit, -EINVAL);
-    const auto last_page = static_cast<uint8_t>(at.first + at.count - 1);
-    const Dma* const last = vfio_find_dma(k, container, {last_page, 1});
-    if (last != nullptr && last->at.first + last->at.count != at.first + at.count)
-      return k.refuse(Rule::kType1UnmapNoSplit, -EINVAL);
-  }
+  if (v2 && !all && k.has(Rule::kType1UnmapNoSplit) && CutsOne(k, container, at))
+    return k.refuse(Rule::kType1UnmapNoSplit, -EINVAL);
 
   for (size_t i = 0; i < DmaList(k, container).size();) {
     Dma& dma = DmaList(k, container)[i];
@@ -365,12 +386,7 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
     if (!all && EndIsZero(k, at)) break;
     if (!v2 && at.first > dma.at.first && k.has(Rule::kType1UnmapNoSplit)) break;
     if (invalidate_vaddr) {
-      if (dma.vaddr_invalid) {
-        for (Dma& before : DmaList(k, container).first(i))
-          if (Meets(before.at, at)) SetVaddrInvalid(k, container, before, false);
-        return -EINVAL;
-      }
-      SetVaddrInvalid(k, container, dma, true);
+      if (const int ret = InvalidateVaddr(k, container, i, at); ret != 0) return ret;
       ++i;
       continue;
     }
