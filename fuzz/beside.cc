@@ -191,16 +191,23 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   real_.steps.push_back(
       {error == HARNESS_OOPS ? -EFAULT : error, static_cast<uint32_t>(real_.calls.size())});
   if (error == HARNESS_OOPS || real_.steps.back() != model_.steps.back()) return false;
-  finding_ = FindingAfter(op, error);
+  finding_ = FindingAfter(before, op, error);
   return finding_ == nullptr;
 }
 
 // What is known of the real code and not in the model, each by its heading in docs/findings.md. A
 // case ends where it comes to be so, and is compared up to there; who plays cases counts them.
-const char* Beside::FindingAfter(const Op& op, int error) const {
+const char* Beside::FindingAfter(const State& before, const Op& op, int error) const {
   // Where it lies in the tree decides what else is found.
   if (op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages)
     return "A mapping that ends at the top of the address space is never unmapped";
+  if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {
+    const DeviceState& d = before.devices[op.a];
+    const bool uncounted = d.bound == BoundTo::kKernelDriver && d.group != kNoId &&
+                           before.groups[d.group].owner && before.groups[d.group].kernel_users == 0;
+    return uncounted ? "A driver bound before the IOMMU came gives back the owner's count"
+                     : nullptr;
+  }
   if (op.kind != OpKind::kRegister || error == 0) return nullptr;
   const auto waits_for_domain = [this](const conform::Call& call) {
     if (call.kind != conform::Call::Kind::kProbe) return false;

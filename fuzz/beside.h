@@ -63,7 +63,7 @@ class Beside {
   Verdict PlayTaken(unsigned warm);
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
-  [[nodiscard]] const char* FindingAfter(const Op& op, int error) const;
+  [[nodiscard]] const char* FindingAfter(const State& before, const Op& op, int error) const;
   Verdict Judge();
 
   conform::Harness harness_;

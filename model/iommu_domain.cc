@@ -229,6 +229,7 @@ int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
     return -EINVAL;
   }
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    if (k.device(dev).attach_deferred) continue;  // __iommu_detach_device()
     k.emit({.kind = Event::Kind::kDetachDev,
             .device = dev,
             .group = group,

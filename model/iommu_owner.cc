@@ -60,9 +60,12 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return;
   GroupState& g = k.group(group);
-  if (g.kernel_users == 0 || (k.fwnode_era() && g.pasid_domain != kNoId))
+  const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
+  // ABSTRACTION: a driver that was bound before its device had a group gives back the owner's own
+  // count, and the release of the owner WARNs and does nothing (assume.no_driver_before_iommu).
+  if ((g.kernel_users == 0 && !g.owner) || pasids)
     k.warn("iommu_device_unuse_default_domain", group);
-  else
+  else if (g.kernel_users != 0)
     --g.kernel_users;
 }
 
