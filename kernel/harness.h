@@ -53,14 +53,14 @@ enum {
 
 /* What the tree has, by probes at build time. */
 enum {
-  HARNESS_BUS_OPS = 1 << 0,       /* bus_type.iommu_ops */
-  HARNESS_DOMAIN_OWNER = 1 << 1,  /* iommu_domain.owner */
-  HARNESS_ALLOC_BY_DEV = 1 << 2,  /* iommu_paging_domain_alloc() */
-  HARNESS_DETACH_DEV = 1 << 3,    /* iommu_domain_ops.detach_dev */
-  HARNESS_DMA_CONFIGURE = 1 << 4, /* probe applies the firmware description */
-  HARNESS_REATTACH = 1 << 5,      /* __iommu_attach_group() goes back to the old domain */
-  HARNESS_DEFER_UNSET = 1 << 6,   /* iommu_device_use_default_domain() says -EPROBE_DEFER */
-  HARNESS_PASID = 1 << 7,         /* iommu_attach_device_pasid() */
+  HARNESS_BUS_OPS = 1 << 0,         /* bus_type.iommu_ops */
+  HARNESS_DOMAIN_OWNER = 1 << 1,    /* iommu_domain.owner */
+  HARNESS_ALLOC_BY_DEV = 1 << 2,    /* iommu_paging_domain_alloc() */
+  HARNESS_DETACH_DEV = 1 << 3,      /* iommu_domain_ops.detach_dev */
+  HARNESS_DMA_CONFIGURE = 1 << 4,   /* probe applies the firmware description */
+  HARNESS_REATTACH = 1 << 5,        /* __iommu_attach_group() goes back to the old domain */
+  HARNESS_DEFER_UNSET = 1 << 6,     /* iommu_device_use_default_domain() says -EPROBE_DEFER */
+  HARNESS_PASID = 1 << 7,           /* iommu_attach_device_pasid() */
   HARNESS_IDENTITY_DOMAIN = 1 << 8, /* iommu_ops.identity_domain */
 };
 
@@ -182,9 +182,9 @@ enum harness_fault_kind {
   HARNESS_FAIL_ATTACH,
   HARNESS_FAIL_ALLOC,
   HARNESS_FAIL_PROBE,
-  HARNESS_FAIL_MALLOC, /* what vfio_iommu_type1.c asks for itself */
-  HARNESS_FAIL_MAP,    /* iommu_map() */
-  HARNESS_FAIL_PIN,    /* pin_user_pages_remote() */
+  HARNESS_FAIL_MALLOC,      /* what vfio_iommu_type1.c asks for itself */
+  HARNESS_FAIL_MAP,         /* iommu_map() */
+  HARNESS_FAIL_PIN,         /* pin_user_pages_remote() */
   HARNESS_FAIL_ATTACH_CALL, /* the n-th attach_dev() that no fault of a device strikes */
 };
 struct harness_fault {
@@ -196,7 +196,7 @@ struct harness_fault {
 struct harness_op {
   uint8_t kind;
   uint8_t a;
-  uint8_t b; /* set-iommu: the type, as VFIO_SET_IOMMU has it */
+  uint8_t b;     /* set-iommu: the type, as VFIO_SET_IOMMU has it */
   uint8_t first; /* pages of IOVA */
   uint8_t count;
   uint8_t vaddr; /* page of user memory */

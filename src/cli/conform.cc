@@ -171,8 +171,7 @@ void AddConform(CLI::App& app, Session& session) {
       ->type_name("DIR")
       ->required();
   command->add_option("CASE", o->paths, "case files, and folders of them")->required();
-  command->add_flag("--as-built", o->as_built,
-                    "play cases of other kernels as of the one built");
+  command->add_flag("--as-built", o->as_built, "play cases of other kernels as of the one built");
   command->add_flag("--json", o->json, "one JSON object");
   command->add_flag("-v,--verbose", o->verbose, "name the cases that agree, too");
   o->kernel.AddTo(*command, /*required=*/false);

@@ -99,9 +99,8 @@ std::string ReplayJson(const Case& c, const Run& run) {
     const int at = run.of(p).at;
     const bool promised = IsPromised(c.kernel.version, p);
     violated |= at != 0 && promised;
-    Json entry = {{"property", std::string(PropertyName(p))},
-                  {"promised", promised},
-                  {"violated", at != 0}};
+    Json entry = {
+        {"property", std::string(PropertyName(p))}, {"promised", promised}, {"violated", at != 0}};
     if (at != 0) entry["at"] = at;
     properties.push_back(std::move(entry));
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/case/encoded.h"
 #include "src/report/system.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 

@@ -81,7 +81,8 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
     for (Bit fact : encoder.Invariants())
       if (!fact.is_true()) return absl::InternalError("an invariant of the encoding does not hold");
     replay.errors.push_back(step.result.Constant());
-    for (int p = 0; p < kEncodedPropertyCount; ++p) replay.violated[p] |= step.violated[p].is_true();
+    for (int p = 0; p < kEncodedPropertyCount; ++p)
+      replay.violated[p] |= step.violated[p].is_true();
     if (replay.violated[static_cast<int>(Property::kNoCrossDriverAttach)]) continue;
     for (Bit fact : encoder.InvariantsWhileAttachHolds())
       if (!fact.is_true())

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "model/properties.h"
-#include "src/case/encoded.h"
 #include "src/case/case.h"
+#include "src/case/encoded.h"
 #include "src/smt/encoder.h"
 #include "src/smt/inputs.h"
 #include "src/smt/query.h"
