@@ -22,6 +22,13 @@ bool ReadOne(const std::filesystem::path& path, GivenCases& given) {
 
 }  // namespace
 
+std::vector<Op> OpsOf(const Case& c) {
+  std::vector<Op> ops;
+  ops.reserve(c.ops.size());
+  for (const CaseOp& op : c.ops) ops.push_back(op.op);
+  return ops;
+}
+
 bool ReadCases(const std::filesystem::path& path, GivenCases& given) {
   if (!std::filesystem::is_directory(path)) return ReadOne(path, given);
   std::vector<std::filesystem::path> files;

@@ -18,6 +18,8 @@ struct GivenCases {
   std::vector<Bytes> inputs;                        // those of them that src/case/bytes.h holds
 };
 
+std::vector<Op> OpsOf(const Case& c);
+
 // Adds a case, or those of a folder in the order of their names. False if one cannot be read.
 bool ReadCases(const std::filesystem::path& path, GivenCases& given);
 

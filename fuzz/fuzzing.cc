@@ -101,21 +101,24 @@ class Judge {
   }
 
   [[nodiscard]] bool Holds(const StepView& view, FaultSet faults) const {
-    return std::ranges::none_of(promises(), [&](const Promise* promise) {
-      return (promise->without & faults) == 0 && FindViolation(promise->property, view);
-    });
+    return std::ranges::none_of(
+        promises(), [&](const Promise* promise) { return Breaks(*promise, view, faults); });
   }
 
   [[nodiscard]] std::string Sentences(const StepView& view, FaultSet faults) const {
     std::string sentences;
     for (const Promise* promise : promises())
-      if ((promise->without & faults) == 0 && FindViolation(promise->property, view))
+      if (Breaks(*promise, view, faults))
         absl::StrAppend(&sentences, "violated: ", std::string(PropertyName(promise->property)),
                         ": ", std::string(PropertySentence(promise->property)), "\n");
     return sentences;
   }
 
  private:
+  static bool Breaks(const Promise& promise, const StepView& view, FaultSet faults) {
+    return (promise.without & faults) == 0 && FindViolation(promise.property, view);
+  }
+
   [[nodiscard]] std::span<const Promise* const> promises() const {
     return std::span(promises_).first(count_);
   }

@@ -53,43 +53,43 @@ struct Unnoticeable {
   KernelVersion last;
   std::string_view why;
 };
-constexpr auto k515 = KernelVersion::kV5_15;
-constexpr auto k518 = KernelVersion::kV5_18;
-constexpr auto k61 = KernelVersion::kV6_1;
-constexpr auto k612 = KernelVersion::kV6_12;
-constexpr auto k612y = KernelVersion::kV6_12_y;
-constexpr auto k71 = KernelVersion::kV7_1;
+using enum KernelVersion;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
-    {Rule::kCoreDeferUnset, k515, k71,
+    {Rule::kCoreDeferUnset, kV5_15, kV7_1,
      "only a race binds a driver before the default domain is there"},
-    {Rule::kCoreClaimBlocking, k515, k518, "groups are not claimed"},
-    {Rule::kVfioReleaseOnError, k515, k518, "groups are not claimed"},
-    {Rule::kCoreRollbackFailing, k612, k612y,
+    {Rule::kCoreClaimBlocking, kV5_15, kV5_18, "groups are not claimed"},
+    {Rule::kVfioReleaseOnError, kV5_15, kV5_18, "groups are not claimed"},
+    {Rule::kCoreRollbackFailing, kV6_12, kV6_12_y,
      "driver.attach_keeps_old leaves the device where it was"},
-    {Rule::kType1NoDuplicate, k515, k71, "the group layer refuses the group before"},
-    {Rule::kAllocByDevice, k515, k71,
+    {Rule::kType1NoDuplicate, kV5_15, kV7_1, "the group layer refuses the group before"},
+    {Rule::kAllocByDevice, kV5_15, kV7_1,
      "core.owner_first refuses what another driver of the bus allocates"},
-    {Rule::kCoreAttachBusy, k515, k71, "what type1 attaches is claimed, or on its default domain"},
-    {Rule::kCoreResetBusy, k515, k71, "a device in reset is left out of the change anyway"},
-    {Rule::kDriverAttachKeepsOld, k612, k612y, "core.rollback_failing puts the device back"},
-    {Rule::kDriverSnoopChecked, k515, k71, "type1.same_coherency keeps such devices apart before"},
-    {Rule::kFirmwareDtXorAcpi, k515, k71,
+    {Rule::kCoreAttachBusy, kV5_15, kV7_1,
+     "what type1 attaches is claimed, or on its default domain"},
+    {Rule::kCoreResetBusy, kV5_15, kV7_1, "a device in reset is left out of the change anyway"},
+    {Rule::kDriverAttachKeepsOld, kV6_12, kV6_12_y, "core.rollback_failing puts the device back"},
+    {Rule::kDriverSnoopChecked, kV5_15, kV7_1,
+     "type1.same_coherency keeps such devices apart before"},
+    {Rule::kFirmwareDtXorAcpi, kV5_15, kV7_1,
      "it keeps drivers apart that other rules keep apart, too"},
-    {Rule::kFwspecOneDriver, k515, k71, "either driver is one that firmware names for the device"},
-    {Rule::kFwspecFreeOnError, k515, k71, "the driver that is left is one that firmware names"},
-    {Rule::kType1FgspProbe, k515, k71, "how a domain splits large pages is not modelled"},
-    {Rule::kType1MapAlign, k515, k71, "iommu_map() refuses the same"},
-    {Rule::kType1MsiAnyDevice, k515, k71,
+    {Rule::kFwspecOneDriver, kV5_15, kV7_1,
+     "either driver is one that firmware names for the device"},
+    {Rule::kFwspecFreeOnError, kV5_15, kV7_1, "the driver that is left is one that firmware names"},
+    {Rule::kType1FgspProbe, kV5_15, kV7_1, "how a domain splits large pages is not modelled"},
+    {Rule::kType1MapAlign, kV5_15, kV7_1, "iommu_map() refuses the same"},
+    {Rule::kType1MsiAnyDevice, kV5_15, kV7_1,
      "without it the first device is asked, which allows less"},
-    {Rule::kType1PinVaddrBusy, k515, k71,
+    {Rule::kType1PinVaddrBusy, kV5_15, kV7_1,
      "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
-    {Rule::kType1VaddrNoEmulated, k515, k71, "type1.pin_vaddr_busy stands behind it"},
-    {Rule::kType1SameBus, k515, k518, "the driver of a bus is that of its devices"},
-    {Rule::kType1SameCoherency, k515, k518,
+    {Rule::kType1VaddrNoEmulated, kV5_15, kV7_1, "type1.pin_vaddr_busy stands behind it"},
+    {Rule::kType1SameBus, kV5_15, kV5_18, "the driver of a bus is that of its devices"},
+    {Rule::kType1SameCoherency, kV5_15, kV5_18,
      "coherency is of the bus, and alike for domains of a driver"},
-    {Rule::kType1SameOps, k61, k71, "register.single_driver or core.owner_first holds without it"},
-    {Rule::kVfioCacheCoherency, k515, k71, "no property is about devices that are not coherent"},
-    {Rule::kVfioSetIommuUnwind, k515, k71, "vfio_iommu_type1_release() detaches what is left"},
+    {Rule::kType1SameOps, kV6_1, kV7_1,
+     "register.single_driver or core.owner_first holds without it"},
+    {Rule::kVfioCacheCoherency, kV5_15, kV7_1,
+     "no property is about devices that are not coherent"},
+    {Rule::kVfioSetIommuUnwind, kV5_15, kV7_1, "vfio_iommu_type1_release() detaches what is left"},
 });
 
 std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
@@ -155,9 +155,7 @@ class Kernel {
   }
 
   void Give(const std::string& name, const Case& c) {
-    std::vector<Op> ops;
-    ops.reserve(c.ops.size());
-    for (const CaseOp& op : c.ops) ops.push_back(op.op);
+    const std::vector<Op> ops = fuzzing::OpsOf(c);
     const RuleSet assumptions = AssumptionsOf(c);
     ForEachNotice(
         c.topology, ops, assumptions, [](const Noticed& n) { return !n.by_case.empty(); },

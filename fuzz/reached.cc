@@ -114,10 +114,7 @@ int Main(const std::vector<std::string>& arguments) {
 
   Reached reached;
   for (const auto& [name, c] : given.cases) {
-    std::vector<Op> ops;
-    ops.reserve(c.ops.size());
-    for (const CaseOp& op : c.ops) ops.push_back(op.op);
-    reached.Play(ProfileOf(c.kernel), c.topology, ops);
+    reached.Play(ProfileOf(c.kernel), c.topology, fuzzing::OpsOf(c));
   }
   Mutator derived(given.inputs, seed);
   DecodedCase decoded;
