@@ -11,6 +11,8 @@
 #include "src/certificate/sat.h"
 #include "src/smt/cnf.h"
 #include "src/smt/query.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::certificate {
 namespace {
@@ -67,11 +69,22 @@ absl::Status Disagreement(const smt::Cnf& cnf, const std::vector<bool>& model, i
       steps, inputs));
 }
 
+absl::Status NoCertificate() {
+  return absl::ResourceExhaustedError(
+      absl::StrCat(tool::Stopped() ? tool::StopReason() : "the budget is used up",
+                   " before there is a certificate"));
+}
+
 absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate) {
-  const smt::Cnf cnf = CnfOf(certificate.claim, steps);
+  tool::Progress(absl::StrFormat("certifying runs of %d steps", steps));
+  smt::Cnf cnf;
+  try {
+    cnf = CnfOf(certificate.claim, steps);
+  } catch (const tool::Interrupted&) {
+    return NoCertificate();
+  }
   SatAnswer answer = SolveCnf(cnf, conflicts);
-  if (answer.kind == SatAnswer::Kind::kUnknown)
-    return absl::ResourceExhaustedError("the budget is used up before there is a certificate");
+  if (answer.kind == SatAnswer::Kind::kUnknown) return NoCertificate();
   if (answer.kind == SatAnswer::Kind::kSat) return Disagreement(cnf, answer.model, steps);
   File formula{FileOf(steps, "cnf"), ToDimacs(cnf)};
   File proof{FileOf(steps, "drat"), std::move(answer.drat)};
@@ -153,6 +166,14 @@ absl::StatusOr<Checked> Checker::Run() {
 }
 
 }  // namespace
+
+bool IsFile(std::string_view name) {
+  if (name == kManifest) return true;
+  for (int steps = 1; steps <= smt::kMaxBoundSteps; ++steps)
+    for (const std::string_view extension : {"cnf", "map", "drat"})
+      if (name == FileOf(steps, extension)) return true;
+  return false;
+}
 
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts) {
   Certificate certificate{.claim = claim, .runs = {}, .files = {}};

@@ -38,6 +38,8 @@ struct File {
   std::string name;
   std::string text;
 };
+// Whether a certificate may have a file of that name.
+bool IsFile(std::string_view name);
 
 struct Certificate {
   Claim claim;

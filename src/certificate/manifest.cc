@@ -14,6 +14,7 @@
 #include "src/case/spelling.h"
 #include "src/smt/cnf.h"
 #include "src/smt/query.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::certificate {
 namespace {
@@ -125,7 +126,7 @@ std::string FileOf(int steps, std::string_view extension) {
 }
 
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs) {
-  Json manifest = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
+  Json manifest = {{"tool", "iommucheck " + std::string(tool::Version())},
                    {"claim", kClaim},
                    {"property", std::string(PropertyName(claim.property))},
                    {"kernel", std::string(VersionName(claim.kernel.version))},

@@ -8,6 +8,8 @@
 #include <limits>
 #include <new>
 
+#include "src/tool/stop.h"
+
 namespace iommucheck::certificate {
 namespace {
 
@@ -39,6 +41,11 @@ class MemoryFile {
   FILE* file_;
 };
 
+class StopWhenTold : public CaDiCaL::Terminator {
+ public:
+  bool terminate() override { return tool::Stopped(); }
+};
+
 void AddClauses(CaDiCaL::Solver& solver, const smt::Cnf& cnf) {
   for (const smt::Cnf::Assertion& assertion : cnf.assertions) {
     if (assertion.literal != 0) solver.add(assertion.literal);
@@ -53,11 +60,13 @@ void AddClauses(CaDiCaL::Solver& solver, const smt::Cnf& cnf) {
 }  // namespace
 
 SatAnswer SolveCnf(const smt::Cnf& cnf, uint64_t conflicts) {
-  MemoryFile proof;  // outlives the solver, which writes to it
+  MemoryFile proof;   // outlives the solver, which writes to it
+  StopWhenTold stop;  // and this, which it asks
   CaDiCaL::Solver solver;
   solver.set("quiet", 1);
   solver.set("binary", 0);
   solver.trace_proof(proof.file(), "proof");
+  solver.connect_terminator(&stop);
   AddClauses(solver, cnf);
   if (conflicts != 0) {
     constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int>::max());

@@ -13,6 +13,7 @@
 #include "src/report/json.h"
 #include "src/report/sweep.h"
 #include "src/report/text.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -37,11 +38,20 @@ absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
 void Judge(const std::vector<std::string>& paths, bool verbose, Session& session) {
   const absl::StatusOr<std::vector<std::string>> files = FindFiles(paths, {".case", ".claim"});
   if (!files.ok()) return session.Fail(files.status());
+  size_t judged = 0;
   size_t differing = 0;
   size_t unreadable = 0;
   for (const std::string& file : *files) {
     Progress("judging " + file);
     const absl::StatusOr<std::vector<std::string>> mismatches = JudgeFile(file);
+    // What was interrupted is no difference.
+    if (tool::Stopped()) {
+      std::cout << absl::StrFormat("unknown: %s; %d of %d judged\n", tool::StopReason(), judged,
+                                   files->size());
+      session.exit = kUnknown;
+      return;
+    }
+    ++judged;
     Progress("");
     if (!mismatches.ok()) {
       // What cannot be judged weighs more than what differs; the last of it decides.
@@ -68,6 +78,7 @@ void Sweep(const Case& c, bool json, Session& session) {
 }
 
 absl::Status Convert(const std::string& path, const std::string& to, const std::string& out) {
+  if (absl::Status s = PrepareFile(out); !s.ok()) return s;
   absl::StatusOr<Case> c = ReadCase(path);
   if (!c.ok()) return c.status();
   std::string text;
@@ -139,6 +150,7 @@ void AddJudge(CLI::App& app, Session& session) {
   auto o = std::make_shared<Options>();
   command->add_option("PATH", o->paths, ".case and .claim files, and folders of them")->required();
   command->add_flag("-v,--verbose", o->verbose, "name those that are as written, too");
+  AddTimeout(*command);
   command->callback([o, &session] { Judge(o->paths, o->verbose, session); });
 }
 

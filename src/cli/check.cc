@@ -62,6 +62,7 @@ void AddCheck(CLI::App& app, Session& session) {
   command->add_option("--states", o->question.max_states, "states to keep in each search at most")
       ->capture_default_str()
       ->check(CLI::Range(uint64_t{1}, explore::kMaxStates));
+  AddTimeout(*command);
   command->add_flag("--json", o->json, "one JSON object");
   command->callback([o, &session] { Check(*o, session); });
 }

@@ -12,9 +12,13 @@
 #include "model/rules.h"
 #include "src/case/case.h"
 #include "src/case/verdict.h"
+#include "src/cli/output.h"
 #include "src/smt/query.h"
+#include "src/tool/progress.h"
 
 namespace iommucheck::cli {
+
+using tool::Progress;
 
 // The exit status that every command keeps to.
 enum Exit : int {
@@ -67,21 +71,18 @@ struct KernelOptions {
 void AddProperty(CLI::App& command, std::string& property);
 // --devices, --steps, --budget; what `bounds` holds is the default.
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
+// --timeout, for what may take long. What is known by then is printed.
+void AddTimeout(CLI::App& command);
 
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
-// With those above it.
-absl::Status MakeFolder(const std::string& path);
-// Written whole, or not at all: to a temporary beside it, then renamed.
-absl::Status WriteFile(const std::string& path, const std::string& text);
+// A case that was found, as a file, which says by which command.
+std::string FoundCase(Case c);
 // The files with these extensions in files and folders, sorted; a file named is taken whatever its
 // extension.
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
                                                    const std::vector<std::string>& extensions);
 // A case in text, or in JSON where the name ends in .json.
 absl::StatusOr<Case> ReadCase(const std::string& path);
-
-// A line on standard error that the next one replaces; nothing where that is no terminal.
-void Progress(const std::string& text);
 
 }  // namespace iommucheck::cli

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -15,6 +13,10 @@
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
+#include "src/report/text.h"
+#include "src/tool/progress.h"
+#include "src/tool/provenance.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -53,6 +55,7 @@ int ExitOf(Verdict verdict) {
 }
 
 void Session::Fail(const absl::Status& status) {
+  tool::Progress("");
   exit = ExitOf(status);
   const char* head = exit == kWrong ? "iommucheck is wrong (please report): " : "";
   std::cerr << "iommucheck: " << head << status.message() << "\n";
@@ -110,13 +113,6 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds) {
   command.add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
 }
 
-absl::Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be made: ", error.message()));
-}
-
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   std::ifstream file;
   if (path != "-") {
@@ -134,25 +130,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
   if (text.size() > max_bytes)
     return Bad(path, absl::StrFormat("expected at most %d bytes, found more", max_bytes));
   return text;
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".tmp";
-  std::error_code error;
-  {
-    std::ofstream out(temporary, std::ios::binary);
-    out << text;
-    out.close();
-    if (!out) {
-      std::filesystem::remove(temporary, error);
-      return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", strerror(errno)));
-    }
-  }
-  std::filesystem::rename(temporary, path, error);
-  if (!error) return absl::OkStatus();
-  std::error_code ignored;
-  std::filesystem::remove(temporary, ignored);
-  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be written: ", error.message()));
 }
 
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
@@ -176,15 +153,31 @@ absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string
   return files;
 }
 
+std::string FoundCase(Case c) {
+  if (!c.comment.empty()) c.comment += "\n";
+  absl::StrAppend(&c.comment, report::ToolName(), "\n", tool::CommandLine());
+  return PrintCase(c);
+}
+
 absl::StatusOr<Case> ReadCase(const std::string& path) {
   absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
   if (!text.ok()) return text.status();
   return path.ends_with(".json") ? CaseFromJson(*text, path) : ParseCase(*text, path);
 }
 
-void Progress(const std::string& text) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  std::cerr << "\r\033[K" << text << std::flush;
+void AddTimeout(CLI::App& command) {
+  command
+      .add_option_function<double>(
+          "--timeout",
+          [](double seconds) {
+            tool::StopAfter(std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
+          },
+          "stop after this time and say what is known, such as 30s, 10m or 2h")
+      ->type_name("TIME")
+      ->transform(
+          CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
+                                CLI::AsNumberWithUnit::CASE_SENSITIVE))
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace iommucheck::cli

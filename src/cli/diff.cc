@@ -47,7 +47,7 @@ absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
     Case c = d.result.found;
     c.comment = absl::StrCat("not violated on ", report::KernelName(RefusedCase(diff, d).kernel));
     const char* name = d.allows == 0 ? "/only-A.case" : "/only-B.case";
-    if (absl::Status s = WriteFile(folder + name, PrintCase(c)); !s.ok()) return s;
+    if (absl::Status s = WriteFile(folder + name, FoundCase(std::move(c))); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -55,12 +55,17 @@ absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
 void Diff(const Options& o, Session& session) {
   const absl::StatusOr<report::DiffQuestion> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
+  const auto ours = [](const std::string& name) {
+    return name == "only-A.case" || name == "only-B.case";
+  };
+  if (const absl::Status s = PrepareFolder(o.out, ours); !s.ok()) return session.Fail(s);
   const absl::StatusOr<report::Diff> diff = report::AskDiff(*question);
   if (!diff.ok()) return session.Fail(diff.status());
-  if (!o.out.empty())
-    if (const absl::Status s = WriteCases(o.out, *diff); !s.ok()) return session.Fail(s);
+  Progress("");
   std::cout << (o.json ? report::DiffJson(*diff) : report::DiffText(*diff));
   session.exit = ExitOf(diff->verdict());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *diff); !s.ok()) return session.Fail(s);
 }
 
 }  // namespace
@@ -82,6 +87,7 @@ void AddDiff(CLI::App& app, Session& session) {
       ->type_name("RULE")
       ->allow_extra_args(false);
   AddBounds(*command, o->bounds);
+  AddTimeout(*command);
   command->add_option("--out", o->out, "write the cases into this folder");
   command->add_flag("--bounded", o->bounded, "do not try to prove anything for every size");
   command->add_flag("--json", o->json, "one JSON object");

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // explore and merge: exhaustive search of a scope.
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -14,6 +12,8 @@
 #include "src/explore/record.h"
 #include "src/explore/search.h"
 #include "src/report/exploration.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -21,11 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 // A checkpoint of a large scope takes long to write, beside a search that goes on for days.
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
-constexpr auto kProgressEvery = std::chrono::milliseconds(200);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 
 struct Options {
   std::string property;
@@ -41,13 +37,14 @@ struct Options {
 
 void Print(const report::Exploration& e, const std::string& out, bool json, Session& session) {
   const bool violated = e.answer.verdict == Verdict::kViolated;
-  if (!out.empty() && violated)
-    if (const absl::Status s = WriteFile(out, PrintCase(e.answer.found)); !s.ok())
-      return session.Fail(s);
+  Progress("");
   std::cout << (json ? report::ExplorationJson(e) : report::ExplorationText(e));
+  session.exit = ExitOf(e.answer.verdict);
+  if (!out.empty() && violated)
+    if (const absl::Status s = WriteFile(out, FoundCase(e.answer.found)); !s.ok())
+      return session.Fail(s);
   if (!json && !out.empty() && violated)
     std::cout << "next      iommucheck replay -v " << out << "\n";
-  session.exit = ExitOf(e.answer.verdict);
 }
 
 absl::StatusOr<explore::Question> Parse(const Options& o) {
@@ -99,9 +96,13 @@ void Explore(const Options& o, Session& session) {
   if (!question.ok()) return session.Fail(question.status());
   absl::StatusOr<explore::Progress> progress = Resume(o.checkpoint, *question);
   if (!progress.ok()) return session.Fail(progress.status());
+  if (const absl::Status s = PrepareFile(o.out); !s.ok()) return session.Fail(s);
+  // What cannot be kept is found out now, and not after days.
+  if (!o.checkpoint.empty())
+    if (const absl::Status s = WriteFile(o.checkpoint, explore::PrintProgress(*progress)); !s.ok())
+      return session.Fail(s);
 
   Clock::time_point pass_start = Clock::now();
-  Clock::time_point printed = pass_start;
   Clock::time_point saved = pass_start;
   int pass = 0;
   absl::Status written = absl::OkStatus();
@@ -113,29 +114,23 @@ void Explore(const Options& o, Session& session) {
                         ? o.threads
                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   options.max_bytes = o.memory << 20U;
-  options.stop = [] { return interrupted.load(std::memory_order_relaxed); };
+  options.stop = tool::Stopped;
   options.tick = [&](const explore::SearchOptions::Tick& tick, const auto& snapshot) {
     const Clock::time_point now = Clock::now();
     if (tick.pass != pass) pass_start = now;
     pass = tick.pass;
-    if (now - printed >= kProgressEvery) {
-      Progress(ProgressLine(tick, std::chrono::duration<double>(now - pass_start).count()));
-      printed = now;
-    }
+    Progress(ProgressLine(tick, std::chrono::duration<double>(now - pass_start).count()));
     if (now - saved >= kCheckpointEvery) {
       save(snapshot());
       saved = now;
     }
   };
-  std::signal(SIGINT, [](int) { interrupted = true; });
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);
-  std::signal(SIGINT, SIG_DFL);
-  Progress("");
   save(*progress);
-  if (!written.ok()) return session.Fail(written);
   const absl::StatusOr<report::Exploration> replayed = report::Replayed(std::move(answer));
   if (!replayed.ok()) return session.Fail(replayed.status());
   Print(*replayed, o.out, o.json, session);
+  if (!written.ok()) session.Fail(written);
 }
 
 struct MergeOptions {
@@ -145,6 +140,7 @@ struct MergeOptions {
 };
 
 void Merge(const MergeOptions& o, Session& session) {
+  if (const absl::Status s = PrepareFile(o.out); !s.ok()) return session.Fail(s);
   std::vector<explore::ScopeAnswer> shards;
   for (const std::string& file : o.files) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxRecordBytes);
@@ -180,6 +176,7 @@ void AddExplore(CLI::App& app, Session& session) {
                       "keep what is done in this file, and go on from it");
   command->add_option("--shard", o->shard, "i/n: the i-th of n parts of the scope, see merge");
   command->add_option("--out", o->out, "write the case to this file");
+  AddTimeout(*command);
   command->add_flag("--json", o->json, "one JSON object");
   command->callback([o, &session] { Explore(*o, session); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/guards/guards.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -24,7 +25,7 @@ absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (size_t n = 0; n < map.removals.size(); ++n) {
     const std::string file = absl::StrCat(folder, "/", report::RemovalName(n), ".case");
-    if (absl::Status s = WriteFile(file, PrintCase(map.removals[n].found)); !s.ok()) return s;
+    if (absl::Status s = WriteFile(file, FoundCase(map.removals[n].found)); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
@@ -34,12 +35,19 @@ void Guards(Options& o, Session& session) {
   if (!kernel.ok()) return session.Fail(kernel.status());
   o.question.kernel = *kernel;
   o.question.property = *FindProperty(o.property);
+  const auto removal = [](const std::string& name) {
+    return name.ends_with(".case") &&
+           std::ranges::all_of(name.substr(0, name.find('.')),
+                               [](char c) { return c >= 'A' && c <= 'Z'; });
+  };
+  if (const absl::Status s = PrepareFolder(o.out, removal); !s.ok()) return session.Fail(s);
   const absl::StatusOr<guards::Map> map = guards::FindGuards(o.question);
   if (!map.ok()) return session.Fail(map.status());
-  if (!o.out.empty())
-    if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
+  Progress("");
   std::cout << (o.json ? report::GuardsJson(*map) : report::GuardsText(*map, o.cases));
   session.exit = map->complete ? kOk : kUnknown;
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
 }
 
 }  // namespace
@@ -59,6 +67,7 @@ void AddGuards(CLI::App& app, Session& session) {
                    "steps to go up to; default: one more than the shortest violation takes when "
                    "all rules are missing, as many if --bounded")
       ->check(CLI::Range(1, smt::kMaxBoundSteps));
+  AddTimeout(*command);
   command->add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
   command->add_flag("--bounded", o->question.bounded, "do not try to prove anything");
   command->add_option("--out", o->out, "write the case of each removal into this folder");

@@ -7,10 +7,13 @@
 
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
+#include "src/report/text.h"
+#include "src/tool/provenance.h"
+#include "src/tool/stop.h"
 
 namespace {
 
-using iommucheck::cli::Session;
+using namespace iommucheck::cli;
 
 // CLI11 says only that a subcommand is required; say which one may have been meant.
 bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
@@ -24,20 +27,17 @@ bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
   return true;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   CLI::App app(
       "Can this kernel, with this patch, on some machine, attach a domain that one\n"
       "IOMMU driver allocated to a device behind another?\n");
-  app.set_version_flag("--version", "iommucheck " IOMMUCHECK_VERSION);
+  app.set_version_flag("--version", iommucheck::report::ToolName());
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   app.footer(
       "Exit status: 0 holds or ok, 1 violated or an outcome differs, 2 usage,\n"
       "3 unknown (a budget is spent), 4 iommucheck is wrong, 5 input not valid.");
   Session session;
-  using namespace iommucheck::cli;
   AddQuery(app, session);
   AddGuards(app, session);
   AddDiff(app, session);
@@ -62,4 +62,21 @@ int main(int argc, char** argv) {
     session.Fail(absl::InternalError(e.what()));
   }
   return session.exit;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  KeepStandardStreams();
+  iommucheck::tool::SetCommandLine(argc, argv);
+  iommucheck::tool::WatchSignals();
+  int exit = Run(argc, argv);
+  Progress("");
+  // An answer that nobody could read is none, whatever it was.
+  if (const absl::Status s = FlushOutput(); !s.ok()) {
+    Session session;
+    session.Fail(s);
+    exit = session.exit;
+  }
+  return exit;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
+#include <cstring>
 #include <iostream>
 #include <memory>
 
@@ -47,17 +47,29 @@ absl::Status WriteConditions(const std::string& folder, const report::Answer& an
 absl::Status WriteCertificate(const std::string& folder,
                               const certificate::Certificate& certificate) {
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  std::error_code none;
-  std::filesystem::remove(std::filesystem::path(folder) / certificate.files.back().name, none);
   for (const certificate::File& file : certificate.files)
     if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
       return s;
   return absl::OkStatus();
 }
 
+// What can be known of the files before the work.
+absl::Status PrepareFiles(const Options& o) {
+  const auto numbered = [](const std::string& name) {
+    return name.ends_with(".case") &&
+           name.find_first_not_of("0123456789") == name.size() - strlen(".case");
+  };
+  const auto condition = [](const std::string& name) { return name.ends_with(".smt2"); };
+  const absl::Status out = o.all ? PrepareFolder(o.out, numbered) : PrepareFile(o.out);
+  if (!out.ok()) return out;
+  if (absl::Status s = PrepareFile(o.smt2); !s.ok()) return s;
+  if (absl::Status s = PrepareFolder(o.vcs, condition); !s.ok()) return s;
+  return PrepareFolder(o.certificate, certificate::IsFile);
+}
+
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
   if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
-    if (absl::Status s = WriteFile(o.out, PrintCase(answer.result.found)); !s.ok()) return s;
+    if (absl::Status s = WriteFile(o.out, FoundCase(answer.result.found)); !s.ok()) return s;
   if (!o.vcs.empty() && report::HoldsForEverySize(answer))
     if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
   if (answer.certificate)
@@ -87,7 +99,7 @@ absl::Status WriteCases(const std::string& folder, const report::AllCases& all) 
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (size_t i = 0; i < all.cases.size(); ++i)
     if (absl::Status s =
-            WriteFile(absl::StrFormat("%s/%03d.case", folder, i + 1), PrintCase(all.cases[i]));
+            WriteFile(absl::StrFormat("%s/%03d.case", folder, i + 1), FoundCase(all.cases[i]));
         !s.ok())
       return s;
   return absl::OkStatus();
@@ -98,10 +110,11 @@ void QueryAll(const Options& o, Session& session) {
   if (!question.ok()) return session.Fail(question.status());
   const absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
   if (!all.ok()) return session.Fail(all.status());
-  if (!o.out.empty())
-    if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
+  Progress("");
   std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
   session.exit = ExitOf(all->verdict());
+  if (!o.out.empty())
+    if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
 }
 
 std::string Text(const Options& o, const report::Answer& answer) {
@@ -155,15 +168,17 @@ void QueryOn(const Options& o, Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   const smt::QueryResult& result = answer->result.query;
   const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
-  absl::Status written = write_case ? WriteFile(o.out, PrintCase(result.found)) : absl::OkStatus();
+  Progress("");
+  std::cout << (o.json ? report::MachineAnswerJson(*answer) : report::MachineAnswerText(*answer));
+  session.exit = ExitOf(result.verdict);
+  absl::Status written = write_case ? WriteFile(o.out, FoundCase(result.found)) : absl::OkStatus();
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);
-  std::cout << (o.json ? report::MachineAnswerJson(*answer) : report::MachineAnswerText(*answer));
   if (!o.json && write_case) std::cout << "next      iommucheck replay -v " << o.out << "\n";
-  session.exit = ExitOf(result.verdict);
 }
 
 void Query(const Options& o, Session& session) {
+  if (const absl::Status s = PrepareFiles(o); !s.ok()) return session.Fail(s);
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
     return session.Fail(absl::OutOfRangeError("--kernel is required, but with --on"));
@@ -174,17 +189,18 @@ void Query(const Options& o, Session& session) {
   if (!answer.ok()) return session.Fail(answer.status());
   if (!o.certificate.empty())
     if (const absl::Status s = report::Certify(*answer); !s.ok()) return session.Fail(s);
-  if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
+  Progress("");
   std::cout << Text(o, *answer);
-  if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
-    std::cout << "next      iommucheck replay -v " << o.out << "\n";
-  if (!o.json && answer->certificate)
-    std::cout << "next      iommucheck check-certificate " << o.certificate << "\n";
   session.exit = ExitOf(answer->result.verdict);
   // The invariant that was given is none.
   const bool refuted =
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
   if (session.exit == kOk && refuted) session.exit = kViolated;
+  if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
+  if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
+    std::cout << "next      iommucheck replay -v " << o.out << "\n";
+  if (!o.json && answer->certificate)
+    std::cout << "next      iommucheck check-certificate " << o.certificate << "\n";
 }
 
 }  // namespace
@@ -199,6 +215,7 @@ void AddQuery(CLI::App& app, Session& session) {
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
   AddBounds(*command, o->bounds);
+  AddTimeout(*command);
   command->get_option("--devices")->excludes(on);
   command->add_option("--out", o->out,
                       "write the case to this file, or with --all the cases into this folder");

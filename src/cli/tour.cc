@@ -14,6 +14,7 @@
 #include "src/report/claim.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -182,14 +183,15 @@ void AddTour(CLI::App& app, Session& session) {
   auto corpus = std::make_shared<std::string>("corpus");
   command->add_option("--corpus", *corpus, "where the claims and systems are")
       ->capture_default_str();
+  AddTimeout(*command);
   command->callback([corpus, &session] {
-    std::cout << "iommucheck " IOMMUCHECK_VERSION
-                 ": \"vfio/iommu_type1: Remove the domain->ops comparison\"\n";
+    std::cout << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();
     absl::Status status = Verdicts();
     if (status.ok()) status = SmallestCase();
     if (status.ok()) status = Claims(*corpus);
     if (status.ok()) status = RealMachine(*corpus);
     if (!status.ok()) session.Fail(status);
+    if (status.ok() && tool::Stopped()) session.exit = kUnknown;
   });
 }
 

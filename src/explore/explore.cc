@@ -12,6 +12,7 @@
 #include "model/state.h"
 #include "model/step.h"
 #include "src/explore/expander.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -277,15 +278,17 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
           .Explore({.topology = machine.topology},
                    {.max_steps = max_steps,
                     .max_states = std::min(max_states, kMaxStates),
-                    .threads = static_cast<int>(std::thread::hardware_concurrency())});
+                    .threads = static_cast<int>(std::thread::hardware_concurrency()),
+                    .stop = tool::Stopped});
   result.verdict = shape.verdict;
   result.depth = shape.depth;
   result.every_depth = shape.every_depth;
   result.states = shape.states;
   result.transitions = shape.transitions;
   if (shape.verdict == Verdict::kUnknown)
-    result.reason =
-        absl::StrCat("more than ", max_states, " states within ", shape.depth + 1, " steps");
+    result.reason = shape.stopped ? tool::StopReason()
+                                  : absl::StrCat("more than ", max_states, " states within ",
+                                                 shape.depth + 1, " steps");
   if (shape.verdict == Verdict::kViolated)
     result.found =
         CaseOf(machine.kernel, std::move(shape.topology), machine.names, shape.ops, property);

@@ -43,7 +43,7 @@ inline constexpr int kUnbounded = std::numeric_limits<int>::max();
 // ask small machines and scopes with two (Shape::containers), and find the same.
 //
 // At most `max_states` states, itself at most kMaxStates, are kept; beyond that the answer is
-// kUnknown, with the depth that was covered.
+// kUnknown, with the depth that was covered. So it is after tool::Stopped().
 ExploreResult ExploreMachine(const Case& machine, Property property, int max_steps,
                              uint64_t max_states);
 

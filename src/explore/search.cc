@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -200,7 +201,7 @@ class ScopeSearch {
       answer_.reason = absl::StrFormat("out of memory on %d shape%s", full_.size(),
                                        full_.size() == 1 ? "" : "s");
     } else if (stopped_) {
-      answer_.reason = "interrupted";
+      answer_.reason = tool::Stopped() ? tool::StopReason() : "interrupted";
     } else {
       answer_.verdict = Verdict::kHolds;
       if (answer_.every_depth) {

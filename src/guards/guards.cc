@@ -17,6 +17,8 @@
 #include "src/case/run.h"
 #include "src/prove/prove.h"
 #include "src/smt/rule_query.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::guards {
 namespace {
@@ -29,7 +31,7 @@ void ForEach(RuleSet rules, const std::function<void(Rule)>& visit) {
 // Solver resources for a look beyond the bounds: a few seconds.
 constexpr uint64_t kLookBudget = 40'000'000;
 
-// The budget is used up.
+// The budget is used up, or the command was stopped.
 struct Spent {};
 struct Failed {
   absl::Status status;
@@ -69,6 +71,8 @@ class Search {
   template <typename Result>
   absl::StatusOr<Result> Counted(absl::StatusOr<Result> result) {
     if (!result.ok()) throw Failed{result.status()};
+    // What was interrupted says nothing of the rules.
+    if (tool::Stopped()) throw Spent();
     map_.resources += result->resources;
     map_.checks += result->checks;
     return result;
@@ -100,6 +104,10 @@ Map Search::Run() {
       const auto untried = std::ranges::find_if(
           hitting_, [&](RuleSet set) { return !KnownToBreak(map_.universe - set); });
       if (untried == hitting_.end()) break;
+      tool::Progress(
+          absl::StrFormat("%d sets that suffice, %d kernels that do not hold; trying what "
+                          "else could be a removal",
+                          map_.sufficient.size(), broken_.size()));
       Decide(map_.universe - *untried);
     }
     std::ranges::sort(hitting_, {}, [](RuleSet set) { return std::pair(set.size(), set.words()); });
@@ -108,6 +116,8 @@ Map Search::Run() {
     DropEachAlone();
     map_.complete = true;
   } catch (const Spent&) {
+  } catch (const std::exception&) {
+    if (!tool::Stopped()) throw;
   }
   map_.resources = Used();
   if (query_) map_.checks += query_->checks();

@@ -13,12 +13,16 @@
 #include "absl/strings/str_format.h"
 #include "src/prove/system.h"
 #include "src/prove/to_z3.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::prove {
 namespace {
 
-// The budget is used up.
-struct Spent {};
+// The budget is used up, or the command was stopped.
+struct Spent {
+  std::string reason = "the budget is used up";
+};
 
 class Solvers {
  public:
@@ -35,7 +39,13 @@ class Solvers {
   uint64_t budget_;
   uint64_t resources_ = 0;  // Z3 counts them for the whole context
   int checks_ = 0;
+  tool::Interruptible interruptible_{[this] { z3_.context().interrupt(); }};
 };
+
+// A check that was interrupted says nothing of a lemma.
+void ThrowIfStopped() {
+  if (tool::Stopped()) throw Spent{tool::StopReason()};
+}
 
 z3::check_result Solvers::Check(z3::solver& solver, const z3::expr_vector& assumptions) {
   if (budget_ != 0) {
@@ -44,12 +54,14 @@ z3::check_result Solvers::Check(z3::solver& solver, const z3::expr_vector& assum
     params.set("rlimit", static_cast<unsigned>(std::min<uint64_t>(budget_ - resources_, ~0U)));
     solver.set(params);
   }
+  ThrowIfStopped();
   ++checks_;
   const z3::check_result result = solver.check(assumptions);
   const z3::stats statistics = solver.statistics();
   for (unsigned n = 0; n < statistics.size(); ++n)
     if (statistics.key(n) == "rlimit count") resources_ = statistics.uint_value(n);
   if (result == z3::unknown && budget_ != 0 && resources_ >= budget_) throw Spent();
+  if (result == z3::unknown) ThrowIfStopped();
   return result;
 }
 
@@ -128,6 +140,7 @@ std::vector<size_t> ActionCheck::Broken(const std::vector<size_t>& given,
     std::ranges::copy_if(changed, std::back_inserter(broken), [&](size_t n) {
       return model.eval(broken_[static_cast<int>(n)]).is_true();
     });
+    ThrowIfStopped();                    // the model may not be whole
     if (broken.empty()) return changed;  // one of them is; the model does not say which
   } else if (result == z3::unknown) {
     if (changed.size() == 1) return changed;
@@ -194,6 +207,8 @@ void Prover::Houdini() {
   // An action is done when nothing was dropped since it was looked at.
   size_t done = 0;
   for (size_t n = 0; done < checks_.size(); n = (n + 1) % checks_.size()) {
+    tool::Progress(absl::StrFormat("looking for a proof: %d lemmas left of %d", alive_.size(),
+                                   lemmas_.size()));
     ++done;
     for (;;) {
       const std::vector<size_t> broken = checks_[n].Broken(alive_, alive_);
@@ -276,12 +291,17 @@ absl::StatusOr<Proof> Attempt(const KernelFamily& kernel, const std::vector<Lemm
     Prover prover(kernel, lemmas, budget);
     try {
       find(prover, proof);
-    } catch (const Spent&) {
+    } catch (const Spent& spent) {
       proof.known = false;
-      proof.reason = "the budget is used up";
+      proof.reason = spent.reason;
     }
     prover.Count(proof);
   } catch (const z3::exception& e) {
+    if (tool::Stopped()) {
+      proof.known = false;
+      proof.reason = tool::StopReason();
+      return proof;
+    }
     return absl::InternalError(absl::StrFormat("Z3: %s", e.msg()));
   }
   return proof;
@@ -324,6 +344,7 @@ absl::StatusOr<Proof> Prove(Property property, const KernelFamily& kernel, uint6
   // Nothing is claimed that would not be accepted from elsewhere.
   const absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
   if (!checked.ok()) return checked.status();
+  if (!checked->known) return checked;
   if (!checked->proved)
     return absl::InternalError(
         absl::StrCat("an invariant was found that is none: ", checked->reason));

@@ -141,8 +141,7 @@ std::string HeadText(const Answer& a) {
           ? "machines of every size, runs of any length"
           : absl::StrFormat("up to 2 drivers, %s, %s", Plural(q.bounds.devices, "device"),
                             Plural(q.bounds.steps, "step"));
-  out += Field("tool",
-               absl::StrFormat("iommucheck %s, %s (docs/solver.md)", IOMMUCHECK_VERSION, bounds));
+  out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
   std::string verdict = VerdictLine(a);
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);

@@ -56,7 +56,7 @@ std::string RunsText(const std::string& label, const std::vector<certificate::Pr
 std::string CheckedText(const certificate::Checked& checked) {
   const certificate::Claim& claim = checked.claim;
   std::string out = Field("query", std::string(PropertyName(claim.property)));
-  out += Field("kernel", KernelName(claim.kernel));
+  out += Field("kernel", KernelName(claim.kernel)) + ToolText();
   out +=
       Field("claim", absl::StrFormat("none up to %s, %s (docs/solver.md)",
                                      Plural(claim.devices, "device"), Plural(claim.steps, "step")));

@@ -242,8 +242,7 @@ std::string DiffText(const Diff& diff) {
   const std::string bounds = EverySize(diff)
                                  ? "machines of every size, runs of any length"
                                  : "up to 2 drivers, " + SizeText(q.bounds.devices, q.bounds.steps);
-  out += Field("tool",
-               absl::StrFormat("iommucheck %s, %s (docs/solver.md)", IOMMUCHECK_VERSION, bounds));
+  out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
   out += Field("verdict", DiffLine(diff));
   if (diff.same_rules) return out;
   for (int i = 0; i < 2; ++i)

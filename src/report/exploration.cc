@@ -67,8 +67,10 @@ std::string ExplorationText(const Exploration& e) {
   std::string out = Field("explore", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  out += Field("tool", "iommucheck " IOMMUCHECK_VERSION ", exhaustive search (docs/explore.md)");
-  out += Field("scope", absl::StrJoin(absl::StrSplit(explore::ScopeText(q.scope), ','), ", "));
+  out += ToolText();
+  out += Field("scope",
+               absl::StrCat(absl::StrJoin(absl::StrSplit(explore::ScopeText(q.scope), ','), ", "),
+                            "; exhaustive search (docs/explore.md)"));
   if (q.shards > 1) out += Field("shard", absl::StrFormat("%d of %d", q.shard, q.shards));
   out += Field("verdict", VerdictText(a));
   out += Field("covered",

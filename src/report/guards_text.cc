@@ -11,6 +11,7 @@
 #include "src/case/run.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::report {
 namespace {
@@ -118,16 +119,18 @@ std::string GuardsText(const Map& map, bool cases) {
   std::string out = Field("guards", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.kernel));
-  std::string tool = "iommucheck " IOMMUCHECK_VERSION;
+  out += ToolText();
   if (q.bounds.steps > 0)
-    absl::StrAppend(&tool, "; what is not proved was searched up to 2 drivers, ",
-                    Size(q.bounds.devices, q.bounds.steps));
-  out += Field("tool", tool + " (docs/guards.md)");
+    out +=
+        Field("scope", absl::StrCat("what is not proved was searched up to 2 drivers, ",
+                                    Size(q.bounds.devices, q.bounds.steps), " (docs/guards.md)"));
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
   if (!map.complete)
-    out += Field("unknown", "the budget is used up: there may be more of all this");
+    out += Field("unknown",
+                 absl::StrCat(tool::Stopped() ? tool::StopReason() : "the budget is used up",
+                              ": there may be more of all this"));
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
   if (!map.complete) return out;
   absl::StrAppend(&out, "\n", AloneText(map));

@@ -7,6 +7,8 @@
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/smt/version.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::report {
 const char* VerdictName(Verdict verdict) {
@@ -27,13 +29,21 @@ Json KernelJson(const KernelSpec& kernel) {
           {"added", RuleIds(kernel.added)}};
 }
 
+Json ToolJson(const char* command) {
+  return {{"tool", "iommucheck " + std::string(tool::Version())},
+          {"commit", std::string(tool::Commit())},
+          {"z3", smt::Z3Version()},
+          {"command", command},
+          {"command_line", tool::CommandLine()}};
+}
+
 Json Head(const char* command, const char* verdict, int devices, int steps,
           const KernelSpec& kernel) {
-  return {{"tool", "iommucheck " IOMMUCHECK_VERSION},
-          {"command", command},
-          {"verdict", verdict},
-          {"scope", {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}}},
-          {"kernel", KernelJson(kernel)}};
+  Json head = ToolJson(command);
+  head["verdict"] = verdict;
+  head["scope"] = {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
+  head["kernel"] = KernelJson(kernel);
+  return head;
 }
 
 Json StepsJson(const Case& c, const Run& run) {
@@ -135,10 +145,9 @@ std::string KernelsJson() {
                      {"with", std::string(info.holds)},
                      {"without", std::string(info.dropped)}});
   }
-  const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
-                    {"command", "kernels"},
-                    {"profiles", std::move(profiles)},
-                    {"rules", std::move(rules)}};
+  Json out = ToolJson("kernels");
+  out["profiles"] = std::move(profiles);
+  out["rules"] = std::move(rules);
   return out.dump(2) + "\n";
 }
 
@@ -162,9 +171,8 @@ std::string PropertiesJson() {
                           {"encoded", IsEncoded(property)},
                           {"promises", std::move(promises)}});
   }
-  const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
-                    {"command", "properties"},
-                    {"properties", std::move(properties)}};
+  Json out = ToolJson("properties");
+  out["properties"] = std::move(properties);
   return out.dump(2) + "\n";
 }
 

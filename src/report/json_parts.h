@@ -15,6 +15,8 @@ using Json = nlohmann::ordered_json;
 
 const char* VerdictName(Verdict verdict);
 Json KernelJson(const KernelSpec& kernel);
+// What made it, and by which command line: the first fields of every object.
+Json ToolJson(const char* command);
 // The fields that every answer has, in the schema's order.
 Json Head(const char* command, const char* verdict, int devices, int steps,
           const KernelSpec& kernel);

@@ -212,8 +212,8 @@ std::string MachineAnswerText(const MachineAnswer& a) {
   out += Field("machine", MachineLine(q));
   const std::string runs =
       HoldsForEveryRun(a) ? "any length" : "up to " + Count(q.bounds.steps, "step");
-  out += Field("tool", absl::StrFormat("iommucheck %s, this machine, runs of %s (docs/solver.md)",
-                                       IOMMUCHECK_VERSION, runs));
+  out += ToolText();
+  out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
   out += Field("verdict", VerdictText(a));
   if (a.proof || HoldsForEveryRun(a)) out += Field("proof", ProofText(a));
   for (size_t i = 0; i < q.assumptions.size(); ++i)

@@ -44,7 +44,7 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
   std::map<import::PairReason, int> fallen;
   for (const import::PairResult& pair : pairs)
     if (!pair.both_serve) ++fallen[pair.reason];
-  std::string out = Field("kernel", KernelName(kernel));
+  std::string out = Field("kernel", KernelName(kernel)) + ToolText();
   out += Field("pairs",
                absl::StrFormat("%d apart, %d coexist, %d of them violate %s", n.apart, n.coexist,
                                n.violate, PropertyName(Property::kNoCrossDriverReuse)));

@@ -65,7 +65,7 @@ bool IsBad(const SweptFailure& failure) {
 
 std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep) {
   const Run plain = Play(c);
-  std::string out = Field("kernel", KernelName(c.kernel));
+  std::string out = Field("kernel", KernelName(c.kernel)) + ToolText();
   out += TopologyText(c);
   out += "failures\n";
   for (const SweptFailure& failure : sweep) out += FailureText(c, failure, plain);

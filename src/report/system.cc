@@ -117,7 +117,7 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
 
 std::string SystemText(const SystemReport& report) {
   const import::System& s = report.system;
-  std::string out = Field("system", report.question.path);
+  std::string out = Field("system", report.question.path) + ToolText();
   out += Field("kernel", s.kernel_release.empty()
                              ? KernelName(report.kernel)
                              : absl::StrFormat("Linux %s, modelled as %s", s.kernel_release,

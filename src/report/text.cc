@@ -10,6 +10,8 @@
 #include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
+#include "src/smt/version.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::report {
 namespace {
@@ -264,6 +266,17 @@ std::string Field(const std::string& label, const std::string& text) {
   return out;
 }
 
+std::string ToolName() {
+  return absl::StrCat("iommucheck ", std::string(tool::Version()), " (",
+                      std::string(tool::Commit()), ", Z3 ", smt::Z3Version(), ")");
+}
+
+std::string ToolText() {
+  std::string out = Field("tool", ToolName());
+  if (const std::string line = tool::CommandLine(); !line.empty()) out += Field("command", line);
+  return out;
+}
+
 std::string TopologyText(const Case& c, const Shown& shown) {
   const Topology& t = c.topology;
   std::string out;
@@ -370,7 +383,7 @@ std::string StoppingRulesText(const Case& c, Property property) {
 }
 
 std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options) {
-  std::string out = Field("kernel", KernelName(c.kernel));
+  std::string out = Field("kernel", KernelName(c.kernel)) + ToolText();
   out += TopologyText(c);
   if (run.outside && run.steps.empty()) {
     out += Field("outcome",

@@ -23,6 +23,11 @@ std::string Plural(uint64_t n, const char* what);
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
 
+// "iommucheck 0.1.0 (d04f127f0e5a, Z3 4.8.12)": version, commit, solver.
+std::string ToolName();
+// The two fields of every report that say what made it, and by which command line.
+std::string ToolText();
+
 // Devices that are shown, by their numbers. Empty: all.
 using Shown = std::vector<bool>;
 

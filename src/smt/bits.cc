@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/smt/bits.h"
 
+#include <new>
 #include <utility>
+
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -34,11 +37,31 @@ Bit Ite(Bit condition, Bit then, Bit otherwise) {
   return Common(condition, then)->Mux(condition.literal(), then.literal(), otherwise.literal());
 }
 
+namespace {
+
+// A gate takes some 100 bytes here and in Z3. What is larger would have the machine run out of
+// memory, which ends the process and not the search.
+constexpr uint32_t kMaxGates = 1U << 26U;
+constexpr uint32_t kGatesBetweenLooks = 1U << 16U;
+
+struct TooLarge : std::bad_alloc {
+  [[nodiscard]] const char* what() const noexcept override {
+    return "out of memory: more than 67 million gates";
+  }
+};
+
+}  // namespace
+
+// Throws tool::Interrupted, std::bad_alloc.
 Bit Circuit::Add(const Gate& gate, bool shared) {
   const auto index = static_cast<uint32_t>(gates_.size());
   if (shared) {
     const auto [it, fresh] = unique_.try_emplace(gate, index);
     if (!fresh) return {this, it->second << 1U};
+  }
+  if (index % kGatesBetweenLooks == 0) {
+    tool::ThrowIfStopped();
+    if (index >= kMaxGates) throw TooLarge();
   }
   gates_.push_back(gate);
   return {this, index << 1U};

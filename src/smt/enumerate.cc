@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_format.h"
 #include "src/smt/size_search.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -64,7 +66,11 @@ absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& k
       Case found;
       auto answer = Solver::Answer::kSat;
       bool more = true;
-      while (more && (answer = size.Next(found)) == Solver::Answer::kSat) more = take(found);
+      for (int n = 1; more && (answer = size.Next(found)) == Solver::Answer::kSat; ++n) {
+        tool::Progress(
+            absl::StrFormat("listing cases of %d steps, %d devices: %d so far", steps, devices, n));
+        more = take(found);
+      }
       all.resources += size.solver().resources();
       all.checks += size.solver().checks();
       if (!more) all.reason = "no more were asked for";
@@ -72,6 +78,10 @@ absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& k
       if (answer != Solver::Answer::kUnsat) return all;
     }
   } catch (const std::exception& e) {
+    if (tool::Stopped()) {
+      all.reason = tool::StopReason();
+      return all;
+    }
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }
   all.complete = true;

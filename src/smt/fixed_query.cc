@@ -18,6 +18,8 @@
 #include "src/smt/smt2.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -396,6 +398,8 @@ MachineResult MachineSearch::Run() {
   query.proved_steps =
       std::min(bounds_.steps, std::max(StepsNeeded(property_) - 1, bounds_.proved_steps));
   for (int steps = query.proved_steps + 1; steps <= bounds_.steps; ++steps) {
+    tool::Progress(absl::StrFormat("searching %d steps on this machine; none up to %d steps", steps,
+                                   query.proved_steps));
     const Answer answer = FindAt(steps);
     if (answer == Answer::kSat) query.verdict = Verdict::kViolated;
     if (answer != Answer::kUnsat) return result_;
@@ -558,7 +562,10 @@ absl::StatusOr<MachineResult> QueryMachine(Property property, const Case& machin
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
     return MachineSearch(property, machine, bounds, want_smt2, proved, whole_devices).Run();
+  } catch (const tool::Interrupted&) {
+    return MachineResult{.query = {.reason = tool::StopReason()}};
   } catch (const z3::exception& e) {
+    if (tool::Stopped()) return MachineResult{.query = {.reason = tool::StopReason()}};
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   } catch (const std::logic_error& e) {
     return absl::InternalError(e.what());

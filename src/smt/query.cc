@@ -13,6 +13,8 @@
 
 #include "absl/strings/str_format.h"
 #include "src/smt/size_search.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -50,6 +52,11 @@ class Search {
         want_smt2_(want_smt2),
         refusing_(refusing) {}
   QueryResult Run();
+  // What is known where the search was ended from outside.
+  QueryResult Unknown(std::string reason) {
+    result_.reason = std::move(reason);
+    return std::move(result_);
+  }
 
  private:
   Answer FindAt(int steps);
@@ -76,6 +83,8 @@ QueryResult Search::Run() {
   result_.proved_steps =
       std::min(bounds_.steps, std::max(StepsNeeded(property_) - 1, bounds_.proved_steps));
   for (int steps = result_.proved_steps + 1; steps <= bounds_.steps; ++steps) {
+    tool::Progress(absl::StrFormat("searching %d steps on up to %d devices; none up to %d steps",
+                                   steps, bounds_.devices, result_.proved_steps));
     const Answer answer = FindAt(steps);
     if (answer == Answer::kSat) result_.verdict = Verdict::kViolated;
     if (answer != Answer::kUnsat) return result_;
@@ -110,12 +119,12 @@ Answer Search::Find(int devices, int steps) {
 }
 
 // Of the runs that Find() found one of: one that the refusing kernel takes, the plainest kinds of
-// ops, a plain order, plain attributes.
+// ops, a plain order, plain attributes. As plain as the budget allows: what was found is found.
 Answer Search::MakePlain(int devices) {
   if (refusing_) {
     runs_.taken = true;
     const Answer answer = Look(devices);
-    if (answer == Answer::kUnknown) return answer;
+    if (answer == Answer::kUnknown) return Answer::kSat;
     runs_.taken = answer == Answer::kSat;
   }
   for (size_t i = kPlainFirst.size(); i-- > 0 && runs_.spare.count() > 1;) {
@@ -124,13 +133,12 @@ Answer Search::MakePlain(int devices) {
     runs_.spare.reset(kind);
     if (!Uses(kPlainFirst[i])) continue;
     const Answer answer = Look(devices);
-    if (answer == Answer::kUnknown) return answer;
+    if (answer == Answer::kUnknown) return Answer::kSat;
     if (answer == Answer::kUnsat) runs_.spare.set(kind);
   }
   for (const std::vector<Op>& order : Orders(ops_)) {
     runs_.ops = order;
-    const Answer answer = Look(devices);
-    if (answer != Answer::kUnsat) return answer;
+    if (Look(devices) != Answer::kUnsat) return Answer::kSat;
   }
   throw std::logic_error("a run that violates the property does not");
 }
@@ -176,9 +184,11 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
     return absl::InvalidArgumentError(absl::StrFormat("devices must be 1 to %d", kMaxBoundDevices));
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
+  Search search(property, kernel, open, bounds, want_smt2, refusing);
   try {
-    return Search(property, kernel, open, bounds, want_smt2, refusing).Run();
+    return search.Run();
   } catch (const std::exception& e) {
+    if (tool::Stopped()) return search.Unknown(tool::StopReason());
     return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
   }
 }

@@ -10,6 +10,8 @@ namespace {
 
 using Kind = Circuit::Gate::Kind;
 
+constexpr uint32_t kNodesBetweenLooks = 1U << 12U;
+
 uint64_t ResourceCount(const z3::solver& solver) {
   const z3::stats statistics = solver.statistics();
   for (unsigned i = 0; i < statistics.size(); ++i)
@@ -24,7 +26,8 @@ Solver::Solver(const Circuit& circuit, Use use, uint64_t budget)
       budget_(budget),
       solver_(use == Use::kOnce ? z3::tactic(context_, "sat").mk_solver()
                                 : z3::solver(context_, "QF_FD")),
-      owned_(context_) {
+      owned_(context_),
+      interruptible_([this] { context_.interrupt(); }) {
   z3::params params(context_);
   params.set("random_seed", 0U);
   // Simplifying between restarts costs more than it saves on checks of a second.
@@ -71,6 +74,7 @@ void Solver::Define(uint32_t root) {
   todo_.assign(1, root);
   while (!todo_.empty()) {
     const uint32_t node = todo_.back();
+    if (node % kNodesBetweenLooks == 0) tool::ThrowIfStopped();
     const Circuit::Gate& gate = circuit_.gates()[node];
     const size_t waiting = todo_.size();
     if (expressions_[node] == nullptr && gate.kind != Kind::kInput) {
@@ -130,14 +134,19 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
                              budget_ - resources_, std::numeric_limits<unsigned>::max())));
     solver_.set(params);
   }
+  const auto stopped = [this] {
+    if (tool::Stopped()) reason_ = tool::StopReason();
+    return tool::Stopped();
+  };
+  if (stopped()) return Answer::kUnknown;
   ++checks_;
   const z3::check_result answer = solver_.check(literals);
   resources_ = ResourceCount(solver_);
   if (answer == z3::unsat) return Answer::kUnsat;
-  if (answer == z3::sat) {
-    ReadModel();
-    return Answer::kSat;
-  }
+  if (answer == z3::sat) ReadModel();
+  // An interrupt leaves a model that is not whole.
+  if (stopped()) return Answer::kUnknown;
+  if (answer == z3::sat) return Answer::kSat;
   reason_ =
       budget_ != 0 && resources_ >= budget_ ? "the budget is used up" : solver_.reason_unknown();
   return Answer::kUnknown;

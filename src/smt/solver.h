@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "src/smt/bits.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 
@@ -22,7 +23,8 @@ class Solver {
   // times over, which costs more than most checks of a query.
   enum class Use : uint8_t { kOnce, kOften };
 
-  // A budget in Z3 rlimit units for all checks together; 0: none.
+  // A budget in Z3 rlimit units for all checks together; 0: none. After tool::Stopped() every check
+  // is kUnknown.
   Solver(const Circuit& circuit, Use use, uint64_t budget);
 
   // What the checks from now on may take; 0: no limit.
@@ -66,6 +68,7 @@ class Solver {
   uint64_t resources_ = 0;
   int checks_ = 0;
   std::string reason_;
+  tool::Interruptible interruptible_;
 };
 
 }  // namespace iommucheck::smt

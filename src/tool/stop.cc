@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/tool/stop.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "src/tool/progress.h"
+
+namespace iommucheck::tool {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr timespec kTick{.tv_sec = 0, .tv_nsec = 50'000'000};
+
+struct Watch {
+  std::atomic<bool> stopped = false;
+  std::mutex mutex;  // of what follows
+  std::string reason;
+  std::optional<Clock::time_point> deadline;
+  std::string deadline_reason;
+  std::vector<std::function<void()>*> interrupts;
+};
+
+// Never destroyed: the thread that watches outlives main().
+Watch& TheWatch() {
+  static Watch& watch = *new Watch;
+  return watch;
+}
+
+void StopLocked(Watch& watch, std::string reason) {
+  if (watch.stopped) return;
+  watch.reason = std::move(reason);
+  watch.stopped = true;
+}
+
+const char* NameOf(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+// As if nobody had taken it.
+void DieOf(int signal) {
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  std::signal(signal, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  raise(signal);
+}
+
+[[noreturn]] void WatchFor(sigset_t signals) {
+  Watch& watch = TheWatch();
+  bool first = true;
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &kTick);
+    if (signal > 0 && !std::exchange(first, false)) DieOf(signal);
+    RefreshProgress();
+    const std::scoped_lock lock(watch.mutex);
+    if (signal > 0) StopLocked(watch, std::string("interrupted by ") + NameOf(signal));
+    if (watch.deadline && Clock::now() >= *watch.deadline) StopLocked(watch, watch.deadline_reason);
+    if (!watch.stopped) continue;
+    for (std::function<void()>* interrupt : watch.interrupts) (*interrupt)();
+  }
+}
+
+bool IsIgnored(int signal) {
+  struct sigaction now{};
+  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
+void WatchSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM})
+    if (!IsIgnored(signal)) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread(WatchFor, signals).detach();
+}
+
+void StopAfter(std::chrono::milliseconds time) {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  watch.deadline.reset();
+  if (time.count() == 0) return;
+  watch.deadline = Clock::now() + time;
+  const auto seconds = static_cast<double>(time.count()) / 1000;
+  std::string text = std::to_string(seconds);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  watch.deadline_reason = "the time of --timeout " + text + " is over";
+}
+
+bool Stopped() { return TheWatch().stopped.load(std::memory_order_relaxed); }
+
+std::string StopReason() {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  return watch.reason;
+}
+
+Interruptible::Interruptible(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  watch.interrupts.push_back(&interrupt_);
+}
+
+// Waits for a call of it that runs.
+Interruptible::~Interruptible() {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  std::erase(watch.interrupts, &interrupt_);
+}
+
+void Stop(std::string reason) {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  StopLocked(watch, std::move(reason));
+}
+
+void Resume() {
+  Watch& watch = TheWatch();
+  const std::scoped_lock lock(watch.mutex);
+  watch.stopped = false;
+  watch.reason.clear();
+}
+
+}  // namespace iommucheck::tool

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a command does when its output cannot be written, and when it is stopped: no answer is lost
+// or weakened, and no file is left half or replaced that is not ours.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr char kCase[] = "corpus/litmus/v6.0+one-bus+walk-error.case";
+constexpr char kViolated[] =
+    "query no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --devices 2";
+constexpr char kHolds[] =
+    "query no-cross-driver-reuse --kernel v6.0 --add assume.bus_ops_not_replaced";
+
+std::string Slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  std::string output;  // what the shell prints: standard output and error of the command
+  int status = -1;     // 128 + N where signal N ended it
+};
+
+class Output : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // `iommucheck ARGS REDIRECTIONS` in the source folder.
+  static Outcome Run(const std::string& args, const std::string& redirections = "2>&1") {
+    const std::string command =
+        "cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " + redirections;
+    Outcome outcome;
+    FILE* pipe = popen(command.c_str(), "r");
+    if (pipe == nullptr) return outcome;
+    std::array<char, 4096> buffer;
+    while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
+      outcome.output.append(buffer.data(), n);
+    const int raw = pclose(pipe);
+    outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+    return outcome;
+  }
+  [[nodiscard]] std::string In(const std::string& name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::vector<std::string> Files() const {
+    std::vector<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
+      names.push_back(entry.path().filename());
+    std::ranges::sort(names);
+    return names;
+  }
+
+  const fs::path folder_ = fs::path(testing::TempDir()) / ("output-" + std::to_string(getpid()));
+};
+
+TEST_F(Output, ThatCannotBeWrittenIsAnError) {
+  for (const std::string& args : std::vector<std::string>{
+           kViolated, std::string(kViolated) + " --json", "kernels", "kernels --json", "properties",
+           std::string("judge ") + kCase, std::string("replay ") + kCase,
+           std::string("replay --json ") + kCase, std::string("convert --to json ") + kCase,
+           "explore no-cross-driver-reuse --kernel v6.1 --scope devices=1,instances=1,steps=3",
+           "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0", "--help", "query --help",
+           "--version"}) {
+    const Outcome full = Run(args, "2>&1 >/dev/full");
+    EXPECT_EQ(full.status, 2) << args;
+    EXPECT_THAT(
+        full.output,
+        HasSubstr("iommucheck: standard output: cannot be written: No space left on device"))
+        << args;
+    const Outcome closed = Run(args, "2>&1 >&-");
+    EXPECT_EQ(closed.status, 2) << args;
+    EXPECT_THAT(closed.output, HasSubstr("standard output: cannot be written: Bad file")) << args;
+  }
+}
+
+// A file must not get the number of the standard output that the caller closed.
+TEST_F(Output, OfAClosedStreamIsNotWrittenToAFile) {
+  const Outcome closed = Run(std::string(kViolated) + " --out " + In("x.case"), "2>&1 >&-");
+  EXPECT_EQ(closed.status, 2);
+  EXPECT_THAT(Slurp(In("x.case")), AnyOf("", StartsWith("# iommucheck ")));
+}
+
+TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
+  std::ofstream(In("file")) << "";
+  ASSERT_EQ(chmod(In("file").c_str(), 0444), 0);
+  ASSERT_EQ(mkfifo(In("fifo").c_str(), 0600), 0);
+  fs::create_symlink(In("victim"), In("link"));
+  fs::create_directory(In("folder"));
+  for (const std::string& path :
+       {In("none/x"), In("file"), In("file/x"), In("fifo"), In("link"), In("folder"),
+        std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
+    for (const std::string& option : {" --out ", " --smt2 "}) {
+      // Solver resources say that no search began: it would be unknown, and not wrong usage.
+      const Outcome run = Run(kViolated + option + path + " --budget 1");
+      EXPECT_EQ(run.status, 2) << option << path;
+      EXPECT_THAT(run.output, StartsWith("iommucheck: " + path + ": cannot be written: "));
+    }
+  const std::string explore =
+      "explore no-cross-driver-attach --kernel v7.1 --scope devices=1,instances=1,steps=2 ";
+  for (const std::string& args :
+       {explore + "--out " + In("none/x"), explore + "--checkpoint " + In("none/x"),
+        "guards no-cross-driver-reuse --kernel v6.0 --bounded --out " + In("file"),
+        std::string(kViolated) + " --all --out " + In("file"),
+        std::string(kHolds) + " --certificate " + In("file"),
+        std::string(kHolds) + " --vcs " + In("file/x"),
+        std::string("convert --out ") + In("none/x") + " " + kCase,
+        "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.1 --out " + In("fifo")}) {
+    const Outcome run = Run(args);
+    EXPECT_EQ(run.status, 2) << args;
+    EXPECT_THAT(run.output, HasSubstr(": cannot be written: ")) << args;
+    EXPECT_THAT(run.output, Not(HasSubstr("verdict"))) << args;
+  }
+  EXPECT_THAT(Files(), testing::ElementsAre("fifo", "file", "folder", "link"));
+  EXPECT_EQ(Slurp(In("file")), "");
+}
+
+TEST_F(Output, DoesNotFollowWhatSomebodyLaid) {
+  std::ofstream(In("victim")) << "keep\n";
+  fs::create_symlink(In("victim"), In("x.case.tmp"));
+  EXPECT_EQ(Run(std::string("convert --to text --out ") + In("x.case") + " " + kCase).status, 0);
+  EXPECT_EQ(Slurp(In("victim")), "keep\n");
+  EXPECT_THAT(Slurp(In("x.case")), HasSubstr("kernel v6.0"));
+  EXPECT_THAT(Files(), testing::ElementsAre("victim", "x.case", "x.case.tmp"));
+}
+
+// A file-size limit stands for a disk that fills up while the file is written.
+TEST_F(Output, IsWholeOrNotThere) {
+  const Outcome cut = Run("convert --to json --out " + In("x.json") + " " + kCase + " 2>&1",
+                          "|| echo \"exit $?\"; ls " + folder_.string());
+  EXPECT_EQ(cut.output, "x.json\n");
+  const std::string limited = "cd '" IOMMUCHECK_SOURCE_DIR
+                              "'; ulimit -f 0; trap '' XFSZ; '" IOMMUCHECK_BINARY
+                              "' convert --to json --out " +
+                              In("y.json") + " " + kCase + " 2>&1";
+  EXPECT_NE(std::system(("bash -c \"" + limited + "\" >/dev/null").c_str()), 0);
+  EXPECT_THAT(Files(), testing::ElementsAre("x.json"));
+}
+
+TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
+  const std::string out = " --out " + In("x.case");
+  ASSERT_EQ(Run(kViolated + out).status, 1);
+  EXPECT_THAT(Slurp(In("x.case")), HasSubstr("iommucheck query no-cross-driver-reuse"));
+  EXPECT_EQ(Run(std::string("judge ") + In("x.case")).status, 0);
+  EXPECT_EQ(Run(kHolds + out).status, 0);
+  EXPECT_FALSE(fs::exists(In("x.case")));
+
+  const std::string folder = " --out " + In("all");
+  ASSERT_EQ(Run(std::string(kViolated) + " --all" + folder).status, 1);
+  EXPECT_TRUE(fs::exists(In("all/001.case")));
+  std::ofstream(In("all/mine.case")) << "keep";
+  EXPECT_EQ(Run(std::string(kHolds) + " --all" + folder).status, 0);
+  EXPECT_FALSE(fs::exists(In("all/001.case")));
+  EXPECT_TRUE(fs::exists(In("all/mine.case")));
+}
+
+TEST_F(Output, OfTwoAtOnceDoesNotCollide) {
+  const std::string one = std::string("'") + IOMMUCHECK_BINARY + "' convert --to json --out " +
+                          In("x.json") + " '" IOMMUCHECK_SOURCE_DIR "/" + kCase + "' & ";
+  std::string many;
+  for (int i = 0; i < 16; ++i) many += one + "a[" + std::to_string(i) + "]=$!; ";
+  const std::string all =
+      "bash -c \"" + many + "for p in \\${a[@]}; do wait \\$p || exit 1; done\"";
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(std::system(all.c_str()), 0);
+  EXPECT_THAT(Files(), testing::ElementsAre("x.json"));
+}
+
+// The command, from when it has begun its work.
+class Running {
+ public:
+  Running(const std::string& args, const std::string& output) {
+    child_ = fork();
+    if (child_ != 0) return;
+    if (freopen(output.c_str(), "w", stdout) == nullptr) _exit(126);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    if (chdir(IOMMUCHECK_SOURCE_DIR) != 0) _exit(126);
+    const std::string command = "exec '" IOMMUCHECK_BINARY "' " + args;
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  void Signal(int signal) const { kill(child_, signal); }
+  [[nodiscard]] int Wait() const {
+    int raw = 0;
+    waitpid(child_, &raw, 0);
+    return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+  }
+
+ private:
+  pid_t child_;
+};
+
+// Whenever it comes, the answer is the whole one or unknown, never another. A longer wait between
+// the start and the signal than here only makes the whole answer more likely.
+TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
+  struct Question {
+    std::string args;
+    int answer;
+    std::string line;  // of the whole answer
+  };
+  const std::vector<Question> questions = {
+      {kHolds, 0, "holds for every size"},
+      {"query no-cross-driver-attach --kernel v7.1 --add assume.homogeneous_groups", 0,
+       "holds for every size"},
+      {"query no-cross-driver-reuse --kernel v6.12 --bounded", 1, "VIOLATED"},
+      {"diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0,-type1.same_ops --devices 2", 1,
+       "DIFFERENT"},
+      {"guards no-cross-driver-reuse --kernel v6.0 --bounded", 0, "removals"},
+      {"check corpus/systems/qemu-vtd-virtio-6.12.tar.gz --kernel v7.1 --steps 5", 1, "VIOLATED"},
+      {"explore no-cross-driver-reuse --kernel v6.0 --scope devices=2,instances=1,steps=5", 1,
+       "VIOLATED"},
+      {"judge corpus/claims", 0, " judged"}};
+  for (const Question& question : questions)
+    for (const int signal : {SIGINT, SIGTERM})
+      for (const int milliseconds : {30, 200, 600, 1500}) {
+        const Running run(question.args, In("out"));
+        usleep(static_cast<useconds_t>(milliseconds) * 1000);
+        run.Signal(signal);
+        const int status = run.Wait();
+        const std::string text = Slurp(In("out"));
+        // It may not have come as far as main().
+        if (status == 128 + signal && text.empty() && milliseconds == 30) continue;
+        EXPECT_THAT(status, AnyOf(question.answer, 3)) << question.args << text;
+        if (status == question.answer) EXPECT_THAT(text, HasSubstr(question.line)) << question.args;
+        if (status == 3) EXPECT_THAT(text, HasSubstr("interrupted by SIG")) << question.args;
+      }
+}
+
+TEST_F(Output, EndsAtTheSecondSignal) {
+  const Running run("guards no-cross-driver-reuse --kernel v6.12", In("out"));
+  usleep(500'000);
+  // Until it has gone: the first may not have been taken when the second comes.
+  for (int i = 0; i < 2000; ++i) {
+    run.Signal(SIGINT);
+    usleep(10'000);
+  }
+  EXPECT_THAT(run.Wait(), AnyOf(128 + SIGINT, 3));
+}
+
+TEST_F(Output, SaysWhatIsKnownAfterItsTime) {
+  const Outcome query =
+      Run("query no-cross-driver-attach --kernel v6.12 --bounded --devices 6 --steps 12 "
+          "--timeout 1s");
+  EXPECT_EQ(query.status, 3);
+  EXPECT_THAT(query.output, HasSubstr("unknown: the time of --timeout 1 is over"));
+  EXPECT_EQ(Run(std::string(kHolds) + " --timeout 2h").status, 0);
+  for (const std::string& time : {"1x", "abc", "-5", "0", "1 year", "nan"})
+    EXPECT_EQ(Run(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
+}
+
+}  // namespace
