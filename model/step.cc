@@ -65,6 +65,7 @@ const char* WhyNotDriven(const Kernel& k, const Op& op) {
     case OpKind::kBind:
       if (!d.present) return kNotThere;
       if (d.open_in != kNoId) return kIsOpen;
+      if (d.configure_deferred) return "dma_configure() of the device has deferred its drivers";
       return kernel_driver ? "a kernel driver has the device" : nullptr;
     case OpKind::kUnbind:
       return d.bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
@@ -150,6 +151,7 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   else
     RemoveFakeGroup(k, dev);
   k.device(dev).bound = BoundTo::kVfio;
+  k.device(dev).configure_deferred = false;
   k.device(dev).present = false;
   auto* const end = k.state.listed.begin() + k.state.listed_count;
   *std::remove(k.state.listed.begin(), end, dev) = kNoId;
@@ -158,8 +160,9 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
 }
 
 int ConfigureDevice(Kernel& k, DeviceId dev) {  // bus->dma_configure() of a driver that binds
-  if (const int ret = ApplyFirmware(k, dev); ret != 0) return ret;
-  return iommu_probe_device(k, dev);
+  const int ret = ApplyFirmware(k, dev);
+  k.device(dev).configure_deferred = ret == -kEProbeDefer;  // really_probe() goes no further
+  return ret != 0 ? ret : iommu_probe_device(k, dev);
 }
 
 int BindDriver(Kernel& k, DeviceId dev) {  // VFIO unbinds, and really_probe() of another driver
