@@ -8,7 +8,8 @@
 namespace iommucheck {
 namespace {
 
-// The assumptions about steps. A step that leaves one is undone, so it needs the state before.
+// The assumptions about steps that a step may leave on its way. It is undone then, so it needs the
+// state before.
 constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoHotAddWhenAttached)
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
@@ -32,6 +33,12 @@ bool HasFirmwareDescription(const Topology& t, DeviceId dev) {
   for (InstanceId master : t.devices[dev].masters)
     if (master != kNoId && t.instances[master].fwnode) return true;
   return false;
+}
+
+// dev->iommu->iommu_dev of some device.
+bool ServesADevice(const Kernel& k, InstanceId instance) {
+  return std::any_of(k.state.devices.begin(), k.state.devices.begin() + k.topology.devices_count,
+                     [instance](const DeviceState& d) { return d.instance == instance; });
 }
 
 constexpr const char* kNotThere = "the device is not there";
@@ -297,6 +304,10 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
   Kernel k{.profile = kernel, .topology = topology, .op = op, .state = state, .events = events};
   if (const char* why = WhyNotPossible(k, op); why != nullptr)
     return {.outcome = Outcome::kNotPossible, .why = why};
+  // A register that fails unregisters by itself, and may.
+  if (op.kind == OpKind::kUnregister && k.has(Rule::kAssumeNoUnregisterWhileServing) &&
+      ServesADevice(k, op.a))
+    return {.outcome = Outcome::kOutside, .assumption = Rule::kAssumeNoUnregisterWhileServing};
 
   if (!kernel.rules.has_any(kStepAssumptions) || !MayLeaveAssumption(op.kind))
     return Done(k, Dispatch(k, op));
