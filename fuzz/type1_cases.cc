@@ -47,7 +47,7 @@ void Type1Cases::MakeDevice(Device& device) {
   }
   device.bus = OneIn(2) ? Bus::kPci : Bus::kPlatform;
   device.masters[0] = Below(kInstances);
-  if (device.bus == Bus::kPci && OneIn(3)) device.slot = 1;
+  if (OneIn(3)) device.slot = 1;
   if (OneIn(8)) device.default_type = OneIn(2) ? DefaultType::kIdentity : DefaultType::kDma;
   for (int i = 0; i < kMaxRegions && OneIn(4); ++i) {
     Region& region = device.regions[static_cast<size_t>(i)];

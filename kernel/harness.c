@@ -626,10 +626,30 @@ static void release_device(struct device *dev)
 	to_fake(dev)->instance = HARNESS_NONE;
 }
 
+/* The devices that are there, in the order in which they came. */
+static u8 listed[HARNESS_DEVICES];
+static int listed_count;
+
+/* As drivers that know who sends a stream id: the group of the first device with the same. */
+static struct iommu_group *stream_group(struct device *dev)
+{
+	const struct harness_device *device = &machine.devices[index_of(dev)];
+	int at;
+
+	for (at = 0; device->slot && at < listed_count; at++) {
+		const struct harness_device *other = &machine.devices[listed[at]];
+		struct iommu_group *group = devices[listed[at]].pci.dev.iommu_group;
+
+		if (other->bus == device->bus && other->slot == device->slot && group)
+			return iommu_group_ref_get(group);
+	}
+	return generic_device_group(dev);
+}
+
 static struct iommu_group *device_group(struct device *dev)
 {
 	if (!machine.drivers[driver_of(to_fake(dev))].instance_groups)
-		return dev_is_pci(dev) ? pci_device_group(dev) : generic_device_group(dev);
+		return dev_is_pci(dev) ? pci_device_group(dev) : stream_group(dev);
 #ifdef HARNESS_HAVE_SINGLE_GROUP
 	return generic_single_device_group(dev);
 #else
@@ -773,10 +793,6 @@ static const struct iommu_domain_ops new_table = {
 };
 
 /* --- devices, as the shim's buses see them --- */
-
-/* The devices that are there, in the order in which they came. */
-static u8 listed[HARNESS_DEVICES];
-static int listed_count;
 
 static void list_device(u8 i)
 {

@@ -98,6 +98,18 @@ GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {  // pci_device_group()
   return AllocGroup(k);
 }
 
+// What drivers of other buses do that know who sends the device's stream id, as
+// arm_smmu_device_group(), or which container it is in, as fsl_mc_device_group().
+// ABSTRACTION: whichever driver serves the other device, as on pci. An SMMU looks at its own
+// streams alone; which drivers can meet in a group is what the machine says.
+GroupId StreamGroup(Kernel& k, DeviceId dev) {
+  if (k.topology.devices[dev].slot == 0) return AllocGroup(k);  // generic_device_group()
+  for (DeviceId other : DevicesInOrder(k))
+    if (k.device(other).group != kNoId && k.topology.same_slot(dev, other))
+      return k.device(other).group;
+  return AllocGroup(k);
+}
+
 // ops->device_group()
 GroupId DeviceGroup(Kernel& k, DeviceId dev) {
   const InstanceId instance = k.device(dev).instance;
@@ -106,7 +118,7 @@ GroupId DeviceGroup(Kernel& k, DeviceId dev) {
     if (shared == kNoId) shared = AllocGroup(k);
     return shared;
   }
-  return k.topology.devices[dev].bus == Bus::kPci ? PciDeviceGroup(k, dev) : AllocGroup(k);
+  return k.topology.devices[dev].bus == Bus::kPci ? PciDeviceGroup(k, dev) : StreamGroup(k, dev);
 }
 
 void ListAddTail(Kernel& k, GroupId group, DeviceId dev) {

@@ -360,6 +360,11 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kAssumeNoDriverBeforeIommu, kAssumption, "assume.no_driver_before_iommu", "", "admin", kNone,
      "no device has a kernel driver when its IOMMU probes it",
      "a kernel driver may have a device that its IOMMU does not know yet"},
+    {kAssumeNoUnregisterWhileServing, kAssumption, "assume.no_unregister_while_serving", "",
+     "driver", kNone,
+     "an instance that serves a device does not unregister: its driver sets suppress_bind_attrs, "
+     "and __iommu_probe_device() holds its module (try_module_get())",
+     "an instance may unregister while it serves devices"},
 }};
 
 constexpr bool InOrder() {

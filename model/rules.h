@@ -130,8 +130,9 @@ enum class Rule : uint8_t {
   kAssumeOneInstanceGroups,
   kAssumeCommonPageSize,
   kAssumeNoDriverBeforeIommu,
+  kAssumeNoUnregisterWhileServing,
 };
-inline constexpr int kRuleCount = static_cast<int>(Rule::kAssumeNoDriverBeforeIommu) + 1;
+inline constexpr int kRuleCount = static_cast<int>(Rule::kAssumeNoUnregisterWhileServing) + 1;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

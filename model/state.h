@@ -26,10 +26,11 @@ struct DeviceState {
   DeviceId next = kNoId;        // next in group->devices
   DomainId hw = kNoId;          // ghost: the domain the hardware really points at
   BoundTo bound = BoundTo::kVfio;
-  GroupId open_in = kNoId;       // the group whose file gave user space the device's
-  bool attach_deferred = false;  // dev->iommu->attach_deferred
-  bool require_direct = false;   // dev->iommu->require_direct
-  bool blocked = false;          // group_device->blocked: in reset
+  GroupId open_in = kNoId;          // the group whose file gave user space the device's
+  bool attach_deferred = false;     // dev->iommu->attach_deferred
+  bool require_direct = false;      // dev->iommu->require_direct
+  bool blocked = false;             // group_device->blocked: in reset
+  bool configure_deferred = false;  // the last `configure` was -EPROBE_DEFER
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 

@@ -8,7 +8,8 @@
 namespace iommucheck {
 namespace {
 
-// The assumptions about steps. A step that leaves one is undone, so it needs the state before.
+// The assumptions about steps that a step may leave on its way. It is undone then, so it needs the
+// state before.
 constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoHotAddWhenAttached)
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
@@ -32,6 +33,12 @@ bool HasFirmwareDescription(const Topology& t, DeviceId dev) {
   for (InstanceId master : t.devices[dev].masters)
     if (master != kNoId && t.instances[master].fwnode) return true;
   return false;
+}
+
+// dev->iommu->iommu_dev of some device.
+bool ServesADevice(const Kernel& k, InstanceId instance) {
+  return std::any_of(k.state.devices.begin(), k.state.devices.begin() + k.topology.devices_count,
+                     [instance](const DeviceState& d) { return d.instance == instance; });
 }
 
 constexpr const char* kNotThere = "the device is not there";
@@ -65,6 +72,7 @@ const char* WhyNotDriven(const Kernel& k, const Op& op) {
     case OpKind::kBind:
       if (!d.present) return kNotThere;
       if (d.open_in != kNoId) return kIsOpen;
+      if (d.configure_deferred) return "dma_configure() of the device has deferred its drivers";
       return kernel_driver ? "a kernel driver has the device" : nullptr;
     case OpKind::kUnbind:
       return d.bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
@@ -150,6 +158,7 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   else
     RemoveFakeGroup(k, dev);
   k.device(dev).bound = BoundTo::kVfio;
+  k.device(dev).configure_deferred = false;
   k.device(dev).present = false;
   auto* const end = k.state.listed.begin() + k.state.listed_count;
   *std::remove(k.state.listed.begin(), end, dev) = kNoId;
@@ -158,8 +167,9 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
 }
 
 int ConfigureDevice(Kernel& k, DeviceId dev) {  // bus->dma_configure() of a driver that binds
-  if (const int ret = ApplyFirmware(k, dev); ret != 0) return ret;
-  return iommu_probe_device(k, dev);
+  const int ret = ApplyFirmware(k, dev);
+  k.device(dev).configure_deferred = ret == -kEProbeDefer;  // really_probe() goes no further
+  return ret != 0 ? ret : iommu_probe_device(k, dev);
 }
 
 int BindDriver(Kernel& k, DeviceId dev) {  // VFIO unbinds, and really_probe() of another driver
@@ -294,6 +304,10 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
   Kernel k{.profile = kernel, .topology = topology, .op = op, .state = state, .events = events};
   if (const char* why = WhyNotPossible(k, op); why != nullptr)
     return {.outcome = Outcome::kNotPossible, .why = why};
+  // A register that fails unregisters by itself, and may.
+  if (op.kind == OpKind::kUnregister && k.has(Rule::kAssumeNoUnregisterWhileServing) &&
+      ServesADevice(k, op.a))
+    return {.outcome = Outcome::kOutside, .assumption = Rule::kAssumeNoUnregisterWhileServing};
 
   if (!kernel.rules.has_any(kStepAssumptions) || !MayLeaveAssumption(op.kind))
     return Done(k, Dispatch(k, op));

@@ -63,7 +63,8 @@ absl::Status ValidateDevice(const Topology& t, int i) {
   const bool fake = device.kind != DeviceKind::kReal;
   if (fake && (device.masters[0] != kNoId || device.alias != kNoId || device.slot != 0 ||
                device.regions[0].type != Region::Type::kNone))
-    return Invalid("device", i, "what has no IOMMU has instances, an alias, a slot or a region");
+    return Invalid("device", i,
+                   "what has no IOMMU has instances, an alias, a slot, a stream id or a region");
   if (absl::Status s = ValidateRegions(device, i); !s.ok()) return s;
   if (static_cast<int>(device.bus) >= kBusCount) return Invalid("device", i, "bus out of range");
   for (InstanceId master : device.masters)
@@ -73,8 +74,8 @@ absl::Status ValidateDevice(const Topology& t, int i) {
     return Invalid("device", i, "second instance without a first");
   if (device.masters[0] != kNoId && device.masters[0] == device.masters[1])
     return Invalid("device", i, "behind the same instance twice");
-  if (device.bus != Bus::kPci && (device.alias != kNoId || device.slot != 0))
-    return Invalid("device", i, "alias or slot on a bus that is not pci");
+  if (device.bus != Bus::kPci && device.alias != kNoId)
+    return Invalid("device", i, "alias on a bus that is not pci");
   if (device.alias == kNoId) return absl::OkStatus();
   if (device.alias >= t.devices_count) return Invalid("device", i, "alias out of range");
   if (device.alias == i) return Invalid("device", i, "alias is the device itself");
@@ -244,7 +245,8 @@ bool Topology::aliases(DeviceId a, DeviceId b) const {
 }
 
 bool Topology::same_slot(DeviceId a, DeviceId b) const {
-  return devices[a].slot != 0 && devices[a].slot == devices[b].slot;
+  return devices[a].slot != 0 && devices[a].slot == devices[b].slot &&
+         devices[a].bus == devices[b].bus;
 }
 
 bool Topology::related(DeviceId a, DeviceId b) const {

@@ -127,10 +127,13 @@ struct Device {
   // The instances it is behind, in the order firmware names them. Those with a fwnode are in its
   // firmware description (applied by `configure`), the others in their driver's own tables.
   std::array<InstanceId, kMaxMasters> masters = {kNoId, kNoId};
-  DeviceId alias = kNoId;               // PCI: its DMA carries this device's requester id, too
-  uint8_t slot = 0;                     // PCI: functions of one slot without isolation; 0: isolated
-  bool absent = false;                  // not there at boot; `add` brings it
-  DeviceKind kind = DeviceKind::kReal;  // the others have no instances
+  DeviceId alias = kNoId;  // PCI: its DMA carries this device's requester id, too
+  // Devices of a bus that the same number puts in one group; 0: isolated. PCI: functions of a slot
+  // without isolation (pci_device_group()). Other buses: devices that send one stream id
+  // (arm_smmu_device_group()) or are in one container (fsl_mc_device_group()).
+  uint8_t slot = 0;
+  bool absent = false;                           // not there at boot; `add` brings it
+  DeviceKind kind = DeviceKind::kReal;           // the others have no instances
   DefaultType default_type = DefaultType::kAny;  // def_domain_type() of its driver
   std::array<Region, kMaxRegions> regions{};     // those of kNone last
   friend bool operator==(const Device&, const Device&) = default;
@@ -162,12 +165,12 @@ struct Topology {
   }
   // The same of a domain-ops table.
   [[nodiscard]] TableId table_address(TableId table) const;
-  // Whether one is the other's alias, or both are functions of a slot without isolation. Only of
-  // pci devices is either true.
+  // Whether one is the other's alias, which only pci devices are; whether both are on one bus and
+  // have its number of a slot or of a stream.
   [[nodiscard]] bool aliases(DeviceId a, DeviceId b) const;
   [[nodiscard]] bool same_slot(DeviceId a, DeviceId b) const;
   // Whether two devices can end in one group: a chain of the two leads from one to the other
-  // (pci_device_group()).
+  // (pci_device_group()). They are on one bus then.
   [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
   friend bool operator==(const Topology&, const Topology&) = default;
 };

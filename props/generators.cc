@@ -63,8 +63,8 @@ Device DrawDevice(Words& words, DeviceId self, const Topology& t) {
   if (d.masters[0] != kNoId) d.bus = HomeOf(t.instances[d.masters[0]].driver);
   if (words.OneIn(4)) d.bus = Bus::kPci;
   if (words.OneIn(16)) d.bus = static_cast<Bus>(words.Below(kBusCount));
-  if (d.bus != Bus::kPci) return d;
   if (words.OneIn(3)) d.slot = static_cast<uint8_t>(1 + words.Below(2));
+  if (d.bus != Bus::kPci) return d;
   if (self != 0 && words.OneIn(6)) {
     const DeviceId alias = Index(words, self);
     if (t.devices[alias].bus == Bus::kPci) d.alias = alias;

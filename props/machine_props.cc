@@ -25,7 +25,7 @@ constexpr uint64_t kStates = 1'000'000;
 KernelSpec DrawWeakKernel(Words& words) {
   KernelSpec spec;
   spec.version = kKernelVersions[words.Below(kKernelVersionCount)];
-  for (const RuleInfo& info : AllRules().first(kEncodedRuleCount))
+  for (const RuleInfo& info : EncodedRuleInfos())
     if (info.kind != RuleKind::kAssumption && ProfileOf(spec.version).has(info.rule) &&
         words.OneIn(3))
       spec.dropped.add(info.rule);
@@ -93,7 +93,7 @@ RC_GTEST_PROP(OneMachine, ReusesADomain, (uint64_t seed)) {
   for (uint8_t d = 0; d < t.devices_count; ++d) {
     t.devices[d].bus = static_cast<Bus>(words.Below(2));
     t.devices[d].masters[0] = static_cast<InstanceId>(words.Below(2));
-    if (t.devices[d].bus == Bus::kPci && words.OneIn(3)) t.devices[d].slot = 1;
+    if (words.OneIn(3)) t.devices[d].slot = 1;
   }
   machine.names = DefaultNames(t);
   Normalize(machine);
@@ -106,7 +106,7 @@ RC_GTEST_PROP(FactsOfAMachine, ChangeNoRun, ()) {
   const KernelProfile kernel = ProfileOf(s.kernel);
   const RuleSet facts = prove::FactsOf(kernel, s.topology);
   KernelProfile with = kernel;
-  for (const RuleInfo& info : AllRules().first(kEncodedRuleCount))
+  for (const RuleInfo& info : EncodedRuleInfos())
     if (facts.has(info.rule)) with.rules.add(info.rule);
   RC_ASSERT(!BrokenAssumption(s.topology, facts));
   State state = InitialState(s.topology);

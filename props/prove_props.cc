@@ -414,7 +414,7 @@ RC_GTEST_PROP(Abstraction, OfAFamilyAllowsWhatEachOfItsKernelsDoes, ()) {
   for (int n = 0; n < 10; ++n) {
     const Scenario s = *Scenarios(DrawPatchedKernel);
     prove::KernelFamily family = ProfileOf(s.kernel);
-    for (const RuleInfo& info : AllRules().first(kEncodedRuleCount)) {
+    for (const RuleInfo& info : EncodedRuleInfos()) {
       if (!*rc::gen::arbitrary<bool>()) continue;
       family.open.add(info.rule);
       family.profile.rules.add(info.rule);

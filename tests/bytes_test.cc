@@ -191,6 +191,29 @@ TEST(Bytes, CasesBeyondTheRecordsAreRefused) {
   EXPECT_TRUE(EncodeBytes(c).ok());
 }
 
+// The number of a device that is not on pci counts only with its flag, which came later: what was
+// written before then decodes as it did.
+TEST(Bytes, AStreamIdHasAFlag) {
+  Case c;
+  c.topology.devices_count = 1;
+  c.topology.devices[0].bus = Bus::kPlatform;
+  c.topology.devices[0].slot = 7;
+  const auto bytes = EncodeBytes(c);
+  ASSERT_TRUE(bytes.ok());
+  DecodedCase decoded;
+  DecodeBytes(*bytes, decoded);
+  EXPECT_EQ(decoded.topology, c.topology);
+  c.topology.devices[0].slot = 0;
+  const auto without = EncodeBytes(c);
+  ASSERT_TRUE(without.ok());
+  std::vector<uint8_t> before = *bytes;
+  for (size_t i = 0; i < before.size(); ++i)
+    if (before[i] == 0x80 && (*without)[i] == 0) before[i] = 0;
+  EXPECT_EQ(std::ranges::count(before, 7), 1);
+  DecodeBytes(before, decoded);
+  EXPECT_EQ(decoded.topology, c.topology);
+}
+
 TEST(Repair, LeavesNoAssumptionBroken) {
   std::mt19937_64 words(4);
   DecodedCase c;

@@ -325,6 +325,8 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
       {After("device a pci slot="), "f:8:19: expected a slot (1 to 255), found nothing"},
       {After("device a amba slot=1"),
        "f:8:15: expected an attribute of a device that is not on pci, found 'slot='"},
+      {After("device a pci sid=1"), "f:8:14: expected an attribute of a device, found 'sid='"},
+      {After("device a amba sid=0"), "f:8:19: expected a stream id (1 to 255), found '0'"},
       {After("device a pci alias=a"), "f:8:20: expected the name of another device, found 'a'"},
       {After("device a pci alias=b\nregister dmar0"),
        "f:8:20: expected the name of a device, found 'b'"},
@@ -383,7 +385,7 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
       {After("device a pci dmar0 emulated"),
        "f:8:8: expected a valid machine, found device 2: what has no IOMMU has instances, an "
        "alias, "
-       "a slot or a region"},
+       "a slot, a stream id or a region"},
       {After("device a pci emulated\ndevice b pci alias=a"),
        "f:9:20: expected a device that is neither emulated nor noiommu, found 'a'"},
       {After("device a pci default=any"), "f:8:22: expected identity or dma, found 'any'"},
@@ -555,6 +557,10 @@ TEST(CaseJson, SaysWhatIsWrong) {
        "f: /devices/0/slot: expected a number, found -1"},
       {with(R"("devices": [{"name": "a", "bus": "pci", "slot": 18446744073709551615}])"),
        "f: /devices/0/slot: expected a slot (1 to 255), found '18446744073709551615'"},
+      {with(R"("devices": [{"name": "a", "bus": "pci", "sid": 1}])"),
+       "f: /devices/0/sid: expected an attribute of a device, found 'sid='"},
+      {with(R"("devices": [{"name": "a", "bus": "cdx", "sid": 256}])"),
+       "f: /devices/0/sid: expected a stream id (1 to 255), found '256'"},
       {with(R"("devices": [{"name": "a", "bus": "pci"}, {"name": "a", "bus": "pci"}])"),
        "f: /devices/1/name: expected a name that no other device has, found 'a'"},
       {with(R"("drivers": [{"name": "a", "claims": [{"bus": "pci", "claim": "steal"}]}])"),
@@ -745,8 +751,8 @@ class RandomCase {
       return;
     }
     MakeRegions(d);
-    if (d.bus != Bus::kPci) return;
     d.slot = Index(256);
+    if (d.bus != Bus::kPci) return;
     const int alias = t.devices_count / 2 > 0 ? Below(t.devices_count / 2) : i;
     if (alias != i) d.alias = static_cast<DeviceId>(alias);
   }

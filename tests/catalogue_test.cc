@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "src/case/case.h"
+#include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/import/pairs.h"
 
@@ -27,6 +28,42 @@ TEST(Catalogue, HasEveryDriverOfEveryEra) {
   EXPECT_EQ(FindDriver("riscv", KernelVersion::kV6_12), nullptr);
   EXPECT_NE(FindDriver("riscv", KernelVersion::kV7_1), nullptr);
   EXPECT_EQ(FindDriver("tegra-gart", KernelVersion::kV6_12), nullptr);
+}
+
+// suppress_bind_attrs, or no remove(), as read in 6.1 and 6.12.
+TEST(Catalogue, KnowsWhatTheAdminCanUnbind) {
+  for (const char* name : {"intel", "amd", "arm-smmu", "arm-smmu-v3", "rockchip", "exynos"})
+    EXPECT_FALSE(Unbinds(name)) << name;
+  for (const char* name : {"virtio-iommu", "ipmmu-vmsa", "omap", "mtk", "qcom_iommu", "no-such"})
+    EXPECT_TRUE(Unbinds(name)) << name;
+}
+
+TEST(Catalogue, AssumesOfAMachineWhatAllItsDriversKeep) {
+  constexpr Rule kServing = Rule::kAssumeNoUnregisterWhileServing;
+  KernelSpec kernel{.version = KernelVersion::kV6_0};
+  const auto assuming = [&](std::vector<std::string> drivers) {
+    return AssumingInTree(kernel, drivers);
+  };
+  EXPECT_TRUE(assuming({"arm-smmu", "arm-smmu-v3"}).added.has(kServing));
+  EXPECT_EQ(assuming({"intel", "virtio-iommu"}), kernel);
+  EXPECT_EQ(assuming({"arm-smmu", "unknown-fkA0"}), kernel);
+  const KernelSpec as_is = kernel;
+  kernel.dropped.add(kServing);
+  EXPECT_EQ(assuming({"arm-smmu"}), as_is);
+  EXPECT_EQ(assuming({"virtio-iommu"}), as_is);
+  kernel = as_is;
+  kernel.added.add(kServing);
+  EXPECT_EQ(assuming({"virtio-iommu"}), kernel);
+}
+
+TEST(Catalogue, ADropOfWhatIsAssumedIsUnderstood) {
+  const std::vector<std::string> id = {"assume.no_unregister_while_serving"};
+  EXPECT_FALSE(MakeKernel("v6.0", id, {}).ok());
+  const auto kernel = MakeKernel("v6.0", id, {}, kAssumedInTree);
+  ASSERT_TRUE(kernel.ok());
+  EXPECT_EQ(kernel->dropped, kAssumedInTree);
+  EXPECT_THAT(std::string(MakeKernel("v6.0", id, id, kAssumedInTree).status().message()),
+              HasSubstr("found both of 'assume.no_unregister_while_serving'"));
 }
 
 TEST(Catalogue, ClaimsBusesOnlyWhileDriversDo) {

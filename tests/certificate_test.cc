@@ -88,9 +88,9 @@ TEST_P(Certificates, HoldWithoutTheRulesThatNoProofUses) {
   ASSERT_TRUE(certificate.ok()) << certificate.status();
   RuleSet used;
   for (const ProvedRuns& runs : certificate->runs)
-    for (const RuleInfo& info : AllRules().first(kEncodedRuleCount))
+    for (const RuleInfo& info : EncodedRuleInfos())
       if (runs.rules.has(info.rule)) used.add(info.rule);
-  for (const RuleInfo& info : AllRules().first(kEncodedRuleCount)) {
+  for (const RuleInfo& info : EncodedRuleInfos()) {
     if (!ProfileOf(claim.kernel).has(info.rule) || used.has(info.rule)) continue;
     if (claim.kernel.added.has(info.rule))
       claim.kernel.added.drop(info.rule);

@@ -256,7 +256,7 @@ std::vector<KernelSpec> KernelsWithAndWithoutEachRule() {
   std::vector<KernelSpec> kernels;
   for (const KernelVersion version : kKernelVersions) {
     kernels.push_back({.version = version});
-    for (const RuleInfo& info : AllRules().first(kEncodedRuleCount)) {
+    for (const RuleInfo& info : EncodedRuleInfos()) {
       KernelSpec kernel{.version = version};
       (ProfileOf(version).has(info.rule) ? kernel.dropped : kernel.added).add(info.rule);
       kernels.push_back(kernel);

@@ -124,6 +124,39 @@ TEST(Import, ReadsAMachineWithTwoDrivers) {
   }
 }
 
+// Two devices of a bus in one group, each behind an instance of a driver of its own.
+std::string MixedGroup(const std::string& bus) {
+  Tar tar;
+  tar.File("proc/version", "Linux version 6.12.117 (x)\n");
+  tar.Folder("sys/firmware/devicetree");
+  for (const char* n : {"A", "B"}) {
+    const std::string iommu = std::string("hw") + n + "/iommu/fk" + n + "0";
+    const std::string folder = std::string("sys/devices/platform/m") + n;
+    tar.Folder("sys/devices/platform/" + iommu);
+    tar.Link(std::string("sys/class/iommu/fk") + n + "0", "../../devices/platform/" + iommu);
+    tar.Folder(folder);
+    tar.Link("sys/bus/" + bus + "/devices/m" + n, std::string("../../../devices/platform/m") + n);
+    tar.Link(folder + "/iommu_group", "../../../kernel/iommu_groups/0");
+    tar.Link(folder + "/iommu", "../" + iommu);
+  }
+  return tar.bytes();
+}
+
+TEST(Import, KeepsAGroupOfTwoDriversOnAnyBus) {
+  for (const char* bus : {"platform", "amba", "fsl-mc"}) {
+    const auto system = ReadSnapshot(MixedGroup(bus), "mixed");
+    ASSERT_TRUE(system.ok()) << system.status();
+    const Topology& t = system->topology;
+    ASSERT_EQ(t.devices_count, 2) << bus;
+    EXPECT_EQ(t.devices[0].bus, *FindBus(bus));
+    EXPECT_NE(t.instances[t.devices[0].masters[0]].driver,
+              t.instances[t.devices[1].masters[0]].driver);
+    EXPECT_TRUE(t.related(0, 1)) << bus;
+    EXPECT_EQ(BrokenAssumption(t, RuleSet().add(Rule::kAssumeHomogeneousGroups)),
+              Rule::kAssumeHomogeneousGroups);
+  }
+}
+
 TEST(Import, ReadsAFolderAndASysfsRoot) {
   namespace fs = std::filesystem;
   const fs::path root = fs::path(testing::TempDir()) / "iommucheck_import_test";

@@ -45,7 +45,7 @@ Sizes SizesAsked(Era era) {
 
 std::vector<KernelSpec> Kernels(KernelVersion version) {
   std::vector<KernelSpec> kernels = {{.version = version}};
-  for (const RuleInfo& info : AllRules().first(kEncodedRuleCount))
+  for (const RuleInfo& info : EncodedRuleInfos())
     if (ProfileOf(version).has(info.rule)) {
       KernelSpec kernel{.version = version};
       kernel.dropped.add(info.rule);

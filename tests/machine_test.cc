@@ -3,6 +3,7 @@
 // Questions about one machine: large ones, and those of the corpus.
 #include "src/report/machine.h"
 
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "src/case/encoded.h"
@@ -136,6 +137,73 @@ TEST(Machine, IsRefutedByWhatIsNotInTheCircuit) {
   EXPECT_EQ(StepsOf(answer), 0);
   machine.kernel.added.drop(Rule::kAssumeBusOpsNotReplaced);
   EXPECT_EQ(StepsOf(Ask(kAttach, machine, 5)), 3);
+}
+
+// A PCI host behind arm-smmu-v3 and platform devices behind arm-smmu, as on laptops at EL2.
+Case TwoSmmus(const KernelSpec& kernel) {
+  const auto c = ParseCase(
+      "kernel v6.0\nfirmware dt\n"
+      "driver arm-smmu claims=platform:skip,amba:skip,pci:skip,fsl-mc:skip unwinds same-instance\n"
+      "driver arm-smmu-v3 claims=pci:own-ok,amba:own-ok,platform:own-ok clears unwinds "
+      "same-instance\n"
+      "instance smmu0 arm-smmu fwnode not-enforcing\n"
+      "instance smmu1 arm-smmu fwnode not-enforcing\n"
+      "instance smmu3 arm-smmu-v3 fwnode\n"
+      "device gpu platform smmu0\ndevice gmu platform smmu0\n"
+      "device dma platform smmu1\ndevice host pci smmu3\ndevice nvme pci smmu3\n",
+      "two-smmus");
+  EXPECT_TRUE(c.ok()) << c.status();
+  Case machine = *c;
+  machine.kernel = kernel;
+  return machine;
+}
+
+TEST(Machine, InstancesThatServeDevicesStay) {
+  const Case machine = TwoSmmus(Kernel(KernelVersion::kV6_0));
+  EXPECT_EQ(StepsOf(Ask(kAttach, machine, 6, true)), 5);
+  const Case assumed =
+      TwoSmmus(Kernel(KernelVersion::kV6_0, {}, {Rule::kAssumeNoUnregisterWhileServing}));
+  for (const bool bounded : {true, false}) {
+    const MachineAnswer answer = Ask(kAttach, assumed, 6, bounded);
+    EXPECT_EQ(StepsOf(answer), 0);
+    const std::string text = absl::StrReplaceAll(MachineAnswerText(answer), {{"\n          ", " "}});
+    EXPECT_THAT(text, HasSubstr("assuming that no instance unregisters while it serves a device "
+                                "(assume.no_unregister_while_serving)"));
+  }
+  const explore::ExploreResult explored = explore::ExploreMachine(assumed, kAttach, 6, 2'000'000);
+  EXPECT_EQ(explored.verdict, Verdict::kHolds);
+}
+
+// The devices of the mixed group are on platform instead of pci, and nothing else changes.
+TEST(Machine, AGroupOfTwoDriversIsTheSameOnAnyBus) {
+  for (KernelVersion version : kKernelVersions)
+    for (Property p : kEncodedProperties) {
+      Case on_pci = TwoSmmus(Kernel(version, {Rule::kType1SameOps}));
+      Topology& t = on_pci.topology;
+      for (DriverId r = 0; r < 2; ++r) {
+        t.drivers[r] = {.table = r};
+        t.drivers[r].claims.fill(Claim::kIgnore);
+      }
+      for (DeviceId d = 0; d < t.devices_count; ++d) t.devices[d].bus = Bus::kPci;
+      t.devices[1].slot = t.devices[4].slot = 9;
+      Case on_platform = on_pci;
+      for (DeviceId d = 0; d < t.devices_count; ++d)
+        on_platform.topology.devices[d].bus = Bus::kPlatform;
+      const MachineAnswer pci = Ask(p, on_pci, 5);
+      const MachineAnswer platform = Ask(p, on_platform, 5);
+      EXPECT_EQ(StepsOf(platform), StepsOf(pci)) << VersionName(version) << PropertyName(p);
+      EXPECT_EQ(HoldsForEveryRun(platform), HoldsForEveryRun(pci)) << VersionName(version);
+      const explore::ExploreResult explored =
+          explore::ExploreMachine(on_platform, p, 5, 2'000'000);
+      EXPECT_EQ(explored.verdict == Verdict::kViolated
+                    ? static_cast<int>(explored.found.ops.size())
+                    : 0,
+                StepsOf(platform))
+          << VersionName(version) << PropertyName(p);
+      if (p == kAttach && ProfileOf(version).era == Era::kFwnode) {
+        EXPECT_NE(StepsOf(platform), 0) << VersionName(version);
+      }
+    }
 }
 
 TEST(Machine, SaysWhatStandsForIt) {

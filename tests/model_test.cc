@@ -51,6 +51,7 @@ TEST(Rules, TheDesignsIdsAreThere) {
                          "assume.homogeneous_groups",
                          "assume.no_hot_add_when_attached",
                          "assume.no_unregister_when_attached",
+                         "assume.no_unregister_while_serving",
                          "assume.drivers_compete_for_a_bus",
                          "driver.same_instance"})
     EXPECT_TRUE(FindRule(id).has_value()) << id;
@@ -95,6 +96,9 @@ TEST(Validate, RefusesWhatIsOutOfRange) {
   t = good;
   t.devices[0].bus = Bus::kPlatform;
   t.devices[0].slot = 1;
+  EXPECT_TRUE(Validate(t).ok());
+  t.devices_count = 2;
+  t.devices[0].alias = 1;
   EXPECT_FALSE(Validate(t).ok());
   t = good;
   t.drivers_count = kMaxDrivers + 1;
@@ -128,6 +132,100 @@ TEST(Step, AnImpossibleOpLeavesTheStateAlone) {
     EXPECT_STRNE(result.why, "");
     EXPECT_EQ(state, before) << OpName(op.kind);
   }
+}
+
+TEST(Step, AnInstanceThatServesADeviceStaysWhereThatIsAssumed) {
+  const Topology t = OneDevice();
+  for (KernelVersion v : kKernelVersions) {
+    State state = InitialState(t);
+    std::vector<Event> events;
+    KernelProfile kernel = ProfileOf(v);
+    EXPECT_FALSE(kernel.has(Rule::kAssumeNoUnregisterWhileServing));
+    kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
+    const Op unregister{.kind = OpKind::kUnregister, .a = 0};
+    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = 0}, state, events).error, 0);
+    const State before = state;
+    const StepResult refused = Step(kernel, t, unregister, state, events);
+    EXPECT_EQ(refused.outcome, Outcome::kOutside) << VersionName(v);
+    EXPECT_EQ(refused.assumption, Rule::kAssumeNoUnregisterWhileServing) << VersionName(v);
+    EXPECT_EQ(state, before) << VersionName(v);
+    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRemove, .a = 0}, state, events).error, 0);
+    EXPECT_EQ(Step(kernel, t, unregister, state, events).outcome, Outcome::kDone) << VersionName(v);
+  }
+}
+
+// A register whose walk fails releases the devices that it has probed, and unregisters.
+TEST(Step, ARegisterThatFailsUnregistersWhateverIsAssumed) {
+  Topology t = OneDevice();
+  t.devices_count = 2;
+  t.devices[1] = t.devices[0];
+  State state = InitialState(t);
+  std::vector<Event> events;
+  KernelProfile kernel = ProfileOf(KernelVersion::kV6_12);
+  kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
+  Op op{.kind = OpKind::kRegister, .a = 0};
+  op.faults[0] = {Fault::Kind::kProbe, 1, 1, EBUSY};
+  const StepResult result = Step(kernel, t, op, state, events);
+  EXPECT_EQ(result.outcome, Outcome::kDone);
+  EXPECT_EQ(result.error, -EBUSY);
+  EXPECT_EQ(state.registered_count, 0);
+}
+
+// really_probe() asks dma_configure() first, and goes no further where that defers.
+TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
+  Topology t = OneDevice();
+  t.instances[0].fwnode = true;
+  const Op configure{.kind = OpKind::kConfigure, .a = 0};
+  const Op bind{.kind = OpKind::kBind, .a = 0};
+  for (KernelVersion v : kKernelVersions) {
+    State state = InitialState(t);
+    std::vector<Event> events;
+    const KernelProfile kernel = ProfileOf(v);
+    EXPECT_EQ(Step(kernel, t, configure, state, events).error, -517) << VersionName(v);
+    const StepResult refused = Step(kernel, t, bind, state, events);
+    EXPECT_EQ(refused.outcome, Outcome::kNotPossible) << VersionName(v);
+    EXPECT_STREQ(refused.why, "dma_configure() of the device has deferred its drivers");
+    // Another device in its place has not asked yet.
+    State again = state;
+    Step(kernel, t, {.kind = OpKind::kRemove, .a = 0}, again, events);
+    Step(kernel, t, {.kind = OpKind::kAdd, .a = 0}, again, events);
+    EXPECT_EQ(Step(kernel, t, bind, again, events).outcome, Outcome::kDone) << VersionName(v);
+
+    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = 0}, state, events).error, 0);
+    EXPECT_EQ(Step(kernel, t, configure, state, events).error, 0) << VersionName(v);
+    EXPECT_EQ(Step(kernel, t, bind, state, events).outcome, Outcome::kDone) << VersionName(v);
+  }
+}
+
+// Of devices on any bus but pci, those with one number share a group, whoever serves them.
+TEST(Step, DevicesOfOneStreamShareAGroup) {
+  Topology t;
+  t.drivers_count = t.tables_count = t.instances_count = 2;
+  t.devices_count = 4;
+  t.drivers[1].table = t.instances[1].table = t.instances[1].driver = 1;
+  for (Instance& i : t.instances) i.fwnode = true;
+  for (Device& d : t.devices) {
+    d.bus = Bus::kAmba;
+    d.masters[0] = 0;
+    d.slot = 3;
+  }
+  t.devices[1].slot = 0;
+  t.devices[2].masters[0] = 1;
+  t.devices[3].bus = Bus::kFslMc;
+  ASSERT_TRUE(Validate(t).ok());
+  EXPECT_TRUE(t.related(0, 2));
+  EXPECT_FALSE(t.related(0, 3));
+  EXPECT_EQ(BrokenAssumption(t, RuleSet().add(Rule::kAssumeHomogeneousGroups)),
+            Rule::kAssumeHomogeneousGroups);
+  State state = InitialState(t);
+  std::vector<Event> events;
+  const KernelProfile kernel = ProfileOf(KernelVersion::kV7_1);
+  for (InstanceId i = 0; i < 2; ++i)
+    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = i}, state, events).error, 0);
+  EXPECT_EQ(state.devices[0].group, state.devices[2].group);
+  EXPECT_NE(state.devices[0].group, state.devices[1].group);
+  EXPECT_NE(state.devices[0].group, state.devices[3].group);
+  EXPECT_EQ(state.devices[2].instance, 1);
 }
 
 TEST(Properties, HaveNamesThatAreFound) {

@@ -75,7 +75,7 @@ inline Device RandomDevice(Random& r, const Topology& t) {
   d.masters[0] = r.Byte(t.instances_count);
   if (const InstanceId other = r.Byte(t.instances_count); other != d.masters[0] && r.OneIn(8))
     d.masters[1] = other;
-  if (d.bus == Bus::kPci && r.OneIn(3)) d.slot = 1;
+  if (r.OneIn(3)) d.slot = 1;
   if (r.OneIn(6)) d.default_type = r.OneIn(2) ? DefaultType::kIdentity : DefaultType::kDma;
   const int regions = r.OneIn(2) ? 0 : r.Below(kMaxRegions + 1);
   for (int i = 0; i < regions; ++i) {

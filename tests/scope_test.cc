@@ -92,7 +92,7 @@ TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
   Key other_key;
   for (const KernelVersion version : kKernelVersions) {
     std::vector<KernelSpec> kernels = {Kernel(version)};
-    for (const RuleInfo& rule : AllRules().first(kEncodedRuleCount)) {
+    for (const RuleInfo& rule : EncodedRuleInfos()) {
       KernelSpec kernel = Kernel(version);
       (ProfileOf(version).has(rule.rule) ? kernel.dropped : kernel.added).add(rule.rule);
       kernels.push_back(kernel);

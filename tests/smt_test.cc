@@ -380,7 +380,7 @@ void RandomCase::MakeTopology(Topology& t) {
   }
   for (int d = 0; d < t.devices_count; ++d) {
     t.devices[d].bus = static_cast<Bus>(Pick(3));
-    t.devices[d].slot = t.devices[d].bus == Bus::kPci ? static_cast<uint8_t>(Pick(2)) : 0;
+    t.devices[d].slot = static_cast<uint8_t>(Pick(2));
     t.devices[d].masters[0] = static_cast<InstanceId>(Pick(t.instances_count));
     t.devices[d].absent = Pick(4) == 0;
   }
@@ -389,7 +389,7 @@ void RandomCase::MakeTopology(Topology& t) {
 Case RandomCase::Make() {
   Case c;
   c.kernel.version = kKernelVersions[Pick(kKernelVersionCount)];
-  for (const RuleInfo& info : AllRules().first(kEncodedRuleCount))
+  for (const RuleInfo& info : EncodedRuleInfos())
     if (info.kind == RuleKind::kAssumption || Pick(6) == 0) c.kernel.dropped.add(info.rule);
   if (Pick(4) == 0) c.kernel.added.add(Rule::kCoreOwnerEvery);
   MakeTopology(c.topology);

@@ -16,7 +16,8 @@ constexpr int kTables = 8;
 constexpr int kInstanceRecords = 6;
 constexpr int kDeviceRecords = 8;
 constexpr int kSlots = 16;
-constexpr int kGroups = 16;  // as many as the records' devices and instances can make
+constexpr int kHasStream = 7;  // flag of a device that is not on pci: its slot is its stream id
+constexpr int kGroups = 16;    // as many as the records' devices and instances can make
 
 constexpr size_t kCountsSize = 5;
 constexpr size_t kSettingsSize = 3;
@@ -186,10 +187,8 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
     out.masters[0] = static_cast<InstanceId>((r[1] - 1) % t.instances_count);
   const InstanceId second = OptionalIndex(r[2], t.instances_count);
   if (out.masters[0] != kNoId && out.masters[0] != second) out.masters[1] = second;
-  if (out.bus == Bus::kPci) {
-    out.alias = OptionalIndex(r[3], t.devices_count);
-    out.slot = r[4] % kSlots;
-  }
+  if (out.bus == Bus::kPci) out.alias = OptionalIndex(r[3], t.devices_count);
+  if (out.bus == Bus::kPci || Bit(r[5], kHasStream)) out.slot = r[4] % kSlots;
   size_t regions = 0;
   for (size_t i = 0; i < kMaxRegions; ++i)
     if (DecodeRegion(r + 7 + i * kRegionSize, out.regions[regions])) ++regions;
@@ -334,7 +333,7 @@ void EncodeDevice(const Device& d, uint8_t* r) {
   r[2] = IndexByte(d.masters[1]);
   r[3] = IndexByte(d.alias);
   r[4] = d.slot;
-  r[5] = d.absent;
+  r[5] = static_cast<uint8_t>(d.absent | (d.bus != Bus::kPci && d.slot != 0) << kHasStream);
   r[6] = static_cast<uint8_t>(KindByte(d.kind) | static_cast<int>(d.default_type) << 3);
   for (size_t i = 0; i < kMaxRegions; ++i) EncodeRegion(d.regions[i], r + 7 + i * kRegionSize);
 }

@@ -9,7 +9,8 @@
 //   4 drivers  flags, firmware, table, address + 1, claim of each bus, rank of the claim order (2),
 //              flags, 255 - mismatch_errno
 //   6 instances  driver, flags, table, pages before and after the aperture, page sizes
-//   8 devices  bus, two masters + 1, alias + 1, slot, flags, kind and default domain, two regions:
+//   8 devices  bus, two masters + 1, alias + 1, slot or stream id, flags, kind and default domain,
+//   two regions:
 //              type, first page, pages more
 //   ops, to the end  kind, a, b, first page, count of pages, vaddr, flags, two faults: kind and
 //              target, count, errno

@@ -2,6 +2,8 @@
 #include "src/case/encoded.h"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "src/case/spelling.h"
@@ -46,8 +48,18 @@ std::span<const Promise> EncodedPromises() {
 
 RuleSet EncodedRules() {
   RuleSet rules;
-  for (int i = 0; i < kEncodedRuleCount; ++i) rules.add(static_cast<Rule>(i));
+  for (const RuleInfo& info : EncodedRuleInfos()) rules.add(info.rule);
   return rules;
+}
+
+std::span<const RuleInfo> EncodedRuleInfos() {
+  static const std::vector<RuleInfo> kInfos = [] {
+    std::vector<RuleInfo> infos;
+    std::ranges::copy_if(AllRules(), std::back_inserter(infos),
+                         [](const RuleInfo& info) { return IsEncoded(info.rule); });
+    return infos;
+  }();
+  return kInfos;
 }
 
 bool IsEncoded(const Op& op) {

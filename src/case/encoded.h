@@ -16,9 +16,9 @@
 
 namespace iommucheck {
 
-// The kinds of ops that are encoded come first, as do the rules and the properties.
+// The kinds of ops that are encoded come first, as do the properties, and the rules but for one
+// that came later.
 inline constexpr int kEncodedOpCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
-inline constexpr int kEncodedRuleCount = static_cast<int>(Rule::kDriverSameInstance) + 1;
 
 inline constexpr int kEncodedPropertyCount = static_cast<int>(Property::kNoCrossDriverReuse) + 1;
 inline constexpr std::array<Property, kEncodedPropertyCount> kEncodedProperties = {
@@ -30,8 +30,12 @@ constexpr bool IsEncoded(Property property) {
 // Of the encoded properties. They come first.
 std::span<const Promise> EncodedPromises();
 
-constexpr bool IsEncoded(Rule rule) { return static_cast<int>(rule) < kEncodedRuleCount; }
+constexpr bool IsEncoded(Rule rule) {
+  return rule <= Rule::kDriverSameInstance || rule == Rule::kAssumeNoUnregisterWhileServing;
+}
 RuleSet EncodedRules();
+// The same with what is known of them, in the order of AllRules().
+std::span<const RuleInfo> EncodedRuleInfos();
 
 // An op of such a kind without flags, of type 1 version 2, whose faults strike what is encoded.
 bool IsEncoded(const Op& op);

@@ -84,7 +84,8 @@ Keys DeviceKeys() {
                {"bus", Shape::kWord, true},
                {"instances", Shape::kWords},
                {"alias", Shape::kWord, false, "alias="},
-               {"slot", Shape::kNumber, false, "slot="}};
+               {"slot", Shape::kNumber, false, "slot="},
+               {"sid", Shape::kNumber, false, "sid="}};
   AddFlags(keys, kDeviceFlags);
   for (DeviceKind kind : kFakeKinds)
     keys.push_back({DeviceKindName(kind), Shape::kFlag, false, DeviceKindName(kind)});

@@ -73,7 +73,7 @@ Json DeviceJson(const Topology& t, const Names& names, int i) {
   for (InstanceId master : device.masters)
     if (master != kNoId) json["instances"].push_back(names.instances[master]);
   if (device.alias != kNoId) json["alias"] = names.devices[device.alias];
-  if (device.slot != 0) json["slot"] = device.slot;
+  if (device.slot != 0) json[device.bus == Bus::kPci ? "slot" : "sid"] = device.slot;
   AddFlags(json, kDeviceFlags, device);
   if (device.kind != DeviceKind::kReal) json[std::string(DeviceKindName(device.kind))] = true;
   if (device.default_type != DefaultType::kAny)

@@ -22,15 +22,14 @@ RuleSet Every() {
 }
 
 // Moves the named rules into `into`; `has` says whether the profile must have them or must not.
-absl::Status Take(std::span<const std::string> ids, const KernelSpec& kernel, bool has,
+absl::Status Take(std::span<const std::string> ids, const KernelProfile& profile, bool has,
                   RuleSet& into) {
-  const KernelProfile profile = ProfileOf(kernel.version);
   for (const std::string& id : ids) {
     const auto rule = FindRule(id);
     if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds(Every()));
     if (profile.has(*rule) != has)
       return absl::InvalidArgumentError(absl::StrFormat("expected a rule that %s %s, found %s",
-                                                        VersionName(kernel.version),
+                                                        VersionName(profile.version),
                                                         has ? "has" : "has not", Quote(id)));
     if (into.has(*rule))
       return absl::InvalidArgumentError(
@@ -43,7 +42,7 @@ absl::Status Take(std::span<const std::string> ids, const KernelSpec& kernel, bo
 }  // namespace
 
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
-                                      std::span<const std::string> add) {
+                                      std::span<const std::string> add, RuleSet may_drop) {
   KernelSpec kernel;
   const auto found = FindVersion(version);
   if (!found) {
@@ -53,13 +52,19 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
     return Unknown(expected.c_str(), version, names);
   }
   kernel.version = *found;
-  if (absl::Status s = Take(drop, kernel, true, kernel.dropped); !s.ok()) return s;
-  if (absl::Status s = Take(add, kernel, false, kernel.added); !s.ok()) return s;
+  const KernelProfile profile = ProfileOf(kernel.version);
+  KernelProfile droppable = profile;
+  droppable.rules = profile.rules | may_drop;
+  if (absl::Status s = Take(drop, droppable, true, kernel.dropped); !s.ok()) return s;
+  if (absl::Status s = Take(add, profile, false, kernel.added); !s.ok()) return s;
+  if (const RuleSet both = kernel.dropped & kernel.added; !both.empty())
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "expected a rule to be dropped or added, found both of %s", Quote(RuleIds(both).front())));
   return kernel;
 }
 
 absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
-                                       std::vector<std::string> add) {
+                                       std::vector<std::string> add, RuleSet may_drop) {
   const std::vector<std::string> parts = absl::StrSplit(word, ',');
   for (const std::string& part : std::span(parts).subspan(1)) {
     if (!part.starts_with('-') && !part.starts_with('+'))
@@ -67,7 +72,7 @@ absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std:
           absl::StrFormat("expected '-RULE' or '+RULE' after ',', found %s", Quote(part)));
     (part.front() == '-' ? drop : add).push_back(part.substr(1));
   }
-  return MakeKernel(parts.front(), drop, add);
+  return MakeKernel(parts.front(), drop, add, may_drop);
 }
 
 std::vector<std::string> RuleIds(RuleSet rules) {

@@ -282,7 +282,10 @@ bool Parser::ReadDevice() {
   std::vector<std::string> keys = FlagNames(kDeviceFlags);
   for (DeviceKind kind : kFakeKinds) keys.emplace_back(DeviceKindName(kind));
   keys.insert(keys.end(), {"default=", "resv="});
-  if (*bus == Bus::kPci) keys.insert(keys.end(), {"alias=", "slot="});
+  if (*bus == Bus::kPci)
+    keys.insert(keys.end(), {"alias=", "slot="});
+  else
+    keys.emplace_back("sid=");
   if (!ReadMasters(device, keys)) return false;
   const auto apply = [this, &device](const Word& key, const Word& value) {
     return ReadDeviceAttribute(key, value, device);
@@ -301,6 +304,7 @@ bool Parser::ReadDeviceAttribute(const Word& key, const Word& value, Device& dev
     return true;
   }
   if (key.text == "slot=") return ReadByte(value, "a slot", 1, 255, device.slot);
+  if (key.text == "sid=") return ReadByte(value, "a stream id", 1, 255, device.slot);
   if (key.text == "default=") return ReadDefaultType(value, device);
   if (key.text == "resv=") return ReadRegion(value, device);
   return SetFlag(kDeviceFlags, key.text, device) || ReadKind(key, device);

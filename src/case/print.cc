@@ -136,7 +136,8 @@ std::string PrintDevices(const Topology& t, const Names& names) {
     for (InstanceId master : device.masters)
       if (master != kNoId) text += ' ' + names.instances[master];
     if (device.alias != kNoId) text += " alias=" + names.devices[device.alias];
-    if (device.slot != 0) text += " slot=" + std::to_string(device.slot);
+    if (device.slot != 0)
+      text += (device.bus == Bus::kPci ? " slot=" : " sid=") + std::to_string(device.slot);
     text += PrintFlags(kDeviceFlags, device) + PrintUse(device) + '\n';
   }
   return text;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
+#include "src/import/catalogue.h"
 #include "src/import/pairs.h"
 #include "src/report/pairs_text.h"
 #include "src/report/system.h"
@@ -32,7 +33,7 @@ int ExitOf(const report::SystemReport& report) {
 
 void Check(CheckOptions& o, Session& session) {
   if (!o.kernel.version.empty()) {
-    const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
+    const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse(import::kAssumedInTree);
     if (!kernel.ok()) return session.Fail(kernel.status());
     o.question.kernel = *kernel;
   } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {

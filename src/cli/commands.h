@@ -62,9 +62,9 @@ struct KernelOptions {
   std::vector<std::string> add;
 
   void AddTo(CLI::App& command, bool required);
-  // A kernel whose patch is encoded, and any.
-  [[nodiscard]] absl::StatusOr<KernelSpec> Parse() const;
-  [[nodiscard]] absl::StatusOr<KernelSpec> ParseWhole() const;
+  // A kernel whose patch is encoded, and any. `may_drop` is that of MakeKernel().
+  [[nodiscard]] absl::StatusOr<KernelSpec> Parse(RuleSet may_drop = {}) const;
+  [[nodiscard]] absl::StatusOr<KernelSpec> ParseWhole(RuleSet may_drop = {}) const;
 };
 
 // The argument of a command that names a property.

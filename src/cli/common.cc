@@ -73,16 +73,16 @@ void KernelOptions::AddTo(CLI::App& command, bool required) {
       ->allow_extra_args(false);
 }
 
-absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
-  absl::StatusOr<KernelSpec> kernel = ParseWhole();
+absl::StatusOr<KernelSpec> KernelOptions::Parse(RuleSet may_drop) const {
+  absl::StatusOr<KernelSpec> kernel = ParseWhole(may_drop);
   if (!kernel.ok()) return kernel;
   if (const absl::Status s = CheckEncoded(*kernel); !s.ok())
     return absl::OutOfRangeError(s.message());
   return kernel;
 }
 
-absl::StatusOr<KernelSpec> KernelOptions::ParseWhole() const {
-  absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add);
+absl::StatusOr<KernelSpec> KernelOptions::ParseWhole(RuleSet may_drop) const {
+  absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add, may_drop);
   // On the command line a wrong name is wrong usage.
   if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
   return kernel;

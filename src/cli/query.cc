@@ -2,11 +2,13 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
 #include "src/cli/commands.h"
+#include "src/import/catalogue.h"
 #include "src/import/import.h"
 #include "src/report/all.h"
 #include "src/report/certificate.h"
@@ -132,6 +134,7 @@ absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
                                    .bounds = o.bounds,
                                    .want_smt2 = !o.smt2.empty(),
                                    .bounded = o.bounded};
+  std::optional<std::vector<std::string>> drivers;  // of a system
   if (o.on == "-" || !import::IsSystem(o.on)) {
     absl::StatusOr<Case> c = ReadCase(o.on);
     if (!c.ok()) return c.status();
@@ -150,14 +153,17 @@ absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
     question.machine.topology = system->topology;
     question.machine.names = system->names;
     question.assumptions = system->assumptions;
+    drivers = system->names.drivers;
   }
   if (!o.kernel.version.empty()) {
-    const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
+    const absl::StatusOr<KernelSpec> kernel =
+        o.kernel.Parse(drivers ? import::kAssumedInTree : RuleSet());
     if (!kernel.ok()) return kernel.status();
     question.machine.kernel = *kernel;
   } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
     return absl::OutOfRangeError("--drop and --add go with --kernel");
   }
+  if (drivers) question.machine.kernel = import::AssumingInTree(question.machine.kernel, *drivers);
   return question;
 }
 

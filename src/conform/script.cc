@@ -48,6 +48,10 @@ absl::Status Playable(const Case& c) {
     if (t.devices[i].bus != Bus::kPlatform && t.devices[i].bus != Bus::kPci)
       return absl::FailedPreconditionError(
           absl::StrFormat("x86 kernels have no bus %s", BusName(t.devices[i].bus)));
+  for (int i = 0; i < t.devices_count; ++i)
+    if (t.devices[i].bus == Bus::kPlatform && t.devices[i].slot != 0)
+      return absl::FailedPreconditionError(
+          "the driver that is played gives each platform device a group of its own");
   for (const CaseOp& op : c.ops) {
     if (op.op.kind != OpKind::kRegister) continue;
     const Firmware firmware = t.drivers[t.instances[op.op.a].driver].firmware;

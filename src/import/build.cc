@@ -224,7 +224,9 @@ class Builder {
 
   void AddGroup(int number, std::vector<int> devices) {
     const auto all = [&](auto test) { return std::ranges::all_of(devices, test); };
-    const auto is_pci = [&](int d) { return m_.devices[d].bus == Bus::kPci; };
+    const auto on_one_bus = [&](int d) {
+      return m_.devices[d].bus == m_.devices[devices.front()].bus;
+    };
     const auto has_instance_groups = [&](int d) {
       return m_.drivers[m_.instances[m_.devices[d].masters.front()].driver].model.instance_groups;
     };
@@ -237,13 +239,13 @@ class Builder {
       shape = MachineGroup::Shape::kSingle;
     } else if (all(has_instance_groups)) {
       shape = MachineGroup::Shape::kInstance;
-    } else if (!all(is_pci)) {
+    } else if (!all(on_one_bus)) {
       Assume(absl::StrCat("Group ", number,
-                          " holds several devices that are not all on pci; each is taken to have "
-                          "a group of its own."));
+                          " holds devices on several buses; each is taken to have a group of its "
+                          "own."));
       for (const int d : devices) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
       return;
-    } else if (all(same_slot)) {
+    } else if (m_.devices[devices.front()].bus != Bus::kPci || all(same_slot)) {
       shape = MachineGroup::Shape::kSlot;
     }
     m_.groups.push_back({shape, std::move(devices)});

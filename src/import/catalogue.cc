@@ -106,6 +106,7 @@ KernelVersion ReadEra(const json& value) {
 // A driver's entry holds what never changes; each era holds what is new in it.
 std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
   std::vector<CatalogueDriver> rows;
+  const auto unbinds = file.value("unbinds", std::vector<std::string>());
   for (const json& entry : file.at("drivers")) {
     json facts = entry;
     facts.erase("eras");
@@ -116,7 +117,9 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
         facts["present"] = true;
         facts.merge_patch(*news);
       }
-      if (facts.at("present").get<bool>()) rows.push_back(ReadDriver(facts, ReadEra(era)));
+      if (!facts.at("present").get<bool>()) continue;
+      rows.push_back(ReadDriver(facts, ReadEra(era)));
+      rows.back().unbinds = std::ranges::find(unbinds, rows.back().name) != unbinds.end();
     }
   }
   return rows;
@@ -222,6 +225,18 @@ Driver ToModelDriver(const CatalogueDriver& driver) {
   model.coherent =
       driver.cache_coherency == Coherency::kYes || driver.cache_coherency == Coherency::kHardware;
   return model;
+}
+
+bool Unbinds(std::string_view driver) {
+  const auto known = std::ranges::find(Catalogue(), driver, &CatalogueDriver::name);
+  return known == Catalogue().end() || known->unbinds;
+}
+
+KernelSpec AssumingInTree(KernelSpec kernel, std::span<const std::string> drivers) {
+  if (std::ranges::none_of(drivers, Unbinds))
+    kernel.added = kernel.added | (kAssumedInTree - kernel.dropped);
+  kernel.dropped = kernel.dropped - kAssumedInTree;  // no profile has it
+  return kernel;
 }
 
 }  // namespace iommucheck::import

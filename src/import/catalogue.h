@@ -4,6 +4,7 @@
 // each era, as far as the model asks.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,6 +49,7 @@ struct CatalogueDriver {
   bool default_domains = true;
   std::string group;                // what its device_group op groups by
   std::vector<std::string> tables;  // iommu_domain_ops that a paging domain can carry
+  bool unbinds = false;             // the admin can unbind it from instances that serve devices
 };
 
 // Reads the form of data/drivers.json. Errors: InvalidArgument.
@@ -65,5 +67,15 @@ const CatalogueDriver* FindDriverByBound(std::string_view bound);
 
 // As the model knows it. The table is left to the caller.
 Driver ToModelDriver(const CatalogueDriver& driver);
+
+// What is assumed of machines whose drivers are all known to keep it: in-tree ones that set
+// suppress_bind_attrs, or cannot be removed at all, and whose module the core holds while a device
+// is probed (__iommu_probe_device()). The admin can unbind the others (ipmmu-vmsa, virtio-iommu and
+// so on) while they serve devices.
+inline constexpr RuleSet kAssumedInTree = RuleSet().add(Rule::kAssumeNoUnregisterWhileServing);
+bool Unbinds(std::string_view driver);  // or is not in the catalogue
+// The kernel that a question about a machine with these drivers is put to: with what is assumed of
+// them, but for what the kernel says that it drops.
+KernelSpec AssumingInTree(KernelSpec kernel, std::span<const std::string> drivers);
 
 }  // namespace iommucheck::import

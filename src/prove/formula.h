@@ -56,7 +56,7 @@ enum class Relation : uint8_t {
   kReused,     // device, domain: a type1 attach put the device there, and the domain was not fresh
   // The machine.
   kBehind,             // device, instance: firmware says so
-  kRelated,            // device, device: one group by alias or slot
+  kRelated,            // device, device: one group by alias, slot or stream id
   kMayUse,             // driver, table
   kPerInstanceGroups,  // driver
   kSameAddress,        // driver, driver

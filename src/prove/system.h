@@ -18,7 +18,8 @@
 // ABSTRACTION: which device of a group is the first is not told; where the kernel asks the first,
 // any device of the group may answer.
 // ABSTRACTION: why an instance unregisters or a device is released is not told, be it on request or
-// since a register or a probe failed. So assume.no_unregister_when_attached guards nothing.
+// since a register or a probe failed. So assume.no_unregister_when_attached and
+// assume.no_unregister_while_serving guard nothing.
 // Where a family leaves a rule open, actions may do what any of its kernels does.
 // ABSTRACTION: freed domains stay allocated; a group may be left with one that is gone.
 #pragma once

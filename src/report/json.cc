@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
+#include "src/case/notes.h"
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -120,6 +121,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
   out["replayed"] = true;
   out["steps"] = StepsJson(c, run);
   out["properties"] = std::move(properties);
+  for (const std::string& note : NotesOf(c)) out["notes"].push_back(note);
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
   out["stats"] = {{"steps", run.steps.size()}};
   return out.dump(2) + "\n";

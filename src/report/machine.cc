@@ -157,8 +157,8 @@ std::string Standing(const MachineAnswer& a) {
 
 std::string VerdictText(const MachineAnswer& a) {
   const smt::QueryResult& r = a.result.query;
-  const std::string covered =
-      absl::StrFormat("none up to %s; %s", Count(r.proved_steps, "step"), Standing(a));
+  const std::string covered = absl::StrFormat("none up to %s%s; %s", Count(r.proved_steps, "step"),
+                                              AssumingText(a.question.machine.kernel), Standing(a));
   switch (r.verdict) {
     case Verdict::kViolated:
       return absl::StrFormat("VIOLATED on this machine: %s; %s",

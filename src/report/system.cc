@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/import/catalogue.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -20,10 +21,10 @@ std::string SearchVerdict(const SystemReport::Search& search) {
       return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
     case Verdict::kHolds:
       if (!r.reason.empty()) return "not on this machine: " + r.reason;
-      return absl::StrFormat("none %s, %s",
+      return absl::StrFormat("none %s, %s%s",
                              r.every_depth ? std::string("in any number of steps")
                                            : absl::StrFormat("up to %d steps", r.depth),
-                             seen);
+                             seen, AssumingText(search.kernel));
     case Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; none up to %d steps", r.reason, r.depth);
   }
@@ -97,8 +98,9 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
         absl::StrCat(question.path, ": expected proc/version of a kernel from 5.15 on, found ",
                      report.system.kernel_release.empty() ? "none" : report.system.kernel_release,
                      "; say --kernel"));
-  report.kernel =
-      question.kernel ? *question.kernel : KernelSpec{.version = *report.system.nearest};
+  report.kernel = import::AssumingInTree(
+      question.kernel ? *question.kernel : KernelSpec{.version = *report.system.nearest},
+      report.system.names.drivers);
 
   std::vector<KernelSpec> kernels = {report.kernel};
   if (!report.kernel.dropped.has(Rule::kType1SameOps)) {

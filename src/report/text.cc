@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
+#include "src/case/notes.h"
 #include "src/smt/version.h"
 #include "src/tool/provenance.h"
 
@@ -112,7 +113,9 @@ std::string DeviceText(const Case& c, const Device& d) {
       "on %s, %s", BusName(d.bus),
       behind.empty() ? "behind no IOMMU" : "behind " + absl::StrJoin(behind, " and "));
   if (d.alias != kNoId) absl::StrAppend(&text, ", DMA alias of ", c.names.devices[d.alias]);
-  if (d.slot != 0) absl::StrAppendFormat(&text, ", shares slot %d", d.slot);
+  if (d.slot != 0)
+    absl::StrAppendFormat(&text, ", shares %s %d", d.bus == Bus::kPci ? "slot" : "stream id",
+                          d.slot);
   if (d.absent) text += ", absent at boot";
   return text;
 }
@@ -256,6 +259,12 @@ std::string KernelName(const KernelSpec& kernel) {
   return name;
 }
 
+std::string AssumingText(const KernelSpec& kernel) {
+  if (!kernel.added.has(Rule::kAssumeNoUnregisterWhileServing)) return "";
+  return absl::StrFormat(", assuming that no instance unregisters while it serves a device (%s)",
+                         InfoOf(Rule::kAssumeNoUnregisterWhileServing).id);
+}
+
 std::string Plural(uint64_t n, const char* what) {
   return absl::StrFormat("%d %s%s", n, what, n == 1 ? "" : "s");
 }
@@ -385,6 +394,7 @@ std::string StoppingRulesText(const Case& c, Property property) {
 std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options) {
   std::string out = Field("kernel", KernelName(c.kernel)) + ToolText();
   out += TopologyText(c);
+  for (const std::string& note : NotesOf(c)) out += Field("note", note);
   if (run.outside && run.steps.empty()) {
     out += Field("outcome",
                  absl::StrCat("the machine is outside ", std::string(InfoOf(*run.outside).id)));

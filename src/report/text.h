@@ -17,6 +17,10 @@ inline constexpr int kColumns = 75;
 // "v6.0 without type1.same_ops, with assume.homogeneous_groups"
 std::string KernelName(const KernelSpec& kernel);
 
+// ", assuming (assume.no_unregister_while_serving) that an instance ..": what is assumed of in-tree
+// drivers without being asked for. Empty where nothing is.
+std::string AssumingText(const KernelSpec& kernel);
+
 // "1 step", "2 steps"
 std::string Plural(uint64_t n, const char* what);
 

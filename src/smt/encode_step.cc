@@ -128,6 +128,10 @@ void Encoder::Unregister(const SymbolicOp& op) {
         step_.outside |= assumed & Meet(device.instance, op.instance) & device.group[g] &
                          Any(state_.groups[g].container);
   }
+  if (kernel_.may_have(Rule::kAssumeNoUnregisterWhileServing))
+    for (const SymbolicDeviceState& device : state_.devices)
+      step_.outside |=
+          go & has(Rule::kAssumeNoUnregisterWhileServing) & Meet(device.instance, op.instance);
   UnlistInstance(go, op.instance);
   if (kernel_.era() != Era::kBusSlots) return;
   const Bits driver = DriverOf(op.instance);

@@ -107,14 +107,15 @@ Cluster Reduced(const Topology& t, const Cluster& cluster) {
 // Clusters with equal ones are of one kind.
 std::string KindOf(const Topology& t, const Cluster& cluster, bool by_number) {
   std::string kind;
-  std::map<int, int> slots;  // in the order in which they come
+  std::map<std::pair<Bus, uint8_t>, int> slots;  // in the order in which they come
   for (DeviceId d : cluster) {
     const Device& device = t.devices[d];
     const auto alias = std::ranges::find(cluster, device.alias) - cluster.begin();
     const int slot =
         device.slot == 0
             ? 0
-            : slots.try_emplace(device.slot, static_cast<int>(slots.size()) + 1).first->second;
+            : slots.try_emplace({device.bus, device.slot}, static_cast<int>(slots.size()) + 1)
+                  .first->second;
     absl::StrAppend(&kind, LookOf(t, device, by_number), ";", device.alias == kNoId ? -1 : alias,
                     ";", slot, "|");
   }

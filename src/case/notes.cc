@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/case/notes.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace iommucheck {
+namespace {
+
+bool Registers(const Case& c, DriverId driver) {
+  return std::ranges::any_of(c.ops, [&](const CaseOp& op) {
+    return op.op.kind == OpKind::kRegister && c.topology.instances[op.op.a].driver == driver;
+  });
+}
+
+bool IsBehind(const Topology& t, const Device& device, DriverId driver) {
+  return std::ranges::any_of(
+      device.masters, [&](InstanceId i) { return i != kNoId && t.instances[i].driver == driver; });
+}
+
+// A slot comes to a driver by its claims, or by an address that another one's ops lay at.
+bool SharesAddress(const Topology& t, DriverId driver) {
+  for (DriverId other = 0; other < t.drivers_count; ++other)
+    if (other != driver && t.ops_address(other) == t.ops_address(driver)) return true;
+  return false;
+}
+
+// Nothing where the driver can serve a device, or where none is behind it.
+std::string NoteOf(const Case& c, DriverId driver) {
+  const Topology& t = c.topology;
+  const auto& claims = t.drivers[driver].claims;
+  std::vector<std::string> claimed;
+  for (size_t bus = 0; bus < kBusCount; ++bus)
+    if (claims[bus] != Claim::kNone) claimed.emplace_back(BusName(static_cast<Bus>(bus)));
+  bool behind = false;
+  for (const Device& device : std::span(t.devices).first(t.devices_count)) {
+    if (!IsBehind(t, device, driver) && !t.drivers[driver].accepts_foreign) continue;
+    behind = true;
+    if (claims[static_cast<size_t>(device.bus)] != Claim::kNone) return "";
+  }
+  if (claimed.empty())
+    return absl::StrFormat("driver %s claims no bus: on %s it serves no device",
+                           c.names.drivers[driver], VersionName(c.kernel.version));
+  if (!behind) return "";
+  return absl::StrFormat(
+      "driver %s claims %s, and no device behind it is on such a bus: on %s it serves none",
+      c.names.drivers[driver], absl::StrJoin(claimed, ", "), VersionName(c.kernel.version));
+}
+
+}  // namespace
+
+std::vector<std::string> NotesOf(const Case& c) {
+  std::vector<std::string> notes;
+  if (ProfileOf(c.kernel).era != Era::kBusSlots) return notes;
+  for (DriverId driver = 0; driver < c.topology.drivers_count; ++driver) {
+    if (!Registers(c, driver) || SharesAddress(c.topology, driver)) continue;
+    if (std::string note = NoteOf(c, driver); !note.empty()) notes.push_back(std::move(note));
+  }
+  return notes;
+}
+
+}  // namespace iommucheck
