@@ -53,6 +53,11 @@ class Beside {
   [[nodiscard]] std::span<const Op> ops() const { return std::span(taken_).first(taken_count_); }
   // The last Play() ended before an op in which the model has the kernel follow a wild pointer.
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
+  // Play such an op, too, and compare up to the oops: a load of the library a case that comes to
+  // it.
+  void PlayOopses() { plays_oopses_ = true; }
+  // The last Play() left the library half-way through something: loaded().Open() before the next.
+  [[nodiscard]] bool spent() const { return spent_; }
   // The heading in docs/findings.md of a state that the kernel does not come back from, and that
   // the model does not have: the last Play() ended there. nullptr: it did not.
   [[nodiscard]] const char* finding() const { return finding_; }
@@ -63,7 +68,6 @@ class Beside {
   Verdict PlayTaken(unsigned warm);
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
-  [[nodiscard]] const char* FindingAfter(const State& before, const Op& op, int error) const;
   Verdict Judge();
 
   conform::Harness harness_;
@@ -85,6 +89,8 @@ class Beside {
   std::array<Op, kWarmOps + kMaxDecodedOps> taken_;
   int taken_count_ = 0;
   bool before_oops_ = false;
+  bool plays_oopses_ = false;
+  bool spent_ = false;
   const char* finding_ = nullptr;
   bool cross_driver_ = false;
   harness_leaks leaks_{};
