@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/properties.h"
 #include "src/case/encoded.h"
@@ -193,6 +194,8 @@ Beside::Verdict Beside::PlayTaken(unsigned warm) {
   for (int i = 0; going && i < warm_count_; ++i) going = TakeOp(warm_[i], model);
   for (int i = 0; going && i < case_.ops_count; ++i) going = TakeOp(case_.ops[i], model);
   model.End(case_.topology, state_);
+  // What the model has not may be who owns what.
+  if (finding_ != nullptr) model_.has_groups = false;
   return Judge();
 }
 
@@ -213,9 +216,11 @@ Beside::Verdict Beside::Judge() {
     spent_ = true;
     return Verdict::kOops;
   }
-  const bool leaks = leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0;
-  if (verdict != Verdict::kAgree || !leaks)
-    return verdict;
+  const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
+  const bool leaks = leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 ||
+                     std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) ||
+                     pins;
+  if (verdict != Verdict::kAgree || !leaks) return verdict;
   spent_ = true;
   return Verdict::kLeak;
 }
@@ -239,8 +244,11 @@ std::string Beside::Report(Verdict verdict) const {
   for (const harness_warn& warn : std::span(warns, count))
     absl::StrAppend(&text, "WARN in ", warn.function, "(), ", warn.file, ":", warn.line, "\n");
   if (verdict == Verdict::kLeak)
-    absl::StrAppend(&text, absl::StrFormat("left: %d domains, %d heap objects, %d locks\n",
-                                           leaks_.domains, leaks_.objects, leaks_.locks));
+    absl::StrAppend(&text,
+                    absl::StrFormat("left: %d domains, %d heap objects, %d locks, %s references, "
+                                    "%d pinned and %d locked pages\n",
+                                    leaks_.domains, leaks_.objects, leaks_.locks, leaks_.references,
+                                    leaks_.pins, leaks_.locked));
   if (!Agree(model_, real_))
     absl::StrAppend(&text, conform::Compare(c, model_, "model", real_, "real code").text, "\n");
   return text;

@@ -34,7 +34,7 @@ class Beside {
     kAgree,
     kCrossDriver,  // attach_dev() took a device of another driver, where the kernel promises not to
     kDiffer,       // errno, calls, groups, domains or WARNs
-    kLeak,         // the teardown left domains, heap objects or locks
+    kLeak,         // the teardown left domains, objects, locks, references or pins
     kOops,         // a wild pointer in the teardown; in an op it is a difference
   };
   // Plays what the bytes are: a case, whose kernel gives way to the build's, after a warm start.

@@ -47,10 +47,14 @@ const char* FindingBefore(const Topology& topology, const State& before,
   return nullptr;
 }
 
+bool IsNeverUnmapped(const Op& op, int error) {
+  return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
+}
+
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls) {
   // Where it lies in the tree decides what else is found.
-  if (op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages)
+  if (IsNeverUnmapped(op, error))
     return "A mapping that ends at the top of the address space is never unmapped";
   if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {
     const DeviceState& d = before.devices[op.a];

@@ -24,4 +24,7 @@ const char* FindingBefore(const Topology& topology, const State& before,
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls);
 
+// The pins of a mapping that this op made are never given back.
+bool IsNeverUnmapped(const Op& op, int error);
+
 }  // namespace iommucheck::conform
