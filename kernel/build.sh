@@ -75,11 +75,11 @@ if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   rm -rf "$headers"
   mkdir "$headers"
+  # The last is how the tree compiles a file that needs nothing of its own.
   {
-    tree_make KCONFIG_ALLCONFIG="$here/config" allnoconfig
-    tree_make prepare
-    # How the tree compiles a file that needs nothing of its own.
-    tree_make V=1 lib/rbtree.o
+    tree_make KCONFIG_ALLCONFIG="$here/config" allnoconfig &&
+      tree_make prepare &&
+      tree_make V=1 lib/rbtree.o
   } >"$log" 2>&1 || { end_of 30 "$log"; die "the tree's makefiles failed, see $log"; }
   printf '%s' "$wanted" >"$stamp"
 fi

@@ -35,7 +35,7 @@ while (($#)); do
       path=$(realpath -- "${2:?"$1 wants a path"}")
       [[ $1 == --ro ]] && options+=(--ro-bind "$path" "$path") || options+=(--bind "$path" "$path")
       shift 2 ;;
-    --chdir) options+=(--chdir "${2:?"--chdir wants a path"}"); shift 2 ;;
+    --chdir) options+=(--chdir "$(realpath -- "${2:?"--chdir wants a path"}")"); shift 2 ;;
     --) shift; break ;;
     *) die "expected --ro, --rw, --chdir or --, found $1" ;;
   esac
