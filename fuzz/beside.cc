@@ -74,6 +74,8 @@ absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library,
   if (!harness.ok()) return harness.status();
   const absl::StatusOr<KernelSpec> kernel = KernelOfEnvironment(harness->version());
   if (!kernel.ok()) return kernel.status();
+  const std::string note = conform::SandboxNote(build);
+  if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel, !catch_oops));
 }
 
@@ -225,6 +227,13 @@ Beside::Verdict Beside::Judge() {
   return Verdict::kLeak;
 }
 
+std::string Beside::Summary(Verdict verdict) const {
+  const std::string_view last =
+      ops().empty() ? std::string_view("begin") : OpName(ops().back().kind);
+  return absl::StrCat("SUMMARY: iommucheck: ", SentenceOf(verdict), ", on ",
+                      std::string(VersionName(kernel_.version)), " in ", std::string(last));
+}
+
 std::string Beside::Report(Verdict verdict) const {
   DecodedCase taken = case_;
   taken.ops_count = 0;
@@ -289,7 +298,7 @@ void ReportDeaths(Beside& beside) {
 
 void TrapOn(const Beside& beside, Beside::Verdict verdict) {
   reported = nullptr;
-  std::fprintf(stderr, "%s\n", beside.Report(verdict).c_str());
+  std::fprintf(stderr, "%s\n%s\n", beside.Report(verdict).c_str(), beside.Summary(verdict).c_str());
   __builtin_trap();
 }
 

@@ -47,6 +47,9 @@ class Beside {
   // both columns.
   [[nodiscard]] std::string Report(Verdict verdict) const;
 
+  // One line, by which findings of a kind are told from others.
+  [[nodiscard]] std::string Summary(Verdict verdict) const;
+
   [[nodiscard]] conform::Harness& loaded() { return harness_; }
   [[nodiscard]] const KernelSpec& kernel() const { return kernel_; }
   // What the last Play() gave to both.

@@ -177,6 +177,8 @@ nlohmann::ordered_json ToJson(const Outcome& outcome) {
 
 void RunConform(const Options& o, Session& session) {
   const std::filesystem::path build(o.build);
+  if (const std::string note = conform::SandboxNote(o.build); !note.empty())
+    std::cerr << "iommucheck: " << note << "\n";
   absl::StatusOr<Harness> harness = Harness::Load(build / "kernel.so", /*catch_oops=*/true);
   if (!harness.ok()) return session.Fail(harness.status());
   KernelOptions kernel = o.kernel;

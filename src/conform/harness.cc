@@ -14,6 +14,7 @@
 #include <bit>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -237,6 +238,17 @@ KernelSpec WithoutAssumptions(KernelSpec kernel) {
     if (profile.has(info.rule)) kernel.dropped.add(info.rule);
   }
   return kernel;
+}
+
+std::string SandboxNote(const std::string& build) {
+  // kernel/sandbox.sh says that it is one.
+  const bool inside = std::getenv("IOMMUCHECK_SANDBOX") != nullptr;
+  std::error_code ignored;
+  if (inside || !std::filesystem::exists(std::filesystem::path(build) / "sandboxed", ignored))
+    return "";
+  return absl::StrCat("note: ", build,
+                      " is of a tree that was built in a sandbox.\n"
+                      "Its code runs in this process, which is in none: see --sandbox of ./dev.");
 }
 
 absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oops) {

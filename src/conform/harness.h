@@ -32,6 +32,10 @@ KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
 // Real code goes on where an assumption ends a run of the model.
 KernelSpec WithoutAssumptions(KernelSpec kernel);
 
+// "", or what to know before the library of this folder is loaded: that it is of a tree that was
+// built in a sandbox, and that this process is in none.
+std::string SandboxNote(const std::string& build);
+
 class Harness {
  public:
   // `library` is a kernel.so. `catch_oops`: a wild pointer ends the case and not the process.
