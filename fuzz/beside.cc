@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/properties.h"
@@ -219,9 +218,9 @@ Beside::Verdict Beside::Judge() {
     return Verdict::kOops;
   }
   const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
-  const bool leaks = leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 ||
-                     std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) ||
-                     pins;
+  const bool leaks =
+      leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 || leaks_.written != 0 ||
+      std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) || pins;
   if (verdict != Verdict::kAgree || !leaks) return verdict;
   spent_ = true;
   return Verdict::kLeak;
@@ -253,11 +252,11 @@ std::string Beside::Report(Verdict verdict) const {
   for (const harness_warn& warn : std::span(warns, count))
     absl::StrAppend(&text, "WARN in ", warn.function, "(), ", warn.file, ":", warn.line, "\n");
   if (verdict == Verdict::kLeak)
-    absl::StrAppend(&text,
-                    absl::StrFormat("left: %d domains, %d heap objects, %d locks, %s references, "
-                                    "%d pinned and %d locked pages\n",
-                                    leaks_.domains, leaks_.objects, leaks_.locks, leaks_.references,
-                                    leaks_.pins, leaks_.locked));
+    absl::StrAppend(&text, "left: ", leaks_.domains, " domains, ", leaks_.objects,
+                    " heap objects (", leaks_.written, " were freed and written to), ",
+                    leaks_.locks, " locks, ", absl::StrJoin(leaks_.references, "+"),
+                    " references (module, device, fwnode, task), ", leaks_.pins, " pinned and ",
+                    leaks_.locked, " locked pages\n");
   if (!Agree(model_, real_))
     absl::StrAppend(&text, conform::Compare(c, model_, "model", real_, "real code").text, "\n");
   return text;

@@ -529,6 +529,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (leaks.domains != 0) Fail("domains are left after the teardown", "");
   if (leaks.locks != 0) Fail("locks are held after the teardown", "");
   if (leaks.objects != 0) Fail("memory is left after the teardown", "");
+  if (leaks.written != 0) Fail("memory was written to after it was freed", "");
   for (int left : leaks.references)
     if (left != 0) Fail("references are left after the teardown", "");
   log.input = {};

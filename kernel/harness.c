@@ -1422,6 +1422,7 @@ static int finish(struct harness_leaks *leaks)
 	finished = true;
 	leaks->domains = live_domains;
 	leaks->objects = host_objects - objects_at_rest;
+	leaks->written = host_empty_quarantine();
 	leaks->locks = host_locks;
 	for (i = 0; i < HARNESS_REFERENCES; i++)
 		leaks->references[i] = shim_references(i) - references_at_rest[i];

@@ -270,6 +270,7 @@ enum harness_reference {
 struct harness_leaks {
   int domains;
   int objects; /* kmalloc, kmem_cache, pages */
+  int written; /* objects that were written to after they were freed; ASan tells of them itself */
   int locks;   /* mutexes and semaphores held */
   int references[HARNESS_REFERENCES]; /* less than 0: dropped too often */
   int pins;       /* of user memory */

@@ -30,6 +30,7 @@ void *host_grow(void *old, unsigned long bytes);
 int host_refuses(void); /* this allocation */
 void host_drop(void *old); /* what host_grow() gave */
 void *host_alloc(unsigned long bytes); /* never refused */
+int host_empty_quarantine(void); /* how many freed objects of it were written to */
 
 /* shim.c: what the kernel code finds instead of the rest of the kernel */
 void shim_init(void);

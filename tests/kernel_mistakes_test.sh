@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # What conform says of kernel code with mistakes, and that it says it of the cases that have them
 # alone.
-#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN
+#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT
 # Exit status 77: ./dev test has not built them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tool=$1 build=$2 mistaken=$3
-for folder in "$build" "$mistaken"; do
+tool=$1 build=$2 mistaken=$3 spoilt=$4
+for folder in "$build" "$mistaken" "$spoilt"; do
   [[ -f $folder/kernel.so ]] && continue
   echo "SKIPPED: there is no $folder/kernel.so; ./dev test builds it"
   exit 77
@@ -86,4 +86,21 @@ cp "$work/1-dies.case" "$work/3-again.case"
 conform 1 "$mistaken" "$work"/{1-dies,3-again}.case
 says 'the same run as'
 says '^0 agree, 2 differ, 0 skipped$'
+
+# Memory that is used after it was freed is noticed, also where nothing else differs.
+conform 0 "$build" --as-built corpus/litmus/v6.12+last-group+unset-container.case
+conform 1 "$spoilt" --as-built corpus/litmus/v6.12+last-group+unset-container.case
+says '^crashed   signal 6 (SIGABRT), in op 6$'
+cat >"$work/1-written.case" <<'CASE'
+kernel v6.12.y
+driver amd
+instance i0 amd
+device d0 pci i0
+register i0
+set-container 0 c0
+unset-container 0
+CASE
+conform 0 "$build" "$work/1-written.case"
+conform 1 "$spoilt" "$work/1-written.case" "$work/1-leaks.case"
+says '^1 agree, 1 differ, 0 skipped$'
 exit "$failed"

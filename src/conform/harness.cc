@@ -341,6 +341,7 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   };
   leak(leaks.domains, "domains");
   leak(leaks.objects, "heap objects");
+  leak(leaks.written, "freed objects that were written to");
   leak(leaks.locks, "locks");
   leak(leaks.references[HARNESS_REF_MODULE], "references to modules");
   leak(leaks.references[HARNESS_REF_DEVICE], "references to devices");
