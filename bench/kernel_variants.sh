@@ -38,7 +38,7 @@ run() {
 printf '%-40s %-8s %-5s %s\n' build model seed trap
 for package in "$@"; do
   for build in build/kernel/"$package" build/kernel/"$package"+*; do
-    [[ -f $build/kernel-fuzz.so ]] || continue
+    [[ -f $build/kernel-fuzz.so && $build != *+mistake* ]] || continue
     matching=
     [[ -f $build/overlay/dropped ]] && matching=$(paste -sd, "$build/overlay/dropped")
     for model in as-is matching; do

@@ -10,12 +10,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/properties.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/repair.h"
+#include "src/conform/findings.h"
 
 namespace iommucheck::fuzzing {
 namespace {
@@ -43,35 +44,6 @@ RuleSet PromisingRules(KernelVersion version) {
 }
 
 bool IsOops(const Event& event) { return event.kind == Event::Kind::kOops; }
-
-// The core calls a domain that it has freed.
-bool UsesFreedDomain(const State& before, std::span<const Event> events) {
-  std::array<bool, kMaxDomains> freed{};
-  for (const Event& e : events) {
-    if (e.domain == kNoId) continue;
-    if (e.kind == Event::Kind::kFree) freed[e.domain] = true;
-    if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
-    const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
-    if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
-      return true;
-  }
-  return false;
-}
-
-// Type1 maps a trial that it cannot unmap by halves, and takes that for superpages.
-bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
-  std::array<InstanceId, kMaxDomains> bound{};
-  for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
-  for (const Event& e : events) {
-    if (e.kind == Event::Kind::kAlloc && e.domain != kNoId) bound[e.domain] = kNoId;
-    if (e.kind == Event::Kind::kAttachDev && e.error == 0 && bound[e.domain] == kNoId)
-      bound[e.domain] = before.devices[e.device].instance;
-    if (e.kind == Event::Kind::kMap && e.error == 0 && e.group != kNoId &&
-        bound[e.domain] != kNoId && (topology.instances[bound[e.domain]].page_sizes & 3U) == 2)
-      return true;
-  }
-  return false;
-}
 
 const char* SentenceOf(Beside::Verdict verdict) {
   switch (verdict) {
@@ -101,6 +73,8 @@ absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library,
   if (!harness.ok()) return harness.status();
   const absl::StatusOr<KernelSpec> kernel = KernelOfEnvironment(harness->version());
   if (!kernel.ok()) return kernel.status();
+  const std::string note = conform::SandboxNote(build);
+  if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel, !catch_oops));
 }
 
@@ -158,19 +132,14 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
     state_ = before;
     return true;
   }
-  if (std::ranges::any_of(events_, IsOops)) {
+  if (!plays_oopses_ && std::ranges::any_of(events_, IsOops)) {
     state_ = before;
     before_oops_ = true;
     return false;
   }
-  if (sanitized_ && UsesFreedDomain(before, events_)) {
+  finding_ = conform::FindingBefore(case_.topology, before, events_, sanitized_);
+  if (finding_ != nullptr) {
     state_ = before;
-    finding_ = "6.1.y: group->domain may point at a freed domain";
-    return false;
-  }
-  if (KeepsTrial(case_.topology, before, events_)) {
-    state_ = before;
-    finding_ = "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
     return false;
   }
   taken_[taken_count_++] = op;
@@ -191,32 +160,9 @@ bool Beside::TakeOp(const Op& op, conform::TraceBuilder& model) {
   real_.steps.push_back(
       {error == HARNESS_OOPS ? -EFAULT : error, static_cast<uint32_t>(real_.calls.size())});
   if (error == HARNESS_OOPS || real_.steps.back() != model_.steps.back()) return false;
-  finding_ = FindingAfter(before, op, error);
+  finding_ =
+      conform::FindingAfter(before, op, error, state_, model_.CallsOf(model_.steps.size() - 1));
   return finding_ == nullptr;
-}
-
-// What is known of the real code and not in the model, each by its heading in docs/findings.md. A
-// case ends where it comes to be so, and is compared up to there; who plays cases counts them.
-const char* Beside::FindingAfter(const State& before, const Op& op, int error) const {
-  // Where it lies in the tree decides what else is found.
-  if (op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages)
-    return "A mapping that ends at the top of the address space is never unmapped";
-  if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {
-    const DeviceState& d = before.devices[op.a];
-    const bool uncounted = d.bound == BoundTo::kKernelDriver && d.group != kNoId &&
-                           before.groups[d.group].owner && before.groups[d.group].kernel_users == 0;
-    return uncounted ? "A driver bound before the IOMMU came gives back the owner's count"
-                     : nullptr;
-  }
-  if (op.kind != OpKind::kRegister || error == 0) return nullptr;
-  const auto waits_for_domain = [this](const conform::Call& call) {
-    if (call.kind != conform::Call::Kind::kProbe) return false;
-    const GroupId group = state_.devices[call.device].group;
-    return group != kNoId && state_.groups[group].default_domain == kNoId;
-  };
-  return std::ranges::any_of(model_.CallsOf(model_.steps.size() - 1), waits_for_domain)
-             ? "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack"
-             : nullptr;
 }
 
 Beside::Verdict Beside::Play(std::span<const uint8_t> bytes) {
@@ -234,7 +180,7 @@ Beside::Verdict Beside::PlayTaken(unsigned warm) {
   TakeKernel();
   MakeWarmStart(warm);
   taken_count_ = 0;
-  before_oops_ = cross_driver_ = false;
+  before_oops_ = cross_driver_ = spent_ = false;
   finding_ = nullptr;
   leaks_ = {};
   real_.Clear();
@@ -249,21 +195,42 @@ Beside::Verdict Beside::PlayTaken(unsigned warm) {
   for (int i = 0; going && i < warm_count_; ++i) going = TakeOp(warm_[i], model);
   for (int i = 0; going && i < case_.ops_count; ++i) going = TakeOp(case_.ops[i], model);
   model.End(case_.topology, state_);
+  // What the model has not may be who owns what.
+  if (finding_ != nullptr) model_.has_groups = false;
   return Judge();
 }
 
 Beside::Verdict Beside::Judge() {
   const harness& real = harness_.real();
-  if (real_.oops()) return Verdict::kDiffer;
+  if (real_.oops()) {
+    spent_ = true;
+    return Agree(model_, real_) ? Verdict::kAgree : Verdict::kDiffer;
+  }
   harness_end end{};
   real.end(&end);
   conform::SetEnd(case_.topology, end, real_);
   Verdict verdict = Verdict::kAgree;
   if (!Agree(model_, real_)) verdict = Verdict::kDiffer;
   if (cross_driver_ && promises_) verdict = Verdict::kCrossDriver;
-  if (real.finish(&leaks_) == HARNESS_OOPS) return Verdict::kOops;
-  if (verdict != Verdict::kAgree) return verdict;
-  return leaks_.domains == 0 && leaks_.objects == 0 && leaks_.locks == 0 ? verdict : Verdict::kLeak;
+  spent_ = verdict != Verdict::kAgree;
+  if (real.finish(&leaks_) == HARNESS_OOPS) {
+    spent_ = true;
+    return Verdict::kOops;
+  }
+  const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
+  const bool leaks =
+      leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 || leaks_.written != 0 ||
+      std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) || pins;
+  if (verdict != Verdict::kAgree || !leaks) return verdict;
+  spent_ = true;
+  return Verdict::kLeak;
+}
+
+std::string Beside::Summary(Verdict verdict) const {
+  const std::string_view last =
+      ops().empty() ? std::string_view("begin") : OpName(ops().back().kind);
+  return absl::StrCat("SUMMARY: iommucheck: ", SentenceOf(verdict), ", on ",
+                      std::string(VersionName(kernel_.version)), " in ", std::string(last));
 }
 
 std::string Beside::Report(Verdict verdict) const {
@@ -285,8 +252,11 @@ std::string Beside::Report(Verdict verdict) const {
   for (const harness_warn& warn : std::span(warns, count))
     absl::StrAppend(&text, "WARN in ", warn.function, "(), ", warn.file, ":", warn.line, "\n");
   if (verdict == Verdict::kLeak)
-    absl::StrAppend(&text, absl::StrFormat("left: %d domains, %d heap objects, %d locks\n",
-                                           leaks_.domains, leaks_.objects, leaks_.locks));
+    absl::StrAppend(&text, "left: ", leaks_.domains, " domains, ", leaks_.objects,
+                    " heap objects (", leaks_.written, " were freed and written to), ",
+                    leaks_.locks, " locks, ", absl::StrJoin(leaks_.references, "+"),
+                    " references (module, device, fwnode, task), ", leaks_.pins, " pinned and ",
+                    leaks_.locked, " locked pages\n");
   if (!Agree(model_, real_))
     absl::StrAppend(&text, conform::Compare(c, model_, "model", real_, "real code").text, "\n");
   return text;
@@ -327,7 +297,7 @@ void ReportDeaths(Beside& beside) {
 
 void TrapOn(const Beside& beside, Beside::Verdict verdict) {
   reported = nullptr;
-  std::fprintf(stderr, "%s\n", beside.Report(verdict).c_str());
+  std::fprintf(stderr, "%s\n%s\n", beside.Report(verdict).c_str(), beside.Summary(verdict).c_str());
   __builtin_trap();
 }
 

@@ -34,7 +34,7 @@ class Beside {
     kAgree,
     kCrossDriver,  // attach_dev() took a device of another driver, where the kernel promises not to
     kDiffer,       // errno, calls, groups, domains or WARNs
-    kLeak,         // the teardown left domains, heap objects or locks
+    kLeak,         // the teardown left domains, objects, locks, references or pins
     kOops,         // a wild pointer in the teardown; in an op it is a difference
   };
   // Plays what the bytes are: a case, whose kernel gives way to the build's, after a warm start.
@@ -47,12 +47,20 @@ class Beside {
   // both columns.
   [[nodiscard]] std::string Report(Verdict verdict) const;
 
+  // One line, by which findings of a kind are told from others.
+  [[nodiscard]] std::string Summary(Verdict verdict) const;
+
   [[nodiscard]] conform::Harness& loaded() { return harness_; }
   [[nodiscard]] const KernelSpec& kernel() const { return kernel_; }
   // What the last Play() gave to both.
   [[nodiscard]] std::span<const Op> ops() const { return std::span(taken_).first(taken_count_); }
   // The last Play() ended before an op in which the model has the kernel follow a wild pointer.
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
+  // Play such an op, too, and compare up to the oops: a load of the library a case that comes to
+  // it.
+  void PlayOopses() { plays_oopses_ = true; }
+  // The last Play() left the library half-way through something: loaded().Open() before the next.
+  [[nodiscard]] bool spent() const { return spent_; }
   // The heading in docs/findings.md of a state that the kernel does not come back from, and that
   // the model does not have: the last Play() ended there. nullptr: it did not.
   [[nodiscard]] const char* finding() const { return finding_; }
@@ -63,7 +71,6 @@ class Beside {
   Verdict PlayTaken(unsigned warm);
   void MakeWarmStart(unsigned how);
   bool TakeOp(const Op& op, conform::TraceBuilder& model);
-  [[nodiscard]] const char* FindingAfter(const State& before, const Op& op, int error) const;
   Verdict Judge();
 
   conform::Harness harness_;
@@ -85,6 +92,8 @@ class Beside {
   std::array<Op, kWarmOps + kMaxDecodedOps> taken_;
   int taken_count_ = 0;
   bool before_oops_ = false;
+  bool plays_oopses_ = false;
+  bool spent_ = false;
   const char* finding_ = nullptr;
   bool cross_driver_ = false;
   harness_leaks leaks_{};

@@ -10,9 +10,10 @@
 //
 // Environment:
 //   IOMMUCHECK_KERNEL_BUILD=build/kernel/linux-source-6.12   the build of ./dev kernel
-//   IOMMUCHECK_TRACE=1      prints each op and what it gives
+//   IOMMUCHECK_TRACE=1      prints each op and what it gives; a failure prints those of its input
 //   IOMMUCHECK_FINDINGS=1   does not keep out what docs/findings.md knows
 #include <dlfcn.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction()
 
 #include <array>
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "kernel/harness.h"
 #include "kernel/ioctl.h"
@@ -44,10 +46,99 @@ struct Kernel {
   bool findings = false;
 };
 
+const char* Name(uint8_t kind) {
+  static constexpr const char* kNames[] = {
+      "map",       "unmap",      "info",   "check-extension", "dirty",  "set-iommu", "raw",
+      "mdev-open", "mdev-close", "pin",    "unpin",           "dma-rw", "bind",      "unbind",
+      "claim",     "release",    "attach", "detach",          "kmap",   "kunmap",    "store-type",
+      "show",      "unregister"};
+  static_assert(std::size(kNames) == HARNESS_IO_KINDS);
+  return kNames[kind];
+}
+
+// What is played of an input, so that a failure can say it.
+struct Played {
+  enum class Kind : uint8_t { kCase, kIo, kArm };
+  static constexpr int kUnderWay = 1;  // no op gives this
+  Kind kind;
+  harness_op op;  // kArm: a and b
+  harness_ioctl_op io;
+  int ret;
+};
+struct Log {
+  std::span<const uint8_t> input;
+  std::array<Played, kMaxOps * 2 + 32> played;
+  size_t count = 0;
+};
+Log log;  // of the input under way; its memory is not the input's to allocate
+
+void Print(const Played& p) {
+  switch (p.kind) {
+    case Played::Kind::kCase:
+      std::fprintf(stderr, "  case op %u %u %u", p.op.kind, p.op.a, p.op.b);
+      break;
+    case Played::Kind::kIo:
+      std::fprintf(
+          stderr, "  %s container %u a %u flags %#x count %u iova %#llx size %#llx vaddr %#llx",
+          Name(p.io.kind), p.io.container, p.io.a, p.io.flags, p.io.count,
+          static_cast<unsigned long long>(p.io.iova), static_cast<unsigned long long>(p.io.size),
+          static_cast<unsigned long long>(p.io.vaddr));
+      break;
+    case Played::Kind::kArm:
+      std::fprintf(stderr, "  arm %u %u\n", p.op.a, p.op.b);
+      return;
+  }
+  if (p.ret == Played::kUnderWay)
+    std::fprintf(stderr, " is under way\n");
+  else
+    std::fprintf(stderr, " = %d\n", p.ret);
+}
+
+Played& Begin(const Played& p) {
+  // More than there is room for are none of ours: the last place is used again.
+  if (log.count == log.played.size()) --log.count;
+  return log.played[log.count++] = p;
+}
+
+// Once: what is printed may fail in its turn.
+void PrintInput() {
+  static bool printed = false;
+  if (std::exchange(printed, true) || log.input.empty()) return;
+  const uint8_t* const in = log.input.data();
+  std::fprintf(stderr, "start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
+  for (const Played& p : std::span(log.played).first(log.count)) Print(p);
+  std::fprintf(stderr, "input, to save and give to kernel_ioctl:\n  echo ");
+  for (uint8_t byte : log.input) std::fprintf(stderr, "%02x", byte);
+  std::fprintf(stderr, " | xxd -r -p >input\n");
+  std::fflush(stderr);
+}
+
 [[noreturn]] void Fail(const char* sentence, const char* detail) {
-  std::fprintf(stderr, "kernel_ioctl: %s%s%s\n", sentence, *detail == 0 ? "" : ": ", detail);
+  const char* const colon = *detail == 0 ? "" : ": ";
+  std::fprintf(stderr, "kernel_ioctl: %s%s%s\n", sentence, colon, detail);
+  PrintInput();
+  std::fprintf(stderr, "SUMMARY: iommucheck: kernel_ioctl: %s%s%s\n", sentence, colon, detail);
   std::fflush(stderr);
   std::abort();
+}
+
+// Not safe in a signal handler, but the process is lost anyway, and the input is what is wanted.
+constexpr std::array kDeaths = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+std::array<struct sigaction, kDeaths.size()> before;
+
+void OnDeath(int signal) {
+  PrintInput();
+  for (size_t i = 0; i < kDeaths.size(); ++i)
+    if (kDeaths[i] == signal) sigaction(signal, &before[i], nullptr);
+  raise(signal);
+}
+
+// Behind the engine's own handlers, which are to come last.
+void CatchDeaths() {
+  struct sigaction action{};
+  action.sa_handler = OnDeath;
+  action.sa_flags = SA_NODEFER;
+  for (size_t i = 0; i < kDeaths.size(); ++i) sigaction(kDeaths[i], &action, &before[i]);
 }
 
 const Kernel& TheKernel() {
@@ -207,10 +298,13 @@ class Player {
   explicit Player(const Kernel& kernel) : kernel_(kernel) {}
 
   int Case(uint8_t kind, uint8_t a, uint8_t b = 0) {
-    const harness_op op{.kind = kind, .a = a, .b = b, .faults = {}};
-    const int ret = kernel_.real->op(&op);
-    if (kernel_.trace) std::fprintf(stderr, "  case op %u %u %u = %d\n", kind, a, b, ret);
-    return ret;
+    Played& p = Begin({.kind = Played::Kind::kCase,
+                       .op = {.kind = kind, .a = a, .b = b, .faults = {}},
+                       .io = {},
+                       .ret = Played::kUnderWay});
+    p.ret = kernel_.real->op(&p.op);
+    if (kernel_.trace) Print(p);
+    return p.ret;
   }
   static harness_ioctl_op Of(uint8_t kind) {
     harness_ioctl_op op{};
@@ -218,16 +312,10 @@ class Player {
     return op;
   }
   int Io(const harness_ioctl_op& op) {
-    const int ret = kernel_.io->op(&op);
-    if (kernel_.trace)
-      std::fprintf(stderr,
-                   "  %s container %u a %u flags %#x count %u iova %#llx size %#llx vaddr %#llx"
-                   " = %d\n",
-                   Name(op.kind), op.container, op.a, op.flags, op.count,
-                   static_cast<unsigned long long>(op.iova),
-                   static_cast<unsigned long long>(op.size),
-                   static_cast<unsigned long long>(op.vaddr), ret);
-    return ret;
+    Played& p = Begin({.kind = Played::Kind::kIo, .op = {}, .io = op, .ret = Played::kUnderWay});
+    p.ret = kernel_.io->op(&p.io);
+    if (kernel_.trace) Print(p);
+    return p.ret;
   }
 
   // Each step of the way is a start of its own.
@@ -261,8 +349,10 @@ class Player {
     if ((failure & 31) != 0) {
       const uint8_t arm = failure >> 5;
       if (kernel_.findings || !Known(kind, arm)) {
-        kernel_.io->arm(arm, failure & 31);
-        if (kernel_.trace) std::fprintf(stderr, "  arm %d %d\n", arm, failure & 31);
+        const auto nth = static_cast<uint8_t>(failure & 31);
+        Begin({.kind = Played::Kind::kArm, .op = {.a = arm, .b = nth}, .io = {}, .ret = 0});
+        kernel_.io->arm(arm, nth);
+        if (kernel_.trace) Print(log.played[log.count - 1]);
       }
     }
     switch (kind) {
@@ -299,16 +389,6 @@ class Player {
     // vfio_iommu_type1_get_info() loses the capabilities that it has when it fails to add one.
     return (kind == kBase + HARNESS_IO_INFO || kind == kBase + HARNESS_IO_RAW) &&
            arm == HARNESS_ARM_ALLOC;
-  }
-
-  static const char* Name(uint8_t kind) {
-    static constexpr const char* kNames[] = {
-        "map",       "unmap",      "info",   "check-extension", "dirty",  "set-iommu", "raw",
-        "mdev-open", "mdev-close", "pin",    "unpin",           "dma-rw", "bind",      "unbind",
-        "claim",     "release",    "attach", "detach",          "kmap",   "kunmap",    "store-type",
-        "show",      "unregister"};
-    static_assert(std::size(kNames) == HARNESS_IO_KINDS);
-    return kNames[kind];
   }
 
   int GroupOf(uint8_t device) {
@@ -425,6 +505,10 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kHeader) return 0;
+  static const bool armed = (CatchDeaths(), true);
+  (void)armed;
+  log.input = {data, size};
+  log.count = 0;
   const Kernel& kernel = TheKernel();
   const harness_machine machine = MachineOf(data[0]);
   harness_shape shape = ShapeOf(data[1], data[2]);
@@ -445,5 +529,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (leaks.domains != 0) Fail("domains are left after the teardown", "");
   if (leaks.locks != 0) Fail("locks are held after the teardown", "");
   if (leaks.objects != 0) Fail("memory is left after the teardown", "");
+  if (leaks.written != 0) Fail("memory was written to after it was freed", "");
+  for (int left : leaks.references)
+    if (left != 0) Fail("references are left after the teardown", "");
+  log.input = {};
   return 0;
 }
+
+// ASan calls it when a report begins.
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" void __asan_on_error() { PrintInput(); }

@@ -3,19 +3,40 @@
 # Builds the harness of one kernel tree:
 #   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
 # Generates headers by running the tree's own makefiles, asks the tree what it has, and links
-# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY come before the tree's. What a second run finds unchanged it leaves alone.
+# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY come before the tree's. What a
+# second run finds unchanged it leaves alone.
+#
+# With --sandbox all that runs programs of the tree, or reads it by a compiler, runs by sandbox.sh,
+# and OUT/sandboxed says so to whoever loads the library. Of what the tree's makefiles print, only
+# known options of the compiler are taken, with or without it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-tree=$(realpath "${1:?"expected a kernel tree"}")
-name=${2:?"expected a name for the build"}
-mkdir -p "${3:?"expected an output folder"}"
-out=$(realpath "$3")
-sandbox=${4:-}
-overlay=${5:-}
-[[ -z $overlay ]] || overlay=$(realpath "$overlay")
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "kernel/build.sh: $*"; exit 2; }
+# Of a log, for a terminal.
+end_of() { tail -n "$1" "$2" | LC_ALL=C tr -cd '\n\t -~' >&2; }
+
+# ninja, make and a shell read these paths, each with its own ideas of quoting.
+plain_path() {
+  local LC_ALL=C
+  [[ $1 != *[!A-Za-z0-9/._+@~$'\x80'-$'\xff'-]* ]] ||
+    die "$(printf '%q' "$1"): expected a path of letters, digits and /._+@~-"
+}
+tree=$(realpath -- "${1:?"expected a kernel tree"}")
+name=$(LC_ALL=C tr -cd 'A-Za-z0-9 ._+:~@-' <<<"${2:?"expected a name for the build"}")
+plain_path "$here"
+plain_path "$tree"
+plain_path "${3:?"expected an output folder"}"
+mkdir -p -- "$3"
+out=$(realpath -- "$3")
+plain_path "$out"
+sandbox=${4:-}
+overlay=${5:-}
+if [[ -n $overlay ]]; then
+  overlay=$(realpath -- "$overlay")
+  plain_path "$overlay"
+fi
 
 core=drivers/iommu/iommu.c
 type1=drivers/vfio/vfio_iommu_type1.c
@@ -28,47 +49,75 @@ done
 
 headers=$out/headers
 log=$out/headers.log
-# Makefiles are programs of whoever wrote the tree. In the sandbox they see no network, and can
-# write nothing but their own folder.
+# contained [--ro PATH | --rw PATH]... -- COMMAND...
 contained() {
-  if [[ $sandbox != --sandbox ]]; then
-    "$@"
+  if [[ $sandbox == --sandbox ]]; then
+    "$here/sandbox.sh" --ro "$here" --ro "$tree" "$@"
     return
   fi
-  bwrap --unshare-all --die-with-parent --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp \
-    --ro-bind "$tree" "$tree" --bind "$headers" "$headers" --chdir "$tree" "$@"
+  while [[ $1 != -- ]]; do shift; done
+  "${@:2}"
 }
+# Makefiles are programs of whoever wrote the tree. Contained, they write their own folder alone.
 tree_make() {
-  contained make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
+  contained --rw "$headers" -- make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
 }
+if [[ $sandbox == --sandbox ]]; then
+  "$here/sandbox.sh" --check || die "--sandbox: there can be none here"
+  : >"$out/sandboxed"
+else
+  rm -f "$out/sandboxed"
+fi
 stamp=$out/headers.stamp
 wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
 # With an overlay, the caller has put the headers of the tree itself here.
 if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp) ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
-  mkdir -p "$headers"
-  cp "$here/config" "$headers/iommucheck.config"
+  rm -rf "$headers"
+  mkdir "$headers"
+  # The last is how the tree compiles a file that needs nothing of its own.
   {
-    tree_make KCONFIG_ALLCONFIG="$headers/iommucheck.config" allnoconfig
-    tree_make prepare
-    # How the tree compiles a file that needs nothing of its own.
-    rm -f "$headers/lib/rbtree.o"
-    tree_make V=1 lib/rbtree.o
-  } >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "the tree's makefiles failed, see $log"; }
+    tree_make KCONFIG_ALLCONFIG="$here/config" allnoconfig &&
+      tree_make prepare &&
+      tree_make V=1 lib/rbtree.o
+  } >"$log" 2>&1 || { end_of 30 "$log"; die "the tree's makefiles failed, see $log"; }
   printf '%s' "$wanted" >"$stamp"
 fi
+headers=$(realpath -- "$headers")
 
 # The include path and the options that change meaning; warnings and UML's code model are the
-# tree's own business.
-tree_flags() {
-  grep -m 1 -o 'clang-19 .*-c -o lib/rbtree[.]o' "$log" | tr ' ' '\n' | awk -v out="$headers" '
-    /^-include$/ { getline file; print "-include"; print file; next }
-    /^-I\.\// { print "-I" out "/" substr($0, 5); next }
-    /^-I.*\/lib$|^-Ilib$/ { next }
-    /^-(I|std=|f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null|strict-flex|no-strict-overflow)|m64|D__arch_um__|D__KERNEL__|nostdinc|target|-target|D[a-z_0-9]*=kernel_|D_LARGEFILE64|Derrno)/' |
-    tr '\n' ' '
+# tree's own business. What the tree's makefiles print is theirs: only these options are taken, and
+# only folders of the tree and of its headers.
+flags=()
+take_folder() {
+  local path=$2
+  [[ $path == /* ]] || path=$headers/$path
+  path=$(realpath -ms -- "$path")
+  plain_path "$path"
+  case $path/ in
+    "$tree"/lib/ | "$headers"/lib/) [[ $1 != -I ]] || return 0 ;;
+    "$tree"/* | "$headers"/*) ;;
+    *) die "the tree's makefiles have the compiler look in $path, outside of the tree" ;;
+  esac
+  [[ $1 == -I ]] && flags+=("-I$path") || flags+=("$1" "$path")
 }
-flags=$(tree_flags) || die "cannot see in $log how the tree compiles"
+take_flags() {
+  local words at word
+  read -ra words < <(LC_ALL=C grep -a -m 1 -o 'clang-19 .*-c -o lib/rbtree[.]o' "$log") || true
+  ((${#words[@]})) || die "cannot see in $log how the tree compiles"
+  for ((at = 0; at < ${#words[@]}; at++)); do
+    word=${words[at]}
+    case $word in
+      -include) take_folder -include "${words[++at]}" ;;
+      -I?*) take_folder -I "${word#-I}" ;;
+      *)
+        if [[ $word =~ ^(-std=gnu[0-9]+|-f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null-pointer-checks|strict-flex-arrays=[0-3]|no-strict-overflow)|-m64|-D__arch_um__|-D__KERNEL__|-nostdinc|--target=[a-z0-9_-]+|-D[a-z_0-9]+=kernel_[a-z_0-9]+|-D_LARGEFILE64_SOURCE)$ ]]; then
+          flags+=("$word")
+        fi ;;
+    esac
+  done
+}
+take_flags
 
 # --- what the tree has ---
 
@@ -90,6 +139,7 @@ probes=$(
   # Stable trees that go back to the old domain when a device fails.
   sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep -q 'old_domain' &&
     echo REATTACH
+  has 'fwnode_handle_get\(iommu_fwnode' "$tree/$core" && echo FWNODE_GET
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
@@ -142,7 +192,7 @@ ours=(iommu_core vfio_type1 vfio_container shim memory ioctl user harness)
 {
   cat <<END
 builddir = $out
-kflags = -I$here/include $flags -include $here/once.h ${overlay:+-I$overlay} -I$tree -I$here -I$out -I$tree/drivers/iommu $
+kflags = -I$here/include ${flags[*]} -include $here/once.h ${overlay:+-I$overlay} -I$tree -I$here -I$out -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
@@ -202,6 +252,10 @@ END
   echo "default $out/kernel.so $out/kernel-fuzz.so"
 } | write_if_changed "$out/build.ninja"
 
-ninja -C "$out" -f "$out/build.ninja" -j 2 >"$out/build.log" 2>&1 ||
-  { tail -n 40 "$out/build.log" >&2; die "$name does not compile, see $out/build.log"; }
+contained --rw "$out" --ro "$headers" ${overlay:+--ro "$overlay"} -- \
+  ninja -C "$out" -f "$out/build.ninja" -j 2 >"$out/build.log" 2>&1 ||
+  { end_of 40 "$out/build.log"; die "$name does not compile, see $out/build.log"; }
 say "$name: $out/kernel.so, features: ${probes//$'\n'/ }"
+if [[ -n $sandbox ]]; then
+  say "$name: its code runs in the process that loads it; ./dev runs what loads it in a sandbox, too"
+fi

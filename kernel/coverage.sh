@@ -9,6 +9,10 @@ build=$(realpath "${1:?"expected a build"}")
 programs=$(realpath "${2:?"expected a folder of programs"}")
 corpora=$3
 name=${build##*/}
+if [[ -f $build/sandboxed ]]; then
+  echo "kernel/coverage.sh: $build was built in a sandbox; what it reaches is counted outside of one" >&2
+  exit 2
+fi
 cases=${IOMMUCHECK_COVERAGE_CASES:-300000}
 inputs=${IOMMUCHECK_COVERAGE_INPUTS:-500000}
 

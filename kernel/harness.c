@@ -111,6 +111,7 @@ static struct harness_warn warns[HARNESS_WARNS];
 static u32 warns_count;
 static int warns_total;
 static int objects_at_rest;
+static int references_at_rest[HARNESS_REFERENCES];
 static bool tearing_down;
 static bool finished;
 
@@ -760,6 +761,7 @@ static void set_identity(struct iommu_ops *ops, u8 driver)
 #endif
 #define OPS(n)                                  \
 	[n] = {                                 \
+		.owner = &shim_module,          \
 		.capable = capable_##n,         \
 		.probe_device = probe_##n,      \
 		.release_device = release_device, \
@@ -1289,6 +1291,8 @@ static void begin(const struct harness_machine *m)
 			iommu_set_default_translated(false);
 	}
 	memset(instances, 0, sizeof(instances[0]) * m->instances_count);
+	for (i = 0; i < m->instances_count; i++)
+		instances[i].fwnode.ops = &shim_fwnode_ops;
 	memset(containers, 0, sizeof(containers));
 	listed_count = 0;
 	for (i = 0; i < m->devices_count; i++)
@@ -1310,6 +1314,8 @@ static void begin(const struct harness_machine *m)
 	finished = false;
 	ioctl_begin();
 	objects_at_rest = host_objects;
+	for (i = 0; i < HARNESS_REFERENCES; i++)
+		references_at_rest[i] = shim_references(i);
 	user_begin();
 }
 
@@ -1365,6 +1371,9 @@ static void get_end(struct harness_end *end)
 
 		end->group[i] = group ? iommu_group_id(group) : -1;
 		end->domain[i] = group ? number_of(core_group_domain(group)) : -1;
+		end->default_domain[i] = group ? number_of(core_group_default(group)) : -1;
+		end->owner_cnt[i] = group ? core_group_owner_cnt(group) : 0;
+		end->owned[i] = group && core_group_is_owned(group);
 	}
 	end->domains = live_domains;
 	end->warns = warns_total;
@@ -1422,13 +1431,19 @@ static int run_finish(void *unused)
 static int finish(struct harness_leaks *leaks)
 {
 	int ret;
+	int i;
 
 	tearing_down = true;
 	ret = harness_guarded(run_finish);
 	finished = true;
 	leaks->domains = live_domains;
 	leaks->objects = host_objects - objects_at_rest;
+	leaks->written = host_empty_quarantine();
 	leaks->locks = host_locks;
+	for (i = 0; i < HARNESS_REFERENCES; i++)
+		leaks->references[i] = shim_references(i) - references_at_rest[i];
+	leaks->pins = memory_pins();
+	leaks->locked = current->mm->locked_vm;
 	return ret;
 }
 

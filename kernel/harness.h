@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /* Changes with any struct below. */
-#define HARNESS_VERSION 2
+#define HARNESS_VERSION 3
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -249,17 +249,32 @@ struct harness_mapped {
 struct harness_end {
   int32_t group[HARNESS_DEVICES];  /* iommu_group_id(), -1: none */
   int32_t domain[HARNESS_DEVICES]; /* number of group->domain, -1: none */
+  int32_t default_domain[HARNESS_DEVICES]; /* number of group->default_domain, -1: none */
+  int32_t owner_cnt[HARNESS_DEVICES];      /* group->owner_cnt */
+  uint8_t owned[HARNESS_DEVICES];          /* group->owner is set */
   int domains;
   int warns;
   uint32_t mapped_count;
   struct harness_mapped mapped[HARNESS_DOMAINS]; /* of those that map any, newest first */
 };
 
+/* What references are to: modules of drivers and of type1, devices, fwnodes, the mm and the task. */
+enum harness_reference {
+  HARNESS_REF_MODULE,
+  HARNESS_REF_DEVICE,
+  HARNESS_REF_FWNODE,
+  HARNESS_REF_TASK,
+  HARNESS_REFERENCES,
+};
 /* What is left after the teardown; all zero in a sound kernel. */
 struct harness_leaks {
   int domains;
   int objects; /* kmalloc, kmem_cache, pages */
+  int written; /* objects that were written to after they were freed; ASan tells of them itself */
   int locks;   /* mutexes and semaphores held */
+  int references[HARNESS_REFERENCES]; /* less than 0: dropped too often */
+  int pins;       /* of user memory */
+  int locked;     /* mm->locked_vm */
 };
 
 /* op() and finish() say so where the kernel dereferenced a wild pointer and HARNESS_CATCH_OOPS was

@@ -3,6 +3,7 @@
  * What kernel code gets from the process: memory, strings, and answers that never matter here. No
  * kernel header, so that prototypes that change with the version are nobody's concern.
  */
+#include <malloc.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +25,13 @@ void host_die(const char *what, const char *name)
 
 /* --- the kernel's heap --- */
 
+/*
+ * Without ASan, what it would see of most mistakes is seen here. An object lies between a head and a
+ * tail that stay as they are; one that is freed keeps its place until the case ends, filled with what
+ * is no address, so that whoever follows a pointer of it follows a wild one.
+ */
+#if __has_feature(address_sanitizer)
+
 void *host_alloc(unsigned long bytes)
 {
 	void *p = calloc(1, bytes ? bytes : 1);
@@ -33,6 +41,87 @@ void *host_alloc(unsigned long bytes)
 	host_objects++;
 	return p;
 }
+
+static void object_free(void *p)
+{
+	free(p);
+}
+
+static unsigned long object_size(void *p)
+{
+	return malloc_usable_size(p);
+}
+
+int host_empty_quarantine(void)
+{
+	return 0;
+}
+
+#else
+
+struct object {
+	unsigned long size;
+	unsigned long state;
+	struct object *next; /* that is freed */
+	unsigned long unused; /* what comes behind is aligned as malloc() does */
+};
+static const unsigned long object_lives = 0x6c6976655f6f626aul;
+static const unsigned long object_is_freed = 0x66726565646f626aul;
+static const unsigned char freed_byte = 0x6b;
+static struct object *quarantine;
+
+void *host_alloc(unsigned long bytes)
+{
+	struct object *object = calloc(1, sizeof(*object) + bytes + sizeof(object_lives));
+
+	if (!object)
+		host_die("calloc", "out of memory");
+	object->size = bytes;
+	object->state = object_lives;
+	memcpy((char *)(object + 1) + bytes, &object_lives, sizeof(object_lives));
+	host_objects++;
+	return object + 1;
+}
+
+static void object_free(void *p)
+{
+	struct object *object = (struct object *)p - 1;
+
+	if (object->state == object_is_freed)
+		host_die("kfree", "the kernel frees memory twice");
+	if (object->state != object_lives)
+		host_die("kfree", "the kernel frees what it did not allocate, or wrote before it");
+	if (memcmp((char *)p + object->size, &object_lives, sizeof(object_lives)))
+		host_die("kfree", "the kernel wrote behind the end of memory");
+	memset(p, freed_byte, object->size);
+	object->state = object_is_freed;
+	object->next = quarantine;
+	quarantine = object;
+}
+
+static unsigned long object_size(void *p)
+{
+	return ((struct object *)p - 1)->size;
+}
+
+/* How many were written to after they were freed. */
+int host_empty_quarantine(void)
+{
+	int written = 0;
+
+	while (quarantine) {
+		struct object *object = quarantine;
+		const unsigned char *bytes = (const unsigned char *)(object + 1);
+
+		written += object->size && (bytes[0] != freed_byte ||
+					    memcmp(bytes, bytes + 1, object->size - 1));
+		quarantine = object->next;
+		free(object);
+	}
+	return written;
+}
+
+#endif
 
 int host_refuses(void)
 {
@@ -51,7 +140,7 @@ static void host_free(void *p)
 	if ((unsigned long)p <= 16)
 		return;
 	host_objects--;
-	free(p);
+	object_free(p);
 }
 
 void *host_grow(void *old, unsigned long bytes)
@@ -87,9 +176,13 @@ void kvfree(void *p) { host_free(p); }
 void kfree_const(void *p) { host_free(p); }
 static void *host_realloc(void *p, unsigned long size)
 {
-	if ((unsigned long)p <= 16)
-		return kernel_alloc(size);
-	return host_refuses() ? NULL : host_grow(p, size);
+	void *grown = kernel_alloc(size);
+
+	if ((unsigned long)p <= 16 || !grown)
+		return grown;
+	memcpy(grown, p, object_size(p) < size ? object_size(p) : size);
+	host_free(p);
+	return grown;
 }
 void *krealloc(void *p, unsigned long size) { return host_realloc(p, size); }
 void *krealloc_noprof(void *p, unsigned long size) { return host_realloc(p, size); }
@@ -168,7 +261,11 @@ static unsigned long page_alloc(unsigned order)
 }
 unsigned long __get_free_pages(unsigned gfp, unsigned order) { return page_alloc(order); }
 unsigned long get_free_pages_noprof(unsigned gfp, unsigned order) { return page_alloc(order); }
-void free_pages(unsigned long p) { host_free((void *)p); }
+void free_pages(unsigned long p)
+{
+	host_objects--;
+	free((void *)p);
+}
 
 /* --- strings that libc has not --- */
 

@@ -13,6 +13,8 @@ struct vfio_container;
 struct vfio_device;
 struct vfio_iommu_driver_ops;
 struct list_head;
+struct module;
+struct fwnode_operations;
 struct page;
 struct harness_machine;
 struct harness_op;
@@ -28,6 +30,7 @@ void *host_grow(void *old, unsigned long bytes);
 int host_refuses(void); /* this allocation */
 void host_drop(void *old); /* what host_grow() gave */
 void *host_alloc(unsigned long bytes); /* never refused */
+int host_empty_quarantine(void); /* how many freed objects of it were written to */
 
 /* shim.c: what the kernel code finds instead of the rest of the kernel */
 void shim_init(void);
@@ -36,6 +39,9 @@ int shim_each_device(const void *bus, struct device *after, void *data,
                      int (*fn)(struct device *, void *));
 struct device *shim_next_pci(struct device *from);
 int shim_pci_isolated(struct device *dev);
+int shim_references(int kind); /* taken and not given back */
+extern const struct fwnode_operations shim_fwnode_ops;
+extern struct module shim_module; /* of drivers, and of type1 */
 
 /* harness.c */
 void harness_warned(const char *function, const char *file, int line);
@@ -82,6 +88,9 @@ void ioctl_resv_regions(struct device *dev, struct list_head *list);
 /* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */
 void core_init(void);
 struct iommu_domain *core_group_domain(struct iommu_group *group);
+struct iommu_domain *core_group_default(struct iommu_group *group);
+int core_group_owner_cnt(struct iommu_group *group);
+int core_group_is_owned(struct iommu_group *group);
 /* The first registered instance with these ops. */
 struct iommu_device *core_first_instance(const struct iommu_ops *ops);
 void core_dev_iommu_free(struct device *dev);

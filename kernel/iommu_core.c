@@ -17,6 +17,21 @@ struct iommu_domain *core_group_domain(struct iommu_group *group)
 	return group->domain;
 }
 
+struct iommu_domain *core_group_default(struct iommu_group *group)
+{
+	return group->default_domain;
+}
+
+int core_group_owner_cnt(struct iommu_group *group)
+{
+	return group->owner_cnt;
+}
+
+int core_group_is_owned(struct iommu_group *group)
+{
+	return group->owner != NULL;
+}
+
 void core_dev_iommu_free(struct device *dev)
 {
 	dev_iommu_free(dev);

@@ -2,6 +2,7 @@
 /* What the real files find instead of the rest of the kernel, where that has kernel types. */
 #include <linux/device.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
@@ -9,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "harness.h"
 #include "internal.h"
 #include "memory.h"
 #include "tree.h"
@@ -135,12 +137,17 @@ unsigned long shim_frame_phys(unsigned int frame)
 
 /* --- devices --- */
 
+/* None of these ever goes: that as many references are given back as were taken is what counts. */
+static int references[HARNESS_REFERENCES];
+
 struct device *get_device(struct device *dev)
 {
+	references[HARNESS_REF_DEVICE] += dev != NULL;
 	return dev;
 }
 void put_device(struct device *dev)
 {
+	references[HARNESS_REF_DEVICE] -= dev != NULL;
 }
 struct fwnode_handle *shim_dev_fwnode(struct device *dev) __asm__("__dev_fwnode");
 struct fwnode_handle *shim_dev_fwnode(struct device *dev)
@@ -150,11 +157,43 @@ struct fwnode_handle *shim_dev_fwnode(struct device *dev)
 struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode) __asm__("fwnode_handle_get");
 struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode)
 {
+#ifdef HARNESS_HAVE_FWNODE_GET /* else by of_node_get(), which is nothing without CONFIG_OF */
+	references[HARNESS_REF_FWNODE] += fwnode != NULL;
+#endif
 	return fwnode;
 }
+/* A function up to 6.11, then one of the fwnode's operations. */
 void shim_fwnode_put(struct fwnode_handle *fwnode) __asm__("fwnode_handle_put");
 void shim_fwnode_put(struct fwnode_handle *fwnode)
 {
+#ifdef HARNESS_HAVE_FWNODE_GET
+	references[HARNESS_REF_FWNODE] -= fwnode != NULL;
+#endif
+}
+
+const struct fwnode_operations shim_fwnode_ops = { .put = shim_fwnode_put };
+
+struct module shim_module;
+bool try_module_get(struct module *module)
+{
+	references[HARNESS_REF_MODULE] += module != NULL;
+	return true;
+}
+void __module_get(struct module *module)
+{
+	references[HARNESS_REF_MODULE] += module != NULL;
+}
+void module_put(struct module *module)
+{
+	references[HARNESS_REF_MODULE] -= module != NULL;
+}
+
+int shim_references(int kind)
+{
+	if (kind != HARNESS_REF_TASK)
+		return references[kind];
+	return atomic_read(&mm.mm_users) + atomic_read(&mm.mm_count) +
+	       refcount_read(&task.usage);
 }
 
 enum { NOTIFIERS = 16 };

@@ -2,6 +2,7 @@
 /* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and doors to its private parts. */
 #include <linux/iommu.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -13,6 +14,9 @@ static void *type1_alloc(size_t size, const char *function)
 {
 	return harness_malloc_fails(function) ? NULL : kzalloc(size, GFP_KERNEL);
 }
+/* References to it are counted. */
+#undef THIS_MODULE
+#define THIS_MODULE (&shim_module)
 #undef kzalloc
 #undef kmalloc
 #define kzalloc(size, gfp) type1_alloc(size, __func__)

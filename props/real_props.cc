@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model and real kernel code do the same, on random machines and runs with failures. The build
-// is IOMMUCHECK_KERNEL_BUILD, a folder of ./dev kernel.
+// The model and real kernel code do the same, on random machines and runs with failures, but for
+// what docs/findings.md knows. The environment is that of fuzz/beside.h.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
+#include "fuzz/beside.h"
 #include "props/generators.h"
-#include "src/conform/harness.h"
 
 namespace iommucheck {
 namespace {
 
-conform::Harness& Real() {
-  static auto* const harness = [] {
-    const char* build = std::getenv("IOMMUCHECK_KERNEL_BUILD");
-    if (build == nullptr) {
-      std::fprintf(stderr, "expected IOMMUCHECK_KERNEL_BUILD to be a build of ./dev kernel\n");
+using fuzzing::Beside;
+
+Beside& Both() {
+  static Beside* const both = [] {
+    auto opened = Beside::Open("kernel.so", /*catch_oops=*/true);
+    if (!opened.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
       std::exit(2);
     }
-    auto loaded = conform::Harness::Load(std::string(build) + "/kernel.so", /*catch_oops=*/true);
-    if (!loaded.ok()) {
-      std::fprintf(stderr, "%s\n", std::string(loaded.status().message()).c_str());
-      std::exit(2);
-    }
-    return new conform::Harness(*std::move(loaded));
+    (*opened)->PlayOopses();
+    ReportDeaths(**opened);
+    return opened->release();
   }();
-  return *harness;
+  return *both;
 }
 
 // The kernel that was built, on machines inside and outside of the assumptions.
 KernelSpec DrawBuiltKernel(Words& words) {
-  KernelSpec spec{.version = Real().version()};
+  KernelSpec spec{.version = Both().kernel().version};
   const RuleSet rules = ProfileOf(spec.version).rules;
   for (const RuleInfo& info : AllRules())
     if (info.kind == RuleKind::kAssumption && words.OneIn(3))
@@ -42,19 +43,22 @@ KernelSpec DrawBuiltKernel(Words& words) {
   return spec;
 }
 
+DecodedCase Decoded(const Scenario& scenario) {
+  DecodedCase c{.kernel = scenario.kernel,
+                .topology = scenario.topology,
+                .ops_count = static_cast<int>(scenario.ops.size()),
+                .ops = {}};
+  RC_ASSERT(scenario.ops.size() <= c.ops.size());
+  std::ranges::copy(scenario.ops, c.ops.begin());
+  return c;
+}
+
 RC_GTEST_PROP(TheModel, AgreesWithRealCode, ()) {
-  const Case c = ToCase(*Scenarios(DrawBuiltKernel));
-  const conform::Trace model = conform::TraceOf(c);
-  conform::Trace real;
-  RC_PRE(Real().WhyNot(c).empty());
-  const auto played = Real().Play(c, model.steps.size(), real);
-  RC_ASSERT(played.ok());
-  if (!Agree(model, real) || !played->leaks.empty()) {
-    for (const std::string& warn : played->warns) RC_LOG() << "WARN in " << warn << "\n";
-    for (const std::string& leak : played->leaks) RC_LOG() << "left: " << leak << "\n";
-    RC_LOG() << conform::Compare(c, model, "model", real, "real code").text;
-    RC_FAIL("model and real code differ");
-  }
+  const DecodedCase c = Decoded(*Scenarios(DrawBuiltKernel));
+  const Beside::Verdict verdict = Both().Play(c);
+  const std::string report = verdict == Beside::Verdict::kAgree ? "" : Both().Report(verdict);
+  if (Both().spent()) RC_ASSERT(Both().loaded().Open().ok());
+  if (verdict != Beside::Verdict::kAgree) RC_FAIL(report);
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the real code of a kernel package and holds the model to it on all cases of the corpus and on random ones.
-#   kernel_test.sh IOMMUCHECK REAL_PROPS PACKAGE AT_LEAST
-# Exit status 77: the package cannot be had here, and the reason is printed.
+# Holds the model to real code on all cases of the corpus and on random ones.
+#   kernel_test.sh IOMMUCHECK REAL_PROPS BUILD AT_LEAST
+# Exit status 77: ./dev test has not built it, since the package cannot be had, or nobody ran that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-./dev kernel --package "$3" || exit $?
+if [[ ! -f $3/kernel.so ]]; then
+  echo "SKIPPED: there is no $3/kernel.so; ./dev kernel builds it"
+  exit 77
+fi
 status=0
-out=$("$1" conform --kernel-build "build/kernel/$3" --as-built corpus/{litmus,bugs}) || status=$?
+out=$("$1" conform --kernel-build "$3" --as-built corpus/{litmus,bugs}) || status=$?
 printf '%s\n' "$out"
 agree=$(sed -n 's/^\([0-9]*\) agree, .*/\1/p' <<<"$out")
 if ((${agree:-0} < $4)); then
@@ -15,4 +18,7 @@ if ((${agree:-0} < $4)); then
   exit 1
 fi
 ((status == 0)) || exit "$status"
-IOMMUCHECK_KERNEL_BUILD="build/kernel/$3" RC_PARAMS="max_success=10000 seed=1" "$2"
+# The seeds are those that once came to what docs/findings.md knows.
+for seed in 1 2 3; do
+  IOMMUCHECK_KERNEL_BUILD=$3 RC_PARAMS="max_success=${IOMMUCHECK_REAL_CASES:-30000} seed=$seed" "$2"
+done

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/trace.h"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -79,6 +80,9 @@ end
   domains 8
   warns 0
   mapped
+  domain dev0 d7 | dev1 d6 | dev2 d7
+  default_domain dev0 d0 | dev1 d2 | dev2 d1
+  owner_cnt dev0 1 owned | dev1 1 owned | dev2 1 owned
 )";
 
 Case MustParse(std::string_view text) {
@@ -206,6 +210,81 @@ TEST(Trace, DifferencesAtTheEndCount) {
   EXPECT_FALSE(Agree(model, Changed("share dev0 dev2", "share")));
   EXPECT_FALSE(Agree(model, Changed("domains 8", "domains 9")));
   EXPECT_FALSE(Compare(c, model, "a", Changed("warns 0", "warns 1"), "b").agree);
+}
+
+// The errno stands at the end of its line, and names are long.
+TEST(Compare, CutsNothingOff) {
+  std::string text(kTwoBuses);
+  const std::string name = "a-driver-whose-name-is-so-long";
+  text.replace(text.find("driver B"), 8, "driver " + name);
+  for (size_t at = 0; (at = text.find(" B fwnode", at)) != std::string::npos;)
+    text.replace(at, 2, " " + name);
+  const Case c = MustParse(text);
+  const Trace model = TraceOf(c);
+  Trace real = model;
+  real.steps[7].error = 0;
+  const Comparison comparison = Compare(c, model, "model", real, "real code");
+  EXPECT_FALSE(comparison.agree);
+  EXPECT_EQ(comparison.a_line, "8 set-container 2 c0 fail=alloc:1 = -ENOMEM");
+  EXPECT_EQ(comparison.b_line, "8 set-container 2 c0 fail=alloc:1 = 0");
+  // What the two columns say, their rows put together again.
+  std::string left;
+  std::string right;
+  std::istringstream rows(comparison.text);
+  for (std::string row; std::getline(rows, row);) {
+    EXPECT_LE(row.size(), 75U) << row;
+    ASSERT_GT(row.size(), 38U) << row;
+    EXPECT_EQ(row[38], '|') << row;
+    for (char ch : row.substr(2, 36))
+      if (ch != ' ') left += ch;
+    for (char ch : row.substr(39))
+      if (ch != ' ') right += ch;
+  }
+  std::string wanted_left = "model";
+  std::string wanted_right = "realcode";
+  const std::vector<std::string> lines = TraceLines(c, model);
+  for (size_t i = 0; i <= comparison.prefix; ++i)
+    for (char ch : lines[i])
+      if (ch != ' ') wanted_left += ch;
+  const std::vector<std::string> real_lines = TraceLines(c, real);
+  for (size_t i = 0; i <= comparison.prefix; ++i)
+    for (char ch : real_lines[i])
+      if (ch != ' ') wanted_right += ch;
+  EXPECT_EQ(left, wanted_left);
+  EXPECT_EQ(right, wanted_right);
+}
+
+TEST(Agree, SeesWhatNoLaterOpAsksFor) {
+  const Case c = MustParse(kTwoBuses);
+  const Trace model = TraceOf(c);
+  ASSERT_TRUE(model.has_groups);
+  const auto differs_by = [&](auto change) {
+    Trace real = model;
+    change(real.groups[1]);
+    EXPECT_FALSE(Compare(c, model, "a", real, "b").agree);
+    EXPECT_FALSE(Agree(model, real));
+    real.has_groups = false;  // a recorder that cannot see it
+    EXPECT_TRUE(Compare(c, model, "a", real, "b").agree);
+    return Agree(model, real);
+  };
+  EXPECT_TRUE(differs_by([](GroupEnd& g) { g.owned = false; }));
+  EXPECT_TRUE(differs_by([](GroupEnd& g) { g.owner_cnt = 2; }));
+  EXPECT_TRUE(differs_by([](GroupEnd& g) { g.domain = 2; }));
+  EXPECT_TRUE(differs_by([](GroupEnd& g) { g.default_domain = -1; }));
+}
+
+// A process that died in the case's op.
+TEST(Agree, SeesACrash) {
+  const Case c = MustParse(kTwoBuses);
+  Trace model = TraceOf(c);
+  Trace real = model;
+  real.calls.resize(real.steps[8].calls_end);
+  real.calls.push_back({.kind = Call::Kind::kCrash});
+  real.steps.resize(10);
+  real.steps[9] = {-EFAULT, static_cast<uint32_t>(real.calls.size())};
+  EXPECT_TRUE(real.crashed());
+  EXPECT_FALSE(Agree(model, real));
+  EXPECT_EQ(Compare(c, model, "model", real, "real code").step, 9U);
 }
 
 }  // namespace

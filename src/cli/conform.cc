@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // conform: the same cases in the model and in real kernel code.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 #include "src/conform/harness.h"
@@ -32,12 +35,20 @@ struct Options {
 // What came of one case.
 struct Outcome {
   enum class Kind : uint8_t { kAgrees, kDiffers, kSkipped };
+  static constexpr size_t kKinds = 3;
   std::string path;
   Kind kind = Kind::kAgrees;
-  std::string why;  // skipped
+  std::string why;      // skipped
+  std::string same_as;  // the path of the case that is the same run, and was played
   Comparison comparison{};
+  std::vector<std::string> model;  // both traces, if they differ
+  std::vector<std::string> real_code;
   Harness::Result real{};
 };
+
+// Outcomes by what was played, as text: cases that differ in their kernel alone are the same run
+// under --as-built.
+using Played = std::map<std::string, Outcome>;
 
 std::string_view KindName(Outcome::Kind kind) {
   switch (kind) {
@@ -56,8 +67,19 @@ bool IsAsBuilt(const KernelSpec& built, const KernelSpec& c) {
   return conform::WithAssumptionsOf(built, c) == c;
 }
 
+// What of the case the run depends on.
+std::string RunOf(Case c) {
+  c.comment.clear();
+  c.expectations.clear();
+  for (CaseOp& op : c.ops) {
+    op.comment.clear();
+    op.expected.reset();
+  }
+  return PrintCase(c);
+}
+
 Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool as_built,
-                Harness& harness, absl::Status& status) {
+                Harness& harness, Played& played, absl::Status& status) {
   Outcome outcome{.path = path};
   const auto skip = [&outcome](std::string why) {
     outcome.kind = Outcome::Kind::kSkipped;
@@ -70,22 +92,44 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
   c.kernel = conform::WithAssumptionsOf(built, c.kernel);
   if (as_built) c.kernel = conform::WithoutAssumptions(c.kernel);
   if (const std::string why = harness.WhyNot(c); !why.empty()) return skip(why);
+  const std::string run_of = RunOf(c);
+  if (const auto it = played.find(run_of); it != played.end()) {
+    Outcome same = it->second;
+    same.same_as = same.path;
+    same.path = path;
+    return same;
+  }
   const Run run = Play(c);
   if (run.steps.empty() && run.outside)
     return skip(absl::StrCat("its machine is outside ", std::string(InfoOf(*run.outside).id)));
 
   const Trace model = conform::TraceOf(c, run);
   Trace real;
-  absl::StatusOr<Harness::Result> played = harness.Play(c, model.steps.size(), real);
-  if (!played.ok()) {
-    status = played.status();
+  absl::StatusOr<Harness::Result> result = harness.PlayApart(c, model.steps.size(), real);
+  if (!result.ok()) {
+    status = result.status();
     return outcome;
   }
-  outcome.real = *std::move(played);
-  if (Agree(model, real) && outcome.real.leaks.empty()) return outcome;
-  outcome.kind = Outcome::Kind::kDiffers;
-  outcome.comparison = Compare(c, model, "model", real, "real code");
+  outcome.real = *std::move(result);
+  if (!Agree(model, real) || !outcome.real.leaks.empty() || !outcome.real.crash.empty()) {
+    outcome.kind = Outcome::Kind::kDiffers;
+    outcome.comparison = Compare(c, model, "model", real, "real code");
+    outcome.model = TraceLines(c, model);
+    outcome.real_code = TraceLines(c, real);
+  }
+  played.emplace(run_of, outcome);
   return outcome;
+}
+
+// Of a process that died: kernel code and its tree decide what it printed.
+std::vector<std::string> PrintableLines(const std::string& said) {
+  std::vector<std::string> lines;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(said, '\n', absl::SkipEmpty()))) {
+    std::string& text = lines.emplace_back(line);
+    std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  }
+  return lines;
 }
 
 void Print(const Outcome& outcome, bool verbose) {
@@ -95,6 +139,13 @@ void Print(const Outcome& outcome, bool verbose) {
   }
   if (outcome.kind == Outcome::Kind::kAgrees && !verbose) return;
   std::cout << report::Field(std::string(KindName(outcome.kind)), outcome.path);
+  if (!outcome.same_as.empty()) {
+    std::cout << report::Field("", absl::StrCat("the same run as ", outcome.same_as));
+    return;
+  }
+  if (!outcome.real.crash.empty()) std::cout << report::Field("crashed", outcome.real.crash);
+  for (const std::string& line : PrintableLines(outcome.real.said))
+    std::cout << report::Field("said", line);
   for (const std::string& warn : outcome.real.warns)
     std::cout << report::Field("WARN", "in " + warn);
   for (const std::string& leak : outcome.real.leaks)
@@ -108,7 +159,16 @@ nlohmann::ordered_json ToJson(const Outcome& outcome) {
   if (outcome.kind == Outcome::Kind::kDiffers) {
     json["op"] = outcome.comparison.step + 1;
     json["matching_lines"] = outcome.comparison.prefix;
+    json["difference"] = {{"model", outcome.comparison.a_line},
+                          {"real_code", outcome.comparison.b_line}};
     json["columns"] = outcome.comparison.text;
+    json["model"] = outcome.model;
+    json["real_code"] = outcome.real_code;
+  }
+  if (!outcome.same_as.empty()) json["same_run_as"] = outcome.same_as;
+  if (!outcome.real.crash.empty()) {
+    json["crashed"] = outcome.real.crash;
+    json["said"] = PrintableLines(outcome.real.said);
   }
   if (!outcome.real.warns.empty()) json["warns"] = outcome.real.warns;
   if (!outcome.real.leaks.empty()) json["leaks"] = outcome.real.leaks;
@@ -117,6 +177,8 @@ nlohmann::ordered_json ToJson(const Outcome& outcome) {
 
 void RunConform(const Options& o, Session& session) {
   const std::filesystem::path build(o.build);
+  if (const std::string note = conform::SandboxNote(o.build); !note.empty())
+    std::cerr << "iommucheck: " << note << "\n";
   absl::StatusOr<Harness> harness = Harness::Load(build / "kernel.so", /*catch_oops=*/true);
   if (!harness.ok()) return session.Fail(harness.status());
   KernelOptions kernel = o.kernel;
@@ -130,17 +192,21 @@ void RunConform(const Options& o, Session& session) {
   const absl::StatusOr<std::vector<std::string>> files = FindFiles(o.paths, {".case"});
   if (!files.ok()) return session.Fail(files.status());
 
-  std::array<int, 3> counts{};
+  Played played;
+  std::array<int, Outcome::kKinds> counts{};
+  int same = 0;
   nlohmann::ordered_json cases = nlohmann::ordered_json::array();
   for (const std::string& file : *files) {
     Progress("conform " + file);
     absl::StatusOr<Case> c = ReadCase(file);
     if (!c.ok()) return session.Fail(c.status());
     absl::Status status;
-    const Outcome outcome = Conform(file, *std::move(c), *built, o.as_built, *harness, status);
+    const Outcome outcome =
+        Conform(file, *std::move(c), *built, o.as_built, *harness, played, status);
     Progress("");
     if (!status.ok()) return session.Fail(status);
     ++counts[static_cast<size_t>(outcome.kind)];
+    same += outcome.same_as.empty() ? 0 : 1;
     if (o.json)
       cases.push_back(ToJson(outcome));
     else
@@ -160,6 +226,9 @@ void RunConform(const Options& o, Session& session) {
             << report::Field("kernel", report::KernelName(*built))
             << absl::StrFormat("%d agree, %d differ, %d skipped\n", counts[0], counts[1],
                                counts[2]);
+  if (same != 0)
+    std::cout << absl::StrFormat("%d of them are runs of other cases, and not played again\n",
+                                 same);
 }
 
 }  // namespace

@@ -2,13 +2,27 @@
 #include "src/conform/harness.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigabbrev_np()
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <optional>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/conform/findings.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -186,6 +200,14 @@ void SetEnd(const Topology& topology, const harness_end& end, Trace& trace) {
   SetSharing(
       topology.devices_count, [&end](int dev) { return end.group[dev]; },
       [&end](int dev) { return end.domain[dev]; }, trace);
+  const auto end_of = [&end](int dev) {
+    return GroupEnd{.domain = static_cast<int16_t>(end.domain[dev]),
+                    .default_domain = static_cast<int16_t>(end.default_domain[dev]),
+                    .owner_cnt = static_cast<int16_t>(end.owner_cnt[dev]),
+                    .owned = end.owned[dev] != 0};
+  };
+  trace.has_groups = true;
+  SetGroups(topology.devices_count, end_of, trace);
   trace.domains = end.domains;
   trace.warns = end.warns;
   for (const harness_mapped& m : std::span(end.mapped, end.mapped_count))
@@ -216,6 +238,17 @@ KernelSpec WithoutAssumptions(KernelSpec kernel) {
     if (profile.has(info.rule)) kernel.dropped.add(info.rule);
   }
   return kernel;
+}
+
+std::string SandboxNote(const std::string& build) {
+  // kernel/sandbox.sh says that it is one.
+  const bool inside = std::getenv("IOMMUCHECK_SANDBOX") != nullptr;
+  std::error_code ignored;
+  if (inside || !std::filesystem::exists(std::filesystem::path(build) / "sandboxed", ignored))
+    return "";
+  return absl::StrCat("note: ", build,
+                      " is of a tree that was built in a sandbox.\n"
+                      "Its code runs in this process, which is in none: see --sandbox of ./dev.");
 }
 
 absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oops) {
@@ -262,44 +295,45 @@ std::string Harness::WhyNot(const Case& c) const {
   return why == nullptr ? "" : why;
 }
 
-absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& trace) {
+bool Harness::PlayOps(const Case& c, size_t ops, Trace& trace,
+                      const std::function<void()>& told) const {
   const harness& real = *real_;
   const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   trace.Clear();
-  trace.has_mapped = true;
-  Result result;
+  trace.has_mapped = trace.has_groups = true;
   real.begin(&machine);
   bool oops = false;
-  uint32_t count = 0;
   for (size_t i = 0; i < ops && !oops; ++i) {
     const harness_op op = OpOf(c.ops[i].op);
     const int error = real.op(&op);
     if (error == HARNESS_NOT_POSSIBLE) break;
     oops = error == HARNESS_OOPS;
-    real.calls(&count);
-    trace.steps.push_back({oops ? -EFAULT : error, count});
+    uint32_t count = 0;
+    const harness_call* calls = real.calls(&count);
+    for (const harness_call& call : std::span(calls, count).subspan(trace.calls.size()))
+      trace.calls.push_back(CallOf(call));
+    if (oops) trace.calls.push_back({.kind = Call::Kind::kOops});
+    trace.steps.push_back({oops ? -EFAULT : error, static_cast<uint32_t>(trace.calls.size())});
+    told();
   }
-  const harness_call* calls = real.calls(&count);
-  for (const harness_call& call : std::span(calls, count)) trace.calls.push_back(CallOf(call));
-  if (oops) {
-    trace.calls.push_back({.kind = Call::Kind::kOops});
-    trace.steps.back().calls_end = static_cast<uint32_t>(trace.calls.size());
-  } else {
-    harness_end end{};
-    real.end(&end);
-    SetEnd(c.topology, end, trace);
-  }
-  const harness_warn* warns = real.warns(&count);
+  if (oops) return true;
+  harness_end end{};
+  real.end(&end);
+  SetEnd(c.topology, end, trace);
+  told();
+  return false;
+}
+
+Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
+  Result result;
+  uint32_t count = 0;
+  const harness_warn* warns = real_->warns(&count);
   for (const harness_warn& warn : std::span(warns, count))
     result.warns.push_back(absl::StrFormat("%s(), %s:%d", warn.function, warn.file, warn.line));
-
+  if (trace.oops()) return result;
   harness_leaks leaks{};
-  if (!oops && real.finish(&leaks) == HARNESS_OOPS) {
+  if (real_->finish(&leaks) == HARNESS_OOPS) {
     result.leaks.emplace_back("the teardown dereferences a wild pointer");
-    oops = true;
-  }
-  if (oops) {
-    if (absl::Status s = Open(); !s.ok()) return s;
     return result;
   }
   const auto leak = [&result](int left, const char* what) {
@@ -307,7 +341,226 @@ absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& 
   };
   leak(leaks.domains, "domains");
   leak(leaks.objects, "heap objects");
+  leak(leaks.written, "freed objects that were written to");
   leak(leaks.locks, "locks");
+  leak(leaks.references[HARNESS_REF_MODULE], "references to modules");
+  leak(leaks.references[HARNESS_REF_DEVICE], "references to devices");
+  leak(leaks.references[HARNESS_REF_FWNODE], "references to fwnodes");
+  leak(leaks.references[HARNESS_REF_TASK], "references to the task and its mm");
+  for (size_t i = 0; i < trace.steps.size(); ++i)
+    if (IsNeverUnmapped(c.ops[i].op, trace.steps[i].error)) return result;
+  leak(leaks.pins, "pinned pages");
+  leak(leaks.locked, "locked pages");
+  return result;
+}
+
+absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& trace) {
+  const bool oops = PlayOps(c, ops, trace, [] {});
+  Result result = Finish(c, trace);
+  if (oops || !result.leaks.empty())
+    if (absl::Status s = Open(); !s.ok()) return s;
+  return result;
+}
+
+namespace {
+
+// A trace and what came of it, as they come from a child by a pipe: what is in a case so far is
+// written after each op, so that it is there whatever the next one does.
+class Writer {
+ public:
+  explicit Writer(int fd) : fd_(fd) {}
+
+  template <typename T>
+  void Put(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    Write(&value, sizeof(value));
+  }
+  template <typename T>
+  void PutAll(std::span<const T> values) {
+    Put(values.size());
+    for (const T& value : values) Put(value);
+  }
+  void PutTexts(const std::vector<std::string>& texts) {
+    Put(texts.size());
+    for (const std::string& text : texts) PutAll(std::span<const char>(text));
+  }
+
+ private:
+  void Write(const void* data, size_t size) const {
+    const auto* at = static_cast<const char*>(data);
+    while (size != 0) {
+      const ssize_t written = write(fd_, at, size);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) _exit(1);  // nobody reads any more
+      at += written;
+      size -= static_cast<size_t>(written);
+    }
+  }
+  int fd_;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+
+  // False where the bytes end first.
+  template <typename T>
+  bool Get(T& value) {
+    if (bytes_.size() < sizeof(value)) return false;
+    std::memcpy(&value, bytes_.data(), sizeof(value));
+    bytes_.remove_prefix(sizeof(value));
+    return true;
+  }
+  template <typename Values>
+  bool GetAll(Values& values) {
+    size_t count = 0;
+    if (!Get(count)) return false;
+    for (size_t i = 0; i < count; ++i) {
+      typename Values::value_type value{};
+      if (!Get(value)) return false;
+      values.push_back(value);
+    }
+    return true;
+  }
+  bool GetTexts(std::vector<std::string>& texts) {
+    size_t count = 0;
+    if (!Get(count)) return false;
+    for (size_t i = 0; i < count; ++i)
+      if (!GetAll(texts.emplace_back())) return false;
+    return true;
+  }
+
+ private:
+  std::string_view bytes_;
+};
+
+enum class Part : uint8_t { kStep, kEnd, kResult };
+
+void PutEnd(const Trace& trace, Writer& out) {
+  out.Put(Part::kEnd);
+  out.Put(trace.group);
+  out.Put(trace.share);
+  out.Put(trace.domains);
+  out.Put(trace.warns);
+  out.PutAll(std::span(trace.mapped));
+  out.Put(trace.groups);
+}
+
+bool GetEnd(Reader& in, Trace& trace) {
+  return in.Get(trace.group) && in.Get(trace.share) && in.Get(trace.domains) &&
+         in.Get(trace.warns) && in.GetAll(trace.mapped) && in.Get(trace.groups);
+}
+
+// What has been written whole. The last part that is, or nothing.
+std::optional<Part> GetParts(Reader in, Trace& trace, Harness::Result& result) {
+  std::optional<Part> last;
+  for (Part part{}; in.Get(part); last = part) {
+    if (part == Part::kStep) {
+      TraceStep step;
+      std::vector<Call> calls;
+      if (!in.Get(step) || !in.GetAll(calls)) break;
+      trace.steps.push_back(step);
+      trace.calls.insert(trace.calls.end(), calls.begin(), calls.end());
+    } else if (part == Part::kEnd) {
+      if (!GetEnd(in, trace)) break;
+    } else if (!in.GetTexts(result.warns) || !in.GetTexts(result.leaks)) {
+      break;
+    }
+  }
+  return last;
+}
+
+// Both to their ends.
+std::array<std::string, 2> ReadBoth(const std::array<int, 2>& fds) {
+  std::array<std::string, 2> texts;
+  std::array<pollfd, 2> open = {{{fds[0], POLLIN, 0}, {fds[1], POLLIN, 0}}};
+  while (open[0].fd >= 0 || open[1].fd >= 0) {
+    if (poll(open.data(), open.size(), -1) < 0 && errno != EINTR) break;
+    for (size_t i = 0; i < open.size(); ++i) {
+      if (open[i].fd < 0 || open[i].revents == 0) continue;
+      std::array<char, 4096> buffer;
+      const ssize_t count = read(open[i].fd, buffer.data(), buffer.size());
+      if (count > 0) texts[i].append(buffer.data(), static_cast<size_t>(count));
+      if (count == 0 || (count < 0 && errno != EINTR)) open[i].fd = -1;
+    }
+  }
+  return texts;
+}
+
+std::string DeathText(int status) {
+  if (!WIFSIGNALED(status)) return absl::StrFormat("exit status %d", WEXITSTATUS(status));
+  const int signal = WTERMSIG(status);
+  const char* name = sigabbrev_np(signal);
+  return absl::StrFormat("signal %d (SIG%s)", signal, name == nullptr ? "?" : name);
+}
+
+// One that loops for ever, or asks for memory for ever, ends like one that crashes.
+void LimitThisProcess() {
+  const rlimit none = {0, 0};
+  const rlimit minute = {60, 60};
+  setrlimit(RLIMIT_CORE, &none);
+  setrlimit(RLIMIT_CPU, &minute);
+  for (int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGXCPU, SIGPIPE})
+    std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Trace& trace) {
+  std::array<int, 2> parts{};
+  std::array<int, 2> said{};
+  if (pipe2(parts.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "pipe");
+  if (pipe2(said.data(), O_CLOEXEC) != 0) {
+    const absl::Status failed = absl::ErrnoToStatus(errno, "pipe");
+    close(parts[0]);
+    close(parts[1]);
+    return failed;
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    LimitThisProcess();
+    dup2(said[1], STDERR_FILENO);
+    Writer out(parts[1]);
+    size_t steps = 0;
+    const bool oops = PlayOps(c, ops, trace, [&] {
+      for (; steps < trace.steps.size(); ++steps) {
+        out.Put(Part::kStep);
+        out.Put(trace.steps[steps]);
+        out.PutAll(trace.CallsOf(steps));
+      }
+    });
+    if (!oops) PutEnd(trace, out);
+    const Result result = Finish(c, trace);
+    out.Put(Part::kResult);
+    out.PutTexts(result.warns);
+    out.PutTexts(result.leaks);
+    _exit(0);
+  }
+  const int no_child = errno;
+  close(parts[1]);
+  close(said[1]);
+  const std::array<std::string, 2> texts =
+      child < 0 ? std::array<std::string, 2>{} : ReadBoth({parts[0], said[0]});
+  close(parts[0]);
+  close(said[0]);
+  if (child < 0) return absl::ErrnoToStatus(no_child, "fork");
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+
+  Result result;
+  trace.Clear();
+  trace.has_mapped = trace.has_groups = true;
+  const std::optional<Part> last = GetParts(Reader(texts[0]), trace, result);
+  if (last == Part::kResult && status == 0) return result;
+  result.crash = DeathText(status);
+  result.said = texts[1];
+  if (last == Part::kEnd || last == Part::kResult || trace.oops()) {
+    result.crash += ", in the teardown";
+    return result;
+  }
+  absl::StrAppend(&result.crash, ", in op ", trace.steps.size() + 1);
+  trace.calls.push_back({.kind = Call::Kind::kCrash});
+  trace.steps.push_back({-EFAULT, static_cast<uint32_t>(trace.calls.size())});
   return result;
 }
 

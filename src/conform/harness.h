@@ -3,6 +3,7 @@
 // A build of real kernel code (./dev kernel), loaded, and cases played in it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
 // Real code goes on where an assumption ends a run of the model.
 KernelSpec WithoutAssumptions(KernelSpec kernel);
 
+// "", or what to know before the library of this folder is loaded: that it is of a tree that was
+// built in a sandbox, and that this process is in none.
+std::string SandboxNote(const std::string& build);
+
 class Harness {
  public:
   // `library` is a kernel.so. `catch_oops`: a wild pointer ends the case and not the process.
@@ -47,13 +52,24 @@ class Harness {
   [[nodiscard]] std::string WhyNot(const Case& c) const;
 
   struct Result {
-    std::vector<std::string> warns;  // "iommu_detach_group, drivers/iommu/iommu.c:3100"
+    std::vector<std::string> warns;  // "iommu_detach_group(), drivers/iommu/iommu.c:3100"
     std::vector<std::string> leaks;  // what the teardown left behind
+    std::string crash;  // "" or what the process died of, such as "signal 6 (SIGABRT), in op 3"
+    std::string said;   // what it printed before that
   };
-  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace.
+  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. What is
+  // left half-done is not there in the next case: the library is loaded anew.
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
+  // The same in a process of its own: a crash of kernel code, a function that the harness has not,
+  // or a minute of CPU time without an end is the result of this case, and the next starts from the
+  // library as it was loaded. `trace` has then what was played, and a call kCrash in the op that
+  // was not. Errors: no process can be had.
+  absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 
  private:
+  // True at an oops. `told` is called behind each op and at the end.
+  bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
+  [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
   [[nodiscard]] KernelVersion FindProfile();
 
   std::string path_;

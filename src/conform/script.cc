@@ -291,6 +291,7 @@ class RecordParser {
       case Call::Kind::kCookie:
       case Call::Kind::kHeld:
       case Call::Kind::kOops:
+      case Call::Kind::kCrash:
         break;
     }
     trace_.calls.push_back(call);

@@ -69,6 +69,8 @@ std::string CallText(const Case& c, const Call& call) {
       return absl::StrCat("held ", call.pins, " pinned ", call.locked, " locked");
     case Call::Kind::kOops:
       return "oops";
+    case Call::Kind::kCrash:
+      return "crash";
   }
   return "";
 }
@@ -133,27 +135,52 @@ std::string MappedText(const std::vector<Mapped>& mapped) {
   return text;
 }
 
-void AddEndLines(const Case& c, const Trace& trace, std::vector<Line>& lines) {
+// "dev0 d3 | dev2 -": of each group by its first device.
+std::string ByGroup(const Case& c, const Trace& trace,
+                    const std::function<std::string(const GroupEnd&)>& text_of) {
+  std::string text;
+  for (DeviceId head = 0; head < c.topology.devices_count; ++head)
+    if (trace.group[head] == head)
+      absl::StrAppend(&text, text.empty() ? "" : " | ", c.names.devices[head], " ",
+                      text_of(trace.groups[head]));
+  return text;
+}
+
+std::string NumberText(int domain) { return domain < 0 ? "-" : absl::StrCat("d", domain); }
+
+// Without what the other cannot have.
+void AddEndLines(const Case& c, const Trace& trace, const Trace& other, std::vector<Line>& lines) {
   const size_t at = trace.steps.size();
   lines.push_back({at, "end"});
   lines.push_back({at, Labelled("  groups", Sets(c, trace.group, 1))});
   lines.push_back({at, Labelled("  share", Sets(c, trace.share, 2))});
   lines.push_back({at, absl::StrFormat("  domains %d", trace.domains)});
   lines.push_back({at, absl::StrFormat("  warns %d", trace.warns)});
-  if (trace.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
-  if (trace.mappings) lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
-  if (trace.has_mapped) lines.push_back({at, Labelled("  mapped", MappedText(trace.mapped))});
+  if (trace.pins && other.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
+  if (trace.mappings && other.mappings)
+    lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
+  if (trace.has_mapped && other.has_mapped)
+    lines.push_back({at, Labelled("  mapped", MappedText(trace.mapped))});
+  if (!trace.has_groups || !other.has_groups) return;
+  const auto add = [&](std::string_view label, const auto& text_of) {
+    lines.push_back({at, Labelled(label, ByGroup(c, trace, text_of))});
+  };
+  add("  domain", [](const GroupEnd& g) { return NumberText(g.domain); });
+  add("  default_domain", [](const GroupEnd& g) { return NumberText(g.default_domain); });
+  add("  owner_cnt",
+      [](const GroupEnd& g) { return absl::StrCat(g.owner_cnt, g.owned ? " owned" : ""); });
 }
 
-std::vector<Line> LinesOf(const Case& c, const Trace& trace) {
+std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other) {
   std::vector<Line> lines;
   for (size_t i = 0; i < trace.steps.size(); ++i) {
     lines.push_back({i, absl::StrFormat("%d %s = %s", i + 1, PrintOp(c.ops[i].op, c.names),
                                         Error(trace.steps[i].error))});
     for (const Call& call : trace.CallsOf(i))
-      lines.push_back({i, absl::StrCat("  ", CallText(c, call)), &call});
+      if (other.has_mapped || !IsOfMappings(call))
+        lines.push_back({i, absl::StrCat("  ", CallText(c, call)), &call});
   }
-  AddEndLines(c, trace, lines);
+  AddEndLines(c, trace, other, lines);
   return lines;
 }
 
@@ -163,13 +190,27 @@ bool SameLine(const Line& a, const Line& b) {
 
 constexpr int kColumn = 36;  // two of them, a mark and a bar are 75
 
-std::string Cut(const std::string& text) {
-  return text.size() <= kColumn ? text : text.substr(0, kColumn - 2) + "..";
+// By words, where they are short enough.
+std::vector<std::string> Wrap(std::string text) {
+  std::vector<std::string> rows;
+  while (text.size() > kColumn) {
+    const size_t indent = rows.empty() ? text.find_first_not_of(' ') : 4;
+    size_t at = text.rfind(' ', kColumn);
+    if (at == std::string::npos || at <= indent) at = kColumn;
+    rows.push_back(text.substr(0, at));
+    text = "    " + text.substr(text[at] == ' ' ? at + 1 : at);
+  }
+  rows.push_back(std::move(text));
+  return rows;
 }
 
 void AddRow(const char* mark, const std::string& left, const std::string& right,
             std::string& text) {
-  absl::StrAppend(&text, absl::StrFormat("%s%-*s|%s\n", mark, kColumn, Cut(left), Cut(right)));
+  const std::vector<std::string> l = Wrap(left);
+  const std::vector<std::string> r = Wrap(right);
+  for (size_t i = 0; i < std::max(l.size(), r.size()); ++i)
+    absl::StrAppend(&text, absl::StrFormat("%s%-*s|%s\n", mark, kColumn, i < l.size() ? l[i] : "",
+                                           i < r.size() ? r[i] : ""));
 }
 
 // --- parser ---
@@ -427,11 +468,11 @@ class TraceParser {
       call.kind = Call::Kind::kHeld;
       s = ReadHeld(words, call);
       count = 5;
-    } else if (word == "oops") {
-      call.kind = Call::Kind::kOops;
+    } else if (word == "oops" || word == "crash") {
+      call.kind = word == "oops" ? Call::Kind::kOops : Call::Kind::kCrash;
       count = 1;
     } else {
-      return Expected("a call, oops, an op or end", words, 0);
+      return Expected("a call, oops, crash, an op or end", words, 0);
     }
     if (s.ok()) s = NoMore(words, count);
     if (!s.ok()) return s;
@@ -465,7 +506,36 @@ class TraceParser {
     return NoMore(words, 2);
   }
 
-  // The four that are always there, in their order, then the three that may be.
+  // "dev0 d3 | dev2 -", or of owner_cnt "dev0 1 owned | dev2 0"; each group once.
+  absl::Status ReadGroups(const Case& c, const std::vector<Token>& words, int16_t GroupEnd::* field,
+                          Trace& trace) const {
+    const bool counts = field == &GroupEnd::owner_cnt;
+    size_t at = 1;
+    for (DeviceId head = 0; head < c.topology.devices_count; ++head) {
+      if (trace.group[head] != head) continue;
+      if (at > 1) {
+        if (At(words, at).text != "|") return Expected("|", words, at);
+        ++at;
+      }
+      if (At(words, at).text != c.names.devices[head])
+        return Expected(c.names.devices[head], words, at);
+      GroupEnd& group = trace.groups[head];
+      const std::string_view value = At(words, at + 1).text;
+      int number = -1;
+      const bool none = !counts && value == "-";
+      const std::string digits(counts || !value.starts_with('d') ? value : value.substr(1));
+      if (!none && (!absl::SimpleAtoi(digits, &number) || number < 0 || number > 0x7fff))
+        return Expected(counts ? "a number" : "a domain such as d0", words, at + 1);
+      group.*field = static_cast<int16_t>(number);
+      at += 2;
+      if (!counts || At(words, at).text != "owned") continue;
+      group.owned = true;
+      ++at;
+    }
+    return NoMore(words, at);
+  }
+
+  // The four that are always there, in their order, then those that may be.
   absl::Status ReadEnd(const Case& c, Trace& trace) {
     int pins = 0;
     int mappings = 0;
@@ -497,7 +567,16 @@ class TraceParser {
     if (!s.ok() && !absl::IsNotFound(s)) return s;
     s = line("mapped", true, [&](const auto& w) { return ReadMapped(w, trace.mapped); });
     trace.has_mapped = s.ok();
-    return absl::IsNotFound(s) ? absl::OkStatus() : s;
+    if (!s.ok() && !absl::IsNotFound(s)) return s;
+    const auto of_groups = [&](int16_t GroupEnd::* field) {
+      return [this, &c, &trace, field](const auto& w) { return ReadGroups(c, w, field, trace); };
+    };
+    s = line("domain", true, of_groups(&GroupEnd::domain));
+    trace.has_groups = s.ok();
+    if (absl::IsNotFound(s)) return absl::OkStatus();
+    if (s.ok()) s = line("default_domain", false, of_groups(&GroupEnd::default_domain));
+    if (s.ok()) s = line("owner_cnt", false, of_groups(&GroupEnd::owner_cnt));
+    return s;
   }
 
   std::vector<std::string_view> lines_;
@@ -505,21 +584,6 @@ class TraceParser {
   const std::function<const Case*(std::string_view)>& find_;
   size_t line_ = 0;
 };
-
-// Without what the other has not.
-std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other) {
-  std::vector<Line> lines = LinesOf(c, trace);
-  if (!other.has_mapped)
-    std::erase_if(lines, [](const Line& line) {
-      return line.call != nullptr ? IsOfMappings(*line.call) : line.text.starts_with("  mapped");
-    });
-  const auto drop = [&lines](std::string_view head) {
-    std::erase_if(lines, [&](const Line& line) { return line.text.starts_with(head); });
-  };
-  if (!other.pins) drop("  pins ");
-  if (!other.mappings) drop("  mappings ");
-  return lines;
-}
 
 }  // namespace
 
@@ -534,6 +598,8 @@ void Trace::Clear() {
   mappings.reset();
   has_mapped = false;
   mapped.clear();
+  has_groups = false;
+  groups.fill({});
 }
 
 std::span<const Call> Trace::CallsOf(size_t step) const {
@@ -640,7 +706,7 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
 void TraceBuilder::End(const Topology& topology, const State& state) {
   if (trace_.oops()) {
     trace_.domains = trace_.warns = 0;
-    trace_.has_mapped = true;
+    trace_.has_mapped = trace_.has_groups = true;
     return;
   }
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
@@ -659,6 +725,26 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
       trace_.mapped.push_back({number_[d], state.mapped[d]});
   std::ranges::sort(trace_.mapped, {}, &Mapped::domain);
   SetSharing(topology.devices_count, group_of, domain_of, trace_);
+  trace_.has_groups = true;
+  const auto end_of = [&](int dev) {
+    const GroupState& g = state.groups[state.devices[dev].group];
+    const auto number_of = [&](DomainId domain) {
+      const bool none = domain == kNoId || state.domains[domain].type == DomainType::kFreed ||
+                        state.domains[domain].ownerless;
+      return static_cast<int16_t>(none ? -1 : int{number_[domain]});
+    };
+    // The owner is counted, too.
+    return GroupEnd{.domain = number_of(g.domain),
+                    .default_domain = number_of(g.default_domain),
+                    .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
+                    .owned = g.owner};
+  };
+  SetGroups(topology.devices_count, end_of, trace_);
+}
+
+void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace) {
+  for (int dev = 0; dev < devices; ++dev)
+    if (trace.group[dev] == dev) trace.groups[dev] = end_of(dev);
 }
 
 void SetSharing(int devices, const std::function<int(int)>& group_of,
@@ -705,8 +791,14 @@ std::string PrintTraceHeader(std::string_view kernel) {
 
 std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name) {
   std::string text = absl::StrFormat("case %s\n", name);
-  for (const Line& line : LinesOf(c, trace)) absl::StrAppend(&text, line.text, "\n");
+  for (const std::string& line : TraceLines(c, trace)) absl::StrAppend(&text, line, "\n");
   return text;
+}
+
+std::vector<std::string> TraceLines(const Case& c, const Trace& trace) {
+  std::vector<std::string> lines;
+  for (Line& line : LinesOf(c, trace, trace)) lines.push_back(std::move(line.text));
+  return lines;
 }
 
 bool Agree(const Trace& a, const Trace& b) {
@@ -724,7 +816,8 @@ bool Agree(const Trace& a, const Trace& b) {
     return false;
   }
   return a.group == b.group && a.share == b.share && a.domains == b.domains && a.warns == b.warns &&
-         SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings);
+         SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings) &&
+         (!a.has_groups || !b.has_groups || a.groups == b.groups);
 }
 
 Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
@@ -750,6 +843,9 @@ Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const
     const Line& l = i < left.size() ? left[i] : none;
     const Line& r = i < right.size() ? right[i] : none;
     AddRow(i < result.prefix ? "  " : "! ", l.text, r.text, result.text);
+    if (i < result.prefix) continue;
+    result.a_line = l.text;
+    result.b_line = r.text;
   }
   return result;
 }

@@ -16,11 +16,12 @@
 //     detach d0 dev0                          (detach_dev(), up to 6.1)
 //     free d0
 //     release dev0                            (release_device())
-//     map d1 0-3                              (iommu_map(), of pages of IOVA; one that fails is no
-//     line) unmap d1 0-3                            (what iommu_unmap() found mapped) cookie d1
-//     (iommu_get_msi_cookie()) held 4 pinned 4 locked                  (user memory after the op,
-//     where it is not as before) oops                                    (the op ends here, and the
-//     case; the end is empty)
+//     map d1 0-3                              (iommu_map(), pages of IOVA; no line if it fails)
+//     unmap d1 0-3                            (what iommu_unmap() found mapped)
+//     cookie d1                               (iommu_get_msi_cookie())
+//     held 4 pinned 4 locked                  (user memory after the op, if not as before)
+//     oops                                    (the op and the case end here; the end is empty)
+//     crash                                   (the same, of a process that died of the op)
 //   end
 //     groups dev0 dev1 | dev2                 (devices by group; those without are left out)
 //     share dev0 dev2                         (devices of groups that are on one domain)
@@ -28,7 +29,10 @@
 //     warns 0                                 (WARNs of the core)
 //     pins 0                                  (only where the case can pin)
 //     mappings 0
-//     mapped d1 0-3 7 | d4 0                  (what each domain translates; only where it is known)
+//     mapped d1 0-3 7 | d4 0                  (what each domain translates; only where known)
+//     domain dev0 d3 | dev2 -                 (group->domain, by a group's first device)
+//     default_domain dev0 d0 | dev2 d1        (as `domain`: all three or none)
+//     owner_cnt dev0 1 owned | dev2 0         (owned: group->owner is set)
 //
 // Names are those of the case; domains are numbered in the order of their allocation, from 0 in
 // each case. What is compared, and where the comparison is lenient:
@@ -45,9 +49,9 @@
 //   - `warns`: the number, and only in total. What WARNs is in the text of the report.
 //   - `pins`, `mappings`: only where both have them.
 //   - `map`, `unmap`, `cookie`, `held`: only where both have `mapped`. A `map` or `unmap` that goes
-//   on
-//     where the call before it in the op ended is one with it: drivers see the chunks of a mapping,
-//     and type1 unmaps by chunks.
+//     on where the call before it in the op ended is one with it: drivers see the chunks of a
+//     mapping, and type1 unmaps by chunks.
+//   - `domain`, `default_domain`, `owner_cnt`: only where both have them.
 //   - Ops: as many in both. Who runs real code asks the model first how many of the ops are
 //     possible (TraceOf(case).steps), and runs those.
 #pragma once
@@ -81,6 +85,7 @@ struct Call {
     kCookie,
     kHeld,
     kOops,
+    kCrash,
   };
   static constexpr uint16_t kNoDomain = 0xffff;
   Kind kind{};
@@ -109,6 +114,15 @@ struct Mapped {
   friend bool operator==(const Mapped&, const Mapped&) = default;
 };
 
+// What the core keeps of a group. Domains by number; -1: none, or one that nobody allocated.
+struct GroupEnd {
+  int16_t domain = -1;
+  int16_t default_domain = -1;
+  int16_t owner_cnt = 0;
+  bool owned = false;
+  friend bool operator==(const GroupEnd&, const GroupEnd&) = default;
+};
+
 struct Trace {
   std::vector<TraceStep> steps;
   std::vector<Call> calls;
@@ -120,12 +134,18 @@ struct Trace {
   int warns = 0;
   std::optional<int> pins;
   std::optional<int> mappings;
-  bool has_mapped = false;       // who gave the trace sees mappings and pins
-  std::vector<Mapped> mapped{};  // of domains that translate any, by number
+  bool has_mapped = false;                   // who gave the trace sees mappings and pins
+  std::vector<Mapped> mapped{};              // of domains that translate any, by number
+  bool has_groups = false;                   // who gave the trace sees what is in a group
+  std::array<GroupEnd, kMaxDevices> groups;  // of the group whose first device it is
 
   Trace() { Clear(); }
   void Clear();  // as new; keeps what is allocated
   [[nodiscard]] std::span<const Call> CallsOf(size_t step) const;
+  // The last op was the end of it: no end was reached.
+  [[nodiscard]] bool crashed() const {
+    return !calls.empty() && calls.back().kind == Call::Kind::kCrash;
+  }
   [[nodiscard]] bool oops() const {
     return !calls.empty() && calls.back().kind == Call::Kind::kOops;
   }
@@ -136,6 +156,9 @@ struct Trace {
 // an assumption, and after an oops: `steps` may be shorter than the case's ops.
 Trace TraceOf(const Case& c);
 Trace TraceOf(const Case& c, const Run& run);
+
+// Fills what the end says of groups, by SetSharing()'s `group`.
+void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace);
 
 // Fills group and share. `group_of` and `domain_of` give a device's group and group->domain as any
 // number, -1 for none.
@@ -169,6 +192,9 @@ class TraceBuilder {
 // One case of a trace file. `c` gives the names.
 std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name);
 
+// The lines of it, without the name.
+std::vector<std::string> TraceLines(const Case& c, const Trace& trace);
+
 struct TraceFile {
   std::string kernel;
   struct Entry {
@@ -188,9 +214,11 @@ bool Agree(const Trace& a, const Trace& b);
 // What two traces of a case have in common, and where they part.
 struct Comparison {
   bool agree = true;
-  size_t step = 0;    // 0-based op of the first difference; as many as there are ops: at the end
-  size_t prefix = 0;  // lines that agree before it
-  std::string text;   // both columns up to the first difference, at most 75 wide
+  size_t step = 0;     // 0-based op of the first difference; as many as there are ops: at the end
+  size_t prefix = 0;   // lines that agree before it
+  std::string text;    // both columns up to the first difference, at most 75 wide; nothing is cut
+  std::string a_line;  // the lines that differ first, in one piece; "": this one has no more
+  std::string b_line;
 };
 Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
                    std::string_view b_name);

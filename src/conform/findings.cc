@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/findings.h"
+
+#include <algorithm>
+#include <array>
+
+namespace iommucheck::conform {
+namespace {
+
+// The core calls a domain that it has freed.
+bool UsesFreedDomain(const State& before, std::span<const Event> events) {
+  std::array<bool, kMaxDomains> freed{};
+  for (const Event& e : events) {
+    if (e.domain == kNoId) continue;
+    if (e.kind == Event::Kind::kFree) freed[e.domain] = true;
+    if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
+    const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
+    if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
+      return true;
+  }
+  return false;
+}
+
+// Type1 maps a trial that it cannot unmap by halves, and takes that for superpages.
+bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
+  std::array<InstanceId, kMaxDomains> bound{};
+  for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
+  for (const Event& e : events) {
+    if (e.kind == Event::Kind::kAlloc && e.domain != kNoId) bound[e.domain] = kNoId;
+    if (e.kind == Event::Kind::kAttachDev && e.error == 0 && bound[e.domain] == kNoId)
+      bound[e.domain] = before.devices[e.device].instance;
+    if (e.kind == Event::Kind::kMap && e.error == 0 && e.group != kNoId &&
+        bound[e.domain] != kNoId && (topology.instances[bound[e.domain]].page_sizes & 3U) == 2)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+const char* FindingBefore(const Topology& topology, const State& before,
+                          std::span<const Event> events, bool sanitized) {
+  if (sanitized && UsesFreedDomain(before, events))
+    return "6.1.y: group->domain may point at a freed domain";
+  if (KeepsTrial(topology, before, events))
+    return "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
+  return nullptr;
+}
+
+bool IsNeverUnmapped(const Op& op, int error) {
+  return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
+}
+
+const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
+                         std::span<const Call> calls) {
+  // Where it lies in the tree decides what else is found.
+  if (IsNeverUnmapped(op, error))
+    return "A mapping that ends at the top of the address space is never unmapped";
+  if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {
+    const DeviceState& d = before.devices[op.a];
+    const bool uncounted = d.bound == BoundTo::kKernelDriver && d.group != kNoId &&
+                           before.groups[d.group].owner && before.groups[d.group].kernel_users == 0;
+    return uncounted ? "A driver bound before the IOMMU came gives back the owner's count"
+                     : nullptr;
+  }
+  if (op.kind != OpKind::kRegister || error == 0) return nullptr;
+  const auto waits_for_domain = [&after](const Call& call) {
+    if (call.kind != Call::Kind::kProbe) return false;
+    const GroupId group = after.devices[call.device].group;
+    return group != kNoId && after.groups[group].default_domain == kNoId;
+  };
+  return std::ranges::any_of(calls, waits_for_domain)
+             ? "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack"
+             : nullptr;
+}
+
+}  // namespace iommucheck::conform

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What conform says of kernel code with mistakes, and that it says it of the cases that have them
+# alone.
+#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT
+# Exit status 77: ./dev test has not built them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+tool=$1 build=$2 mistaken=$3 spoilt=$4
+for folder in "$build" "$mistaken" "$spoilt"; do
+  [[ -f $folder/kernel.so ]] && continue
+  echo "SKIPPED: there is no $folder/kernel.so; ./dev test builds it"
+  exit 77
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { echo "FAILED: $*"; sed 's/^/  | /' "$work/out"; failed=1; }
+# conform STATUS BUILD ARGS...
+conform() {
+  local expected=$1 status=0
+  "$tool" conform --kernel-build "${@:2}" >"$work/out" 2>&1 || status=$?
+  ((status == expected)) || fail "expected exit status $expected of conform ${*:2}, found $status"
+}
+says() { grep -q -- "$1" "$work/out" || fail "expected '$1'"; }
+
+# A group is left to an owner whose claim failed, and no later op asks.
+cat >"$work/owner.case" <<'CASE'
+kernel v6.12.y
+driver amd
+instance i0 amd
+device d0 pci i0 resv=3-3:direct
+register i0
+set-container 0 c0
+CASE
+conform 0 "$build" "$work/owner.case"
+conform 1 "$mistaken" "$work/owner.case"
+says '^!   owner_cnt d0 0 *|  owner_cnt d0 0 owned$'
+
+# What leaks, and behind it what does not.
+cat >"$work/1-leaks.case" <<'CASE'
+kernel v6.12.y
+driver exynos per-instance-groups
+instance i0 exynos fwnode
+device d0 platform i0
+register i0
+configure d0
+CASE
+cat >"$work/2-sound.case" <<'CASE'
+kernel v6.12.y
+driver amd
+instance i0 amd
+device d0 pci i0
+register i0
+set-container 0 c0
+CASE
+conform 0 "$build" "$work"/?-*.case
+conform 1 "$mistaken" "$work"/?-*.case
+says '^left  .* after the teardown$'
+says '^1 agree, 1 differ, 0 skipped$'
+
+# What dies is named, and the others are played.
+cat >"$work/1-dies.case" <<'CASE'
+kernel v6.12.y
+driver amd
+instance i0 amd
+device d0 pci i0
+register i0
+set-container 0 c0
+set-iommu c0
+map c0 8+4 0 read write
+CASE
+conform 0 "$build" "$work/1-dies.case" "$work/2-sound.case"
+conform 1 "$mistaken" "$work/1-dies.case" "$work/2-sound.case"
+says '^differs .*1-dies.case$'
+says '^crashed   signal 6 (SIGABRT), in op 4$'
+says '^said      kernel harness: no such function in the harness: get_task_mm$'
+says '^1 agree, 1 differ, 0 skipped$'
+conform 1 "$mistaken" --json "$work/1-dies.case"
+says '"crashed": "signal 6 (SIGABRT), in op 4"'
+says '"model": "4 map c0 8+4 0 read write = 0"'
+says '"real_code": "4 map c0 8+4 0 read write = -EFAULT"'
+
+# A case that is the same run is not played twice, and its outcome is not lost.
+cp "$work/1-dies.case" "$work/3-again.case"
+conform 1 "$mistaken" "$work"/{1-dies,3-again}.case
+says 'the same run as'
+says '^0 agree, 2 differ, 0 skipped$'
+
+# Memory that is used after it was freed is noticed, also where nothing else differs.
+conform 0 "$build" --as-built corpus/litmus/v6.12+last-group+unset-container.case
+conform 1 "$spoilt" --as-built corpus/litmus/v6.12+last-group+unset-container.case
+says '^crashed   signal 6 (SIGABRT), in op 6$'
+cat >"$work/1-written.case" <<'CASE'
+kernel v6.12.y
+driver amd
+instance i0 amd
+device d0 pci i0
+register i0
+set-container 0 c0
+unset-container 0
+CASE
+conform 0 "$build" "$work/1-written.case"
+conform 1 "$spoilt" "$work/1-written.case" "$work/1-leaks.case"
+says '^1 agree, 1 differ, 0 skipped$'
+exit "$failed"
