@@ -175,7 +175,7 @@ TEST(Import, ReadsAFolderAndASysfsRoot) {
   ASSERT_TRUE(machine.ok()) << machine.status();
   EXPECT_THAT(machine->names.devices, ElementsAre("00:02.0"));
   EXPECT_EQ(machine->as_found[0].group, 3);
-  EXPECT_THAT(machine->assumptions, Contains(HasSubstr("dmar0 is taken to enforce")));
+  EXPECT_THAT(machine->assumptions, Contains(HasSubstr("taken to be enforced by dmar0")));
 
   // A sysfs itself, with the proc/version beside it.
   const auto bare = ReadTree(sys.string());

@@ -123,7 +123,15 @@ class Builder {
     return static_cast<int>(m_.drivers.size()) - 1;
   }
 
-  int KnownDriver(const CatalogueDriver& row) { return FindOrAdd({row.name, ToModelDriver(row)}); }
+  int KnownDriver(const CatalogueDriver& row) {
+    Driver model = ToModelDriver(row);
+    // From v6.1 on no driver claims a bus, once or ever.
+    if (ProfileOf(version_).era != Era::kBusSlots) {
+      model.claims = {};
+      model.claims_once = model.unwinds = model.clears = false;
+    }
+    return FindOrAdd({row.name, model});
+  }
 
   // One that no link names is told by the names of its instances.
   int UnknownDriver(const FoundInstance& found) {
@@ -179,9 +187,8 @@ class Builder {
       taken.push_back(i.name);
     }
     if (taken.empty()) return;
-    Assume(absl::StrCat(ListOf(taken),
-                        yes || !no ? " is taken to enforce" : " is taken not to enforce",
-                        " cache coherency; sysfs does not say."));
+    Assume(absl::StrCat("Cache coherency is taken ", yes || !no ? "" : "not ", "to be enforced by ",
+                        ListOf(taken), "; sysfs does not say."));
     if (yes && no)
       m_.gaps.push_back({.missing = absl::StrCat("sysfs does not say whether ", ListOf(taken),
                                                  " enforces cache coherency; of the others some do "

@@ -290,7 +290,9 @@ Json AnswerJson(const MachineAnswer& a) {
 const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers) {
   const auto badness = [](const MachineAnswer& a) {
     const Verdict verdict = VerdictOf(a);
-    return verdict == Verdict::kViolated ? 2 : verdict == Verdict::kUnknown ? 1 : 0;
+    if (verdict == Verdict::kViolated) return 3;
+    if (verdict == Verdict::kUnknown) return 2;
+    return IsProved(a) ? 0 : 1;
   };
   const MachineAnswer* worst = &answers.front();
   for (const MachineAnswer& a : answers)

@@ -69,7 +69,8 @@ std::string ProofText(const MachineAnswer& answer);
 absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question);
 
 // The answer on one kernel, or on the two profiles around the kernel of a system, that decides the
-// exit status: violated before unknown before "holds", and the first of those.
+// exit status: violated before unknown before none up to a bound before a proof, and the first of
+// those.
 const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers);
 
 // One after the other; the JSON of the worst, which names the verdicts of the others.

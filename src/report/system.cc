@@ -231,8 +231,8 @@ std::string SystemText(const SystemReport& report) {
   if (s.instances_found.empty())
     out += Field("", "No IOMMU is registered: VFIO type1 has nothing to attach here.");
   out += AsFoundText(s);
-  out += "\n";
-  if (!s.instances_found.empty()) out += TopologyText(MachineCase(s, report.kernels.front()));
+  if (!s.instances_found.empty())
+    out += "\n" + TopologyText(MachineCase(s, report.kernels.front()));
   out += AssumptionsText(s.assumptions) + GapsText(s.gaps);
 
   out += absl::StrFormat(
@@ -312,8 +312,11 @@ std::string SystemJson(const SystemReport& report) {
     if (first == nullptr && s.verdict == Verdict::kViolated) first = &s;
     searches.push_back(SearchJson(s));
   }
+  KernelSpec kernel = report.kernels.front();
+  for (const SystemReport::Search& s : report.searches)
+    if (!s.hypothetical && s.verdict == report.verdict()) kernel = s.kernel;
   Json out = Head("check", VerdictName(report.verdict()), report.system.topology.devices_count,
-                  report.question.steps, report.kernels.front());
+                  report.question.steps, kernel);
   out["system"] = {{"path", Printable(report.question.path)},
                    {"kernel_release", Printable(report.kernel_release)},
                    {"place", report.place},
