@@ -13,9 +13,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace iommucheck;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const auto system = import::ReadSnapshot(bytes, "input");
-  if (!system.ok()) return 0;
-  if (const auto valid = Validate(system->topology); !valid.ok())
-    fuzzing::Fail("an imported machine passes Validate()", valid.ToString());
+  const auto found = import::ReadSnapshot(bytes, "input");
+  if (!found.ok()) return 0;
+  for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV7_1}) {
+    const auto system = import::ToSystem(*found, version);
+    if (!system.ok()) continue;
+    if (const auto valid = Validate(system->topology); !valid.ok())
+      fuzzing::Fail("an imported machine passes Validate()", valid.ToString());
+  }
   return 0;
 }

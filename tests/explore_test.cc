@@ -20,6 +20,7 @@
 #include "src/explore/key_set.h"
 #include "src/explore/parts.h"
 #include "src/explore/seen.h"
+#include "src/case/kernel.h"
 #include "src/import/import.h"
 
 namespace iommucheck::explore {
@@ -536,11 +537,13 @@ device d4 pci a1
 
 TEST(Explore, AnswersForSnapshots) {
   for (const char* name : {"qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz"}) {
-    const auto system =
-        import::ReadSystem(std::string(IOMMUCHECK_SOURCE_DIR) + "/corpus/systems/" + name);
-    ASSERT_TRUE(system.ok()) << system.status();
+    const auto found =
+        import::ReadTree(std::string(IOMMUCHECK_SOURCE_DIR) + "/corpus/systems/" + name);
+    ASSERT_TRUE(found.ok()) << found.status();
     Case machine;
-    machine.kernel.version = *system->nearest;
+    machine.kernel.version = *PlaceOf(found->kernel_release)->below;
+    const auto system = import::ToSystem(*found, machine.kernel.version);
+    ASSERT_TRUE(system.ok()) << system.status();
     machine.topology = system->topology;
     machine.names = system->names;
     const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 5, 10'000'000);

@@ -68,6 +68,7 @@ MachineAnswer Ask(Property property, const Case& machine, int steps, bool bounde
                            .path = "machine",
                            .machine = machine,
                            .assumptions = {},
+                           .gaps = {},
                            .bounds = {.steps = steps},
                            .want_smt2 = false,
                            .bounded = bounded};
@@ -208,9 +209,42 @@ TEST(Machine, AGroupOfTwoDriversIsTheSameOnAnyBus) {
 
 TEST(Machine, SaysWhatStandsForIt) {
   const Case machine = Large(Kernel(KernelVersion::kV7_1));
-  const std::string text = MachineAnswerText(Ask(kReuse, machine, 5, true));
+  const std::string text = MachineAnswersText({Ask(kReuse, machine, 5, true)});
   EXPECT_THAT(text, HasSubstr("none up to 5 steps; 64 devices"));
   EXPECT_THAT(text, HasSubstr("argued"));
+}
+
+// What holds on the rest is not known to hold on the machine; what is violated on it is.
+TEST(Machine, OfWhichAPartIsMissingIsUnknown) {
+  const import::Gap gap{
+      .missing = "The table is \x1b[31mgone.", .unknown = "what is in it", .settle = "look"};
+  Case one_driver = Large(Kernel(KernelVersion::kV7_1));
+  one_driver.topology.instances_count = 1;
+  for (Device& d : one_driver.topology.devices) d.masters = {0, kNoId};
+  MachineAnswer answer = Ask(kAttach, one_driver, 4);
+  EXPECT_EQ(VerdictOf(answer), Verdict::kHolds);
+  answer.question.gaps.push_back(gap);
+  EXPECT_EQ(VerdictOf(answer), Verdict::kUnknown);
+  EXPECT_FALSE(IsProved(answer));
+  const std::string text = MachineAnswersText({answer});
+  EXPECT_THAT(text, HasSubstr("verdict   unknown: not all of the machine could be read"));
+  EXPECT_THAT(text, HasSubstr("The table is \\x1b[31mgone."));
+  EXPECT_THAT(text, HasSubstr("To settle it: look."));
+  EXPECT_THAT(text, testing::Not(HasSubstr("holds")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("proof")));
+  const std::string json = MachineAnswersJson({answer});
+  EXPECT_THAT(json, HasSubstr("\"verdict\": \"unknown\""));
+  EXPECT_THAT(json, HasSubstr("\"settle\": \"look\""));
+  EXPECT_THAT(json, testing::Not(HasSubstr("every_run")));
+
+  MachineAnswer violated = Ask(kAttach, WithMixedGroup(Large(Kernel(KernelVersion::kV6_8))), 4);
+  ASSERT_EQ(VerdictOf(violated), Verdict::kViolated);
+  violated.question.gaps.push_back(gap);
+  EXPECT_EQ(VerdictOf(violated), Verdict::kViolated);
+  // The worst of two kernels decides, and the other one's verdict is said.
+  const std::vector<MachineAnswer> both = {answer, violated};
+  EXPECT_EQ(&WorstOf(both), &both[1]);
+  EXPECT_THAT(MachineAnswersJson(both), HasSubstr("other_kernels"));
 }
 
 TEST(Machine, RunsOutOfBudget) {
@@ -230,11 +264,13 @@ class Snapshot : public testing::TestWithParam<const char*> {};
 
 TEST_P(Snapshot, IsAsTheExplorerSays) {
   const std::string path = std::string(IOMMUCHECK_SOURCE_DIR "/corpus/systems/") + GetParam();
-  const auto whole = import::ReadSystem(path, import::Keep::kAllThatFit);
-  const auto part = import::ReadSystem(path);
-  ASSERT_TRUE(whole.ok() && part.ok());
-  EXPECT_EQ(whole->topology.devices_count, whole->devices_found);
-  for (KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV7_1})
+  const auto found = import::ReadTree(path);
+  ASSERT_TRUE(found.ok());
+  for (KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV7_1}) {
+    const auto whole = import::ToSystem(*found, version, import::Keep::kAllThatFit);
+    const auto part = import::ToSystem(*found, version);
+    ASSERT_TRUE(whole.ok() && part.ok());
+    EXPECT_EQ(whole->topology.devices_count, whole->devices_found);
     for (Property p : kEncodedProperties) {
       const auto machine = [&](const import::System& s) {
         Case c;
@@ -251,6 +287,7 @@ TEST_P(Snapshot, IsAsTheExplorerSays) {
                                      : 0)
           << VersionName(version) << " " << PropertyName(p);
     }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Corpus, Snapshot,

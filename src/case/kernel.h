@@ -3,8 +3,10 @@
 // A kernel by its words: a profile, and the rules that a patch drops and adds.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,6 +25,20 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
 // what is dropped and added besides.
 absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
                                        std::vector<std::string> add, RuleSet may_drop = {});
+
+// Where a release such as "6.12.117+deb12" lies among the profiles.
+struct ReleasePlace {
+  std::optional<KernelVersion> below;  // the newest profile that is not newer; empty: all are
+  std::optional<KernelVersion> above;  // where `below` is older than it: the next; empty: none is
+  bool exact = false;                  // `below` is of its major and minor number
+};
+// Nothing where it does not begin with two numbers.
+std::optional<ReleasePlace> PlaceOf(std::string_view release);
+
+// The profiles to ask about for a release: its own, or those below and above it.
+std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place);
+// A sentence on what the profiles are to the release; "" where one is its own.
+std::string PlaceText(std::string_view release, const ReleasePlace& place);
 
 // The ids of the rules, in the order of AllRules().
 std::vector<std::string> RuleIds(RuleSet rules);

@@ -22,15 +22,6 @@ struct CheckOptions {
   bool json = false;
 };
 
-int ExitOf(const report::SystemReport& report) {
-  int exit = kOk;
-  for (const report::SystemReport::Search& search : report.searches) {
-    if (search.result.verdict == Verdict::kViolated) return kViolated;
-    if (search.result.verdict == Verdict::kUnknown) exit = kUnknown;
-  }
-  return exit;
-}
-
 void Check(CheckOptions& o, Session& session) {
   if (!o.kernel.version.empty()) {
     const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse(import::kAssumedInTree);
@@ -44,17 +35,18 @@ void Check(CheckOptions& o, Session& session) {
   Progress("");
   if (!report.ok()) return session.Fail(report.status());
   std::cout << (o.json ? report::SystemJson(*report) : report::SystemText(*report));
-  session.exit = ExitOf(*report);
+  session.exit = ExitOf(report->verdict());
 }
 
 }  // namespace
 
 void AddCheck(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
-      "check", "A real system: what is in it, and whether any short run on it goes wrong");
+      "check", "A real system: what is in it, and whether any run on it goes wrong");
   auto o = std::make_shared<CheckOptions>();
   command
-      ->add_option("PATH", o->question.path, "a /sys tree, or a snapshot tar (also gzipped) of one")
+      ->add_option("PATH", o->question.path,
+                   "a /sys tree, or a snapshot tar (also compressed) of one: docs/check.md")
       ->required();
   o->kernel.AddTo(*command, false);
   command->add_option("--steps", o->question.steps, "steps to go up to")

@@ -3,16 +3,19 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/import/catalogue.h"
 #include "src/import/import.h"
 #include "src/report/all.h"
 #include "src/report/certificate.h"
 #include "src/report/machine.h"
+#include "src/report/system.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -125,58 +128,91 @@ std::string Text(const Options& o, const report::Answer& answer) {
                                                                : report::AnswerText(answer);
 }
 
-// The machine, from a case or a system. Its kernel is the one given, else its own.
-absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
-  report::MachineQuestion question{.property = *FindProperty(o.property),
-                                   .path = o.on,
-                                   .machine = {},
-                                   .assumptions = {},
-                                   .bounds = o.bounds,
-                                   .want_smt2 = !o.smt2.empty(),
-                                   .bounded = o.bounded};
-  std::optional<std::vector<std::string>> drivers;  // of a system
-  if (o.on == "-" || !import::IsSystem(o.on)) {
-    absl::StatusOr<Case> c = ReadCase(o.on);
-    if (!c.ok()) return c.status();
-    question.machine = *std::move(c);
-    absl::Status encoded = CheckEncoded(question.machine.topology, question.machine.names);
-    if (encoded.ok() && o.kernel.version.empty()) encoded = CheckEncoded(question.machine.kernel);
-    if (!encoded.ok())
-      return absl::InvalidArgumentError(absl::StrCat(o.on, ": ", std::string(encoded.message())));
-  } else {
-    absl::StatusOr<import::System> system = import::ReadSystem(o.on, import::Keep::kAllThatFit);
-    if (!system.ok()) return system.status();
-    if (o.kernel.version.empty() && !system->nearest)
-      return absl::InvalidArgumentError(
-          absl::StrCat(o.on, ": expected proc/version of a kernel from 5.15 on; say --kernel"));
-    if (system->nearest) question.machine.kernel.version = *system->nearest;
-    question.machine.topology = system->topology;
-    question.machine.names = system->names;
-    question.assumptions = system->assumptions;
-    drivers = system->names.drivers;
-  }
-  if (!o.kernel.version.empty()) {
-    const absl::StatusOr<KernelSpec> kernel =
-        o.kernel.Parse(drivers ? import::kAssumedInTree : RuleSet());
-    if (!kernel.ok()) return kernel.status();
-    question.machine.kernel = *kernel;
-  } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
-    return absl::OutOfRangeError("--drop and --add go with --kernel");
-  }
-  if (drivers) question.machine.kernel = import::AssumingInTree(question.machine.kernel, *drivers);
+report::MachineQuestion QuestionOn(const Options& o) {
+  return {.property = *FindProperty(o.property),
+          .path = o.on,
+          .machine = {},
+          .assumptions = {},
+          .gaps = {},
+          .bounds = o.bounds,
+          .want_smt2 = !o.smt2.empty(),
+          .bounded = o.bounded};
+}
+
+absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const Options& o,
+                                                          const std::optional<KernelSpec>& kernel) {
+  report::MachineQuestion question = QuestionOn(o);
+  absl::StatusOr<Case> c = ReadCase(o.on);
+  if (!c.ok()) return c.status();
+  question.machine = *std::move(c);
+  absl::Status encoded = CheckEncoded(question.machine.topology, question.machine.names);
+  if (encoded.ok() && !kernel) encoded = CheckEncoded(question.machine.kernel);
+  if (!encoded.ok())
+    return absl::InvalidArgumentError(absl::StrCat(o.on, ": ", std::string(encoded.message())));
+  if (kernel) question.machine.kernel = *kernel;
   return question;
 }
 
+// A question a profile: a running kernel can lie between two.
+absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
+    const Options& o, const std::optional<KernelSpec>& kernel) {
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.on);
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.on, *found, kernel);
+  if (!kernels.ok()) return kernels.status();
+  std::vector<report::MachineQuestion> questions;
+  for (const KernelSpec& spec : kernels->kernels) {
+    absl::StatusOr<import::System> system =
+        import::ToSystem(*found, spec.version, import::Keep::kAllThatFit);
+    if (!system.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat(Printable(o.on), ": ", system.status().message()));
+    report::MachineQuestion question = QuestionOn(o);
+    question.machine.kernel = spec;
+    question.machine.topology = system->topology;
+    question.machine.names = system->names;
+    question.assumptions = system->assumptions;
+    if (!kernels->place.empty())
+      question.assumptions.insert(question.assumptions.begin(), kernels->place);
+    question.gaps = system->gaps;
+    questions.push_back(std::move(question));
+  }
+  return questions;
+}
+
+// The machine, from a case or a system. Its kernel is the one given, else its own.
+absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const Options& o) {
+  const bool is_system = o.on != "-" && import::IsSystem(o.on);
+  std::optional<KernelSpec> kernel;
+  if (!o.kernel.version.empty()) {
+    const absl::StatusOr<KernelSpec> given =
+        o.kernel.Parse(is_system ? import::kAssumedInTree : RuleSet());
+    if (!given.ok()) return given.status();
+    kernel = *given;
+  } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
+    return absl::OutOfRangeError("--drop and --add go with --kernel");
+  }
+  if (is_system) return ReadSystem(o, kernel);
+  absl::StatusOr<report::MachineQuestion> question = ReadMachineOfCase(o, kernel);
+  if (!question.ok()) return question.status();
+  return std::vector<report::MachineQuestion>{*std::move(question)};
+}
+
 void QueryOn(const Options& o, Session& session) {
-  const absl::StatusOr<report::MachineQuestion> question = ReadMachine(o);
-  if (!question.ok()) return session.Fail(question.status());
-  const absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(*question);
-  if (!answer.ok()) return session.Fail(answer.status());
-  const smt::QueryResult& result = answer->result.query;
+  const absl::StatusOr<std::vector<report::MachineQuestion>> questions = ReadMachine(o);
+  if (!questions.ok()) return session.Fail(questions.status());
+  std::vector<report::MachineAnswer> answers;
+  for (const report::MachineQuestion& question : *questions) {
+    absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(question);
+    if (!answer.ok()) return session.Fail(answer.status());
+    answers.push_back(*std::move(answer));
+  }
+  const report::MachineAnswer& worst = report::WorstOf(answers);
+  const smt::QueryResult& result = worst.result.query;
   const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
   Progress("");
-  std::cout << (o.json ? report::MachineAnswerJson(*answer) : report::MachineAnswerText(*answer));
-  session.exit = ExitOf(result.verdict);
+  std::cout << (o.json ? report::MachineAnswersJson(answers) : report::MachineAnswersText(answers));
+  session.exit = ExitOf(report::VerdictOf(worst));
   absl::Status written = write_case ? WriteFile(o.out, FoundCase(result.found)) : absl::OkStatus();
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);

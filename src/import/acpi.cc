@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/import/acpi.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -10,7 +12,7 @@
 namespace iommucheck::import {
 namespace {
 
-// Sizes and offsets as in include/acpi/actbl1.h (DMAR) and actbl3.h (VIOT).
+// Sizes and offsets as in include/acpi/actbl1.h (DMAR), actbl2.h (IORT, IVRS) and actbl3.h (VIOT).
 constexpr size_t kHeader = 36;
 constexpr size_t kDmarFirst = 48;
 constexpr uint16_t kDmarUnit = 0;
@@ -23,6 +25,14 @@ constexpr size_t kViotHeader = 48;
 constexpr size_t kViotIommuBytes = 16;
 constexpr size_t kViotEndpointBytes = 24;
 enum class ViotNode : uint8_t { kPciRange = 1, kMmio = 2, kIommuPci = 3, kIommuMmio = 4 };
+constexpr size_t kIortHeader = 48;
+constexpr size_t kIortNodeBytes = 16;
+constexpr size_t kIortSmmuBytes = 24;  // up to its address
+constexpr uint8_t kIortSmmuV2 = 3;
+constexpr uint8_t kIortSmmuV3 = 4;
+constexpr size_t kIvrsFirst = 48;
+constexpr size_t kIvhdBytes = 24;
+constexpr std::array<uint8_t, 3> kIvhdTypes = {0x10, 0x11, 0x40};
 
 absl::Status Invalid(std::string_view expected, size_t at, std::string_view found) {
   return absl::InvalidArgumentError(
@@ -154,6 +164,42 @@ absl::StatusOr<Viot> ParseViot(std::string_view table) {
     e.iommu = it->second;
   }
   return viot;
+}
+
+absl::StatusOr<std::vector<IortSmmu>> ParseIort(std::string_view table) {
+  if (absl::Status status = CheckHeader("IORT", kIortHeader, table); !status.ok()) return status;
+  std::vector<IortSmmu> smmus;
+  const uint32_t count = U32(table, 36);
+  size_t at = U32(table, 40);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (at < kIortHeader || at > table.size() || table.size() - at < kIortNodeBytes)
+      return Invalid("a node", at, "the end of the table");
+    const uint8_t type = U8(table, at);
+    const size_t length = U16(table, at + 1);
+    const bool is_smmu = type == kIortSmmuV2 || type == kIortSmmuV3;
+    if (length < (is_smmu ? kIortSmmuBytes : kIortNodeBytes) || length > table.size() - at)
+      return Invalid("the length of a node", at + 1, absl::StrFormat("%d", length));
+    if (is_smmu) smmus.push_back({type == kIortSmmuV3, U64(table, at + 16)});
+    at += length;
+  }
+  return smmus;
+}
+
+absl::StatusOr<std::vector<PciAddress>> ParseIvrs(std::string_view table) {
+  if (absl::Status status = CheckHeader("IVRS", kIvrsFirst, table); !status.ok()) return status;
+  std::vector<PciAddress> iommus;
+  for (size_t at = kIvrsFirst; at < table.size();) {
+    if (table.size() - at < 4) return Invalid("a block", at, "the end of the table");
+    const size_t length = U16(table, at + 2);
+    const bool is_iommu = std::ranges::count(kIvhdTypes, U8(table, at)) > 0;
+    if (length < (is_iommu ? kIvhdBytes : 4) || length > table.size() - at)
+      return Invalid("the length of a block", at + 2, absl::StrFormat("%d", length));
+    const PciAddress address =
+        is_iommu ? PciAddress{U16(table, at + 16), U16(table, at + 4)} : PciAddress{};
+    if (is_iommu && std::ranges::count(iommus, address) == 0) iommus.push_back(address);
+    at += length;
+  }
+  return iommus;
 }
 
 }  // namespace iommucheck::import

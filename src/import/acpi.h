@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ACPI tables that say which IOMMU a device is behind: DMAR (VT-d) and VIOT (virtio-iommu).
+// The ACPI tables that say which IOMMU a device is behind: DMAR (VT-d) and VIOT (virtio-iommu); and
+// of IORT (Arm) and IVRS (AMD) which IOMMUs there are.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +53,16 @@ struct Viot {
   std::vector<ViotEndpoints> endpoints;
 };
 
+struct IortSmmu {
+  bool v3 = false;
+  uint64_t address = 0;  // of its registers
+};
+
 // Errors: InvalidArgument "expected WHAT at byte N, found WHAT".
 absl::StatusOr<std::vector<DmarUnit>> ParseDmar(std::string_view table);
 absl::StatusOr<Viot> ParseViot(std::string_view table);
+absl::StatusOr<std::vector<IortSmmu>> ParseIort(std::string_view table);
+// The PCI functions that are IOMMUs; blocks of several types tell of each.
+absl::StatusOr<std::vector<PciAddress>> ParseIvrs(std::string_view table);
 
 }  // namespace iommucheck::import

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -29,8 +30,20 @@ constexpr NameRule kNameRules[] = {
     {"dmar", true, "intel"},          {"ivhd", true, "amd"},
     {"smmu3.", false, "arm-smmu-v3"}, {"arm-smmu-v3.", false, "arm-smmu-v3"},
     {"smmu.", false, "arm-smmu"},     {"arm-smmu.", false, "arm-smmu"},
-    {"s390-iommu.", false, "s390"},
+    {"s390-iommu.", false, "s390"},   {"iommu-phb", false, "spapr_tce"},
+    {"iommu0", false, "fsl_pamu"},
 };
+
+// What the names of the instances of one driver have in common: "fkA" of "fkA0", ".iommu" of
+// "fdab9000.iommu", "pci" of a PCI function.
+std::string StemOf(std::string_view name) {
+  if (ParsePciName(name)) return "pci";
+  constexpr std::string_view kHex = "0123456789abcdef";
+  const size_t dot = name.find('.');
+  if (dot != std::string_view::npos && name.find_first_not_of(kHex) == dot) name.remove_prefix(dot);
+  const size_t last = name.find_last_not_of("0123456789");
+  return std::string(name.substr(0, last == std::string_view::npos ? 0 : last + 1));
+}
 
 std::string_view DriverByName(std::string_view name) {
   for (const NameRule& rule : kNameRules) {
@@ -55,14 +68,34 @@ class Builder {
   Builder(Found found, KernelVersion version) : found_(std::move(found)), version_(version) {}
 
   Machine Build() {
+    m_.gaps = std::move(found_.gaps);
     for (const FoundInstance& instance : found_.instances) AddInstance(instance);
     SortInstances();
+    NoteFirmware();
+    NoteGuessedDrivers();
+    TakeCoherency();
     AddDevices();
     AddGroups();
+    NoteInstanceGroups();
+    AddAsFound();
     return std::move(m_);
   }
 
  private:
+  // Only s390 and hypervisors need none to find their IOMMUs.
+  void NoteFirmware() {
+    const auto built_in = [&](const MachineInstance& i) {
+      return m_.drivers[i.driver].name == "s390";
+    };
+    const bool needs_none = !m_.instances.empty() && std::ranges::all_of(m_.instances, built_in);
+    if (found_.firmware == Firmware::kAny && !needs_none)
+      m_.gaps.push_back({.missing = "Neither sys/firmware/acpi/tables nor "
+                                    "sys/firmware/devicetree is there; drivers of both kinds are "
+                                    "taken to probe.",
+                         .unknown = "which IOMMUs firmware describes",
+                         .settle = "record sys/firmware, too, as root"});
+  }
+
   void Assume(std::string sentence) { m_.assumptions.push_back(std::move(sentence)); }
 
   void AddInstance(const FoundInstance& found) {
@@ -75,9 +108,11 @@ class Builder {
     instance.driver = row == nullptr ? UnknownDriver(found) : KnownDriver(*row);
     instance.fwnode = row == nullptr || row->fwnode;
     // Kernels ask for it from v6.0 on only, and the machine may be asked about a later one.
-    instance.enforces_coherency = Enforces(
+    const std::optional<bool> enforces = Enforces(
         found,
         row == nullptr ? nullptr : NearestRow(name, std::max(version_, KernelVersion::kV6_0)));
+    instance.coherency_known = enforces.has_value();
+    instance.enforces_coherency = enforces.value_or(true);
     m_.instances.push_back(std::move(instance));
   }
 
@@ -89,39 +124,79 @@ class Builder {
   }
 
   int KnownDriver(const CatalogueDriver& row) {
-    MachineDriver driver{row.name, ToModelDriver(row)};
-    // No driver of a later kernel claims a bus, but the machine may be asked about an older one.
-    if (const CatalogueDriver* old = FindDriver(row.name, KernelVersion::kV6_0)) {
-      const Driver claims = ToModelDriver(*old);
-      driver.model.claims = claims.claims;
-      driver.model.claim_order = claims.claim_order;
-      driver.model.claims_once = claims.claims_once;
-      driver.model.unwinds = claims.unwinds;
-      driver.model.clears = claims.clears;
+    Driver model = ToModelDriver(row);
+    // From v6.1 on no driver claims a bus, once or ever.
+    if (ProfileOf(version_).era != Era::kBusSlots) {
+      model.claims = {};
+      model.claims_once = model.unwinds = model.clears = false;
     }
-    return FindOrAdd(std::move(driver));
+    return FindOrAdd({row.name, model});
   }
 
+  // One that no link names is told by the names of its instances.
   int UnknownDriver(const FoundInstance& found) {
-    const std::string name =
-        found.bound.empty() ? absl::StrCat("unknown-", found.name) : found.bound;
+    const bool named = !found.bound.empty();
+    const std::string name = named ? found.bound : absl::StrCat("unknown-", StemOf(found.name));
+    if (!named) guessed_[name].push_back(found.name);
     const size_t before = m_.drivers.size();
     const int driver = FindOrAdd({name, Driver{}});
-    if (m_.drivers.size() > before)
-      Assume(absl::StrCat("The driver of ", found.name, " (", name,
-                          ") is not in the catalogue; it is taken to find its devices by fwnode, "
-                          "to claim no bus, and to accept a domain of any instance."));
+    if (m_.drivers.size() == before) return driver;
+    Assume(absl::StrCat("The driver of ", found.name, " (", name,
+                        ") is not in the catalogue; it is taken to find its devices by fwnode, "
+                        "and to accept a domain of any instance."));
+    m_.gaps.push_back(
+        {.missing = absl::StrCat("The driver ", name, " is not in the catalogue."),
+         .unknown = "which buses it claims",
+         .settle = "its source; or ask about a kernel from v6.1 on, where no driver claims a bus",
+         .hides = Gap::Hides::kDevices,
+         .bus_slots_only = true});
     return driver;
   }
 
-  bool Enforces(const FoundInstance& found, const CatalogueDriver* row) {
-    if (row != nullptr && row->name == "intel") {
+  // Instances whose names are alike are taken to be of one driver.
+  void NoteGuessedDrivers() {
+    for (const auto& [driver, instances] : guessed_)
+      if (instances.size() > 1)
+        m_.gaps.push_back(
+            {.missing = absl::StrCat("No link names the driver of ", ListOf(instances), "."),
+             .unknown = "whether they are of one driver",
+             .settle = "record the links 'driver' below sys/devices, too"});
+  }
+
+  // Nothing: it cannot be known from sysfs.
+  static std::optional<bool> Enforces(const FoundInstance& found, const CatalogueDriver* row) {
+    if (row == nullptr) return std::nullopt;
+    if (row->name == "intel")
       if (const auto ecap = ParseNumber(found.ecap, 16)) return (*ecap & kEcapSnoopControl) != 0;
+    if (row->enforces_coherency == Coherency::kNo) return false;
+    if (row->enforces_coherency == Coherency::kYes) return true;
+    return std::nullopt;
+  }
+
+  // Domains are shared by groups of which both or none are enforced (type1.same_coherency), so what
+  // is not known is taken to be like the rest: that hides nothing, unless the rest differs.
+  void TakeCoherency() {
+    bool yes = false;
+    bool no = false;
+    for (const MachineInstance& i : m_.instances)
+      if (i.coherency_known) (i.enforces_coherency ? yes : no) = true;
+    std::vector<std::string> taken;
+    for (MachineInstance& i : m_.instances) {
+      if (i.coherency_known) continue;
+      i.enforces_coherency = yes || !no;
+      taken.push_back(i.name);
     }
-    if (row != nullptr && row->enforces_coherency == Coherency::kNo) return false;
-    if (row == nullptr || row->enforces_coherency != Coherency::kYes)
-      Assume(absl::StrCat(found.name, " is taken to enforce cache coherency; sysfs does not say."));
-    return true;
+    if (taken.empty()) return;
+    Assume(absl::StrCat("Cache coherency is taken ", yes || !no ? "" : "not ", "to be enforced by ",
+                        ListOf(taken), "; sysfs does not say."));
+    if (yes && no)
+      m_.gaps.push_back({.missing = absl::StrCat("sysfs does not say whether ", ListOf(taken),
+                                                 " enforces cache coherency; of the others some do "
+                                                 "and some do not."),
+                         .unknown = "with which of them it can share a domain",
+                         .settle = "sys/class/iommu/dmarN/intel-iommu/ecap says so of VT-d; no "
+                                   "file does of other IOMMUs",
+                         .hides = Gap::Hides::kDevices});
   }
 
   // Drivers without fwnodes set up at boot, those with one when their device is probed.
@@ -162,24 +237,34 @@ class Builder {
 
   void AddDevices() {
     const FirmwareMap firmware(found_, m_);
-    int without_instance = 0;
+    std::vector<std::string> without_instance;
+    std::vector<std::string> without_group;
     for (const FoundDevice& found : found_.devices) {
       MachineDevice device;
       device.name = found.name;
       device.bus = found.bus;
+      device.below_bridge = ParsePciName(BaseName(FolderOf(found.folder))).has_value();
       device.found_group = found.group;
       device.found_instance = found.instance;
       device.masters = MastersOf(found, firmware);
-      if (!device.masters.empty())
-        m_.devices.push_back(std::move(device));
-      else if (found.group >= 0)
-        ++without_instance;
+      if (device.masters.empty()) {
+        if (found.group >= 0) without_instance.push_back(found.name);
+        continue;
+      }
+      if (found.group < 0) without_group.push_back(found.name);
+      m_.devices.push_back(std::move(device));
     }
-    if (without_instance > 0)
-      Assume(
-          absl::StrCat("Devices in a group, but behind no instance of sys/class/iommu, were "
-                       "left out: ",
-                       without_instance, "."));
+    if (!without_instance.empty())
+      m_.gaps.push_back({.missing = absl::StrCat("Devices in a group, but behind no IOMMU of "
+                                                 "sys/class/iommu: ",
+                                                 ListOf(without_instance), "."),
+                         .unknown = "which IOMMU they are behind",
+                         .settle = std::string(kRecordAnew)});
+    if (!without_group.empty())
+      m_.gaps.push_back({.missing = absl::StrCat("Devices behind an IOMMU, but in no group: ",
+                                                 ListOf(without_group), "."),
+                         .unknown = "which of them, such as functions of one slot, are one group",
+                         .settle = "record sys/devices with its links 'iommu_group'"});
   }
 
   // Instances without fwnode first: their driver's own tables need no firmware description.
@@ -196,8 +281,12 @@ class Builder {
         if (i && m_.instances[*i].fwnode == fwnode && std::ranges::count(masters, *i) == 0)
           masters.push_back(*i);
     if (masters.size() > kMaxMasters) {
-      Assume(absl::StrCat(found.name, " is behind ", masters.size(), " instances; the first ",
-                          kMaxMasters, " count."));
+      m_.gaps.push_back(
+          {.missing = absl::StrCat(found.name, " is behind ", masters.size(),
+                                   " IOMMUs, of which the model takes ", kMaxMasters, "."),
+           .unknown = "what the others do with it",
+           .settle = "nothing that iommucheck can do",
+           .hides = Gap::Hides::kDevices});
       masters.resize(kMaxMasters);
     }
     return masters;
@@ -216,10 +305,6 @@ class Builder {
     }
     for (auto& [number, devices] : by_number) AddGroup(number, std::move(devices));
     for (const int d : alone) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
-    if (!alone.empty())
-      Assume(absl::StrCat(
-          "Devices in no group are each taken to be isolated: ", m_.devices[alone.front()].name,
-          alone.size() == 1 ? "" : absl::StrCat(" and ", alone.size() - 1, " more"), "."));
   }
 
   void AddGroup(int number, std::vector<int> devices) {
@@ -227,33 +312,88 @@ class Builder {
     const auto on_one_bus = [&](int d) {
       return m_.devices[d].bus == m_.devices[devices.front()].bus;
     };
-    const auto has_instance_groups = [&](int d) {
-      return m_.drivers[m_.instances[m_.devices[d].masters.front()].driver].model.instance_groups;
+    const auto of_one_instance = [&](int d) {
+      return HasInstanceGroups(d) &&
+             m_.devices[d].masters.front() == m_.devices[devices.front()].masters.front();
     };
     // "0000:00:1f.3" without its function is the slot.
     const auto same_slot = [&](int d) {
       return m_.devices[d].name.substr(0, 10) == m_.devices[devices.front()].name.substr(0, 10);
     };
+    // A link of PCI Express has slot 0 alone at its end, so others are on a conventional bus, whose
+    // bridge stands in for them (or within a switch, which sysfs does not tell from that).
+    const auto below_a_bus = [&](int d) {
+      const auto address = ParsePciName(m_.devices[d].name);
+      return m_.devices[d].below_bridge && address && (address->bdf >> 3 & 0x1f) != 0;
+    };
     auto shape = MachineGroup::Shape::kAlias;
     if (devices.size() == 1) {
       shape = MachineGroup::Shape::kSingle;
-    } else if (all(has_instance_groups)) {
+    } else if (all(of_one_instance)) {
       shape = MachineGroup::Shape::kInstance;
     } else if (!all(on_one_bus)) {
-      Assume(absl::StrCat("Group ", number,
-                          " holds devices on several buses; each is taken to have a group of its "
-                          "own."));
+      m_.gaps.push_back({.missing = absl::StrCat("Group ", number,
+                                                 " holds devices on several buses, which the model "
+                                                 "cannot say: each is taken to have a group of its "
+                                                 "own."),
+                         .unknown = "what happens within the group",
+                         .settle = "nothing that iommucheck can do yet",
+                         .hides = Gap::Hides::kDevices});
       for (const int d : devices) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
       return;
     } else if (m_.devices[devices.front()].bus != Bus::kPci || all(same_slot)) {
       shape = MachineGroup::Shape::kSlot;
+    } else if (std::ranges::none_of(devices, below_a_bus)) {
+      // Such as a root port without ACS and what is below it.
+      shape = MachineGroup::Shape::kSlot;
+      Assume(absl::StrCat("Group ", number,
+                          " is not of one slot and has no bus that DMA aliases come from; it is "
+                          "modelled as functions of one slot without isolation."));
     }
     m_.groups.push_back({shape, std::move(devices)});
+  }
+
+  [[nodiscard]] bool HasInstanceGroups(int device) const {
+    const int instance = m_.devices[device].masters.front();
+    return m_.drivers[m_.instances[instance].driver].model.instance_groups;
+  }
+
+  // Such a driver makes one group of all that is behind an instance, also of what was found in two.
+  void NoteInstanceGroups() {
+    std::map<int, std::set<int>> found;  // groups by instance
+    for (size_t d = 0; d < m_.devices.size(); ++d)
+      if (HasInstanceGroups(static_cast<int>(d)))
+        found[m_.devices[d].masters.front()].insert(m_.devices[d].found_group);
+    for (const auto& [instance, groups] : found)
+      if (groups.size() > 1)
+        m_.gaps.push_back({.missing = absl::StrCat("Behind ", m_.instances[instance].name,
+                                                   " are several groups, where its driver is "
+                                                   "known to make one."),
+                           .unknown = "which groups there are on the kernel asked about",
+                           .settle = "nothing that iommucheck can do",
+                           .hides = Gap::Hides::kDevices});
+  }
+
+  void AddAsFound() {
+    for (const FoundInstance& found : found_.instances) m_.instances_found.push_back(found.name);
+    for (size_t i = 0; i < m_.instances.size(); ++i)
+      m_.instance_drivers_found.push_back(NameOfDriver(static_cast<int>(i)));
+    for (const FoundDevice& found : found_.devices) {
+      const bool alone = found.group < 0 && found.instance < 0;
+      if (alone) continue;
+      m_.as_found.push_back(
+          {.device = found.name,
+           .bus = found.bus,
+           .instance = found.instance < 0 ? "" : m_.instances[found.instance].name,
+           .driver = found.instance < 0 ? "" : NameOfDriver(found.instance),
+           .group = found.group});
+    }
   }
 
   Found found_;
   KernelVersion version_;
   Machine m_;
+  std::map<std::string, std::vector<std::string>> guessed_;  // instances by the driver's name
 };
 
 }  // namespace

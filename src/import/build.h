@@ -8,7 +8,7 @@
 namespace iommucheck::import {
 
 // The machine that a tree shows: all of it, before Reduce(). What drivers do is taken from the
-// catalogue as of `version`, and what they claim from the last kernel in which drivers claim.
+// catalogue as of `version`, the kernel asked about.
 Machine BuildMachine(const Found& found, KernelVersion version);
 
 }  // namespace iommucheck::import

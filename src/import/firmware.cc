@@ -2,6 +2,8 @@
 #include "src/import/firmware.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -38,80 +40,180 @@ std::string PciName(PciAddress a) {
                          a.bdf & 7);
 }
 
+// The address in "smmu3.0x0000000014f80000".
+std::optional<uint64_t> AddressIn(std::string_view name) {
+  const size_t at = name.find(".0x");
+  return at == std::string_view::npos ? std::nullopt : ParseNumber(name.substr(at + 3), 16);
+}
+
+// Which tables the instances of a driver are found by, on a machine with ACPI.
+struct NeededTable {
+  std::string_view driver;
+  std::string_view table;
+};
+constexpr NeededTable kNeededTables[] = {{"intel", "DMAR"},
+                                         {"amd", "IVRS"},
+                                         {"arm-smmu", "IORT"},
+                                         {"arm-smmu-v3", "IORT"},
+                                         {"virtio-iommu", "VIOT"}};
+
 }  // namespace
 
 FirmwareMap::FirmwareMap(const Found& found, Machine& machine) : found_(found), machine_(machine) {
   ReadDmar();
   ReadViot();
-  NoteOtherTables();
+  ReadIort();
+  ReadIvrs();
+  ReadRimt();
+  ReadNodes();
+  NoteTablesThatMustBe();
 }
 
-// A table that is there and cannot be read is said so: /sys lets only root read them.
+// /sys lets only root read them.
 const std::string* FirmwareMap::TableText(const std::string& signature) {
   const auto it = found_.tables.find(signature);
   if (it == found_.tables.end()) return nullptr;
   const std::optional<std::string>& text = it->second;
   if (text.has_value()) return &text.value();
-  machine_.assumptions.push_back(
-      absl::StrCat("The ACPI table ", signature, " cannot be read; nothing was taken from it."));
+  machine_.gaps.push_back(
+      {.missing = absl::StrCat("The ACPI table ", signature, " is there and cannot be read."),
+       .unknown = "which IOMMUs there are and what is behind them",
+       .settle = std::string(kRunAsRoot)});
   return nullptr;
+}
+
+void FirmwareMap::NoteInvalid(const char* table, const absl::Status& status) {
+  machine_.gaps.push_back(
+      {.missing = absl::StrCat("The ACPI table ", table, " is not valid (", status.message(), ")."),
+       .unknown = "which IOMMUs there are and what is behind them",
+       .settle = std::string(kRecordAnew)});
+}
+
+int FirmwareMap::Registered(std::string_view driver) const {
+  return static_cast<int>(std::ranges::count_if(machine_.instances, [&](const auto& instance) {
+    return machine_.drivers[instance.driver].name == driver;
+  }));
+}
+
+void FirmwareMap::NoteUnregistered(const std::string& what, const std::string& driver) {
+  // Of a machine whose IOMMUs are all switched off, the answer says so.
+  machine_.described.push_back(driver);
+  if (machine_.instances.empty()) return;
+  machine_.gaps.push_back({.missing = absl::StrCat(what, ", and sys/class/iommu has none for it."),
+                           .unknown = "what is behind it once a driver registers it",
+                           .settle = "load its driver or switch it on, and read the system again",
+                           .driver = driver});
 }
 
 void FirmwareMap::ReadDmar() {
   const std::string* text = TableText("DMAR");
   if (text == nullptr) return;
   absl::StatusOr<std::vector<DmarUnit>> units = ParseDmar(*text);
-  if (!units.ok()) {
-    machine_.assumptions.push_back(absl::StrCat("The ACPI table DMAR is not valid (",
-                                                units.status().message(),
-                                                "); nothing was taken from it."));
-    return;
-  }
+  if (!units.ok()) return NoteInvalid("DMAR", units.status());
   units_ = *std::move(units);
-  for (size_t i = 0; i < units_.size(); ++i)
+  for (size_t i = 0; i < units_.size(); ++i) {
     unit_instance_.push_back(FindDmarInstance(units_[i], i));
+    if (unit_instance_.back() < 0)
+      NoteUnregistered(
+          absl::StrFormat("DMAR describes a remapping unit at 0x%x", units_[i].address), "intel");
+  }
 }
 
 void FirmwareMap::ReadViot() {
   const std::string* text = TableText("VIOT");
   if (text == nullptr) return;
   absl::StatusOr<Viot> viot = ParseViot(*text);
-  if (!viot.ok()) {
-    machine_.assumptions.push_back(absl::StrCat("The ACPI table VIOT is not valid (",
-                                                viot.status().message(),
-                                                "); nothing was taken from it."));
-    return;
-  }
+  if (!viot.ok()) return NoteInvalid("VIOT", viot.status());
   viot_ = *std::move(viot);
   for (const ViotIommu& iommu : viot_.iommus) {
     viot_instance_.push_back(FindViotInstance(iommu));
-    if (viot_instance_.back() >= 0) continue;
-    machine_.assumptions.push_back(
-        absl::StrCat("VIOT names a virtio-iommu at ",
-                     iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("0x%x", iommu.address),
-                     " that sys/class/iommu does not have; it was left out."));
+    if (viot_instance_.back() < 0)
+      NoteUnregistered(
+          absl::StrCat("VIOT describes a virtio-iommu at ",
+                       iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("0x%x", iommu.address)),
+          "virtio-iommu");
   }
   for (const ViotEndpoints& e : viot_.endpoints)
     if (!e.is_pci)
-      machine_.assumptions.push_back(absl::StrFormat(
-          "VIOT puts the device at 0x%x behind a virtio-iommu; sysfs does not say which device "
-          "that is, so this was left out.",
-          e.address));
+      machine_.gaps.push_back(
+          {.missing = absl::StrFormat("VIOT puts the device at 0x%x behind a virtio-iommu, and "
+                                      "sysfs does not say which one that is.",
+                                      e.address),
+           .unknown = "what is behind the virtio-iommu",
+           .settle = "nothing that iommucheck reads",
+           .hides = Gap::Hides::kDevices});
 }
 
-// IVRS and IORT are evidence of a kind of IOMMU only: what is behind it comes from sysfs.
-void FirmwareMap::NoteOtherTables() {
-  const auto note = [&](const std::string& table, std::string_view driver) {
-    const bool has = std::ranges::any_of(machine_.instances, [&](const MachineInstance& i) {
-      return machine_.drivers[i.driver].name.starts_with(driver);
+// What is behind these comes from sysfs.
+void FirmwareMap::ReadIort() {
+  const std::string* text = TableText("IORT");
+  if (text == nullptr) return;
+  const absl::StatusOr<std::vector<IortSmmu>> smmus = ParseIort(*text);
+  if (!smmus.ok()) return NoteInvalid("IORT", smmus.status());
+  for (const IortSmmu& smmu : *smmus) {
+    const std::string driver = smmu.v3 ? "arm-smmu-v3" : "arm-smmu";
+    const bool registered = std::ranges::any_of(machine_.instances, [&](const auto& instance) {
+      return machine_.drivers[instance.driver].name == driver &&
+             AddressIn(instance.name) == smmu.address;
     });
-    if (found_.tables.contains(table) && !has)
-      machine_.assumptions.push_back(
-          absl::StrCat("The ACPI table ", table, " is there, but no ", std::string(driver),
-                       " instance is registered; what it describes was left out."));
-  };
-  note("IVRS", "amd");
-  note("IORT", "arm-smmu");
+    if (!registered)
+      NoteUnregistered(absl::StrFormat("IORT describes an %s at 0x%x", smmu.v3 ? "SMMUv3" : "SMMU",
+                                       smmu.address),
+                       driver);
+  }
+}
+
+void FirmwareMap::ReadIvrs() {
+  const std::string* text = TableText("IVRS");
+  if (text == nullptr) return;
+  const absl::StatusOr<std::vector<PciAddress>> iommus = ParseIvrs(*text);
+  if (!iommus.ok()) return NoteInvalid("IVRS", iommus.status());
+  const auto described = static_cast<int>(iommus->size());
+  if (Registered("amd") < described)
+    NoteUnregistered(absl::StrFormat("IVRS describes %d IOMMUs, of which %d are registered",
+                                     described, Registered("amd")),
+                     "amd");
+}
+
+// Its nodes are not read.
+void FirmwareMap::ReadRimt() {
+  if (TableText("RIMT") != nullptr && Registered("riscv") == 0)
+    NoteUnregistered("RIMT describes RISC-V IOMMUs", "riscv");
+}
+
+// A node of the device tree tells its driver by what else has its `compatible`.
+void FirmwareMap::ReadNodes() {
+  std::map<std::string, std::string> driver_of;  // by compatible
+  std::set<std::string> registered;
+  for (size_t i = 0; i < found_.instances.size(); ++i)
+    registered.insert(found_.instances[i].of_node);
+  for (const FoundNode& node : found_.nodes)
+    for (size_t i = 0; i < found_.instances.size(); ++i)
+      if (found_.instances[i].of_node == node.path)
+        driver_of[node.compatible] = machine_.drivers[machine_.instances[i].driver].name;
+  for (const FoundNode& node : found_.nodes) {
+    if (registered.contains(node.path)) continue;
+    const auto it = driver_of.find(node.compatible);
+    NoteUnregistered(absl::StrCat("The device tree describes the IOMMU ", node.path),
+                     it == driver_of.end() ? "" : it->second);
+  }
+}
+
+// A driver whose instances are found by a table proves that there is one.
+void FirmwareMap::NoteTablesThatMustBe() {
+  if (found_.firmware != Firmware::kAcpi) return;
+  std::set<std::string_view> noted;
+  for (const NeededTable& needed : kNeededTables) {
+    if (Registered(needed.driver) == 0 || found_.tables.contains(std::string(needed.table)) ||
+        !noted.insert(needed.table).second)
+      continue;
+    machine_.gaps.push_back(
+        {.missing = absl::StrFormat("The ACPI table %s is not there, by which the kernel must have "
+                                    "found what %s serves.",
+                                    needed.table, needed.driver),
+         .unknown = "whether other tables are missing, too",
+         .settle = std::string(kRunAsRoot)});
+  }
 }
 
 // sysfs shows the address of a unit's registers. Without it, units register in table order.

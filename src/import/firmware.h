@@ -5,8 +5,10 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "src/import/machine.h"
 #include "src/import/sysfs.h"
 
@@ -15,7 +17,8 @@ namespace iommucheck::import {
 // `machine` has the instances of `found`, by the same indices.
 class FirmwareMap {
  public:
-  // Reads the tables; what they say and cannot be used becomes a sentence in `machine`.
+  // Reads the tables and the device tree's nodes; what they say and nothing registered, and what
+  // cannot be read, becomes a gap of `machine`.
   FirmwareMap(const Found& found, Machine& machine);
 
   // The VT-d unit, and the virtio-iommu, that a PCI device is behind.
@@ -26,7 +29,15 @@ class FirmwareMap {
   const std::string* TableText(const std::string& signature);
   void ReadDmar();
   void ReadViot();
-  void NoteOtherTables();
+  void ReadIort();
+  void ReadIvrs();
+  void ReadRimt();
+  void ReadNodes();
+  void NoteTablesThatMustBe();
+  void NoteInvalid(const char* table, const absl::Status& status);
+  // IOMMUs that firmware describes, and that nobody registered.
+  void NoteUnregistered(const std::string& what, const std::string& driver);
+  [[nodiscard]] int Registered(std::string_view driver) const;
   [[nodiscard]] int FindDmarInstance(const DmarUnit& unit, size_t index) const;
   [[nodiscard]] int FindViotInstance(const ViotIommu& iommu) const;
 

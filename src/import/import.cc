@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <set>
 #include <sstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "src/case/spelling.h"
 #include "src/import/build.h"
 #include "src/import/machine.h"
 #include "src/import/sysfs.h"
@@ -20,27 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status WithName(const std::string& name, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(name, ": ", status.message()));
+// Errors name files, which can have any name.
+absl::Status Shown(const absl::Status& status) {
+  return {status.code(), Printable(std::string(status.message()))};
 }
 
-// "6.12.117+deb12": the newest profile that is not newer than 6.12.
-std::optional<KernelVersion> NearestProfile(const std::string& release) {
-  const auto parse = [](std::string_view text) -> std::optional<std::pair<uint64_t, uint64_t>> {
-    const size_t dot = text.find('.');
-    if (dot == std::string_view::npos) return std::nullopt;
-    const auto major = ParseNumber(text.substr(0, dot), 10);
-    std::string_view rest = text.substr(dot + 1);
-    const auto minor = ParseNumber(rest.substr(0, rest.find_first_not_of("0123456789")), 10);
-    if (!major || !minor) return std::nullopt;
-    return std::pair(*major, *minor);
-  };
-  const auto version = parse(release);
-  if (!version) return std::nullopt;
-  std::optional<KernelVersion> nearest;
-  for (const KernelVersion profile : kKernelVersions)
-    if (parse(VersionName(profile).substr(1)) <= version) nearest = profile;
-  return nearest;
+absl::Status WithName(const std::string& name, const absl::Status& status) {
+  return Shown(absl::InvalidArgumentError(absl::StrCat(name, ": ", status.message())));
 }
 
 // As in docs/case-format.md.
@@ -114,13 +100,6 @@ void AddDevices(const Machine& m, System& system) {
     for (size_t i = 0; i < device.masters.size(); ++i)
       d.masters[i] = static_cast<InstanceId>(device.masters[i]);
     system.names.devices.push_back(UniqueName(ShortName(device, one_segment), used));
-    System::Device as_found;
-    if (device.found_instance >= 0) {
-      as_found.instance = system.names.instances[device.found_instance];
-      as_found.driver = m.drivers[m.instances[device.found_instance].driver].name;
-    }
-    as_found.group = device.found_group;
-    system.as_found.push_back(std::move(as_found));
   }
 }
 
@@ -138,29 +117,47 @@ void AddGroups(const Machine& m, System& system) {
   }
 }
 
-absl::StatusOr<System> ToSystem(const Tree& tree, Keep keep) {
-  absl::StatusOr<Found> found = ReadFound(tree);
-  if (!found.ok()) return found.status();
-  System system;
-  system.kernel_release = found->kernel_release;
-  system.nearest = NearestProfile(found->kernel_release);
-  system.topology.firmware = found->firmware;
+// Where all that is there, and all that can be missing, is of one driver, nothing that is missing
+// changes an answer about two.
+bool IsOfOneDriver(const Machine& m) {
+  std::set<std::string> drivers;
+  for (const MachineInstance& instance : m.instances)
+    drivers.insert(m.drivers[instance.driver].name);
+  for (const Gap& gap : m.gaps)
+    if (gap.hides == Gap::Hides::kIommus) {
+      if (gap.driver.empty()) return false;
+      drivers.insert(gap.driver);
+    }
+  return drivers.size() < 2;
+}
 
-  Machine machine = BuildMachine(*found, system.nearest.value_or(kKernelVersions.back()));
-  system.devices_found = static_cast<int>(machine.devices.size());
-  if (found->firmware == Firmware::kAny)
-    machine.assumptions.emplace_back(
-        "Neither sys/firmware/acpi/tables nor sys/firmware/devicetree is there; drivers of both "
-        "kinds are taken to probe.");
-  if (keep == Keep::kTwoOfAKind || !CheckCapacity(machine).ok()) Reduce(machine);
-  if (absl::Status status = CheckCapacity(machine); !status.ok()) return status;
-  AddDrivers(machine, system);
-  AddInstances(machine, system);
-  AddDevices(machine, system);
-  AddGroups(machine, system);
-  system.assumptions = std::move(machine.assumptions);
-  if (absl::Status status = Validate(system.topology); !status.ok()) return status;
-  return system;
+// What firmware describes and nobody registered, on a machine without any registered IOMMU.
+void TakeUnregistered(Machine& m) {
+  if (!m.instances.empty() || m.described.empty()) return;
+  const std::set<std::string> drivers(m.described.begin(), m.described.end());
+  m.assumptions.emplace_back(
+      "Firmware describes IOMMUs, and none is registered: they are switched off, or their driver "
+      "is "
+      "not there. Asked is about the machine as it is booted; with them switched on (on x86 by "
+      "intel_iommu=on or amd_iommu=on) the answer is unknown: read the system again then.");
+  if (drivers.size() > 1 || drivers.contains(""))
+    m.gaps.push_back({.missing = "Firmware describes IOMMUs that can be of two drivers, and none "
+                                 "is registered.",
+                      .unknown = "what is behind them once their drivers are loaded",
+                      .settle = "load their drivers, and read the system again"});
+}
+
+void TakeGaps(Machine& machine, KernelVersion version, System& system) {
+  std::erase_if(machine.gaps, [&](const Gap& gap) {
+    return gap.bus_slots_only && ProfileOf(version).era != Era::kBusSlots;
+  });
+  if (IsOfOneDriver(machine)) {
+    for (const Gap& gap : machine.gaps)
+      machine.assumptions.push_back(
+          absl::StrCat(gap.missing, " With one driver that changes nothing."));
+    machine.gaps.clear();
+  }
+  system.gaps = std::move(machine.gaps);
 }
 
 absl::StatusOr<std::string> ReadBytes(const std::string& path) {
@@ -181,18 +178,47 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
   return std::move(bytes).str();
 }
 
+// The proc/version beside a sysfs, where the path is one: of /sys that is /proc/version.
+std::optional<std::string> VersionBeside(const std::string& path) {
+  std::error_code error;
+  const fs::path sys = fs::canonical(path, error);
+  if (error) return std::nullopt;
+  return OpenFolder(sys.parent_path().string())->ReadFile("proc/version");
+}
+
 }  // namespace
 
-absl::StatusOr<System> ReadSystem(const std::string& path, Keep keep) {
+absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep keep) {
+  Machine machine = BuildMachine(found, version);
+  System system;
+  system.topology.firmware = found.firmware;
+  system.devices_found = static_cast<int>(machine.devices.size());
+  TakeUnregistered(machine);
+  TakeGaps(machine, version, system);
+  if (keep == Keep::kTwoOfAKind || !CheckCapacity(machine).ok()) Reduce(machine);
+  if (absl::Status status = CheckCapacity(machine); !status.ok()) return status;
+  AddDrivers(machine, system);
+  AddInstances(machine, system);
+  AddDevices(machine, system);
+  AddGroups(machine, system);
+  system.instances_found = std::move(machine.instances_found);
+  system.instance_drivers_found = std::move(machine.instance_drivers_found);
+  system.as_found = std::move(machine.as_found);
+  system.assumptions = std::move(machine.assumptions);
+  if (absl::Status status = Validate(system.topology); !status.ok()) return status;
+  return system;
+}
+
+absl::StatusOr<Found> ReadTree(const std::string& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    absl::StatusOr<System> system = ToSystem(*OpenFolder(path), keep);
-    if (!system.ok()) return WithName(path, system.status());
-    return system;
+    absl::StatusOr<Found> found = ReadFound(*OpenFolder(path), VersionBeside(path));
+    if (!found.ok()) return WithName(path, found.status());
+    return found;
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
-  if (!bytes.ok()) return bytes.status();
-  return ReadSnapshot(*bytes, path, keep);
+  if (!bytes.ok()) return Shown(bytes.status());
+  return ReadSnapshot(*bytes, path);
 }
 
 bool IsSystem(const std::string& path) {
@@ -202,15 +228,15 @@ bool IsSystem(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string head(kTarMagicAt + 5, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return head.starts_with("\x1f\x8b") || head.substr(kTarMagicAt) == "ustar";
+  return IsPacked(head) || head.substr(kTarMagicAt) == "ustar";
 }
 
-absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name, Keep keep) {
+absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
   absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes, name);
-  if (!tree.ok()) return tree.status();
-  absl::StatusOr<System> system = ToSystem(**tree, keep);
-  if (!system.ok()) return WithName(name, system.status());
-  return system;
+  if (!tree.ok()) return Shown(tree.status());
+  absl::StatusOr<Found> found = ReadFound(**tree);
+  if (!found.ok()) return WithName(name, found.status());
+  return found;
 }
 
 }  // namespace iommucheck::import

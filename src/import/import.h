@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A real system in: a /sys tree, or a snapshot tar (also gzipped) of one, becomes a topology.
+// A real system in: a /sys tree, or a snapshot tar (also compressed) of one, becomes a topology.
 #pragma once
 
 #include <optional>
@@ -10,27 +10,30 @@
 #include "absl/status/statusor.h"
 #include "model/rules.h"
 #include "src/case/case.h"
+#include "src/import/gap.h"
+#include "src/import/machine.h"
+#include "src/import/sysfs.h"
 
 namespace iommucheck::import {
 
-// What the tree says, and what it does not say and had to be assumed.
+// What the tree says of a machine, and what it does not say and had to be assumed. Texts from files
+// are as they stand there: see Printable().
 struct System {
-  std::string kernel_release;            // from proc/version, as it stands; empty: not there
-  std::optional<KernelVersion> nearest;  // the newest profile that is not newer than it
-  Topology topology;                     // at boot: what the kernel registered and probed is undone
+  Topology topology;  // at boot: what the kernel registered and probed is undone
   Names names;
-  // What the running kernel had made of it, for comparison with the model.
-  struct Device {
-    std::string driver;    // the IOMMU driver that serves it; empty: none
-    std::string instance;  // the instance under /sys/class/iommu
-    int group = -1;        // iommu_group number, -1: none
-  };
-  std::vector<Device> as_found;          // by DeviceId
+  // All that was found, before what is alike was left out of the topology.
+  std::vector<std::string> instances_found;
+  std::vector<std::string> instance_drivers_found;  // by the same indices
+  std::vector<AsFound> as_found;
+  int devices_found = 0;                 // those behind an instance
   std::vector<std::string> assumptions;  // sentences; printed with the answer
-  int devices_found = 0;                 // before devices that are alike were left out
+  // What a violation could hide in: as long as there are any, nothing is known to hold.
+  std::vector<Gap> gaps;
 };
 
-inline constexpr size_t kMaxSnapshotBytes = size_t{64} << 20;  // unpacked
+// Limits of a snapshot: names and contents; the tar, unpacked; and files, folders and links.
+inline constexpr size_t kMaxSnapshotBytes = size_t{64} << 20;
+inline constexpr size_t kMaxStreamBytes = size_t{128} << 20;
 inline constexpr int kMaxSnapshotEntries = 200'000;
 
 // What is kept of devices that no step of the model tells apart.
@@ -39,13 +42,18 @@ enum class Keep : uint8_t {
   kTwoOfAKind,  // two of a kind; the assumptions say so
 };
 
-// Reads a folder (one that has sys/ in it, or is a sysfs itself) or a tar. Errors: InvalidArgument,
-// "PATH: what was expected": not a tar, no IOMMU instances, too large, links that form a cycle.
-absl::StatusOr<System> ReadSystem(const std::string& path, Keep keep = Keep::kTwoOfAKind);
+// Reads a folder (one that has sys/ in it, or is a sysfs itself, with proc/version beside it) or a
+// tar. Errors: InvalidArgument, "PATH: what was expected": not a tar, no sysfs, too large, links
+// that form a cycle.
+absl::StatusOr<Found> ReadTree(const std::string& path);
 // The same from a tar in memory; `name` stands for the path in errors.
-absl::StatusOr<System> ReadSnapshot(std::string_view bytes, const std::string& name,
-                                    Keep keep = Keep::kTwoOfAKind);
-// Whether the path is for ReadSystem(): a folder, or a file that begins as a tar does, or a gzip.
+absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name);
+// The machine, with its drivers as the kernel asked about has them. Errors: InvalidArgument,
+// "what was expected": larger than the model has room for.
+absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version,
+                                Keep keep = Keep::kTwoOfAKind);
+// Whether the path is for ReadTree(): a folder, or a file that begins as a tar or a compressed file
+// does.
 bool IsSystem(const std::string& path);
 
 }  // namespace iommucheck::import

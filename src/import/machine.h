@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/topology.h"
+#include "src/import/gap.h"
 
 namespace iommucheck::import {
 
@@ -22,11 +23,13 @@ struct MachineInstance {
   int driver = 0;
   bool fwnode = false;
   bool enforces_coherency = true;
+  bool coherency_known = true;
 };
 
 struct MachineDevice {
   std::string name;
   Bus bus{};
+  bool below_bridge = false;  // PCI: not on a root bus
   std::vector<int> masters;  // instances, at most kMaxMasters
   int found_instance = -1;
   int found_group = -1;
@@ -41,12 +44,29 @@ struct MachineGroup {
   std::vector<int> devices;
 };
 
+// What the running kernel had made of a device that is in a group or behind an instance.
+struct AsFound {
+  std::string device;
+  Bus bus{};
+  std::string instance;  // under /sys/class/iommu; empty: none
+  std::string driver;    // the IOMMU driver that serves it; empty: none
+  int group = -1;        // iommu_group number, -1: none
+};
+
 struct Machine {
   std::vector<MachineDriver> drivers;
   std::vector<MachineInstance> instances;  // in the order they register
   std::vector<MachineDevice> devices;      // in the order they are walked
   std::vector<MachineGroup> groups;
   std::vector<std::string> assumptions;
+  std::vector<Gap> gaps;
+  // All that was found, before Reduce().
+  std::vector<std::string> instances_found;
+  std::vector<std::string> instance_drivers_found;  // by the same indices
+  std::vector<AsFound> as_found;
+  // The drivers of the IOMMUs that firmware describes and that are not registered, one each; empty:
+  // not known.
+  std::vector<std::string> described;
 };
 
 // Leaves out instances, groups and devices of which two, or three in a group, are like them, and

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace iommucheck::import {
 namespace {
@@ -16,41 +18,76 @@ namespace {
 // The folders of sys/bus, in the order of enum Bus.
 constexpr std::array<std::string_view, kBusCount> kBusFolders = {
     "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
-constexpr std::array<std::string_view, 4> kTables = {"DMAR", "IORT", "IVRS", "VIOT"};
+constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RIMT", "VIOT"};
 
 constexpr std::string_view kReleaseStart = "Linux version ";
+constexpr std::string_view kBase = "firmware/devicetree/base";
+constexpr int kMaxNodeDepth = 32;
+constexpr size_t kMaxBases = 4;  // folders around a sys/ that are looked into
+constexpr int kMaxGroup = 1'000'000;
+
+// A device of a bus that is none of iommu_buses[]: an mdev is named by its UUID.
+bool IsUuid(std::string_view name) { return name.size() == 36 && name[8] == '-'; }
 
 class SysfsReader {
  public:
   SysfsReader(const Tree& tree, std::string sys) : tree_(tree), sys_(std::move(sys)) {}
 
-  absl::StatusOr<Found> Read() {
-    ReadRelease();
-    ReadFirmware();
+  absl::StatusOr<Found> Read(const std::optional<std::string>& proc_version) {
+    ReadRelease(proc_version);
     if (absl::Status status = ReadInstances(); !status.ok()) return status;
+    ReadFirmware();
     if (absl::Status status = ReadListedDevices(); !status.ok()) return status;
     for (int b = 0; b < kBusCount; ++b)
       if (absl::Status status = ReadBus(static_cast<Bus>(b)); !status.ok()) return status;
+    CompareGroups();
+    NoteLost();
     return std::move(found_);
   }
 
  private:
   [[nodiscard]] std::string Sys(std::string_view path) const { return Join(sys_, path); }
 
-  // A one-line file, without its end of line; empty where there is none.
+  void AddGap(std::string missing, std::string_view unknown, std::string_view settle) {
+    found_.gaps.push_back({.missing = std::move(missing),
+                           .unknown = std::string(unknown),
+                           .settle = std::string(settle)});
+  }
+
+  // The names in a folder of sysfs; a gap where it cannot be read.
+  std::vector<std::string> List(const std::string& path, std::string_view unknown) {
+    std::optional<std::vector<std::string>> names = tree_.List(path);
+    if (names) return *std::move(names);
+    AddGap(absl::StrCat("The folder ", path, " cannot be read."), unknown, kRunAsRoot);
+    return {};
+  }
+
+  // A one-line file, without its end of line; empty where there is none. Plain tar pads the files
+  // of sysfs with zero bytes to the 4096 that they say they have.
   [[nodiscard]] std::string Line(const std::string& path) const {
-    std::string text = tree_.ReadFile(path).value_or("");
+    return Trimmed(tree_.ReadFile(path).value_or(""));
+  }
+  static std::string Trimmed(std::string text) {
+    text.erase(text.find_last_not_of('\0') + 1);
     absl::StripTrailingAsciiWhitespace(&text);
     return text;
   }
 
-  // "Linux version RELEASE (...": the folder above a sysfs root is not looked at.
-  void ReadRelease() {
-    if (sys_.empty()) return;
-    const std::string line = Line("proc/version");
-    if (!line.starts_with(kReleaseStart)) return;
-    const std::string rest = line.substr(kReleaseStart.size());
-    found_.kernel_release = rest.substr(0, rest.find(' '));
+  // "Linux version RELEASE (...".
+  void ReadRelease(const std::optional<std::string>& beside) {
+    const std::string path = Join(FolderOf(sys_), "proc/version");
+    const std::optional<std::string> text = sys_.empty() ? beside : tree_.ReadFile(path);
+    const std::string line = Trimmed(text.value_or(""));
+    if (line.starts_with(kReleaseStart)) {
+      const std::string rest = line.substr(kReleaseStart.size());
+      found_.kernel_release = rest.substr(0, rest.find(' '));
+    }
+    if (!found_.kernel_release.empty()) return;
+    found_.release_trouble = !text ? "no proc/version that can be read beside sys"
+                             : line.empty()
+                                 ? "an empty proc/version (tar takes files of /proc for empty; "
+                                   "docs/check.md has a script that does not)"
+                                 : "a proc/version that does not begin with 'Linux version'";
   }
 
   // Where both are, ACPI describes the devices: arm64 leaves an almost empty device tree beside it.
@@ -58,14 +95,55 @@ class SysfsReader {
     const std::string tables = Sys("firmware/acpi/tables");
     if (tree_.KindOf(tables) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kAcpi;
-      for (const std::string_view name : kTables) {
-        const std::string path = Join(tables, name);
-        if (tree_.KindOf(path) == Tree::Kind::kFile)
-          found_.tables.emplace(name, tree_.ReadFile(path));
-      }
+      ReadTables(tables);
     } else if (tree_.KindOf(Sys("firmware/devicetree")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kDt;
+      ReadNodes();
     }
+  }
+
+  void ReadTables(const std::string& folder) {
+    constexpr std::string_view kUnknown = "which IOMMUs there are and what is behind them";
+    const size_t gaps = found_.gaps.size();
+    bool any = false;
+    for (const std::string& name : List(folder, kUnknown))
+      any |= tree_.KindOf(Join(folder, name)) == Tree::Kind::kFile;
+    if (!any && found_.gaps.size() == gaps)
+      AddGap(absl::StrCat("No ACPI table is in ", folder, ", where every machine has some."),
+             kUnknown, kRunAsRoot);
+    for (const std::string_view name : kTables) {
+      const std::string path = Join(folder, name);
+      if (tree_.KindOf(path) == Tree::Kind::kFile)
+        found_.tables.emplace(name, tree_.ReadFile(path));
+    }
+  }
+
+  void ReadNodes() {
+    constexpr std::string_view kUnknown = "which IOMMUs there are";
+    const std::string base = Sys(kBase);
+    const size_t gaps = found_.gaps.size();
+    bool any = false;
+    for (const std::string& name : List(base, kUnknown))
+      if (tree_.KindOf(Join(base, name)) == Tree::Kind::kFolder) {
+        any = true;
+        ReadNode(name, 1);
+      }
+    if (!any && found_.gaps.size() == gaps)
+      AddGap(absl::StrCat("The device tree in ", base, " has no nodes."), kUnknown,
+             "record sys/firmware/devicetree/base with all that is below it");
+  }
+
+  // What is below a disabled node is not there either.
+  void ReadNode(const std::string& path, int depth) {
+    const std::string folder = Join(Sys(kBase), path);
+    const std::string status = Line(Join(folder, "status"));
+    if (!status.empty() && status != "okay" && status != "ok") return;
+    if (tree_.KindOf(Join(folder, "#iommu-cells")) == Tree::Kind::kFile)
+      found_.nodes.push_back({path, Line(Join(folder, "compatible"))});
+    if (depth >= kMaxNodeDepth) return;
+    for (const std::string& name : List(folder, "which IOMMUs there are"))
+      if (tree_.KindOf(Join(folder, name)) == Tree::Kind::kFolder)
+        ReadNode(Join(path, name), depth + 1);
   }
 
   // Where a path leads, all links followed; "" when it leads nowhere.
@@ -76,59 +154,98 @@ class SysfsReader {
   }
 
   absl::Status ReadInstances() {
-    for (const std::string& name : tree_.List(Sys("class/iommu"))) {
-      const absl::StatusOr<std::string> folder = Follow(Sys(absl::StrCat("class/iommu/", name)));
-      if (!folder.ok()) return folder.status();
-      if (folder->empty()) continue;
-      FoundInstance instance;
-      instance.name = name;
-      instance.folder = *folder;
-      const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
-      if (!device.ok()) return device.status();
-      instance.device = *device;
-      instance.bound = BoundDriver(instance.device);
-      instance.ecap = Line(Join(instance.folder, "intel-iommu/ecap"));
-      instance.address = Line(Join(instance.folder, "intel-iommu/address"));
-      found_.instances.push_back(std::move(instance));
-    }
-    if (!found_.instances.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError("expected IOMMUs in sys/class/iommu, found none");
+    constexpr std::string_view kUnknown = "which IOMMUs are registered";
+    const std::string folder = Sys("class/iommu");
+    if (tree_.KindOf(folder) != Tree::Kind::kFolder)
+      AddGap(absl::StrCat("There is no folder ", folder, "."), kUnknown,
+             "record it; where the live /sys has none, the kernel is built without IOMMUs");
+    for (const std::string& name : List(folder, kUnknown))
+      if (absl::Status status = ReadInstance(name); !status.ok()) return status;
+    return absl::OkStatus();
   }
 
-  // The name that the `driver` link ends in; the driver's own folder need not be in a snapshot.
-  [[nodiscard]] std::string BoundDriver(std::string device) const {
+  absl::Status ReadInstance(const std::string& name) {
+    const absl::StatusOr<std::string> folder = Follow(Sys(absl::StrCat("class/iommu/", name)));
+    if (!folder.ok()) return folder.status();
+    if (folder->empty()) {
+      lost_instances_.push_back(name);
+      return absl::OkStatus();
+    }
+    FoundInstance instance;
+    instance.name = name;
+    instance.folder = *folder;
+    const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
+    if (!device.ok()) return device.status();
+    instance.device = *device;
+    instance.bound = BaseName(LinkAbove(instance.device, "driver"));
+    instance.of_node = NodeOf(LinkAbove(instance.device, "of_node"));
+    instance.ecap = Line(Join(instance.folder, "intel-iommu/ecap"));
+    instance.address = Line(Join(instance.folder, "intel-iommu/address"));
+    found_.instances.push_back(std::move(instance));
+    return absl::OkStatus();
+  }
+
+  // Where the link of this name points that a device or the nearest one above it has; what it
+  // points at need not be in a snapshot.
+  [[nodiscard]] std::string LinkAbove(std::string device, std::string_view name) const {
     for (; !device.empty(); device = FolderOf(device))
-      if (const auto link = tree_.ReadLink(Join(device, "driver"))) return BaseName(*link);
+      if (const auto link = tree_.ReadLink(Join(device, name))) return *link;
     return "";
+  }
+
+  static std::string NodeOf(const std::string& link) {
+    const std::string above = absl::StrCat(std::string(kBase.substr(kBase.find('/') + 1)), "/");
+    const size_t at = link.find(above);
+    return at == std::string::npos ? "" : link.substr(at + above.size());
   }
 
   // Kernels without a device's `iommu` link have its name in the instance's folder.
   absl::Status ReadListedDevices() {
     for (size_t i = 0; i < found_.instances.size(); ++i) {
       const std::string list = Join(found_.instances[i].folder, "devices");
-      for (const std::string& name : tree_.List(list)) {
+      for (const std::string& name : List(list, "which devices are behind an IOMMU")) {
         const absl::StatusOr<std::string> folder = Follow(Join(list, name));
         if (!folder.ok()) return folder.status();
-        if (!folder->empty()) listed_.emplace(*folder, static_cast<int>(i));
+        if (folder->empty())
+          lost_devices_.push_back(name);
+        else
+          listed_.emplace(*folder, static_cast<int>(i));
       }
     }
     return absl::OkStatus();
   }
 
+  // The kernel has a platform bus always, and a pci bus where there is anything on it.
+  [[nodiscard]] bool MustHave(Bus bus) {
+    if (bus == Bus::kPlatform) return true;
+    if (bus != Bus::kPci) return false;
+    for (const std::string& name : tree_.List(Sys("devices")).value_or(std::vector<std::string>()))
+      if (name.starts_with("pci")) return true;
+    return false;
+  }
+
   absl::Status ReadBus(Bus bus) {
     const std::string list =
         Join(Join(Sys("bus"), kBusFolders[static_cast<size_t>(bus)]), "devices");
+    constexpr std::string_view kUnknown = "which devices there are";
+    if (MustHave(bus) && tree_.KindOf(list) != Tree::Kind::kFolder) {
+      AddGap(absl::StrCat("There is no folder ", list, "."), kUnknown, kRecordAnew);
+      found_.gaps.back().hides = Gap::Hides::kDevices;
+    }
     const size_t first = found_.devices.size();
-    for (const std::string& name : tree_.List(list)) {
+    for (const std::string& name : List(list, kUnknown)) {
       const absl::StatusOr<std::string> folder = Follow(Join(list, name));
       if (!folder.ok()) return folder.status();
-      if (folder->empty()) continue;
+      if (folder->empty()) {
+        lost_devices_.push_back(name);
+        continue;
+      }
       FoundDevice device;
       device.name = name;
       device.bus = bus;
       device.folder = *folder;
       device.group = GroupOf(device.folder);
-      auto instance = InstanceOf(device.folder);
+      auto instance = InstanceOf(device);
       if (!instance.ok()) return instance.status();
       device.instance = *instance;
       found_.devices.push_back(std::move(device));
@@ -140,38 +257,94 @@ class SysfsReader {
     return absl::OkStatus();
   }
 
-  [[nodiscard]] int GroupOf(const std::string& device) const {
+  [[nodiscard]] int GroupOf(const std::string& device) {
     const auto link = tree_.ReadLink(Join(device, "iommu_group"));
     if (!link) return -1;
     const auto number = ParseNumber(BaseName(*link), 10);
-    return number && *number <= 1'000'000 ? static_cast<int>(*number) : -1;
+    if (number && *number <= kMaxGroup) return static_cast<int>(*number);
+    lost_groups_.push_back(BaseName(device));
+    return -1;
   }
 
-  [[nodiscard]] absl::StatusOr<int> InstanceOf(const std::string& device) const {
-    const std::string link = Join(device, "iommu");
-    if (tree_.KindOf(link) == Tree::Kind::kLink) {
-      const absl::StatusOr<std::string> folder = Follow(link);
-      if (!folder.ok()) return folder.status();
-      for (size_t i = 0; i < found_.instances.size(); ++i)
-        if (*folder == found_.instances[i].folder) return static_cast<int>(i);
-    }
-    const auto it = listed_.find(device);
-    return it == listed_.end() ? -1 : it->second;
+  [[nodiscard]] absl::StatusOr<int> InstanceOf(const FoundDevice& device) {
+    const std::string link = Join(device.folder, "iommu");
+    const auto it = listed_.find(device.folder);
+    const int listed = it == listed_.end() ? -1 : it->second;
+    if (tree_.KindOf(link) != Tree::Kind::kLink) return listed;
+    const absl::StatusOr<std::string> folder = Follow(link);
+    if (!folder.ok()) return folder.status();
+    for (size_t i = 0; i < found_.instances.size(); ++i)
+      if (*folder == found_.instances[i].folder) return static_cast<int>(i);
+    lost_iommus_.push_back(device.name);
+    return listed;
+  }
+
+  // kernel/iommu_groups names each device of a group once more.
+  void CompareGroups() {
+    std::set<std::string> known;
+    for (const FoundDevice& device : found_.devices)
+      if (device.group >= 0) known.insert(absl::StrCat(device.group, "/", device.name));
+    constexpr std::string_view kUnknown = "which devices are in one group";
+    const std::string groups = Sys("kernel/iommu_groups");
+    for (const std::string& group : List(groups, kUnknown))
+      for (const std::string& name : List(Join(Join(groups, group), "devices"), kUnknown))
+        if (!IsUuid(name) && !known.contains(absl::StrCat(group, "/", name)))
+          lost_members_.push_back(name);
+  }
+
+  void NoteLost() {
+    constexpr std::string_view kInstance = "which IOMMUs and drivers there are";
+    constexpr std::string_view kDevice = "which devices there are";
+    constexpr std::string_view kBehind = "which IOMMU they are behind";
+    const auto note = [&](const std::vector<std::string>& names, std::string_view what,
+                          std::string_view unknown) {
+      if (!names.empty())
+        AddGap(absl::StrCat(std::string(what), ": ", ListOf(names), "."), unknown, kRecordAnew);
+    };
+    note(lost_instances_, "Links of sys/class/iommu that lead nowhere", kInstance);
+    note(lost_devices_, "Links to devices that lead nowhere", kDevice);
+    note(lost_iommus_, "Devices whose link 'iommu' leads to none of sys/class/iommu", kBehind);
+    note(lost_groups_, "Devices whose link 'iommu_group' names no group", "which groups there are");
+    note(lost_members_, "Devices that kernel/iommu_groups names and sys/bus does not know so",
+         "which groups there are");
+    if (found_.devices.empty() && !found_.instances.empty())
+      AddGap("No device was found.", kDevice, kRecordAnew);
   }
 
   const Tree& tree_;
   const std::string sys_;
   Found found_;
   std::map<std::string, int> listed_;  // device folder -> instance
+  // Names of what links lead nowhere to.
+  std::vector<std::string> lost_instances_;
+  std::vector<std::string> lost_devices_;
+  std::vector<std::string> lost_iommus_;
+  std::vector<std::string> lost_groups_;
+  std::vector<std::string> lost_members_;
 };
 
 }  // namespace
 
-absl::StatusOr<Found> ReadFound(const Tree& tree) {
-  for (const std::string root : {"sys", ""})
-    for (const char* folder : {"class", "kernel", "bus"})
-      if (tree.KindOf(Join(root, folder)) == Tree::Kind::kFolder)
-        return SysfsReader(tree, root).Read();
+std::string ListOf(const std::vector<std::string>& names) {
+  constexpr size_t kMaxListed = 6;
+  if (names.size() <= kMaxListed) return absl::StrJoin(names, ", ");
+  return absl::StrCat(absl::StrJoin(names.begin(), names.begin() + kMaxListed, ", "), " and ",
+                      names.size() - kMaxListed, " more");
+}
+
+absl::StatusOr<Found> ReadFound(const Tree& tree, const std::optional<std::string>& proc_version) {
+  std::string base;
+  for (size_t n = 0; n < kMaxBases; ++n) {
+    for (const std::string& root : {Join(base, "sys"), base})
+      for (const char* folder : {"class", "kernel", "bus"})
+        if (tree.KindOf(Join(root, folder)) == Tree::Kind::kFolder)
+          return SysfsReader(tree, root).Read(proc_version);
+    // An archive can have one folder around all that it holds.
+    const std::optional<std::vector<std::string>> names = tree.List(base);
+    if (!names || names->size() != 1) break;
+    base = Join(base, names->front());
+    if (tree.KindOf(base) != Tree::Kind::kFolder) break;
+  }
   return absl::InvalidArgumentError(
       "expected a sys folder, or class, kernel or bus of a sysfs, found none");
 }

@@ -3,6 +3,7 @@
 // Snapshots: a tar is read whole into memory, within bounds, and never unpacked to disk.
 #include <archive.h>
 #include <archive_entry.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,18 @@ namespace {
 
 constexpr size_t kMaxPathBytes = 4096;
 constexpr size_t kBlock = 512;
+constexpr std::string_view kTar = "a tar, plain or compressed (gzip, xz, zstd, bzip2)";
+// How compressed files begin.
+constexpr std::string_view kGzipMagic = "\x1f\x8b";
+constexpr std::array<std::string_view, 4> kMagics = {kGzipMagic,
+                                                     std::string_view("\xfd"
+                                                                      "7zXZ\0",
+                                                                      6),
+                                                     "\x28\xb5\x2f\xfd", "BZh"};
+
+struct FreeArchive {
+  void operator()(archive* a) const { archive_read_free(a); }
+};
 
 class TarTree : public Tree {
  public:
@@ -29,9 +42,10 @@ class TarTree : public Tree {
     return it == nodes_.end() ? Kind::kNone : it->second.kind;
   }
 
-  [[nodiscard]] std::vector<std::string> List(const std::string& path) const override {
+  [[nodiscard]] std::optional<std::vector<std::string>> List(
+      const std::string& path) const override {
     const auto it = nodes_.find(path);
-    if (it == nodes_.end() || it->second.kind != Kind::kFolder) return {};
+    if (it == nodes_.end() || it->second.kind != Kind::kFolder) return std::vector<std::string>();
     std::vector<std::string> names(it->second.names.begin(), it->second.names.end());
     std::ranges::sort(names, NaturalLess);
     return names;
@@ -96,18 +110,17 @@ class Reader {
  public:
   Reader(std::string_view bytes, const std::string& name) : name_(name) {
     archive_read_support_format_tar(archive_.get());
-    archive_read_support_filter_gzip(archive_.get());
     opened_ = archive_read_open_memory(archive_.get(), bytes.data(), bytes.size()) == ARCHIVE_OK;
   }
 
   absl::StatusOr<std::unique_ptr<Tree>> Read() {
-    if (!opened_) return Invalid("a tar, plain or gzipped", LibraryError());
+    if (!opened_) return Invalid(kTar, LibraryError());
     auto tree = std::make_unique<TarTree>();
     archive_entry* entry = nullptr;
     for (;;) {
       const int result = archive_read_next_header(archive_.get(), &entry);
       if (result == ARCHIVE_EOF) break;
-      if (result != ARCHIVE_OK) return Invalid("a tar, plain or gzipped", LibraryError());
+      if (result != ARCHIVE_OK) return Invalid(kTar, LibraryError());
       if (absl::Status status = ReadEntry(entry, *tree); !status.ok()) return status;
     }
     if (archive_file_count(archive_.get()) == 0) return Invalid("a tar with files", "none");
@@ -157,10 +170,9 @@ class Reader {
     return CheckBytes(tree.bytes());
   }
 
-  // "./sys/x/" is "sys/x"; what points out of the tar is refused.
+  // "./sys/x/" and "/sys/x" are "sys/x"; what points out of the tar is refused.
   absl::Status CleanPath(std::string_view raw, std::string& path) {
     if (raw.size() > kMaxPathBytes) return Invalid("names that are not longer than 4096", "one");
-    if (raw.starts_with('/')) return Invalid("relative names", raw);
     while (!raw.empty()) {
       const size_t slash = raw.find('/');
       const std::string_view name = raw.substr(0, slash);
@@ -188,28 +200,99 @@ class Reader {
     }
   }
 
-  struct Free {
-    void operator()(archive* a) const { archive_read_free(a); }
-  };
   const std::string& name_;
-  std::unique_ptr<archive, Free> archive_{archive_read_new()};
+  std::unique_ptr<archive, FreeArchive> archive_{archive_read_new()};
   bool opened_ = false;
 };
 
-// A gzip stream knows its end. A plain tar ends in zero blocks, and libarchive does not insist.
+// Whether the zero blocks are there that a tar ends in: libarchive does not insist on them.
 bool EndsLikeATar(std::string_view bytes) {
-  if (bytes.starts_with("\x1f\x8b")) return true;
   return bytes.size() >= kBlock && bytes.size() % kBlock == 0 &&
          bytes.substr(bytes.size() - kBlock).find_first_not_of('\0') == std::string_view::npos;
 }
 
+absl::Status NotWhole(const std::string& name, std::string_view found) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": expected a whole tar, found ", std::string(found)));
+}
+
+absl::Status TooLarge(const std::string& name) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, ": expected at most ", kMaxStreamBytes, " bytes unpacked, found more"));
+}
+
+// zlib and not libarchive, which does not look at the checksum.
+absl::StatusOr<std::string> Gunzip(std::string_view bytes, const std::string& name) {
+  z_stream stream{};
+  constexpr int kGzipOnly = 16 + MAX_WBITS;
+  if (inflateInit2(&stream, kGzipOnly) != Z_OK) return NotWhole(name, "no memory to unpack it");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
+  // zlib takes no const bytes, and writes to none.
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  std::string text;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    stream.avail_out = static_cast<uInt>(buffer.size());
+    const int result = inflate(&stream, Z_NO_FLUSH);
+    text.append(buffer.data(), buffer.size() - stream.avail_out);
+    if (text.size() > kMaxStreamBytes) return TooLarge(name);
+    if (result == Z_STREAM_END) {
+      const std::string_view rest = bytes.substr(bytes.size() - stream.avail_in);
+      if (rest.find_first_not_of('\0') == std::string_view::npos) return text;
+      if (!rest.starts_with(kGzipMagic)) return NotWhole(name, "bytes after the end of its gzip");
+      inflateReset(&stream);  // several in a row are one
+    } else if (result == Z_BUF_ERROR && stream.avail_in == 0) {
+      return NotWhole(name, "no end of its gzip");
+    } else if (result != Z_OK) {
+      return NotWhole(
+          name, absl::StrCat("a gzip with an error: ", stream.msg == nullptr ? "" : stream.msg));
+    }
+  }
+}
+
+// What libarchive unpacks and checks.
+absl::StatusOr<std::string> Unpack(std::string_view bytes, const std::string& name) {
+  const std::unique_ptr<archive, FreeArchive> in(archive_read_new());
+  archive_read_support_format_raw(in.get());
+  archive_read_support_filter_xz(in.get());
+  archive_read_support_filter_zstd(in.get());
+  archive_read_support_filter_bzip2(in.get());
+  archive_entry* entry = nullptr;
+  std::string text;
+  std::array<char, 65536> buffer{};
+  la_ssize_t n = ARCHIVE_FATAL;
+  if (archive_read_open_memory(in.get(), bytes.data(), bytes.size()) == ARCHIVE_OK &&
+      archive_read_next_header(in.get(), &entry) == ARCHIVE_OK)
+    while ((n = archive_read_data(in.get(), buffer.data(), buffer.size())) > 0) {
+      text.append(buffer.data(), static_cast<size_t>(n));
+      if (text.size() > kMaxStreamBytes) return TooLarge(name);
+    }
+  if (n == 0) return text;
+  const char* why = archive_error_string(in.get());
+  return NotWhole(name, why == nullptr ? "bytes that do not unpack" : why);
+}
+
+absl::StatusOr<std::unique_ptr<Tree>> OpenPlainTar(std::string_view bytes,
+                                                   const std::string& name) {
+  absl::StatusOr<std::unique_ptr<Tree>> tree = Reader(bytes, name).Read();
+  if (tree.ok() && !EndsLikeATar(bytes)) return NotWhole(name, "no end");
+  return tree;
+}
+
 }  // namespace
 
+bool IsPacked(std::string_view bytes) {
+  return std::ranges::any_of(kMagics, [&](auto magic) { return bytes.starts_with(magic); });
+}
+
 absl::StatusOr<std::unique_ptr<Tree>> OpenTar(std::string_view bytes, const std::string& name) {
-  absl::StatusOr<std::unique_ptr<Tree>> tree = Reader(bytes, name).Read();
-  if (tree.ok() && !EndsLikeATar(bytes))
-    return absl::InvalidArgumentError(absl::StrCat(name, ": expected a whole tar, found no end"));
-  return tree;
+  if (!IsPacked(bytes)) return OpenPlainTar(bytes, name);
+  const absl::StatusOr<std::string> text =
+      bytes.starts_with(kGzipMagic) ? Gunzip(bytes, name) : Unpack(bytes, name);
+  if (!text.ok()) return text.status();
+  return OpenPlainTar(*text, name);
 }
 
 }  // namespace iommucheck::import

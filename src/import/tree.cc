@@ -39,14 +39,18 @@ class FolderTree : public Tree {
     }
   }
 
-  [[nodiscard]] std::vector<std::string> List(const std::string& path) const override {
+  [[nodiscard]] std::optional<std::vector<std::string>> List(
+      const std::string& path) const override {
     std::vector<std::string> names;
     std::error_code error;
     for (fs::directory_iterator it(root_ / path, error), end; !error && it != end;
          it.increment(error)) {
-      if (names.size() >= static_cast<size_t>(kMaxSnapshotEntries)) break;
+      if (names.size() >= static_cast<size_t>(kMaxSnapshotEntries)) return std::nullopt;
       names.push_back(it->path().filename().string());
     }
+    const bool no_folder =
+        error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+    if (error && !no_folder) return std::nullopt;
     std::ranges::sort(names, NaturalLess);
     return names;
   }

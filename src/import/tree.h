@@ -21,8 +21,10 @@ class Tree {
 
   virtual ~Tree() = default;
   [[nodiscard]] virtual Kind KindOf(const std::string& path) const = 0;
-  // Names in a folder, numbers in them by value; empty when there is no such folder.
-  [[nodiscard]] virtual std::vector<std::string> List(const std::string& path) const = 0;
+  // Names in a folder, numbers in them by value; empty when there is no such folder, nullopt when
+  // it cannot be read, or not whole.
+  [[nodiscard]] virtual std::optional<std::vector<std::string>> List(
+      const std::string& path) const = 0;
   [[nodiscard]] virtual std::optional<std::string> ReadLink(const std::string& path) const = 0;
   // nullopt when there is no such file, or it cannot be read.
   [[nodiscard]] virtual std::optional<std::string> ReadFile(const std::string& path) const = 0;
@@ -30,9 +32,11 @@ class Tree {
 
 // A folder; read as it is asked for.
 std::unique_ptr<Tree> OpenFolder(const std::string& path);
-// A tar, plain or gzipped, within kMaxSnapshotBytes and kMaxSnapshotEntries. Errors:
-// InvalidArgument that begins with `name`.
+// A tar, plain or compressed (gzip, xz, zstd, bzip2), within the limits of import.h. It is read to
+// its end, checksums and all. Errors: InvalidArgument that begins with `name`.
 absl::StatusOr<std::unique_ptr<Tree>> OpenTar(std::string_view bytes, const std::string& name);
+// Whether bytes begin as one of those compressed forms does.
+bool IsPacked(std::string_view bytes);
 
 // Follows all links in `path`. nullopt when it leads nowhere or out of the tree; InvalidArgument
 // when links form a cycle.

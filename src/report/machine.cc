@@ -143,7 +143,7 @@ std::string Count(int n, const char* what) {
 
 std::string MachineLine(const MachineQuestion& q) {
   const Topology& t = q.machine.topology;
-  return absl::StrFormat("%s: %s, %s, %s", q.path, Count(t.drivers_count, "driver"),
+  return absl::StrFormat("%s: %s, %s, %s", Printable(q.path), Count(t.drivers_count, "driver"),
                          Count(t.instances_count, "instance"), Count(t.devices_count, "device"));
 }
 
@@ -165,12 +165,20 @@ std::string VerdictText(const MachineAnswer& a) {
                              Count(static_cast<int>(r.found.ops.size()), "step"),
                              a.result.whole ? "no shorter run exists" : "no shorter run was found");
     case Verdict::kHolds:
-      return HoldsForEveryRun(a) ? "holds on this machine" : covered;
+      if (VerdictOf(a) == Verdict::kUnknown)
+        return UnknownText(HoldsForEveryRun(a) ? "in any run"
+                                               : "up to " + Count(r.proved_steps, "step"));
+      return IsProved(a) ? "holds on this machine" : covered;
     case Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; %s", r.reason, covered);
   }
   return "";
 }
+
+// The line that says how the question ended.
+std::string VerdictLine(const MachineAnswer& a) { return Field("verdict", VerdictText(a)); }
+
+}  // namespace
 
 std::string ProofText(const MachineAnswer& a) {
   if (a.outside)
@@ -186,38 +194,40 @@ std::string ProofText(const MachineAnswer& a) {
                                           absl::StrJoin(facts, ", "));
 }
 
-}  // namespace
-
-absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
+absl::StatusOr<MachineAnswer> ProveOnMachine(const MachineQuestion& question, bool prove) {
   MachineAnswer answer;
   answer.question = question;
   const Topology& t = question.machine.topology;
   answer.outside = BrokenAssumption(t, ProfileOf(question.machine.kernel).rules);
   answer.one_driver = prove::DriversOf(t) < 2;
-  if (!question.bounded && !HoldsForEveryRun(answer))
+  if (prove && !HoldsForEveryRun(answer))
     if (absl::Status s = Prove(answer); !s.ok()) return s;
-  if (HoldsForEveryRun(answer)) {
-    answer.result.query.verdict = Verdict::kHolds;
-    return answer;
-  }
-  const absl::Status searched = Search(question.bounds, answer);
-  return searched.ok() ? absl::StatusOr<MachineAnswer>(answer) : searched;
+  if (HoldsForEveryRun(answer)) answer.result.query.verdict = Verdict::kHolds;
+  return answer;
 }
 
-std::string MachineAnswerText(const MachineAnswer& a) {
+absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
+  absl::StatusOr<MachineAnswer> answer = ProveOnMachine(question, !question.bounded);
+  if (!answer.ok() || HoldsForEveryRun(*answer)) return answer;
+  const absl::Status searched = Search(question.bounds, *answer);
+  return searched.ok() ? answer : searched;
+}
+
+namespace {
+
+std::string AnswerText(const MachineAnswer& a) {
   const MachineQuestion& q = a.question;
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   out += Field("kernel", KernelName(q.machine.kernel));
   out += Field("machine", MachineLine(q));
-  const std::string runs =
-      HoldsForEveryRun(a) ? "any length" : "up to " + Count(q.bounds.steps, "step");
+  const std::string runs = IsProved(a) ? "any length" : "up to " + Count(q.bounds.steps, "step");
   out += ToolText();
   out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
-  out += Field("verdict", VerdictText(a));
-  if (a.proof || HoldsForEveryRun(a)) out += Field("proof", ProofText(a));
-  for (size_t i = 0; i < q.assumptions.size(); ++i)
-    out += Field(i == 0 ? "assumed" : "", q.assumptions[i]);
+  out += VerdictLine(a);
+  const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
+  if ((a.proof || IsProved(a)) && !of_the_rest) out += Field("proof", ProofText(a));
+  out += AssumptionsText(q.assumptions) + GapsText(q.gaps);
   if (a.result.query.verdict != Verdict::kViolated) return out;
 
   const Case& c = a.result.query.found;
@@ -231,34 +241,38 @@ std::string MachineAnswerText(const MachineAnswer& a) {
   return out + (rules.empty() ? "  none\n" : rules);
 }
 
-std::string MachineAnswerJson(const MachineAnswer& a) {
+Json AnswerJson(const MachineAnswer& a) {
   const smt::QueryResult& r = a.result.query;
   const MachineQuestion& q = a.question;
   const bool violated = r.verdict == Verdict::kViolated;
   const int devices = q.machine.topology.devices_count;
   const int steps = violated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
-  Json out = Head("query", VerdictName(r.verdict), devices, steps, q.machine.kernel);
+  Json out = Head("query", VerdictName(VerdictOf(a)), devices, steps, q.machine.kernel);
   Json& scope = out["scope"];
-  scope = {{"kind", "machine"}, {"path", q.path}, {"devices", devices}};
-  if (HoldsForEveryRun(a)) {
+  scope = {{"kind", "machine"}, {"path", Printable(q.path)}, {"devices", devices}};
+  if (IsProved(a)) {
     scope["every_run"] = true;
   } else {
     scope["steps"] = steps;
     scope["whole"] = a.result.whole;
     scope["encoded_devices"] = r.proved_devices;
   }
-  scope["assumptions"] = q.assumptions;
+  scope["assumptions"] = AssumptionsJson(q.assumptions);
+  if (!q.gaps.empty()) scope["gaps"] = GapsJson(q.gaps);
   out["property"] = std::string(PropertyName(q.property));
   if (violated) out["case"] = Json::parse(CaseToJson(r.found));
   if (violated) out["steps"] = StepsJson(r.found, a.run);
   out["replayed"] = violated;
-  if (a.outside) out["outside"] = std::string(InfoOf(*a.outside).id);
-  if (r.verdict == Verdict::kUnknown) out["reason"] = r.reason;
-  if (a.proof && a.proof->proved) {
+  if (a.outside && IsProved(a)) out["outside"] = std::string(InfoOf(*a.outside).id);
+  if (r.verdict == Verdict::kUnknown)
+    out["reason"] = r.reason;
+  else if (VerdictOf(a) == Verdict::kUnknown)
+    out["reason"] = kNotAllIsThere;
+  if (a.proof && IsProved(a)) {
     out["facts"] = RuleIds(a.facts);
     for (const prove::Lemma& lemma : a.proof->invariant)
       out["invariant"].push_back(prove::PrintLemma(lemma));
-  } else if (a.proof) {
+  } else if (a.proof && !a.proof->proved) {
     out["not_proved"] = a.proof->reason;
   }
   out["stats"] = {{"solver_resources", r.resources},
@@ -268,6 +282,37 @@ std::string MachineAnswerJson(const MachineAnswer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
+  return out;
+}
+
+}  // namespace
+
+const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers) {
+  const auto badness = [](const MachineAnswer& a) {
+    const Verdict verdict = VerdictOf(a);
+    if (verdict == Verdict::kViolated) return 3;
+    if (verdict == Verdict::kUnknown) return 2;
+    return IsProved(a) ? 0 : 1;
+  };
+  const MachineAnswer* worst = &answers.front();
+  for (const MachineAnswer& a : answers)
+    if (badness(a) > badness(*worst)) worst = &a;
+  return *worst;
+}
+
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers) {
+  std::string out;
+  for (const MachineAnswer& a : answers) out += (out.empty() ? "" : "\n") + AnswerText(a);
+  return out;
+}
+
+std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers) {
+  const MachineAnswer& worst = WorstOf(answers);
+  Json out = AnswerJson(worst);
+  for (const MachineAnswer& a : answers)
+    if (&a != &worst)
+      out["other_kernels"].push_back({{"kernel", KernelJson(a.question.machine.kernel)},
+                                      {"verdict", VerdictName(VerdictOf(a))}});
   return out.dump(2) + "\n";
 }
 

@@ -12,7 +12,9 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
+#include "src/import/gap.h"
 #include "src/prove/prove.h"
+#include "src/report/gaps.h"
 #include "src/smt/fixed_query.h"
 
 namespace iommucheck::report {
@@ -22,6 +24,7 @@ struct MachineQuestion {
   std::string path;                      // of the machine
   Case machine;                          // kernel, topology and names; its ops are not looked at
   std::vector<std::string> assumptions;  // what was assumed to read it, a sentence each
+  std::vector<import::Gap> gaps;         // what of it could not be read
   smt::Bounds bounds;                    // devices: nothing
   bool want_smt2 = false;
   bool bounded = false;  // do not try to prove it
@@ -39,16 +42,39 @@ struct MachineAnswer {
   Run run;        // kViolated: the model's run of result.query.found
 };
 
-// Whether the verdict is one for runs of any length.
+// The verdict, which is unknown rather than "holds" where a part of the machine is missing.
+inline Verdict VerdictOf(const MachineAnswer& a) {
+  return OnWhatIsThere(a.result.query.verdict, a.question.gaps);
+}
+
+// Whether, of what was read, it holds for runs of any length.
 inline bool HoldsForEveryRun(const MachineAnswer& a) {
   return a.outside || a.one_driver || (a.proof && a.proof->proved);
 }
+
+// Whether that is the answer.
+inline bool IsProved(const MachineAnswer& a) {
+  return HoldsForEveryRun(a) && VerdictOf(a) == Verdict::kHolds;
+}
+
+// The first half of AskOnMachine(): what it holds by for runs of any length, if anything. With
+// `prove`, also a proof.
+absl::StatusOr<MachineAnswer> ProveOnMachine(const MachineQuestion& question, bool prove);
+// "a violation is between two drivers, and ..", "11 lemmas, for every machine that ..", or why
+// there is no proof.
+std::string ProofText(const MachineAnswer& answer);
 
 // Looks for a proof that rests on what the machine fulfils, then searches up to the bounds. The
 // errors are those of Ask().
 absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question);
 
-std::string MachineAnswerText(const MachineAnswer& answer);
-std::string MachineAnswerJson(const MachineAnswer& answer);
+// The answer on one kernel, or on the two profiles around the kernel of a system, that decides the
+// exit status: violated before unknown before none up to a bound before a proof, and the first of
+// those.
+const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers);
+
+// One after the other; the JSON of the worst, which names the verdicts of the others.
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers);
+std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers);
 
 }  // namespace iommucheck::report

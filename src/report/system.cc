@@ -1,83 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/system.h"
 
+#include <algorithm>
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/case/encoded.h"
+#include "src/case/kernel.h"
+#include "src/case/spelling.h"
 #include "src/import/catalogue.h"
+#include "src/prove/facts.h"
+#include "src/report/gaps.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
 
-constexpr size_t kMaxListed = 4;  // devices of a group that the text names
-
-std::string SearchVerdict(const SystemReport::Search& search) {
+// The runs that were looked at.
+std::string Runs(const SystemReport::Search& search) {
   const explore::ExploreResult& r = search.result;
-  const std::string seen = absl::StrFormat("%d states", r.states);
-  switch (r.verdict) {
-    case Verdict::kViolated:
-      return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
-    case Verdict::kHolds:
-      if (!r.reason.empty()) return "not on this machine: " + r.reason;
-      return absl::StrFormat("none %s, %s%s",
-                             r.every_depth ? std::string("in any number of steps")
-                                           : absl::StrFormat("up to %d steps", r.depth),
-                             seen, AssumingText(search.kernel));
-    case Verdict::kUnknown:
-      return absl::StrFormat("unknown: %s; none up to %d steps", r.reason, r.depth);
-  }
-  return "";
+  if (HoldsForEveryRun(search.proof) || r.every_depth || !r.reason.empty()) return "in any run";
+  return absl::StrFormat("up to %d steps", r.depth);
 }
 
-// Who serves whom in the running kernel, a line a group.
+std::string VerdictText(const SystemReport::Search& search) {
+  const explore::ExploreResult& r = search.result;
+  const bool every_run = HoldsForEveryRun(search.proof);
+  if (search.verdict == Verdict::kViolated)
+    return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
+  if (search.verdict == Verdict::kUnknown && !every_run && r.verdict == Verdict::kUnknown)
+    return absl::StrFormat("unknown: %s; none up to %d steps", r.reason, r.depth);
+  if (search.verdict == Verdict::kUnknown) return UnknownText(Runs(search));
+  const std::string assuming = AssumingText(search.kernel);
+  if (every_run) return "holds on this machine: " + ProofText(search.proof) + assuming;
+  if (!r.reason.empty()) return "holds on this machine: " + r.reason;
+  const std::string seen = Plural(r.states, "state") + assuming;
+  if (r.every_depth) return "none in any number of steps, " + seen;
+  return absl::StrFormat("none up to %d steps, %s", r.depth, seen);
+}
+
+// The line that says how a question ended.
+std::string VerdictLine(const SystemReport::Search& search) {
+  return Field("", VerdictText(search));
+}
+
+// The devices of each group as the running kernel had them; -1: those of none.
+std::map<int, std::vector<const import::AsFound*>> FoundGroups(const import::System& system) {
+  std::map<int, std::vector<const import::AsFound*>> groups;
+  for (const import::AsFound& device : system.as_found) groups[device.group].push_back(&device);
+  return groups;
+}
+
+// "0000:00:1f.3" where all functions are of segment 0.
+std::string ShortName(const import::System& system, const import::AsFound& device) {
+  const bool one_segment = std::ranges::all_of(system.as_found, [](const import::AsFound& d) {
+    return d.bus != Bus::kPci || d.device.starts_with("0000:");
+  });
+  return device.bus == Bus::kPci && one_segment ? device.device.substr(5) : device.device;
+}
+
+// Who serves whom in the running kernel, a line a group, with each device's own driver where they
+// are not of one.
 std::string AsFoundText(const import::System& system) {
   std::string out;
-  for (size_t d = 0; d < system.as_found.size(); ++d) {
-    const int group = system.as_found[d].group;
-    if (group < 0) continue;
-    std::vector<std::string> members;
-    bool first = true;
-    for (size_t e = 0; e < system.as_found.size(); ++e) {
-      if (system.as_found[e].group != group) continue;
-      if (e < d) first = false;
-      members.push_back(system.names.devices[e]);
+  const auto driver_of = [](const import::AsFound* d) {
+    return d->driver.empty() ? std::string("no driver") : d->driver;
+  };
+  for (const auto& [group, devices] : FoundGroups(system)) {
+    const std::string first = driver_of(devices.front());
+    const bool mixed = std::ranges::any_of(
+        devices, [&](const import::AsFound* d) { return driver_of(d) != first; });
+    std::string line = group < 0 ? "no group" : absl::StrFormat("group %d", group);
+    absl::StrAppend(&line, mixed ? ", more than one driver" : ", " + first, ":");
+    for (const import::AsFound* d : devices) {
+      absl::StrAppend(&line, " ", ShortName(system, *d));
+      if (mixed) absl::StrAppend(&line, " (", driver_of(d), ")");
     }
-    if (!first) continue;
-    const size_t more = members.size() > kMaxListed ? members.size() - kMaxListed : 0;
-    std::string line = absl::StrFormat("group %d, %s:", group, system.as_found[d].driver);
-    for (size_t i = 0; i + more < members.size(); ++i) absl::StrAppend(&line, " ", members[i]);
-    if (more > 0) absl::StrAppendFormat(&line, " and %d more", more);
-    out += Field(out.empty() ? "as found" : "", line);
+    out += Field(out.empty() ? "as found" : "", Printable(line));
   }
   return out;
 }
 
-std::string FoundCounts(const SystemReport& report) {
-  const import::System& s = report.system;
-  return absl::StrFormat("%d IOMMU instances, %d devices%s", s.topology.instances_count,
-                         s.devices_found,
-                         s.devices_found == s.topology.devices_count
-                             ? ""
-                             : absl::StrFormat(" (%d stand for them)", s.topology.devices_count));
+// "20 IOMMU instances (3 stand for them)"
+std::string Counted(size_t found, const char* what, int kept) {
+  const std::string count = Plural(found, what);
+  if (static_cast<int>(found) == kept) return count;
+  return absl::StrFormat("%s (%d stand for them)", count, kept);
 }
 
-Case MachineCase(const SystemReport& report, const KernelSpec& kernel) {
+std::string FoundCounts(const import::System& s) {
+  return Counted(s.instances_found.size(), "IOMMU instance", s.topology.instances_count) + ", " +
+         Counted(static_cast<size_t>(s.devices_found), "device", s.topology.devices_count);
+}
+
+Case MachineCase(const import::System& system, const KernelSpec& kernel) {
   return {.comment = {},
           .kernel = kernel,
-          .topology = report.system.topology,
-          .names = report.system.names,
+          .topology = system.topology,
+          .names = system.names,
           .ops = {},
           .expectations = {}};
 }
 
-absl::StatusOr<SystemReport::Search> RunSearch(const SystemReport& report, const KernelSpec& kernel,
-                                               Property property) {
-  SystemReport::Search search{.kernel = kernel, .property = property, .result = {}, .run = {}};
-  search.result = explore::ExploreMachine(MachineCase(report, kernel), property,
-                                          report.question.steps, report.question.max_states);
-  if (search.result.verdict != Verdict::kViolated) return search;
+// One question: what answers it at once, the search, and a proof where the search finds nothing.
+absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
+                                            const import::Found& found, const KernelSpec& kernel,
+                                            Property property, bool hypothetical) {
+  const absl::StatusOr<import::System> whole =
+      import::ToSystem(found, kernel.version, import::Keep::kAllThatFit);
+  if (!whole.ok()) return whole.status();
+  SystemReport::Search search{.kernel = kernel,
+                              .property = property,
+                              .hypothetical = hypothetical,
+                              .gaps = whole->gaps,
+                              .proof = {},
+                              .result = {},
+                              .run = {},
+                              .verdict = Verdict::kUnknown};
+  const MachineQuestion on{.property = property,
+                           .path = question.path,
+                           .machine = MachineCase(*whole, kernel),
+                           .assumptions = {},
+                           .gaps = {},
+                           .bounds = {},
+                           .want_smt2 = false,
+                           .bounded = false};
+  const auto prove = [&](bool with_proof) -> absl::Status {
+    absl::StatusOr<MachineAnswer> proof = ProveOnMachine(on, with_proof);
+    if (!proof.ok()) return proof.status();
+    search.proof = *std::move(proof);
+    if (HoldsForEveryRun(search.proof))
+      search.verdict = OnWhatIsThere(Verdict::kHolds, whole->gaps);
+    return absl::OkStatus();
+  };
+  if (absl::Status s = prove(false); !s.ok()) return s;
+  if (HoldsForEveryRun(search.proof)) return search;
+
+  const absl::StatusOr<import::System> kept = import::ToSystem(found, kernel.version);
+  if (!kept.ok()) return kept.status();
+  search.result = explore::ExploreMachine(MachineCase(*kept, kernel), property, question.steps,
+                                          question.max_states);
+  search.verdict = OnWhatIsThere(search.result.verdict, whole->gaps);
+  if (search.result.verdict != Verdict::kViolated) {
+    if (absl::Status s = prove(true); !s.ok()) return s;
+    return search;
+  }
   search.run = Play(search.result.found);
   if (search.run.of(property).at == 0)
     return absl::InternalError(
@@ -87,98 +157,180 @@ absl::StatusOr<SystemReport::Search> RunSearch(const SystemReport& report, const
 
 }  // namespace
 
+Verdict SystemReport::verdict() const {
+  Verdict worst = Verdict::kHolds;
+  for (const Search& s : searches) {
+    if (s.hypothetical) continue;
+    if (s.verdict == Verdict::kViolated) return s.verdict;
+    if (s.verdict == Verdict::kUnknown) worst = s.verdict;
+  }
+  return worst;
+}
+
+absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::Found& found,
+                                         const std::optional<KernelSpec>& given) {
+  SystemKernels result;
+  if (given) {
+    result.kernels = {*given};
+    return result;
+  }
+  const std::optional<ReleasePlace> place = PlaceOf(found.kernel_release);
+  if (!place || !place->below)
+    return absl::InvalidArgumentError(absl::StrCat(
+        Printable(path), ": expected proc/version of a kernel from 5.15 on, found ",
+        found.kernel_release.empty() ? found.release_trouble : Printable(found.kernel_release),
+        "; say --kernel"));
+  for (const KernelVersion version : ProfilesFor(*place))
+    result.kernels.push_back({.version = version, .dropped = {}, .added = {}});
+  result.place = PlaceText(found.kernel_release, *place);
+  return result;
+}
+
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress) {
-  absl::StatusOr<import::System> system = import::ReadSystem(question.path);
-  if (!system.ok()) return system.status();
-  SystemReport report{
-      .question = question, .system = *std::move(system), .kernel = {}, .searches = {}};
-  if (!question.kernel && !report.system.nearest)
+  const absl::StatusOr<import::Found> found = import::ReadTree(question.path);
+  if (!found.ok()) return found.status();
+  absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, *found, question.kernel);
+  if (!kernels.ok()) return kernels.status();
+  absl::StatusOr<import::System> system =
+      import::ToSystem(*found, kernels->kernels.front().version);
+  if (!system.ok())
     return absl::InvalidArgumentError(
-        absl::StrCat(question.path, ": expected proc/version of a kernel from 5.15 on, found ",
-                     report.system.kernel_release.empty() ? "none" : report.system.kernel_release,
-                     "; say --kernel"));
-  report.kernel = import::AssumingInTree(
-      question.kernel ? *question.kernel : KernelSpec{.version = *report.system.nearest},
-      report.system.names.drivers);
-
-  std::vector<KernelSpec> kernels = {report.kernel};
-  if (!report.kernel.dropped.has(Rule::kType1SameOps)) {
-    kernels.push_back(report.kernel);
-    kernels.back().dropped.add(Rule::kType1SameOps);
-  }
-  for (Property property : kEncodedProperties)
-    for (const KernelSpec& kernel : kernels) {
-      progress(absl::StrFormat("searching %s, %s", KernelName(kernel), PropertyName(property)));
-      absl::StatusOr<SystemReport::Search> search = RunSearch(report, kernel, property);
-      if (!search.ok()) return search.status();
-      report.searches.push_back(*std::move(search));
-    }
+        absl::StrCat(Printable(question.path), ": ", system.status().message()));
+  SystemReport report{.question = question,
+                      .kernel_release = found->kernel_release,
+                      .place = kernels->place,
+                      .system = *std::move(system),
+                      .kernels = kernels->kernels,
+                      .searches = {}};
+  for (KernelSpec& kernel : report.kernels)
+    kernel = import::AssumingInTree(kernel, report.system.names.drivers);
+  const bool two_drivers = prove::DriversOf(report.system.topology) > 1;
+  for (const bool hypothetical : {false, true})
+    for (Property property : kEncodedProperties)
+      for (KernelSpec kernel : report.kernels) {
+        if (hypothetical && (!two_drivers || kernel.dropped.has(Rule::kType1SameOps))) continue;
+        if (hypothetical) kernel.dropped.add(Rule::kType1SameOps);
+        progress(absl::StrFormat("searching %s, %s", KernelName(kernel), PropertyName(property)));
+        absl::StatusOr<SystemReport::Search> search =
+            Answer(question, *found, kernel, property, hypothetical);
+        if (!search.ok()) return search.status();
+        report.searches.push_back(*std::move(search));
+      }
   return report;
 }
 
 std::string SystemText(const SystemReport& report) {
   const import::System& s = report.system;
-  std::string out = Field("system", report.question.path) + ToolText();
-  out += Field("kernel", s.kernel_release.empty()
-                             ? KernelName(report.kernel)
-                             : absl::StrFormat("Linux %s, modelled as %s", s.kernel_release,
-                                               KernelName(report.kernel)));
-  out += Field("found", FoundCounts(report));
+  std::vector<std::string> names;
+  for (const KernelSpec& kernel : report.kernels) names.push_back(KernelName(kernel));
+  const std::string kernels = absl::StrJoin(names, " and as ");
+  std::string out = Field("system", Printable(report.question.path)) + ToolText();
+  out += Field("kernel", report.kernel_release.empty()
+                             ? kernels
+                             : absl::StrFormat("Linux %s, modelled as %s",
+                                               Printable(report.kernel_release), kernels));
+  if (!report.place.empty()) out += Field("", report.place);
+  out += Field("found", FoundCounts(s));
+  if (s.instances_found.empty())
+    out += Field("", "No IOMMU is registered: VFIO type1 has nothing to attach here.");
   out += AsFoundText(s);
-  out += "\n" + TopologyText(MachineCase(report, report.kernel));
-  for (size_t i = 0; i < s.assumptions.size(); ++i)
-    out += Field(i == 0 ? "assumed" : "", s.assumptions[i]);
-  out += absl::StrFormat("\nCan any run of up to %d steps on this machine violate\n",
-                         report.question.steps);
+  if (!s.instances_found.empty())
+    out += "\n" + TopologyText(MachineCase(s, report.kernels.front()));
+  out += AssumptionsText(s.assumptions) + GapsText(s.gaps);
+
+  out += absl::StrFormat(
+      "\nCan any run on this machine violate a property (searched: up to %d steps)\n",
+      report.question.steps);
   const SystemReport::Search* shown = nullptr;
-  for (const SystemReport::Search& search : report.searches) {
-    out += absl::StrFormat("%s on %s\n", PropertyName(search.property), KernelName(search.kernel));
-    out += Field("", SearchVerdict(search));
-    if (shown == nullptr && search.result.verdict == Verdict::kViolated) shown = &search;
-  }
+  const auto list = [&](bool hypothetical) {
+    std::string lines;
+    for (const SystemReport::Search& search : report.searches) {
+      if (search.hypothetical != hypothetical) continue;
+      absl::StrAppendFormat(&lines, "%s on %s\n", PropertyName(search.property),
+                            KernelName(search.kernel));
+      lines += VerdictLine(search);
+      if (shown == nullptr && search.verdict == Verdict::kViolated) shown = &search;
+    }
+    return lines;
+  };
+  out += list(false);
+  const std::string hypothetical = list(true);
+  if (!hypothetical.empty())
+    out += "\nApart from that: what if the patch of 2022 took type1.same_ops away\n" + hypothetical;
   if (shown == nullptr) return out;
   out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
                          KernelName(shown->kernel));
   return out + TraceText(shown->result.found, shown->run);
 }
 
+namespace {
+
+Json SearchJson(const SystemReport::Search& s) {
+  const bool violated = s.verdict == Verdict::kViolated;
+  Json entry = {{"property", std::string(PropertyName(s.property))},
+                {"kernel", KernelJson(s.kernel)},
+                {"hypothetical", s.hypothetical},
+                {"verdict", VerdictName(s.verdict)},
+                {"every_run", s.verdict == Verdict::kHolds &&
+                                  (HoldsForEveryRun(s.proof) || s.result.every_depth)},
+                {"steps", violated ? static_cast<int>(s.run.steps.size()) : s.result.depth},
+                {"states", s.result.states},
+                {"transitions", s.result.transitions}};
+  const bool every_run = HoldsForEveryRun(s.proof);
+  if (every_run && s.verdict == Verdict::kHolds) entry["proof"] = ProofText(s.proof);
+  if (s.verdict == Verdict::kUnknown && (every_run || s.result.verdict == Verdict::kHolds))
+    entry["reason"] = kNotAllIsThere;
+  else if (!s.result.reason.empty())
+    entry["reason"] = s.result.reason;
+  return entry;
+}
+
+Json FoundJson(const import::System& s) {
+  Json out;
+  out["instances"] = Json::array();
+  for (size_t i = 0; i < s.instances_found.size(); ++i)
+    out["instances"].push_back({{"name", Printable(s.instances_found[i])},
+                                {"driver", Printable(s.instance_drivers_found[i])}});
+  out["groups"] = Json::array();
+  for (const auto& [group, devices] : FoundGroups(s)) {
+    Json entry = {{"group", group < 0 ? Json() : Json(group)}, {"devices", Json::array()}};
+    for (const import::AsFound* d : devices)
+      entry["devices"].push_back({{"name", Printable(d->device)},
+                                  {"bus", std::string(BusName(d->bus))},
+                                  {"instance", Printable(d->instance)},
+                                  {"driver", Printable(d->driver)}});
+    out["groups"].push_back(std::move(entry));
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string SystemJson(const SystemReport& report) {
-  bool violated = false;
-  bool unknown = false;
   Json searches = Json::array();
   const SystemReport::Search* first = nullptr;
+  uint64_t states = 0;
   for (const SystemReport::Search& s : report.searches) {
-    violated |= s.result.verdict == Verdict::kViolated;
-    unknown |= s.result.verdict == Verdict::kUnknown;
-    if (first == nullptr && s.result.verdict == Verdict::kViolated) first = &s;
-    Json entry = {
-        {"property", std::string(PropertyName(s.property))},
-        {"kernel", KernelJson(s.kernel)},
-        {"verdict", s.result.verdict == Verdict::kViolated ? "violated"
-                    : s.result.verdict == Verdict::kHolds  ? "holds"
-                                                           : "unknown"},
-        {"steps", s.result.verdict == Verdict::kViolated ? static_cast<int>(s.run.steps.size())
-                                                         : s.result.depth},
-        {"states", s.result.states},
-        {"transitions", s.result.transitions}};
-    if (!s.result.reason.empty()) entry["reason"] = s.result.reason;
-    searches.push_back(std::move(entry));
+    states += s.result.states;
+    if (first == nullptr && s.verdict == Verdict::kViolated) first = &s;
+    searches.push_back(SearchJson(s));
   }
-  Json out = Head("check",
-                  violated  ? "violated"
-                  : unknown ? "unknown"
-                            : "holds",
-                  report.system.topology.devices_count, report.question.steps, report.kernel);
-  out["system"] = {{"path", report.question.path},
-                   {"kernel_release", report.system.kernel_release},
+  KernelSpec kernel = report.kernels.front();
+  for (const SystemReport::Search& s : report.searches)
+    if (!s.hypothetical && s.verdict == report.verdict()) kernel = s.kernel;
+  Json out = Head("check", VerdictName(report.verdict()), report.system.topology.devices_count,
+                  report.question.steps, kernel);
+  out["system"] = {{"path", Printable(report.question.path)},
+                   {"kernel_release", Printable(report.kernel_release)},
+                   {"place", report.place},
                    {"devices_found", report.system.devices_found},
-                   {"assumptions", report.system.assumptions}};
+                   {"as_found", FoundJson(report.system)},
+                   {"assumptions", AssumptionsJson(report.system.assumptions)},
+                   {"gaps", GapsJson(report.system.gaps)}};
   out["searches"] = std::move(searches);
   if (first != nullptr) out["case"] = Json::parse(CaseToJson(first->result.found));
   out["replayed"] = first != nullptr;
-  uint64_t states = 0;
-  for (const SystemReport::Search& s : report.searches) states += s.result.states;
   out["stats"] = {{"states", states}};
   return out.dump(2) + "\n";
 }
