@@ -367,16 +367,21 @@ bool IsName(std::string_view text) {
          !IsDeviceWord(text);
 }
 
+std::string Printable(std::string_view text) {
+  std::string printable;
+  for (const char c : text) {
+    if (c >= 0x20 && c < 0x7f)
+      printable += c;
+    else
+      absl::StrAppendFormat(&printable, "\\x%02x",
+                            static_cast<unsigned>(static_cast<unsigned char>(c)));
+  }
+  return printable;
+}
+
 std::string Quote(std::string_view text) {
   constexpr size_t kShown = 64;
-  std::string quoted = "'";
-  for (char c : text.substr(0, kShown)) {
-    if (c >= 0x20 && c < 0x7f)
-      quoted += c;
-    else
-      quoted += absl::StrFormat("\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
-  }
-  return quoted + (text.size() > kShown ? "...'" : "'");
+  return "'" + Printable(text.substr(0, kShown)) + (text.size() > kShown ? "...'" : "'");
 }
 
 std::string DidYouMean(std::string_view word, std::span<const std::string> candidates) {

@@ -91,6 +91,9 @@ bool IsDeviceWord(std::string_view text);
 // Also not a word that has a meaning where a name may stand.
 bool IsName(std::string_view text);
 
+// Text from a file or a file's name, as it may go to a terminal or into JSON: bytes that are not
+// printable ASCII are shown as \x1b, and never sent.
+std::string Printable(std::string_view text);
 // 'text' as errors show it: short, on one line.
 std::string Quote(std::string_view text);
 // "; did you mean X?" for the one candidate that is closest, or "".

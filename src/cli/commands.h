@@ -67,6 +67,7 @@ struct KernelOptions {
 void AddProperty(CLI::App& command, std::string& property);
 // --devices, --steps, --budget; what `bounds` holds is the default.
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
+void AddBudget(CLI::App& command, uint64_t& budget);
 
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);

@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
 constexpr auto kProgressEvery = std::chrono::milliseconds(200);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
+constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 std::atomic<bool> interrupted = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
@@ -74,7 +75,9 @@ absl::StatusOr<explore::Question> Parse(const Options& o) {
 absl::StatusOr<explore::Progress> Resume(const std::string& path, const explore::Question& q) {
   explore::Progress progress;
   progress.question = q;
-  if (path.empty() || !std::filesystem::exists(path)) return progress;
+  if (path.empty()) return progress;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return progress;
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxRecordBytes);
   if (!text.ok()) return text.status();
   absl::StatusOr<explore::Progress> found = explore::ParseProgress(*text, path);
@@ -127,15 +130,18 @@ void Explore(const Options& o, Session& session) {
       saved = now;
     }
   };
+  // What cannot be written is known before the search, not after days of it.
+  save(*progress);
+  if (!written.ok()) return session.Fail(written);
   std::signal(SIGINT, [](int) { interrupted = true; });
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);
   std::signal(SIGINT, SIG_DFL);
   Progress("");
   save(*progress);
-  if (!written.ok()) return session.Fail(written);
   const absl::StatusOr<report::Exploration> replayed = report::Replayed(std::move(answer));
   if (!replayed.ok()) return session.Fail(replayed.status());
   Print(*replayed, o.out, o.json, session);
+  if (!written.ok()) session.Fail(written);
 }
 
 struct MergeOptions {
@@ -149,7 +155,7 @@ void Merge(const MergeOptions& o, Session& session) {
   for (const std::string& file : o.files) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxRecordBytes);
     if (!text.ok()) return session.Fail(text.status());
-    absl::StatusOr<explore::ScopeAnswer> shard = explore::AnswerFromJson(*text, file);
+    absl::StatusOr<explore::ScopeAnswer> shard = explore::AnswerFromJson(*text, file, kTool);
     if (!shard.ok()) return session.Fail(shard.status());
     shards.push_back(*std::move(shard));
   }

@@ -170,10 +170,16 @@ void Query(const Options& o, Session& session) {
   if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
+  if (!o.certificate.empty())
+    if (const absl::Status s = certificate::CheckLength(question->property, question->bounds.steps);
+        !s.ok())
+      return session.Fail(s);
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
-  if (!o.certificate.empty())
-    if (const absl::Status s = report::Certify(*answer); !s.ok()) return session.Fail(s);
+  absl::Status certified = absl::OkStatus();
+  if (!o.certificate.empty()) certified = report::Certify(*answer);
+  // Two judges that disagree leave no answer to print.
+  if (absl::IsInternal(certified)) return session.Fail(certified);
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   std::cout << Text(o, *answer);
   if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
@@ -185,6 +191,7 @@ void Query(const Options& o, Session& session) {
   const bool refuted =
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
   if (session.exit == kOk && refuted) session.exit = kViolated;
+  if (!certified.ok()) session.Fail(certified);
 }
 
 }  // namespace

@@ -152,8 +152,12 @@ absl::Status Claims(const fs::path& corpus) {
   Heading("3. What was said on the list, and what the queries say");
   std::vector<fs::path> files;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(corpus / "claims", error))
-    if (entry.path().extension() == ".claim") files.push_back(entry.path());
+  fs::directory_iterator entry(corpus / "claims", error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+    if (entry->path().extension() == ".claim") files.push_back(entry->path());
+  if (error)
+    return absl::InvalidArgumentError(
+        absl::StrCat((corpus / "claims").string(), ": cannot be read: ", error.message()));
   if (files.empty())
     return absl::InvalidArgumentError(
         absl::StrCat((corpus / "claims").string(), ": expected .claim files, found none"));

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 #include "src/prove/system.h"
 #include "src/prove/to_z3.h"
 
@@ -281,8 +282,8 @@ absl::StatusOr<Proof> Attempt(const KernelFamily& kernel, const std::vector<Lemm
       proof.reason = "the budget is used up";
     }
     prover.Count(proof);
-  } catch (const z3::exception& e) {
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.msg()));
+  } catch (const std::exception& e) {
+    return EngineError(e);
   }
   return proof;
 }

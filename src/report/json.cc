@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/report/answer.h"
 #include "src/report/json_parts.h"
@@ -89,7 +90,7 @@ std::string AnswerJson(const Answer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string ReplayJson(const Case& c, const Run& run) {
@@ -112,7 +113,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
   out["properties"] = std::move(properties);
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
   out["stats"] = {{"steps", run.steps.size()}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string KernelsJson() {
@@ -139,7 +140,7 @@ std::string KernelsJson() {
                     {"command", "kernels"},
                     {"profiles", std::move(profiles)},
                     {"rules", std::move(rules)}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string PropertiesJson() {
@@ -165,7 +166,7 @@ std::string PropertiesJson() {
   const Json out = {{"tool", "iommucheck " IOMMUCHECK_VERSION},
                     {"command", "properties"},
                     {"properties", std::move(properties)}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/prove/facts.h"
@@ -268,7 +269,7 @@ std::string MachineAnswerJson(const MachineAnswer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

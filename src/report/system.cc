@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -178,7 +179,7 @@ std::string SystemJson(const SystemReport& report) {
   uint64_t states = 0;
   for (const SystemReport::Search& s : report.searches) states += s.result.states;
   out["stats"] = {{"states", states}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
+#include "src/case/spelling.h"
 
 namespace iommucheck::report {
 namespace {
@@ -259,7 +260,7 @@ std::string Plural(uint64_t n, const char* what) {
 }
 
 std::string Field(const std::string& label, const std::string& text) {
-  std::string out = Indented(kLabel, text);
+  std::string out = Indented(kLabel, Printable(text));
   out.replace(0, std::min<size_t>(label.size(), kLabel), label);
   return out;
 }

@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 #include "src/smt/size_search.h"
 
 namespace iommucheck::smt {
@@ -72,7 +72,7 @@ absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& k
       if (answer != Solver::Answer::kUnsat) return all;
     }
   } catch (const std::exception& e) {
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
+    return EngineError(e);
   }
   all.complete = true;
   return all;
