@@ -88,7 +88,8 @@ TEST_P(Golden, PrintsWhatIsWrittenDown) {
   std::string args = Slurp(GetParam());
   args.erase(args.find_last_not_of('\n') + 1);
   const Outcome outcome = RunTool(args);
-  const std::string got = WithoutHashes(outcome.output) + "exit " + std::to_string(outcome.status) + "\n";
+  const std::string got =
+      WithoutHashes(outcome.output) + "exit " + std::to_string(outcome.status) + "\n";
   const fs::path expected = fs::path(GetParam()).replace_extension(".out");
   if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(expected) << got;
   EXPECT_EQ(got, Slurp(expected)) << "iommucheck " << args;

@@ -138,8 +138,10 @@ TEST(HostileTables, AreOfTwoHundredInputs) {
   EXPECT_GE(count, 200U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, HostileInput, testing::ValuesIn(Tables()),
-                         [](const auto& info) { return info.param.stem().string(); });
+std::string NameOf(const testing::TestParamInfo<fs::path>& table) {
+  return table.param.stem().string();
+}
+INSTANTIATE_TEST_SUITE_P(Tables, HostileInput, testing::ValuesIn(Tables()), NameOf);
 
 }  // namespace
 }  // namespace iommucheck

@@ -31,14 +31,14 @@ inline std::string ReadWhole(const std::filesystem::path& path) {
   return text.str();
 }
 
-// A shell script in `folder`, in which $B is the tool and $S the source folder. It has 30 seconds:
+// A shell script in `folder`, in which $B is the tool and $S the source folder. It has two minutes:
 // 124 is the status of what hangs.
 inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::string& script) {
   const std::filesystem::path file = folder / ".script";
   std::ofstream(file) << script << "\n";
   const std::string command = "cd '" + folder.string() +
                               "' && B='" IOMMUCHECK_BINARY "' S='" IOMMUCHECK_SOURCE_DIR
-                              "' timeout -k 2 30 bash .script >.out 2>.err </dev/null";
+                              "' timeout -k 2 120 bash .script >.out 2>.err </dev/null";
   ToolOutcome outcome;
   const int raw = std::system(command.c_str());
   if (WIFEXITED(raw)) outcome.status = WEXITSTATUS(raw);

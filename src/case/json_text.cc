@@ -9,11 +9,11 @@ constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
 }  // namespace
 
 std::string JsonText(const nlohmann::ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, kReplace) + '\n';
+  return json.dump(indent, ' ', true, kReplace) + '\n';
 }
 
 std::string JsonLine(const nlohmann::ordered_json& json) {
-  return json.dump(-1, ' ', false, kReplace);
+  return json.dump(-1, ' ', true, kReplace);
 }
 
 }  // namespace iommucheck

@@ -8,8 +8,8 @@
 
 namespace iommucheck {
 
-// With an end of line. Names and paths may have bytes that are not UTF-8, which JSON cannot say:
-// U+FFFD stands for each.
+// With an end of line, in ASCII: what a terminal would act on is escaped. Names and paths may have
+// bytes that are not UTF-8, which JSON cannot say: U+FFFD stands for each.
 std::string JsonText(const nlohmann::ordered_json& json, int indent = 2);
 
 // The same on one line, without its end.

@@ -148,8 +148,7 @@ absl::Status PrintClaim(const fs::path& path) {
   return absl::OkStatus();
 }
 
-absl::Status Claims(const fs::path& corpus) {
-  Heading("3. What was said on the list, and what the queries say");
+absl::StatusOr<std::vector<fs::path>> FindClaims(const fs::path& corpus) {
   std::vector<fs::path> files;
   std::error_code error;
   fs::directory_iterator entry(corpus / "claims", error);
@@ -162,6 +161,11 @@ absl::Status Claims(const fs::path& corpus) {
     return absl::InvalidArgumentError(
         absl::StrCat((corpus / "claims").string(), ": expected .claim files, found none"));
   std::ranges::sort(files);
+  return files;
+}
+
+absl::Status Claims(const std::vector<fs::path>& files) {
+  Heading("3. What was said on the list, and what the queries say");
   for (const fs::path& file : files)
     if (absl::Status s = PrintClaim(file); !s.ok()) return s;
   return absl::OkStatus();
@@ -187,11 +191,14 @@ void AddTour(CLI::App& app, Session& session) {
   command->add_option("--corpus", *corpus, "where the claims and systems are")
       ->capture_default_str();
   command->callback([corpus, &session] {
+    // What is not there is known before the queries.
+    const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(*corpus);
+    if (!claims.ok()) return session.Fail(claims.status());
     std::cout << "iommucheck " IOMMUCHECK_VERSION
                  ": \"vfio/iommu_type1: Remove the domain->ops comparison\"\n";
     absl::Status status = Verdicts();
     if (status.ok()) status = SmallestCase();
-    if (status.ok()) status = Claims(*corpus);
+    if (status.ok()) status = Claims(*claims);
     if (status.ok()) status = RealMachine(*corpus);
     if (!status.ok()) session.Fail(status);
   });
