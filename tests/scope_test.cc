@@ -329,8 +329,8 @@ TEST(ScopeSearch, SaysWhatItCoveredWhenMemoryRunsOut) {
 // The last pass goes further than by a step: of one that did not come to its end nothing is known.
 TEST(ScopeSearch, SaysWhatItCoveredInALongPass) {
   const Question question = {.property = Property::kNoCrossDriverReuse,
-                             .kernel = {.version = KernelVersion::kV7_1},
-                             .scope = {.devices = 2, .instances = 1, .steps = 40}};
+                             .kernel = {.version = KernelVersion::kV6_1},
+                             .scope = {.devices = 1, .instances = 1, .steps = 40}};
   Progress progress;
   progress.question = question;
   int pass = 0;

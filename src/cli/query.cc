@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -217,7 +218,7 @@ void AddQuery(CLI::App& app, Session& session) {
                   ->excludes(on);
   command->add_option("--max", o->max, "cases to list at most; 0: no limit")
       ->needs(all)
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   auto* bounded =
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
   command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
