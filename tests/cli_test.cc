@@ -85,6 +85,12 @@ void ExpectPlain(const std::string& text, const std::string& what) {
   }
 }
 
+// Hashes change with every source file of the model; what they are of does not.
+std::string WithoutHashes(const std::string& text) {
+  return std::regex_replace(text, std::regex("(\"(model|check)\": \")[0-9a-f]{16}\""),
+                            "$010000000000000000\"");
+}
+
 class Golden : public testing::TestWithParam<fs::path> {};
 
 TEST_P(Golden, PrintsWhatIsWrittenDown) {
@@ -92,7 +98,7 @@ TEST_P(Golden, PrintsWhatIsWrittenDown) {
   args.erase(args.find_last_not_of('\n') + 1);
   const Outcome outcome = RunTool(args);
   const std::string got =
-      WithoutBuild(outcome.output) + "exit " + std::to_string(outcome.status) + "\n";
+      WithoutHashes(WithoutBuild(outcome.output)) + "exit " + std::to_string(outcome.status) + "\n";
   const fs::path expected = fs::path(GetParam()).replace_extension(".out");
   if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(expected) << got;
   EXPECT_EQ(got, Slurp(expected)) << "iommucheck " << args;

@@ -225,6 +225,8 @@ TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
 
 // --- one answer, however it is come by ---
 
+constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
+
 const Question kQuestions[] = {
     {.property = Property::kNoCrossDriverReuse,
      .kernel = {.version = KernelVersion::kV7_1},
@@ -292,7 +294,7 @@ TEST(ScopeSearch, ShardsMakeTheWhole) {
       ASSERT_TRUE(replayed.ok());
       files.push_back("shard" + std::to_string(shard));
       // By way of the file.
-      const auto read = AnswerFromJson(report::ExplorationJson(*replayed), files.back());
+      const auto read = AnswerFromJson(report::ExplorationJson(*replayed), files.back(), kTool);
       ASSERT_TRUE(read.ok()) << read.status();
       shards.push_back(*read);
     }
@@ -324,6 +326,52 @@ TEST(ScopeSearch, SaysWhatItCoveredWhenMemoryRunsOut) {
   EXPECT_GT(answer.depth, 0);
 }
 
+// The last pass goes further than by a step: of one that did not come to its end nothing is known.
+TEST(ScopeSearch, SaysWhatItCoveredInALongPass) {
+  const Question question = {.property = Property::kNoCrossDriverReuse,
+                             .kernel = {.version = KernelVersion::kV6_1},
+                             .scope = {.devices = 1, .instances = 1, .steps = 40}};
+  Progress progress;
+  progress.question = question;
+  int pass = 0;
+  const ScopeAnswer answer =
+      SearchScope(progress, {.stop = [&] { return pass > kDeepestPass; },
+                             .tick = [&](const auto& tick, const auto&) { pass = tick.pass; }});
+  ASSERT_EQ(answer.verdict, Verdict::kUnknown);
+  ASSERT_EQ(progress.pass, 40);
+  EXPECT_EQ(answer.depth, kDeepestPass);
+}
+
+// A case is called the smallest only where every shape that could have a smaller one was searched.
+TEST(ScopeSearch, SaysWhetherACaseIsTheSmallest) {
+  const Question& question = kQuestions[2];
+  const ScopeAnswer whole = Search(question);
+  ASSERT_EQ(whole.verdict, Verdict::kViolated);
+  EXPECT_TRUE(whole.smallest);
+  int unsure = 0;
+  for (uint64_t bytes = 4'000; bytes < 40'000; bytes += 2'000) {
+    const ScopeAnswer answer = Search(question, {.max_bytes = bytes});
+    if (answer.verdict != Verdict::kViolated) continue;
+    EXPECT_LT(answer.depth, static_cast<int>(answer.found.ops.size()));
+    if (answer.smallest)
+      EXPECT_EQ(PrintCase(answer.found), PrintCase(whole.found)) << bytes;
+    else
+      EXPECT_THAT(answer.reason, HasSubstr("out of memory on "));
+    unsure += answer.smallest ? 0 : 1;
+  }
+  EXPECT_GT(unsure, 0);
+}
+
+TEST(Scope, GroupsThatAreNotNamedAreAsManyAsTheyComeTo) {
+  for (const char* text : {"devices=1", "devices=3,steps=unbounded", "steps=4", "groups=2"}) {
+    const absl::StatusOr<Scope> scope = ParseScope(text);
+    ASSERT_TRUE(scope.ok());
+    EXPECT_EQ(*ParseScope(ScopeText(*scope)), *scope);
+  }
+  EXPECT_EQ(*ParseScope(ScopeText(Scope())), Scope());
+  EXPECT_NE(*ParseScope("devices=2,groups=2"), Scope());
+}
+
 TEST(Record, SaysWhatItExpected) {
   const auto error = [](const std::string& text) {
     return std::string(ParseProgress(text, "f.json").status().message());
@@ -332,7 +380,8 @@ TEST(Record, SaysWhatItExpected) {
   EXPECT_THAT(error("{}"), HasSubstr("f.json: /command: expected a string, found nothing"));
   Progress progress;
   progress.done = {{5, 4, false, 0, 0, 0}};
-  EXPECT_THAT(error(PrintProgress(progress)), HasSubstr("/done/0: expected shapes after those"));
+  EXPECT_THAT(error(PrintProgress(progress)),
+              HasSubstr("/done/0: expected shapes of the shard after those"));
 }
 
 }  // namespace

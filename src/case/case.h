@@ -110,6 +110,7 @@ struct Case {
 
 inline constexpr int kMaxCaseOps = 4096;
 inline constexpr size_t kMaxCaseBytes = 1 << 20;
+inline constexpr size_t kMaxCaseJsonBytes = 4 * kMaxCaseBytes;
 
 // Parses a case. `file` names it in errors, which are InvalidArgument and read
 // "FILE:LINE:COLUMN: expected WHAT, found WHAT". A parsed case passes Validate().

@@ -42,6 +42,11 @@ Device Encoded(Device device) {
 
 }  // namespace
 
+std::optional<Property> FindEncodedProperty(std::string_view name) {
+  const std::optional<Property> property = FindProperty(name);
+  return property && IsEncoded(*property) ? property : std::nullopt;
+}
+
 std::span<const Promise> EncodedPromises() {
   return Promises().first(size_t{kEncodedPropertyCount} * kKernelVersionCount);
 }

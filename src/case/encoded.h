@@ -5,7 +5,9 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "model/op.h"
@@ -27,6 +29,10 @@ inline constexpr std::array<Property, kEncodedPropertyCount> kEncodedProperties 
 constexpr bool IsEncoded(Property property) {
   return static_cast<int>(property) < kEncodedPropertyCount;
 }
+// nullopt: there is no such property, or it is not encoded. Whoever reads a property's name from
+// the user and asks an encoding asks this.
+std::optional<Property> FindEncodedProperty(std::string_view name);
+inline constexpr char kAnEncodedProperty[] = "no-cross-driver-attach or no-cross-driver-reuse";
 // Of the encoded properties. They come first.
 std::span<const Promise> EncodedPromises();
 

@@ -18,7 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // JSON says the same with more bytes.
-constexpr size_t kMaxJsonBytes = 4 * kMaxCaseBytes;
 
 enum class Shape : uint8_t {
   kHead,     // already in the statement
@@ -564,8 +563,8 @@ class JsonLexer {
 }  // namespace
 
 absl::StatusOr<Case> CaseFromJson(std::string_view json, std::string_view file) {
-  if (json.size() > kMaxJsonBytes)
-    return Mismatch(file, {1, 1, {}}, absl::StrFormat("at most %d bytes", kMaxJsonBytes),
+  if (json.size() > kMaxCaseJsonBytes)
+    return Mismatch(file, {1, 1, {}}, absl::StrFormat("at most %d bytes", kMaxCaseJsonBytes),
                     absl::StrFormat("%d", json.size()));
   if (absl::Status s = CheckJsonSyntax(json, file); !s.ok()) return s;
   const auto source = JsonLexer(file).Run(Json::parse(json, nullptr, /*allow_exceptions=*/false));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nlohmann/json.hpp"
 #include "src/case/case.h"
+#include "src/case/json_text.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -201,7 +202,7 @@ std::string CaseToJson(const Case& c) {
   for (const Expectation& e : c.expectations)
     json["expectations"].push_back(ExpectationJson(e, c.names));
   // A comment that did not come through a parser may be no UTF-8; that must not throw.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+  return JsonText(json);
 }
 
 }  // namespace iommucheck

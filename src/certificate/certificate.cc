@@ -154,14 +154,15 @@ absl::Status Checker::CheckRuns(int steps, Checked& checked) const {
 absl::StatusOr<Checked> Checker::Run() {
   const absl::StatusOr<File> manifest = Read(kManifest);
   if (!manifest.ok()) return manifest.status();
-  const absl::StatusOr<Claim> claim = ParseManifest(manifest->text, manifest->name);
-  if (!claim.ok()) return claim.status();
-  Checked checked{.claim = *claim, .runs = {}, .failure = ""};
-  for (int steps = smt::StepsNeeded(claim->property); steps <= claim->steps; ++steps) {
+  const absl::StatusOr<Manifest> said = ParseManifest(manifest->text, manifest->name);
+  if (!said.ok()) return said.status();
+  const Claim& claim = said->claim;
+  Checked checked{.claim = claim, .runs = {}, .failure = ""};
+  for (int steps = smt::StepsNeeded(claim.property); steps <= claim.steps; ++steps) {
     if (absl::Status s = CheckRuns(steps, checked); !s.ok()) return s;
     if (!checked.failure.empty()) return checked;
   }
-  checked.failure = Difference(*manifest, PrintManifest(*claim, checked.runs));
+  checked.failure = Difference(*manifest, PrintManifest(claim, checked.runs, said->tool));
   return checked;
 }
 
@@ -175,7 +176,17 @@ bool IsFile(std::string_view name) {
   return false;
 }
 
+absl::Status CheckLength(Property property, int steps) {
+  const int needed = smt::StepsNeeded(property);
+  if (steps >= needed) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrFormat(
+      "a certificate takes %d steps at least: no shorter run can violate %s, and of these there is "
+      "no formula",
+      needed, PropertyName(property)));
+}
+
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts) {
+  if (absl::Status s = CheckLength(claim.property, claim.steps); !s.ok()) return s;
   Certificate certificate{.claim = claim, .runs = {}, .files = {}};
   for (int steps = smt::StepsNeeded(claim.property); steps <= claim.steps; ++steps)
     if (absl::Status s = CertifyRuns(steps, conflicts, certificate); !s.ok()) return s;

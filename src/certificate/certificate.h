@@ -47,9 +47,13 @@ struct Certificate {
   std::vector<File> files;  // MANIFEST.json is the last
 };
 
-// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors:
-// ResourceExhausted when that takes more conflicts (0: no limit), Internal when a formula has a
-// model or a proof does not check.
+// Of runs that are too short to violate the property there is no formula, and so no certificate.
+// OutOfRange: so many steps are.
+absl::Status CheckLength(Property property, int steps);
+
+// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors: those of
+// CheckLength(), ResourceExhausted when that takes more conflicts (0: no limit), Internal when a
+// formula has a model or a proof does not check.
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);
 
 struct Checked {
@@ -60,9 +64,10 @@ struct Checked {
 // How the caller reads a file; its errors are passed on.
 using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
 
-// That the formulas are those of the claim, that the proofs are right, and that the manifest says
-// what they show. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a
-// file is not of the form that it should be.
+// That the formulas are those of the claim, one of each length of run that the claim rests on, that
+// the proofs are right, and that the manifest says what they show. Errors: InvalidArgument,
+// "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a file is not of the form that it should be,
+// claims what nobody could check, or was made by another model.
 absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read);
 
 }  // namespace iommucheck::certificate

@@ -9,12 +9,13 @@
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
 #include "src/case/json_syntax.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/smt/cnf.h"
 #include "src/smt/query.h"
-#include "src/tool/provenance.h"
+#include "src/tool/model_hash.h"
 
 namespace iommucheck::certificate {
 namespace {
@@ -73,7 +74,7 @@ class Members {
     const Json& found = Member(key);
     Place place;
     place.pointer = absl::StrCat("/", key);
-    return Mismatch(path_, place, expected, found.is_null() ? "none" : Quote(found.dump()));
+    return Mismatch(path_, place, expected, found.is_null() ? "none" : Quote(JsonLine(found)));
   }
 
   [[nodiscard]] absl::StatusOr<std::string> Word(const char* key,
@@ -82,10 +83,10 @@ class Members {
     if (!value.is_string()) return Wrong(key, expected);
     return value.get<std::string>();
   }
-  [[nodiscard]] absl::StatusOr<int> Number(const char* key, int highest) const {
+  [[nodiscard]] absl::StatusOr<int> Number(const char* key, int lowest, int highest) const {
     const Json& value = Member(key);
-    if (value.is_number_unsigned() && value >= 1 && value <= highest) return value.get<int>();
-    return Wrong(key, absl::StrFormat("a number, 1 to %d", highest));
+    if (value.is_number_unsigned() && value >= lowest && value <= highest) return value.get<int>();
+    return Wrong(key, absl::StrFormat("a number, %d to %d", lowest, highest));
   }
   [[nodiscard]] absl::StatusOr<std::vector<std::string>> Rules(const char* key) const {
     const Json& value = Member(key);
@@ -107,11 +108,19 @@ class Members {
     return absl::InvalidArgumentError(absl::StrCat(path_, ": ", std::string(found.message())));
   }
   [[nodiscard]] absl::StatusOr<Property> PropertyOf() const {
-    constexpr char kExpected[] = "no-cross-driver-attach or no-cross-driver-reuse";
-    const absl::StatusOr<std::string> name = Word("property", kExpected);
+    const absl::StatusOr<std::string> name = Word("property", kAnEncodedProperty);
     if (!name.ok()) return name.status();
-    if (const auto property = FindProperty(*name)) return *property;
-    return Wrong("property", kExpected);
+    if (const auto property = FindEncodedProperty(*name)) return *property;
+    return Wrong("property", kAnEncodedProperty);
+  }
+  // Another model has other formulas.
+  [[nodiscard]] absl::Status CheckModel() const {
+    const absl::StatusOr<std::string> model = Word("model", "a hash of model and encoding");
+    if (!model.ok()) return model.status();
+    if (*model == ModelHash()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: made by another model: %s, this iommucheck has %s", path_,
+                        model->substr(0, 16), ModelHash()));
   }
 
  private:
@@ -125,8 +134,10 @@ std::string FileOf(int steps, std::string_view extension) {
   return absl::StrFormat("steps%d.%s", steps, extension);
 }
 
-std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs) {
-  Json manifest = {{"tool", "iommucheck " + std::string(tool::Version())},
+std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
+                          std::string_view tool) {
+  Json manifest = {{"tool", std::string(tool)},
+                   {"model", std::string(ModelHash())},
                    {"claim", kClaim},
                    {"property", std::string(PropertyName(claim.property))},
                    {"kernel", std::string(VersionName(claim.kernel.version))},
@@ -137,24 +148,30 @@ std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& run
                    {"runs", Json::array()},
                    {"argued", Argued(claim)}};
   for (const ProvedRuns& proved : runs) manifest["runs"].push_back(RunsJson(claim, proved));
-  return manifest.dump(2) + "\n";
+  return JsonText(manifest);
 }
 
-absl::StatusOr<Claim> ParseManifest(std::string_view text, const std::string& path) {
+absl::StatusOr<Manifest> ParseManifest(std::string_view text, const std::string& path) {
   if (absl::Status s = CheckJsonSyntax(text, path); !s.ok()) return s;
   const Json manifest = Json::parse(text);
   if (!manifest.is_object())
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected an object"));
   const Members members(manifest, path);
+  if (absl::Status s = members.CheckModel(); !s.ok()) return s;
+  const absl::StatusOr<std::string> tool = members.Word("tool", "the iommucheck that made it");
+  if (!tool.ok()) return tool.status();
   const absl::StatusOr<Property> property = members.PropertyOf();
   if (!property.ok()) return property.status();
   const absl::StatusOr<KernelSpec> kernel = members.Kernel();
   if (!kernel.ok()) return kernel.status();
-  const absl::StatusOr<int> devices = members.Number("devices", smt::kMaxBoundDevices);
+  const absl::StatusOr<int> devices = members.Number("devices", 1, smt::kMaxBoundDevices);
   if (!devices.ok()) return devices.status();
-  const absl::StatusOr<int> steps = members.Number("steps", smt::kMaxBoundSteps);
+  const absl::StatusOr<int> steps =
+      members.Number("steps", smt::StepsNeeded(*property), smt::kMaxBoundSteps);
   if (!steps.ok()) return steps.status();
-  return Claim{.property = *property, .kernel = *kernel, .devices = *devices, .steps = *steps};
+  return Manifest{
+      .claim = {.property = *property, .kernel = *kernel, .devices = *devices, .steps = *steps},
+      .tool = *tool};
 }
 
 }  // namespace iommucheck::certificate

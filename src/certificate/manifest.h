@@ -13,12 +13,20 @@
 namespace iommucheck::certificate {
 
 inline constexpr char kManifest[] = "MANIFEST.json";
+inline constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 // "steps5" and the extension.
 std::string FileOf(int steps, std::string_view extension);
 
-std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs);
-// The claim alone: the rest follows from it and the other files.
-absl::StatusOr<Claim> ParseManifest(std::string_view text, const std::string& path);
+// `tool`: the iommucheck that made it.
+std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
+                          std::string_view tool = kTool);
+
+// What a manifest says but the claim and its maker follows from the claim and the other files.
+struct Manifest {
+  Claim claim;
+  std::string tool;
+};
+absl::StatusOr<Manifest> ParseManifest(std::string_view text, const std::string& path);
 
 }  // namespace iommucheck::certificate

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "src/case/bytes.h"
 #include "src/case/run.h"
+#include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/report/claim.h"
 #include "src/report/json.h"
@@ -59,8 +60,8 @@ void Judge(const std::vector<std::string>& paths, bool verbose, Session& session
       ++unreadable;
       continue;
     }
-    for (const std::string& mismatch : *mismatches) std::cout << mismatch << "\n";
-    if (verbose && mismatches->empty()) std::cout << file << ": ok\n";
+    for (const std::string& mismatch : *mismatches) std::cout << Printable(mismatch) << "\n";
+    if (verbose && mismatches->empty()) std::cout << Printable(file) << ": ok\n";
     if (!mismatches->empty()) ++differing;
   }
   std::cout << absl::StrFormat("%d judged, %d as written, %d not", files->size() - unreadable,

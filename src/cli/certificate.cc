@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/certificate.h"
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -12,8 +13,14 @@ namespace {
 constexpr size_t kMaxFileBytes = size_t{1} << 32U;
 
 void CheckCertificate(const std::string& folder, Session& session) {
-  const absl::StatusOr<certificate::Checked> checked = certificate::CheckCertificate(
-      folder, [](const std::string& path) { return ReadFile(path, kMaxFileBytes); });
+  // A device would be read up to the limit.
+  const auto read = [](const std::string& path) -> absl::StatusOr<std::string> {
+    std::error_code error;
+    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+      return absl::InvalidArgumentError(path + ": expected a file, found none");
+    return ReadFile(path, kMaxFileBytes);
+  };
+  const absl::StatusOr<certificate::Checked> checked = certificate::CheckCertificate(folder, read);
   if (!checked.ok()) return session.Fail(checked.status());
   std::cout << report::CheckedText(*checked);
   session.exit = checked->failure.empty() ? kOk : kViolated;

@@ -73,6 +73,7 @@ void AddProperty(CLI::App& command, std::string& property);
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
 // --timeout, for what may take long. What is known by then is printed.
 void AddTimeout(CLI::App& command);
+void AddBudget(CLI::App& command, uint64_t& budget);
 
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
+#include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
@@ -57,8 +60,14 @@ int ExitOf(Verdict verdict) {
 void Session::Fail(const absl::Status& status) {
   tool::Progress("");
   exit = ExitOf(status);
-  const char* head = exit == kWrong ? "iommucheck is wrong (please report): " : "";
-  std::cerr << "iommucheck: " << head << status.message() << "\n";
+  // One line, but for both sides of a disagreement.
+  const std::string message(status.message());
+  if (exit != kWrong) {
+    std::cerr << "iommucheck: " << Printable(message) << "\n";
+    return;
+  }
+  std::cerr << "iommucheck: iommucheck is wrong (please report): ";
+  for (const std::string_view line : SplitLines(message)) std::cerr << Printable(line) << "\n";
 }
 
 void KernelOptions::AddTo(CLI::App& command, bool required) {
@@ -110,13 +119,32 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds) {
   command.add_option("--steps", bounds.steps, "steps to go up to")
       ->capture_default_str()
       ->check(CLI::Range(1, smt::kMaxBoundSteps));
-  command.add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
+  AddBudget(command, bounds.budget);
+}
+
+void AddBudget(CLI::App& command, uint64_t& budget) {
+  // CLI11 takes -1 for the largest number.
+  const auto is_number = [](const std::string& text) -> std::string {
+    uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && stop == end) return "";
+    return absl::StrFormat("expected 0 to %d, found %s", std::numeric_limits<uint64_t>::max(),
+                           Quote(text));
+  };
+  command.add_option("--budget", budget, "solver resources to spend; 0: no limit")
+      ->check(CLI::Validator(is_number, "NUMBER"));
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   std::ifstream file;
   if (path != "-") {
-    if (std::filesystem::is_directory(path)) return Bad(path, "expected a file, found a folder");
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+      const std::filesystem::directory_iterator list(path, error);
+      return Bad(path, error ? absl::StrCat("cannot be read: ", error.message())
+                             : "expected a file, found a folder");
+    }
     file.open(path, std::ios::binary);
     if (!file) return Bad(path, absl::StrCat("cannot be read: ", strerror(errno)));
   }
@@ -127,24 +155,48 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
     in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     text.append(buffer.data(), static_cast<size_t>(in.gcount()));
   }
+  if (in.bad()) return Bad(path, "cannot be read");
   if (text.size() > max_bytes)
     return Bad(path, absl::StrFormat("expected at most %d bytes, found more", max_bytes));
   return text;
 }
+
+namespace {
+
+// What is in a folder and those in it, without following links to folders. A folder that cannot be
+// listed is named itself, so that whoever reads the files says why.
+void FindIn(const std::string& folder, const std::vector<std::string>& extensions,
+            std::vector<std::string>& files) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code none;
+    const bool is_link = entry->is_symlink(none);
+    if (!is_link && entry->is_directory(none)) {
+      FindIn(entry->path().string(), extensions, files);
+      continue;
+    }
+    // What a link leads to is not known where it leads nowhere: that is for the reader to say.
+    if (!entry->is_regular_file(none) && !is_link) continue;
+    if (std::ranges::find(extensions, entry->path().extension().string()) != extensions.end())
+      files.push_back(entry->path().string());
+  }
+  if (error) files.push_back(folder);
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
                                                    const std::vector<std::string>& extensions) {
   namespace fs = std::filesystem;
   std::vector<std::string> files;
   for (const std::string& path : paths) {
-    if (!fs::is_directory(path)) {
+    std::error_code error;
+    if (fs::is_directory(path, error))
+      FindIn(path, extensions, files);
+    else
       files.push_back(path);
-      continue;
-    }
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path))
-      if (entry.is_regular_file() &&
-          std::ranges::find(extensions, entry.path().extension().string()) != extensions.end())
-        files.push_back(entry.path());
   }
   if (files.empty())
     return Bad(paths.front(),
@@ -160,9 +212,10 @@ std::string FoundCase(Case c) {
 }
 
 absl::StatusOr<Case> ReadCase(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
+  const bool json = path.ends_with(".json");
+  absl::StatusOr<std::string> text = ReadFile(path, json ? kMaxCaseJsonBytes : kMaxCaseBytes);
   if (!text.ok()) return text.status();
-  return path.ends_with(".json") ? CaseFromJson(*text, path) : ParseCase(*text, path);
+  return json ? CaseFromJson(*text, path) : ParseCase(*text, path);
 }
 
 void AddTimeout(CLI::App& command) {

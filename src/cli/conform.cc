@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 #include "src/conform/harness.h"
@@ -214,12 +215,10 @@ void RunConform(const Options& o, Session& session) {
   }
   if (counts[1] != 0) session.exit = kViolated;
   if (o.json) {
-    std::cout << nlohmann::ordered_json{{"verdict", counts[1] == 0 ? "holds" : "violated"},
-                                        {"build", harness->name()},
-                                        {"kernel", report::KernelName(*built)},
-                                        {"cases", cases}}
-                     .dump(2)
-              << "\n";
+    std::cout << JsonText({{"verdict", counts[1] == 0 ? "holds" : "violated"},
+                           {"build", harness->name()},
+                           {"kernel", report::KernelName(*built)},
+                           {"cases", cases}});
     return;
   }
   std::cout << report::Field("build", harness->name())

@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 // A checkpoint of a large scope takes long to write, beside a search that goes on for days.
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
+constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 struct Options {
   std::string property;
@@ -71,7 +72,9 @@ absl::StatusOr<explore::Question> Parse(const Options& o) {
 absl::StatusOr<explore::Progress> Resume(const std::string& path, const explore::Question& q) {
   explore::Progress progress;
   progress.question = q;
-  if (path.empty() || !std::filesystem::exists(path)) return progress;
+  if (path.empty()) return progress;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return progress;
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxRecordBytes);
   if (!text.ok()) return text.status();
   absl::StatusOr<explore::Progress> found = explore::ParseProgress(*text, path);
@@ -97,10 +100,6 @@ void Explore(const Options& o, Session& session) {
   absl::StatusOr<explore::Progress> progress = Resume(o.checkpoint, *question);
   if (!progress.ok()) return session.Fail(progress.status());
   if (const absl::Status s = PrepareFile(o.out); !s.ok()) return session.Fail(s);
-  // What cannot be kept is found out now, and not after days.
-  if (!o.checkpoint.empty())
-    if (const absl::Status s = WriteFile(o.checkpoint, explore::PrintProgress(*progress)); !s.ok())
-      return session.Fail(s);
 
   Clock::time_point pass_start = Clock::now();
   Clock::time_point saved = pass_start;
@@ -125,6 +124,9 @@ void Explore(const Options& o, Session& session) {
       saved = now;
     }
   };
+  // What cannot be written is known before the search, not after days of it.
+  save(*progress);
+  if (!written.ok()) return session.Fail(written);
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);
   save(*progress);
   const absl::StatusOr<report::Exploration> replayed = report::Replayed(std::move(answer));
@@ -145,7 +147,7 @@ void Merge(const MergeOptions& o, Session& session) {
   for (const std::string& file : o.files) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxRecordBytes);
     if (!text.ok()) return session.Fail(text.status());
-    absl::StatusOr<explore::ScopeAnswer> shard = explore::AnswerFromJson(*text, file);
+    absl::StatusOr<explore::ScopeAnswer> shard = explore::AnswerFromJson(*text, file, kTool);
     if (!shard.ok()) return session.Fail(shard.status());
     shards.push_back(*std::move(shard));
   }

@@ -68,7 +68,7 @@ void AddGuards(CLI::App& app, Session& session) {
                    "all rules are missing, as many if --bounded")
       ->check(CLI::Range(1, smt::kMaxBoundSteps));
   AddTimeout(*command);
-  command->add_option("--budget", bounds.budget, "solver resources to spend; 0: no limit");
+  AddBudget(*command, bounds.budget);
   command->add_flag("--bounded", o->question.bounded, "do not try to prove anything");
   command->add_option("--out", o->out, "write the case of each removal into this folder");
   command->add_flag("-v,--verbose", o->cases, "print the case of each removal");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "src/case/engine_error.h"
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/report/text.h"
@@ -33,7 +34,14 @@ int Run(int argc, char** argv) {
       "IOMMU driver allocated to a device behind another?\n");
   app.set_version_flag("--version", iommucheck::report::ToolName());
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  // What was typed is shown, and not sent to the terminal.
+  app.failure_message([](const CLI::App* command, const CLI::Error& e) {
+    const std::string message = CLI::FailureMessage::simple(command, e);
+    std::string lines;
+    for (const std::string_view line : iommucheck::SplitLines(message))
+      lines += (lines.empty() ? "" : "\n") + iommucheck::Printable(line);
+    return lines;
+  });
   app.footer(
       "Exit status: 0 holds or ok, 1 violated or an outcome differs, 2 usage,\n"
       "3 unknown (a budget is spent), 4 iommucheck is wrong, 5 input not valid.");
@@ -59,7 +67,7 @@ int Run(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   } catch (const std::exception& e) {
-    session.Fail(absl::InternalError(e.what()));
+    session.Fail(iommucheck::EngineError(e));
   }
   return session.exit;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -227,10 +228,16 @@ void Query(const Options& o, Session& session) {
   if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
+  if (!o.certificate.empty())
+    if (const absl::Status s = certificate::CheckLength(question->property, question->bounds.steps);
+        !s.ok())
+      return session.Fail(s);
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
-  if (!o.certificate.empty())
-    if (const absl::Status s = report::Certify(*answer); !s.ok()) return session.Fail(s);
+  absl::Status certified = absl::OkStatus();
+  if (!o.certificate.empty()) certified = report::Certify(*answer);
+  // Two judges that disagree leave no answer to print.
+  if (absl::IsInternal(certified)) return session.Fail(certified);
   Progress("");
   std::cout << Text(o, *answer);
   session.exit = ExitOf(answer->result.verdict);
@@ -239,6 +246,7 @@ void Query(const Options& o, Session& session) {
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
   if (session.exit == kOk && refuted) session.exit = kViolated;
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
+  if (!certified.ok()) session.Fail(certified);
   if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
     std::cout << "next      iommucheck replay -v " << o.out << "\n";
   if (!o.json && answer->certificate)
@@ -269,7 +277,7 @@ void AddQuery(CLI::App& app, Session& session) {
                   ->excludes(on);
   command->add_option("--max", o->max, "cases to list at most; 0: no limit")
       ->needs(all)
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   auto* bounded =
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
   command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -135,8 +137,13 @@ struct Explorer::Search {
       if (seen.room() < room) seen.Reserve(room);
       std::atomic<uint32_t> chunk = next;
       std::vector<std::thread> helpers;
-      for (size_t t = 1; t < threads.size(); ++t)
-        helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
+      try {
+        for (size_t t = 1; t < threads.size(); ++t)
+          helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
+      } catch (const std::system_error&) {
+        // No more threads can be started: those that were do the work.
+      } catch (const std::bad_alloc&) {
+      }
       Chunks(*threads[0], chunk, room, true);
       for (std::thread& helper : helpers) helper.join();
       for (const auto& thread : threads) thread->Settle();
@@ -144,7 +151,16 @@ struct Explorer::Search {
     }
   }
 
+  // No exception may leave a thread: memory that ran out ends the search as a limit does.
   void Chunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
+    try {
+      ExpandChunks(thread, chunk, room, asks);
+    } catch (const std::bad_alloc&) {
+      full = true;
+    }
+  }
+
+  void ExpandChunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
     while (seen.room() >= room && found == nullptr && !full && !thread.names_matter()) {
       thread.TellBytes();
       if (asks && Ends()) break;
@@ -164,7 +180,7 @@ struct Explorer::Search {
   // True: the search ends here, with no answer.
   bool Ends() {
     result.stopped = limits.stop && limits.stop();
-    full = Full();
+    if (Full()) full = true;
     return result.stopped || full;
   }
 
@@ -273,13 +289,18 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
     result.verdict = Verdict::kHolds;
     return result;
   }
-  ShapeResult shape =
-      Explorer(profile, property)
-          .Explore({.topology = machine.topology},
-                   {.max_steps = max_steps,
-                    .max_states = std::min(max_states, kMaxStates),
-                    .threads = static_cast<int>(std::thread::hardware_concurrency()),
-                    .stop = tool::Stopped});
+  ShapeResult shape;
+  try {
+    shape = Explorer(profile, property)
+                .Explore({.topology = machine.topology},
+                         {.max_steps = max_steps,
+                          .max_states = std::min(max_states, kMaxStates),
+                          .threads = static_cast<int>(std::thread::hardware_concurrency()),
+                          .stop = tool::Stopped});
+  } catch (const std::bad_alloc&) {
+    result.reason = "out of memory";
+    return result;
+  }
   result.verdict = shape.verdict;
   result.depth = shape.depth;
   result.every_depth = shape.every_depth;

@@ -5,9 +5,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
 #include "src/case/json_syntax.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
+#include "src/case/run.h"
+#include "src/tool/model_hash.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -20,6 +24,9 @@ class Reader {
   Reader(const Json& json, const std::string& file) : json_(json), file_(file) {}
 
   [[nodiscard]] const absl::Status& status() const { return status_; }
+  void Fail(const std::string& why) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(file_, ": ", why));
+  }
 
   const Json* At(const std::string& pointer) const {
     const Json::json_pointer p(pointer);
@@ -58,7 +65,7 @@ class Reader {
   void Expect(const std::string& pointer, const std::string& what) {
     if (!status_.ok()) return;
     const Json* found = At(pointer);
-    std::string text = found == nullptr ? "nothing" : found->dump();
+    std::string text = found == nullptr ? "nothing" : JsonLine(*found);
     if (text.size() > 60) text = text.substr(0, 57) + "...";
     status_ = absl::InvalidArgumentError(
         absl::StrCat(file_, ": ", pointer, ": expected ", what, ", found ", text));
@@ -70,12 +77,37 @@ class Reader {
   absl::Status status_ = absl::OkStatus();
 };
 
+constexpr char kModel[] = "/exploration/model";
+constexpr char kCheck[] = "/exploration/check";
+
+// FNV-1a of all that a record says but the check itself, whatever the order of its members.
+std::string CheckOf(const Json& record) {
+  auto sorted = nlohmann::json::parse(JsonLine(record));
+  sorted["exploration"].erase("check");
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : sorted.dump()) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3U;
+  }
+  return absl::StrFormat("%016x", hash);
+}
+
+// Before anything else is believed.
+void ReadSeal(Reader& in, const Json& record) {
+  const std::string model = in.Text(kModel);
+  const std::string check = in.Text(kCheck);
+  if (!in.status().ok()) return;
+  if (model != ModelHash())
+    in.Fail(absl::StrFormat("made by another model: %s, this iommucheck has %s",
+                            model.substr(0, 16), ModelHash()));
+  if (check != CheckOf(record)) in.Expect(kCheck, "that of what the file says");
+}
+
 void ReadQuestion(Reader& in, Question& q) {
-  const auto property = FindProperty(in.Text("/property"));
-  if (property)
+  if (const auto property = FindEncodedProperty(in.Text("/property")))
     q.property = *property;
   else
-    in.Expect("/property", "a property");
+    in.Expect("/property", kAnEncodedProperty);
   const auto kernel = MakeKernel(in.Text("/kernel/profile"), in.Words("/kernel/dropped"),
                                  in.Words("/kernel/added"));
   if (kernel.ok() && CheckEncoded(*kernel).ok())
@@ -92,22 +124,65 @@ void ReadQuestion(Reader& in, Question& q) {
   if (q.shard < 1 || q.shard > q.shards) in.Expect("/exploration/shard", "1 to the shards");
 }
 
+// That the case is of the question and does what is said of it.
+void CheckCase(Reader& in, const ScopeAnswer& a) {
+  const Question& q = a.question;
+  const auto steps = static_cast<int>(a.found.ops.size());
+  if (a.found.kernel != q.kernel) in.Expect("/case/kernel", "the kernel of the question");
+  if (!CheckEncoded(a.found.topology, a.found.names).ok())
+    in.Expect("/case", "a machine that is encoded");
+  if (a.found.topology.devices_count > q.scope.devices || steps > q.scope.steps)
+    in.Expect("/case", "one that fits into the scope");
+  if (a.depth >= steps || (a.smallest && a.depth != steps - 1))
+    in.Expect("/exploration/depth", absl::StrCat(steps - 1, ", for a case of ", steps, " steps"));
+  const Run run = Play(a.found);
+  if (run.outside || run.of(q.property).at != steps)
+    in.Expect("/case",
+              absl::StrFormat("a run that violates %s at its last step", PropertyName(q.property)));
+}
+
+// That what a record says of its search can be true.
+void CheckCounts(Reader& in, const ScopeAnswer& a) {
+  const int steps = a.question.scope.steps;
+  const bool holds = a.verdict == Verdict::kHolds;
+  if (a.every_depth && !holds) in.Expect("/exploration/every_depth", "false");
+  if (holds && a.shapes_done != a.shapes)
+    in.Expect("/stats/shapes_done", absl::StrCat(a.shapes, ", for it holds"));
+  if (!holds && a.shapes_done >= a.shapes)
+    in.Expect("/stats/shapes_done", absl::StrCat("less than ", a.shapes));
+  if (holds && !a.every_depth && (steps == kUnbounded || a.depth != steps))
+    in.Expect("/exploration/depth", "the steps of the scope");
+  if (a.depth > steps || (a.verdict == Verdict::kUnknown && a.depth == steps))
+    in.Expect("/exploration/depth", "one within the scope");
+  if (a.verdict == Verdict::kViolated) CheckCase(in, a);
+}
+
 }  // namespace
 
 Json ExplorationToJson(const ScopeAnswer& a) {
-  return {{"scope", ScopeText(a.question.scope)},
-          {"shard", a.question.shard},
-          {"shards", a.question.shards},
-          {"every_depth", a.every_depth},
-          {"depth", a.depth},
-          {"shape", a.found_in}};
+  Json out = {{"scope", ScopeText(a.question.scope)},
+              {"shard", a.question.shard},
+              {"shards", a.question.shards},
+              {"every_depth", a.every_depth},
+              {"depth", a.depth},
+              {"shape", a.found_in}};
+  if (a.verdict == Verdict::kViolated) out["smallest"] = a.smallest;
+  return out;
 }
 
-absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file) {
+void Seal(Json& record) {
+  record["exploration"]["model"] = std::string(ModelHash());
+  record["exploration"]["check"] = CheckOf(record);
+}
+
+absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file,
+                                           std::string_view tool) {
   if (absl::Status s = CheckJsonSyntax(text, file); !s.ok()) return s;
   const Json json = Json::parse(text);
   Reader in(json, file);
   if (in.Text("/command") != "explore") in.Expect("/command", "\"explore\"");
+  ReadSeal(in, json);
+  if (in.Text("/tool") != tool) in.Expect("/tool", JsonLine(std::string(tool)));
   ScopeAnswer a;
   ReadQuestion(in, a.question);
   const std::string verdict = in.Text("/verdict");
@@ -126,13 +201,17 @@ absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::str
   a.machines = in.Number("/stats/topologies", kAny);
   a.states = in.Number("/stats/states", kAny);
   a.transitions = in.Number("/stats/transitions", kAny);
-  if (a.verdict == Verdict::kUnknown) a.reason = in.Text("/reason");
+  if (a.verdict == Verdict::kViolated) a.smallest = in.Flag("/exploration/smallest");
+  if (a.verdict == Verdict::kUnknown || !a.smallest) a.reason = in.Text("/reason");
   if (a.verdict == Verdict::kViolated && in.At("/case") == nullptr) in.Expect("/case", "a case");
   if (!in.status().ok()) return in.status();
-  if (a.verdict != Verdict::kViolated) return a;
-  absl::StatusOr<Case> found = CaseFromJson(json["case"].dump(), file + ": /case");
-  if (!found.ok()) return found.status();
-  a.found = *std::move(found);
+  if (a.verdict == Verdict::kViolated) {
+    absl::StatusOr<Case> found = CaseFromJson(JsonLine(json["case"]), file + ": /case");
+    if (!found.ok()) return found.status();
+    a.found = *std::move(found);
+  }
+  CheckCounts(in, a);
+  if (!in.status().ok()) return in.status();
   return a;
 }
 
@@ -156,7 +235,8 @@ std::string PrintProgress(const Progress& p) {
                     {"states", d.states},
                     {"transitions", d.transitions},
                     {"depth", d.depth}});
-  return out.dump(1) + "\n";
+  Seal(out);
+  return JsonText(out, 1);
 }
 
 absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string& file) {
@@ -164,9 +244,13 @@ absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string&
   const Json json = Json::parse(text);
   Reader in(json, file);
   if (in.Text("/command") != "explore checkpoint") in.Expect("/command", "\"explore checkpoint\"");
+  ReadSeal(in, json);
   Progress p;
   ReadQuestion(in, p.question);
   p.pass = static_cast<int>(in.Number("/pass", kUnbounded));
+  const int steps = p.question.scope.steps;
+  if (p.pass < 1 || p.pass > steps || (p.pass > kDeepestPass && p.pass != steps))
+    in.Expect("/pass", "a pass of the scope");
   const size_t count = in.Size("/done");
   if (!in.status().ok()) return in.status();
   const size_t shapes = ShapesOf(p.question);
@@ -174,13 +258,16 @@ absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string&
   for (size_t i = 0; i < count && in.status().ok(); ++i) {
     const std::string at = absl::StrCat("/done/", i);
     DoneShapes d;
-    d.first = in.Number(at + "/first", shapes - 1);
-    d.last = in.Number(at + "/last", shapes - 1);
+    d.first = in.Number(at + "/first", shapes);
+    d.last = in.Number(at + "/last", shapes);
     d.every_depth = in.Flag(at + "/every_depth");
     d.states = in.Number(at + "/states", std::numeric_limits<uint64_t>::max());
     d.transitions = in.Number(at + "/transitions", std::numeric_limits<uint64_t>::max());
     d.depth = static_cast<int>(in.Number(at + "/depth", kUnbounded));
-    if (d.first < next || d.last < d.first) in.Expect(at, "shapes after those before");
+    if (d.first < next || d.last < d.first || d.last >= shapes)
+      in.Expect(at, "shapes of the shard after those before");
+    if (d.depth > p.pass || (!d.every_depth && d.depth != p.pass))
+      in.Expect(at + "/depth", "one within the pass");
     next = d.last + 1;
     p.done.push_back(d);
   }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a search leaves in files, as JSON: a checkpoint, and the answer for merge. Errors of
-// reading are InvalidArgument: "FILE: /json/pointer: expected .., found ..".
+// What a search leaves in files, as JSON: a checkpoint, and the answer for merge. Both carry the
+// hash of model and encoding, and one of all that they say: a file of another model, one that was
+// changed and one that contradicts itself or its scope is not read. The hash has no key: it does
+// not tell a file from one that somebody made up with it. Errors of reading are InvalidArgument:
+// "FILE: /json/pointer: expected .., found ..", or "FILE: made by another model: ..".
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,8 +18,14 @@ namespace iommucheck::explore {
 
 // The question without property and kernel, and what of the answer is not in every command's.
 nlohmann::ordered_json ExplorationToJson(const ScopeAnswer& answer);
-// The object that iommucheck explore --json prints.
-absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file);
+// Writes both hashes into /exploration, where what else the record says is complete.
+void Seal(nlohmann::ordered_json& record);
+
+// The object that iommucheck explore --json prints; `tool` is what its "tool" must be. A case in it
+// is played, on the kernel of the question. What depends on the scope's shapes is for
+// report::Merge() to compare, which lists them once.
+absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file,
+                                           std::string_view tool);
 
 std::string PrintProgress(const Progress& progress);
 absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string& file);

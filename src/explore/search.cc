@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -13,9 +15,6 @@
 
 namespace iommucheck::explore {
 namespace {
-
-// Passes go up by a step so far, then to the end.
-constexpr int kDeepestPass = 8;
 
 int NextPass(int pass, int steps) {
   if (pass < std::min(steps, kDeepestPass)) return pass + 1;
@@ -47,7 +46,8 @@ class ScopeSearch {
     Resume();
     for (;;) {
       Pass();
-      answer_.depth = pass_ == kUnbounded ? answer_.depth : pass_ - 1;
+      // All shapes were searched up to the steps of the pass before.
+      answer_.depth = std::min(pass_ - 1, kDeepestPass);
       if (winner_) break;
       if (stopped_ || !full_.empty()) break;
       answer_.depth = pass_;
@@ -55,7 +55,10 @@ class ScopeSearch {
           std::ranges::all_of(state_, [](const auto& s) { return s.every_depth; });
       if (answer_.every_depth || pass_ == question_.scope.steps) break;
       pass_ = NextPass(pass_, question_.scope.steps);
-      for (ShapeState& s : state_) s.done = s.every_depth;
+      for (ShapeState& s : state_) {
+        s.done = s.every_depth;
+        s.covered = 0;
+      }
     }
     progress_ = Snapshot();
     Conclude();
@@ -66,6 +69,8 @@ class ScopeSearch {
   struct ShapeState {
     bool done = false;  // in this pass
     bool every_depth = false;
+    bool violated = false;  // in this pass
+    int covered = 0;        // steps of this pass without a violation, where memory ran out
     int depth = 0;
     uint64_t states = 0;
     uint64_t transitions = 0;
@@ -114,20 +119,44 @@ class ScopeSearch {
     tick_ = {.pass = pass_, .shapes_done = 0, .shapes = mine_.size(), .transitions = 0};
     for (const ShapeState& s : state_) tick_.shapes_done += s.done ? 1 : 0;
     std::vector<std::thread> helpers;
-    for (int n = 1; n < options_.threads; ++n) helpers.emplace_back([this] { Work(); });
-    Work();
+    try {
+      for (int n = 1; n < options_.threads; ++n)
+        helpers.emplace_back([this] { WorkWhileMemoryLasts(); });
+    } catch (const std::system_error&) {
+      // No more threads can be started: those that were do the work.
+    } catch (const std::bad_alloc&) {
+    }
+    WorkWhileMemoryLasts();
     for (std::thread& helper : helpers) helper.join();
   }
 
+  void WorkWhileMemoryLasts() {
+    try {
+      Work();
+    } catch (const std::bad_alloc&) {
+      const std::lock_guard lock(mutex_);
+      stopped_ = starved_ = true;
+    }
+  }
+
   void Work() {
-    Explorer explorer(profile_, question_.property);
+    std::optional<Explorer> explorer;
     for (std::optional<size_t> at = Pick(); at; at = Pick()) {
       const Limits limits{
           .max_steps = pass_,
           .max_states = kMaxStates,
           .max_bytes = options_.max_bytes / static_cast<uint64_t>(options_.threads),
           .stop = [this, at] { return Needless(*at) || (options_.stop && options_.stop()); }};
-      Finish(*at, explorer.Explore(shapes_.At(mine_[*at]), limits));
+      ShapeResult result;
+      try {
+        if (!explorer) explorer.emplace(profile_, question_.property);
+        result = explorer->Explore(shapes_.At(mine_[*at]), limits);
+      } catch (const std::bad_alloc&) {
+        // As if --memory were so much; what it held is given back.
+        explorer.reset();
+        result = {};
+      }
+      Finish(*at, std::move(result));
     }
   }
 
@@ -165,11 +194,13 @@ class ScopeSearch {
         ++tick_.shapes_done;
         break;
       case Verdict::kViolated:
+        s.violated = true;
         if (!winner_ ||
             std::pair(result.ops.size(), at) < std::pair(winner_->result.ops.size(), winner_->at))
           winner_ = Winner{at, std::move(result)};
         break;
       case Verdict::kUnknown:
+        s.covered = result.depth;
         if (!result.stopped)
           full_.push_back({at, result.depth});
         else if (!NeedlessLocked(at))
@@ -187,28 +218,42 @@ class ScopeSearch {
       answer_.transitions += state_[i].transitions;
       answer_.shapes_done += state_[i].done ? 1 : 0;
     }
+    // Shapes that were not searched in this pass are known up to the pass before.
     const auto shallow = std::ranges::min_element(full_, {}, &Full::depth);
+    if (shallow != full_.end() && !stopped_)
+      answer_.depth = std::max(answer_.depth, shallow->depth);
+    if (!full_.empty())
+      answer_.reason = absl::StrFormat("out of memory on %d shape%s", full_.size(),
+                                       full_.size() == 1 ? "" : "s");
+    else if (stopped_)
+      answer_.reason = starved_          ? "out of memory"
+                       : tool::Stopped() ? tool::StopReason()
+                                         : "interrupted";
     if (winner_) {
       const auto steps = static_cast<int>(winner_->result.ops.size());
       answer_.verdict = Verdict::kViolated;
-      answer_.depth = steps - 1;
+      answer_.smallest = IsSmallest(steps);
+      if (answer_.smallest) answer_.reason.clear();
+      answer_.depth = answer_.smallest ? steps - 1 : std::min(answer_.depth, steps - 1);
       answer_.found_in = mine_[winner_->at];
       const Names names = DefaultNames(winner_->result.topology);
       answer_.found = WithoutUnused(CaseOf(question_.kernel, winner_->result.topology, names,
                                            winner_->result.ops, question_.property));
-    } else if (shallow != full_.end()) {
-      answer_.depth = std::max(answer_.depth, shallow->depth);
-      answer_.reason = absl::StrFormat("out of memory on %d shape%s", full_.size(),
-                                       full_.size() == 1 ? "" : "s");
-    } else if (stopped_) {
-      answer_.reason = tool::Stopped() ? tool::StopReason() : "interrupted";
-    } else {
+    } else if (answer_.reason.empty()) {
       answer_.verdict = Verdict::kHolds;
       if (answer_.every_depth) {
         answer_.depth = 0;
         for (const ShapeState& s : state_) answer_.depth = std::max(answer_.depth, s.depth);
       }
     }
+  }
+
+  // Whether every shape that could have a smaller case than the winner was searched for it.
+  [[nodiscard]] bool IsSmallest(int steps) const {
+    const size_t end = pass_ <= kDeepestPass ? winner_->at : state_.size();
+    return std::all_of(
+        state_.begin(), state_.begin() + static_cast<ptrdiff_t>(end),
+        [steps](const ShapeState& s) { return s.done || s.violated || s.covered >= steps; });
   }
 
   struct Full {
@@ -229,6 +274,7 @@ class ScopeSearch {
   std::vector<ShapeState> state_;  // by index in mine_
   size_t next_ = 0;
   bool stopped_ = false;
+  bool starved_ = false;  // stopped_: since memory ran out between shapes
   std::optional<Winner> winner_;
   std::vector<Full> full_;  // shapes that memory did not suffice for
   SearchOptions::Tick tick_;

@@ -25,6 +25,8 @@ struct Question {
   friend bool operator==(const Question&, const Question&) = default;
 };
 inline constexpr int kMaxShards = 4096;
+// Passes go up by a step so far, then to the scope's steps.
+inline constexpr int kDeepestPass = 8;
 
 // Shapes first to last were searched up to the pass's steps, and none violates the property.
 // Shapes count within the shard.
@@ -48,7 +50,10 @@ struct Progress {
 struct ScopeAnswer {
   Question question;
   Verdict verdict = Verdict::kUnknown;
-  Case found;                // kViolated: no case has fewer steps, none of as many fewer devices
+  Case found;  // kViolated
+  // kViolated: no case has fewer steps than that, none of as many fewer devices. False where the
+  // search ended before it knew; `reason` says why.
+  bool smallest = true;
   size_t found_in = 0;       // the shape, among those of all shards
   int depth = 0;             // no run of up to so many steps violates the property
   bool every_depth = false;  // all states that can be reached were seen
@@ -57,11 +62,11 @@ struct ScopeAnswer {
   uint64_t machines = 0;     // that the shapes stand for; the largest number: or more
   uint64_t states = 0;
   uint64_t transitions = 0;
-  std::string reason;  // kUnknown: why
+  std::string reason;  // kUnknown, and kViolated where it is not known to be the smallest: why
 };
 
 struct SearchOptions {
-  int threads = 1;
+  int threads = 1;  // at most: fewer where no more can be started
   uint64_t max_bytes = std::numeric_limits<uint64_t>::max();  // of states, all threads together
   std::function<bool()> stop{};                               // asked now and then
   // Told after each shape, by one thread at a time.

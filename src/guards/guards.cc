@@ -12,8 +12,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/engine_error.h"
 #include "src/case/run.h"
 #include "src/prove/prove.h"
 #include "src/smt/rule_query.h"
@@ -319,7 +319,7 @@ absl::StatusOr<Map> FindGuards(const Question& question) {
   } catch (const Failed& failed) {
     return failed.status;
   } catch (const std::exception& e) {
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
+    return EngineError(e);
   }
 }
 

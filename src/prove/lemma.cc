@@ -70,6 +70,9 @@ class Parser {
       absl::StatusOr<Lemma> lemma = ParseLemma();
       if (!lemma.ok()) return lemma.status();
       lemmas.push_back(*std::move(lemma));
+      SkipToLemma();
+      if (lemmas.size() == kMaxLemmas && at_ < text_.size())
+        return Expected(absl::StrFormat("at most %d lemmas", kMaxLemmas));
     }
     return lemmas;
   }
@@ -94,6 +97,8 @@ class Parser {
   absl::StatusOr<Lemma> ParseLemma() {
     Lemma lemma;
     while (!Take("->")) {
+      if (lemma.premises.size() == kMaxPremises)
+        return Expected(absl::StrFormat("->, after %d premises at most", kMaxPremises));
       if (!lemma.premises.empty() && !Take("&")) return Expected("& or ->");
       absl::StatusOr<Literal> literal = ParseLiteral();
       if (!literal.ok()) return literal.status();

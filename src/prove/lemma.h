@@ -35,6 +35,9 @@ std::string PrintLemma(const Lemma& lemma);
 // A line each; those that are longer go on in lines that begin with a blank.
 std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns);
 
+// Of a file of lemmas; with more, Z3 would not come to an end.
+inline constexpr size_t kMaxLemmas = 256;
+inline constexpr size_t kMaxPremises = 16;
 // As printed; `#` begins a comment. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected ..".
 absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::string_view file);
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 #include "src/prove/system.h"
 #include "src/prove/to_z3.h"
 #include "src/tool/progress.h"
@@ -296,13 +297,10 @@ absl::StatusOr<Proof> Attempt(const KernelFamily& kernel, const std::vector<Lemm
       proof.reason = spent.reason;
     }
     prover.Count(proof);
-  } catch (const z3::exception& e) {
-    if (tool::Stopped()) {
-      proof.known = false;
-      proof.reason = tool::StopReason();
-      return proof;
-    }
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.msg()));
+  } catch (const std::exception& e) {
+    if (!tool::Stopped()) return EngineError(e);
+    proof.known = false;
+    proof.reason = tool::StopReason();
   }
   return proof;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/case/variants.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -153,7 +154,7 @@ std::string AllJson(const AllCases& all) {
                             {"steps", StepsJson(all.cases[i], all.runs[i])}});
   out["stats"] = {{"solver_resources", result.resources + all.search.resources},
                   {"solver_checks", result.checks + all.search.checks}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -42,10 +42,11 @@ class Reader {
   void Expect(std::string_view word) {
     if (Take(Quote(word)) != word) Fail(Quote(word));
   }
-  int TakeNumber(std::string_view expected) {
+  int TakeNumber(std::string_view expected) { return TakeNumber(expected, 0, kNumberLimit); }
+  int TakeNumber(std::string_view expected, int least, int most) {
     int value = 0;
     const std::string word = Take(expected);
-    if (!absl::SimpleAtoi(word, &value) || value < 0 || value > kNumberLimit) Fail(expected);
+    if (!absl::SimpleAtoi(word, &value) || value < least || value > most) Fail(expected);
     return value;
   }
   std::string TakeRest(std::string_view expected) {
@@ -92,14 +93,16 @@ class Reader {
 
 ClaimQuery ReadQuery(Reader& r) {
   ClaimQuery query{.line = r.line()};
-  const auto property = FindProperty(r.Take("a property"));
-  if (!property) r.Fail("a property");
+  const auto property = FindEncodedProperty(r.Take(kAnEncodedProperty));
+  if (!property) r.Fail(kAnEncodedProperty);
   query.question.property = property.value_or(Property::kNoCrossDriverReuse);
   query.question.kernel = r.TakeKernel();
   r.Expect("devices");
-  query.question.bounds.devices = r.TakeNumber("a number of devices");
+  query.question.bounds.devices = r.TakeNumber(
+      absl::StrFormat("1 to %d devices", smt::kMaxBoundDevices), 1, smt::kMaxBoundDevices);
   r.Expect("steps");
-  query.question.bounds.steps = r.TakeNumber("a number of steps");
+  query.question.bounds.steps =
+      r.TakeNumber(absl::StrFormat("1 to %d steps", smt::kMaxBoundSteps), 1, smt::kMaxBoundSteps);
   r.Expect("->");
   const std::string verdict = r.Take("'violated' or 'holds'");
   query.verdict = verdict == "violated" ? Verdict::kViolated : Verdict::kHolds;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/json_text.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -269,7 +270,7 @@ std::string DiffJson(const Diff& diff) {
       out["case"] = out["directions"].back()["case"];
   }
   out["stats"] = {{"resources", diff.resources}, {"checks", diff.checks}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

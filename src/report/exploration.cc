@@ -2,6 +2,8 @@
 #include "src/report/exploration.h"
 
 #include <algorithm>
+#include <functional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "src/case/json_text.h"
 #include "src/explore/record.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -27,9 +30,11 @@ std::string VerdictText(const ScopeAnswer& a) {
   const std::string size = absl::StrFormat("%s, %s", Machines(a), Plural(a.states, "state"));
   switch (a.verdict) {
     case Verdict::kViolated:
-      return absl::StrFormat("VIOLATED: %s, %s; no smaller case exists in this scope",
-                             Plural(a.found.topology.devices_count, "device"),
-                             Plural(a.found.ops.size(), "step"));
+      return absl::StrFormat(
+          "VIOLATED: %s, %s; %s", Plural(a.found.topology.devices_count, "device"),
+          Plural(a.found.ops.size(), "step"),
+          a.smallest ? "no smaller case exists in this scope"
+                     : absl::StrCat("a smaller case may exist in this scope: ", a.reason));
     case Verdict::kHolds:
       if (a.every_depth)
         return absl::StrFormat(
@@ -96,75 +101,130 @@ std::string ExplorationJson(const Exploration& e) {
   if (violated) out["case"] = Json::parse(CaseToJson(a.found));
   if (violated) out["steps"] = StepsJson(a.found, e.run);
   out["replayed"] = violated;
-  if (a.verdict == Verdict::kUnknown) out["reason"] = a.reason;
+  if (!a.reason.empty()) out["reason"] = a.reason;
   out["exploration"] = explore::ExplorationToJson(a);
   out["stats"] = {{"shapes", a.shapes},
                   {"shapes_done", a.shapes_done},
                   {"topologies", a.machines},
                   {"states", a.states},
                   {"transitions", a.transitions}};
-  return out.dump(2) + "\n";
+  explore::Seal(out);
+  return JsonText(out);
 }
 
-absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
-                                  std::span<const std::string> files) {
-  ScopeAnswer all = shards.front();
-  const auto bad = [&](size_t i, const std::string& expected) {
-    return absl::InvalidArgumentError(absl::StrCat(files[i], ": expected ", expected));
-  };
-  std::vector<bool> seen(static_cast<size_t>(all.question.shards));
-  all.shapes = all.shapes_done = all.machines = all.states = all.transitions = 0;
-  all.every_depth = true;
-  const auto smaller = [](const ScopeAnswer& a, const ScopeAnswer& b) {
-    return std::tuple(a.found.ops.size(), a.found_in) < std::tuple(b.found.ops.size(), b.found_in);
-  };
-  const ScopeAnswer* first_violated = nullptr;
-  const ScopeAnswer* unknown = nullptr;
+namespace {
+
+using Refusal = std::function<absl::Status(size_t file, const std::string& expected)>;
+
+// That these are answers to each shard of one search, each once.
+absl::Status CheckShards(std::span<const ScopeAnswer> shards, const std::string& first_file,
+                         const Refusal& bad) {
+  const explore::Question& question = shards.front().question;
+  std::vector<bool> seen(static_cast<size_t>(question.shards));
   for (size_t i = 0; i < shards.size(); ++i) {
-    const ScopeAnswer& s = shards[i];
-    explore::Question same = s.question;
-    same.shard = all.question.shard;
-    if (same != all.question)
-      return bad(i, absl::StrCat("a shard of the search that ", files[0], " is of"));
-    const auto shard = static_cast<size_t>(s.question.shard - 1);
+    explore::Question same = shards[i].question;
+    same.shard = question.shard;
+    if (same != question)
+      return bad(i, absl::StrCat("a shard of the search that ", first_file, " is of"));
+    const auto shard = static_cast<size_t>(shards[i].question.shard - 1);
     if (seen[shard])
-      return bad(i, absl::StrFormat("another shard than %d, which is there", s.question.shard));
+      return bad(i, absl::StrFormat("another shard than %d, which is there", shard + 1));
     seen[shard] = true;
-    all.shapes += s.shapes;
-    all.shapes_done += s.shapes_done;
-    const uint64_t before = all.machines;
-    all.machines += s.machines;
-    if (all.machines < before) all.machines = std::numeric_limits<uint64_t>::max();
-    all.states += s.states;
-    all.transitions += s.transitions;
-    all.every_depth &= s.every_depth;
-    all.depth = s.verdict == Verdict::kHolds && s.every_depth ? std::max(all.depth, s.depth)
-                                                              : std::min(all.depth, s.depth);
-    if (s.verdict == Verdict::kViolated &&
-        (first_violated == nullptr || smaller(s, *first_violated)))
-      first_violated = &s;
-    if (s.verdict == Verdict::kUnknown) unknown = &s;
   }
   for (size_t n = 0; n < seen.size(); ++n)
     if (!seen[n])
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "%s: expected shard %d of %d beside it, found none", files[0], n + 1, seen.size()));
+      return bad(0, absl::StrFormat("shard %d of %d beside it, found none", n + 1, seen.size()));
+  return absl::OkStatus();
+}
+
+uint64_t SumUpToMost(uint64_t a, uint64_t b) {
+  return a + b < a ? std::numeric_limits<uint64_t>::max() : a + b;
+}
+
+// That each speaks of the shapes that its shard of the scope has.
+absl::Status CheckShapes(std::span<const ScopeAnswer> shards, const Refusal& bad) {
+  const explore::Question& question = shards.front().question;
+  const explore::ScopeShapes shapes(ProfileOf(question.kernel), question.scope);
+  const auto step = static_cast<size_t>(question.shards);
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const ScopeAnswer& s = shards[i];
+    const auto first = static_cast<size_t>(s.question.shard - 1);
+    uint64_t count = 0;
+    uint64_t machines = 0;
+    for (size_t shape = first; shape < shapes.size(); shape += step) {
+      ++count;
+      machines = SumUpToMost(machines, shapes.MachinesAt(shape));
+    }
+    if (s.shapes != count || s.machines != machines)
+      return bad(i, absl::StrFormat("%d shapes and %d topologies, as many as the shard has", count,
+                                    machines));
+    if (s.verdict != Verdict::kViolated) continue;
+    if (s.found_in >= shapes.size() || s.found_in % step != first ||
+        shapes.At(s.found_in).topology.devices_count != s.found.topology.devices_count)
+      return bad(i, "a case on a shape of the shard");
+  }
+  return absl::OkStatus();
+}
+
+// Steps up to which no run violates the property, in no shape of the shard.
+int Covered(const ScopeAnswer& s) { return s.every_depth ? explore::kUnbounded : s.depth; }
+
+}  // namespace
+
+absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
+                                  std::span<const std::string> files) {
+  const Refusal bad = [&](size_t i, const std::string& expected) {
+    return absl::InvalidArgumentError(absl::StrCat(files[i], ": expected ", expected));
+  };
+  if (absl::Status s = CheckShards(shards, files[0], bad); !s.ok()) return s;
+  if (absl::Status s = CheckShapes(shards, bad); !s.ok()) return s;
+
+  ScopeAnswer all;
+  all.question = shards.front().question;
   all.question.shard = all.question.shards = 1;
-  all.verdict = Verdict::kHolds;
-  if (unknown != nullptr) {
-    all.verdict = Verdict::kUnknown;
-    all.reason = unknown->reason;
+  const ScopeAnswer* violated = nullptr;  // with the smallest case
+  const ScopeAnswer* unknown = nullptr;   // that came least far
+  int deepest = 0;
+  int covered = explore::kUnbounded;
+  const auto case_of = [](const ScopeAnswer* s) {
+    return std::tuple(s->found.ops.size(), s->found_in);
+  };
+  const auto progress_of = [](const ScopeAnswer* s) {
+    return std::tuple(s->depth, s->question.shard);
+  };
+  for (const ScopeAnswer& s : shards) {
+    all.shapes += s.shapes;
+    all.shapes_done += s.shapes_done;
+    all.machines = SumUpToMost(all.machines, s.machines);
+    all.states = SumUpToMost(all.states, s.states);
+    all.transitions = SumUpToMost(all.transitions, s.transitions);
+    deepest = std::max(deepest, s.depth);
+    covered = std::min(covered, Covered(s));
+    if (s.verdict == Verdict::kViolated && (violated == nullptr || case_of(&s) < case_of(violated)))
+      violated = &s;
+    // One whose case is not known to be its smallest did not come to its end either.
+    if ((s.verdict == Verdict::kUnknown || !s.smallest) &&
+        (unknown == nullptr || progress_of(&s) < progress_of(unknown)))
+      unknown = &s;
   }
-  // An unknown shard may hide a smaller case if it did not come as far.
-  if (first_violated != nullptr &&
-      (unknown == nullptr || unknown->depth >= first_violated->depth)) {
-    all.verdict = Verdict::kViolated;
-    all.found = first_violated->found;
-    all.found_in = first_violated->found_in;
-    all.depth = first_violated->depth;
-    all.every_depth = false;
-    all.reason.clear();
+  all.every_depth = covered == explore::kUnbounded;
+  all.depth = all.every_depth ? deepest : covered;
+  if (violated == nullptr) {
+    all.verdict = unknown == nullptr ? Verdict::kHolds : Verdict::kUnknown;
+    if (unknown != nullptr) all.reason = unknown->reason;
+    return all;
   }
+  const auto steps = static_cast<int>(violated->found.ops.size());
+  all.verdict = Verdict::kViolated;
+  all.found = violated->found;
+  all.found_in = violated->found_in;
+  all.smallest = unknown == nullptr || unknown->depth >= steps;
+  if (all.smallest)
+    all.depth = steps - 1;
+  else
+    all.reason =
+        absl::StrFormat("shard %d came to %s only, %s", unknown->question.shard,
+                        Plural(static_cast<uint64_t>(unknown->depth), "step"), unknown->reason);
   return all;
 }
 

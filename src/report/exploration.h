@@ -23,8 +23,8 @@ absl::StatusOr<Exploration> Replayed(explore::ScopeAnswer answer);
 std::string ExplorationText(const Exploration& exploration);
 std::string ExplorationJson(const Exploration& exploration);
 
-// Of all shards of one search, the answer to the whole. Errors: InvalidArgument when they are not
-// that; `files` names them.
+// Of all shards of one search, in any order, the answer to the whole. Errors: InvalidArgument when
+// they are not that, or when one does not speak of the shapes of its shard; `files` names them.
 absl::StatusOr<explore::ScopeAnswer> Merge(std::span<const explore::ScopeAnswer> shards,
                                            std::span<const std::string> files);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/report/json_parts.h"
@@ -168,7 +169,7 @@ std::string GuardsJson(const Map& map) {
     out["alone"].push_back(entry);
   }
   out["stats"] = {{"solver_resources", map.resources}, {"solver_checks", map.checks}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

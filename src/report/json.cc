@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/report/answer.h"
@@ -100,7 +101,7 @@ std::string AnswerJson(const Answer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string ReplayJson(const Case& c, const Run& run) {
@@ -124,7 +125,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
   for (const std::string& note : NotesOf(c)) out["notes"].push_back(note);
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
   out["stats"] = {{"steps", run.steps.size()}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string KernelsJson() {
@@ -150,7 +151,7 @@ std::string KernelsJson() {
   Json out = ToolJson("kernels");
   out["profiles"] = std::move(profiles);
   out["rules"] = std::move(rules);
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 std::string PropertiesJson() {
@@ -175,7 +176,7 @@ std::string PropertiesJson() {
   }
   Json out = ToolJson("properties");
   out["properties"] = std::move(properties);
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/prove/facts.h"
@@ -313,7 +314,7 @@ std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers) {
     if (&a != &worst)
       out["other_kernels"].push_back({{"kernel", KernelJson(a.question.machine.kernel)},
                                       {"verdict", VerdictName(VerdictOf(a))}});
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -96,7 +97,7 @@ std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep) {
   out["replayed"] = true;
   out["failures"] = std::move(failures);
   out["stats"] = {{"runs", sweep.size()}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/import/catalogue.h"
@@ -332,7 +333,7 @@ std::string SystemJson(const SystemReport& report) {
   if (first != nullptr) out["case"] = Json::parse(CaseToJson(first->result.found));
   out["replayed"] = first != nullptr;
   out["stats"] = {{"states", states}};
-  return out.dump(2) + "\n";
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

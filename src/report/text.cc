@@ -11,6 +11,7 @@
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
+#include "src/case/spelling.h"
 #include "src/smt/version.h"
 #include "src/tool/provenance.h"
 
@@ -270,7 +271,7 @@ std::string Plural(uint64_t n, const char* what) {
 }
 
 std::string Field(const std::string& label, const std::string& text) {
-  std::string out = Indented(kLabel, text);
+  std::string out = Indented(kLabel, Printable(text));
   out.replace(0, std::min<size_t>(label.size(), kLabel), label);
   return out;
 }

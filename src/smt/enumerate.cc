@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"
@@ -78,11 +78,9 @@ absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& k
       if (answer != Solver::Answer::kUnsat) return all;
     }
   } catch (const std::exception& e) {
-    if (tool::Stopped()) {
-      all.reason = tool::StopReason();
-      return all;
-    }
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
+    if (!tool::Stopped()) return EngineError(e);
+    all.reason = tool::StopReason();
+    return all;
   }
   all.complete = true;
   return all;

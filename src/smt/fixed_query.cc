@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/step.h"
+#include "src/case/engine_error.h"
 #include "src/smt/fixed_space.h"
 #include "src/smt/size_search.h"
 #include "src/smt/smt2.h"
@@ -563,13 +564,9 @@ absl::StatusOr<MachineResult> QueryMachine(Property property, const Case& machin
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
   try {
     return MachineSearch(property, machine, bounds, want_smt2, proved, whole_devices).Run();
-  } catch (const tool::Interrupted&) {
-    return MachineResult{.query = {.reason = tool::StopReason()}};
-  } catch (const z3::exception& e) {
+  } catch (const std::exception& e) {
     if (tool::Stopped()) return MachineResult{.query = {.reason = tool::StopReason()}};
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
-  } catch (const std::logic_error& e) {
-    return absl::InternalError(e.what());
+    return EngineError(e);
   }
 }
 

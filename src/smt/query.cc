@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"
@@ -180,6 +181,9 @@ uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
                                   bool want_smt2, RuleSet open,
                                   const std::optional<KernelSpec>& refusing) {
+  if (!IsEncoded(property))
+    return absl::InvalidArgumentError(
+        absl::StrFormat("expected a property that is encoded, found %s", PropertyName(property)));
   if (bounds.devices < 1 || bounds.devices > kMaxBoundDevices)
     return absl::InvalidArgumentError(absl::StrFormat("devices must be 1 to %d", kMaxBoundDevices));
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
@@ -189,7 +193,8 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
     return search.Run();
   } catch (const std::exception& e) {
     if (tool::Stopped()) return search.Unknown(tool::StopReason());
-    return absl::InternalError(absl::StrFormat("Z3: %s", e.what()));
+    if (IsOutOfMemory(e)) return search.Unknown("out of memory");
+    return EngineError(e);
   }
 }
 

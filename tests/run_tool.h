@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the tool as a shell does.
+#pragma once
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace iommucheck {
+
+struct ToolOutcome {
+  int status = -1;  // as a shell tells it: 128 and the signal's number where one ended it
+  std::string out;
+  std::string err;
+  // Of standard error; of standard output where that says nothing.
+  [[nodiscard]] std::string FirstLine() const {
+    const std::string& text = err.empty() ? out : err;
+    return text.substr(0, text.find('\n'));
+  }
+};
+
+inline std::string ReadWhole(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// A shell script in `folder`, in which $B is the tool and $S the source folder. It has two minutes:
+// 124 is the status of what hangs.
+inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::string& script) {
+  const std::filesystem::path file = folder / ".script";
+  std::ofstream(file) << script << "\n";
+  const std::string command = "cd '" + folder.string() +
+                              "' && B='" IOMMUCHECK_BINARY "' S='" IOMMUCHECK_SOURCE_DIR
+                              "' timeout -k 2 120 bash .script >.out 2>.err </dev/null";
+  ToolOutcome outcome;
+  const int raw = std::system(command.c_str());
+  if (WIFEXITED(raw)) outcome.status = WEXITSTATUS(raw);
+  outcome.out = ReadWhole(folder / ".out");
+  outcome.err = ReadWhole(folder / ".err");
+  for (const char* name : {".script", ".out", ".err"}) std::filesystem::remove(folder / name);
+  return outcome;
+}
+
+// An empty folder that is gone afterwards.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "iommucheck-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    // What a test made unreadable goes, too.
+    if (!path_.empty())
+      (void)std::system(
+          ("chmod -R u+rwX '" + path_.string() + "'; rm -rf '" + path_.string() + "'").c_str());
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace iommucheck
