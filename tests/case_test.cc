@@ -862,5 +862,11 @@ TEST(CaseOps, PrintWithoutTheExpectation) {
             "set-iommu c3 fail=attach:00:04.0:EINVAL:2 fail=alloc:1");
 }
 
+TEST(Spelling, ShowsWhatIsNotPrintable) {
+  EXPECT_EQ(Printable("plain ~"), "plain ~");
+  EXPECT_EQ(Printable("\x1b[31m\xff\n\t\x7f"), "\\x1b[31m\\xff\\x0a\\x09\\x7f");
+  EXPECT_EQ(Printable(std::string_view("\0", 1)), "\\x00");
+}
+
 }  // namespace
 }  // namespace iommucheck

@@ -463,6 +463,10 @@ TEST(Gaps, OfWhatIsNotThere) {
                 HasSubstr("kernel/iommu_groups names and sys/bus does not know so: 0000:00:03.0."));
   }
   EXPECT_THAT(GapsWithout(kMixed, {kTables + "/DMAR"}), HasSubstr("table DMAR is not there"));
+  // The device tree that arm64 has beside ACPI is no stand-in for it.
+  Tar arm = WithDmar();
+  arm.Folder("sys/firmware/acpi").File("sys/firmware/devicetree/base/chosen/x", "");
+  EXPECT_THAT(GapsOf(arm), HasSubstr("No ACPI table is in sys/firmware/acpi/tables"));
   // The folder that the link of class/iommu leads to, and the table that names the IOMMU.
   EXPECT_THAT(GapsWithout(kMixed, {virtio, kTables + "/VIOT"}),
               HasSubstr("Links of sys/class/iommu that lead nowhere: 0000:00:08.0."));

@@ -10,6 +10,7 @@
 #include "src/explore/explore.h"
 #include "src/import/import.h"
 #include "src/prove/facts.h"
+#include "src/report/system.h"
 
 namespace iommucheck::report {
 namespace {
@@ -245,6 +246,49 @@ TEST(Machine, OfWhichAPartIsMissingIsUnknown) {
   const std::vector<MachineAnswer> both = {answer, violated};
   EXPECT_EQ(&WorstOf(both), &both[1]);
   EXPECT_THAT(MachineAnswersJson(both), HasSubstr("other_kernels"));
+}
+
+// What the patch of 2022 would do is no part of the verdict, and the worse of two kernels is.
+TEST(System, IsJudgedByTheKernelsAskedAbout) {
+  const auto verdict = [](std::initializer_list<std::pair<bool, Verdict>> searches) {
+    SystemReport report;
+    for (const auto& [hypothetical, of_search] : searches) {
+      report.searches.emplace_back();
+      report.searches.back().hypothetical = hypothetical;
+      report.searches.back().verdict = of_search;
+    }
+    return report.verdict();
+  };
+  EXPECT_EQ(verdict({{false, Verdict::kHolds}, {true, Verdict::kViolated}}), Verdict::kHolds);
+  EXPECT_EQ(verdict({{false, Verdict::kHolds}, {true, Verdict::kUnknown}}), Verdict::kHolds);
+  EXPECT_EQ(verdict({{false, Verdict::kHolds}, {false, Verdict::kUnknown}}), Verdict::kUnknown);
+  EXPECT_EQ(verdict({{false, Verdict::kUnknown}, {false, Verdict::kViolated}}), Verdict::kViolated);
+}
+
+TEST(System, AsksAboutTheProfilesAroundItsKernel) {
+  const auto kernels = [](const std::string& release) {
+    import::Found found;
+    found.kernel_release = release;
+    found.release_trouble = "none";
+    std::vector<KernelVersion> versions;
+    const absl::StatusOr<SystemKernels> asked = KernelsFor("x", found, std::nullopt);
+    if (asked.ok())
+      for (const KernelSpec& kernel : asked->kernels) versions.push_back(kernel.version);
+    return std::pair(versions, asked.ok() ? asked->place : std::string(asked.status().message()));
+  };
+  using Versions = std::vector<KernelVersion>;
+  EXPECT_EQ(kernels("6.12.117+deb12").first, Versions{KernelVersion::kV6_12_y});
+  EXPECT_EQ(kernels("6.12.117+deb12").second, "");
+  EXPECT_EQ(kernels("6.6.87").first, (Versions{KernelVersion::kV6_1_y, KernelVersion::kV6_8}));
+  EXPECT_THAT(kernels("6.6.87").second, HasSubstr("They differ in 16 rules (register.single_dr"));
+  EXPECT_EQ(kernels("6.18").first, (Versions{KernelVersion::kV6_12_y, KernelVersion::kV7_1}));
+  EXPECT_EQ(kernels("5.15.180").first, Versions{KernelVersion::kV5_15});
+  EXPECT_THAT(kernels("5.15.180").second, HasSubstr("fixes of its stable series are not modelled"));
+  EXPECT_EQ(kernels("8.0-rc1").first, Versions{KernelVersion::kV7_1});
+  EXPECT_THAT(kernels("8.0-rc1").second, HasSubstr("newer than the newest profile, v7.1"));
+  EXPECT_THAT(kernels("5.10.200").second, HasSubstr("from 5.15 on, found 5.10.200; say --kernel"));
+  EXPECT_THAT(kernels("").second, HasSubstr("found none; say --kernel"));
+  EXPECT_THAT(kernels("6.").second, HasSubstr("say --kernel"));
 }
 
 TEST(Machine, RunsOutOfBudget) {

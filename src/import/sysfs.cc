@@ -92,10 +92,9 @@ class SysfsReader {
 
   // Where both are, ACPI describes the devices: arm64 leaves an almost empty device tree beside it.
   void ReadFirmware() {
-    const std::string tables = Sys("firmware/acpi/tables");
-    if (tree_.KindOf(tables) == Tree::Kind::kFolder) {
+    if (tree_.KindOf(Sys("firmware/acpi")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kAcpi;
-      ReadTables(tables);
+      ReadTables(Sys("firmware/acpi/tables"));
     } else if (tree_.KindOf(Sys("firmware/devicetree")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kDt;
       ReadNodes();
@@ -177,8 +176,10 @@ class SysfsReader {
     const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
     if (!device.ok()) return device.status();
     instance.device = *device;
-    instance.bound = BaseName(LinkAbove(instance.device, "driver"));
-    instance.of_node = NodeOf(LinkAbove(instance.device, "of_node"));
+    // Its folder lies below that of its device.
+    const std::string& from = instance.device.empty() ? instance.folder : instance.device;
+    instance.bound = BaseName(LinkAbove(from, "driver"));
+    instance.of_node = NodeOf(LinkAbove(from, "of_node"));
     instance.ecap = Line(Join(instance.folder, "intel-iommu/ecap"));
     instance.address = Line(Join(instance.folder, "intel-iommu/address"));
     found_.instances.push_back(std::move(instance));
