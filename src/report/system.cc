@@ -81,6 +81,7 @@ absl::StatusOr<SystemReport::Search> RunSearch(const SystemReport& report, const
   if (search.run.of(property).at == 0)
     return absl::InternalError(
         absl::StrCat("the search and the model disagree on\n", PrintCase(search.result.found)));
+  search.result.found = Asserted(std::move(search.result.found), search.run, {property});
   return search;
 }
 
