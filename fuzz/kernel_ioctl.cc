@@ -46,6 +46,8 @@ struct Kernel {
 
 [[noreturn]] void Fail(const char* sentence, const char* detail) {
   std::fprintf(stderr, "kernel_ioctl: %s%s%s\n", sentence, *detail == 0 ? "" : ": ", detail);
+  if (std::getenv("IOMMUCHECK_TRACE") == nullptr)
+    std::fputs("kernel_ioctl: IOMMUCHECK_TRACE=1 prints the ops of the input\n", stderr);
   std::fflush(stderr);
   std::abort();
 }
