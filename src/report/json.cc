@@ -5,8 +5,9 @@
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/report/answer.h"
+#include "src/report/changes.h"
 #include "src/report/json_parts.h"
-#include "src/report/text.h"
+#include "src/report/text_parts.h"
 
 namespace iommucheck::report {
 const char* VerdictName(Verdict verdict) {
@@ -55,6 +56,8 @@ Json StepsJson(const Case& c, const Run& run) {
     Json events = Json::array();
     for (const Event& e : step.events) events.push_back(EventText(c, e));
     entry["events"] = std::move(events);
+    if (step.result.outcome == Outcome::kDone)
+      entry["changes"] = Changes(c, run.before(i), step.after);
     steps.push_back(std::move(entry));
   }
   return steps;
@@ -92,7 +95,7 @@ std::string AnswerJson(const Answer& a) {
   return out.dump(2) + "\n";
 }
 
-std::string ReplayJson(const Case& c, const Run& run) {
+std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
   bool violated = false;
   Json properties = Json::array();
   for (Property p : kProperties) {
@@ -102,6 +105,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
     Json entry = {
         {"property", std::string(PropertyName(p))}, {"promised", promised}, {"violated", at != 0}};
     if (at != 0) entry["at"] = at;
+    if (at != 0) entry["what"] = ViolationText(c, p, run.of(p));
     properties.push_back(std::move(entry));
   }
   Json out = Head("replay", violated ? "violated" : "holds", c.topology.devices_count,
@@ -111,6 +115,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
   out["steps"] = StepsJson(c, run);
   out["properties"] = std::move(properties);
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
+  out["mismatches"] = Mismatches(c, run, path);
   out["stats"] = {{"steps", run.steps.size()}};
   return out.dump(2) + "\n";
 }
