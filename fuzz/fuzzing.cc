@@ -156,11 +156,11 @@ FaultSet KindsOf(const Op& op) {
   return kinds;
 }
 
-// "v6.0 without type1.same_ops"; its assumptions stand in the case.
+// "v6.0 without type1.same_ops", or without an assumption; those that are made stand in the case.
 std::string KernelText(const KernelSpec& kernel) {
   std::string text(VersionName(kernel.version));
-  if (!kernel.dropped.empty())
-    absl::StrAppend(&text, " without ", absl::StrJoin(RuleIds(kernel.dropped), ", "));
+  const RuleSet without = kernel.dropped | DroppedRules();
+  if (!without.empty()) absl::StrAppend(&text, " without ", absl::StrJoin(RuleIds(without), ", "));
   return text;
 }
 
