@@ -10,12 +10,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/properties.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/repair.h"
+#include "src/case/run.h"
 #include "src/conform/findings.h"
 
 namespace iommucheck::fuzzing {
@@ -61,6 +63,15 @@ const char* SentenceOf(Beside::Verdict verdict) {
   return "";
 }
 
+// ": on v6.1 without type1.same_ops, in set-iommu c0", the last op.
+std::string Where(const Case& c) {
+  std::string text = absl::StrCat(": on ", std::string(VersionName(c.kernel.version)));
+  if (!c.kernel.dropped.empty())
+    absl::StrAppend(&text, " without ", absl::StrJoin(RuleIds(c.kernel.dropped), ", "));
+  if (!c.ops.empty()) absl::StrAppend(&text, ", in ", PrintOp(c.ops.back().op, c.names));
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library, bool catch_oops) {
@@ -72,7 +83,9 @@ absl::StatusOr<std::unique_ptr<Beside>> Beside::Open(const std::string& library,
   absl::StatusOr<conform::Harness> harness = conform::Harness::Load(path, catch_oops);
   if (!harness.ok()) return harness.status();
   const absl::StatusOr<KernelSpec> kernel = KernelOfEnvironment(harness->version());
-  if (!kernel.ok()) return kernel.status();
+  if (!kernel.ok())
+    return absl::InvalidArgumentError(absl::StrCat("IOMMUCHECK_KERNEL, IOMMUCHECK_DROP: ",
+                                                   std::string(kernel.status().message())));
   const std::string note = conform::SandboxNote(build);
   if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   return std::unique_ptr<Beside>(new Beside(*std::move(harness), build, *kernel, !catch_oops));
@@ -239,7 +252,8 @@ std::string Beside::Report(Verdict verdict) const {
   Case c = ToCase(taken);
   for (const Op& op : ops()) c.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
   Normalize(c);
-  std::string text = absl::StrCat(SentenceOf(verdict), "\n\n", PrintCase(c), "\n");
+  std::string text = absl::StrCat(SentenceOf(verdict), Where(c), "\n\n",
+                                  PrintCase(Asserted(c, iommucheck::Play(c))), "\n");
   absl::StrAppend(&text, "replay: save the case above as x.case and run:\n  iommucheck conform",
                   " --kernel-build ", build_, " \\\n    --kernel ",
                   std::string(VersionName(kernel_.version)));

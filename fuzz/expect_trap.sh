@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# expect_trap.sh PROPERTY COMMAND...: passes if the command traps and says that it saw the property
-# violated.
+# expect_trap.sh PROPERTY IOMMUCHECK COMMAND...: passes if the command traps and says that it saw the
+# property violated, with a case that asserts it.
 set -u
 
 property=$1
-shift
+iommucheck=$2
+shift 2
 output=$("$@" 2>&1)
 status=$?
 if [[ $status -ne 132 ]]; then # 128 + SIGILL
@@ -15,4 +16,15 @@ if [[ $status -ne 132 ]]; then # 128 + SIGILL
   exit 1
 fi
 echo "$output"
-grep -q "^violated: $property: " <<<"$output"
+grep -q "^violated: $property: on v[0-9.y]* without .*, in " <<<"$output" || exit 1
+case=$(sed -n '/^kernel /,/^replay: /p' <<<"$output" | grep -v '^replay: ')
+grep -q "^expect violated $property at " <<<"$case" || exit 1
+judge_case=$(mktemp --suffix=.case)
+trap 'rm -f "$judge_case"' EXIT
+echo "$case" >"$judge_case"
+"$iommucheck" judge "$judge_case" || exit 1
+sed -i '0,/ -> .*/s// -> -EDOM/' "$judge_case"
+if "$iommucheck" judge "$judge_case"; then
+  echo "the case asserts nothing"
+  exit 1
+fi

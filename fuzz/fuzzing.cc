@@ -11,21 +11,37 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "fuzz/invariants.h"
 #include "model/properties.h"
 #include "model/step.h"
 #include "src/case/case.h"
 #include "src/case/encoded.h"
+#include "src/case/kernel.h"
 #include "src/case/repair.h"
+#include "src/case/run.h"
+#include "src/case/spelling.h"
 
 namespace iommucheck::fuzzing {
 namespace {
 
-// A misspelt variable must not pass for a kernel without bugs.
-[[noreturn]] void BadEnvironment(const char* variable, const char* value) {
-  std::fprintf(stderr, "%s: there is no '%s'\n", variable, value);
-  std::exit(2);
+// A misspelt variable must not pass for a kernel without bugs, nor for a bug: an engine takes what
+// runs at exit() for a crash of the target.
+[[noreturn]] void BadEnvironment(const char* variable, std::string_view expected,
+                                 const std::string& value,
+                                 const std::vector<std::string>& candidates) {
+  const std::string line = absl::StrCat(variable, ": expected ", std::string(expected), ", found ",
+                                        Quote(value), DidYouMean(value, candidates), "\n");
+  std::fputs(line.c_str(), stderr);
+  std::fflush(nullptr);
+  std::_Exit(2);
+}
+
+std::vector<std::string> RuleNames() {
+  std::vector<std::string> names;
+  for (const RuleInfo& info : AllRules()) names.emplace_back(info.id);
+  return names;
 }
 
 RuleSet DroppedRules() {
@@ -35,7 +51,7 @@ RuleSet DroppedRules() {
   for (const std::string& id :
        std::vector<std::string>(absl::StrSplit(value, ',', absl::SkipEmpty()))) {
     const std::optional<Rule> rule = FindRule(id);
-    if (!rule) BadEnvironment("IOMMUCHECK_DROP", value);
+    if (!rule) BadEnvironment("IOMMUCHECK_DROP", "the id of a rule", id, RuleNames());
     dropped.add(*rule);
   }
   return dropped;
@@ -45,7 +61,11 @@ std::optional<KernelVersion> FixedVersion() {
   const char* value = std::getenv("IOMMUCHECK_KERNEL");
   if (value == nullptr) return std::nullopt;
   const std::optional<KernelVersion> version = FindVersion(value);
-  if (!version) BadEnvironment("IOMMUCHECK_KERNEL", value);
+  if (!version) {
+    std::vector<std::string> names;
+    for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
+    BadEnvironment("IOMMUCHECK_KERNEL", "a kernel", value, names);
+  }
   return version;
 }
 
@@ -53,7 +73,11 @@ std::optional<Property> FixedProperty() {
   const char* value = std::getenv("IOMMUCHECK_PROPERTY");
   if (value == nullptr) return std::nullopt;
   const std::optional<Property> property = FindProperty(value);
-  if (!property) BadEnvironment("IOMMUCHECK_PROPERTY", value);
+  if (!property) {
+    std::vector<std::string> names;
+    for (Property p : kProperties) names.emplace_back(PropertyName(p));
+    BadEnvironment("IOMMUCHECK_PROPERTY", "a property", value, names);
+  }
   return property;
 }
 
@@ -105,13 +129,11 @@ class Judge {
         promises(), [&](const Promise* promise) { return Breaks(*promise, view, faults); });
   }
 
-  [[nodiscard]] std::string Sentences(const StepView& view, FaultSet faults) const {
-    std::string sentences;
+  [[nodiscard]] std::vector<Property> Broken(const StepView& view, FaultSet faults) const {
+    std::vector<Property> broken;
     for (const Promise* promise : promises())
-      if (Breaks(*promise, view, faults))
-        absl::StrAppend(&sentences, "violated: ", std::string(PropertyName(promise->property)),
-                        ": ", std::string(PropertySentence(promise->property)), "\n");
-    return sentences;
+      if (Breaks(*promise, view, faults)) broken.push_back(promise->property);
+    return broken;
   }
 
  private:
@@ -134,26 +156,53 @@ FaultSet KindsOf(const Op& op) {
   return kinds;
 }
 
-// The ops that were taken as a case to replay.
-std::string Report(const DecodedCase& c, std::span<const Op> taken) {
-  Case text = ToCase(c);
-  text.ops.clear();
-  for (const Op& op : taken)
-    text.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
-  return PrintCase(text) +
-         "\nreplay: save the case above as x.case and run: iommucheck replay x.case\n";
+// "v6.0 without type1.same_ops", or without an assumption; those that are made stand in the case.
+std::string KernelText(const KernelSpec& kernel) {
+  std::string text(VersionName(kernel.version));
+  const RuleSet without = kernel.dropped | DroppedRules();
+  if (!without.empty()) absl::StrAppend(&text, " without ", absl::StrJoin(RuleIds(without), ", "));
+  return text;
 }
 
-// The taken ops are not kept while all goes well: the run is repeated to find them.
+// The variables that the input needs to go wrong again.
+std::string Environment() {
+  std::string text;
+  for (const char* variable : {"IOMMUCHECK_KERNEL", "IOMMUCHECK_PROPERTY", "IOMMUCHECK_DROP"})
+    if (const char* value = std::getenv(variable))
+      absl::StrAppend(&text, variable, "=", value, " ");
+  return text;
+}
+
+// The ops that were taken, as a case to replay and to judge.
+std::string Report(const Case& c, const std::vector<Property>& broken) {
+  const Run run = Play(c);
+  const Case found = broken.empty() ? Asserted(c, run) : Asserted(c, run, broken);
+  return absl::StrCat(PrintCase(found),
+                      "\nreplay: save the case above as x.case and run: iommucheck replay x.case",
+                      "\ninput:  run it again as: ", Environment(), "TARGET INPUT\n");
+}
+
+// The taken ops are not kept while all goes well: the run is repeated to find them. `sentence` is
+// of the state if no property is broken.
 [[noreturn]] void FailAt(const DecodedCase& c, const KernelProfile& profile, int last,
-                         std::string_view sentence) {
-  std::vector<Op> taken;
+                         const std::vector<Property>& broken, std::string_view sentence) {
+  Case taken = ToCase(c);
+  taken.ops.clear();
   std::vector<Event> events;
   State state = InitialState(c.topology);
   for (int i = 0; i <= last; ++i)
     if (Step(profile, c.topology, c.ops[i], state, events).outcome == Outcome::kDone)
-      taken.push_back(c.ops[i]);
-  Fail(sentence, Report(c, taken));
+      taken.ops.push_back({.op = c.ops[i], .expected = std::nullopt, .comment = ""});
+  Normalize(taken);
+  const std::string where =
+      absl::StrCat("on ", KernelText(c.kernel),
+                   taken.ops.empty() ? "" : ", in " + PrintOp(taken.ops.back().op, taken.names));
+  std::string head;
+  for (Property p : broken)
+    absl::StrAppend(&head, "violated: ", std::string(PropertyName(p)), ": ", where, "\n");
+  for (Property p : broken) absl::StrAppend(&head, std::string(PropertySentence(p)), "\n");
+  if (broken.empty()) head = absl::StrCat(std::string(sentence), ": ", where, "\n");
+  Fail(head, Report(taken, broken));
 }
 
 }  // namespace
@@ -199,15 +248,15 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     if (result.outcome != Outcome::kDone) continue;
     faults |= KindsOf(op);
     const StepView view{c.topology, op, result, before, state, events};
-    if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Sentences(view, faults));
+    if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Broken(view, faults), "");
     before = state;
   }
   // Only if attaching across drivers is judged: a run that did it and was let go on may end so.
   if (kOnly.value_or(Property::kNoCrossDriverAttach) == Property::kNoCrossDriverAttach &&
       HasForeignDomain(c.topology, state))
-    FailAt(c, profile, c.ops_count - 1, "a device is on a foreign domain and no event told");
+    FailAt(c, profile, c.ops_count - 1, {}, "a device is on a foreign domain and no event told");
   if (const char* broken = BrokenInvariant(c.topology, state))
-    FailAt(c, profile, c.ops_count - 1, absl::StrCat("the model's state is none: ", broken));
+    FailAt(c, profile, c.ops_count - 1, {}, absl::StrCat("the model's state is none: ", broken));
 }
 
 }  // namespace iommucheck::fuzzing

@@ -63,7 +63,9 @@ constexpr std::array<PropertyInfo, kPropertyCount> kInfos = {{
      "attaching a group never puts a device on an already existing domain of another driver",
      NoCrossDriverReuse},
 
-    {kNoOops, "no-oops", "the kernel never dereferences NULL or a freed pointer, nor hits a BUG",
+    {kNoOops, "no-oops",
+     "no NULL or wild pointer is followed, no BUG hit, no list corrupted, nothing loops for ever "
+     "or is undefined",
      NoOops},
     {kNoCallWaits, "no-call-waits", "no call waits inside the kernel for another call of the user",
      NoCallWaits},

@@ -152,7 +152,10 @@ int RemoveDevice(Kernel& k, DeviceId dev) {  // device_del(): unbind, BUS_NOTIFY
   // 6.1 takes dev->iommu for a sign of a driver; a fwspec alone makes one, too. The model goes on
   // as a fixed kernel does.
   if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
-    k.emit({.kind = Event::Kind::kOops, .device = dev, .where = "iommu_release_device"});
+    k.emit({.kind = Event::Kind::kOops,
+            .device = dev,
+            .oops = Oops::kNullPointer,
+            .where = "iommu_release_device"});
   if (k.topology.devices[dev].kind == DeviceKind::kReal)
     iommu_release_device(k, dev);
   else
@@ -184,7 +187,8 @@ int BindDriver(Kernel& k, DeviceId dev) {  // VFIO unbinds, and really_probe() o
     k.emit({.kind = Event::Kind::kOops,
             .device = dev,
             .group = d.group,
-            .where = "vfio_iommu_group_notifier"});  // BUG_ON()
+            .oops = Oops::kBug,
+            .where = "vfio_iommu_group_notifier"});
   return 0;
 }
 
@@ -280,6 +284,24 @@ int Dispatch(Kernel& k, const Op& op) {
 StepResult Done(const Kernel& k, int error) { return {.error = error, .struck = k.struck()}; }
 
 }  // namespace
+
+std::string_view OopsName(Oops oops) {
+  switch (oops) {
+    case Oops::kNullPointer:
+      return "NULL pointer";
+    case Oops::kBug:
+      return "BUG_ON";
+    case Oops::kListCorruption:
+      return "list corruption";
+    case Oops::kEmptyList:
+      return "an empty list's head taken for an entry";
+    case Oops::kUndefined:
+      return "undefined result";
+    case Oops::kEndlessLoop:
+      return "endless loop";
+  }
+  return "";
+}
 
 State InitialState(const Topology& topology) {
   static const State kBlank;  // one copy is cheaper than to initialise every entry

@@ -15,6 +15,19 @@
 
 namespace iommucheck {
 
+// What the kernel does where it does not go on, or where nobody can say what it does.
+enum class Oops : uint8_t {
+  kNullPointer,     // it dereferences NULL
+  kBug,             // BUG_ON()
+  kListCorruption,  // an entry would be on two lists
+  kEmptyList,       // it takes the head of an empty list for an entry
+  kUndefined,       // a result that C or the hardware does not define
+  kEndlessLoop,     // it does not return
+};
+inline constexpr int kOopsCount = static_cast<int>(Oops::kEndlessLoop) + 1;
+// "NULL pointer", "BUG_ON"
+std::string_view OopsName(Oops oops);
+
 // What the kernel did on the way, in order. Properties read these and the state only.
 struct Event {
   enum class Kind : uint8_t {
@@ -28,7 +41,7 @@ struct Event {
     kDetachDev,    // domain->ops->detach_dev(domain, device) (up to 6.1)
     kRefused,      // `rule` refused, with `error` (0: it made the kernel take the other way)
     kWarn,         // a WARN of the kernel fires in `where`
-    kOops,         // the kernel dereferences NULL or a freed pointer in `where`
+    kOops,         // the kernel comes to a bad end in `where`: see `oops`
     kWait,         // the kernel waits in `where` for another call of the user
     kMap,          // iommu_map(domain, pages), result in `error`; by the attach of `group`, if any
     kUnmap,        // iommu_unmap(domain, pages)
@@ -48,6 +61,7 @@ struct Event {
   DriverId device_driver = kNoId;  // of the device
   InstanceId instance = kNoId;     // kProbe: that serves the device from now on
   Rule rule{};
+  Oops oops{};
   Pages pages{};  // kMap, kUnmap: of IOVA; kPin, kUnpin: of user memory
   const char* where = "";
 };

@@ -85,7 +85,10 @@ int SetContainer(Kernel& k, GroupId group, ContainerId container) {
     return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
   if (g.devices == kNoId) return -ENODEV;
   if (g.container != kNoId) {  // its container_next would be on two lists
-    k.emit({.kind = Event::Kind::kOops, .group = group, .where = "list_add"});
+    k.emit({.kind = Event::Kind::kOops,
+            .group = group,
+            .oops = Oops::kListCorruption,
+            .where = "list_add"});
     return -EFAULT;
   }
   return vfio_container_attach_group(k, container, group);

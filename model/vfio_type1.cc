@@ -23,7 +23,10 @@ int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
   if (k.has(Rule::kAllocByDevice)) {
     if (first == kNoId) {
       // No device, no domain, no error: iommu_attach_group() gets a NULL domain.
-      k.emit({.kind = Event::Kind::kOops, .group = group, .where = "iommu_attach_group"});
+      k.emit({.kind = Event::Kind::kOops,
+              .group = group,
+              .oops = Oops::kNullPointer,
+              .where = "iommu_attach_group"});
       return -EFAULT;
     }
     if (k.device(first).instance == kNoId) return -ENODEV;  // a fake group

@@ -34,7 +34,7 @@ uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
 int SmallestPage(Kernel& k, ContainerId container) {
   const uint8_t bitmap = PgsizeBitmap(k, container);
   if (bitmap != 0) return 1 << std::countr_zero(bitmap);
-  k.emit({.kind = Event::Kind::kOops, .where = "__ffs"});  // of 0 it is undefined
+  k.emit({.kind = Event::Kind::kOops, .oops = Oops::kUndefined, .where = "__ffs"});  // of 0
   return kPages;
 }
 
@@ -296,7 +296,7 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
                        static_cast<uint8_t>(std::popcount(mapped))};
   // What cannot be unmapped, as it is less than a page of the IOMMU, is tried for ever.
   if (iommu_unmap(k, domain, pages) == 0)
-    k.emit({.kind = Event::Kind::kOops, .where = "vfio_iommu_replay"});
+    k.emit({.kind = Event::Kind::kOops, .oops = Oops::kEndlessLoop, .where = "vfio_iommu_replay"});
   UnpinPages(k, container, dma, mapped);
 }
 

@@ -197,7 +197,8 @@ int vfio_iommu_resv_exclude(Kernel& k, IovaList& list, GroupId group) {
 int vfio_iommu_resv_refresh(Kernel& k, ContainerId container, IovaList& list) {
   if (list.empty) {
     if (k.has(Rule::kType1DetachEmptyCopy)) return -EINVAL;
-    k.emit({.kind = Event::Kind::kOops, .where = "vfio_iommu_resv_refresh"});
+    k.emit(
+        {.kind = Event::Kind::kOops, .oops = Oops::kEmptyList, .where = "vfio_iommu_resv_refresh"});
   }
   RegionList resv;
   for (DomainId d = k.state.containers[container].domains; d != kNoId; d = k.domain(d).next)

@@ -8,6 +8,7 @@
 #include "model/step.h"
 #include "src/case/encoded.h"
 #include "src/case/repair.h"
+#include "src/case/run.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -390,7 +391,8 @@ Case ToCase(const Scenario& scenario) {
 }
 
 void showValue(const Scenario& scenario, std::ostream& os) {
-  os << '\n' << PrintCase(ToCase(scenario));
+  const Case c = ToCase(scenario);
+  os << '\n' << PrintCase(Asserted(c, Play(c)));
 }
 
 KernelSpec DrawPromisedKernel(Words& words) {

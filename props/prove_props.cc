@@ -16,6 +16,7 @@
 #include "props/generators.h"
 #include "props/structure.h"
 #include "src/case/encoded.h"
+#include "src/case/run.h"
 #include "src/prove/prove.h"
 
 namespace iommucheck {
@@ -472,7 +473,8 @@ TEST(Proof, OfAPatchedKernelIsOfNoRunThatViolates) {
         std::vector<Event> events;
         for (const Op& op : s.ops) {
           if (Step(kernel, s.topology, op, state, events).outcome != Outcome::kDone) break;
-          ASSERT_EQ(FindViolation(property, events), nullptr) << PrintCase(ToCase(s));
+          ASSERT_EQ(FindViolation(property, events), nullptr)
+              << PrintCase(Asserted(ToCase(s), iommucheck::Play(ToCase(s))));
         }
       }
     }

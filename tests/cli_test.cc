@@ -181,6 +181,92 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
   EXPECT_GE(blocks, 3);
 }
 
+// What a search finds is written so that to judge it is to test what it was found for.
+class FoundInFolder : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+  const fs::path folder_ = fs::path(testing::TempDir()) / ("found-" + std::to_string(getpid()));
+};
+class FoundCases : public FoundInFolder, public testing::WithParamInterface<const char*> {};
+
+TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
+  const Outcome search = RunTool(GetParam() + (" --out '" + folder_.string() + "/found.case'"));
+  EXPECT_EQ(search.status, 1) << search.output;
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  ASSERT_FALSE(files.empty());
+  for (const fs::path& file : files) {
+    const std::string path = "'" + file.string() + "'";
+    const Outcome judged = RunTool("judge " + path);
+    EXPECT_EQ(judged.status, 0) << judged.output;
+    const std::string text = Slurp(file);
+    EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-"));
+    // All lines between the machine and what is expected at the end.
+    size_t ops = 0;
+    for (size_t at = text.find("\n\n") + 2; text[at] != '\n'; at = text.find('\n', at) + 1) {
+      const size_t end = text.find('\n', at);
+      const size_t arrow = text.find(" -> ", at);
+      ASSERT_LT(arrow, end) << text;
+      ++ops;
+      std::string wrong = text;
+      wrong.replace(arrow, end - arrow, " -> -EDOM");
+      std::ofstream(file) << wrong;
+      EXPECT_EQ(RunTool("judge " + path).status, 1) << wrong;
+      const Outcome replay = RunTool("replay " + path);
+      EXPECT_EQ(replay.status, 1);
+      EXPECT_THAT(replay.output, testing::HasSubstr("\ndiffers "));
+    }
+    EXPECT_GE(ops, 3U);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    Cli, FoundCases,
+    testing::Values("query no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops --bounded",
+                    "query no-cross-driver-attach --kernel v5.15 --all --max 2",
+                    "query no-cross-driver-reuse --bounded --steps 6 "
+                    "--on corpus/litmus/v6.0+two-buses+same_ops-dropped.case",
+                    "explore no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops "
+                    "--scope devices=2,instances=1,steps=5",
+                    "diff no-cross-driver-attach --kernel v6.0 --kernel v6.12"));
+
+// guards ends with 0: what it finds are cases of other kernels.
+
+TEST_F(FoundInFolder, AreJudgedToo) {
+  const std::string path = "'" + folder_.string() + "'";
+  ASSERT_EQ(RunTool("guards no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --out " + path)
+                .status,
+            0);
+  ASSERT_FALSE(fs::is_empty(folder_));
+  EXPECT_EQ(RunTool("judge " + path).status, 0);
+  for (const fs::path& file : FilesWith(folder_, ".case")) {
+    const std::string text = Slurp(file);
+    EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-reuse at "));
+    const size_t arrow = text.find(" -> ok");
+    ASSERT_NE(arrow, std::string::npos) << text;
+    std::ofstream(file) << text.substr(0, arrow) + " -> -EDOM" + text.substr(arrow + 6);
+    EXPECT_EQ(RunTool("judge '" + file.string() + "'").status, 1);
+  }
+}
+
+TEST_F(FoundInFolder, AFuzzersBytesAreReadBack) {
+  const std::string seed = folder_.string() + "/input";
+  const std::string original = "corpus/litmus/v6.0+two-buses+same_ops-dropped.case";
+  ASSERT_EQ(RunTool("convert " + original + " --to bytes --out '" + seed + "'").status, 0);
+  const Outcome text = RunTool("convert --from bytes '" + seed + "'");
+  EXPECT_EQ(text.status, 0);
+  const std::string back = folder_.string() + "/back.case";
+  std::ofstream(back) << text.output;
+  const std::string again = folder_.string() + "/again";
+  ASSERT_EQ(RunTool("convert '" + back + "' --to bytes --out '" + again + "'").status, 0);
+  EXPECT_EQ(Slurp(again), Slurp(seed));
+  // What is no input of a fuzzer.
+  EXPECT_EQ(RunTool("convert --from bytes /nonexistent").status, 5);
+  EXPECT_EQ(RunTool("convert --from bytes '" + folder_.string() + "'").status, 5);
+  EXPECT_EQ(RunTool("convert --to bytes corpus/litmus --out '" + again + "'").status, 5);
+}
+
 class Certificate : public testing::Test {
  protected:
   void TearDown() override { fs::remove_all(folder_); }

@@ -71,6 +71,13 @@ struct Names {
 // Names for a topology that has none: drvA.., iommu0.., dev0...
 Names DefaultNames(const Topology& topology);
 
+// Where a statement stands in the file that it was read from. No part of what it says, so all are
+// equal; 0: not from a text.
+struct SourceLine {
+  int number = 0;
+  friend bool operator==(const SourceLine&, const SourceLine&) { return true; }
+};
+
 struct Expectation {
   enum class Kind : uint8_t {
     kViolated,      // property, at: 1-based op (0: anywhere)
@@ -88,6 +95,7 @@ struct Expectation {
   int at = 0;
   uint8_t a = kNoId;
   uint8_t b = kNoId;
+  SourceLine line{};
   friend bool operator==(const Expectation&, const Expectation&) = default;
 };
 
@@ -95,6 +103,7 @@ struct CaseOp {
   Op op;
   std::optional<int> expected;  // 0 or a negative errno
   std::string comment;          // the comment lines right above it, without '#'
+  SourceLine line{};
   friend bool operator==(const CaseOp&, const CaseOp&) = default;
 };
 

@@ -51,6 +51,7 @@ bool Parser::ReadOp(OpKind kind) {
   CaseOp op;
   op.op.kind = kind;
   op.comment = statement_->comment;
+  op.line = {place.line};
   if (!ReadOperands(op.op) || !ReadOutcome(op)) return false;
   if (const absl::Status status = Validate(op.op, case_.topology); !status.ok())
     return FailAt(place, "a valid op", std::string(status.message()));
@@ -212,6 +213,7 @@ bool Parser::ReadExpectation() {
   const auto what = Take(expected);
   if (!what) return false;
   Expectation e;
+  e.line = {what->place.line};
   bool read = false;
   if (what->text == "violated") {
     e.kind = kViolated;

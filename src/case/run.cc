@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/case/run.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
 
 namespace iommucheck {
 namespace {
@@ -166,30 +168,60 @@ Run Play(const Case& c) {
   return run;
 }
 
-std::vector<std::string> Mismatches(const Case& c, const Run& run) {
+std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file) {
   std::vector<std::string> out;
+  const auto add = [&](SourceLine line, const std::string& sentence) {
+    std::string place(file);
+    if (!place.empty() && line.number != 0) absl::StrAppend(&place, ":", line.number);
+    out.push_back(absl::StrCat(place, place.empty() ? "" : ": ", sentence));
+  };
   for (size_t i = 0; i < run.steps.size(); ++i) {
     const StepResult& result = run.steps[i].result;
     const std::optional<int>& expected = c.ops[i].expected;
     const bool done = result.outcome == Outcome::kDone;
     if (done && (!expected || *expected == result.error)) continue;
     if (result.outcome == Outcome::kOutside && ExpectsOutside(c)) continue;
-    out.push_back(
+    add(c.ops[i].line,
         absl::StrFormat("op %d, %s: expected %s, got %s", i + 1, PrintOp(c.ops[i].op, c.names),
                         expected ? ErrnoName(*expected) : "a possible op", ResultName(result)));
   }
   if (run.outside && !ExpectsOutside(c) && run.steps.empty())
-    out.push_back(absl::StrFormat("the machine is outside %s", InfoOf(*run.outside).id));
+    add({}, absl::StrFormat("the machine is outside %s", InfoOf(*run.outside).id));
   for (const Expectation& e : c.expectations)
     if (const auto found = Unmet(c, run, e))
-      out.push_back(absl::StrFormat("expected %s, but %s", Wanted(c, e), *found));
+      add(e.line, absl::StrFormat("expected %s, but %s", Wanted(c, e), *found));
   return out;
 }
 
-void ExpectAsPlayed(Case& c, const Run& run) {
-  for (size_t i = 0; i < run.steps.size(); ++i)
-    if (run.steps[i].result.outcome == Outcome::kDone)
-      c.ops[i].expected = run.steps[i].result.error;
+std::vector<Property> Violated(const Case& c, const Run& run) {
+  std::vector<Property> violated;
+  for (Property p : kProperties)
+    if (run.of(p).at != 0 && (IsPromised(c.kernel.version, p) || IsEncoded(p)))
+      violated.push_back(p);
+  return violated;
+}
+
+Case Asserted(Case c, const Run& run, const std::vector<Property>& about) {
+  size_t taken = run.steps.size();
+  if (taken != 0 && run.steps.back().result.outcome == Outcome::kNotPossible) --taken;
+  c.ops.resize(taken);
+  c.expectations.clear();
+  for (size_t i = 0; i < taken; ++i) {
+    const StepResult& result = run.steps[i].result;
+    c.ops[i].expected =
+        result.outcome == Outcome::kDone ? std::optional(result.error) : std::nullopt;
+  }
+  using enum Expectation::Kind;
+  for (Property p : about)
+    c.expectations.push_back(
+        {.kind = run.of(p).at != 0 ? kViolated : kHolds, .property = p, .at = run.of(p).at});
+  if (run.outside) c.expectations.push_back({.kind = kOutside, .rule = *run.outside});
+  return c;
+}
+
+Case Asserted(Case c, const Run& run) {
+  const std::vector<Property> about = Violated(c, run);
+  return Asserted(std::move(c), run, about);
 }
 
 }  // namespace iommucheck

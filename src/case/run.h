@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/properties.h"
@@ -37,6 +38,10 @@ struct Run {
   [[nodiscard]] const State& final_state() const {
     return steps.empty() ? initial : steps.back().after;
   }
+  // The state that the step found, from 0.
+  [[nodiscard]] const State& before(size_t step) const {
+    return step == 0 ? initial : steps[step - 1].after;
+  }
   [[nodiscard]] const FirstViolation& of(Property property) const {
     return violations[static_cast<size_t>(property)];
   }
@@ -49,10 +54,20 @@ DriverId DriverOfHardware(const State& s, DeviceId dev);
 // Precondition: the case passes Validate(), as parsed cases do.
 Run Play(const Case& c);
 
-// One sentence for each expectation of the case that the run does not meet.
-std::vector<std::string> Mismatches(const Case& c, const Run& run);
+// One sentence for each expectation of the case that the run does not meet. Where `file` says what
+// the case was read from, each begins with "FILE:LINE: ", or "FILE: " if that was no text.
+std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file = {});
 
-// The case with each op's errno as the run gave it written down as expected.
-void ExpectAsPlayed(Case& c, const Run& run);
+// The promises of the case's kernel that the run breaks, and whatever else it breaks that the
+// solver and the explorer know.
+std::vector<Property> Violated(const Case& c, const Run& run);
+
+// The case as the run played it, with all of it written down as expected: each op's errno, what is
+// said of the properties in `about`, and an assumption that the run left. An op that is not
+// possible, and what follows it, is left out. Every case that a search, a fuzzer or a test prints
+// has been through here, so that to judge it is to test what it was found for.
+Case Asserted(Case c, const Run& run, const std::vector<Property>& about);
+// The same about what is violated.
+Case Asserted(Case c, const Run& run);
 
 }  // namespace iommucheck

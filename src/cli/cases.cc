@@ -7,12 +7,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/bytes.h"
+#include "src/case/kernel.h"
 #include "src/case/run.h"
+#include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
+#include "src/import/import.h"
 #include "src/report/claim.h"
 #include "src/report/json.h"
 #include "src/report/sweep.h"
+#include "src/report/system.h"
 #include "src/report/text.h"
 #include "src/tool/stop.h"
 
@@ -31,9 +35,7 @@ absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
   }
   absl::StatusOr<Case> c = ReadCase(path);
   if (!c.ok()) return c.status();
-  std::vector<std::string> mismatches;
-  for (const std::string& m : Mismatches(*c, Play(*c))) mismatches.push_back(path + ": " + m);
-  return mismatches;
+  return Mismatches(*c, Play(*c), path);
 }
 
 void Judge(const std::vector<std::string>& paths, bool verbose, Session& session) {
@@ -78,24 +80,89 @@ void Sweep(const Case& c, bool json, Session& session) {
     if (report::IsBad(failure)) session.exit = kViolated;
 }
 
-absl::Status Convert(const std::string& path, const std::string& to, const std::string& out) {
-  if (absl::Status s = PrepareFile(out); !s.ok()) return s;
-  absl::StatusOr<Case> c = ReadCase(path);
+struct ConvertOptions {
+  std::string path;
+  std::string from = "case";
+  std::string to = "text";
+  std::string kernel;
+  std::string out;
+};
+
+// A comment has no control characters, and what a file system says may have any.
+std::string CommentLine(std::string line) {
+  while (const auto bad = FindBadCommentByte(line)) line[*bad] = '?';
+  return std::string(TrimCommentLine(line));
+}
+
+// The machine of a system, with what had to be assumed in comments.
+absl::StatusOr<Case> CaseOfSystem(const ConvertOptions& o) {
+  std::optional<KernelSpec> given;
+  if (!o.kernel.empty()) {
+    const absl::StatusOr<KernelSpec> kernel = ParseKernel(o.kernel, {}, {});
+    if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
+    given = *kernel;
+  }
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.path);
+  if (!found.ok()) return found.status();
+  const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.path, *found, given);
+  if (!kernels.ok()) return kernels.status();
+  const KernelSpec& kernel = kernels->kernels.front();
+  const absl::StatusOr<import::System> system =
+      import::ToSystem(*found, kernel.version, import::Keep::kAllThatFit);
+  if (!system.ok())
+    return absl::InvalidArgumentError(
+        absl::StrCat(o.path, ": ", std::string(system.status().message())));
+  Case c{.comment = CommentLine("The machine of " + o.path),
+         .kernel = kernel,
+         .topology = system->topology,
+         .names = system->names,
+         .ops = {},
+         .expectations = {}};
+  const auto comment = [&c](const std::string& what, const std::string& text) {
+    if (!text.empty()) absl::StrAppend(&c.comment, "\n", CommentLine(what + text));
+  };
+  comment("Its kernel: ", found->kernel_release);
+  comment("", kernels->place);
+  for (const std::string& sentence : system->assumptions) comment("Assumed: ", sentence);
+  for (const import::Gap& gap : system->gaps) comment("Missing: ", gap.missing);
+  Normalize(c);
+  return c;
+}
+
+absl::StatusOr<Case> ReadForConvert(const ConvertOptions& o) {
+  if (o.from == "bytes") {
+    const absl::StatusOr<std::string> text = ReadFile(o.path, kMaxCaseBytes);
+    if (!text.ok()) return text.status();
+    DecodedCase decoded;
+    DecodeBytes({reinterpret_cast<const uint8_t*>(text->data()), text->size()}, decoded);
+    return ToCase(decoded);
+  }
+  if (o.path != "-" && import::IsSystem(o.path)) return CaseOfSystem(o);
+  if (!o.kernel.empty())
+    return absl::OutOfRangeError("--kernel is for a system; a case says its own");
+  return ReadCase(o.path);
+}
+
+absl::Status Convert(const ConvertOptions& o) {
+  if (absl::Status s = PrepareFile(o.out); !s.ok()) return s;
+  const absl::StatusOr<Case> c = ReadForConvert(o);
   if (!c.ok()) return c.status();
   std::string text;
-  if (to == "text") text = PrintCase(*c);
-  if (to == "json") text = CaseToJson(*c);
-  if (to == "dot") text = report::Dot(*c);
-  if (to == "bytes") {
+  if (o.to == "text") text = PrintCase(*c);
+  if (o.to == "json") text = CaseToJson(*c);
+  if (o.to == "dot") text = report::Dot(*c);
+  if (o.to == "bytes") {
     const absl::StatusOr<std::vector<uint8_t>> bytes = EncodeBytes(*c);
-    if (!bytes.ok()) return bytes.status();
+    if (!bytes.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat(o.path, ": ", std::string(bytes.status().message())));
     text.assign(bytes->begin(), bytes->end());
   }
-  if (out.empty()) {
+  if (o.out.empty()) {
     std::cout << text;
     return absl::OkStatus();
   }
-  return WriteFile(out, text);
+  return WriteFile(o.out, text);
 }
 
 }  // namespace
@@ -135,7 +202,13 @@ void AddReplay(CLI::App& app, Session& session) {
     if (!c.ok()) return session.Fail(c.status());
     if (o->sweep) return Sweep(*c, o->json, session);
     const Run run = Play(*c);
-    std::cout << (o->json ? report::ReplayJson(*c, run) : report::ReplayText(*c, run, o->trace));
+    const std::vector<std::string> mismatches = Mismatches(*c, run, o->path);
+    std::cout << (o->json ? report::ReplayJson(*c, run, o->path)
+                          : report::ReplayText(*c, run, o->trace));
+    if (!o->json)
+      for (const std::string& m : mismatches)
+        std::cout << report::Field(m == mismatches.front() ? "differs" : "", m);
+    if (!mismatches.empty()) session.exit = kViolated;
     for (Property p : kProperties)
       if (run.of(p).at != 0 && IsPromised(c->kernel.version, p)) session.exit = kViolated;
   });
@@ -156,19 +229,21 @@ void AddJudge(CLI::App& app, Session& session) {
 }
 
 void AddConvert(CLI::App& app, Session& session) {
-  struct Options {
-    std::string path;
-    std::string to = "text";
-    std::string out;
-  };
-  auto* command = app.add_subcommand("convert", "A case as text, JSON, fuzzer bytes or DOT");
-  auto o = std::make_shared<Options>();
-  command->add_option("CASE", o->path, "case file; - for standard input")->required();
+  auto* command = app.add_subcommand(
+      "convert", "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT");
+  auto o = std::make_shared<ConvertOptions>();
+  command
+      ->add_option("CASE", o->path,
+                   "case file, - for standard input; or a system: a /sys tree, a snapshot tar")
+      ->required();
+  command->add_option("--from", o->from, "what CASE is: case, or bytes, an input of a fuzzer")
+      ->check(CLI::IsMember({"case", "bytes"}));
   command->add_option("--to", o->to, "text, json, bytes or dot")
       ->check(CLI::IsMember({"text", "json", "bytes", "dot"}));
+  command->add_option("--kernel", o->kernel, "the kernel of a system, instead of its own");
   command->add_option("--out", o->out, "file to write instead of standard output");
   command->callback([o, &session] {
-    if (const absl::Status s = Convert(o->path, o->to, o->out); !s.ok()) session.Fail(s);
+    if (const absl::Status s = Convert(*o); !s.ok()) session.Fail(s);
   });
 }
 

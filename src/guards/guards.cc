@@ -280,7 +280,8 @@ Case Search::Smallest(RuleSet dropped) {
   bounds.steps = smt::kMaxBoundSteps;
   std::optional<Case> found = Ask(With(map_.universe - dropped), bounds, {});
   if (!found) throw Failed{absl::InternalError("a removal that breaks the property does not")};
-  return *std::move(found);
+  const iommucheck::Run run = Play(*found);
+  return Asserted(*std::move(found), run, {question_.property});
 }
 
 std::optional<Case> Search::Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open) {

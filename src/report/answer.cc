@@ -83,9 +83,7 @@ absl::StatusOr<Run> Replayed(const Question& question, Case& found) {
   Run run = Play(found);
   const int at = run.of(question.property).at;
   if (at != static_cast<int>(found.ops.size())) return Disagreement(question, found, run);
-  ExpectAsPlayed(found, run);
-  found.expectations = {
-      {.kind = Expectation::Kind::kViolated, .property = question.property, .at = at}};
+  found = Asserted(std::move(found), run, {question.property});
   return run;
 }
 

@@ -36,7 +36,7 @@ absl::Status Replay(const Diff& diff, Direction& d) {
   if (d.allowed.of(property).at != last || d.refused.steps.empty() ||
       d.refused.of(property).at != 0)
     return Disagreement(diff, d);
-  ExpectAsPlayed(found, d.allowed);
+  found = Asserted(std::move(found), d.allowed, {property});
   return absl::OkStatus();
 }
 

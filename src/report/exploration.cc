@@ -62,7 +62,7 @@ absl::StatusOr<Exploration> Replayed(ScopeAnswer answer) {
         "explorer and model disagree on ", std::string(PropertyName(e.answer.question.property)),
         "\nthe explorer says that the last op of this case violates it:\n\n", PrintCase(found),
         "\nthe model plays it so:\n\n", ReplayText(found, e.run, {.all_events = true})));
-  ExpectAsPlayed(found, e.run);
+  found = Asserted(std::move(found), e.run, {e.answer.question.property});
   return e;
 }
 

@@ -7,8 +7,10 @@
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/report/answer.h"
+#include "src/report/changes.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/report/text_parts.h"
 #include "src/smt/version.h"
 #include "src/tool/provenance.h"
 
@@ -67,6 +69,8 @@ Json StepsJson(const Case& c, const Run& run) {
     Json events = Json::array();
     for (const Event& e : step.events) events.push_back(EventText(c, e));
     entry["events"] = std::move(events);
+    if (step.result.outcome == Outcome::kDone)
+      entry["changes"] = Changes(c, run.before(i), step.after);
     steps.push_back(std::move(entry));
   }
   return steps;
@@ -104,7 +108,7 @@ std::string AnswerJson(const Answer& a) {
   return JsonText(out);
 }
 
-std::string ReplayJson(const Case& c, const Run& run) {
+std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
   bool violated = false;
   Json properties = Json::array();
   for (Property p : kProperties) {
@@ -114,6 +118,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
     Json entry = {
         {"property", std::string(PropertyName(p))}, {"promised", promised}, {"violated", at != 0}};
     if (at != 0) entry["at"] = at;
+    if (at != 0) entry["what"] = ViolationText(c, p, run.of(p));
     properties.push_back(std::move(entry));
   }
   Json out = Head("replay", violated ? "violated" : "holds", c.topology.devices_count,
@@ -124,6 +129,7 @@ std::string ReplayJson(const Case& c, const Run& run) {
   out["properties"] = std::move(properties);
   for (const std::string& note : NotesOf(c)) out["notes"].push_back(note);
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
+  out["mismatches"] = Mismatches(c, run, path);
   out["stats"] = {{"steps", run.steps.size()}};
   return JsonText(out);
 }

@@ -13,6 +13,7 @@ namespace iommucheck::report {
 
 std::string KernelsJson();
 std::string PropertiesJson();
-std::string ReplayJson(const Case& c, const Run& run);
+// `path` is where the case was read from.
+std::string ReplayJson(const Case& c, const Run& run, const std::string& path);
 
 }  // namespace iommucheck::report

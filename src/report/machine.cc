@@ -111,7 +111,7 @@ absl::Status Search(smt::Bounds bounds, MachineAnswer& answer) {
   if (answer.run.of(q.property).at != static_cast<int>(found.ops.size()))
     return absl::InternalError(
         absl::StrCat("the search and the model disagree on\n", PrintCase(found)));
-  ExpectAsPlayed(found, answer.run);
+  found = Asserted(std::move(found), answer.run, {q.property});
   return absl::OkStatus();
 }
 

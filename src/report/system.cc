@@ -153,6 +153,7 @@ absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
   if (search.run.of(property).at == 0)
     return absl::InternalError(
         absl::StrCat("the search and the model disagree on\n", PrintCase(search.result.found)));
+  search.result.found = Asserted(std::move(search.result.found), search.run, {property});
   return search;
 }
 

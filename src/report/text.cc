@@ -12,6 +12,8 @@
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/case/spelling.h"
+#include "src/report/changes.h"
+#include "src/report/text_parts.h"
 #include "src/smt/version.h"
 #include "src/tool/provenance.h"
 
@@ -33,173 +35,7 @@ std::vector<std::string> Wrap(const std::string& text, size_t width) {
   return lines;
 }
 
-std::string Indented(int indent, const std::string& text) {
-  const std::string pad(static_cast<size_t>(indent), ' ');
-  return absl::StrCat(
-      pad, absl::StrJoin(Wrap(text, static_cast<size_t>(kColumns - indent)), "\n" + pad), "\n");
-}
-
 std::string RuleList(RuleSet rules) { return absl::StrJoin(RuleIds(rules), ", "); }
-
-std::string_view TypeName(DomainType type) {
-  switch (type) {
-    case DomainType::kDefault:
-      return "default";
-    case DomainType::kBlocking:
-      return "blocking";
-    case DomainType::kPaging:
-      return "type1";
-    case DomainType::kPasid:
-      return "identity";
-    case DomainType::kFreed:
-      return "freed";
-    case DomainType::kFree:
-      return "no";
-  }
-  return "";
-}
-
-std::string DriverName(const Case& c, DriverId driver) {
-  return driver == kNoId ? "nobody" : c.names.drivers[driver];
-}
-
-std::string DomainText(const Case& c, const State& s, DomainId domain) {
-  if (domain == kNoId) return "none";
-  const DomainState& d = s.domains[domain];
-  return absl::StrFormat("d%d, %s of %s", domain, TypeName(d.type), DriverName(c, d.driver));
-}
-
-// --- topology ---
-
-std::string DriverText(const Case& c, DriverId id) {
-  const Driver& d = c.topology.drivers[id];
-  std::vector<std::string> claims;
-  for (Bus bus : d.claim_order)
-    if (const Claim claim = d.claims[static_cast<size_t>(bus)]; claim != Claim::kNone)
-      claims.push_back(absl::StrFormat("%s (%s)", BusName(bus), ClaimName(claim)));
-  std::vector<std::string> parts;
-  if (d.firmware != Firmware::kAny)
-    parts.push_back(absl::StrFormat("by %s", FirmwareName(d.firmware)));
-  if (!claims.empty()) parts.push_back("claims " + absl::StrJoin(claims, ", "));
-  if (d.claims_once) parts.emplace_back("claims once, after its last instance");
-  if (d.unwinds) parts.emplace_back("unwinds a failed claim");
-  if (d.clears) parts.emplace_back("clears its buses on unregister");
-  if (d.same_instance) parts.emplace_back("attach_dev tests the instance");
-  if (d.refuses_foreign) parts.emplace_back("attach_dev tests the device's driver");
-  if (d.instance_groups) parts.emplace_back("a group per instance");
-  if (!d.default_domains) parts.emplace_back("no default domains");
-  if (!d.coherent) parts.emplace_back("lacks IOMMU_CAP_CACHE_COHERENCY");
-  if (d.accepts_foreign) parts.emplace_back("probes any device");
-  if (d.address != kNoId) parts.push_back("at the address of " + DriverName(c, d.address));
-  for (DriverId other = 0; other < c.topology.drivers_count; ++other)
-    if (other != id && c.topology.drivers[other].table == d.table)
-      parts.push_back("shares its domain ops with " + DriverName(c, other));
-  return absl::StrJoin(parts, "; ");
-}
-
-std::string InstanceText(const Case& c, const Instance& i) {
-  std::string text = absl::StrFormat("of %s, %s", DriverName(c, i.driver),
-                                     i.fwnode ? "with a fwnode" : "no fwnode");
-  if (!i.enforces_coherency) text += ", does not enforce coherency";
-  if (i.table != c.topology.drivers[i.driver].table)
-    absl::StrAppend(&text, ", domain ops ", c.names.tables[i.table]);
-  return text;
-}
-
-std::string DeviceText(const Case& c, const Device& d) {
-  std::vector<std::string> behind;
-  for (InstanceId m : d.masters)
-    if (m != kNoId) behind.push_back(c.names.instances[m]);
-  std::string text = absl::StrFormat(
-      "on %s, %s", BusName(d.bus),
-      behind.empty() ? "behind no IOMMU" : "behind " + absl::StrJoin(behind, " and "));
-  if (d.alias != kNoId) absl::StrAppend(&text, ", DMA alias of ", c.names.devices[d.alias]);
-  if (d.slot != 0)
-    absl::StrAppendFormat(&text, ", shares %s %d", d.bus == Bus::kPci ? "slot" : "stream id",
-                          d.slot);
-  if (d.absent) text += ", absent at boot";
-  return text;
-}
-
-// --- trace ---
-
-bool IsShown(const Shown& shown, DeviceId d) { return d == kNoId || shown.empty() || shown[d]; }
-
-class Diff {
- public:
-  Diff(const Case& c, const State& before, const State& after, const Shown& shown)
-      : c_(c), b_(before), a_(after) {
-    for (int bus = 0; bus < kBusCount; ++bus) Slot(bus);
-    for (DeviceId d = 0; d < c.topology.devices_count; ++d)
-      if (IsShown(shown, d)) DeviceLine(d);
-    for (GroupId g = 0; g < kMaxGroups; ++g)
-      if (HasShown(shown, g)) GroupLine(g);
-  }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  void Line(const std::string& text) { text_ += Indented(6, text); }
-
-  // A group that is in a container, or was, is one that the run is about.
-  [[nodiscard]] bool HasShown(const Shown& shown, GroupId id) const {
-    bool has =
-        shown.empty() || a_.groups[id].container != kNoId || b_.groups[id].container != kNoId;
-    for (DeviceId d = 0; d < c_.topology.devices_count; ++d)
-      has |= !shown.empty() && shown[d] && (a_.devices[d].group == id || b_.devices[d].group == id);
-    return has;
-  }
-
-  void Slot(int bus) {
-    if (b_.bus_ops[bus] == a_.bus_ops[bus]) return;
-    Line(absl::StrFormat("bus %s ops %s", BusName(static_cast<Bus>(bus)),
-                         a_.bus_ops[bus] == kNoId ? "NULL" : DriverName(c_, a_.bus_ops[bus])));
-  }
-  void DeviceLine(DeviceId id) {
-    const DeviceState& b = b_.devices[id];
-    const DeviceState& a = a_.devices[id];
-    const std::string& name = c_.names.devices[id];
-    if (a.instance != b.instance || a.group != b.group) {
-      if (a.instance == kNoId)
-        Line(absl::StrFormat("device %s released", name));
-      else
-        Line(absl::StrFormat("device %s served by %s, group %d", name,
-                             c_.names.instances[a.instance], a.group));
-    }
-    // A device that is where its group is goes without saying.
-    const bool stray = a.group != kNoId && a.hw != a_.groups[a.group].domain;
-    const bool was_stray = b.group != kNoId && b.hw != b_.groups[b.group].domain;
-    if (stray && (!was_stray || a.hw != b.hw))
-      Line(absl::StrFormat("device %s on %s, not on its group's domain", name,
-                           DomainText(c_, a_, a.hw)));
-  }
-  void GroupLine(GroupId id) {
-    const GroupState& b = b_.groups[id];
-    const GroupState& a = a_.groups[id];
-    if (b.live && !a.live) Line(absl::StrFormat("group %d gone", id));
-    if (!a.live) return;
-    if (a.domain != b.domain ||
-        (a.domain != kNoId && a_.domains[a.domain] != b_.domains[a.domain] &&
-         a_.domains[a.domain].type != b_.domains[a.domain].type))
-      Line(absl::StrFormat("group %d on %s%s", id, DomainText(c_, a_, a.domain), Sharers(id)));
-    if (a.container != b.container)
-      Line(a.container == kNoId ? absl::StrFormat("group %d in no container", id)
-                                : absl::StrFormat("group %d in c%d", id, a.container));
-  }
-  // ", with group 0" where a type1 domain holds other groups too.
-  [[nodiscard]] std::string Sharers(GroupId id) const {
-    std::vector<std::string> others;
-    for (GroupId g = 0; g < kMaxGroups; ++g)
-      if (g != id && a_.groups[id].vfio_domain != kNoId &&
-          a_.groups[g].vfio_domain == a_.groups[id].vfio_domain)
-        others.push_back(absl::StrCat(g));
-    return others.empty() ? "" : ", with group " + absl::StrJoin(others, ", ");
-  }
-
-  const Case& c_;
-  const State& b_;
-  const State& a_;
-  std::string text_;
-};
 
 bool WorthALine(const Event& e, bool all) {
   using enum Event::Kind;
@@ -219,17 +55,6 @@ std::string ResultText(const StepResult& r) {
   return "";
 }
 
-// What is at fault; of the first two properties the event says it.
-std::string ViolationText(const Case& c, Property property, const FirstViolation& v) {
-  if (IsEncoded(property)) return EventText(c, *v.event);
-  std::vector<std::string> who;
-  if (v.what.container != kNoId) who.push_back(absl::StrFormat("c%d", v.what.container));
-  if (v.what.group != kNoId) who.push_back(absl::StrFormat("group %d", v.what.group));
-  if (v.what.device != kNoId) who.push_back(c.names.devices[v.what.device]);
-  if (v.what.domain != kNoId) who.push_back(absl::StrFormat("d%d", v.what.domain));
-  return absl::StrCat(absl::StrJoin(who, ", "), who.empty() ? "" : ": ", std::string(v.what.why));
-}
-
 std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions& options) {
   const PlayedStep& step = run.steps[i];
   std::string op = PrintOp(c.ops[i].op, c.names);
@@ -242,7 +67,10 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
   for (const Event& e : step.events)
     if (WorthALine(e, options.all_events) && IsShown(options.shown, e.device))
       out += Indented(6, "- " + EventText(c, e));
-  out += Diff(c, i == 0 ? run.initial : run.steps[i - 1].after, step.after, options.shown).text();
+  const bool told = step.result.outcome == Outcome::kDone && step.result.error == 0;
+  for (const std::string& change :
+       Changes(c, run.before(i), step.after, told ? &c.ops[i].op : nullptr, options.shown))
+    out += Indented(6, change);
   for (Property p : kProperties)
     if (run.of(p).at == static_cast<int>(i) + 1 && IsPromised(c.kernel.version, p) &&
         (options.all_properties || IsEncoded(p)))
@@ -252,6 +80,63 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
 }
 
 }  // namespace
+
+std::string Indented(int indent, const std::string& text) {
+  const std::string pad(static_cast<size_t>(indent), ' ');
+  return absl::StrCat(
+      pad, absl::StrJoin(Wrap(text, static_cast<size_t>(kColumns - indent)), "\n" + pad), "\n");
+}
+
+std::string DriverName(const Case& c, DriverId driver) {
+  return driver == kNoId ? "nobody" : c.names.drivers[driver];
+}
+
+std::string_view TypeName(DomainType type) {
+  switch (type) {
+    case DomainType::kDefault:
+      return "default";
+    case DomainType::kBlocking:
+      return "blocking";
+    case DomainType::kPaging:
+      return "type1";
+    case DomainType::kPasid:
+      return "identity";
+    case DomainType::kFreed:
+      return "freed";
+    case DomainType::kFree:
+      return "no";
+  }
+  return "";
+}
+
+std::string DomainText(const Case& c, const State& s, DomainId domain) {
+  if (domain == kNoId) return "none";
+  const DomainState& d = s.domains[domain];
+  std::string text = absl::StrFormat("d%d, ", domain);
+  if (d.ownerless) text += "static ";
+  if (d.identity && d.type != DomainType::kPasid) text += "identity ";
+  absl::StrAppendFormat(&text, "%s of %s", TypeName(d.type), DriverName(c, d.driver));
+  if (d.table != kNoId && (d.driver == kNoId || d.table != c.topology.drivers[d.driver].table))
+    absl::StrAppend(&text, ", domain ops ", c.names.tables[d.table]);
+  // A type1 domain enforces coherency, if it can.
+  if (d.coherent != (d.type == DomainType::kPaging))
+    text += d.coherent ? ", enforces coherency" : ", does not enforce coherency";
+  return text;
+}
+
+std::string PageSetText(uint64_t pages) {
+  if (pages == 0) return "no page";
+  std::vector<std::string> ranges;
+  for (int first = 0; first < kPages; ++first) {
+    if (((pages >> first) & 1U) == 0) continue;
+    int last = first;
+    while (last < kLastPage && ((pages >> (last + 1)) & 1U) != 0) ++last;
+    ranges.push_back(first == last ? absl::StrCat(first) : absl::StrFormat("%d-%d", first, last));
+    first = last;
+  }
+  const bool one = (pages & (pages - 1)) == 0;
+  return absl::StrCat(one ? "page " : "pages ", absl::StrJoin(ranges, ", "));
+}
 
 std::string KernelName(const KernelSpec& kernel) {
   std::string name(VersionName(kernel.version));
@@ -284,26 +169,6 @@ std::string ToolName() {
 std::string ToolText() {
   std::string out = Field("tool", ToolName());
   if (const std::string line = tool::CommandLine(); !line.empty()) out += Field("command", line);
-  return out;
-}
-
-std::string TopologyText(const Case& c, const Shown& shown) {
-  const Topology& t = c.topology;
-  std::string out;
-  if (t.firmware != Firmware::kAny) out += Field("firmware", std::string(FirmwareName(t.firmware)));
-  const auto row = [&out](const char* label, const std::string& name, const std::string& text) {
-    out += Field(label, text.empty() ? name : name + ": " + text);
-  };
-  for (DriverId d = 0; d < t.drivers_count; ++d)
-    row(d == 0 ? "drivers" : "", c.names.drivers[d], DriverText(c, d));
-  for (InstanceId i = 0; i < t.instances_count; ++i)
-    row(i == 0 ? "instances" : "", c.names.instances[i], InstanceText(c, t.instances[i]));
-  int devices = 0;
-  for (DeviceId d = 0; d < t.devices_count; ++d)
-    if (IsShown(shown, d))
-      row(devices++ == 0 ? "devices" : "", c.names.devices[d], DeviceText(c, t.devices[d]));
-  if (devices < t.devices_count)
-    out += Field("", absl::StrFormat("and %d more, not in this run", t.devices_count - devices));
   return out;
 }
 
@@ -343,7 +208,7 @@ std::string EventText(const Case& c, const Event& e) {
     case kWarn:
       return absl::StrFormat("WARN in %s", e.where);
     case kOops:
-      return absl::StrFormat("oops: NULL pointer in %s()", e.where);
+      return absl::StrFormat("oops: %s in %s()", OopsName(e.oops), e.where);
     case kWait:
       return absl::StrFormat("waits in %s()", e.where);
     case kMap:
@@ -362,6 +227,19 @@ std::string EventText(const Case& c, const Event& e) {
                              DriverName(c, e.device_driver));
   }
   return "";
+}
+
+std::string ViolationText(const Case& c, Property property, const FirstViolation& v) {
+  if (IsEncoded(property)) return EventText(c, *v.event);
+  std::vector<std::string> who;
+  if (v.what.container != kNoId) who.push_back(absl::StrFormat("c%d", v.what.container));
+  if (v.what.group != kNoId) who.push_back(absl::StrFormat("group %d", v.what.group));
+  if (v.what.device != kNoId) who.push_back(c.names.devices[v.what.device]);
+  if (v.what.domain != kNoId) who.push_back(absl::StrFormat("d%d", v.what.domain));
+  std::string why(v.what.why);
+  if (v.event && v.event->kind == Event::Kind::kOops)
+    why = absl::StrFormat("%s in %s()", OopsName(v.event->oops), v.event->where);
+  return absl::StrCat(absl::StrJoin(who, ", "), who.empty() ? "" : ": ", why);
 }
 
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options) {
