@@ -49,6 +49,11 @@ DriverId DriverOfHardware(const State& s, DeviceId dev);
 // Precondition: the case passes Validate(), as parsed cases do.
 Run Play(const Case& c);
 
+// Whether nothing is expected of the case, so that it is as written whatever happens: no op has an
+// outcome, and there is no `expect`.
+bool AssertsNothing(const Case& c);
+inline constexpr const char* kAssertsNothing = "asserts nothing: no -> and no expect";
+
 // One sentence for each expectation of the case that the run does not meet.
 std::vector<std::string> Mismatches(const Case& c, const Run& run);
 

@@ -28,6 +28,15 @@ enum Exit : int {
 
 int ExitOf(Verdict verdict);
 
+// --require proof, the same for every command that asks.
+struct RequireOption {
+  std::string what;  // "proof", or empty
+
+  void AddTo(CLI::App& command);
+  // The exit status of a verdict: where a proof is required, what holds up to a bound is unknown.
+  [[nodiscard]] int ExitOf(Verdict verdict, bool proved) const;
+};
+
 // Where a command leaves its exit status; what it could not do is said on standard error.
 struct Session {
   int exit = kOk;
@@ -61,6 +70,8 @@ struct KernelOptions {
   // A kernel whose patch is encoded, and any.
   [[nodiscard]] absl::StatusOr<KernelSpec> Parse() const;
   [[nodiscard]] absl::StatusOr<KernelSpec> ParseWhole() const;
+  // This kernel with --drop and --add, where no other is given.
+  [[nodiscard]] absl::StatusOr<KernelSpec> Patched(const KernelSpec& kernel) const;
 };
 
 // The argument of a command that names a property.

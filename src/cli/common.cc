@@ -15,6 +15,7 @@
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
+#include "src/cli/usage.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -52,6 +53,19 @@ int ExitOf(Verdict verdict) {
   return kWrong;
 }
 
+void RequireOption::AddTo(CLI::App& command) {
+  command
+      .add_option("--require", what,
+                  "proof: exit status 3 where there is none up to a bound, and no proof")
+      ->type_name("proof")
+      ->check(CLI::IsMember({"proof"}));
+}
+
+int RequireOption::ExitOf(Verdict verdict, bool proved) const {
+  const bool bound = verdict == Verdict::kHolds && !proved;
+  return bound && !what.empty() ? kUnknown : cli::ExitOf(verdict);
+}
+
 void Session::Fail(const absl::Status& status) {
   exit = ExitOf(status);
   const char* head = exit == kWrong ? "iommucheck is wrong (please report): " : "";
@@ -78,6 +92,14 @@ absl::StatusOr<KernelSpec> KernelOptions::Parse() const {
   return kernel;
 }
 
+absl::StatusOr<KernelSpec> KernelOptions::Patched(const KernelSpec& kernel) const {
+  KernelOptions all = *this;
+  all.version = std::string(VersionName(kernel.version));
+  for (const std::string& id : RuleIds(kernel.dropped)) all.drop.push_back(id);
+  for (const std::string& id : RuleIds(kernel.added)) all.add.push_back(id);
+  return all.Parse();
+}
+
 absl::StatusOr<KernelSpec> KernelOptions::ParseWhole() const {
   absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add);
   // On the command line a wrong name is wrong usage.
@@ -97,7 +119,7 @@ void AddProperty(CLI::App& command, std::string& property) {
   command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
       ->required()
       ->check(CLI::Validator(is_encoded, ""))
-      ->check(CLI::IsMember(names));
+      ->check(OneOf("no-cross-driver-attach or no-cross-driver-reuse", names));
 }
 
 void AddBounds(CLI::App& command, smt::Bounds& bounds) {

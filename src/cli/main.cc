@@ -7,6 +7,7 @@
 
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
+#include "src/cli/usage.h"
 
 namespace {
 
@@ -28,9 +29,10 @@ bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Can this kernel, with this patch, on some machine, attach a domain that one\n"
-      "IOMMU driver allocated to a device behind another?\n");
+      "Can this kernel, with this patch, on some machine, attach a domain that one "
+      "IOMMU driver allocated to a device behind another?");
   app.set_version_flag("--version", "iommucheck " IOMMUCHECK_VERSION);
+  app.formatter(std::make_shared<iommucheck::cli::HelpFormatter>());
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   app.footer(
@@ -56,6 +58,10 @@ int main(int argc, char** argv) {
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& e) {
+    std::cerr << "iommucheck: " << ExtrasText(app) << "\n"
+              << "Run with --help for more information.\n";
+    return kUsage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   } catch (const std::exception& e) {

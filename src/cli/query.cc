@@ -10,6 +10,7 @@
 #include "src/import/import.h"
 #include "src/report/all.h"
 #include "src/report/certificate.h"
+#include "src/report/change.h"
 #include "src/report/machine.h"
 
 namespace iommucheck::cli {
@@ -30,6 +31,7 @@ struct Options {
   bool bounded = false;
   bool show_invariant = false;
   bool json = false;
+  RequireOption require;
 };
 
 // One file a verification condition.
@@ -96,18 +98,20 @@ absl::Status WriteCases(const std::string& folder, const report::AllCases& all) 
 void QueryAll(const Options& o, Session& session) {
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
-  const absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
+  absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
   if (!all.ok()) return session.Fail(all.status());
+  if (const absl::Status s = report::AskChange(all->answer); !s.ok()) return session.Fail(s);
   if (!o.out.empty())
     if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
   std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
-  session.exit = ExitOf(all->verdict());
+  const report::Answer& answer = all->answer;
+  session.exit = o.require.ExitOf(answer.result.verdict, report::HoldsForEverySize(answer));
 }
 
-std::string Text(const Options& o, const report::Answer& answer) {
+std::string Text(const Options& o, const report::Answer& answer, const std::string& next) {
   if (o.json) return report::AnswerJson(answer);
   return o.show_invariant && report::HoldsForEverySize(answer) ? report::InvariantText(answer)
-                                                               : report::AnswerText(answer);
+                                                               : report::AnswerText(answer, next);
 }
 
 // The machine, from a case or a system. Its kernel is the one given, else its own.
@@ -143,7 +147,9 @@ absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
     if (!kernel.ok()) return kernel.status();
     question.machine.kernel = *kernel;
   } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
-    return absl::OutOfRangeError("--drop and --add go with --kernel");
+    const absl::StatusOr<KernelSpec> kernel = o.kernel.Patched(question.machine.kernel);
+    if (!kernel.ok()) return kernel.status();
+    question.machine.kernel = *kernel;
   }
   return question;
 }
@@ -151,40 +157,44 @@ absl::StatusOr<report::MachineQuestion> ReadMachine(const Options& o) {
 void QueryOn(const Options& o, Session& session) {
   const absl::StatusOr<report::MachineQuestion> question = ReadMachine(o);
   if (!question.ok()) return session.Fail(question.status());
-  const absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(*question);
+  absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(*question);
   if (!answer.ok()) return session.Fail(answer.status());
+  if (const absl::Status s = report::AskChange(*answer); !s.ok()) return session.Fail(s);
   const smt::QueryResult& result = answer->result.query;
   const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
   absl::Status written = write_case ? WriteFile(o.out, PrintCase(result.found)) : absl::OkStatus();
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);
-  std::cout << (o.json ? report::MachineAnswerJson(*answer) : report::MachineAnswerText(*answer));
-  if (!o.json && write_case) std::cout << "next      iommucheck replay -v " << o.out << "\n";
-  session.exit = ExitOf(result.verdict);
+  const std::string next = write_case ? "replay -v " + o.out : "";
+  std::cout << (o.json ? report::MachineAnswerJson(*answer)
+                       : report::MachineAnswerText(*answer, next));
+  session.exit = o.require.ExitOf(result.verdict, report::HoldsForEveryRun(*answer));
 }
 
 void Query(const Options& o, Session& session) {
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
-    return session.Fail(absl::OutOfRangeError("--kernel is required, but with --on"));
+    return session.Fail(
+        absl::OutOfRangeError("expected --kernel, or --on with a machine that has one"));
   if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
+  if (!question->invariant && !o.show_invariant)
+    if (const absl::Status s = report::AskChange(*answer); !s.ok()) return session.Fail(s);
   if (!o.certificate.empty())
     if (const absl::Status s = report::Certify(*answer); !s.ok()) return session.Fail(s);
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
-  std::cout << Text(o, *answer);
-  if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
-    std::cout << "next      iommucheck replay -v " << o.out << "\n";
-  if (!o.json && answer->certificate)
-    std::cout << "next      iommucheck check-certificate " << o.certificate << "\n";
-  session.exit = ExitOf(answer->result.verdict);
+  std::string next;
+  if (!o.out.empty() && answer->result.verdict == Verdict::kViolated) next = "replay -v " + o.out;
+  if (answer->certificate) next = "check-certificate " + o.certificate;
+  std::cout << Text(o, *answer, next);
+  session.exit = o.require.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
   // The invariant that was given is none.
   const bool refuted =
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
-  if (session.exit == kOk && refuted) session.exit = kViolated;
+  if (answer->result.verdict == Verdict::kHolds && refuted) session.exit = kViolated;
 }
 
 }  // namespace
@@ -195,6 +205,8 @@ void AddQuery(CLI::App& app, Session& session) {
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
   AddProperty(*command, o->property);
+  command->footer(
+      "Example: iommucheck query no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops");
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
@@ -234,6 +246,7 @@ void AddQuery(CLI::App& app, Session& session) {
       ->excludes("--vcs")
       ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
+  o->require.AddTo(*command);
   command->callback([o, &session] { Query(*o, session); });
 }
 

@@ -12,6 +12,8 @@
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/prove/facts.h"
+#include "src/report/answer.h"
+#include "src/report/change.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -186,6 +188,51 @@ std::string ProofText(const MachineAnswer& a) {
                                           absl::StrJoin(facts, ", "));
 }
 
+std::string ChangeText(const MachineAnswer& a) {
+  const MachineChange& change = *a.change;
+  const Verdict after = a.result.query.verdict;
+  const std::string steps = Count(change.steps, "step");
+  std::string verdict = "unknown; none up to " + steps;
+  if (change.verdict == Verdict::kViolated) verdict = "VIOLATED on this machine: " + steps;
+  if (change.verdict == Verdict::kHolds)
+    verdict = change.every_run ? "holds on this machine" : "none up to " + steps;
+  std::string out = BeforeText(change.before, verdict, after, change.verdict, change.every_run);
+  if (after == Verdict::kViolated && change.verdict == Verdict::kViolated)
+    out += Field("", absl::StrFormat("the run below violates it there, too: %s",
+                                     change.same_run ? "yes" : "no"));
+  return out;
+}
+
+Json ChangeJson(const MachineAnswer& a) {
+  const MachineQuestion& q = a.question;
+  const MachineChange& change = *a.change;
+  Json scope = {{"kind", "machine"},
+                {"path", q.path},
+                {"devices", q.machine.topology.devices_count},
+                {"assumptions", q.assumptions}};
+  if (change.every_run)
+    scope["every_run"] = true;
+  else
+    scope["steps"] = change.steps;
+  const Verdict after = a.result.query.verdict;
+  Json out = {{"before",
+               {{"kernel", KernelJson(change.before)},
+                {"verdict", VerdictName(change.verdict, change.every_run)},
+                {"scope", std::move(scope)}}},
+              {"because", BecauseOf(after, change.verdict)}};
+  if (after == Verdict::kViolated) out["same_run"] = change.same_run;
+  return out;
+}
+
+std::string VerdictLineOf(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const bool proved = HoldsForEveryRun(a);
+  const int steps =
+      r.verdict == Verdict::kViolated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
+  return VerdictLine(a.question.property, a.question.machine.kernel, VerdictName(r.verdict, proved),
+                     proved ? MachineScope() : MachineScope(steps));
+}
+
 }  // namespace
 
 absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
@@ -204,7 +251,31 @@ absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
   return searched.ok() ? absl::StatusOr<MachineAnswer>(answer) : searched;
 }
 
-std::string MachineAnswerText(const MachineAnswer& a) {
+absl::Status AskChange(MachineAnswer& answer) {
+  const std::optional<KernelSpec> before = WithoutPatch(answer.question.machine.kernel);
+  if (!before) return absl::OkStatus();
+  MachineQuestion question = answer.question;
+  question.machine.kernel = *before;
+  question.want_smt2 = false;
+  const uint64_t used =
+      answer.result.query.resources + (answer.proof ? answer.proof->resources : 0);
+  question.bounds.budget = smt::BudgetLeft(question.bounds.budget, used);
+  const absl::StatusOr<MachineAnswer> asked = AskOnMachine(question);
+  if (!asked.ok()) return asked.status();
+  MachineChange change{.before = *before,
+                       .verdict = asked->result.query.verdict,
+                       .every_run = HoldsForEveryRun(*asked),
+                       .steps = StepsOf(asked->result.query)};
+  if (answer.result.query.verdict == Verdict::kViolated) {
+    Case c = answer.result.query.found;
+    c.kernel = *before;
+    change.same_run = Play(c).of(question.property).at != 0;
+  }
+  answer.change = change;
+  return absl::OkStatus();
+}
+
+std::string MachineAnswerText(const MachineAnswer& a, const std::string& next) {
   const MachineQuestion& q = a.question;
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
@@ -215,10 +286,12 @@ std::string MachineAnswerText(const MachineAnswer& a) {
   out += Field("tool", absl::StrFormat("iommucheck %s, this machine, runs of %s (docs/solver.md)",
                                        IOMMUCHECK_VERSION, runs));
   out += Field("verdict", VerdictText(a));
+  if (a.change) out += ChangeText(a);
   if (a.proof || HoldsForEveryRun(a)) out += Field("proof", ProofText(a));
   for (size_t i = 0; i < q.assumptions.size(); ++i)
     out += Field(i == 0 ? "assumed" : "", q.assumptions[i]);
-  if (a.result.query.verdict != Verdict::kViolated) return out;
+  const std::string last = LastLines(next, VerdictLineOf(a));
+  if (a.result.query.verdict != Verdict::kViolated) return out + last;
 
   const Case& c = a.result.query.found;
   out +=
@@ -228,7 +301,7 @@ std::string MachineAnswerText(const MachineAnswer& a) {
   out += "\n" + TopologyText(c, shown) + "trace\n" + TraceText(c, a.run, {.shown = shown});
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
-  return out + (rules.empty() ? "  none\n" : rules);
+  return absl::StrCat(out, rules.empty() ? "  none\n" : rules, last);
 }
 
 std::string MachineAnswerJson(const MachineAnswer& a) {
@@ -237,7 +310,8 @@ std::string MachineAnswerJson(const MachineAnswer& a) {
   const bool violated = r.verdict == Verdict::kViolated;
   const int devices = q.machine.topology.devices_count;
   const int steps = violated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
-  Json out = Head("query", VerdictName(r.verdict), devices, steps, q.machine.kernel);
+  Json out =
+      Head("query", VerdictName(r.verdict, HoldsForEveryRun(a)), devices, steps, q.machine.kernel);
   Json& scope = out["scope"];
   scope = {{"kind", "machine"}, {"path", q.path}, {"devices", devices}};
   if (HoldsForEveryRun(a)) {
@@ -252,6 +326,8 @@ std::string MachineAnswerJson(const MachineAnswer& a) {
   if (violated) out["case"] = Json::parse(CaseToJson(r.found));
   if (violated) out["steps"] = StepsJson(r.found, a.run);
   out["replayed"] = violated;
+  if (violated) out["stopping_rules"] = StoppingRulesJson(r.found, q.property);
+  if (a.change) out["change"] = ChangeJson(a);
   if (a.outside) out["outside"] = std::string(InfoOf(*a.outside).id);
   if (r.verdict == Verdict::kUnknown) out["reason"] = r.reason;
   if (a.proof && a.proof->proved) {
@@ -268,6 +344,7 @@ std::string MachineAnswerJson(const MachineAnswer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
+  out["verdict_line"] = VerdictLineOf(a);
   return out.dump(2) + "\n";
 }
 

@@ -27,6 +27,15 @@ struct MachineQuestion {
   bool bounded = false;  // do not try to prove it
 };
 
+// The kernel without what a patch takes away and adds, on the same machine.
+struct MachineChange {
+  KernelSpec before;
+  Verdict verdict{};
+  bool every_run = false;  // kHolds: in runs of any length
+  int steps = 0;           // of the case, else up to so many
+  bool same_run = false;   // the case found on the kernel asked about violates it there, too
+};
+
 struct MachineAnswer {
   MachineQuestion question;
   smt::MachineResult result;
@@ -35,8 +44,9 @@ struct MachineAnswer {
   std::optional<Rule> outside;
   bool one_driver = false;
   std::optional<prove::Proof> proof;
-  RuleSet facts;  // that the machine fulfils and the proof rests on
-  Run run;        // kViolated: the model's run of result.query.found
+  RuleSet facts;                          // that the machine fulfils and the proof rests on
+  Run run;                                // kViolated: the model's run of result.query.found
+  std::optional<MachineChange> change{};  // of a patch, where asked for
 };
 
 // Whether the verdict is one for runs of any length.
@@ -48,7 +58,10 @@ inline bool HoldsForEveryRun(const MachineAnswer& a) {
 // errors are those of Ask().
 absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question);
 
-std::string MachineAnswerText(const MachineAnswer& answer);
+// Gives an answer about a patched kernel its `change`; other answers have none. Errors: as above.
+absl::Status AskChange(MachineAnswer& answer);
+
+std::string MachineAnswerText(const MachineAnswer& answer, const std::string& next = "");
 std::string MachineAnswerJson(const MachineAnswer& answer);
 
 }  // namespace iommucheck::report

@@ -20,14 +20,21 @@ std::string SearchVerdict(const SystemReport::Search& search) {
       return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
     case Verdict::kHolds:
       if (!r.reason.empty()) return "not on this machine: " + r.reason;
-      return absl::StrFormat("none %s, %s",
-                             r.every_depth ? std::string("in any number of steps")
-                                           : absl::StrFormat("up to %d steps", r.depth),
-                             seen);
+      if (r.every_depth) return "holds in runs of any length, " + seen;
+      return absl::StrFormat("none up to %d steps, %s", r.depth, seen);
     case Verdict::kUnknown:
       return absl::StrFormat("unknown: %s; none up to %d steps", r.reason, r.depth);
   }
   return "";
+}
+
+std::string VerdictLineOf(const SystemReport::Search& s) {
+  const bool proved = s.result.verdict == Verdict::kHolds && InAnyRun(s);
+  const int steps = s.result.verdict == Verdict::kViolated
+                        ? static_cast<int>(s.result.found.ops.size())
+                        : s.result.depth;
+  return VerdictLine(s.property, s.kernel, VerdictName(s.result.verdict, proved),
+                     proved ? MachineScope() : MachineScope(steps));
 }
 
 // Who serves whom in the running kernel, a line a group.
@@ -86,6 +93,10 @@ absl::StatusOr<SystemReport::Search> RunSearch(const SystemReport& report, const
 
 }  // namespace
 
+bool InAnyRun(const SystemReport::Search& search) {
+  return search.result.every_depth || !search.result.reason.empty();
+}
+
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress) {
   absl::StatusOr<import::System> system = import::ReadSystem(question.path);
@@ -135,27 +146,32 @@ std::string SystemText(const SystemReport& report) {
     out += Field("", SearchVerdict(search));
     if (shown == nullptr && search.result.verdict == Verdict::kViolated) shown = &search;
   }
-  if (shown == nullptr) return out;
-  out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
-                         KernelName(shown->kernel));
-  return out + TraceText(shown->result.found, shown->run);
+  if (shown != nullptr) {
+    out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
+                           KernelName(shown->kernel));
+    out += TraceText(shown->result.found, shown->run);
+  }
+  out += "\n";
+  for (const SystemReport::Search& search : report.searches) out += VerdictLineOf(search) + "\n";
+  return out;
 }
 
 std::string SystemJson(const SystemReport& report) {
   bool violated = false;
   bool unknown = false;
+  bool proved = true;
   Json searches = Json::array();
   const SystemReport::Search* first = nullptr;
   for (const SystemReport::Search& s : report.searches) {
     violated |= s.result.verdict == Verdict::kViolated;
     unknown |= s.result.verdict == Verdict::kUnknown;
+    proved &= InAnyRun(s);
     if (first == nullptr && s.result.verdict == Verdict::kViolated) first = &s;
     Json entry = {
         {"property", std::string(PropertyName(s.property))},
         {"kernel", KernelJson(s.kernel)},
-        {"verdict", s.result.verdict == Verdict::kViolated ? "violated"
-                    : s.result.verdict == Verdict::kHolds  ? "holds"
-                                                           : "unknown"},
+        {"verdict", VerdictName(s.result.verdict, InAnyRun(s))},
+        {"verdict_line", VerdictLineOf(s)},
         {"steps", s.result.verdict == Verdict::kViolated ? static_cast<int>(s.run.steps.size())
                                                          : s.result.depth},
         {"states", s.result.states},
@@ -164,9 +180,10 @@ std::string SystemJson(const SystemReport& report) {
     searches.push_back(std::move(entry));
   }
   Json out = Head("check",
-                  violated  ? "violated"
-                  : unknown ? "unknown"
-                            : "holds",
+                  VerdictName(violated  ? Verdict::kViolated
+                              : unknown ? Verdict::kUnknown
+                                        : Verdict::kHolds,
+                              proved),
                   report.system.topology.devices_count, report.question.steps, report.kernel);
   out["system"] = {{"path", report.question.path},
                    {"kernel_release", report.system.kernel_release},

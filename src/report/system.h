@@ -36,6 +36,9 @@ struct SystemReport {
   std::vector<Search> searches;  // each property, as the kernel is and with the 2022 patch
 };
 
+// Whether what it says of the machine is so in runs of any length.
+bool InAnyRun(const SystemReport::Search& search);
+
 // Errors: those of ReadSystem(); InvalidArgument where no kernel is given and none is found.
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress);

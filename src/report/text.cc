@@ -12,11 +12,7 @@
 #include "src/case/kernel.h"
 
 namespace iommucheck::report {
-namespace {
 
-constexpr int kLabel = 10;
-
-// Breaks at spaces so that no line is longer than `width`, but for words that are.
 std::vector<std::string> Wrap(const std::string& text, size_t width) {
   std::vector<std::string> lines(1);
   for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
@@ -28,6 +24,10 @@ std::vector<std::string> Wrap(const std::string& text, size_t width) {
   }
   return lines;
 }
+
+namespace {
+
+constexpr int kLabel = 10;
 
 std::string Indented(int indent, const std::string& text) {
   const std::string pad(static_cast<size_t>(indent), ' ');
@@ -264,6 +264,11 @@ std::string Field(const std::string& label, const std::string& text) {
   return out;
 }
 
+std::string LastLines(const std::string& next, const std::string& verdict_line) {
+  const std::string command = next.empty() ? "" : "next      iommucheck " + next + "\n";
+  return absl::StrCat(command, verdict_line, "\n");
+}
+
 std::string TopologyText(const Case& c, const Shown& shown) {
   const Topology& t = c.topology;
   std::string out;
@@ -347,9 +352,9 @@ std::string TraceText(const Case& c, const Run& run, const TraceOptions& options
   return out;
 }
 
-std::string StoppingRulesText(const Case& c, Property property) {
+std::vector<Rule> StoppingRules(const Case& c, Property property) {
   const KernelProfile kernel = ProfileOf(c.kernel);
-  std::string out;
+  std::vector<Rule> rules;
   for (const RuleInfo& info : AllRules()) {
     if (kernel.has(info.rule) || info.kind == RuleKind::kMechanism || !IsEncoded(info.rule))
       continue;
@@ -358,8 +363,15 @@ std::string StoppingRulesText(const Case& c, Property property) {
       with.kernel.dropped.drop(info.rule);
     else
       with.kernel.added.add(info.rule);
-    const Run run = Play(with);
-    if (run.of(property).at != 0) continue;
+    if (Play(with).of(property).at == 0) rules.push_back(info.rule);
+  }
+  return rules;
+}
+
+std::string StoppingRulesText(const Case& c, Property property) {
+  std::string out;
+  for (const Rule rule : StoppingRules(c, property)) {
+    const RuleInfo& info = InfoOf(rule);
     const std::string where =
         info.file.empty() ? "" : absl::StrFormat("%s: %s(); ", info.file, info.function);
     const std::string how = c.kernel.dropped.has(info.rule) ? "dropped" : "absent";
@@ -401,23 +413,25 @@ std::string VersionHead(KernelVersion v) {
   return name.ends_with(".y") ? "  .y" : " " + name;
 }
 
-std::string KernelsText() {
+std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersion> versions) {
   std::string out = "rule";
   out.resize(36, ' ');
-  for (KernelVersion v : kKernelVersions) out += VersionHead(v);
+  for (KernelVersion v : versions) out += VersionHead(v);
   out += "\n";
-  for (const RuleInfo& info : AllRules()) {
+  for (const Rule rule : rules) {
+    const RuleInfo& info = InfoOf(rule);
     absl::StrAppendFormat(&out, "%-36s", info.id);
-    for (KernelVersion v : kKernelVersions)
+    for (KernelVersion v : versions)
       absl::StrAppendFormat(&out, "%*s", VersionHead(v).size(),
                             ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
     out += "\n";
   }
   out += "\nera\n";
-  for (KernelVersion v : kKernelVersions)
+  for (KernelVersion v : versions)
     absl::StrAppendFormat(&out, "  %-6s %s\n", VersionName(v), EraName(ProfileOf(v).era));
   out += "\nWhat each does, and what a kernel without it does:\n";
-  for (const RuleInfo& info : AllRules()) {
+  for (const Rule rule : rules) {
+    const RuleInfo& info = InfoOf(rule);
     absl::StrAppendFormat(&out, "\n%s\n", info.id);
     const bool assumption = info.kind == RuleKind::kAssumption;
     out += Indented(2, assumption ? absl::StrFormat("assumption about: %s", info.function)
@@ -455,9 +469,9 @@ std::string PromiseText(std::span<const Promise> alike) {
 
 }  // namespace
 
-std::string PropertiesText() {
+std::string PropertiesText(std::span<const Property> properties) {
   std::string out;
-  for (Property property : kProperties) {
+  for (Property property : properties) {
     absl::StrAppend(&out, out.empty() ? "" : "\n", std::string(PropertyName(property)), "\n");
     out += Indented(2, std::string(PropertySentence(property)));
     const auto promises = std::ranges::equal_range(Promises(), property, {}, &Promise::property);
