@@ -72,7 +72,7 @@ TEST_P(BoundedMap, IsWhatSingleQuestionsSay) {
     }
   }
   for (const Alone& alone : map.alone)
-    EXPECT_EQ(Ask(map, RuleSet(map.in_table).drop(alone.rule)), alone.with_all->verdict)
+    EXPECT_EQ(Ask(map, RuleSet(map.in_table).drop(alone.rule)), alone.with_all.verdict)
         << InfoOf(alone.rule).id;
 }
 
@@ -140,7 +140,7 @@ TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
   ASSERT_NE(row, map.alone.end());
   EXPECT_EQ(row->as_is->verdict, Verdict::kViolated);
   EXPECT_EQ(row->as_is->found.ops.size(), 5U);
-  EXPECT_EQ(row->with_all->verdict, Verdict::kHolds);
+  EXPECT_EQ(row->with_all.verdict, Verdict::kHolds);
   EXPECT_EQ(map.kernel.verdict, Verdict::kHolds);
 }
 

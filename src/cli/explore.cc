@@ -175,8 +175,8 @@ void AddExplore(CLI::App& app, Session& session) {
   o->kernel.AddTo(*command, true);
   command->add_option(
       "--scope", o->scope,
-      "such as drivers=2,buses=2,devices=2,instances=2,groups=3,containers=1,steps=6; "
-      "steps=unbounded");
+      "such as devices=2,instances=1,steps=6, or steps=unbounded; also drivers, buses, groups and "
+      "containers (devices=2,instances=2,steps=6)");
   command->add_option("--threads", o->threads, "0: one a core")->check(CLI::Range(0, 256));
   command->add_option("--memory", o->memory, "MiB of states to keep at most")
       ->capture_default_str()

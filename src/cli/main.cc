@@ -30,7 +30,8 @@ bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Can this kernel, with this patch, on some machine, attach a domain that one "
-      "IOMMU driver allocated to a device behind another?");
+      "IOMMU driver allocated to a device behind another?",
+      "iommucheck");
   app.set_version_flag("--version", "iommucheck " IOMMUCHECK_VERSION);
   app.formatter(std::make_shared<iommucheck::cli::HelpFormatter>());
   app.require_subcommand(1);

@@ -234,6 +234,8 @@ Standing Search::StandingOf(RuleSet kept, int steps) {
   if (standing.proved || (standing.by && steps <= map_.question.bounds.steps)) return standing;
   smt::Bounds bounds = map_.question.bounds;
   bounds.steps = steps;
+  // A set that was not looked at so far is no reason.
+  if (steps > map_.question.bounds.steps) standing.by.reset();
   for (const Removal& removal : map_.removals) {
     Case c = removal.found;
     c.kernel = With(kept);
@@ -253,11 +255,14 @@ void Search::DropEachAlone() {
   const int steps = map_.question.bounds.steps;
   map_.as_is_steps = question_.bounds.steps != 0 ? steps : std::max(steps, smt::Bounds{}.steps);
   map_.kernel = StandingOf(as_is, map_.as_is_steps);
-  const bool breaks = KnownToBreak(open_);
+  // With all that it has a kernel may be proved where no few of its rules are.
+  if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
+    map_.kernel.proved =
+        Counted(prove::Prove(question_.property, ProfileOf(question_.kernel), Left()))->proved;
   ForEach(open_, [&](Rule rule) {
     Alone alone{.rule = rule};
     if (as_is.has(rule)) alone.as_is = StandingOf(RuleSet(as_is).drop(rule), map_.as_is_steps);
-    if (!breaks) alone.with_all = StandingOf(RuleSet(open_).drop(rule), steps);
+    alone.with_all = StandingOf(RuleSet(open_).drop(rule), steps);
     map_.alone.push_back(std::move(alone));
   });
 }

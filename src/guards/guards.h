@@ -50,8 +50,8 @@ struct Standing {
 // What a rule does alone: each kernel without it.
 struct Alone {
   Rule rule;
-  std::optional<Standing> as_is{};     // the kernel asked about; none: it has not got the rule
-  std::optional<Standing> with_all{};  // that of Map::in_table; none: it violates the property
+  std::optional<Standing> as_is{};  // the kernel asked about; none: it has not got the rule
+  Standing with_all{};              // that of Map::in_table
 };
 
 struct Map {

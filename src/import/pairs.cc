@@ -233,9 +233,13 @@ PairResult Analyse(const KernelSpec& kernel, const std::string& name_a, const st
   }
   if (!claims) {
     RunInModel(kernel, *a, *b, result);
-    result.reason = result.both_serve ? PairReason::kNoClaims : PairReason::kOneRegisters;
+    const bool single = ProfileOf(kernel).has(Rule::kRegisterSingleDriver);
+    result.reason = result.both_serve ? PairReason::kNoClaims
+                    : single          ? PairReason::kOneRegisters
+                                      : PairReason::kOneLoses;
     if (!result.both_serve)
-      result.detail = absl::StrCat("iommu_device_register() of whichever comes second is -EBUSY");
+      result.detail = single ? "iommu_device_register() of whichever comes second is -EBUSY"
+                             : "one of them gets no device, whichever registers first";
     return result;
   }
   const Words overlap = Common(Buses(*a), Buses(*b));

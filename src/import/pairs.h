@@ -22,7 +22,7 @@ enum class PairReason : uint8_t {
   kNoArchitecture,  // no kernel is built for both
   kNoFirmware,      // nothing describes instances of both: ACPI, device tree, built in
   kNoSoc,           // each is tied to another family of SoCs
-  kOneLoses,        // they claim a bus in common, and one gets no device, whichever comes first
+  kOneLoses,        // one gets no device, whichever comes first; up to 6.0 both claim a bus
   kBothServe,       // they claim a bus in common, and yet both get devices in some order
   kDisjoint,        // they claim no bus in common
   kOneRegisters,    // from 6.1 on: the core takes the instances of one driver only

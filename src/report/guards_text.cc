@@ -108,9 +108,7 @@ std::string AloneText(const Map& map) {
   for (const guards::Alone& alone : map.alone)
     out += row(Names(map, RuleSet().add(alone.rule))[0], Entry(alone.as_is), Entry(alone.with_all));
   if (without.empty()) return out;
-  const bool nothing = !map.alone.empty() && !map.alone.front().with_all;
-  const std::string note = absl::StrCat("with all + but ", absl::StrJoin(without, ", "),
-                                        nothing ? ", without which nothing holds it" : "");
+  const std::string note = absl::StrCat("with all + but ", absl::StrJoin(without, ", "));
   return absl::StrCat(out, "  ", absl::StrJoin(Wrap(note, kColumns - 2), "\n  "), "\n");
 }
 
@@ -217,7 +215,7 @@ std::string GuardsJson(const Map& map) {
   for (const guards::Alone& row : map.alone) {
     Json entry = {{"rule", std::string(InfoOf(row.rule).id)}};
     if (row.as_is) entry["as_is"] = StandingJson(*row.as_is);
-    if (row.with_all) entry["with_all"] = StandingJson(*row.with_all);
+    entry["with_all"] = StandingJson(row.with_all);
     out["alone"].push_back(entry);
   }
   out["stats"] = {{"solver_resources", map.resources}, {"solver_checks", map.checks}};
