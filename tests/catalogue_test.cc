@@ -187,8 +187,26 @@ TEST(Pairs, TheComparisonKeepsThemApartWhileSlotsStay) {
   }
 }
 
-TEST(Pairs, AreForKernelsWhoseDriversClaimBuses) {
-  EXPECT_THAT(AnalysePairs({KernelVersion::kV6_1, {}, {}}), IsEmpty());
+// From 6.1 on drivers claim no bus. Up to 6.7 the core takes one driver's instances; then those of
+// any that a machine can have.
+TEST(Pairs, AreDecidedByRegistrationWhereNobodyClaims) {
+  for (const PairResult& p : AnalysePairs({KernelVersion::kV6_1, {}, {}})) {
+    EXPECT_FALSE(p.both_serve) << p.a << " " << p.b;
+    EXPECT_NE(p.reason, PairReason::kClaimsNothing);
+  }
+  for (const auto version : {KernelVersion::kV6_8, KernelVersion::kV7_1}) {
+    const std::vector<PairResult> pairs = AnalysePairs({version, {}, {}});
+    const PairResult* intel = Find(pairs, "intel", "virtio-iommu");
+    EXPECT_EQ(intel->reason, PairReason::kNoClaims);
+    EXPECT_TRUE(intel->both_serve);
+    EXPECT_FALSE(intel->violates);
+    EXPECT_EQ(Find(pairs, "intel", "s390")->reason, PairReason::kNoArchitecture);
+  }
+  // Two drivers on one bus leave VFIO without a domain until 6.11.
+  const std::vector<PairResult> old = AnalysePairs({KernelVersion::kV6_8, {}, {}});
+  EXPECT_EQ(Find(old, "intel", "virtio-iommu")->refused, Rule::kAllocBusUnique);
+  const std::vector<PairResult> now = AnalysePairs({KernelVersion::kV7_1, {}, {}});
+  EXPECT_TRUE(Find(now, "intel", "virtio-iommu")->vfio_usable);
 }
 
 }  // namespace

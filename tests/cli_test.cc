@@ -70,9 +70,11 @@ std::vector<fs::path> FilesWith(const fs::path& folder, const std::string& exten
   return files;
 }
 
-// Lines that begin with a place (errors, what differs) are one line each, for grep.
+// Lines that begin with a place (errors, what differs) and verdicts are one line each, for grep.
 bool BeginsWithAPlace(const std::string& line) {
-  return line.starts_with("iommucheck: ") || line.starts_with("tests/");
+  return line.starts_with("iommucheck: ") || line.starts_with("PROPERTY: ") ||
+         line.starts_with("tests/") || line.starts_with("Verdict ") ||
+         line.starts_with("# Verdict ") || line.starts_with("Difference ");
 }
 
 void ExpectPlain(const std::string& text, const std::string& what) {
@@ -267,6 +269,141 @@ TEST_F(FoundInFolder, AFuzzersBytesAreReadBack) {
   EXPECT_EQ(RunTool("convert --to bytes corpus/litmus --out '" + again + "'").status, 5);
 }
 
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// The last line of every golden report is its verdict's, with the words that the exit status has.
+TEST_P(Golden, EndsWithTheVerdictsLine) {
+  static const std::vector<std::string> kCommands = {"query ",   "guards ", "diff ",
+                                                     "explore ", "merge ",  "replay "};
+  const std::string args = Slurp(GetParam());
+  const bool asks = std::ranges::any_of(
+      kCommands, [&](const std::string& command) { return args.starts_with(command); });
+  std::vector<std::string> lines = Lines(Slurp(fs::path(GetParam()).replace_extension(".out")));
+  ASSERT_FALSE(lines.empty());
+  const std::string status = lines.back();
+  lines.pop_back();
+  const bool answered = status == "exit 0" || status == "exit 1" || status == "exit 3";
+  const bool other = args.find("--json") != std::string::npos ||
+                     args.find("--show-invariant") != std::string::npos;
+  if (!asks || !answered || other) return;
+  ASSERT_FALSE(lines.empty());
+  EXPECT_THAT(
+      lines.back(),
+      testing::MatchesRegex(
+          "(Verdict [^ ]+|Difference [^ ]+ [^ ]+) v[^ ]+ (holds|none|violated|unknown) [^ ]+"))
+      << args;
+  const bool violated = lines.back().find(" violated ") != std::string::npos;
+  const bool unknown = lines.back().find(" unknown ") != std::string::npos;
+  if (violated) {
+    EXPECT_EQ(status, "exit 1") << args;
+  }
+  // A replay says with its status whether the outcome is the one written.
+  if (unknown && !args.starts_with("replay ")) {
+    EXPECT_EQ(status, "exit 3") << args;
+  }
+}
+
+// A bound that is called a proof is the worst that a report can say.
+TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
+  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
+  const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
+  if (!json.contains("verdict")) return;
+  const auto& scope = json["scope"];
+  const bool proof = scope["kind"] == "every-size" || scope.value("every_run", false);
+  EXPECT_EQ(json["verdict"] == "holds", proof) << Slurp(GetParam());
+}
+
+TEST(Require, ProofMakesABoundUnknown) {
+  const std::string scope = " --scope devices=1,instances=1,steps=3";
+  const std::vector<std::string> bounds = {
+      "query no-cross-driver-reuse --kernel v6.1 --bounded --devices 1 --steps 4",
+      "query no-cross-driver-reuse --kernel v6.1 --bounded --devices 1 --steps 4 --all",
+      "query no-cross-driver-attach --kernel v7.1 --bounded --steps 1 --on "
+      "corpus/litmus/v6.0+two-buses+same_ops.case",
+      "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.1 --bounded --devices 1 --steps 4",
+      "guards no-cross-driver-reuse --kernel v6.1 --bounded --devices 2 --steps 5",
+      "explore no-cross-driver-reuse --kernel v6.1" + scope};
+  for (const std::string& args : bounds) {
+    EXPECT_EQ(RunTool(args).status, 0) << args;
+    EXPECT_EQ(RunTool(args + " --require proof").status, 3) << args;
+  }
+  EXPECT_EQ(RunTool("query no-cross-driver-attach --kernel v6.1 --require proof").status, 0);
+  EXPECT_EQ(
+      RunTool("query no-cross-driver-attach --kernel v7.1 --devices 2 --require proof").status, 1);
+  EXPECT_EQ(RunTool("query no-cross-driver-attach --kernel v7.1 --require prof").status, 2);
+}
+
+// What the case does as it is written comes first, whatever its failures do.
+TEST(Sweep, NeverPassesACaseThatViolates) {
+  int violated = 0;
+  for (const fs::path& path : FilesWith(kSource / "corpus/litmus", ".case")) {
+    const std::string name = "'" + path.string() + "'";
+    const Outcome plain = RunTool("replay --json " + name);
+    const Outcome swept = RunTool("replay --sweep --json " + name);
+    ExpectPublishedSchema(swept.output, name);
+    const auto json = nlohmann::json::parse(swept.output);
+    if (nlohmann::json::parse(plain.output)["verdict"] != "violated") {
+      EXPECT_TRUE(json["as_written"]["violated"].empty()) << name;
+      continue;
+    }
+    ++violated;
+    EXPECT_EQ(swept.status, 1) << name;
+    EXPECT_EQ(json["verdict"], "violated") << name;
+    EXPECT_FALSE(json["as_written"]["violated"].empty()) << name;
+  }
+  EXPECT_GE(violated, 30);
+}
+
+TEST(Judge, FailsWhatAssertsNothing) {
+  const std::string nothing = "tests/golden/input/asserts-nothing.case";
+  const Outcome judged = RunTool("judge " + nothing);
+  EXPECT_EQ(judged.status, 1);
+  EXPECT_THAT(judged.output, testing::HasSubstr(nothing + ": asserts nothing"));
+  // What it does is of no account: the run violates a property.
+  EXPECT_EQ(RunTool("replay " + nothing).status, 1);
+}
+
+TEST(Json, OfWhatHasNoGoldenFile) {
+  for (const char* args :
+       {"pairs --kernel v6.0 --drop type1.same_ops --json", "pairs --kernel v6.1 --json",
+        "pairs --kernel v7.1 --json", "judge corpus/claims --json", "kernels v6.0 --json"})
+    ExpectPublishedSchema(RunTool(args).output, args);
+}
+
+std::vector<std::string> Commands() {
+  std::vector<std::string> names;
+  bool inside = false;
+  for (const std::string& line : Lines(RunTool("--help").output)) {
+    if (line == "Subcommands:") {
+      inside = true;
+    } else if (inside && line.starts_with("  ") && line[2] != ' ') {
+      names.push_back(line.substr(2, line.find(' ', 2) - 2));
+    } else if (inside && line.empty()) {
+      inside = false;
+    }
+  }
+  return names;
+}
+
+TEST(Help, FitsATerminalAndHasAnExample) {
+  const std::vector<std::string> commands = Commands();
+  EXPECT_GE(commands.size(), 15U);
+  for (const std::string& line : Lines(RunTool("--help").output))
+    EXPECT_LE(line.size(), 80U) << line;
+  for (const std::string& command : commands) {
+    const Outcome help = RunTool(command + " --help");
+    EXPECT_EQ(help.status, 0) << command;
+    EXPECT_THAT(help.output, testing::HasSubstr("Example: iommucheck " + command));
+    for (const std::string& line : Lines(help.output))
+      EXPECT_LE(line.size(), 80U) << command << ": " << line;
+  }
+}
+
 class Certificate : public testing::Test {
  protected:
   void TearDown() override { fs::remove_all(folder_); }
@@ -285,6 +422,10 @@ TEST_F(Certificate, IsWrittenAndChecked) {
   const Outcome check = RunTool("check-certificate " + Folder());
   EXPECT_EQ(check.status, 0);
   EXPECT_THAT(check.output, testing::HasSubstr("\nverdict   verified\n"));
+  EXPECT_THAT(check.output,
+              testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 none devices=1,steps=5\n"));
+  ExpectPublishedSchema(RunTool("check-certificate --json " + Folder()).output,
+                        "check-certificate");
   ExpectPlain(check.output, "check-certificate");
 
   std::ofstream(folder_ / "steps5.drat", std::ios::app) << "1 x\n";
@@ -293,6 +434,8 @@ TEST_F(Certificate, IsWrittenAndChecked) {
   const Outcome wrong = RunTool("check-certificate " + Folder());
   EXPECT_EQ(wrong.status, 1);
   EXPECT_THAT(wrong.output, testing::HasSubstr("\nverdict   NOT VERIFIED\n"));
+  EXPECT_THAT(wrong.output,
+              testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 unknown nothing\n"));
   fs::remove(folder_ / "MANIFEST.json");
   EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);
 }

@@ -16,11 +16,11 @@
 #include "model/step.h"
 #include "src/case/case.h"
 #include "src/case/encoded.h"
+#include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/explore/key_set.h"
 #include "src/explore/parts.h"
 #include "src/explore/seen.h"
-#include "src/case/kernel.h"
 #include "src/import/import.h"
 
 namespace iommucheck::explore {

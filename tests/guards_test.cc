@@ -72,7 +72,7 @@ TEST_P(BoundedMap, IsWhatSingleQuestionsSay) {
     }
   }
   for (const Alone& alone : map.alone)
-    EXPECT_EQ(Ask(map, RuleSet(map.in_table).drop(alone.rule)), alone.verdict)
+    EXPECT_EQ(Ask(map, RuleSet(map.in_table).drop(alone.rule)), alone.with_all.verdict)
         << InfoOf(alone.rule).id;
 }
 
@@ -90,6 +90,59 @@ INSTANTIATE_TEST_SUITE_P(
       return absl::StrCat(name,
                           param.param.second == Property::kNoCrossDriverReuse ? "Reuse" : "Attach");
     });
+
+// What the map says of the kernel as it is, and of it without each rule, is what `query` and
+// `query --drop` say, down to the size: no assumption is made that the kernel does not make.
+class KernelAsItIs : public testing::TestWithParam<std::pair<KernelVersion, Property>> {};
+
+TEST_P(KernelAsItIs, IsWhatQuerySays) {
+  const auto& [version, property] = GetParam();
+  const smt::Bounds bounds{.devices = 2, .steps = 5};
+  const absl::StatusOr<Map> map = FindGuards(
+      {.property = property, .kernel = {.version = version}, .bounds = bounds, .bounded = true});
+  ASSERT_TRUE(map.ok()) << map.status();
+  const auto agrees = [&](const Standing& standing, const KernelSpec& kernel,
+                          std::string_view what) {
+    const absl::StatusOr<smt::QueryResult> asked = smt::Query(property, kernel, bounds);
+    ASSERT_TRUE(asked.ok()) << asked.status();
+    EXPECT_EQ(standing.verdict, asked->verdict) << what;
+    EXPECT_EQ(standing.found.ops.size(), asked->found.ops.size()) << what;
+    EXPECT_EQ(standing.found.topology.devices_count, asked->found.topology.devices_count) << what;
+  };
+  agrees(map->kernel, {.version = version}, "as it is");
+  int rules = 0;
+  for (const Alone& alone : map->alone) {
+    EXPECT_EQ(alone.as_is.has_value(), ProfileOf(version).has(alone.rule));
+    if (!alone.as_is) continue;
+    agrees(*alone.as_is, {.version = version, .dropped = RuleSet().add(alone.rule)},
+           InfoOf(alone.rule).id);
+    ++rules;
+  }
+  EXPECT_GE(rules, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Guards, KernelAsItIs,
+    testing::Values(std::pair(KernelVersion::kV6_0, Property::kNoCrossDriverReuse),
+                    std::pair(KernelVersion::kV6_1, Property::kNoCrossDriverReuse),
+                    std::pair(KernelVersion::kV7_1, Property::kNoCrossDriverAttach)),
+    [](const auto& param) {
+      std::string name(VersionName(param.param.first));
+      std::erase(name, '.');
+      return name;
+    });
+
+// v6.1 does not assume that bus slots stay put: without register.single_driver it is violated,
+// however redundant the rule is to a kernel that does.
+TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
+  const Map map = MapOf(KernelVersion::kV6_1, Property::kNoCrossDriverReuse, true);
+  const auto row = std::ranges::find(map.alone, Rule::kRegisterSingleDriver, &Alone::rule);
+  ASSERT_NE(row, map.alone.end());
+  EXPECT_EQ(row->as_is->verdict, Verdict::kViolated);
+  EXPECT_EQ(row->as_is->found.ops.size(), 5U);
+  EXPECT_EQ(row->with_all.verdict, Verdict::kHolds);
+  EXPECT_EQ(map.kernel.verdict, Verdict::kHolds);
+}
 
 // The comparison of 2022 holds the property together with these, and nothing else does but the
 // drivers' own test.

@@ -168,7 +168,8 @@ TEST(Machine, InstancesThatServeDevicesStay) {
   for (const bool bounded : {true, false}) {
     const MachineAnswer answer = Ask(kAttach, assumed, 6, bounded);
     EXPECT_EQ(StepsOf(answer), 0);
-    const std::string text = absl::StrReplaceAll(MachineAnswerText(answer), {{"\n          ", " "}});
+    const std::string text =
+        absl::StrReplaceAll(MachineAnswerText(answer), {{"\n          ", " "}});
     EXPECT_THAT(text, HasSubstr("assuming that no instance unregisters while it serves a device "
                                 "(assume.no_unregister_while_serving)"));
   }
@@ -195,12 +196,10 @@ TEST(Machine, AGroupOfTwoDriversIsTheSameOnAnyBus) {
       const MachineAnswer platform = Ask(p, on_platform, 5);
       EXPECT_EQ(StepsOf(platform), StepsOf(pci)) << VersionName(version) << PropertyName(p);
       EXPECT_EQ(HoldsForEveryRun(platform), HoldsForEveryRun(pci)) << VersionName(version);
-      const explore::ExploreResult explored =
-          explore::ExploreMachine(on_platform, p, 5, 2'000'000);
-      EXPECT_EQ(explored.verdict == Verdict::kViolated
-                    ? static_cast<int>(explored.found.ops.size())
-                    : 0,
-                StepsOf(platform))
+      const explore::ExploreResult explored = explore::ExploreMachine(on_platform, p, 5, 2'000'000);
+      EXPECT_EQ(
+          explored.verdict == Verdict::kViolated ? static_cast<int>(explored.found.ops.size()) : 0,
+          StepsOf(platform))
           << VersionName(version) << PropertyName(p);
       if (p == kAttach && ProfileOf(version).era == Era::kFwnode) {
         EXPECT_NE(StepsOf(platform), 0) << VersionName(version);

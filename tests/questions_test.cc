@@ -83,7 +83,7 @@ report::Question Questions::Draw() {
   q.kernel.version = version;
   q.property = kEncodedProperties[Below(kEncodedProperties.size())];
   for (size_t changes = Below(4); changes > 0; --changes) {
-    const Rule rule = AllRules()[Below(kEncodedRuleCount)].rule;
+    const Rule rule = EncodedRuleInfos()[Below(EncodedRuleInfos().size())].rule;
     (ProfileOf(version).has(rule) ? q.kernel.dropped : q.kernel.added).add(rule);
   }
   const bool attach = q.property == Property::kNoCrossDriverAttach;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/case/run.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
@@ -166,6 +168,11 @@ Run Play(const Case& c) {
   }
   run.complete = true;
   return run;
+}
+
+bool AssertsNothing(const Case& c) {
+  return c.expectations.empty() &&
+         std::ranges::none_of(c.ops, [](const CaseOp& op) { return op.expected.has_value(); });
 }
 
 std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file) {

@@ -54,6 +54,11 @@ DriverId DriverOfHardware(const State& s, DeviceId dev);
 // Precondition: the case passes Validate(), as parsed cases do.
 Run Play(const Case& c);
 
+// Whether nothing is expected of the case, so that it is as written whatever happens: no op has an
+// outcome, and there is no `expect`.
+bool AssertsNothing(const Case& c);
+inline constexpr const char* kAssertsNothing = "asserts nothing: no -> and no expect";
+
 // One sentence for each expectation of the case that the run does not meet. Where `file` says what
 // the case was read from, each begins with "FILE:LINE: ", or "FILE: " if that was no text.
 std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file = {});

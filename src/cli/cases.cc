@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // kernels, replay, judge, convert: what needs no search.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -15,67 +16,77 @@
 #include "src/import/import.h"
 #include "src/report/claim.h"
 #include "src/report/json.h"
+#include "src/report/judge.h"
 #include "src/report/sweep.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
+#include "src/report/verdict_line.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
 
-absl::StatusOr<std::vector<std::string>> JudgeFile(const std::string& path) {
+void JudgeClaimFile(report::Judged& judged) {
+  absl::StatusOr<std::string> text = ReadFile(judged.path, kMaxCaseBytes);
+  absl::StatusOr<report::Claim> claim =
+      text.ok() ? report::ParseClaim(*text, judged.path) : text.status();
+  absl::StatusOr<report::ClaimJudgement> judgement =
+      claim.ok() ? report::JudgeClaim(*claim, ReadCase) : claim.status();
+  judged.status = judgement.status();
+  if (!judgement.ok()) return;
+  judged.verdicts = judgement->verdicts;
+  judged.mismatches = judgement->mismatches;
+  judged.asserts_nothing = judgement->asserts_nothing;
+}
+
+report::Judged JudgeFile(const std::string& path) {
+  report::Judged judged{.path = path};
   if (path.ends_with(".claim")) {
-    absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
-    if (!text.ok()) return text.status();
-    absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path);
-    if (!claim.ok()) return claim.status();
-    absl::StatusOr<report::ClaimJudgement> judgement = report::JudgeClaim(*claim, ReadCase);
-    if (!judgement.ok()) return judgement.status();
-    return judgement->mismatches;
+    JudgeClaimFile(judged);
+    return judged;
   }
   absl::StatusOr<Case> c = ReadCase(path);
-  if (!c.ok()) return c.status();
-  return Mismatches(*c, Play(*c), path);
+  judged.status = c.status();
+  if (!c.ok()) return judged;
+  judged.asserts_nothing = AssertsNothing(*c);
+  if (judged.asserts_nothing) judged.mismatches.push_back(path + ": " + kAssertsNothing);
+  for (const std::string& m : Mismatches(*c, Play(*c), path)) judged.mismatches.push_back(m);
+  return judged;
 }
 
-void Judge(const std::vector<std::string>& paths, bool verbose, Session& session) {
-  const absl::StatusOr<std::vector<std::string>> files = FindFiles(paths, {".case", ".claim"});
+struct JudgeOptions {
+  std::vector<std::string> paths;
+  bool verbose = false;
+  bool json = false;
+};
+
+void Judge(const JudgeOptions& o, Session& session) {
+  const absl::StatusOr<std::vector<std::string>> files = FindFiles(o.paths, {".case", ".claim"});
   if (!files.ok()) return session.Fail(files.status());
-  size_t judged = 0;
-  size_t differing = 0;
-  size_t unreadable = 0;
+  std::vector<report::Judged> all;
   for (const std::string& file : *files) {
     Progress("judging " + file);
-    const absl::StatusOr<std::vector<std::string>> mismatches = JudgeFile(file);
+    report::Judged judged = JudgeFile(file);
     // What was interrupted is no difference.
-    if (tool::Stopped()) {
-      std::cout << absl::StrFormat("unknown: %s; %d of %d judged\n", tool::StopReason(), judged,
-                                   files->size());
-      session.exit = kUnknown;
-      return;
-    }
-    ++judged;
+    if (tool::Stopped()) break;
+    all.push_back(std::move(judged));
     Progress("");
-    if (!mismatches.ok()) {
-      // What cannot be judged weighs more than what differs; the last of it decides.
-      session.Fail(mismatches.status());
-      ++unreadable;
-      continue;
-    }
-    for (const std::string& mismatch : *mismatches) std::cout << Printable(mismatch) << "\n";
-    if (verbose && mismatches->empty()) std::cout << Printable(file) << ": ok\n";
-    if (!mismatches->empty()) ++differing;
+    // What cannot be judged weighs more than what differs; the last of it decides.
+    if (!all.back().status.ok()) session.Fail(all.back().status);
+    if (!o.json) std::cout << report::JudgedText(all.back(), o.verbose);
   }
-  std::cout << absl::StrFormat("%d judged, %d as written, %d not", files->size() - unreadable,
-                               files->size() - unreadable - differing, differing);
-  if (unreadable != 0) std::cout << absl::StrFormat("; %d could not be", unreadable);
-  std::cout << "\n";
-  if (unreadable == 0) session.exit = differing == 0 ? kOk : kViolated;
+  const report::JudgeCounts counts = report::CountJudged(all);
+  std::cout << (o.json ? report::JudgeJson(all) : report::JudgeCountsText(counts));
+  if (counts.unreadable == 0) session.exit = counts.differing == 0 ? kOk : kViolated;
+  if (tool::Stopped())
+    session.Fail(absl::ResourceExhaustedError(absl::StrFormat(
+        "unknown: %s; %d of %d judged", tool::StopReason(), all.size(), files->size())));
 }
 
-void Sweep(const Case& c, bool json, Session& session) {
+void Sweep(const Case& c, const std::string& path, bool json, Session& session) {
   const std::vector<SweptFailure> sweep = SweepFailures(c);
-  std::cout << (json ? report::SweepJson(c, sweep) : report::SweepText(c, sweep));
+  std::cout << (json ? report::SweepJson(c, sweep, path) : report::SweepText(c, sweep, path));
+  if (!report::ViolatedAsWritten(c, Play(c)).empty()) session.exit = kViolated;
   for (const SweptFailure& failure : sweep)
     if (report::IsBad(failure)) session.exit = kViolated;
 }
@@ -165,23 +176,86 @@ absl::Status Convert(const ConvertOptions& o) {
   return WriteFile(o.out, text);
 }
 
-}  // namespace
+struct NamedOptions {
+  std::vector<std::string> names;
+  bool json = false;
+};
 
-void AddKernels(CLI::App& app, Session& /*session*/) {
-  auto* command = app.add_subcommand("kernels", "Which profiles and rules there are");
-  auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "one JSON object");
-  command->callback(
-      [json] { std::cout << (*json ? report::KernelsJson() : report::KernelsText()); });
+struct ShownKernels {
+  std::vector<Rule> rules;
+  std::vector<KernelVersion> versions;
+};
+
+absl::Status NotFound(const std::string& what, const std::string& name,
+                      const std::vector<std::string>& candidates) {
+  return absl::OutOfRangeError(
+      absl::StrCat("expected ", what, ", found ", Quote(name), DidYouMean(name, candidates)));
 }
 
-void AddProperties(CLI::App& app, Session& /*session*/) {
+// Rules and kernels by their names: no rules are those of the kernels named, no kernels are all.
+absl::StatusOr<ShownKernels> FindKernels(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (const RuleInfo& info : AllRules()) known.emplace_back(info.id);
+  for (KernelVersion v : kKernelVersions) known.emplace_back(VersionName(v));
+  ShownKernels shown;
+  for (const std::string& name : names) {
+    const auto rule = FindRule(name);
+    const auto version = FindVersion(name);
+    if (!rule && !version) return NotFound("a rule or a kernel", name, known);
+    if (rule) shown.rules.push_back(*rule);
+    if (version) shown.versions.push_back(*version);
+  }
+  if (shown.rules.empty())
+    for (const RuleInfo& info : AllRules())
+      if (names.empty() || std::ranges::any_of(shown.versions, [&](KernelVersion v) {
+            return ProfileOf(v).has(info.rule);
+          }))
+        shown.rules.push_back(info.rule);
+  if (shown.versions.empty()) shown.versions.assign(kKernelVersions.begin(), kKernelVersions.end());
+  return shown;
+}
+
+absl::StatusOr<std::vector<Property>> FindProperties(const std::vector<std::string>& names) {
+  if (names.empty()) return std::vector<Property>(kProperties.begin(), kProperties.end());
+  std::vector<std::string> known;
+  for (Property p : kProperties) known.emplace_back(PropertyName(p));
+  std::vector<Property> shown;
+  for (const std::string& name : names) {
+    const auto property = FindProperty(name);
+    if (!property) return NotFound("a property", name, known);
+    shown.push_back(*property);
+  }
+  return shown;
+}
+
+}  // namespace
+
+void AddKernels(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand("kernels", "Which profiles and rules there are");
+  command->footer("Example: iommucheck kernels type1.same_ops");
+  auto o = std::make_shared<NamedOptions>();
+  command->add_option("NAME", o->names, "of these rules alone, or of these kernels");
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] {
+    const absl::StatusOr<ShownKernels> shown = FindKernels(o->names);
+    if (!shown.ok()) return session.Fail(shown.status());
+    std::cout << (o->json ? report::KernelsJson(shown->rules, shown->versions)
+                          : report::KernelsText(shown->rules, shown->versions));
+  });
+}
+
+void AddProperties(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("properties",
                                      "Which properties there are, and which kernel promises what");
-  auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "one JSON object");
-  command->callback(
-      [json] { std::cout << (*json ? report::PropertiesJson() : report::PropertiesText()); });
+  command->footer("Example: iommucheck properties no-oops");
+  auto o = std::make_shared<NamedOptions>();
+  command->add_option("NAME", o->names, "these properties alone");
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] {
+    const absl::StatusOr<std::vector<Property>> shown = FindProperties(o->names);
+    if (!shown.ok()) return session.Fail(shown.status());
+    std::cout << (o->json ? report::PropertiesJson(*shown) : report::PropertiesText(*shown));
+  });
 }
 
 void AddReplay(CLI::App& app, Session& session) {
@@ -192,6 +266,7 @@ void AddReplay(CLI::App& app, Session& session) {
     report::TraceOptions trace;
   };
   auto* command = app.add_subcommand("replay", "What happens in a case, step by step");
+  command->footer("Example: iommucheck replay -v corpus/litmus/v6.0+two-buses+same_ops.case");
   auto o = std::make_shared<Options>();
   command->add_option("CASE", o->path, "case file; - for standard input")->required();
   command->add_flag("--json", o->json, "one JSON object");
@@ -200,14 +275,16 @@ void AddReplay(CLI::App& app, Session& session) {
   command->callback([o, &session] {
     absl::StatusOr<Case> c = ReadCase(o->path);
     if (!c.ok()) return session.Fail(c.status());
-    if (o->sweep) return Sweep(*c, o->json, session);
+    if (o->sweep) return Sweep(*c, o->path, o->json, session);
     const Run run = Play(*c);
     const std::vector<std::string> mismatches = Mismatches(*c, run, o->path);
     std::cout << (o->json ? report::ReplayJson(*c, run, o->path)
                           : report::ReplayText(*c, run, o->trace));
-    if (!o->json)
+    if (!o->json) {
       for (const std::string& m : mismatches)
         std::cout << report::Field(m == mismatches.front() ? "differs" : "", m);
+      std::cout << report::ReplayVerdictLines(*c, run, o->path);
+    }
     if (!mismatches.empty()) session.exit = kViolated;
     for (Property p : kProperties)
       if (run.of(p).at != 0 && IsPromised(c->kernel.version, p)) session.exit = kViolated;
@@ -215,22 +292,21 @@ void AddReplay(CLI::App& app, Session& session) {
 }
 
 void AddJudge(CLI::App& app, Session& session) {
-  struct Options {
-    std::vector<std::string> paths;
-    bool verbose = false;
-  };
   auto* command =
       app.add_subcommand("judge", "Do these cases and claims give the outcome written in them");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<JudgeOptions>();
+  command->footer("Example: iommucheck judge corpus/litmus corpus/claims");
   command->add_option("PATH", o->paths, ".case and .claim files, and folders of them")->required();
   command->add_flag("-v,--verbose", o->verbose, "name those that are as written, too");
+  command->add_flag("--json", o->json, "one JSON object");
   AddTimeout(*command);
-  command->callback([o, &session] { Judge(o->paths, o->verbose, session); });
+  command->callback([o, &session] { Judge(*o, session); });
 }
 
 void AddConvert(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "convert", "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT");
+  command->footer("Example: iommucheck convert my.case --to dot | dot -Tsvg >my.svg");
   auto o = std::make_shared<ConvertOptions>();
   command
       ->add_option("CASE", o->path,

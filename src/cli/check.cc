@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // check and pairs: real systems, and the catalogue of real drivers.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -20,7 +21,18 @@ struct CheckOptions {
   report::SystemQuestion question;
   KernelOptions kernel;
   bool json = false;
+  RequireOption require;
 };
+
+int ExitOf(const report::SystemReport& report, const RequireOption& require) {
+  int exit = kOk;
+  for (const report::SystemReport::Search& search : report.searches) {
+    if (search.hypothetical) continue;
+    if (search.verdict == Verdict::kViolated) return kViolated;
+    exit = std::max(exit, require.ExitOf(search.verdict, report::InAnyRun(search)));
+  }
+  return exit;
+}
 
 void Check(CheckOptions& o, Session& session) {
   if (!o.kernel.version.empty()) {
@@ -35,7 +47,7 @@ void Check(CheckOptions& o, Session& session) {
   Progress("");
   if (!report.ok()) return session.Fail(report.status());
   std::cout << (o.json ? report::SystemJson(*report) : report::SystemText(*report));
-  session.exit = ExitOf(report->verdict());
+  session.exit = ExitOf(*report, o.require);
 }
 
 }  // namespace
@@ -44,6 +56,7 @@ void AddCheck(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "check", "A real system: what is in it, and whether any run on it goes wrong");
   auto o = std::make_shared<CheckOptions>();
+  command->footer("Example: iommucheck check / --require proof");
   command
       ->add_option("PATH", o->question.path,
                    "a /sys tree, or a snapshot tar (also compressed) of one: docs/check.md")
@@ -57,6 +70,7 @@ void AddCheck(CLI::App& app, Session& session) {
       ->check(CLI::Range(uint64_t{1}, explore::kMaxStates));
   AddTimeout(*command);
   command->add_flag("--json", o->json, "one JSON object");
+  o->require.AddTo(*command);
   command->callback([o, &session] { Check(*o, session); });
 }
 
@@ -64,16 +78,17 @@ void AddPairs(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "pairs", "Which two in-tree IOMMU drivers could serve one machine, and why the rest cannot");
   auto kernel = std::make_shared<KernelOptions>();
+  command->footer("Example: iommucheck pairs --kernel v6.0 --drop type1.same_ops");
   auto all = std::make_shared<bool>(false);
   kernel->AddTo(*command, true);
+  auto json = std::make_shared<bool>(false);
   command->add_flag("--all", *all, "each pair that falls, too, with the reason");
-  command->callback([kernel, all, &session] {
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback([kernel, all, json, &session] {
     const absl::StatusOr<KernelSpec> spec = kernel->Parse();
     if (!spec.ok()) return session.Fail(spec.status());
-    if (ProfileOf(*spec).era != Era::kBusSlots)
-      return session.Fail(absl::OutOfRangeError(
-          "expected a kernel up to v6.0: from 6.1 on, no driver claims a bus"));
-    std::cout << report::PairsText(*spec, import::AnalysePairs(*spec), *all);
+    const std::vector<import::PairResult> pairs = import::AnalysePairs(*spec);
+    std::cout << (*json ? report::PairsJson(*spec, pairs) : report::PairsText(*spec, pairs, *all));
   });
 }
 

@@ -32,6 +32,15 @@ enum Exit : int {
 
 int ExitOf(Verdict verdict);
 
+// --require proof, the same for every command that asks.
+struct RequireOption {
+  std::string what;  // "proof", or empty
+
+  void AddTo(CLI::App& command);
+  // The exit status of a verdict: where a proof is required, what holds up to a bound is unknown.
+  [[nodiscard]] int ExitOf(Verdict verdict, bool proved) const;
+};
+
 // Where a command leaves its exit status; what it could not do is said on standard error.
 struct Session {
   int exit = kOk;
@@ -65,6 +74,9 @@ struct KernelOptions {
   // A kernel whose patch is encoded, and any. `may_drop` is that of MakeKernel().
   [[nodiscard]] absl::StatusOr<KernelSpec> Parse(RuleSet may_drop = {}) const;
   [[nodiscard]] absl::StatusOr<KernelSpec> ParseWhole(RuleSet may_drop = {}) const;
+  // This kernel with --drop and --add, where no other is given.
+  [[nodiscard]] absl::StatusOr<KernelSpec> Patched(const KernelSpec& kernel,
+                                                   RuleSet may_drop = {}) const;
 };
 
 // The argument of a command that names a property.

@@ -16,6 +16,7 @@
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
+#include "src/cli/usage.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
 #include "src/tool/provenance.h"
@@ -57,6 +58,19 @@ int ExitOf(Verdict verdict) {
   return kWrong;
 }
 
+void RequireOption::AddTo(CLI::App& command) {
+  command
+      .add_option("--require", what,
+                  "proof: exit status 3 where there is none up to a bound, and no proof")
+      ->type_name("proof")
+      ->check(CLI::IsMember({"proof"}));
+}
+
+int RequireOption::ExitOf(Verdict verdict, bool proved) const {
+  const bool bound = verdict == Verdict::kHolds && !proved;
+  return bound && !what.empty() ? kUnknown : cli::ExitOf(verdict);
+}
+
 void Session::Fail(const absl::Status& status) {
   tool::Progress("");
   exit = ExitOf(status);
@@ -90,6 +104,15 @@ absl::StatusOr<KernelSpec> KernelOptions::Parse(RuleSet may_drop) const {
   return kernel;
 }
 
+absl::StatusOr<KernelSpec> KernelOptions::Patched(const KernelSpec& kernel,
+                                                  RuleSet may_drop) const {
+  KernelOptions all = *this;
+  all.version = std::string(VersionName(kernel.version));
+  for (const std::string& id : RuleIds(kernel.dropped)) all.drop.push_back(id);
+  for (const std::string& id : RuleIds(kernel.added)) all.add.push_back(id);
+  return all.Parse(may_drop);
+}
+
 absl::StatusOr<KernelSpec> KernelOptions::ParseWhole(RuleSet may_drop) const {
   absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add, may_drop);
   // On the command line a wrong name is wrong usage.
@@ -109,7 +132,7 @@ void AddProperty(CLI::App& command, std::string& property) {
   command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
       ->required()
       ->check(CLI::Validator(is_encoded, ""))
-      ->check(CLI::IsMember(names));
+      ->check(OneOf("no-cross-driver-attach or no-cross-driver-reuse", names));
 }
 
 void AddBounds(CLI::App& command, smt::Bounds& bounds) {

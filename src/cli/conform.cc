@@ -234,6 +234,9 @@ void RunConform(const Options& o, Session& session) {
 
 void AddConform(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("conform", "Do model and real kernel code do the same");
+  command->footer(
+      "Example: iommucheck conform --kernel-build build/kernel/linux-source-6.12 "
+      "corpus/litmus");
   auto o = std::make_shared<Options>();
   command->add_option("--kernel-build", o->build, "folder of a build of ./dev kernel")
       ->type_name("DIR")

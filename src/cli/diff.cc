@@ -18,10 +18,11 @@ struct Options {
   std::vector<std::string> kernels;
   std::vector<std::string> drop;
   std::vector<std::string> add;
-  smt::Bounds bounds{.devices = 2, .steps = 6};
+  smt::Bounds bounds;
   std::string out;
   bool bounded = false;
   bool json = false;
+  RequireOption require;
 };
 
 absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
@@ -63,7 +64,7 @@ void Diff(const Options& o, Session& session) {
   if (!diff.ok()) return session.Fail(diff.status());
   Progress("");
   std::cout << (o.json ? report::DiffJson(*diff) : report::DiffText(*diff));
-  session.exit = ExitOf(diff->verdict());
+  session.exit = o.require.ExitOf(diff->verdict(), diff->every_size());
   if (!o.out.empty())
     if (const absl::Status s = WriteCases(o.out, *diff); !s.ok()) return session.Fail(s);
 }
@@ -75,6 +76,8 @@ void AddDiff(CLI::App& app, Session& session) {
       "diff", "The smallest cases that one kernel allows and another refuses, both ways");
   auto o = std::make_shared<Options>();
   AddProperty(*command, o->property);
+  command->footer(
+      "Example: iommucheck diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0,-type1.same_ops");
   command
       ->add_option("--kernel", o->kernels,
                    "A, then B; with patches as in v6.0,-type1.same_ops,+assume.homogeneous_groups")
@@ -91,6 +94,7 @@ void AddDiff(CLI::App& app, Session& session) {
   command->add_option("--out", o->out, "write the cases into this folder");
   command->add_flag("--bounded", o->bounded, "do not try to prove anything for every size");
   command->add_flag("--json", o->json, "one JSON object");
+  o->require.AddTo(*command);
   command->callback([o, &session] { Diff(*o, session); });
 }
 

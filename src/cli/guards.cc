@@ -19,6 +19,7 @@ struct Options {
   std::string out;
   bool cases = false;
   bool json = false;
+  RequireOption require;
 };
 
 absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
@@ -45,7 +46,8 @@ void Guards(Options& o, Session& session) {
   if (!map.ok()) return session.Fail(map.status());
   Progress("");
   std::cout << (o.json ? report::GuardsJson(*map) : report::GuardsText(*map, o.cases));
-  session.exit = map->complete ? kOk : kUnknown;
+  session.exit = o.require.ExitOf(map->kernel.verdict, map->kernel.proved);
+  if (session.exit == kOk && !map->complete) session.exit = kUnknown;
   if (!o.out.empty())
     if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
 }
@@ -57,6 +59,7 @@ void AddGuards(CLI::App& app, Session& session) {
       "guards", "Which rules and assumptions a property rests on, and which removals break it");
   auto o = std::make_shared<Options>();
   AddProperty(*command, o->property);
+  command->footer("Example: iommucheck guards no-cross-driver-reuse --kernel v6.1 --bounded");
   o->kernel.AddTo(*command, true);
   smt::Bounds& bounds = o->question.bounds;
   command->add_option("--devices", bounds.devices, "devices to go up to")
@@ -73,6 +76,7 @@ void AddGuards(CLI::App& app, Session& session) {
   command->add_option("--out", o->out, "write the case of each removal into this folder");
   command->add_flag("-v,--verbose", o->cases, "print the case of each removal");
   command->add_flag("--json", o->json, "one JSON object");
+  o->require.AddTo(*command);
   command->callback([o, &session] { Guards(*o, session); });
 }
 

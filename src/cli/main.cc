@@ -8,6 +8,7 @@
 #include "src/case/engine_error.h"
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
+#include "src/cli/usage.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
 #include "src/tool/stop.h"
@@ -30,9 +31,11 @@ bool MisspeltCommand(const CLI::App& app, int argc, char** argv) {
 
 int Run(int argc, char** argv) {
   CLI::App app(
-      "Can this kernel, with this patch, on some machine, attach a domain that one\n"
-      "IOMMU driver allocated to a device behind another?\n");
+      "Can this kernel, with this patch, on some machine, attach a domain that one "
+      "IOMMU driver allocated to a device behind another?",
+      "iommucheck");
   app.set_version_flag("--version", iommucheck::report::ToolName());
+  app.formatter(std::make_shared<iommucheck::cli::HelpFormatter>());
   app.require_subcommand(1);
   // What was typed is shown, and not sent to the terminal.
   app.failure_message([](const CLI::App* command, const CLI::Error& e) {
@@ -64,6 +67,10 @@ int Run(int argc, char** argv) {
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& e) {
+    std::cerr << "iommucheck: " << ExtrasText(app) << "\n"
+              << "Run with --help for more information.\n";
+    return kUsage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   } catch (const std::exception& e) {

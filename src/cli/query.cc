@@ -15,6 +15,7 @@
 #include "src/import/import.h"
 #include "src/report/all.h"
 #include "src/report/certificate.h"
+#include "src/report/change.h"
 #include "src/report/machine.h"
 #include "src/report/system.h"
 
@@ -36,6 +37,7 @@ struct Options {
   bool bounded = false;
   bool show_invariant = false;
   bool json = false;
+  RequireOption require;
 };
 
 // One file a verification condition.
@@ -114,19 +116,21 @@ absl::Status WriteCases(const std::string& folder, const report::AllCases& all) 
 void QueryAll(const Options& o, Session& session) {
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
-  const absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
+  absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
   if (!all.ok()) return session.Fail(all.status());
+  if (const absl::Status s = report::AskChange(all->answer); !s.ok()) return session.Fail(s);
   Progress("");
   std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
-  session.exit = ExitOf(all->verdict());
+  const report::Answer& answer = all->answer;
+  session.exit = o.require.ExitOf(answer.result.verdict, report::HoldsForEverySize(answer));
   if (!o.out.empty())
     if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
 }
 
-std::string Text(const Options& o, const report::Answer& answer) {
+std::string Text(const Options& o, const report::Answer& answer, const std::string& next) {
   if (o.json) return report::AnswerJson(answer);
   return o.show_invariant && report::HoldsForEverySize(answer) ? report::InvariantText(answer)
-                                                               : report::AnswerText(answer);
+                                                               : report::AnswerText(answer, next);
 }
 
 report::MachineQuestion QuestionOn(const Options& o) {
@@ -147,10 +151,16 @@ absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const Options& o,
   if (!c.ok()) return c.status();
   question.machine = *std::move(c);
   absl::Status encoded = CheckEncoded(question.machine.topology, question.machine.names);
-  if (encoded.ok() && !kernel) encoded = CheckEncoded(question.machine.kernel);
+  if (!kernel && encoded.ok()) encoded = CheckEncoded(question.machine.kernel);
   if (!encoded.ok())
     return absl::InvalidArgumentError(absl::StrCat(o.on, ": ", std::string(encoded.message())));
-  if (kernel) question.machine.kernel = *kernel;
+  if (kernel) {
+    question.machine.kernel = *kernel;
+  } else {
+    const absl::StatusOr<KernelSpec> patched = o.kernel.Patched(question.machine.kernel);
+    if (!patched.ok()) return patched.status();
+    question.machine.kernel = *patched;
+  }
   return question;
 }
 
@@ -162,14 +172,19 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
   const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.on, *found, kernel);
   if (!kernels.ok()) return kernels.status();
   std::vector<report::MachineQuestion> questions;
-  for (const KernelSpec& spec : kernels->kernels) {
+  for (KernelSpec spec : kernels->kernels) {
+    if (!kernel) {
+      const absl::StatusOr<KernelSpec> patched = o.kernel.Patched(spec, import::kAssumedInTree);
+      if (!patched.ok()) return patched.status();
+      spec = *patched;
+    }
     absl::StatusOr<import::System> system =
         import::ToSystem(*found, spec.version, import::Keep::kAllThatFit);
     if (!system.ok())
       return absl::InvalidArgumentError(
           absl::StrCat(Printable(o.on), ": ", system.status().message()));
     report::MachineQuestion question = QuestionOn(o);
-    question.machine.kernel = spec;
+    question.machine.kernel = import::AssumingInTree(spec, system->names.drivers);
     question.machine.topology = system->topology;
     question.machine.names = system->names;
     question.assumptions = system->assumptions;
@@ -190,8 +205,6 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const Options& 
         o.kernel.Parse(is_system ? import::kAssumedInTree : RuleSet());
     if (!given.ok()) return given.status();
     kernel = *given;
-  } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
-    return absl::OutOfRangeError("--drop and --add go with --kernel");
   }
   if (is_system) return ReadSystem(o, kernel);
   absl::StatusOr<report::MachineQuestion> question = ReadMachineOfCase(o, kernel);
@@ -206,25 +219,28 @@ void QueryOn(const Options& o, Session& session) {
   for (const report::MachineQuestion& question : *questions) {
     absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(question);
     if (!answer.ok()) return session.Fail(answer.status());
+    if (const absl::Status s = report::AskChange(*answer); !s.ok()) return session.Fail(s);
     answers.push_back(*std::move(answer));
   }
   const report::MachineAnswer& worst = report::WorstOf(answers);
   const smt::QueryResult& result = worst.result.query;
   const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
   Progress("");
-  std::cout << (o.json ? report::MachineAnswersJson(answers) : report::MachineAnswersText(answers));
-  session.exit = ExitOf(report::VerdictOf(worst));
+  const std::string next = write_case ? "replay -v " + o.out : "";
+  std::cout << (o.json ? report::MachineAnswersJson(answers)
+                       : report::MachineAnswersText(answers, next));
+  session.exit = o.require.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
   absl::Status written = write_case ? WriteFile(o.out, FoundCase(result.found)) : absl::OkStatus();
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);
-  if (!o.json && write_case) std::cout << "next      iommucheck replay -v " << o.out << "\n";
 }
 
 void Query(const Options& o, Session& session) {
   if (const absl::Status s = PrepareFiles(o); !s.ok()) return session.Fail(s);
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
-    return session.Fail(absl::OutOfRangeError("--kernel is required, but with --on"));
+    return session.Fail(
+        absl::OutOfRangeError("expected --kernel, or --on with a machine that has one"));
   if (o.all) return QueryAll(o, session);
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
@@ -235,22 +251,23 @@ void Query(const Options& o, Session& session) {
   absl::StatusOr<report::Answer> answer = report::Ask(*question);
   if (!answer.ok()) return session.Fail(answer.status());
   absl::Status certified = absl::OkStatus();
+  if (!question->invariant && !o.show_invariant)
+    if (const absl::Status s = report::AskChange(*answer); !s.ok()) return session.Fail(s);
   if (!o.certificate.empty()) certified = report::Certify(*answer);
   // Two judges that disagree leave no answer to print.
   if (absl::IsInternal(certified)) return session.Fail(certified);
   Progress("");
-  std::cout << Text(o, *answer);
-  session.exit = ExitOf(answer->result.verdict);
+  std::string next;
+  if (!o.out.empty() && answer->result.verdict == Verdict::kViolated) next = "replay -v " + o.out;
+  if (answer->certificate) next = "check-certificate " + o.certificate;
+  std::cout << Text(o, *answer, next);
+  session.exit = o.require.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
   // The invariant that was given is none.
   const bool refuted =
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
-  if (session.exit == kOk && refuted) session.exit = kViolated;
+  if (answer->result.verdict == Verdict::kHolds && refuted) session.exit = kViolated;
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   if (!certified.ok()) session.Fail(certified);
-  if (!o.json && !o.out.empty() && answer->result.verdict == Verdict::kViolated)
-    std::cout << "next      iommucheck replay -v " << o.out << "\n";
-  if (!o.json && answer->certificate)
-    std::cout << "next      iommucheck check-certificate " << o.certificate << "\n";
 }
 
 }  // namespace
@@ -261,6 +278,8 @@ void AddQuery(CLI::App& app, Session& session) {
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
   auto o = std::make_shared<Options>();
   AddProperty(*command, o->property);
+  command->footer(
+      "Example: iommucheck query no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops");
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
@@ -301,6 +320,7 @@ void AddQuery(CLI::App& app, Session& session) {
       ->excludes("--vcs")
       ->excludes(all);
   command->add_flag("--json", o->json, "one JSON object");
+  o->require.AddTo(*command);
   command->callback([o, &session] { Query(*o, session); });
 }
 

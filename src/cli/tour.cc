@@ -5,15 +5,19 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/cli/commands.h"
 #include "src/report/answer.h"
 #include "src/report/claim.h"
+#include "src/report/json_parts.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
+#include "src/report/verdict_line.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -28,15 +32,22 @@ smt::Bounds TourBounds(KernelVersion version) {
   return {.devices = 3, .steps = version < KernelVersion::kV6_8 ? 5 : 6, .budget = 0};
 }
 
-// The tables and the claims ask much the same.
-absl::StatusOr<Answer> AskOnce(const Question& question) {
-  static std::vector<Answer> answers;
-  const auto known = std::ranges::find(answers, question, &Answer::question);
-  if (known != answers.end()) return *known;
-  absl::StatusOr<Answer> answer = report::Ask(question);
-  if (answer.ok()) answers.push_back(*answer);
-  return answer;
-}
+// What was asked so far, and where the tour goes.
+struct Tour {
+  std::ostream& out;
+  std::vector<Answer> answers{};
+  report::Json claims = report::Json::array();
+  report::Json system{};
+
+  // The tables and the claims ask much the same.
+  absl::StatusOr<Answer> AskOnce(const Question& question) {
+    const auto known = std::ranges::find(answers, question, &Answer::question);
+    if (known != answers.end()) return *known;
+    absl::StatusOr<Answer> answer = report::Ask(question);
+    if (answer.ok()) answers.push_back(*answer);
+    return answer;
+  }
+};
 
 struct Column {
   const char* title;
@@ -63,14 +74,13 @@ std::span<const Rule> PromisedWith(KernelVersion version, Property property) {
   return {};
 }
 
-absl::StatusOr<std::string> Cell(const Question& question) {
-  const absl::StatusOr<Answer> answer = AskOnce(question);
+absl::StatusOr<std::string> Cell(Tour& tour, const Question& question) {
+  const absl::StatusOr<Answer> answer = tour.AskOnce(question);
   if (!answer.ok()) return answer.status();
   switch (answer->result.verdict) {
     case Verdict::kHolds:
-      return report::HoldsForEverySize(*answer) ? "proved" : "none";
     case Verdict::kUnknown:
-      return "unknown";
+      return report::VerdictName(answer->result.verdict, report::HoldsForEverySize(*answer));
     case Verdict::kViolated:
       return absl::StrFormat("%d dev, %d steps", answer->result.found.topology.devices_count,
                              answer->result.found.ops.size());
@@ -78,8 +88,8 @@ absl::StatusOr<std::string> Cell(const Question& question) {
   return "";
 }
 
-absl::Status PrintTable(Property property, bool with_assumptions) {
-  std::cout << "kernel  as it is        -same_ops       -owner_first    -both\n";
+absl::Status PrintTable(Tour& tour, Property property, bool with_assumptions) {
+  tour.out << "kernel  as it is        -same_ops       -owner_first    -both\n";
   for (KernelVersion version : kKernelVersions) {
     std::string row = absl::StrFormat("%-8s", VersionName(version));
     for (const Column& column : kColumns) {
@@ -89,63 +99,69 @@ absl::Status PrintTable(Property property, bool with_assumptions) {
                      with_assumptions ? PromisedWith(version, property) : std::span<const Rule>{});
       absl::StatusOr<std::string> cell = std::string("-");
       if (kernel)
-        cell = Cell({.property = property, .kernel = *kernel, .bounds = TourBounds(version)});
+        cell = Cell(tour, {.property = property, .kernel = *kernel, .bounds = TourBounds(version)});
       if (!cell.ok()) return cell.status();
       absl::StrAppendFormat(&row, "%-16s", *cell);
     }
     Progress("");
-    std::cout << row.substr(0, row.find_last_not_of(' ') + 1) << "\n" << std::flush;
+    tour.out << row.substr(0, row.find_last_not_of(' ') + 1) << "\n" << std::flush;
   }
   return absl::OkStatus();
 }
 
-void Heading(const std::string& text) { std::cout << "\n" << text << "\n\n"; }
+void Heading(Tour& tour, const std::string& text) { tour.out << "\n" << text << "\n\n"; }
 
-absl::Status Verdicts() {
+absl::Status Verdicts(Tour& tour) {
   const Property property = Property::kNoCrossDriverReuse;
-  Heading("1. Was it safe to remove the domain->ops comparison?");
-  std::cout << "Property: " << PropertyName(property) << ",\n"
-            << report::Field("", std::string(PropertySentence(property)))
-            << "The smallest machine and run that violate it, up to 3 devices and 5\n"
-               "steps, 6 from 6.8 on; \"none\": there is none of that size; \"proved\": none of\n"
-               "any size. -same_ops: the 2022 patch (rule type1.same_ops). -owner_first:\n"
-               "the core's owner test.\n\n"
-               "On any machine, whatever drivers and admin do:\n\n";
-  if (absl::Status s = PrintTable(property, false); !s.ok()) return s;
-  std::cout << "\nUp to 6.0 with assume.bus_ops_not_replaced: no driver clears or overwrites\n"
-               "a bus slot while devices of that bus are probed. From 6.8 with\n"
-               "assume.homogeneous_groups: no group holds devices of two drivers.\n\n";
-  return PrintTable(property, true);
+  Heading(tour, "1. Was it safe to remove the domain->ops comparison?");
+  tour.out << "Property: " << PropertyName(property) << ",\n"
+           << report::Field("", std::string(PropertySentence(property)))
+           << "The smallest machine and run that violate it, up to 3 devices and 5\n"
+              "steps, 6 from 6.8 on; \"none\": there is none of that size; \"holds\": none of\n"
+              "any size, proved. -same_ops: the 2022 patch (rule type1.same_ops). -owner_first:\n"
+              "the core's owner test.\n\n"
+              "On any machine, whatever drivers and admin do:\n\n";
+  if (absl::Status s = PrintTable(tour, property, false); !s.ok()) return s;
+  tour.out << "\nUp to 6.0 with assume.bus_ops_not_replaced: no driver clears or overwrites\n"
+              "a bus slot while devices of that bus are probed. From 6.8 with\n"
+              "assume.homogeneous_groups: no group holds devices of two drivers.\n\n";
+  return PrintTable(tour, property, true);
 }
 
-absl::Status SmallestCase() {
-  Heading("2. The smallest case on v6.0 with the patch");
+absl::Status SmallestCase(Tour& tour) {
+  Heading(tour, "2. The smallest case on v6.0 with the patch");
   KernelSpec kernel{.version = KernelVersion::kV6_0};
   kernel.dropped.add(Rule::kType1SameOps);
   kernel.added.add(Rule::kAssumeBusOpsNotReplaced);
-  const absl::StatusOr<Answer> answer = AskOnce({.property = Property::kNoCrossDriverReuse,
-                                                 .kernel = kernel,
-                                                 .bounds = TourBounds(kernel.version)});
+  const absl::StatusOr<Answer> answer = tour.AskOnce({.property = Property::kNoCrossDriverReuse,
+                                                      .kernel = kernel,
+                                                      .bounds = TourBounds(kernel.version)});
   if (!answer.ok()) return answer.status();
-  std::cout << report::AnswerText(*answer);
+  tour.out << report::AnswerText(*answer);
   return absl::OkStatus();
 }
 
-absl::Status PrintClaim(const fs::path& path) {
+absl::Status PrintClaim(Tour& tour, const fs::path& path) {
   const absl::StatusOr<std::string> text = ReadFile(path.string(), kMaxCaseBytes);
   if (!text.ok()) return text.status();
   const absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path.string());
   if (!claim.ok()) return claim.status();
   Progress("deciding " + claim->name);
   const absl::StatusOr<report::ClaimJudgement> judgement =
-      report::JudgeClaim(*claim, ReadCase, AskOnce);
+      report::JudgeClaim(*claim, ReadCase, [&tour](const Question& q) { return tour.AskOnce(q); });
   Progress("");
   if (!judgement.ok()) return judgement.status();
-  std::cout << report::Field("claim", claim->name) << report::Field("says", claim->says);
-  if (!claim->quote.empty()) std::cout << report::Field("", "\"" + claim->quote + "\"");
-  for (const std::string& line : judgement->lines) std::cout << report::Field("asked", line);
-  for (const std::string& line : judgement->mismatches) std::cout << report::Field("DIFFERS", line);
-  std::cout << report::Field("finding", claim->finding) << "\n";
+  tour.out << report::Field("claim", claim->name) << report::Field("says", claim->says);
+  if (!claim->quote.empty()) tour.out << report::Field("", "\"" + claim->quote + "\"");
+  for (const std::string& line : judgement->lines) tour.out << report::Field("asked", line);
+  for (const std::string& line : judgement->mismatches) tour.out << report::Field("DIFFERS", line);
+  tour.out << report::Field("finding", claim->finding) << "\n";
+  tour.claims.push_back({{"claim", claim->name},
+                         {"says", claim->says},
+                         {"finding", claim->finding},
+                         {"asked", judgement->lines},
+                         {"mismatches", judgement->mismatches},
+                         {"verdict_lines", judgement->verdicts}});
   return absl::OkStatus();
 }
 
@@ -165,22 +181,53 @@ absl::StatusOr<std::vector<fs::path>> FindClaims(const fs::path& corpus) {
   return files;
 }
 
-absl::Status Claims(const std::vector<fs::path>& files) {
-  Heading("3. What was said on the list, and what the queries say");
+absl::Status Claims(Tour& tour, const std::vector<fs::path>& files) {
+  Heading(tour, "3. What was said on the list, and what the queries say");
   for (const fs::path& file : files)
-    if (absl::Status s = PrintClaim(file); !s.ok()) return s;
+    if (absl::Status s = PrintClaim(tour, file); !s.ok()) return s;
   return absl::OkStatus();
 }
 
-absl::Status RealMachine(const fs::path& corpus) {
-  Heading("4. The debated machine: VT-d beside virtio-iommu, as a snapshot of /sys");
+absl::Status RealMachine(Tour& tour, const fs::path& corpus) {
+  Heading(tour, "4. The debated machine: VT-d beside virtio-iommu, as a snapshot of /sys");
   const std::string path = (corpus / "systems/qemu-vtd-virtio-6.12.tar.gz").string();
   const absl::StatusOr<report::SystemReport> report =
       report::CheckSystem({.path = path}, [](const std::string& text) { Progress(text); });
   Progress("");
   if (!report.ok()) return report.status();
-  std::cout << report::SystemText(*report);
+  tour.out << report::SystemText(*report);
+  tour.system = report::Json::parse(report::SystemJson(*report));
   return absl::OkStatus();
+}
+
+// Every question of the tables and claims that was asked of the solver, once.
+void Lines(Tour& tour) {
+  Heading(tour, "5. The answers of the solver, a line each");
+  for (const Answer& answer : tour.answers) tour.out << report::VerdictLineOf(answer) << "\n";
+}
+
+absl::Status Go(Tour& tour, const fs::path& corpus) {
+  // What is not there is known before the queries.
+  const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(corpus);
+  if (!claims.ok()) return claims.status();
+  tour.out << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();
+  absl::Status status = Verdicts(tour);
+  if (status.ok()) status = SmallestCase(tour);
+  if (status.ok()) status = Claims(tour, *claims);
+  if (status.ok()) status = RealMachine(tour, corpus);
+  if (status.ok()) Lines(tour);
+  return status;
+}
+
+std::string TourJson(const Tour& tour) {
+  report::Json answers = report::Json::array();
+  for (const Answer& answer : tour.answers)
+    answers.push_back(report::Json::parse(report::AnswerJson(answer)));
+  report::Json out = report::ToolJson("tour");
+  out["answers"] = std::move(answers);
+  out["claims"] = tour.claims;
+  out["system"] = tour.system;
+  return JsonText(out);
 }
 
 }  // namespace
@@ -189,20 +236,19 @@ void AddTour(CLI::App& app, Session& session) {
   auto* command =
       app.add_subcommand("tour", "The 2022 question: verdicts, a case, the claims, a machine");
   auto corpus = std::make_shared<std::string>("corpus");
+  command->footer("Example: iommucheck tour --json");
   command->add_option("--corpus", *corpus, "where the claims and systems are")
       ->capture_default_str();
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "one JSON object");
   AddTimeout(*command);
-  command->callback([corpus, &session] {
-    // What is not there is known before the queries.
-    const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(*corpus);
-    if (!claims.ok()) return session.Fail(claims.status());
-    std::cout << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();
-    absl::Status status = Verdicts();
-    if (status.ok()) status = SmallestCase();
-    if (status.ok()) status = Claims(*claims);
-    if (status.ok()) status = RealMachine(*corpus);
-    if (!status.ok()) session.Fail(status);
-    if (status.ok() && tool::Stopped()) session.exit = kUnknown;
+  command->callback([corpus, json, &session] {
+    std::ostringstream unseen;
+    Tour tour{.out = *json ? unseen : std::cout};
+    const absl::Status status = Go(tour, *corpus);
+    if (!status.ok()) return session.Fail(status);
+    if (*json) std::cout << TourJson(tour);
+    if (tool::Stopped()) session.exit = kUnknown;
   });
 }
 

@@ -186,12 +186,12 @@ absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::str
   ScopeAnswer a;
   ReadQuestion(in, a.question);
   const std::string verdict = in.Text("/verdict");
-  if (verdict == "holds")
+  if (verdict == "none")
     a.verdict = Verdict::kHolds;
   else if (verdict == "violated")
     a.verdict = Verdict::kViolated;
   else if (verdict != "unknown")
-    in.Expect("/verdict", "holds, violated or unknown");
+    in.Expect("/verdict", "none, violated or unknown");
   constexpr uint64_t kAny = std::numeric_limits<uint64_t>::max();
   a.every_depth = in.Flag("/exploration/every_depth");
   a.depth = static_cast<int>(in.Number("/exploration/depth", kUnbounded));

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
 #include "src/case/engine_error.h"
 #include "src/case/run.h"
@@ -47,6 +48,7 @@ class Search {
   bool Proved(Sufficient& set);
   void Complete(Sufficient& set);
   bool BreaksLater(RuleSet kept);
+  Standing StandingOf(RuleSet kept, int steps);
   void DropEachAlone();
   std::optional<Case> Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open);
   void AddSufficient(const Sufficient& set);
@@ -229,17 +231,49 @@ bool Search::BreaksLater(RuleSet kept) {
   return result->verdict == Verdict::kViolated;
 }
 
-// What each rule does alone, on the kernel with all assumptions but those that suffice alone.
+// The kernel that has exactly these rules. Where a set that suffices is proved, it holds. Where
+// none is among them, that says only that some kernel with these and others violates the property;
+// so that this one is asked about.
+Standing Search::StandingOf(RuleSet kept, int steps) {
+  Standing standing{.verdict = Verdict::kHolds};
+  for (size_t n = 0; n < map_.sufficient.size() && !standing.proved; ++n) {
+    const Sufficient& set = map_.sufficient[n];
+    if (!kept.has_all(set.rules)) continue;
+    standing.proved = set.every_size || (!set.proved_with.empty() && kept.has_all(set.proved_with));
+    if (!standing.by || standing.proved) standing.by = n;
+  }
+  if (standing.proved || (standing.by && steps <= map_.question.bounds.steps)) return standing;
+  smt::Bounds bounds = map_.question.bounds;
+  bounds.steps = steps;
+  // A set that was not looked at so far is no reason.
+  if (steps > map_.question.bounds.steps) standing.by.reset();
+  for (const Removal& removal : map_.removals) {
+    Case c = removal.found;
+    c.kernel = With(kept);
+    const int last = static_cast<int>(c.ops.size());
+    if (Play(c).of(question_.property).at == last) bounds.steps = std::max(bounds.steps, last);
+  }
+  std::optional<Case> found = Ask(With(kept), bounds, {});
+  if (!found) return standing;
+  return {.verdict = Verdict::kViolated, .found = *std::move(found)};
+}
+
+// What each rule does alone: on the kernel as it is, and on the one with all assumptions but those
+// that suffice alone.
 void Search::DropEachAlone() {
   map_.in_table = open_;
-  if (KnownToBreak(open_)) return;
+  const RuleSet as_is = map_.universe & ProfileOf(question_.kernel).rules;
+  const int steps = map_.question.bounds.steps;
+  map_.as_is_steps = question_.bounds.steps != 0 ? steps : std::max(steps, smt::Bounds{}.steps);
+  map_.kernel = StandingOf(as_is, map_.as_is_steps);
+  // With all that it has a kernel may be proved where no few of its rules are.
+  if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
+    map_.kernel.proved =
+        Counted(prove::Prove(question_.property, ProfileOf(question_.kernel), Left()))->proved;
   ForEach(open_, [&](Rule rule) {
-    const RuleSet kept = RuleSet(open_).drop(rule);
     Alone alone{.rule = rule};
-    for (size_t n = 0; n < map_.sufficient.size() && !alone.by; ++n)
-      if (kept.has_all(map_.sufficient[n].rules)) alone.by = n;
-    alone.verdict = alone.by ? Verdict::kHolds : Verdict::kViolated;
-    if (!alone.by) alone.found = Smallest(map_.universe - kept);
+    if (as_is.has(rule)) alone.as_is = StandingOf(RuleSet(as_is).drop(rule), map_.as_is_steps);
+    alone.with_all = StandingOf(RuleSet(open_).drop(rule), steps);
     map_.alone.push_back(std::move(alone));
   });
 }

@@ -39,12 +39,19 @@ struct Removal {
   Case found;  // the smallest one, as the model plays it
 };
 
-// What a rule does alone: on the kernel with all others of Map::in_table.
+// What a kernel does that has some of the rules and no others.
+struct Standing {
+  Verdict verdict = Verdict::kUnknown;
+  std::optional<size_t> by{};  // kHolds: by this one of Map::sufficient; none: within the bounds
+  bool proved = false;         // kHolds: for every size
+  Case found{};                // kViolated: the smallest
+};
+
+// What a rule does alone: each kernel without it.
 struct Alone {
   Rule rule;
-  Verdict verdict = Verdict::kUnknown;  // without it
-  std::optional<size_t> by{};           // kHolds: by this one of Map::sufficient
-  Case found{};                         // kViolated: the smallest
+  std::optional<Standing> as_is{};  // the kernel asked about; none: it has not got the rule
+  Standing with_all{};              // that of Map::in_table
 };
 
 struct Map {
@@ -54,8 +61,10 @@ struct Map {
   std::vector<Sufficient> sufficient{};
   std::vector<Removal> removals{};  // those of the fewest rules first
   RuleSet in_table{};               // but assumptions that suffice alone
-  std::vector<Alone> alone{};       // one each of these; none where all of them do not suffice
-  bool complete = false;            // false: the budget is used up, and there may be more of both
+  int as_is_steps = 0;              // how far the kernel as it is was searched: as far as by query
+  Standing kernel{};                // the kernel asked about, with what it has and assumes
+  std::vector<Alone> alone{};       // one each of in_table
+  bool complete = false;            // false: the budget is used up, and there may be more of all
   uint64_t resources = 0;           // solver resources used
   int checks = 0;                   // solver calls
 };

@@ -30,15 +30,15 @@ struct MachineDevice {
   std::string name;
   Bus bus{};
   bool below_bridge = false;  // PCI: not on a root bus
-  std::vector<int> masters;  // instances, at most kMaxMasters
+  std::vector<int> masters;   // instances, at most kMaxMasters
   int found_instance = -1;
   int found_group = -1;
 };
 
 // Devices that end in one group, in the order of the machine.
 struct MachineGroup {
-  // What makes them one: their slot, or off pci a stream id; a common alias; an instance's shared group; nothing (one
-  // device).
+  // What makes them one: their slot, or off pci a stream id; a common alias; an instance's shared
+  // group; nothing (one device).
   enum class Shape : uint8_t { kSingle, kSlot, kAlias, kInstance };
   Shape shape = Shape::kSingle;
   std::vector<int> devices;

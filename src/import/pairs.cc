@@ -17,9 +17,9 @@
 namespace iommucheck::import {
 namespace {
 
-constexpr std::array<std::string_view, 8> kReasonNames = {
-    "not-present", "claims-nothing", "no-architecture", "no-firmware",
-    "no-soc",      "one-loses",      "both-serve",      "disjoint"};
+constexpr std::array<std::string_view, 10> kReasonNames = {
+    "not-present", "claims-nothing", "no-architecture", "no-firmware",   "no-soc",
+    "one-loses",   "both-serve",     "disjoint",        "one-registers", "no-claims"};
 
 using Words = std::set<std::string>;
 
@@ -98,6 +98,12 @@ class PairRun {
            Take(OpKind::kSetContainer, state_.devices[second].group) == 0;
   }
 
+  // The rule that refused something last.
+  [[nodiscard]] std::optional<Rule> refused() const {
+    for (auto e = events_.rbegin(); e != events_.rend(); ++e)
+      if (e->kind == Event::Kind::kRefused && e->error != 0) return e->rule;
+    return std::nullopt;
+  }
   [[nodiscard]] bool violates() const { return violates_; }
   [[nodiscard]] const Case& example() const { return case_; }
 
@@ -120,7 +126,10 @@ class PairRun {
     case_.names.drivers.push_back(driver.name);
     case_.names.tables.push_back(absl::StrCat(driver.name, ".ops"));
     case_.names.instances.push_back(absl::StrCat(driver.name, ".0"));
-    for (const auto& [bus, claim] : driver.claims) {
+    std::vector<Bus> buses;
+    for (const auto& [bus, claim] : driver.claims) buses.push_back(bus);
+    if (buses.empty()) buses.push_back(t.firmware == Firmware::kDt ? Bus::kPlatform : Bus::kPci);
+    for (const Bus bus : buses) {
       t.devices[t.devices_count].bus = bus;
       t.devices[t.devices_count++].masters[0] = id;
       case_.names.devices.push_back(absl::StrCat(driver.name, "-", std::string(BusName(bus))));
@@ -164,6 +173,7 @@ void TryJoins(const PairRun& probed, PairResult& best) {
         result.vfio_usable = run.Join(first, second);
         result.violates = run.violates();
         result.example = run.example();
+        result.refused = result.vfio_usable ? std::nullopt : run.refused();
         if (Rank(result) > Rank(best)) best = std::move(result);
       }
 }
@@ -179,16 +189,17 @@ void RunInModel(const KernelSpec& kernel, const CatalogueDriver& a, const Catalo
     orders.insert(first == 0 ? a.name : b.name);
     TryJoins(probed, best);
   }
+  const char* semicolon = best.detail.empty() ? "" : "; ";
   if (orders.size() == 1)
-    absl::StrAppend(&best.detail, "; both serve when ", *orders.begin(), " comes first");
-  if (orders.size() == 2) absl::StrAppend(&best.detail, "; both serve in either order");
+    absl::StrAppend(&best.detail, semicolon, "both serve when ", *orders.begin(), " comes first");
+  if (orders.size() == 2) absl::StrAppend(&best.detail, semicolon, "both serve in either order");
 }
 
 // Why a pair falls before any kernel runs; nullopt: it does not.
 std::optional<PairReason> FallsOnPaper(const CatalogueDriver& a, const CatalogueDriver& b,
-                                       std::string& detail) {
+                                       bool claims, std::string& detail) {
   for (const CatalogueDriver* d : {&a, &b})
-    if (d->claims.empty()) {
+    if (claims && d->claims.empty()) {
       detail = absl::StrCat(d->name, " claims no bus");
       return PairReason::kClaimsNothing;
     }
@@ -208,15 +219,27 @@ std::optional<PairReason> FallsOnPaper(const CatalogueDriver& a, const Catalogue
 }
 
 PairResult Analyse(const KernelSpec& kernel, const std::string& name_a, const std::string& name_b) {
-  PairResult result{name_a, name_b, PairReason::kNotPresent, "", false, false, false, {}};
+  PairResult result{.a = name_a, .b = name_b, .detail = {}, .example = {}};
   const CatalogueDriver* a = FindDriver(name_a, kernel.version);
   const CatalogueDriver* b = FindDriver(name_b, kernel.version);
   if (a == nullptr || b == nullptr) {
     result.detail = absl::StrCat("no ", a == nullptr ? name_a : name_b);
     return result;
   }
-  if (const auto reason = FallsOnPaper(*a, *b, result.detail)) {
+  const bool claims = ProfileOf(kernel).era == Era::kBusSlots;
+  if (const auto reason = FallsOnPaper(*a, *b, claims, result.detail)) {
     result.reason = *reason;
+    return result;
+  }
+  if (!claims) {
+    RunInModel(kernel, *a, *b, result);
+    const bool single = ProfileOf(kernel).has(Rule::kRegisterSingleDriver);
+    result.reason = result.both_serve ? PairReason::kNoClaims
+                    : single          ? PairReason::kOneRegisters
+                                      : PairReason::kOneLoses;
+    if (!result.both_serve)
+      result.detail = single ? "iommu_device_register() of whichever comes second is -EBUSY"
+                             : "one of them gets no device, whichever registers first";
     return result;
   }
   const Words overlap = Common(Buses(*a), Buses(*b));
@@ -237,7 +260,6 @@ std::string_view PairReasonName(PairReason reason) {
 
 std::vector<PairResult> AnalysePairs(const KernelSpec& kernel) {
   std::vector<PairResult> results;
-  if (ProfileOf(kernel).era != Era::kBusSlots) return results;
   std::vector<std::string> names;
   for (const CatalogueDriver& row : Catalogue())
     if (names.empty() || names.back() != row.name) names.push_back(row.name);

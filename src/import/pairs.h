@@ -5,6 +5,7 @@
 // that it stands.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,11 @@ enum class PairReason : uint8_t {
   kNoArchitecture,  // no kernel is built for both
   kNoFirmware,      // nothing describes instances of both: ACPI, device tree, built in
   kNoSoc,           // each is tied to another family of SoCs
-  kOneLoses,        // they claim a bus in common, and one gets no device, whichever comes first
+  kOneLoses,        // one gets no device, whichever comes first; up to 6.0 both claim a bus
   kBothServe,       // they claim a bus in common, and yet both get devices in some order
   kDisjoint,        // they claim no bus in common
+  kOneRegisters,    // from 6.1 on: the core takes the instances of one driver only
+  kNoClaims,        // from 6.1 on: drivers claim no bus, and each serves what is behind it
 };
 std::string_view PairReasonName(PairReason reason);
 
@@ -33,14 +36,15 @@ struct PairResult {
   PairReason reason{};
   std::string detail;
   // What a run of the model shows, for the reasons from kOneLoses on.
-  bool both_serve = false;   // both serve a device at once
-  bool vfio_usable = false;  // a device of each gets a type1 container
-  bool violates = false;     // no-cross-driver-reuse is violated
-  Case example;              // the run that shows the most of these
+  bool both_serve = false;        // both serve a device at once
+  bool vfio_usable = false;       // a device of each gets a type1 container
+  bool violates = false;          // no-cross-driver-reuse is violated
+  std::optional<Rule> refused{};  // not vfio_usable: what refuses the first of them, if a rule does
+  Case example;                   // the run that shows the most of these
 };
 
-// All unordered pairs of the catalogue, in its order, on a kernel whose drivers claim buses. Empty
-// for v6.1 and later: there no driver does.
+// All unordered pairs of the catalogue, in its order. From 6.1 on no driver claims a bus: whether
+// two can meet is decided where instances register, and each serves a device of its own then.
 std::vector<PairResult> AnalysePairs(const KernelSpec& kernel);
 
 }  // namespace iommucheck::import

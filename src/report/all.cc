@@ -80,7 +80,8 @@ std::string CountLine(const AllCases& all) {
   if (all.search.complete)
     return cases + " of this size, up to names and the order of steps that commute";
   if (all.enough) return absl::StrCat(cases, " of this size so far; no more were asked for");
-  return absl::StrCat("unknown: ", all.search.reason, "; ", cases, " of this size so far");
+  return absl::StrCat(
+      cases, " of this size so far; whether there are more is not known: ", all.search.reason);
 }
 
 std::string CaseText(const Case& c, const Run& run, Property property) {
@@ -93,12 +94,6 @@ std::string CaseText(const Case& c, const Run& run, Property property) {
 }
 
 }  // namespace
-
-Verdict AllCases::verdict() const {
-  const bool ended = search.complete || enough;
-  return answer.result.verdict == Verdict::kViolated && !ended ? Verdict::kUnknown
-                                                               : answer.result.verdict;
-}
 
 absl::StatusOr<AllCases> AskAll(const Question& question, int max) {
   absl::StatusOr<Answer> answer = Ask(question);
@@ -134,14 +129,14 @@ std::string AllText(const AllCases& all) {
   for (size_t i = 0; i < all.cases.size(); ++i)
     absl::StrAppend(&out, "\ncase ", i + 1, "\n",
                     CaseText(all.cases[i], all.runs[i], all.answer.question.property));
-  return out;
+  return out + VerdictLineOf(all.answer) + "\n";
 }
 
 std::string AllJson(const AllCases& all) {
   const smt::QueryResult& result = all.answer.result;
   if (result.verdict != Verdict::kViolated) return AnswerJson(all.answer);
   const Question& q = all.answer.question;
-  Json out = Head("query", VerdictName(all.verdict()), result.found.topology.devices_count,
+  Json out = Head("query", VerdictName(result.verdict, false), result.found.topology.devices_count,
                   static_cast<int>(result.found.ops.size()), q.kernel);
   out["property"] = std::string(PropertyName(q.property));
   out["case"] = Json::parse(CaseToJson(result.found));
@@ -154,6 +149,7 @@ std::string AllJson(const AllCases& all) {
                             {"steps", StepsJson(all.cases[i], all.runs[i])}});
   out["stats"] = {{"solver_resources", result.resources + all.search.resources},
                   {"solver_checks", result.checks + all.search.checks}};
+  out["verdict_line"] = VerdictLineOf(all.answer);
   return JsonText(out);
 }
 

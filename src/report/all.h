@@ -17,9 +17,8 @@ struct AllCases {
   // One of each that are the same (src/case/variants.h): the one that reads most easily.
   std::vector<Case> cases;
   std::vector<Run> runs;
-  smt::Enumeration search;  // not complete: there may be more
+  smt::Enumeration search;  // not complete: there may be more, which changes no verdict
   bool enough = false;      // as many as asked for, and one more was found
-  [[nodiscard]] Verdict verdict() const;
 };
 
 // Asks, then goes through all cases of the size found; up to `max` of them where that is not 0.

@@ -5,10 +5,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "src/case/encoded.h"
+#include "src/case/kernel.h"
 #include "src/report/certificate.h"
+#include "src/report/change.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
+#include "src/report/verdict_line.h"
 
 namespace iommucheck::report {
 namespace {
@@ -113,20 +118,36 @@ absl::StatusOr<Answer> Ask(const Question& question) {
   return status.ok() ? absl::StatusOr<Answer>(answer) : status;
 }
 
-std::string VerdictLine(const Answer& a) {
-  const std::string covered = absl::StrFormat("%s, %s", Plural(a.result.proved_devices, "device"),
-                                              Plural(a.result.proved_steps, "step"));
-  switch (a.result.verdict) {
+std::string VerdictText(const smt::QueryResult& result, bool every_size) {
+  const std::string size = absl::StrFormat("%s, %s", Plural(DevicesOf(result), "device"),
+                                           Plural(StepsOf(result), "step"));
+  switch (result.verdict) {
     case Verdict::kViolated:
-      return absl::StrFormat("VIOLATED: %s, %s",
-                             Plural(a.result.found.topology.devices_count, "device"),
-                             Plural(static_cast<int>(a.result.found.ops.size()), "step"));
+      return "VIOLATED: " + size;
     case Verdict::kHolds:
-      return HoldsForEverySize(a) ? "holds for every size" : "none up to " + covered;
+      return every_size ? "holds for every size" : "none up to " + size;
     case Verdict::kUnknown:
-      return absl::StrFormat("unknown: %s; none up to %s", a.result.reason, covered);
+      return absl::StrFormat("unknown: %s; none up to %s", result.reason, size);
   }
   return "";
+}
+
+std::string VerdictLineOf(const Answer& a) {
+  const bool proved = HoldsForEverySize(a);
+  return VerdictLine(
+      a.question.property, a.question.kernel, VerdictName(a.result.verdict, proved),
+      proved ? std::string(kEverySize) : SizeScope(DevicesOf(a.result), StepsOf(a.result)));
+}
+
+RuleSet AssumptionsNotMade(const Answer& a) {
+  RuleSet missing;
+  if (HoldsForEverySize(a)) return missing;
+  const KernelProfile kernel = ProfileOf(a.question.kernel);
+  for (const Promise& p : EncodedPromises())
+    if (p.version == kernel.version && p.property == a.question.property)
+      for (const Rule rule : p.assumptions)
+        if (!kernel.has(rule)) missing.add(rule);
+  return missing;
 }
 
 std::string HeadText(const Answer& a) {
@@ -140,18 +161,24 @@ std::string HeadText(const Answer& a) {
           : absl::StrFormat("up to 2 drivers, %s, %s", Plural(q.bounds.devices, "device"),
                             Plural(q.bounds.steps, "step"));
   out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
-  std::string verdict = VerdictLine(a);
+  std::string verdict = VerdictText(a);
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
-  return out;
+  if (const std::vector<std::string> missing = RuleIds(AssumptionsNotMade(a)); !missing.empty())
+    out += Field("promised",
+                 absl::StrFormat("%s promises this with %s, which this kernel is not "
+                                 "given (--add)",
+                                 VersionName(q.kernel.version), absl::StrJoin(missing, ", ")));
+  return out + ChangeText(a);
 }
 
-std::string AnswerText(const Answer& a) {
+std::string AnswerText(const Answer& a, const std::string& next) {
   const Question& q = a.question;
   std::string out = HeadText(a);
   if (a.proof) out += Field("proof", ProofLine(a));
   if (a.certificate) out += RunsText("certified", a.certificate->runs);
-  if (a.result.verdict != Verdict::kViolated) return out;
+  const std::string last = LastLines(next, VerdictLineOf(a));
+  if (a.result.verdict != Verdict::kViolated) return out + last;
 
   const Case& c = a.result.found;
   out += Field("replayed",
@@ -159,7 +186,7 @@ std::string AnswerText(const Answer& a) {
   out += "\n" + TopologyText(c) + "trace\n" + TraceText(c, a.run);
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
-  return out + (rules.empty() ? "  none\n" : rules);
+  return absl::StrCat(out, rules.empty() ? "  none\n" : rules, last);
 }
 
 std::string InvariantText(const Answer& a) {

@@ -28,11 +28,23 @@ struct Question {
   friend bool operator==(const Question&, const Question&) = default;
 };
 
+// What the rules that a patch takes away and adds make of the answer: the kernel without them. What
+// the question assumes besides stays.
+struct Change {
+  KernelSpec before;
+  smt::QueryResult result;  // of `before`, within the same bounds
+  bool every_size = false;  // kHolds: proved
+  // Where both kernels violate the property: the smallest case that does so on the kernel asked
+  // about and on `before` not, or none up to the bounds.
+  std::optional<smt::QueryResult> only{};
+};
+
 struct Answer {
   Question question;
   smt::QueryResult result;
   std::optional<prove::Proof> proof{};  // tried where a first search found nothing
   std::optional<certificate::Certificate> certificate{};  // of a bounded answer, where asked for
+  std::optional<Change> change{};                         // of a patch, where asked for
   Run run;  // kViolated: the model's run of result.found, which violates the property at the end
 };
 
@@ -47,14 +59,34 @@ absl::StatusOr<Run> Replayed(const Question& question, Case& found);
 
 inline bool HoldsForEverySize(const Answer& answer) { return answer.proof && answer.proof->proved; }
 
+// The size of the case found, else what was shown to have none.
+inline int DevicesOf(const smt::QueryResult& result) {
+  return result.verdict == Verdict::kViolated ? result.found.topology.devices_count
+                                              : result.proved_devices;
+}
+inline int StepsOf(const smt::QueryResult& result) {
+  return result.verdict == Verdict::kViolated ? static_cast<int>(result.found.ops.size())
+                                              : result.proved_steps;
+}
+
 // "VIOLATED: 2 devices, 5 steps" and so on, in one line.
-std::string VerdictLine(const Answer& answer);
+std::string VerdictText(const smt::QueryResult& result, bool every_size);
+inline std::string VerdictText(const Answer& answer) {
+  return VerdictText(answer.result, HoldsForEverySize(answer));
+}
+// The line that is made to be grepped.
+std::string VerdictLineOf(const Answer& answer);
+
+// What the kernel's version promises the property with, and the kernel asked about has not; nothing
+// where the property is proved all the same.
+RuleSet AssumptionsNotMade(const Answer& answer);
 
 // The question, and the answer in one line.
 std::string HeadText(const Answer& answer);
 
 // `iommucheck query`
-std::string AnswerText(const Answer& answer);
+// `next`: a command that goes on from here, if any.
+std::string AnswerText(const Answer& answer, const std::string& next = "");
 std::string AnswerJson(const Answer& answer);
 // `iommucheck query --show-invariant`: a file that --invariant takes.
 std::string InvariantText(const Answer& answer);

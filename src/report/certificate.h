@@ -6,6 +6,7 @@
 
 #include "src/certificate/certificate.h"
 #include "src/report/answer.h"
+#include "src/report/json_parts.h"
 
 namespace iommucheck::report {
 
@@ -16,7 +17,10 @@ absl::Status Certify(Answer& answer);
 // What each length of run took, in a few lines.
 std::string RunsText(const std::string& label, const std::vector<certificate::ProvedRuns>& runs);
 
+Json RunsJson(const std::vector<certificate::ProvedRuns>& runs);
+
 // `iommucheck check-certificate`
 std::string CheckedText(const certificate::Checked& checked);
+std::string CheckedJson(const certificate::Checked& checked);
 
 }  // namespace iommucheck::report

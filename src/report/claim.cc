@@ -104,15 +104,16 @@ ClaimQuery ReadQuery(Reader& r) {
   query.question.bounds.steps =
       r.TakeNumber(absl::StrFormat("1 to %d steps", smt::kMaxBoundSteps), 1, smt::kMaxBoundSteps);
   r.Expect("->");
-  const std::string verdict = r.Take("'violated' or 'holds'");
+  const std::string verdict = r.Take("'violated', 'holds' or 'none'");
   query.verdict = verdict == "violated" ? Verdict::kViolated : Verdict::kHolds;
+  query.proved = verdict == "holds";
   if (verdict == "violated") {
     r.Expect("devices");
     query.devices = r.TakeNumber("a number of devices");
     r.Expect("steps");
     query.steps = r.TakeNumber("a number of steps");
-  } else if (verdict != "holds") {
-    r.Fail("'violated' or 'holds'");
+  } else if (verdict != "holds" && verdict != "none") {
+    r.Fail("'violated', 'holds' or 'none'");
   }
   r.TakeEnd();
   return query;
@@ -156,13 +157,13 @@ bool IsStatement(std::string_view head) {
 }
 
 std::string Expected(const ClaimQuery& q) {
-  return q.verdict == Verdict::kViolated
-             ? absl::StrFormat("violated with %d devices, %d steps", q.devices, q.steps)
-             : "none";
+  if (q.verdict == Verdict::kViolated)
+    return absl::StrFormat("violated with %d devices, %d steps", q.devices, q.steps);
+  return q.proved ? "holds for every size" : "none, without a proof";
 }
 
 bool AsExpected(const ClaimQuery& q, const Answer& a) {
-  if (a.result.verdict != q.verdict) return false;
+  if (a.result.verdict != q.verdict || HoldsForEverySize(a) != q.proved) return false;
   return q.verdict != Verdict::kViolated ||
          (a.result.found.topology.devices_count == q.devices &&
           static_cast<int>(a.result.found.ops.size()) == q.steps);
@@ -173,10 +174,11 @@ absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, const Asker
   absl::StatusOr<Answer> answer = ask(query.question);
   if (!answer.ok()) return answer.status();
   out.lines.push_back(absl::StrFormat("%s on %s: %s", PropertyName(query.question.property),
-                                      KernelName(query.question.kernel), VerdictLine(*answer)));
+                                      KernelName(query.question.kernel), VerdictText(*answer)));
+  out.verdicts.push_back(VerdictLineOf(*answer));
   if (!AsExpected(query, *answer))
     out.mismatches.push_back(absl::StrFormat("%s:%d: expected %s, got %s", claim.file, query.line,
-                                             Expected(query), VerdictLine(*answer)));
+                                             Expected(query), VerdictText(*answer)));
   return absl::OkStatus();
 }
 
@@ -205,6 +207,11 @@ absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseRea
       result = absl::StrFormat("%s violated at %d", PropertyName(p), run.of(p).at);
   out.lines.push_back(absl::StrFormat("case %s: %s", std::filesystem::path(path).stem().string(),
                                       result.empty() ? "no property violated" : result));
+  if (AssertsNothing(*c)) {
+    out.asserts_nothing = true;
+    out.mismatches.push_back(
+        absl::StrFormat("%s:%d: %s %s", claim.file, entry.line, path, kAssertsNothing));
+  }
   for (const std::string& mismatch : Mismatches(*c, run))
     out.mismatches.push_back(absl::StrFormat("%s:%d: %s", claim.file, entry.line, mismatch));
   return absl::OkStatus();

@@ -9,7 +9,8 @@
 //   quote it does protect against systems with multiple iommu drivers on different busses
 //   query no-cross-driver-reuse kernel v6.0 drop type1.same_ops devices 3 steps 5
 //         -> violated devices 2 steps 5                                       (one line)
-//   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> holds
+//   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> holds        (proved, every size)
+//   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> none      (up to that, no proof)
 //   pairs kernel v6.0 drop type1.same_ops -> apart 200 coexist 12 violate 7   (the catalogue)
 //   case ../litmus/v7.1+two-tables.case           (played, and as is written in it)
 //   finding True up to 6.0. ...
@@ -28,8 +29,9 @@ namespace iommucheck::report {
 struct ClaimQuery {
   int line = 0;
   Question question;
-  Verdict verdict{};  // expected
-  int devices = 0;    // of the smallest case, where it is violated
+  Verdict verdict{};    // expected
+  bool proved = false;  // kHolds: for every size, else up to the bounds
+  int devices = 0;      // of the smallest case, where it is violated
   int steps = 0;
 };
 
@@ -62,7 +64,9 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file);
 
 struct ClaimJudgement {
   std::vector<std::string> lines;       // one a query: what was asked and what came out
+  std::vector<std::string> verdicts;    // of the queries, the lines made to be grepped
   std::vector<std::string> mismatches;  // outcomes that differ from those written
+  bool asserts_nothing = false;         // a case of it does; a mismatch says which
 };
 // How the caller reads a case; its errors are passed on.
 using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;

@@ -16,10 +16,10 @@ constexpr std::array kLetters = {"A", "B"};
 
 const char* Refusing(const Direction& d) { return kLetters[1 - d.allows]; }
 
-absl::Status Disagreement(const Diff& diff, const Direction& d) {
-  const Case other = RefusedCase(diff, d);
+absl::Status Disagreement(const DiffQuestion& q, const Direction& d) {
+  const Case other = RefusedCase(q, d);
   return absl::InternalError(absl::StrCat(
-      "solver and model disagree on ", std::string(PropertyName(diff.question.property)),
+      "solver and model disagree on ", std::string(PropertyName(q.property)),
       "\nthe solver says that the last op of this case violates it, and no op on ",
       KernelName(other.kernel), ":\n\n", PrintCase(d.result.found), "\nthe model plays it so:\n\n",
       ReplayText(d.result.found, d.allowed, {.all_events = true}), "\nand so:\n\n",
@@ -27,41 +27,29 @@ absl::Status Disagreement(const Diff& diff, const Direction& d) {
 }
 
 // Plays the case found on both kernels.
-absl::Status Replay(const Diff& diff, Direction& d) {
-  const Property property = diff.question.property;
+absl::Status Replay(const DiffQuestion& q, Direction& d) {
+  const Property property = q.property;
   Case& found = d.result.found;
   d.allowed = Play(found);
-  d.refused = Play(RefusedCase(diff, d));
+  d.refused = Play(RefusedCase(q, d));
   const int last = static_cast<int>(found.ops.size());
   if (d.allowed.of(property).at != last || d.refused.steps.empty() ||
       d.refused.of(property).at != 0)
-    return Disagreement(diff, d);
+    return Disagreement(q, d);
   found = Asserted(std::move(found), d.allowed, {property});
   return absl::OkStatus();
 }
 
-// None of the cases that violate the property on the kernel `allows`, or the smallest of those that
-// do not violate it on the other.
 absl::Status Search(Diff& diff, int allows) {
-  const DiffQuestion& q = diff.question;
   const Answer& alone = *diff.alone[allows];
-  Direction& d = diff.directions[allows];
-  d.result = alone.result;
-  d.verdict = alone.result.verdict;
-  d.every_size = HoldsForEverySize(alone);
-  if (d.verdict != Verdict::kViolated) return absl::OkStatus();
-
-  smt::Bounds bounds = q.bounds;
-  bounds.proved_steps = static_cast<int>(alone.result.found.ops.size()) - 1;
-  bounds.budget = smt::BudgetLeft(q.bounds.budget, diff.resources);
-  absl::StatusOr<smt::QueryResult> result =
-      smt::Query(q.property, q.kernels[allows], bounds, false, {}, q.kernels[1 - allows]);
-  if (!result.ok()) return result.status();
-  d.result = *std::move(result);
-  d.verdict = d.result.verdict;
-  diff.resources += d.result.resources;
-  diff.checks += d.result.checks;
-  return d.verdict == Verdict::kViolated ? Replay(diff, d) : absl::OkStatus();
+  absl::StatusOr<Direction> found = AskDirection(
+      diff.question, allows, alone, smt::BudgetLeft(diff.question.bounds.budget, diff.resources));
+  if (!found.ok()) return found.status();
+  diff.directions[allows] = *std::move(found);
+  if (alone.result.verdict != Verdict::kViolated) return absl::OkStatus();
+  diff.resources += diff.directions[allows].result.resources;
+  diff.checks += diff.directions[allows].result.checks;
+  return absl::OkStatus();
 }
 
 std::string SizeText(int devices, int steps) {
@@ -84,17 +72,13 @@ std::string DirectionLine(const Direction& d) {
   return "";
 }
 
-bool EverySize(const Diff& diff) {
-  return std::ranges::all_of(diff.directions, &Direction::every_size);
-}
-
 std::string DiffLine(const Diff& diff) {
   if (diff.same_rules) return "the same for every size: the two have the same rules";
   switch (diff.verdict()) {
     case Verdict::kViolated:
       return "DIFFERENT";
     case Verdict::kHolds: {
-      if (EverySize(diff)) return "the same for every size: neither violates it";
+      if (diff.every_size()) return "the same for every size: neither violates it";
       const smt::Bounds& b = diff.question.bounds;
       return "the same up to " + SizeText(b.devices, b.steps);
     }
@@ -108,7 +92,7 @@ std::string AloneLine(const Answer& a) {
   return a.result.verdict == Verdict::kViolated
              ? absl::StrCat("violated on ", SizeText(a.result.found.topology.devices_count,
                                                      static_cast<int>(a.result.found.ops.size())))
-             : VerdictLine(a);
+             : VerdictText(a);
 }
 
 bool SameResult(const StepResult& a, const StepResult& b) {
@@ -150,11 +134,19 @@ std::string DirectionText(const Diff& diff, const Direction& d) {
   return out + Field("parting", PartingLine(diff, d));
 }
 
+// "Difference P A B violated devices=2,steps=5": a case violates P on A and not on B.
+std::string DifferenceLine(const DiffQuestion& q, const Direction& d) {
+  return absl::StrFormat(
+      "Difference %s %s %s %s %s", PropertyName(q.property), KernelWord(q.kernels[d.allows]),
+      KernelWord(q.kernels[1 - d.allows]), VerdictName(d.verdict, d.every_size),
+      d.every_size ? std::string(kEverySize) : SizeScope(DevicesOf(d.result), StepsOf(d.result)));
+}
+
 Json DirectionJson(const Diff& diff, const Direction& d) {
   const bool found = d.verdict == Verdict::kViolated;
   Json out = {{"allows", KernelJson(diff.question.kernels[d.allows])},
               {"refuses", KernelJson(diff.question.kernels[1 - d.allows])},
-              {"verdict", VerdictName(d.verdict)}};
+              {"verdict", VerdictName(d.verdict, d.every_size)}};
   if (d.every_size) {
     out["scope"] = {{"kind", "every-size"}};
   } else {
@@ -162,12 +154,23 @@ Json DirectionJson(const Diff& diff, const Direction& d) {
     const int steps = found ? static_cast<int>(d.result.found.ops.size()) : d.result.proved_steps;
     out["scope"] = {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
   }
+  out["difference_line"] = DifferenceLine(diff.question, d);
   if (d.verdict == Verdict::kUnknown) out["reason"] = d.result.reason;
   if (!found) return out;
   out["case"] = Json::parse(CaseToJson(d.result.found));
   out["steps"] = StepsJson(d.result.found, d.allowed);
   out["refused_steps"] = StepsJson(RefusedCase(diff, d), d.refused);
   out["parting"] = PartingLine(diff, d);
+  return out;
+}
+
+// What is known of the two, last of each alone.
+std::string LastLines(const Diff& diff) {
+  std::string out;
+  for (const Direction& d : diff.directions)
+    absl::StrAppend(&out, DifferenceLine(diff.question, d), "\n");
+  for (const std::optional<Answer>& alone : diff.alone)
+    if (alone) absl::StrAppend(&out, VerdictLineOf(*alone), "\n");
   return out;
 }
 
@@ -180,6 +183,8 @@ Verdict Diff::verdict() const {
   if (any(Verdict::kViolated)) return Verdict::kViolated;
   return any(Verdict::kUnknown) ? Verdict::kUnknown : Verdict::kHolds;
 }
+
+bool Diff::every_size() const { return std::ranges::all_of(directions, &Direction::every_size); }
 
 absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
   Diff diff{.question = question, .alone = {}, .directions = {}};
@@ -210,9 +215,32 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
   return diff;
 }
 
-Case RefusedCase(const Diff& diff, const Direction& direction) {
+absl::StatusOr<Direction> AskDirection(const DiffQuestion& q, int allows, const Answer& alone,
+                                       uint64_t budget) {
+  Direction d{.allows = allows,
+              .verdict = alone.result.verdict,
+              .every_size = HoldsForEverySize(alone),
+              .result = alone.result,
+              .allowed = {},
+              .refused = {}};
+  if (d.verdict != Verdict::kViolated) return d;
+
+  smt::Bounds bounds = q.bounds;
+  bounds.proved_steps = static_cast<int>(alone.result.found.ops.size()) - 1;
+  bounds.budget = budget;
+  absl::StatusOr<smt::QueryResult> result =
+      smt::Query(q.property, q.kernels[allows], bounds, false, {}, q.kernels[1 - allows]);
+  if (!result.ok()) return result.status();
+  d.result = *std::move(result);
+  d.verdict = d.result.verdict;
+  if (d.verdict != Verdict::kViolated) return d;
+  const absl::Status replayed = Replay(q, d);
+  return replayed.ok() ? absl::StatusOr<Direction>(d) : replayed;
+}
+
+Case RefusedCase(const DiffQuestion& question, const Direction& direction) {
   Case c = direction.result.found;
-  c.kernel = diff.question.kernels[1 - direction.allows];
+  c.kernel = question.kernels[1 - direction.allows];
   return c;
 }
 
@@ -240,26 +268,26 @@ std::string DiffText(const Diff& diff) {
   std::string out = Field("diff", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
   for (int i = 0; i < 2; ++i) out += Field(kLetters[i], KernelName(q.kernels[i]));
-  const std::string bounds = EverySize(diff)
+  const std::string bounds = diff.every_size()
                                  ? "machines of every size, runs of any length"
                                  : "up to 2 drivers, " + SizeText(q.bounds.devices, q.bounds.steps);
   out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
   out += Field("verdict", DiffLine(diff));
-  if (diff.same_rules) return out;
+  if (diff.same_rules) return out + LastLines(diff);
   for (int i = 0; i < 2; ++i)
     out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*diff.alone[i]));
   for (const Direction& d : diff.directions)
     out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));
   for (const Direction& d : diff.directions)
     if (d.verdict == Verdict::kViolated) out += DirectionText(diff, d);
-  return out;
+  return out + LastLines(diff);
 }
 
 std::string DiffJson(const Diff& diff) {
   const DiffQuestion& q = diff.question;
-  Json out =
-      Head("diff", VerdictName(diff.verdict()), q.bounds.devices, q.bounds.steps, q.kernels[0]);
-  if (EverySize(diff)) out["scope"] = {{"kind", "every-size"}};
+  Json out = Head("diff", VerdictName(diff.verdict(), diff.every_size()), q.bounds.devices,
+                  q.bounds.steps, q.kernels[0]);
+  if (diff.every_size()) out["scope"] = {{"kind", "every-size"}};
   out["property"] = std::string(PropertyName(q.property));
   out["other_kernel"] = KernelJson(q.kernels[1]);
   out["replayed"] = diff.verdict() == Verdict::kViolated;
@@ -269,6 +297,13 @@ std::string DiffJson(const Diff& diff) {
     if (d.verdict == Verdict::kViolated && !out.contains("case"))
       out["case"] = out["directions"].back()["case"];
   }
+  out["alone"] = Json::array();
+  for (const std::optional<Answer>& alone : diff.alone)
+    if (alone)
+      out["alone"].push_back(
+          {{"kernel", KernelJson(alone->question.kernel)},
+           {"verdict", VerdictName(alone->result.verdict, HoldsForEverySize(*alone))},
+           {"verdict_line", VerdictLineOf(*alone)}});
   out["stats"] = {{"resources", diff.resources}, {"checks", diff.checks}};
   return JsonText(out);
 }

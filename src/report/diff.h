@@ -40,14 +40,23 @@ struct Diff {
   int checks = 0;
 
   [[nodiscard]] Verdict verdict() const;
+  [[nodiscard]] bool every_size() const;  // kHolds: none of any size, either way
 };
 
 // First asks about each kernel, then for the smallest case on which they differ, for each of them
 // that violates the property. Errors: as Ask().
 absl::StatusOr<Diff> AskDiff(const DiffQuestion& question);
 
+// The cases that violate the property on kernel `allows` of the question and not on the other, of
+// what is known of that kernel; the budget is the question's but for what is said here.
+absl::StatusOr<Direction> AskDirection(const DiffQuestion& question, int allows,
+                                       const Answer& alone, uint64_t budget);
+
 // The case of a direction on the kernel that does not violate the property.
-Case RefusedCase(const Diff& diff, const Direction& direction);
+Case RefusedCase(const DiffQuestion& question, const Direction& direction);
+inline Case RefusedCase(const Diff& diff, const Direction& direction) {
+  return RefusedCase(diff.question, direction);
+}
 
 // The first op that has another result on the refusing kernel, or that a rule refuses only there.
 std::string PartingLine(const Diff& diff, const Direction& direction);

@@ -38,16 +38,28 @@ std::string VerdictText(const ScopeAnswer& a) {
     case Verdict::kHolds:
       if (a.every_depth)
         return absl::StrFormat(
-            "holds up to this scope, in runs of any length (%s, none deeper than "
-            "%s)",
-            size, Plural(static_cast<uint64_t>(a.depth), "step"));
-      return absl::StrFormat("holds up to this scope (%s)", size);
+            "none in this scope, in runs of any length (%s, none deeper than %s)", size,
+            Plural(static_cast<uint64_t>(a.depth), "step"));
+      return absl::StrFormat("none in this scope (%s)", size);
     case Verdict::kUnknown:
-      return absl::StrFormat("unknown: %s; holds for every topology up to %s, %d of %s beyond",
+      return absl::StrFormat("unknown: %s; none on any topology up to %s, %d of %s beyond",
                              a.reason, Plural(static_cast<uint64_t>(a.depth), "step"),
                              a.shapes_done, Plural(a.shapes, "shape"));
   }
   return "";
+}
+
+// Whatever is not found is none: a scope bounds the machines, if not the runs.
+std::string VerdictLineOf(const ScopeAnswer& a) {
+  explore::Scope seen = a.question.scope;
+  if (a.verdict == Verdict::kUnknown) seen.steps = a.depth;
+  std::string scope = explore::ScopeText(seen);
+  if (a.question.shards > 1)
+    absl::StrAppendFormat(&scope, ",shard=%d/%d", a.question.shard, a.question.shards);
+  if (a.verdict == Verdict::kViolated)
+    scope = SizeScope(a.found.topology.devices_count, static_cast<int>(a.found.ops.size()));
+  if (a.verdict == Verdict::kUnknown && a.depth == 0) scope = SizeScope(0, 0);
+  return VerdictLine(a.question.property, a.question.kernel, VerdictName(a.verdict, false), scope);
 }
 
 }  // namespace
@@ -66,7 +78,7 @@ absl::StatusOr<Exploration> Replayed(ScopeAnswer answer) {
   return e;
 }
 
-std::string ExplorationText(const Exploration& e) {
+std::string ExplorationText(const Exploration& e, const std::string& next) {
   const ScopeAnswer& a = e.answer;
   const explore::Question& q = a.question;
   std::string out = Field("explore", std::string(PropertyName(q.property)));
@@ -81,26 +93,28 @@ std::string ExplorationText(const Exploration& e) {
   out += Field("covered",
                absl::StrFormat("%d of %s, %s, %s", a.shapes_done, Plural(a.shapes, "shape"),
                                Plural(a.states, "state"), Plural(a.transitions, "transition")));
-  if (a.verdict != Verdict::kViolated) return out;
+  const std::string last = LastLines(next, VerdictLineOf(a));
+  if (a.verdict != Verdict::kViolated) return out + last;
   const Case& c = a.found;
   out += Field("replayed",
                absl::StrFormat("in the model: yes, violated at %d", e.run.of(q.property).at));
   out += "\n" + TopologyText(c) + "trace\n" + TraceText(c, e.run);
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
-  return out + (rules.empty() ? "  none\n" : rules);
+  return absl::StrCat(out, rules.empty() ? "  none\n" : rules, last);
 }
 
 std::string ExplorationJson(const Exploration& e) {
   const ScopeAnswer& a = e.answer;
   const bool violated = a.verdict == Verdict::kViolated;
-  Json out = Head("explore", VerdictName(a.verdict),
+  Json out = Head("explore", VerdictName(a.verdict, false),
                   violated ? a.found.topology.devices_count : a.question.scope.devices,
                   violated ? static_cast<int>(a.found.ops.size()) : a.depth, a.question.kernel);
   out["property"] = std::string(PropertyName(a.question.property));
   if (violated) out["case"] = Json::parse(CaseToJson(a.found));
   if (violated) out["steps"] = StepsJson(a.found, e.run);
   out["replayed"] = violated;
+  if (violated) out["stopping_rules"] = StoppingRulesJson(a.found, a.question.property);
   if (!a.reason.empty()) out["reason"] = a.reason;
   out["exploration"] = explore::ExplorationToJson(a);
   out["stats"] = {{"shapes", a.shapes},
@@ -108,6 +122,7 @@ std::string ExplorationJson(const Exploration& e) {
                   {"topologies", a.machines},
                   {"states", a.states},
                   {"transitions", a.transitions}};
+  out["verdict_line"] = VerdictLineOf(a);
   explore::Seal(out);
   return JsonText(out);
 }

@@ -20,7 +20,7 @@ struct Exploration {
 // Replays what was found. Internal when the model does not agree: that is a bug of iommucheck.
 absl::StatusOr<Exploration> Replayed(explore::ScopeAnswer answer);
 
-std::string ExplorationText(const Exploration& exploration);
+std::string ExplorationText(const Exploration& exploration, const std::string& next = "");
 std::string ExplorationJson(const Exploration& exploration);
 
 // Of all shards of one search, in any order, the answer to the whole. Errors: InvalidArgument when

@@ -77,25 +77,41 @@ std::string RemovalsText(const Map& map) {
   return out;
 }
 
-std::string Role(const Map& map, const guards::Alone& row) {
-  if (row.verdict == Verdict::kViolated) return "load-bearing";
-  const bool used = std::ranges::any_of(
-      map.sufficient, [&](const guards::Sufficient& set) { return set.rules.has(row.rule); });
-  return used ? absl::StrFormat("redundant given %d", *row.by + 1) : "never needed";
+const char* Word(const guards::Standing& standing) {
+  return VerdictName(standing.verdict, standing.proved);
+}
+
+std::string ShortSize(int devices, int steps) {
+  return absl::StrFormat("%d dev, %s", devices, Plural(static_cast<uint64_t>(steps), "step"));
+}
+
+// "2 dev, 5 steps", "holds by 1", "none".
+std::string Entry(const std::optional<guards::Standing>& standing) {
+  if (!standing) return "-";
+  if (standing->verdict == Verdict::kViolated)
+    return ShortSize(standing->found.topology.devices_count,
+                     static_cast<int>(standing->found.ops.size()));
+  const std::string word = Word(*standing);
+  return standing->by ? absl::StrCat(word, " by ", *standing->by + 1) : word;
 }
 
 std::string AloneText(const Map& map) {
-  const std::string without = absl::StrJoin(Names(map, map.universe - map.in_table), ", ");
-  if (map.alone.empty()) return absl::StrCat("nothing else holds it without ", without, "\n");
-  std::string out = "each rule, dropped alone from the kernel with all of them";
-  if (!without.empty()) absl::StrAppend(&out, "\nbut ", without);
-  out += "\n";
-  for (const guards::Alone& row : map.alone) {
-    const std::string verdict = row.verdict == Verdict::kViolated ? Size(row.found) : "holds";
-    absl::StrAppendFormat(&out, "  %-35s %-18s %s\n", Names(map, RuleSet().add(row.rule))[0],
-                          verdict, Role(map, row));
-  }
-  return out;
+  const std::vector<std::string> without = Names(map, map.universe - map.in_table);
+  const auto row = [](const std::string& rule, const std::string& as_is, const std::string& rest) {
+    return absl::StrFormat("  %-36s %-17s %s\n", rule, as_is, rest);
+  };
+  const int devices = map.question.bounds.devices;
+  std::string out =
+      "each rule, dropped alone: the smallest case; \"holds\": proved, \"none\":\n"
+      "searched, by which of the sets above\n";
+  out += row("", "kernel as it is", "with all +");
+  out += row("searched up to", ShortSize(devices, map.as_is_steps),
+             ShortSize(devices, map.question.bounds.steps));
+  for (const guards::Alone& alone : map.alone)
+    out += row(Names(map, RuleSet().add(alone.rule))[0], Entry(alone.as_is), Entry(alone.with_all));
+  if (without.empty()) return out;
+  const std::string note = absl::StrCat("with all + but ", absl::StrJoin(without, ", "));
+  return absl::StrCat(out, "  ", absl::StrJoin(Wrap(note, kColumns - 2), "\n  "), "\n");
 }
 
 std::string CaseText(const std::string& name, const Case& c) {
@@ -106,6 +122,37 @@ std::string CaseText(const std::string& name, const Case& c) {
 void AddSize(const Case& c, Json& out) {
   out["devices"] = c.topology.devices_count;
   out["steps"] = c.ops.size();
+}
+
+Json StandingJson(const guards::Standing& standing) {
+  Json out = {{"verdict", Word(standing)}};
+  if (standing.by) out["sufficient"] = *standing.by;
+  if (standing.verdict == Verdict::kViolated) AddSize(standing.found, out);
+  return out;
+}
+
+std::string KernelText(const Map& map) {
+  const guards::Standing& kernel = map.kernel;
+  const smt::Bounds& bounds = map.question.bounds;
+  if (kernel.verdict == Verdict::kUnknown) return "unknown: the budget is used up";
+  if (kernel.verdict == Verdict::kViolated)
+    return "the kernel as it is: VIOLATED: " + Size(kernel.found);
+  const std::string by = kernel.by ? absl::StrFormat(", by %d below", *kernel.by + 1) : "";
+  return kernel.proved ? "the kernel as it is: holds for every size" + by
+                       : absl::StrCat("the kernel as it is: none up to ",
+                                      Size(bounds.devices, map.as_is_steps), by);
+}
+
+std::string VerdictLineOf(const Map& map) {
+  const guards::Question& q = map.question;
+  const guards::Standing& kernel = map.kernel;
+  std::string scope = SizeScope(q.bounds.devices, map.as_is_steps);
+  if (kernel.verdict == Verdict::kUnknown) scope = SizeScope(0, 0);
+  if (kernel.verdict == Verdict::kViolated)
+    scope =
+        SizeScope(kernel.found.topology.devices_count, static_cast<int>(kernel.found.ops.size()));
+  if (kernel.proved) scope = kEverySize;
+  return VerdictLine(q.property, q.kernel, Word(kernel), scope);
 }
 
 }  // namespace
@@ -125,6 +172,7 @@ std::string GuardsText(const Map& map, bool cases) {
     out +=
         Field("scope", absl::StrCat("what is not proved was searched up to 2 drivers, ",
                                     Size(q.bounds.devices, q.bounds.steps), " (docs/guards.md)"));
+  out += Field("verdict", KernelText(map));
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
@@ -133,17 +181,24 @@ std::string GuardsText(const Map& map, bool cases) {
                  absl::StrCat(tool::Stopped() ? tool::StopReason() : "the budget is used up",
                               ": there may be more of all this"));
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
-  if (!map.complete) return out;
+  if (!map.complete) return out + VerdictLineOf(map) + "\n";
   absl::StrAppend(&out, "\n", AloneText(map));
   for (size_t n = 0; cases && n < map.removals.size(); ++n)
     out += CaseText(RemovalName(n), map.removals[n].found);
-  return out;
+  return absl::StrCat(out, cases ? "\n" : "", VerdictLineOf(map), "\n");
 }
 
 std::string GuardsJson(const Map& map) {
   const guards::Question& q = map.question;
-  Json out = Head("guards", VerdictName(map.complete ? Verdict::kHolds : Verdict::kUnknown),
-                  q.bounds.devices, q.bounds.steps, q.kernel);
+  Json out = Head("guards", Word(map.kernel), q.bounds.devices, map.as_is_steps, q.kernel);
+  const bool violated = map.kernel.verdict == Verdict::kViolated;
+  if (violated) {
+    AddSize(map.kernel.found, out["scope"]);
+    out["case"] = Json::parse(CaseToJson(map.kernel.found));
+  }
+  if (map.kernel.proved) out["scope"] = {{"kind", "every-size"}};
+  if (map.kernel.by) out["by"] = *map.kernel.by;
+  out["complete"] = map.complete;
   out["property"] = std::string(PropertyName(q.property));
   out["universe"] = RuleIds(map.universe);
   out["sufficient"] = Json::array();
@@ -162,13 +217,13 @@ std::string GuardsJson(const Map& map) {
   }
   out["alone"] = Json::array();
   for (const guards::Alone& row : map.alone) {
-    Json entry = {{"rule", std::string(InfoOf(row.rule).id)},
-                  {"verdict", VerdictName(row.verdict)}};
-    if (row.by) entry["sufficient"] = *row.by;
-    if (row.verdict == Verdict::kViolated) AddSize(row.found, entry);
+    Json entry = {{"rule", std::string(InfoOf(row.rule).id)}};
+    if (row.as_is) entry["as_is"] = StandingJson(*row.as_is);
+    entry["with_all"] = StandingJson(row.with_all);
     out["alone"].push_back(entry);
   }
   out["stats"] = {{"solver_resources", map.resources}, {"solver_checks", map.checks}};
+  out["verdict_line"] = VerdictLineOf(map);
   return JsonText(out);
 }
 

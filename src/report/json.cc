@@ -2,11 +2,14 @@
 #include "src/report/json.h"
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/report/answer.h"
+#include "src/report/certificate.h"
+#include "src/report/change.h"
 #include "src/report/changes.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -15,17 +18,6 @@
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
-const char* VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return "holds";
-    case Verdict::kViolated:
-      return "violated";
-    case Verdict::kUnknown:
-      return "unknown";
-  }
-  return "";
-}
 
 Json KernelJson(const KernelSpec& kernel) {
   return {{"profile", std::string(VersionName(kernel.version))},
@@ -76,36 +68,79 @@ Json StepsJson(const Case& c, const Run& run) {
   return steps;
 }
 
+Json StoppingRulesJson(const Case& c, Property property) {
+  Json rules = Json::array();
+  for (const Rule rule : StoppingRules(c, property)) {
+    const RuleInfo& info = InfoOf(rule);
+    rules.push_back({{"rule", std::string(info.id)},
+                     {"how", c.kernel.dropped.has(rule) ? "dropped" : "absent"},
+                     {"file", std::string(info.file)},
+                     {"function", std::string(info.function)},
+                     {"with", std::string(info.holds)}});
+  }
+  return rules;
+}
+
+namespace {
+
+Json ScopeJson(int devices, int steps, bool every_size) {
+  if (every_size) return {{"kind", "every-size"}};
+  return {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
+}
+
+Json ChangeJson(const Answer& a) {
+  const Change& change = *a.change;
+  Json out = {
+      {"before",
+       {{"kernel", KernelJson(change.before)},
+        {"verdict", VerdictName(change.result.verdict, change.every_size)},
+        {"scope", ScopeJson(DevicesOf(change.result), StepsOf(change.result), change.every_size)}}},
+      {"because", BecauseOf(a.result.verdict, change.result.verdict)}};
+  if (!change.only) return out;
+  const smt::QueryResult& only = *change.only;
+  out["only_with_it"] = {{"verdict", VerdictName(only.verdict, false)},
+                         {"scope", ScopeJson(DevicesOf(only), StepsOf(only), false)}};
+  if (only.verdict == Verdict::kViolated)
+    out["only_with_it"]["case"] = Json::parse(CaseToJson(only.found));
+  return out;
+}
+
+}  // namespace
+
 std::string AnswerJson(const Answer& a) {
   const bool violated = a.result.verdict == Verdict::kViolated;
-  Json out = Head("query", VerdictName(a.result.verdict),
-                  violated ? a.result.found.topology.devices_count : a.result.proved_devices,
-                  violated ? static_cast<int>(a.result.found.ops.size()) : a.result.proved_steps,
-                  a.question.kernel);
+  Json out = Head("query", VerdictName(a.result.verdict, HoldsForEverySize(a)), DevicesOf(a.result),
+                  StepsOf(a.result), a.question.kernel);
   if (HoldsForEverySize(a)) out["scope"] = {{"kind", "every-size"}};
   out["property"] = std::string(PropertyName(a.question.property));
   if (violated) out["case"] = Json::parse(CaseToJson(a.result.found));
   if (violated) out["steps"] = StepsJson(a.result.found, a.run);
   out["replayed"] = violated;
+  if (violated) out["stopping_rules"] = StoppingRulesJson(a.result.found, a.question.property);
+  if (const RuleSet missing = AssumptionsNotMade(a); !missing.empty())
+    out["assumptions_not_made"] = RuleIds(missing);
+  if (a.change) out["change"] = ChangeJson(a);
   if (a.result.verdict == Verdict::kUnknown) out["reason"] = a.result.reason;
   if (HoldsForEverySize(a))
     for (const prove::Lemma& lemma : a.proof->invariant)
       out["invariant"].push_back(prove::PrintLemma(lemma));
   else if (a.proof)
     out["not_proved"] = a.proof->reason;
-  if (a.certificate)
-    for (const certificate::ProvedRuns& runs : a.certificate->runs)
-      out["certificate"].push_back({{"steps", runs.steps},
-                                    {"variables", runs.variables},
-                                    {"clauses", runs.clauses},
-                                    {"core_clauses", runs.core},
-                                    {"core_rules", RuleIds(runs.rules)}});
+  if (a.certificate) out["certificate"] = RunsJson(a.certificate->runs);
   out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
   if (a.proof) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
+  out["verdict_line"] = VerdictLineOf(a);
   return JsonText(out);
+}
+
+Json LinesJson(const std::string& lines) {
+  Json out = Json::array();
+  for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipEmpty()))
+    out.push_back(std::string(line));
+  return out;
 }
 
 std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
@@ -121,7 +156,7 @@ std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
     if (at != 0) entry["what"] = ViolationText(c, p, run.of(p));
     properties.push_back(std::move(entry));
   }
-  Json out = Head("replay", violated ? "violated" : "holds", c.topology.devices_count,
+  Json out = Head("replay", violated ? "violated" : "none", c.topology.devices_count,
                   static_cast<int>(run.steps.size()), c.kernel);
   out["case"] = Json::parse(CaseToJson(c));
   out["replayed"] = true;
@@ -131,19 +166,21 @@ std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
   if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
   out["mismatches"] = Mismatches(c, run, path);
   out["stats"] = {{"steps", run.steps.size()}};
+  out["verdict_lines"] = LinesJson(ReplayVerdictLines(c, run, path));
   return JsonText(out);
 }
 
-std::string KernelsJson() {
+std::string KernelsJson(std::span<const Rule> shown, std::span<const KernelVersion> versions) {
   Json profiles = Json::array();
-  for (KernelVersion v : kKernelVersions) {
+  for (KernelVersion v : versions) {
     const KernelProfile profile = ProfileOf(v);
     profiles.push_back({{"profile", std::string(VersionName(v))},
                         {"era", std::string(EraName(profile.era))},
                         {"rules", RuleIds(profile.rules)}});
   }
   Json rules = Json::array();
-  for (const RuleInfo& info : AllRules()) {
+  for (const Rule rule : shown) {
+    const RuleInfo& info = InfoOf(rule);
     const char* kind = info.kind == RuleKind::kCheck       ? "check"
                        : info.kind == RuleKind::kMechanism ? "mechanism"
                                                            : "assumption";
@@ -160,9 +197,9 @@ std::string KernelsJson() {
   return JsonText(out);
 }
 
-std::string PropertiesJson() {
+std::string PropertiesJson(std::span<const Property> shown) {
   Json properties = Json::array();
-  for (Property property : kProperties) {
+  for (Property property : shown) {
     Json promises = Json::array();
     for (const Promise& p : Promises()) {
       if (p.property != property) continue;

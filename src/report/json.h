@@ -3,6 +3,7 @@
 // One JSON object a command, in the form of docs/output.schema.json.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,9 @@
 
 namespace iommucheck::report {
 
-std::string KernelsJson();
-std::string PropertiesJson();
-// `path` is where the case was read from.
+std::string KernelsJson(std::span<const Rule> rules, std::span<const KernelVersion> versions);
+std::string PropertiesJson(std::span<const Property> properties);
+// `path` names the case in the lines made to be grepped.
 std::string ReplayJson(const Case& c, const Run& run, const std::string& path);
 
 }  // namespace iommucheck::report

@@ -8,12 +8,12 @@
 #include "src/case/case.h"
 #include "src/case/run.h"
 #include "src/case/verdict.h"
+#include "src/report/verdict_line.h"
 
 namespace iommucheck::report {
 
 using Json = nlohmann::ordered_json;
 
-const char* VerdictName(Verdict verdict);
 Json KernelJson(const KernelSpec& kernel);
 // What made it, and by which command line: the first fields of every object.
 Json ToolJson(const char* command);
@@ -21,5 +21,9 @@ Json ToolJson(const char* command);
 Json Head(const char* command, const char* verdict, int devices, int steps,
           const KernelSpec& kernel);
 Json StepsJson(const Case& c, const Run& run);
+// Lines of text, a string each.
+Json LinesJson(const std::string& lines);
+// The rules that the kernel of the case lacks, each of which alone would stop its violation.
+Json StoppingRulesJson(const Case& c, Property property);
 
 }  // namespace iommucheck::report

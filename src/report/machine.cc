@@ -13,6 +13,8 @@
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/prove/facts.h"
+#include "src/report/answer.h"
+#include "src/report/change.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -176,9 +178,6 @@ std::string VerdictText(const MachineAnswer& a) {
   return "";
 }
 
-// The line that says how the question ended.
-std::string VerdictLine(const MachineAnswer& a) { return Field("verdict", VerdictText(a)); }
-
 }  // namespace
 
 std::string ProofText(const MachineAnswer& a) {
@@ -194,6 +193,56 @@ std::string ProofText(const MachineAnswer& a) {
                                     : ", for every machine that has what this one has: " +
                                           absl::StrJoin(facts, ", "));
 }
+
+namespace {
+
+std::string ChangeText(const MachineAnswer& a) {
+  const MachineChange& change = *a.change;
+  const Verdict after = VerdictOf(a);
+  const std::string steps = Count(change.steps, "step");
+  std::string verdict = "unknown; none up to " + steps;
+  if (change.verdict == Verdict::kViolated) verdict = "VIOLATED on this machine: " + steps;
+  if (change.verdict == Verdict::kHolds)
+    verdict = change.every_run ? "holds on this machine" : "none up to " + steps;
+  std::string out = BeforeText(change.before, verdict, after, change.verdict, change.every_run);
+  if (after == Verdict::kViolated && change.verdict == Verdict::kViolated)
+    out += Field("", absl::StrFormat("the run below violates it there, too: %s",
+                                     change.same_run ? "yes" : "no"));
+  return out;
+}
+
+Json ChangeJson(const MachineAnswer& a) {
+  const MachineQuestion& q = a.question;
+  const MachineChange& change = *a.change;
+  Json scope = {{"kind", "machine"},
+                {"path", q.path},
+                {"devices", q.machine.topology.devices_count},
+                {"assumptions", q.assumptions}};
+  if (change.every_run)
+    scope["every_run"] = true;
+  else
+    scope["steps"] = change.steps;
+  const Verdict after = VerdictOf(a);
+  Json out = {{"before",
+               {{"kernel", KernelJson(change.before)},
+                {"verdict", VerdictName(change.verdict, change.every_run)},
+                {"scope", std::move(scope)}}},
+              {"because", BecauseOf(after, change.verdict)}};
+  if (after == Verdict::kViolated) out["same_run"] = change.same_run;
+  return out;
+}
+
+std::string VerdictLineOf(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const bool proved = IsProved(a);
+  const int steps =
+      r.verdict == Verdict::kViolated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
+  return VerdictLine(a.question.property, a.question.machine.kernel,
+                     VerdictName(VerdictOf(a), proved),
+                     proved ? MachineScope() : MachineScope(steps));
+}
+
+}  // namespace
 
 absl::StatusOr<MachineAnswer> ProveOnMachine(const MachineQuestion& question, bool prove) {
   MachineAnswer answer;
@@ -214,9 +263,33 @@ absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question) {
   return searched.ok() ? answer : searched;
 }
 
+absl::Status AskChange(MachineAnswer& answer) {
+  const std::optional<KernelSpec> before = WithoutPatch(answer.question.machine.kernel);
+  if (!before) return absl::OkStatus();
+  MachineQuestion question = answer.question;
+  question.machine.kernel = *before;
+  question.want_smt2 = false;
+  const uint64_t used =
+      answer.result.query.resources + (answer.proof ? answer.proof->resources : 0);
+  question.bounds.budget = smt::BudgetLeft(question.bounds.budget, used);
+  const absl::StatusOr<MachineAnswer> asked = AskOnMachine(question);
+  if (!asked.ok()) return asked.status();
+  MachineChange change{.before = *before,
+                       .verdict = VerdictOf(*asked),
+                       .every_run = IsProved(*asked),
+                       .steps = StepsOf(asked->result.query)};
+  if (answer.result.query.verdict == Verdict::kViolated) {
+    Case c = answer.result.query.found;
+    c.kernel = *before;
+    change.same_run = Play(c).of(question.property).at != 0;
+  }
+  answer.change = change;
+  return absl::OkStatus();
+}
+
 namespace {
 
-std::string AnswerText(const MachineAnswer& a) {
+std::string AnswerText(const MachineAnswer& a, const std::string& next) {
   const MachineQuestion& q = a.question;
   std::string out = Field("query", std::string(PropertyName(q.property)));
   out += Field("", std::string(PropertySentence(q.property)));
@@ -225,11 +298,13 @@ std::string AnswerText(const MachineAnswer& a) {
   const std::string runs = IsProved(a) ? "any length" : "up to " + Count(q.bounds.steps, "step");
   out += ToolText();
   out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
-  out += VerdictLine(a);
+  out += Field("verdict", VerdictText(a));
+  if (a.change) out += ChangeText(a);
   const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
   if ((a.proof || IsProved(a)) && !of_the_rest) out += Field("proof", ProofText(a));
   out += AssumptionsText(q.assumptions) + GapsText(q.gaps);
-  if (a.result.query.verdict != Verdict::kViolated) return out;
+  const std::string last = LastLines(next, VerdictLineOf(a));
+  if (a.result.query.verdict != Verdict::kViolated) return out + last;
 
   const Case& c = a.result.query.found;
   out +=
@@ -239,7 +314,7 @@ std::string AnswerText(const MachineAnswer& a) {
   out += "\n" + TopologyText(c, shown) + "trace\n" + TraceText(c, a.run, {.shown = shown});
   const std::string rules = StoppingRulesText(c, q.property);
   out += "rules that this kernel lacks, each of which alone would stop this run\n";
-  return out + (rules.empty() ? "  none\n" : rules);
+  return absl::StrCat(out, rules.empty() ? "  none\n" : rules, last);
 }
 
 Json AnswerJson(const MachineAnswer& a) {
@@ -248,7 +323,8 @@ Json AnswerJson(const MachineAnswer& a) {
   const bool violated = r.verdict == Verdict::kViolated;
   const int devices = q.machine.topology.devices_count;
   const int steps = violated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
-  Json out = Head("query", VerdictName(VerdictOf(a)), devices, steps, q.machine.kernel);
+  Json out =
+      Head("query", VerdictName(VerdictOf(a), IsProved(a)), devices, steps, q.machine.kernel);
   Json& scope = out["scope"];
   scope = {{"kind", "machine"}, {"path", Printable(q.path)}, {"devices", devices}};
   if (IsProved(a)) {
@@ -264,6 +340,8 @@ Json AnswerJson(const MachineAnswer& a) {
   if (violated) out["case"] = Json::parse(CaseToJson(r.found));
   if (violated) out["steps"] = StepsJson(r.found, a.run);
   out["replayed"] = violated;
+  if (violated) out["stopping_rules"] = StoppingRulesJson(r.found, q.property);
+  if (a.change) out["change"] = ChangeJson(a);
   if (a.outside && IsProved(a)) out["outside"] = std::string(InfoOf(*a.outside).id);
   if (r.verdict == Verdict::kUnknown)
     out["reason"] = r.reason;
@@ -283,6 +361,7 @@ Json AnswerJson(const MachineAnswer& a) {
     out["stats"]["proof_resources"] = a.proof->resources;
     out["stats"]["proof_checks"] = a.proof->checks;
   }
+  out["verdict_line"] = VerdictLineOf(a);
   return out;
 }
 
@@ -301,9 +380,10 @@ const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers) {
   return *worst;
 }
 
-std::string MachineAnswersText(const std::vector<MachineAnswer>& answers) {
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers, const std::string& next) {
   std::string out;
-  for (const MachineAnswer& a : answers) out += (out.empty() ? "" : "\n") + AnswerText(a);
+  for (const MachineAnswer& a : answers)
+    out += (out.empty() ? "" : "\n") + AnswerText(a, &a == &WorstOf(answers) ? next : "");
   return out;
 }
 
@@ -313,7 +393,8 @@ std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers) {
   for (const MachineAnswer& a : answers)
     if (&a != &worst)
       out["other_kernels"].push_back({{"kernel", KernelJson(a.question.machine.kernel)},
-                                      {"verdict", VerdictName(VerdictOf(a))}});
+                                      {"verdict", VerdictName(VerdictOf(a), IsProved(a))},
+                                      {"verdict_line", VerdictLineOf(a)}});
   return JsonText(out);
 }
 

@@ -30,6 +30,15 @@ struct MachineQuestion {
   bool bounded = false;  // do not try to prove it
 };
 
+// The kernel without what a patch takes away and adds, on the same machine.
+struct MachineChange {
+  KernelSpec before;
+  Verdict verdict{};
+  bool every_run = false;  // kHolds: in runs of any length
+  int steps = 0;           // of the case, else up to so many
+  bool same_run = false;   // the case found on the kernel asked about violates it there, too
+};
+
 struct MachineAnswer {
   MachineQuestion question;
   smt::MachineResult result;
@@ -38,8 +47,9 @@ struct MachineAnswer {
   std::optional<Rule> outside;
   bool one_driver = false;
   std::optional<prove::Proof> proof;
-  RuleSet facts;  // that the machine fulfils and the proof rests on
-  Run run;        // kViolated: the model's run of result.query.found
+  RuleSet facts;                          // that the machine fulfils and the proof rests on
+  Run run;                                // kViolated: the model's run of result.query.found
+  std::optional<MachineChange> change{};  // of a patch, where asked for
 };
 
 // The verdict, which is unknown rather than "holds" where a part of the machine is missing.
@@ -73,8 +83,12 @@ absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question);
 // those.
 const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers);
 
+// Gives an answer about a patched kernel its `change`; other answers have none. Errors: as above.
+absl::Status AskChange(MachineAnswer& answer);
+
 // One after the other; the JSON of the worst, which names the verdicts of the others.
-std::string MachineAnswersText(const std::vector<MachineAnswer>& answers);
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers,
+                               const std::string& next = "");
 std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers);
 
 }  // namespace iommucheck::report

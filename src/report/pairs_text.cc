@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/json_text.h"
+#include "src/report/json_parts.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -14,13 +16,19 @@ std::string PairText(const import::PairResult& pair) {
   return Field("", absl::StrFormat("%s and %s: %s", pair.a, pair.b, pair.detail));
 }
 
+std::string RefusedText(const import::PairResult& pair) {
+  if (pair.refused == Rule::kVfioCacheCoherency) return "one is not for VFIO: no CACHE_COHERENCY";
+  if (!pair.refused) return "VFIO takes no container of both";
+  return absl::StrCat("VFIO has none: ", std::string(InfoOf(*pair.refused).id));
+}
+
 std::string Coexisting(std::span<const import::PairResult> pairs, bool all) {
   std::string out;
   for (const import::PairResult& pair : pairs) {
     if (!pair.both_serve) continue;
-    const char* end = pair.violates      ? "VIOLATED: one is put on the other's domain"
-                      : pair.vfio_usable ? "apart: each group has its own domain"
-                                         : "one is not for VFIO: no CACHE_COHERENCY";
+    const std::string end = pair.violates      ? "VIOLATED: one is put on the other's domain"
+                            : pair.vfio_usable ? "apart: each group has its own domain"
+                                               : RefusedText(pair);
     absl::StrAppendFormat(&out, "  %-14s %-14s %s\n", pair.a, pair.b, end);
     if (all) out += Field("", pair.detail);
   }
@@ -45,6 +53,10 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
   for (const import::PairResult& pair : pairs)
     if (!pair.both_serve) ++fallen[pair.reason];
   std::string out = Field("kernel", KernelName(kernel)) + ToolText();
+  if (ProfileOf(kernel).era != Era::kBusSlots)
+    out += Field("",
+                 "no driver claims a bus here: whether two can meet is decided where their "
+                 "instances register, and each then serves what is behind it");
   out += Field("pairs",
                absl::StrFormat("%d apart, %d coexist, %d of them violate %s", n.apart, n.coexist,
                                n.violate, PropertyName(Property::kNoCrossDriverReuse)));
@@ -58,6 +70,31 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
       if (!pair.both_serve && pair.reason == reason) out += PairText(pair);
   }
   return out;
+}
+
+std::string PairsJson(const KernelSpec& kernel, std::span<const import::PairResult> pairs) {
+  const PairCounts n = CountPairs(pairs);
+  Json list = Json::array();
+  for (const import::PairResult& pair : pairs) {
+    Json entry = {{"drivers", {pair.a, pair.b}},
+                  {"reason", std::string(import::PairReasonName(pair.reason))},
+                  {"detail", pair.detail},
+                  {"both_serve", pair.both_serve}};
+    if (pair.both_serve) {
+      entry["vfio_usable"] = pair.vfio_usable;
+      entry["violates"] = pair.violates;
+      entry["case"] = Json::parse(CaseToJson(pair.example));
+    }
+    list.push_back(std::move(entry));
+  }
+  Json out = ToolJson("pairs");
+  out["kernel"] = KernelJson(kernel);
+  out["property"] = std::string(PropertyName(Property::kNoCrossDriverReuse));
+  out["apart"] = n.apart;
+  out["coexist"] = n.coexist;
+  out["violate"] = n.violate;
+  out["pairs"] = std::move(list);
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

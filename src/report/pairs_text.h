@@ -20,5 +20,6 @@ PairCounts CountPairs(std::span<const import::PairResult> pairs);
 // The pairs that coexist, and how many fall for which reason; with `all` each of those, too.
 std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResult> pairs,
                       bool all);
+std::string PairsJson(const KernelSpec& kernel, std::span<const import::PairResult> pairs);
 
 }  // namespace iommucheck::report

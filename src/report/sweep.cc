@@ -58,30 +58,54 @@ std::string FailureText(const Case& c, const SweptFailure& failure, const Run& p
   return out;
 }
 
+// The run without a failure, which each of those with one is compared with.
+std::string AsWrittenText(const Case& c, const Run& plain) {
+  std::string out;
+  for (Property p : ViolatedAsWritten(c, plain))
+    absl::StrAppendFormat(&out, "%3d ! %s\n", plain.of(p).at, PropertyName(p));
+  if (plain.outside)
+    absl::StrAppendFormat(&out, "    outside of %s after %s\n", InfoOf(*plain.outside).id,
+                          Plural(plain.steps.size(), "op"));
+  return out.empty() ? "    breaks no property\n" : out;
+}
+
 }  // namespace
 
 bool IsBad(const SweptFailure& failure) {
   return !failure.violated.empty() || failure.leaks != Leaks{};
 }
 
-std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep) {
+std::vector<Property> ViolatedAsWritten(const Case& c, const Run& run) {
+  std::vector<Property> violated;
+  for (Property p : kProperties)
+    if (run.of(p).at != 0 && IsPromised(c.kernel.version, p)) violated.push_back(p);
+  return violated;
+}
+
+std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,
+                      const std::string& path) {
   const Run plain = Play(c);
   std::string out = Field("kernel", KernelName(c.kernel)) + ToolText();
   out += TopologyText(c);
+  out += "as written\n" + AsWrittenText(c, plain);
   out += "failures\n";
   for (const SweptFailure& failure : sweep) out += FailureText(c, failure, plain);
   const auto quiet = std::ranges::count_if(
       sweep, [](const SweptFailure& f) { return f.left.empty() && !IsBad(f); });
   const auto bad = std::ranges::count_if(sweep, IsBad);
-  out += Field("outcome",
-               absl::StrFormat("%s of %s: %d leave nothing behind, %d something, and %d break a "
-                               "property or lose something for good",
-                               Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
-                               static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
-  return out;
+  out +=
+      Field("outcome",
+            absl::StrFormat("%s; %s of %s: %d leave nothing behind, %d something, and %d "
+                            "break a property or lose something for good",
+                            ViolatedAsWritten(c, plain).empty() ? "as written it breaks no property"
+                                                                : "VIOLATED as written",
+                            Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
+                            static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
+  return out + ReplayVerdictLines(c, plain, path);
 }
 
-std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep) {
+std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep,
+                      const std::string& path) {
   Json failures = Json::array();
   for (const SweptFailure& failure : sweep)
     failures.push_back({{"at", failure.at},
@@ -91,12 +115,17 @@ std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep) {
                         {"violated", PropertyNames(failure.violated)},
                         {"never_given_back", LeakTexts(failure.leaks)}});
   const bool bad = std::ranges::any_of(sweep, IsBad);
-  Json out = Head("replay", bad ? "violated" : "holds", c.topology.devices_count,
-                  static_cast<int>(c.ops.size()), c.kernel);
+  const Run plain = Play(c);
+  const std::vector<Property> as_written = ViolatedAsWritten(c, plain);
+  const bool violated = bad || !as_written.empty();
+  Json out = Head("replay", VerdictName(violated ? Verdict::kViolated : Verdict::kHolds, false),
+                  c.topology.devices_count, static_cast<int>(c.ops.size()), c.kernel);
   out["case"] = Json::parse(CaseToJson(c));
   out["replayed"] = true;
+  out["as_written"] = {{"violated", PropertyNames(as_written)}};
   out["failures"] = std::move(failures);
   out["stats"] = {{"runs", sweep.size()}};
+  out["verdict_lines"] = LinesJson(ReplayVerdictLines(c, plain, path));
   return JsonText(out);
 }
 

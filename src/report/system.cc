@@ -39,13 +39,16 @@ std::string VerdictText(const SystemReport::Search& search) {
   if (every_run) return "holds on this machine: " + ProofText(search.proof) + assuming;
   if (!r.reason.empty()) return "holds on this machine: " + r.reason;
   const std::string seen = Plural(r.states, "state") + assuming;
-  if (r.every_depth) return "none in any number of steps, " + seen;
+  if (r.every_depth) return "holds in runs of any length, " + seen;
   return absl::StrFormat("none up to %d steps, %s", r.depth, seen);
 }
 
-// The line that says how a question ended.
-std::string VerdictLine(const SystemReport::Search& search) {
-  return Field("", VerdictText(search));
+std::string VerdictLineOf(const SystemReport::Search& s) {
+  const bool proved = s.verdict == Verdict::kHolds && InAnyRun(s);
+  const int steps = s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size())
+                                                    : s.result.depth;
+  return VerdictLine(s.property, s.kernel, VerdictName(s.verdict, proved),
+                     proved ? MachineScope() : MachineScope(steps));
 }
 
 // The devices of each group as the running kernel had them; -1: those of none.
@@ -159,6 +162,11 @@ absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
 
 }  // namespace
 
+bool InAnyRun(const SystemReport::Search& search) {
+  return HoldsForEveryRun(search.proof) || search.result.every_depth ||
+         (search.result.verdict == Verdict::kHolds && !search.result.reason.empty());
+}
+
 Verdict SystemReport::verdict() const {
   Verdict worst = Verdict::kHolds;
   for (const Search& s : searches) {
@@ -167,6 +175,11 @@ Verdict SystemReport::verdict() const {
     if (s.verdict == Verdict::kUnknown) worst = s.verdict;
   }
   return worst;
+}
+
+bool SystemReport::in_any_run() const {
+  return std::ranges::all_of(searches,
+                             [](const Search& s) { return s.hypothetical || InAnyRun(s); });
 }
 
 absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::Found& found,
@@ -251,7 +264,7 @@ std::string SystemText(const SystemReport& report) {
       if (search.hypothetical != hypothetical) continue;
       absl::StrAppendFormat(&lines, "%s on %s\n", PropertyName(search.property),
                             KernelName(search.kernel));
-      lines += VerdictLine(search);
+      lines += Field("", VerdictText(search));
       if (shown == nullptr && search.verdict == Verdict::kViolated) shown = &search;
     }
     return lines;
@@ -260,10 +273,14 @@ std::string SystemText(const SystemReport& report) {
   const std::string hypothetical = list(true);
   if (!hypothetical.empty())
     out += "\nApart from that: what if the patch of 2022 took type1.same_ops away\n" + hypothetical;
-  if (shown == nullptr) return out;
-  out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
-                         KernelName(shown->kernel));
-  return out + TraceText(shown->result.found, shown->run);
+  if (shown != nullptr) {
+    out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
+                           KernelName(shown->kernel));
+    out += TraceText(shown->result.found, shown->run);
+  }
+  out += "\n";
+  for (const SystemReport::Search& search : report.searches) out += VerdictLineOf(search) + "\n";
+  return out;
 }
 
 namespace {
@@ -273,7 +290,8 @@ Json SearchJson(const SystemReport::Search& s) {
   Json entry = {{"property", std::string(PropertyName(s.property))},
                 {"kernel", KernelJson(s.kernel)},
                 {"hypothetical", s.hypothetical},
-                {"verdict", VerdictName(s.verdict)},
+                {"verdict", VerdictName(s.verdict, InAnyRun(s))},
+                {"verdict_line", VerdictLineOf(s)},
                 {"every_run", s.verdict == Verdict::kHolds &&
                                   (HoldsForEveryRun(s.proof) || s.result.every_depth)},
                 {"steps", violated ? static_cast<int>(s.run.steps.size()) : s.result.depth},
@@ -321,8 +339,8 @@ std::string SystemJson(const SystemReport& report) {
   KernelSpec kernel = report.kernels.front();
   for (const SystemReport::Search& s : report.searches)
     if (!s.hypothetical && s.verdict == report.verdict()) kernel = s.kernel;
-  Json out = Head("check", VerdictName(report.verdict()), report.system.topology.devices_count,
-                  report.question.steps, kernel);
+  Json out = Head("check", VerdictName(report.verdict(), report.in_any_run()),
+                  report.system.topology.devices_count, report.question.steps, kernel);
   out["system"] = {{"path", Printable(report.question.path)},
                    {"kernel_release", Printable(report.kernel_release)},
                    {"place", report.place},

@@ -45,7 +45,12 @@ struct SystemReport {
 
   // The worst on the kernels asked about.
   [[nodiscard]] Verdict verdict() const;
+  // Whether what is said of these is so in runs of any length.
+  [[nodiscard]] bool in_any_run() const;
 };
+
+// Whether what it says of the machine is so in runs of any length.
+bool InAnyRun(const SystemReport::Search& search);
 
 // Errors: those of ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is
 // found.

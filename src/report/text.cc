@@ -18,11 +18,7 @@
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
-namespace {
 
-constexpr int kLabel = 10;
-
-// Breaks at spaces so that no line is longer than `width`, but for words that are.
 std::vector<std::string> Wrap(const std::string& text, size_t width) {
   std::vector<std::string> lines(1);
   for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
@@ -34,6 +30,10 @@ std::vector<std::string> Wrap(const std::string& text, size_t width) {
   }
   return lines;
 }
+
+namespace {
+
+constexpr int kLabel = 10;
 
 std::string RuleList(RuleSet rules) { return absl::StrJoin(RuleIds(rules), ", "); }
 
@@ -161,6 +161,11 @@ std::string Field(const std::string& label, const std::string& text) {
   return out;
 }
 
+std::string LastLines(const std::string& next, const std::string& verdict_line) {
+  const std::string command = next.empty() ? "" : "next      iommucheck " + next + "\n";
+  return absl::StrCat(command, verdict_line, "\n");
+}
+
 std::string ToolName() {
   return absl::StrCat("iommucheck ", std::string(tool::Version()), " (",
                       std::string(tool::Commit()), ", Z3 ", smt::Z3Version(), ")");
@@ -248,9 +253,9 @@ std::string TraceText(const Case& c, const Run& run, const TraceOptions& options
   return out;
 }
 
-std::string StoppingRulesText(const Case& c, Property property) {
+std::vector<Rule> StoppingRules(const Case& c, Property property) {
   const KernelProfile kernel = ProfileOf(c.kernel);
-  std::string out;
+  std::vector<Rule> rules;
   for (const RuleInfo& info : AllRules()) {
     if (kernel.has(info.rule) || info.kind == RuleKind::kMechanism || !IsEncoded(info.rule))
       continue;
@@ -259,8 +264,15 @@ std::string StoppingRulesText(const Case& c, Property property) {
       with.kernel.dropped.drop(info.rule);
     else
       with.kernel.added.add(info.rule);
-    const Run run = Play(with);
-    if (run.of(property).at != 0) continue;
+    if (Play(with).of(property).at == 0) rules.push_back(info.rule);
+  }
+  return rules;
+}
+
+std::string StoppingRulesText(const Case& c, Property property) {
+  std::string out;
+  for (const Rule rule : StoppingRules(c, property)) {
+    const RuleInfo& info = InfoOf(rule);
     const std::string where =
         info.file.empty() ? "" : absl::StrFormat("%s: %s(); ", info.file, info.function);
     const std::string how = c.kernel.dropped.has(info.rule) ? "dropped" : "absent";
@@ -303,23 +315,25 @@ std::string VersionHead(KernelVersion v) {
   return name.ends_with(".y") ? "  .y" : " " + name;
 }
 
-std::string KernelsText() {
+std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersion> versions) {
   std::string out = "rule";
   out.resize(36, ' ');
-  for (KernelVersion v : kKernelVersions) out += VersionHead(v);
+  for (KernelVersion v : versions) out += VersionHead(v);
   out += "\n";
-  for (const RuleInfo& info : AllRules()) {
+  for (const Rule rule : rules) {
+    const RuleInfo& info = InfoOf(rule);
     absl::StrAppendFormat(&out, "%-36s", info.id);
-    for (KernelVersion v : kKernelVersions)
+    for (KernelVersion v : versions)
       absl::StrAppendFormat(&out, "%*s", VersionHead(v).size(),
                             ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
     out += "\n";
   }
   out += "\nera\n";
-  for (KernelVersion v : kKernelVersions)
+  for (KernelVersion v : versions)
     absl::StrAppendFormat(&out, "  %-6s %s\n", VersionName(v), EraName(ProfileOf(v).era));
   out += "\nWhat each does, and what a kernel without it does:\n";
-  for (const RuleInfo& info : AllRules()) {
+  for (const Rule rule : rules) {
+    const RuleInfo& info = InfoOf(rule);
     absl::StrAppendFormat(&out, "\n%s\n", info.id);
     const bool assumption = info.kind == RuleKind::kAssumption;
     out += Indented(2, assumption ? absl::StrFormat("assumption about: %s", info.function)
@@ -357,9 +371,9 @@ std::string PromiseText(std::span<const Promise> alike) {
 
 }  // namespace
 
-std::string PropertiesText() {
+std::string PropertiesText(std::span<const Property> properties) {
   std::string out;
-  for (Property property : kProperties) {
+  for (Property property : properties) {
     absl::StrAppend(&out, out.empty() ? "" : "\n", std::string(PropertyName(property)), "\n");
     out += Indented(2, std::string(PropertySentence(property)));
     const auto promises = std::ranges::equal_range(Promises(), property, {}, &Promise::property);

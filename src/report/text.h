@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ std::string AssumingText(const KernelSpec& kernel);
 // "1 step", "2 steps"
 std::string Plural(uint64_t n, const char* what);
 
+// Broken at spaces so that no line is longer than `width`, but for words that are.
+std::vector<std::string> Wrap(const std::string& text, size_t width);
+
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
 
@@ -31,6 +35,8 @@ std::string Field(const std::string& label, const std::string& text);
 std::string ToolName();
 // The two fields of every report that say what made it, and by which command line.
 std::string ToolText();
+// What ends a report: the command that goes on from here, if any, then the line made to be grepped.
+std::string LastLines(const std::string& next, const std::string& verdict_line);
 
 // Devices that are shown, by their numbers. Empty: all.
 using Shown = std::vector<bool>;
@@ -49,18 +55,19 @@ std::string TraceText(const Case& c, const Run& run, const TraceOptions& options
 // "attach_dev(type1 domain of intel, fdb0 of rk) = 0"
 std::string EventText(const Case& c, const Event& event);
 
-// The rules that the kernel has not, each of which alone would have stopped the violation, with
-// the op and the errno; and what a kernel with them does instead.
+// The rules that the kernel has not, each of which alone would have stopped the violation.
+std::vector<Rule> StoppingRules(const Case& c, Property property);
+// The same, each with its kernel function and what it does.
 std::string StoppingRulesText(const Case& c, Property property);
 
 // `iommucheck replay`
 std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options);
 
-// `iommucheck kernels`
-std::string KernelsText();
+// `iommucheck kernels`: these rules, and which of these versions have them.
+std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersion> versions);
 
 // `iommucheck properties`
-std::string PropertiesText();
+std::string PropertiesText(std::span<const Property> properties);
 
 // The machine and where a run leaves it, for graphviz.
 std::string Dot(const Case& c);

@@ -3,6 +3,7 @@
 
 #include <exception>
 
+#include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"

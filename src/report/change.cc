@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/report/change.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "src/report/diff.h"
+#include "src/report/text.h"
+
+namespace iommucheck::report {
+namespace {
+
+uint64_t ResourcesOf(const Answer& a) {
+  return a.result.resources + (a.proof ? a.proof->resources : 0);
+}
+
+std::string BecauseText(Verdict after, Verdict before, bool proved) {
+  const bool both = before == Verdict::kViolated;
+  if (after != Verdict::kViolated)
+    return both ? "of this change the violation is gone, as far as the verdict goes" : "";
+  if (before == Verdict::kUnknown) return "of this change: unknown";
+  return both     ? "of this change: no, the kernel without it violates it, too"
+         : proved ? "of this change: yes, the kernel without it never violates it"
+                  : "of this change: yes, the kernel without it does not, up to the same bounds";
+}
+
+std::string OnlyText(const smt::QueryResult& only) {
+  if (only.verdict != Verdict::kViolated) return VerdictText(only, false);
+  return absl::StrCat("yes, ", Plural(DevicesOf(only), "device"), ", ",
+                      Plural(StepsOf(only), "step"), " (iommucheck diff shows it)");
+}
+
+}  // namespace
+
+std::optional<KernelSpec> WithoutPatch(const KernelSpec& kernel) {
+  KernelSpec before = kernel;
+  for (const RuleInfo& info : AllRules()) {
+    if (info.kind == RuleKind::kAssumption) continue;
+    before.dropped.drop(info.rule);
+    before.added.drop(info.rule);
+  }
+  return before == kernel ? std::nullopt : std::optional(before);
+}
+
+absl::Status AskChange(Answer& answer) {
+  const std::optional<KernelSpec> before = WithoutPatch(answer.question.kernel);
+  if (!before) return absl::OkStatus();
+  const Question& after = answer.question;
+  const uint64_t budget = after.bounds.budget;
+  Question question{.property = after.property,
+                    .kernel = *before,
+                    .bounds = after.bounds,
+                    .bounded = after.bounded};
+  uint64_t used = ResourcesOf(answer);
+  question.bounds.budget = smt::BudgetLeft(budget, used);
+  absl::StatusOr<Answer> asked = Ask(question);
+  if (!asked.ok()) return asked.status();
+  used += ResourcesOf(*asked);
+  Change change{
+      .before = *before, .result = asked->result, .every_size = HoldsForEverySize(*asked)};
+  if (answer.result.verdict == Verdict::kViolated && asked->result.verdict == Verdict::kViolated) {
+    const absl::StatusOr<Direction> only = AskDirection(
+        {.property = after.property, .kernels = {*before, after.kernel}, .bounds = after.bounds}, 1,
+        answer, smt::BudgetLeft(budget, used));
+    if (!only.ok()) return only.status();
+    change.only = only->result;
+  }
+  answer.change = std::move(change);
+  return absl::OkStatus();
+}
+
+const char* BecauseOf(Verdict after, Verdict before) {
+  if (after == Verdict::kUnknown || before == Verdict::kUnknown) return "unknown";
+  return after == Verdict::kViolated && before == Verdict::kHolds ? "yes" : "no";
+}
+
+std::string BeforeText(const KernelSpec& before, const std::string& verdict, Verdict after_is,
+                       Verdict before_is, bool proved) {
+  std::string out = Field("before", absl::StrCat(KernelName(before), ": ", verdict));
+  if (const std::string because = BecauseText(after_is, before_is, proved); !because.empty())
+    out += Field("because", because);
+  return out;
+}
+
+std::string ChangeText(const Answer& a) {
+  if (!a.change) return "";
+  const Change& change = *a.change;
+  std::string out = BeforeText(change.before, VerdictText(change.result, change.every_size),
+                               a.result.verdict, change.result.verdict, change.every_size);
+  if (change.only)
+    out += Field("", "a case that only the change allows: " + OnlyText(*change.only));
+  return out;
+}
+
+}  // namespace iommucheck::report
