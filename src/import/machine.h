@@ -34,8 +34,8 @@ struct MachineDevice {
 
 // Devices that end in one group, in the order of the machine.
 struct MachineGroup {
-  // What makes them one: their slot, or off pci a stream id; a common alias; an instance's shared group; nothing (one
-  // device).
+  // What makes them one: their slot, or off pci a stream id; a common alias; an instance's shared
+  // group; nothing (one device).
   enum class Shape : uint8_t { kSingle, kSlot, kAlias, kInstance };
   Shape shape = Shape::kSingle;
   std::vector<int> devices;
