@@ -170,7 +170,9 @@ std::string MixedGroup(const std::string& bus) {
 
 TEST(Import, KeepsAGroupOfTwoDriversOnAnyBus) {
   for (const char* bus : {"platform", "amba", "fsl-mc"}) {
-    const auto system = ReadSnapshot(MixedGroup(bus), "mixed");
+    const auto found = ReadSnapshot(MixedGroup(bus), "mixed");
+    ASSERT_TRUE(found.ok()) << found.status();
+    const auto system = ToSystem(*found, KernelVersion::kV6_12);
     ASSERT_TRUE(system.ok()) << system.status();
     const Topology& t = system->topology;
     ASSERT_EQ(t.devices_count, 2) << bus;

@@ -111,7 +111,7 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
   for (const std::string& path :
        {In("none/x"), In("file"), In("file/x"), In("fifo"), In("link"), In("folder"),
         std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
-    for (const std::string& option : {" --out ", " --smt2 "}) {
+    for (const char* option : {" --out ", " --smt2 "}) {
       // Solver resources say that no search began: it would be unknown, and not wrong usage.
       const Outcome run = Run(kViolated + option + path + " --budget 1");
       EXPECT_EQ(run.status, 2) << option << path;
@@ -241,8 +241,12 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
         // It may not have come as far as main().
         if (status == 128 + signal && text.empty() && milliseconds == 30) continue;
         EXPECT_THAT(status, AnyOf(question.answer, 3)) << question.args << text;
-        if (status == question.answer) EXPECT_THAT(text, HasSubstr(question.line)) << question.args;
-        if (status == 3) EXPECT_THAT(text, HasSubstr("interrupted by SIG")) << question.args;
+        if (status == question.answer) {
+          EXPECT_THAT(text, HasSubstr(question.line)) << question.args;
+        }
+        if (status == 3) {
+          EXPECT_THAT(text, HasSubstr("interrupted by SIG")) << question.args;
+        }
       }
 }
 
@@ -264,7 +268,7 @@ TEST_F(Output, SaysWhatIsKnownAfterItsTime) {
   EXPECT_EQ(query.status, 3);
   EXPECT_THAT(query.output, HasSubstr("unknown: the time of --timeout 1 is over"));
   EXPECT_EQ(Run(std::string(kHolds) + " --timeout 2h").status, 0);
-  for (const std::string& time : {"1x", "abc", "-5", "0", "1 year", "nan"})
+  for (const char* time : {"1x", "abc", "-5", "0", "1 year", "nan"})
     EXPECT_EQ(Run(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
 }
 

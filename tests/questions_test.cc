@@ -148,8 +148,9 @@ Said Questions::Diff(const report::Question& q) const {
     EXPECT_LE(said.size.steps, static_cast<int>(only.result.found.ops.size()));
   }
   // Where it alone violates the property, all its cases are its own.
-  if (said.verdict == Verdict::kViolated && diff->alone[0]->result.verdict == Verdict::kHolds)
+  if (said.verdict == Verdict::kViolated && diff->alone[0]->result.verdict == Verdict::kHolds) {
     EXPECT_EQ(only.verdict, Verdict::kViolated);
+  }
   return said;
 }
 
@@ -190,10 +191,13 @@ void Questions::AskAboutMachines(const report::Question& q, const std::vector<Sa
   SCOPED_TRACE(PrintCase(question.machine));
   EXPECT_NE(on.verdict, Verdict::kUnknown) << on.reason;
   EXPECT_EQ(on.verdict == Verdict::kViolated, searched.verdict == Verdict::kViolated);
-  if (on.verdict == Verdict::kViolated && searched.verdict == Verdict::kViolated)
+  if (on.verdict == Verdict::kViolated && searched.verdict == Verdict::kViolated) {
     EXPECT_EQ(on.found.ops.size(), searched.found.ops.size());
+  }
   for (const Said& s : said) {
-    if (s.every_size) EXPECT_NE(on.verdict, Verdict::kViolated) << s;
+    if (s.every_size) {
+      EXPECT_NE(on.verdict, Verdict::kViolated) << s;
+    }
     if (found && s.verdict == Verdict::kViolated && s.size.steps != 0) {
       EXPECT_EQ(on.verdict, Verdict::kViolated) << s;
       EXPECT_EQ(static_cast<int>(on.found.ops.size()), s.size.steps) << s;
@@ -230,7 +234,9 @@ void Questions::Ask() {
   for (const Said& s : said) {
     EXPECT_NE(s.verdict, Verdict::kUnknown) << s;
     EXPECT_EQ(s.verdict, first.verdict) << first << "\n" << s;
-    if (s.verdict == Verdict::kViolated && s.size.steps != 0) EXPECT_EQ(s.size, first.size) << s;
+    if (s.verdict == Verdict::kViolated && s.size.steps != 0) {
+      EXPECT_EQ(s.size, first.size) << s;
+    }
   }
   AskAboutMachines(q, said, found);
   if (first.verdict == Verdict::kHolds) Certificate(q);

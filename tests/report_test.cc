@@ -295,7 +295,7 @@ const char* const kBusyRun =
 template <typename F>
 void EachMember(DeviceState& d, F change) {
   auto& [present, instance, fwspec, group, next, hw, bound, open_in, attach_deferred,
-         require_direct, blocked] = d;
+         require_direct, blocked, configure_deferred] = d;
   change("present", present, false);
   change("instance", instance, InstanceId{1});
   change("fwspec", fwspec, InstanceId{0});
@@ -308,6 +308,7 @@ void EachMember(DeviceState& d, F change) {
   change("attach_deferred", attach_deferred, true);
   change("require_direct", require_direct, true);
   change("blocked", blocked, true);
+  change("configure_deferred", configure_deferred, true);
 }
 
 template <typename F>

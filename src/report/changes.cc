@@ -218,6 +218,9 @@ class Differ {
     if (a.require_direct != b.require_direct && !released)
       Line(name + (a.require_direct ? " requires its direct mappings"
                                     : " no longer requires direct mappings"));
+    if (a.configure_deferred != b.configure_deferred && !(released || (b.present && !a.present)))
+      Line(name + (a.configure_deferred ? ": its drivers are deferred"
+                                        : ": its drivers are no longer deferred"));
     if (a.blocked != b.blocked)
       LineUnlessOp({OpKind::kReset, OpKind::kResetDone}, id,
                    name + (a.blocked ? " in reset" : " no longer in reset"));
