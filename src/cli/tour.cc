@@ -163,8 +163,7 @@ absl::Status PrintClaim(Tour& tour, const fs::path& path) {
   return absl::OkStatus();
 }
 
-absl::Status Claims(Tour& tour, const fs::path& corpus) {
-  Heading(tour, "3. What was said on the list, and what the queries say");
+absl::StatusOr<std::vector<fs::path>> ClaimFiles(const fs::path& corpus) {
   std::vector<fs::path> files;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(corpus / "claims", error))
@@ -173,6 +172,11 @@ absl::Status Claims(Tour& tour, const fs::path& corpus) {
     return absl::InvalidArgumentError(
         absl::StrCat((corpus / "claims").string(), ": expected .claim files, found none"));
   std::ranges::sort(files);
+  return files;
+}
+
+absl::Status Claims(Tour& tour, const std::vector<fs::path>& files) {
+  Heading(tour, "3. What was said on the list, and what the queries say");
   for (const fs::path& file : files)
     if (absl::Status s = PrintClaim(tour, file); !s.ok()) return s;
   return absl::OkStatus();
@@ -197,11 +201,14 @@ void Lines(Tour& tour) {
 }
 
 absl::Status Go(Tour& tour, const fs::path& corpus) {
+  // What is not there is said before the work.
+  const absl::StatusOr<std::vector<fs::path>> claims = ClaimFiles(corpus);
+  if (!claims.ok()) return claims.status();
   tour.out << "iommucheck " IOMMUCHECK_VERSION
               ": \"vfio/iommu_type1: Remove the domain->ops comparison\"\n";
   absl::Status status = Verdicts(tour);
   if (status.ok()) status = SmallestCase(tour);
-  if (status.ok()) status = Claims(tour, corpus);
+  if (status.ok()) status = Claims(tour, *claims);
   if (status.ok()) status = RealMachine(tour, corpus);
   if (status.ok()) Lines(tour);
   return status;
