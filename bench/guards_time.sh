@@ -22,6 +22,6 @@ for property in no-cross-driver-reuse no-cross-driver-attach; do
     proofs=$(measure "$map" "$property" --kernel "$kernel")
     printf '%9s %9s %9s %9s  %s\n' "$bounded" "$proofs" \
       "$(grep -c '"every_size": true' "$map")/$(grep -c '"every_size"' "$map")" \
-      "$(grep -c '"case"' "$map")" "$property --kernel $kernel"
+      "$(grep -c '^      "case"' "$map")" "$property --kernel $kernel"
   done
 done

@@ -368,10 +368,17 @@ TEST(Judge, FailsWhatAssertsNothing) {
   EXPECT_EQ(RunTool("replay " + nothing).status, 1);
 }
 
+// What is missing is told before the work, not after it.
+TEST(Tour, NeedsItsCorpus) {
+  const Outcome tour = RunTool("tour --corpus /nonexistent");
+  EXPECT_EQ(tour.status, 5);
+  EXPECT_EQ(Lines(tour.output).size(), 1U) << tour.output;
+}
+
 TEST(Json, OfWhatHasNoGoldenFile) {
-  for (const char* args :
-       {"pairs --kernel v6.0 --drop type1.same_ops --json", "pairs --kernel v6.1 --json",
-        "pairs --kernel v7.1 --json", "judge corpus/claims --json", "kernels v6.0 --json"})
+  for (const char* args : {"pairs --kernel v6.0 --drop type1.same_ops --json",
+                           "pairs --kernel v6.1 --json", "pairs --kernel v7.1 --json",
+                           "judge corpus/claims --json", "kernels v6.0 --json", "tour --json"})
     ExpectPublishedSchema(RunTool(args).output, args);
 }
 

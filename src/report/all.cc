@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "src/case/json_text.h"
 #include "src/case/variants.h"
+#include "src/report/change.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 
@@ -141,6 +142,8 @@ std::string AllJson(const AllCases& all) {
   out["property"] = std::string(PropertyName(q.property));
   out["case"] = Json::parse(CaseToJson(result.found));
   out["replayed"] = true;
+  out["stopping_rules"] = StoppingRulesJson(result.found, q.property);
+  AddChange(all.answer, out);
   if (!all.search.complete) out["reason"] = all.search.reason;
   out["complete"] = all.search.complete;
   out["cases"] = Json::array();

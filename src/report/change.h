@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "src/report/answer.h"
+#include "src/report/json_parts.h"
 
 namespace iommucheck::report {
 
@@ -26,9 +27,12 @@ const char* BecauseOf(Verdict after, Verdict before);
 
 // What there is to say of the change, in a few lines.
 std::string ChangeText(const Answer& answer);
-// The first two of them: what is said of the kernel without the patch, proved or not, and whose the
+// The first two lines: what is said of the kernel without the patch, proved or not, and whose the
 // violation is.
 std::string BeforeText(const KernelSpec& before, const std::string& verdict, Verdict after_is,
                        Verdict before_is, bool proved);
+
+// The same, and the assumptions that were not made, in an answer's JSON.
+void AddChange(const Answer& answer, Json& out);
 
 }  // namespace iommucheck::report

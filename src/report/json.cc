@@ -107,6 +107,12 @@ Json ChangeJson(const Answer& a) {
 
 }  // namespace
 
+void AddChange(const Answer& a, Json& out) {
+  if (const RuleSet missing = AssumptionsNotMade(a); !missing.empty())
+    out["assumptions_not_made"] = RuleIds(missing);
+  if (a.change) out["change"] = ChangeJson(a);
+}
+
 std::string AnswerJson(const Answer& a) {
   const bool violated = a.result.verdict == Verdict::kViolated;
   Json out = Head("query", VerdictName(a.result.verdict, HoldsForEverySize(a)), DevicesOf(a.result),
@@ -117,9 +123,7 @@ std::string AnswerJson(const Answer& a) {
   if (violated) out["steps"] = StepsJson(a.result.found, a.run);
   out["replayed"] = violated;
   if (violated) out["stopping_rules"] = StoppingRulesJson(a.result.found, a.question.property);
-  if (const RuleSet missing = AssumptionsNotMade(a); !missing.empty())
-    out["assumptions_not_made"] = RuleIds(missing);
-  if (a.change) out["change"] = ChangeJson(a);
+  AddChange(a, out);
   if (a.result.verdict == Verdict::kUnknown) out["reason"] = a.result.reason;
   if (HoldsForEverySize(a))
     for (const prove::Lemma& lemma : a.proof->invariant)

@@ -60,7 +60,7 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
   out += Field("pairs",
                absl::StrFormat("%d apart, %d coexist, %d of them violate %s", n.apart, n.coexist,
                                n.violate, PropertyName(Property::kNoCrossDriverReuse)));
-  out += "\nPairs that serve devices of one machine, and where a container takes them\n";
+  out += "\nPairs that serve devices of a machine that has both, and their containers\n";
   out += Coexisting(pairs, all);
   out += "\nPairs that cannot, by the first reason that applies\n";
   for (const auto& [reason, count] : fallen) {
