@@ -113,7 +113,7 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
         std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
     for (const char* option : {" --out ", " --smt2 "}) {
       // Solver resources say that no search began: it would be unknown, and not wrong usage.
-      const Outcome run = Run(kViolated + option + path + " --budget 1");
+      const Outcome run = Run(std::string(kViolated) + option + path + " --budget 1");
       EXPECT_EQ(run.status, 2) << option << path;
       EXPECT_THAT(run.output, StartsWith("iommucheck: " + path + ": cannot be written: "));
     }
