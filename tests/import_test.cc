@@ -589,10 +589,9 @@ TEST(Gaps, OfWhatWasAssumed) {
     }
     return tar;
   };
-  EXPECT_THAT(GapsOf(mixed_group("fkB0")), HasSubstr("Group 0 holds several devices"));
+  EXPECT_EQ(GapsOf(mixed_group("fkB0")), "");  // the model has such groups
   EXPECT_THAT(GapsOf(mixed_group("fkB0"), KernelVersion::kV6_0),
               HasSubstr("The driver unknown-fkA is not in the catalogue"));
-  EXPECT_THAT(GapsOf(mixed_group("fkB0")), testing::Not(HasSubstr("catalogue")));
   // Names that are alike are taken to be of one driver, and that can be wrong.
   EXPECT_THAT(GapsOf(mixed_group("fkA1")),
               HasSubstr("No link names the driver of fkA0, fkA1. | record the links 'driver'"));

@@ -225,7 +225,7 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
       {"query no-cross-driver-reuse --kernel v6.12 --bounded", 1, "VIOLATED"},
       {"diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0,-type1.same_ops --devices 2", 1,
        "DIFFERENT"},
-      {"guards no-cross-driver-reuse --kernel v6.0 --bounded", 0, "removals"},
+      {"guards no-cross-driver-reuse --kernel v6.0 --bounded", 1, "VIOLATED"},
       {"check corpus/systems/qemu-vtd-virtio-6.12.tar.gz --kernel v7.1 --steps 5", 1, "VIOLATED"},
       {"explore no-cross-driver-reuse --kernel v6.0 --scope devices=2,instances=1,steps=5", 1,
        "VIOLATED"},

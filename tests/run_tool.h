@@ -38,7 +38,7 @@ inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::str
   std::ofstream(file) << script << "\n";
   const std::string command = "cd '" + folder.string() +
                               "' && B='" IOMMUCHECK_BINARY "' S='" IOMMUCHECK_SOURCE_DIR
-                              "' timeout -k 2 120 bash .script >.out 2>.err </dev/null";
+                              "' timeout -k 2 1800 bash .script >.out 2>.err </dev/null";
   ToolOutcome outcome;
   const int raw = std::system(command.c_str());
   if (WIFEXITED(raw)) outcome.status = WEXITSTATUS(raw);

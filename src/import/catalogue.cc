@@ -233,7 +233,8 @@ bool Unbinds(std::string_view driver) {
 }
 
 KernelSpec AssumingInTree(KernelSpec kernel, std::span<const std::string> drivers) {
-  if (std::ranges::none_of(drivers, Unbinds))
+  // One driver alone needs no assumption to have no other's domains.
+  if (drivers.size() > 1 && std::ranges::none_of(drivers, Unbinds))
     kernel.added = kernel.added | (kAssumedInTree - kernel.dropped);
   kernel.dropped = kernel.dropped - kAssumedInTree;  // no profile has it
   return kernel;

@@ -74,8 +74,8 @@ Driver ToModelDriver(const CatalogueDriver& driver);
 // so on) while they serve devices.
 inline constexpr RuleSet kAssumedInTree = RuleSet().add(Rule::kAssumeNoUnregisterWhileServing);
 bool Unbinds(std::string_view driver);  // or is not in the catalogue
-// The kernel that a question about a machine with these drivers is put to: with what is assumed of
-// them, but for what the kernel says that it drops.
+// The kernel that a question about a machine with these drivers, more than one of them, is put to:
+// with what is assumed of them, but for what the kernel says that it drops.
 KernelSpec AssumingInTree(KernelSpec kernel, std::span<const std::string> drivers);
 
 }  // namespace iommucheck::import

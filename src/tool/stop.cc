@@ -9,6 +9,7 @@
 #include <csignal>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -82,7 +83,11 @@ void WatchSignals() {
   for (const int signal : {SIGINT, SIGTERM})
     if (!IsIgnored(signal)) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread(WatchFor, signals).detach();
+  try {
+    std::thread(WatchFor, signals).detach();
+  } catch (const std::system_error&) {  // no memory for it: the first signal ends the process
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  }
 }
 
 void StopAfter(std::chrono::milliseconds time) {
