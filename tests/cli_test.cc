@@ -318,6 +318,20 @@ TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
   EXPECT_EQ(json["verdict"] == "holds", proof) << Slurp(GetParam());
 }
 
+// What was searched of the rest of a machine is not said of the machine.
+TEST(VerdictLine, OfAMachineThatIsNotAllThereIsOfNothing) {
+  const std::string golden = Slurp(kSource / "tests/golden/check-no-firmware.args");
+  const Outcome check = RunTool(golden.substr(0, golden.find('\n')));
+  EXPECT_EQ(check.status, 3);
+  int lines = 0;
+  for (const std::string& line : Lines(check.output)) {
+    if (!line.starts_with("Verdict ")) continue;
+    EXPECT_TRUE(line.ends_with(" unknown nothing")) << line;
+    ++lines;
+  }
+  EXPECT_GE(lines, 2);
+}
+
 TEST(Require, ProofMakesABoundUnknown) {
   const std::string scope = " --scope devices=1,instances=1,steps=3";
   const std::vector<std::string> bounds = {

@@ -45,8 +45,11 @@ std::string VerdictText(const SystemReport::Search& search) {
 
 std::string VerdictLineOf(const SystemReport::Search& s) {
   const bool proved = s.verdict == Verdict::kHolds && InAnyRun(s);
-  const int steps = s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size())
-                                                    : s.result.depth;
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = s.verdict == Verdict::kUnknown && !s.gaps.empty();
+  const int reached = missing ? 0 : s.result.depth;
+  const int steps =
+      s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size()) : reached;
   return VerdictLine(s.property, s.kernel, VerdictName(s.verdict, proved),
                      proved ? MachineScope() : MachineScope(steps));
 }
