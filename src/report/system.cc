@@ -344,6 +344,12 @@ std::string SystemJson(const SystemReport& report) {
     if (!s.hypothetical && s.verdict == report.verdict()) kernel = s.kernel;
   Json out = Head("check", VerdictName(report.verdict(), report.in_any_run()),
                   report.system.topology.devices_count, report.question.steps, kernel);
+  if (report.verdict() == Verdict::kHolds && report.in_any_run())
+    out["scope"] = {{"kind", "machine"},
+                    {"path", Printable(report.question.path)},
+                    {"devices", report.system.devices_found},
+                    {"every_run", true},
+                    {"assumptions", AssumptionsJson(report.system.assumptions)}};
   out["system"] = {{"path", Printable(report.question.path)},
                    {"kernel_release", Printable(report.kernel_release)},
                    {"place", report.place},
