@@ -233,7 +233,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "--scope devices=2,instances=1,steps=5",
                     "diff no-cross-driver-attach --kernel v6.0 --kernel v6.12"));
 
-// What guards finds are cases of other kernels, too.
+// What guards finds are cases of other kernels; v6.0 as it is violates the property, too.
 TEST_F(FoundInFolder, AreJudgedToo) {
   const std::string path = "'" + folder_.string() + "'";
   ASSERT_EQ(RunTool("guards no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --out " + path)
@@ -315,6 +315,20 @@ TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
   const auto& scope = json["scope"];
   const bool proof = scope["kind"] == "every-size" || scope.value("every_run", false);
   EXPECT_EQ(json["verdict"] == "holds", proof) << Slurp(GetParam());
+}
+
+// What was searched of the rest of a machine is not said of the machine.
+TEST(VerdictLine, OfAMachineThatIsNotAllThereIsOfNothing) {
+  const std::string golden = Slurp(kSource / "tests/golden/check-no-firmware.args");
+  const Outcome check = RunTool(golden.substr(0, golden.find('\n')));
+  EXPECT_EQ(check.status, 3);
+  int lines = 0;
+  for (const std::string& line : Lines(check.output)) {
+    if (!line.starts_with("Verdict ")) continue;
+    EXPECT_TRUE(line.ends_with(" unknown nothing")) << line;
+    ++lines;
+  }
+  EXPECT_GE(lines, 2);
 }
 
 TEST(Require, ProofMakesABoundUnknown) {

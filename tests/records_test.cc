@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <regex>
 
 #include "src/case/json_text.h"
 #include "src/explore/record.h"

@@ -235,11 +235,11 @@ Json ChangeJson(const MachineAnswer& a) {
 std::string VerdictLineOf(const MachineAnswer& a) {
   const smt::QueryResult& r = a.result.query;
   const bool proved = IsProved(a);
-  const int steps =
-      r.verdict == Verdict::kViolated ? static_cast<int>(r.found.ops.size()) : r.proved_steps;
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = VerdictOf(a) == Verdict::kUnknown && r.verdict == Verdict::kHolds;
   return VerdictLine(a.question.property, a.question.machine.kernel,
                      VerdictName(VerdictOf(a), proved),
-                     proved ? MachineScope() : MachineScope(steps));
+                     proved ? MachineScope() : MachineScope(missing ? 0 : StepsOf(r)));
 }
 
 }  // namespace

@@ -45,8 +45,11 @@ std::string VerdictText(const SystemReport::Search& search) {
 
 std::string VerdictLineOf(const SystemReport::Search& s) {
   const bool proved = s.verdict == Verdict::kHolds && InAnyRun(s);
-  const int steps = s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size())
-                                                    : s.result.depth;
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = s.verdict == Verdict::kUnknown && !s.gaps.empty();
+  const int reached = missing ? 0 : s.result.depth;
+  const int steps =
+      s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size()) : reached;
   return VerdictLine(s.property, s.kernel, VerdictName(s.verdict, proved),
                      proved ? MachineScope() : MachineScope(steps));
 }
@@ -344,7 +347,7 @@ std::string SystemJson(const SystemReport& report) {
   Json& scope = out["scope"];
   scope = {{"kind", "machine"},
            {"path", Printable(report.question.path)},
-           {"devices", report.system.topology.devices_count}};
+           {"devices", report.system.devices_found}};
   if (report.verdict() == Verdict::kHolds && report.in_any_run())
     scope["every_run"] = true;
   else
