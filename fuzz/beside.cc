@@ -19,6 +19,7 @@
 #include "src/case/repair.h"
 #include "src/case/run.h"
 #include "src/conform/findings.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::fuzzing {
 namespace {
@@ -259,7 +260,7 @@ std::string Beside::Report(Verdict verdict) const {
                   std::string(VersionName(kernel_.version)));
   for (const RuleInfo& info : AllRules())
     if (kernel_.dropped.has(info.rule)) absl::StrAppend(&text, " --drop ", std::string(info.id));
-  absl::StrAppend(&text, " x.case\n");
+  absl::StrAppend(&text, " x.case\ntool: ", tool::Build(), "\n");
   if (verdict == Verdict::kAgree) return text;
   uint32_t count = 0;
   const harness_warn* warns = harness_.real().warns(&count);

@@ -22,6 +22,7 @@
 #include "src/case/repair.h"
 #include "src/case/run.h"
 #include "src/case/spelling.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::fuzzing {
 namespace {
@@ -179,7 +180,8 @@ std::string Report(const Case& c, const std::vector<Property>& broken) {
   const Case found = broken.empty() ? Asserted(c, run) : Asserted(c, run, broken);
   return absl::StrCat(PrintCase(found),
                       "\nreplay: save the case above as x.case and run: iommucheck replay x.case",
-                      "\ninput:  run it again as: ", Environment(), "TARGET INPUT\n");
+                      "\ninput:  run it again as: ", Environment(), "TARGET INPUT",
+                      "\ntool:   ", tool::Build(), "\n");
 }
 
 // The taken ops are not kept while all goes well: the run is repeated to find them. `sentence` is

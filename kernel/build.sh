@@ -134,10 +134,10 @@ probes=$(
   has '\(\*capable\)\(struct device' "$iommu_h" && echo CAPABLE_BY_DEV
   has 'generic_single_device_group' "$iommu_h" && echo SINGLE_GROUP
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
-  grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep -q 'iommu_ops' && echo FWSPEC_OPS
+  grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep 'iommu_ops' >/dev/null && echo FWSPEC_OPS
   has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
   # Stable trees that go back to the old domain when a device fails.
-  sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep -q 'old_domain' &&
+  sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep 'old_domain' >/dev/null &&
     echo REATTACH
   has 'fwnode_handle_get\(iommu_fwnode' "$tree/$core" && echo FWNODE_GET
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
@@ -146,7 +146,7 @@ probes=$(
   has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
   has 'iommu_attach_device_pasid' "$iommu_h" && echo PASID
   has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
-  sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep -q EPROBE_DEFER &&
+  sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep EPROBE_DEFER >/dev/null &&
     echo DEFER_UNSET
   has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
   has 'vfio_group_use_container' "$tree/$container" && echo USE_CONTAINER

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <z3++.h>
 
@@ -6,6 +7,7 @@
 #include <random>
 
 #include "src/case/encoded.h"
+#include "src/report/text.h"
 #include "src/smt/query.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
@@ -413,28 +415,61 @@ TEST(Replay, KeepsInvariants) {
   }
 }
 
+// A group of a driver without default domains takes that of a device of another driver, and the
+// device that was there stays off it: no attach is foreign, and the group's domain is.
+TEST(Replay, ADefaultDomainMayBeForeignToDevicesThatAreOnNone) {
+  const absl::StatusOr<Case> c = ParseCase(
+      "kernel v6.1 drop register.single_driver add alloc.by_device\n"
+      "driver without no-default-domain\ndriver with\n"
+      "instance iommu0 without\ninstance iommu1 with\n"
+      "device dev0 pci iommu0 iommu1 absent\ndevice dev1 pci iommu0 alias=dev0\n\n"
+      "register iommu0 -> ok\nregister iommu1 -> ok\nadd dev0 -> ok\n",
+      "case");
+  ASSERT_TRUE(c.ok()) << c.status();
+  const Replay replay = RunCase(*c);
+  EXPECT_THAT(replay.errors, testing::ElementsAre(0, 0, 0));
+  EXPECT_FALSE(replay.violated[0]);
+}
+
 // The facts are told to the solvers as if they were known. Each follows from what is asserted
 // besides.
+void ExpectFactsFollow(Property property, const KernelSpec& kernel) {
+  const int steps = StepsNeeded(property);
+  Unrolling runs(kernel, RuleSet(), 2,
+                 {.property = property, .steps = steps + 1, .spare = OpKinds().set()});
+  Solver solver(runs.space().circuit(), Solver::Use::kOften, 0);
+  for (Bit constraint : runs.space().constraints()) solver.Assert(constraint);
+  for (int step = 1; step <= 3; ++step) {
+    Bit facts = true;
+    for (const Constraint& constraint : runs.NextStep())
+      if (constraint.fact)
+        facts &= constraint.bit;
+      else
+        solver.Assert(constraint.bit);
+    EXPECT_EQ(solver.Check({~facts}), Solver::Answer::kUnsat)
+        << report::KernelName(kernel) << ": " << PropertyName(property) << ", step " << step;
+    solver.Assert(facts);
+  }
+}
+
 TEST(Facts, FollowFromTheRest) {
   for (const Promise& promise : EncodedPromises()) {
     KernelSpec kernel = Kernel(promise.version);
     for (const Rule rule : promise.assumptions) kernel.added.add(rule);
-    const int steps = StepsNeeded(promise.property);
-    Unrolling runs(kernel, RuleSet(), 2,
-                   {.property = promise.property, .steps = steps + 1, .spare = OpKinds().set()});
-    Solver solver(runs.space().circuit(), Solver::Use::kOften, 0);
-    for (Bit constraint : runs.space().constraints()) solver.Assert(constraint);
-    for (int step = 1; step <= 3; ++step) {
-      Bit facts = true;
-      for (const Constraint& constraint : runs.NextStep())
-        if (constraint.fact)
-          facts &= constraint.bit;
-        else
-          solver.Assert(constraint.bit);
-      EXPECT_EQ(solver.Check({~facts}), Solver::Answer::kUnsat)
-          << VersionName(promise.version) << " " << PropertyName(promise.property) << " " << step;
-      solver.Assert(facts);
+    ExpectFactsFollow(promise.property, kernel);
+  }
+}
+
+// Of kernels that have lost rules and gained others, too.
+TEST(Facts, FollowOnPatchedKernels) {
+  std::mt19937 random(1);
+  for (int n = 0; n < 36; ++n) {
+    KernelSpec kernel = Kernel(kKernelVersions[static_cast<size_t>(n) % kKernelVersions.size()]);
+    for (int changes = 1 + static_cast<int>(random() % 4); changes > 0; --changes) {
+      const Rule rule = EncodedRuleInfos()[random() % EncodedRuleInfos().size()].rule;
+      (ProfileOf(kernel.version).has(rule) ? kernel.dropped : kernel.added).add(rule);
     }
+    ExpectFactsFollow(kEncodedProperties[random() % 2], kernel);
   }
 }
 

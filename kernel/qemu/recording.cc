@@ -19,6 +19,7 @@
 #include "props/generators.h"
 #include "src/conform/golden.h"
 #include "src/conform/script.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -95,7 +96,7 @@ int Traces(KernelVersion version, const std::string& title, const std::string& p
   if (!text.ok()) return Fail(text.status());
   const absl::StatusOr<Record> record = ParseRecord(*text, path, find);
   if (!record.ok()) return Fail(record.status());
-  std::cout << PrintTraceHeader(title);
+  std::cout << PrintTraceHeader(title + ", by " + tool::Build());
   std::map<std::string, int> functions;
   for (size_t i = 0; i < record->entries.size(); ++i) {
     const TraceFile::Entry& entry = record->entries[i];

@@ -15,7 +15,9 @@
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
 #include "src/conform/harness.h"
+#include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -198,6 +200,7 @@ void RunConform(const Options& o, Session& session) {
   int same = 0;
   nlohmann::ordered_json cases = nlohmann::ordered_json::array();
   for (const std::string& file : *files) {
+    if (tool::Stopped()) break;
     Progress("conform " + file);
     absl::StatusOr<Case> c = ReadCase(file);
     if (!c.ok()) return session.Fail(c.status());
@@ -214,15 +217,22 @@ void RunConform(const Options& o, Session& session) {
       Print(outcome, o.verbose);
   }
   if (counts[1] != 0) session.exit = kViolated;
+  if (tool::Stopped() && counts[1] == 0)
+    session.Fail(absl::ResourceExhaustedError(
+        absl::StrFormat("unknown: %s; %d of %d cases played", tool::StopReason(),
+                        counts[0] + counts[2], files->size())));
   if (o.json) {
-    std::cout << JsonText({{"verdict", counts[1] == 0 ? "holds" : "violated"},
-                           {"build", harness->name()},
-                           {"kernel", report::KernelName(*built)},
-                           {"cases", cases}});
+    report::Json out = report::ToolJson("conform");
+    // That no case differs is no proof that none does.
+    out["verdict"] = counts[1] != 0 ? "violated" : tool::Stopped() ? "unknown" : "none";
+    out["build"] = harness->name();
+    out["kernel"] = report::KernelName(*built);
+    out["cases"] = cases;
+    std::cout << JsonText(out);
     return;
   }
   std::cout << report::Field("build", harness->name())
-            << report::Field("kernel", report::KernelName(*built))
+            << report::Field("kernel", report::KernelName(*built)) << report::ToolText()
             << absl::StrFormat("%d agree, %d differ, %d skipped\n", counts[0], counts[1],
                                counts[2]);
   if (same != 0)
@@ -244,6 +254,7 @@ void AddConform(CLI::App& app, Session& session) {
   command->add_option("CASE", o->paths, "case files, and folders of them")->required();
   command->add_flag("--as-built", o->as_built, "play cases of other kernels as of the one built");
   command->add_flag("--json", o->json, "one JSON object");
+  AddTimeout(*command);
   command->add_flag("-v,--verbose", o->verbose, "name the cases that agree, too");
   o->kernel.AddTo(*command, /*required=*/false);
   command->callback([o, &session] { RunConform(*o, session); });

@@ -33,8 +33,9 @@ std::optional<std::string> WhyNotReplace(const std::string& path) {
   if (!S_ISREG(found.st_mode)) return "expected a regular file, found a device, pipe or socket";
   constexpr mode_t kWritable = S_IWUSR | S_IWGRP | S_IWOTH;
   // Root may write to what nobody is meant to.
-  if ((found.st_mode & kWritable) == 0 || access(path.c_str(), W_OK) != 0)
-    return "the file is read-only";
+  if ((found.st_mode & kWritable) == 0) return "the file is read-only";
+  // Another run may have taken it away meanwhile.
+  if (access(path.c_str(), W_OK) != 0 && errno != ENOENT) return strerror(errno);
   return std::nullopt;
 }
 

@@ -120,8 +120,9 @@ class ScopeSearch {
     for (const ShapeState& s : state_) tick_.shapes_done += s.done ? 1 : 0;
     std::vector<std::thread> helpers;
     try {
-      for (int n = 1; n < options_.threads; ++n)
-        helpers.emplace_back([this] { WorkWhileMemoryLasts(); });
+      // A shape is one thread's work.
+      const int useful = std::min(options_.threads, static_cast<int>(mine_.size()));
+      for (int n = 1; n < useful; ++n) helpers.emplace_back([this] { WorkWhileMemoryLasts(); });
     } catch (const std::system_error&) {
       // No more threads can be started: those that were do the work.
     } catch (const std::bad_alloc&) {

@@ -167,8 +167,9 @@ std::string LastLines(const std::string& next, const std::string& verdict_line) 
 }
 
 std::string ToolName() {
-  return absl::StrCat("iommucheck ", std::string(tool::Version()), " (",
-                      std::string(tool::Commit()), ", Z3 ", smt::Z3Version(), ")");
+  std::string name = tool::Build();
+  name.insert(name.size() - 1, ", Z3 " + smt::Z3Version());
+  return name;
 }
 
 std::string ToolText() {

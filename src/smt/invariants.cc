@@ -53,12 +53,18 @@ std::vector<Bit> Encoder::Invariants() const {
 std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
   std::vector<Bit> facts;
   if (can_refuse_) return facts;
+  // Up to 6.1 a group whose first devices are of such a driver is on no domain, and takes the
+  // default one of a device of another driver that joins without attaching the others to it.
+  Bit some_lack_default_domains = false;
+  for (int r = 0; r < sizes_.drivers && !fwnode_era(); ++r)
+    some_lack_default_domains |= ~topology_.drivers[r].default_domains;
   for (const SymbolicDeviceState& device : state_.devices)
     for (int r = 0; r < sizes_.drivers; ++r) {
       facts.push_back(~device.hw[r] | device.driver[r]);
       for (int g = 0; g < sizes_.groups; ++g) {
         const SymbolicGroup& group = state_.groups[g];
-        Bit of_driver = group.domain.driver[r];
+        Bit of_driver =
+            group.domain.driver[r] & ~(some_lack_default_domains & group.domain.is_default);
         // Up to 6.1 a default domain may be allocated for a group that rests elsewhere.
         if (fwnode_era()) of_driver |= group.default_domain.driver[r];
         if (fwnode_era()) of_driver |= group.blocking_domain.driver[r];

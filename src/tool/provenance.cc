@@ -47,6 +47,10 @@ std::string_view Version() { return IOMMUCHECK_VERSION; }
 
 std::string_view Commit() { return IOMMUCHECK_COMMIT; }
 
+std::string Build() {
+  return "iommucheck " + std::string(Version()) + " (" + std::string(Commit()) + ")";
+}
+
 void SetCommandLine(int argc, const char* const* argv) {
   Line() = "iommucheck";
   for (int i = 1; i < argc; ++i) Line() += " " + Quoted(argv[i]);

@@ -20,6 +20,8 @@ namespace iommucheck::tool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+// timeout(1) sends a signal to its child and to the group that the child is in: two that mean one.
+constexpr auto kOneSignal = std::chrono::milliseconds(250);
 constexpr timespec kTick{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 struct Watch {
@@ -57,10 +59,11 @@ void DieOf(int signal) {
 
 [[noreturn]] void WatchFor(sigset_t signals) {
   Watch& watch = TheWatch();
-  bool first = true;
+  std::optional<Clock::time_point> first;
   for (;;) {
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
-    if (signal > 0 && !std::exchange(first, false)) DieOf(signal);
+    if (signal > 0 && first && Clock::now() - *first > kOneSignal) DieOf(signal);
+    if (signal > 0 && !first) first = Clock::now();
     RefreshProgress();
     const std::scoped_lock lock(watch.mutex);
     if (signal > 0) StopLocked(watch, std::string("interrupted by ") + NameOf(signal));
