@@ -360,6 +360,15 @@ TEST(Acpi, ReadsDmar) {
   EXPECT_THAT((*units)[0].scopes[1].path, ElementsAre(0x08));
 }
 
+// Makes its bytes add up to 0.
+void Sum(std::string& table) {
+  constexpr size_t kChecksum = 9;
+  table[kChecksum] = 0;
+  unsigned sum = 0;
+  for (const char byte : table) sum += static_cast<unsigned char>(byte);
+  table[kChecksum] = static_cast<char>(256 - sum % 256);
+}
+
 // Every truncation, and every byte changed in some ways, is read or refused; sanitizers watch.
 template <typename Parse>
 void Torture(const std::string& table, Parse parse) {
@@ -369,9 +378,30 @@ void Torture(const std::string& table, Parse parse) {
     for (int value = 0; value < 256; value += 15) {
       std::string bad = table;
       bad[at] = static_cast<char>(value);
+      if (bad != table && at != 9) {
+        EXPECT_FALSE(parse(bad).ok()) << at;
+      }
+      Sum(bad);
       const auto parsed = parse(bad);
       EXPECT_TRUE(parsed.ok() || !parsed.status().message().empty()) << at;
     }
+}
+
+// What is not known may be an IOMMU, or what is behind one.
+TEST(Acpi, TakesNoPartOfADamagedViotForTheWhole) {
+  const std::string viot = TableOf("qemu-vtd-virtio-6.12.tar.gz", "VIOT");
+  const auto error = [&](size_t at, uint8_t value) {
+    std::string bad = viot;
+    bad[at] = static_cast<char>(value);
+    Sum(bad);
+    return std::string(ParseViot(bad).status().message());
+  };
+  EXPECT_THAT(error(64, 0xfe), HasSubstr("a node of type 1 to 4 at byte 64"));
+  EXPECT_THAT(error(64, 0), HasSubstr("a node of type 1 to 4 at byte 64"));
+  EXPECT_THAT(error(72, 0xff), HasSubstr("a range of endpoints"));
+  EXPECT_THAT(error(77, 0xff), HasSubstr("a range of endpoints"));
+  EXPECT_THAT(error(36, 1), HasSubstr("1 nodes up to the end of the table"));
+  EXPECT_EQ(error(36, 2), "");
 }
 
 TEST(Acpi, SurvivesGarbage) {
@@ -492,13 +522,18 @@ TEST(Gaps, AreNoneWhereOneDriverIsAllThereCanBe) {
   EXPECT_EQ(GapsOf(system), "");
   EXPECT_THAT(system->assumptions, Contains(HasSubstr("With one driver that changes nothing")));
   EXPECT_THAT(GapsWithout(kMixed, {"sys/bus/platform"}), HasSubstr("sys/bus/platform/devices"));
+  // The folder of an IOMMU is there, and nothing else says so.
+  EXPECT_THAT(
+      GapsWithout(kMixed, {"sys/class/iommu/0000:00:08.0", "sys/firmware/acpi/tables/VIOT"}),
+      HasSubstr("Folders of IOMMUs that sys/class/iommu has no link to: 0000:00:08.0."));
 }
 
-// A table with its header's signature and length, and a checksum that nobody reads.
+// A table with its header's signature, length and checksum.
 std::string Table(const std::string& signature, const std::string& body) {
   std::string table = signature + std::string(32, '\0') + body;
   table[4] = static_cast<char>(table.size() & 0xff);
   table[5] = static_cast<char>(table.size() >> 8);
+  Sum(table);
   return table;
 }
 std::string Number(uint64_t value, int bytes) {

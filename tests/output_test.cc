@@ -175,17 +175,6 @@ TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
   EXPECT_TRUE(fs::exists(In("all/mine.case")));
 }
 
-TEST_F(Output, OfTwoAtOnceDoesNotCollide) {
-  const std::string one = std::string("'") + IOMMUCHECK_BINARY + "' convert --to json --out " +
-                          In("x.json") + " '" IOMMUCHECK_SOURCE_DIR "/" + kCase + "' & ";
-  std::string many;
-  for (int i = 0; i < 16; ++i) many += one + "a[" + std::to_string(i) + "]=$!; ";
-  const std::string all =
-      "bash -c \"" + many + "for p in \\${a[@]}; do wait \\$p || exit 1; done\"";
-  for (int round = 0; round < 3; ++round) EXPECT_EQ(std::system(all.c_str()), 0);
-  EXPECT_THAT(Files(), testing::ElementsAre("x.json"));
-}
-
 // The command, from when it has begun its work.
 class Running {
  public:
@@ -209,6 +198,50 @@ class Running {
  private:
   pid_t child_;
 };
+
+TEST_F(Output, OfAQuestionThatIsNotAskedChangesNothing) {
+  fs::copy(fs::path(IOMMUCHECK_SOURCE_DIR) / kCase, In("a.case"));
+  std::ofstream(In("notes.txt")) << "precious\n";
+  const std::string attach = "query no-cross-driver-attach --kernel ";
+  for (const std::string& args :
+       {attach + "v9 --out " + In("notes.txt"),
+        attach + "v7.1 --drop nope --out " + In("notes.txt"),
+        "convert /nonexistent --to json --out " + In("notes.txt"),
+        "merge /nonexistent --out " + In("notes.txt"),
+        attach + "v99 --certificate " + folder_.string(), attach + "v99 --vcs " + folder_.string(),
+        attach + "v99 --all --out " + folder_.string()})
+    EXPECT_GE(Run(args).status, 2) << args;
+  EXPECT_EQ(Slurp(In("notes.txt")), "precious\n");
+  // What the tool did not write is not taken for an earlier answer of it.
+  EXPECT_EQ(Run(std::string(kHolds) + " --out " + In("notes.txt")).status, 0);
+  EXPECT_EQ(Slurp(In("notes.txt")), "precious\n");
+  // The input is read before it is replaced.
+  EXPECT_EQ(Run("convert --to json --out " + In("a.case") + " " + In("a.case")).status, 0);
+  EXPECT_THAT(Slurp(In("a.case")), StartsWith("{"));
+}
+
+// A pipe that nobody writes to.
+TEST_F(Output, OfACommandThatWaitsForInputIsUnknown) {
+  ASSERT_EQ(mkfifo(In("pipe").c_str(), 0600), 0);
+  const Running run("replay " + In("pipe"), In("out"));
+  while (Slurp(In("out")).empty()) {
+    usleep(300'000);
+    run.Signal(SIGTERM);
+  }
+  EXPECT_EQ(run.Wait(), 3);
+  EXPECT_EQ(Slurp(In("out")), "iommucheck: unknown: interrupted by SIGTERM\n");
+}
+
+TEST_F(Output, OfTwoAtOnceDoesNotCollide) {
+  const std::string one = std::string("'") + IOMMUCHECK_BINARY + "' convert --to json --out " +
+                          In("x.json") + " '" IOMMUCHECK_SOURCE_DIR "/" + kCase + "' & ";
+  std::string many;
+  for (int i = 0; i < 16; ++i) many += one + "a[" + std::to_string(i) + "]=\\$!; ";
+  const std::string all =
+      "bash -c \"" + many + "for p in \\${a[@]}; do wait \\$p || exit 1; done\"";
+  for (int round = 0; round < 3; ++round) EXPECT_EQ(std::system(all.c_str()), 0);
+  EXPECT_THAT(Files(), testing::ElementsAre("x.json"));
+}
 
 // Whenever it comes, the answer is the whole one or unknown, never another. A longer wait between
 // the start and the signal than here only makes the whole answer more likely.
@@ -266,9 +299,9 @@ TEST_F(Output, SaysWhatIsKnownAfterItsTime) {
       Run("query no-cross-driver-attach --kernel v6.12 --bounded --devices 6 --steps 12 "
           "--timeout 1s");
   EXPECT_EQ(query.status, 3);
-  EXPECT_THAT(query.output, HasSubstr("unknown: the time of --timeout 1 is over"));
+  EXPECT_THAT(query.output, HasSubstr("unknown: the time of --timeout 1 s is over"));
   EXPECT_EQ(Run(std::string(kHolds) + " --timeout 2h").status, 0);
-  for (const char* time : {"1x", "abc", "-5", "0", "1 year", "nan"})
+  for (const char* time : {"1x", "abc", "-5", "0", "1 year", "nan", "99999999999h", "1e400s", "''"})
     EXPECT_EQ(Run(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
 }
 

@@ -168,14 +168,6 @@ absl::StatusOr<Checked> Checker::Run() {
 
 }  // namespace
 
-bool IsFile(std::string_view name) {
-  if (name == kManifest) return true;
-  for (int steps = 1; steps <= smt::kMaxBoundSteps; ++steps)
-    for (const std::string_view extension : {"cnf", "map", "drat"})
-      if (name == FileOf(steps, extension)) return true;
-  return false;
-}
-
 absl::Status CheckLength(Property property, int steps) {
   const int needed = smt::StepsNeeded(property);
   if (steps >= needed) return absl::OkStatus();

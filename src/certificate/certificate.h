@@ -38,8 +38,9 @@ struct File {
   std::string name;
   std::string text;
 };
-// Whether a certificate may have a file of that name.
-bool IsFile(std::string_view name);
+// The file that says what a certificate claims, and how it begins.
+inline constexpr char kManifest[] = "MANIFEST.json";
+inline constexpr std::string_view kManifestStart = "{\n  \"tool\": \"";
 
 struct Certificate {
   Claim claim;

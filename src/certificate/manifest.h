@@ -12,7 +12,6 @@
 
 namespace iommucheck::certificate {
 
-inline constexpr char kManifest[] = "MANIFEST.json";
 inline constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 // "steps5" and the extension.

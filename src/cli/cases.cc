@@ -155,7 +155,7 @@ absl::StatusOr<Case> ReadForConvert(const ConvertOptions& o) {
 }
 
 absl::Status Convert(const ConvertOptions& o) {
-  if (absl::Status s = PrepareFile(o.out); !s.ok()) return s;
+  if (absl::Status s = CanWriteFile(o.out); !s.ok()) return s;
   const absl::StatusOr<Case> c = ReadForConvert(o);
   if (!c.ok()) return c.status();
   std::string text;

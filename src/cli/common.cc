@@ -160,6 +160,7 @@ void AddBudget(CLI::App& command, uint64_t& budget) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  const tool::Waiting waiting;
   std::ifstream file;
   if (path != "-") {
     std::error_code error;
@@ -242,18 +243,24 @@ absl::StatusOr<Case> ReadCase(const std::string& path) {
 }
 
 void AddTimeout(CLI::App& command) {
+  constexpr double kMost = 1e7;  // seconds, some 115 days
+  const auto stop_after = [](const std::string& text) {
+    const size_t digits = text.find_first_not_of("0123456789.");
+    const std::string unit = digits == std::string::npos ? "s" : text.substr(digits);
+    const double of_unit = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+    double number = 0;
+    const char* const end = text.data() + std::min(digits, text.size());
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const double seconds = number * of_unit;
+    if (error != std::errc() || stop != end || seconds < 0.001 || seconds > kMost)
+      throw CLI::ValidationError(
+          "--timeout", "expected a time such as 30s, 10m or 2h, up to 2777h, found " + Quote(text));
+    tool::StopAfter(std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
+  };
   command
-      .add_option_function<double>(
-          "--timeout",
-          [](double seconds) {
-            tool::StopAfter(std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
-          },
-          "stop after this time and say what is known, such as 30s, 10m or 2h")
-      ->type_name("TIME")
-      ->transform(
-          CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}, {"h", 3600}},
-                                CLI::AsNumberWithUnit::CASE_SENSITIVE))
-      ->check(CLI::PositiveNumber);
+      .add_option_function<std::string>(
+          "--timeout", stop_after, "stop after this time and say what is known, such as 30s or 10m")
+      ->type_name("TIME");
 }
 
 }  // namespace iommucheck::cli

@@ -42,6 +42,7 @@ absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
 
 // The cases, as the kernel that allows them plays them.
 absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
+  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (const report::Direction& d : diff.directions) {
     if (d.verdict != Verdict::kViolated) continue;
@@ -56,10 +57,7 @@ absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
 void Diff(const Options& o, Session& session) {
   const absl::StatusOr<report::DiffQuestion> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
-  const auto ours = [](const std::string& name) {
-    return name == "only-A.case" || name == "only-B.case";
-  };
-  if (const absl::Status s = PrepareFolder(o.out, ours); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = CanWriteFolder(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<report::Diff> diff = report::AskDiff(*question);
   if (!diff.ok()) return session.Fail(diff.status());
   Progress("");

@@ -45,6 +45,7 @@ void Print(const report::Exploration& e, const std::string& out, bool json,
   std::cout << (json ? report::ExplorationJson(e) : report::ExplorationText(e, next));
   // A scope bounds the machines, if not the runs: nothing here is a proof.
   session.exit = require.ExitOf(e.answer.verdict, false);
+  if (const absl::Status s = RemoveOurs(out, kCaseComment); !s.ok()) return session.Fail(s);
   if (!out.empty() && violated)
     if (const absl::Status s = WriteFile(out, FoundCase(e.answer.found)); !s.ok())
       return session.Fail(s);
@@ -99,9 +100,10 @@ std::string ProgressLine(const explore::SearchOptions::Tick& tick, double second
 void Explore(const Options& o, Session& session) {
   const absl::StatusOr<explore::Question> question = Parse(o);
   if (!question.ok()) return session.Fail(question.status());
+  if (const absl::Status s = CanWriteFile(o.checkpoint); !s.ok()) return session.Fail(s);
   absl::StatusOr<explore::Progress> progress = Resume(o.checkpoint, *question);
   if (!progress.ok()) return session.Fail(progress.status());
-  if (const absl::Status s = PrepareFile(o.out); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
 
   Clock::time_point pass_start = Clock::now();
   Clock::time_point saved = pass_start;
@@ -145,7 +147,7 @@ struct MergeOptions {
 };
 
 void Merge(const MergeOptions& o, Session& session) {
-  if (const absl::Status s = PrepareFile(o.out); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
   std::vector<explore::ScopeAnswer> shards;
   for (const std::string& file : o.files) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxRecordBytes);

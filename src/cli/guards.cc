@@ -23,6 +23,7 @@ struct Options {
 };
 
 absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
+  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (size_t n = 0; n < map.removals.size(); ++n) {
     const std::string file = absl::StrCat(folder, "/", report::RemovalName(n), ".case");
@@ -36,12 +37,7 @@ void Guards(Options& o, Session& session) {
   if (!kernel.ok()) return session.Fail(kernel.status());
   o.question.kernel = *kernel;
   o.question.property = *FindProperty(o.property);
-  const auto removal = [](const std::string& name) {
-    return name.ends_with(".case") &&
-           std::ranges::all_of(name.substr(0, name.find('.')),
-                               [](char c) { return c >= 'A' && c <= 'Z'; });
-  };
-  if (const absl::Status s = PrepareFolder(o.out, removal); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = CanWriteFolder(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<guards::Map> map = guards::FindGuards(o.question);
   if (!map.ok()) return session.Fail(map.status());
   Progress("");

@@ -53,8 +53,9 @@ int Run(int argc, char** argv) {
     return lines;
   });
   app.footer(
-      "Exit status: 0 holds or ok, 1 violated or an outcome differs, 2 usage,\n"
-      "3 unknown (a budget is spent), 4 iommucheck is wrong, 5 input not valid.");
+      "Exit status: 0 holds, none or ok, 1 violated or an outcome differs,\n"
+      "2 usage, or output that cannot be written, 3 unknown (budget, stopped,\n"
+      "part of a system missing), 4 iommucheck is wrong, 5 input not valid.");
   Session session;
   AddQuery(app, session);
   AddGuards(app, session);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <optional>
 
@@ -87,34 +88,44 @@ absl::Status FlushOutput() {
   return Cannot("standard output", works_again ? "some of it is lost" : strerror(errno));
 }
 
-absl::Status PrepareFile(const std::string& path) {
+absl::Status CanWriteFile(const std::string& path) {
   if (path.empty()) return absl::OkStatus();
   if (path == "-") return Cannot(path, "expected the name of a file");
   if (const auto why = WhyNotReplace(path)) return Cannot(path, *why);
-  if (absl::Status s = CanMakeFilesIn(path, FolderOf(path)); !s.ok()) return s;
+  return CanMakeFilesIn(path, FolderOf(path));
+}
+
+absl::Status CanWriteFolder(const std::string& path) {
+  if (path.empty()) return absl::OkStatus();
+  std::error_code error;
+  if (fs::exists(path, error)) return CanMakeFilesIn(path, path);
+  if (error) return Cannot(path, error.message());
+  // The folders above it are made, too: the first that is there must take a new one.
+  std::string above = FolderOf(fs::path(path + "/").parent_path().string());
+  while (!fs::exists(above, error) && !error && FolderOf(above) != above) above = FolderOf(above);
+  return CanMakeFilesIn(path, above);
+}
+
+absl::Status RemoveOurs(const std::string& path, std::string_view comment) {
+  if (path.empty()) return absl::OkStatus();
+  const std::string start = absl::StrCat(std::string(comment), "iommucheck ");
+  std::string begins(start.size(), '\0');
+  {
+    std::ifstream in(path, std::ios::binary);
+    if (!in.read(begins.data(), static_cast<std::streamsize>(begins.size())))
+      return absl::OkStatus();
+  }
+  if (begins != start || WhyNotReplace(path)) return absl::OkStatus();
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return Cannot(path, strerror(errno));
   return absl::OkStatus();
 }
 
-absl::Status PrepareFolder(const std::string& path,
-                           const std::function<bool(const std::string& name)>& ours) {
-  if (path.empty()) return absl::OkStatus();
+absl::Status RemoveOursIn(const std::string& folder, std::string_view comment) {
   std::error_code error;
-  if (!fs::exists(path, error)) {
-    if (error) return Cannot(path, error.message());
-    // The folders above it are made, too: the first that is there must take a new one.
-    std::string above = FolderOf(fs::path(path + "/").parent_path().string());
-    while (!fs::exists(above, error) && !error && FolderOf(above) != above) above = FolderOf(above);
-    return CanMakeFilesIn(path, above);
-  }
-  if (absl::Status s = CanMakeFilesIn(path, path); !s.ok()) return s;
-  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-    const std::string file = at->path().string();
-    if (!ours(at->path().filename().string())) continue;
-    if (const auto why = WhyNotReplace(file)) return Cannot(file, *why);
-    if (unlink(file.c_str()) != 0) return Cannot(file, strerror(errno));
-  }
-  return error ? Cannot(path, error.message()) : absl::OkStatus();
+  if (folder.empty() || !fs::exists(folder, error)) return absl::OkStatus();
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (absl::Status s = RemoveOurs(at->path().string(), comment); !s.ok()) return s;
+  return error ? Cannot(folder, error.message()) : absl::OkStatus();
 }
 
 absl::Status MakeFolder(const std::string& path) {

@@ -3,8 +3,8 @@
 // What a command writes: standard output, and files that are there whole or not at all.
 #pragma once
 
-#include <functional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -18,14 +18,19 @@ void KeepStandardStreams();
 absl::Status FlushOutput();
 
 // Before the work, so that an answer is not lost to a mistyped name: whether `path` can be written,
-// which is a regular file that may be written, or nothing, in a folder that is there. What is there
-// of an earlier question is removed. "": no file is asked for. Errors: OutOfRange, "PATH: why".
-absl::Status PrepareFile(const std::string& path);
+// which is a regular file that may be written, or nothing, in a folder that is there. Nothing is
+// changed. "": no file is asked for. Errors: OutOfRange, "PATH: cannot be written: why".
+absl::Status CanWriteFile(const std::string& path);
+// The same of a folder, which is made when the first file is written.
+absl::Status CanWriteFolder(const std::string& path);
 
-// The same of a folder, which is made when the first file is written. `ours`: whether a file of
-// that name is what the command writes, and so of an earlier question.
-absl::Status PrepareFolder(const std::string& path,
-                           const std::function<bool(const std::string& name)>& ours);
+// When there is an answer, before what there is to write of it: the file, or those in the folder,
+// that an earlier answer left there, and that say so in their first line, a comment of this
+// iommucheck or another. No other file is touched. "": no file is asked for. Errors: OutOfRange.
+inline constexpr std::string_view kCaseComment = "# ";
+inline constexpr std::string_view kSmt2Comment = "; ";
+absl::Status RemoveOurs(const std::string& path, std::string_view comment);
+absl::Status RemoveOursIn(const std::string& folder, std::string_view comment);
 
 // With those above it. Errors: OutOfRange.
 absl::Status MakeFolder(const std::string& path);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -18,6 +17,8 @@
 #include "src/report/change.h"
 #include "src/report/machine.h"
 #include "src/report/system.h"
+#include "src/report/text.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::cli {
 namespace {
@@ -45,7 +46,10 @@ absl::Status WriteConditions(const std::string& folder, const report::Answer& an
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (const prove::Condition& condition : prove::ConditionsOf(
            answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
-    if (absl::Status s = WriteFile(absl::StrCat(folder, "/", condition.name), condition.smt2);
+    if (absl::Status s = WriteFile(
+            absl::StrCat(folder, "/", condition.name),
+            absl::StrCat(std::string(kSmt2Comment), report::ToolName(), "\n",
+                         std::string(kSmt2Comment), tool::CommandLine(), "\n", condition.smt2));
         !s.ok())
       return s;
   return absl::OkStatus();
@@ -62,20 +66,25 @@ absl::Status WriteCertificate(const std::string& folder,
 }
 
 // What can be known of the files before the work.
-absl::Status PrepareFiles(const Options& o) {
-  const auto numbered = [](const std::string& name) {
-    return name.ends_with(".case") &&
-           name.find_first_not_of("0123456789") == name.size() - strlen(".case");
-  };
-  const auto condition = [](const std::string& name) { return name.ends_with(".smt2"); };
-  const absl::Status out = o.all ? PrepareFolder(o.out, numbered) : PrepareFile(o.out);
+absl::Status CanWriteFiles(const Options& o) {
+  if (absl::Status s = o.all ? CanWriteFolder(o.out) : CanWriteFile(o.out); !s.ok()) return s;
+  if (absl::Status s = CanWriteFile(o.smt2); !s.ok()) return s;
+  if (absl::Status s = CanWriteFolder(o.vcs); !s.ok()) return s;
+  return CanWriteFolder(o.certificate);
+}
+
+// What an earlier answer left there. A certificate says in its manifest whose it is.
+absl::Status RemoveEarlier(const Options& o) {
+  const absl::Status out =
+      o.all ? RemoveOursIn(o.out, kCaseComment) : RemoveOurs(o.out, kCaseComment);
   if (!out.ok()) return out;
-  if (absl::Status s = PrepareFile(o.smt2); !s.ok()) return s;
-  if (absl::Status s = PrepareFolder(o.vcs, condition); !s.ok()) return s;
-  return PrepareFolder(o.certificate, certificate::IsFile);
+  if (absl::Status s = RemoveOursIn(o.vcs, kSmt2Comment); !s.ok()) return s;
+  if (o.certificate.empty()) return absl::OkStatus();
+  return RemoveOurs(o.certificate + "/" + certificate::kManifest, certificate::kManifestStart);
 }
 
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
+  if (absl::Status s = RemoveEarlier(o); !s.ok()) return s;
   if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
     if (absl::Status s = WriteFile(o.out, FoundCase(answer.result.found)); !s.ok()) return s;
   if (!o.vcs.empty() && report::HoldsForEverySize(answer))
@@ -104,6 +113,7 @@ absl::StatusOr<report::Question> Read(const Options& o) {
 
 // One file a case, in the order of the list.
 absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
+  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
   for (size_t i = 0; i < all.cases.size(); ++i)
     if (absl::Status s =
@@ -230,13 +240,14 @@ void QueryOn(const Options& o, Session& session) {
   std::cout << (o.json ? report::MachineAnswersJson(answers)
                        : report::MachineAnswersText(answers, next));
   session.exit = o.require.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
-  absl::Status written = write_case ? WriteFile(o.out, FoundCase(result.found)) : absl::OkStatus();
+  absl::Status written = RemoveEarlier(o);
+  if (written.ok() && write_case) written = WriteFile(o.out, FoundCase(result.found));
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);
 }
 
 void Query(const Options& o, Session& session) {
-  if (const absl::Status s = PrepareFiles(o); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = CanWriteFiles(o); !s.ok()) return session.Fail(s);
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
     return session.Fail(

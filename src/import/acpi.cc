@@ -14,6 +14,7 @@ namespace {
 
 // Sizes and offsets as in include/acpi/actbl1.h (DMAR), actbl2.h (IORT, IVRS) and actbl3.h (VIOT).
 constexpr size_t kHeader = 36;
+constexpr size_t kChecksum = 9;
 constexpr size_t kDmarFirst = 48;
 constexpr uint16_t kDmarUnit = 0;
 constexpr size_t kDmarUnitBytes = 16;
@@ -51,7 +52,7 @@ uint64_t U64(std::string_view bytes, size_t at) {
   return U32(bytes, at) | (static_cast<uint64_t>(U32(bytes, at + 4)) << 32);
 }
 
-// Checks signature and length; what follows the length that the header gives is cut off.
+// Checks signature, length and checksum; what follows the length that the header gives is cut off.
 absl::Status CheckHeader(std::string_view signature, size_t fixed, std::string_view& table) {
   if (table.size() < kHeader || table.substr(0, 4) != signature)
     return Invalid(absl::StrFormat("a %s table", signature), 0,
@@ -61,6 +62,13 @@ absl::Status CheckHeader(std::string_view signature, size_t fixed, std::string_v
     return Invalid(absl::StrFormat("a length from %d to %d", fixed, table.size()), 4,
                    absl::StrFormat("%d", length));
   table = table.substr(0, length);
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  unsigned sum = 0;
+  for (size_t at = 0; at < length; ++at) sum += U8(table, at);
+  if (sum % 256 != 0)
+    return Invalid("a checksum that makes all bytes add up to 0", kChecksum,
+                   absl::StrFormat("a sum of %d", sum % 256));
+#endif
   return absl::OkStatus();
 }
 
@@ -88,7 +96,9 @@ absl::Status ReadViotNode(std::string_view table, size_t at, size_t length,
   const auto type = static_cast<ViotNode>(U8(table, at));
   const bool is_iommu = type == ViotNode::kIommuPci || type == ViotNode::kIommuMmio;
   const bool is_endpoint = type == ViotNode::kPciRange || type == ViotNode::kMmio;
-  if (!is_iommu && !is_endpoint) return absl::OkStatus();  // of a later version of the table
+  // What a node says that is not known here may be an IOMMU, or what is behind one.
+  if (!is_iommu && !is_endpoint)
+    return Invalid("a node of type 1 to 4", at, absl::StrFormat("type %d", U8(table, at)));
   if (length < (is_iommu ? kViotIommuBytes : kViotEndpointBytes))
     return Invalid("the length of a node", at + 2, absl::StrFormat("%d", length));
   if (is_iommu) {
@@ -110,6 +120,8 @@ absl::Status ReadViotNode(std::string_view table, size_t at, size_t length,
     e.segment_last = U16(table, at + 10);
     e.bdf_first = U16(table, at + 12);
     e.bdf_last = U16(table, at + 14);
+    if (e.segment_first > e.segment_last || e.bdf_first > e.bdf_last)
+      return Invalid("a range of endpoints", at + 8, "one that ends before it begins");
   } else {
     e.address = U64(table, at + 8);
   }
@@ -157,6 +169,8 @@ absl::StatusOr<Viot> ParseViot(std::string_view table) {
     if (absl::Status s = ReadViotNode(table, at, length, iommu_at, viot); !s.ok()) return s;
     at += length;
   }
+  if (at != table.size())
+    return Invalid(absl::StrFormat("%d nodes up to the end of the table", count), at, "more of it");
   for (ViotEndpoints& e : viot.endpoints) {
     const auto it = iommu_at.find(e.iommu);
     if (it == iommu_at.end())

@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RI
 constexpr std::string_view kReleaseStart = "Linux version ";
 constexpr std::string_view kBase = "firmware/devicetree/base";
 constexpr int kMaxNodeDepth = 32;
+constexpr int kMaxDeviceDepth = 24;
 constexpr size_t kMaxBases = 4;  // folders around a sys/ that are looked into
 constexpr int kMaxGroup = 1'000'000;
 
@@ -41,6 +42,7 @@ class SysfsReader {
     for (int b = 0; b < kBusCount; ++b)
       if (absl::Status status = ReadBus(static_cast<Bus>(b)); !status.ok()) return status;
     CompareGroups();
+    FindUnlisted(Sys("devices"), 0);
     NoteLost();
     return std::move(found_);
   }
@@ -293,6 +295,19 @@ class SysfsReader {
           lost_members_.push_back(name);
   }
 
+  // An instance lies in a folder `iommu` of its device; the class has a link to each.
+  void FindUnlisted(const std::string& folder, int depth) {
+    if (depth > kMaxDeviceDepth) return;
+    for (const std::string& name : tree_.List(folder).value_or(std::vector<std::string>())) {
+      const std::string path = Join(folder, name);
+      if (tree_.KindOf(path) != Tree::Kind::kFolder) continue;
+      const bool listed = std::ranges::any_of(
+          found_.instances, [&](const FoundInstance& i) { return i.folder == path; });
+      if (BaseName(folder) == "iommu" && !listed) unlisted_.push_back(name);
+      FindUnlisted(path, depth + 1);
+    }
+  }
+
   void NoteLost() {
     constexpr std::string_view kInstance = "which IOMMUs and drivers there are";
     constexpr std::string_view kDevice = "which devices there are";
@@ -303,6 +318,7 @@ class SysfsReader {
         AddGap(absl::StrCat(std::string(what), ": ", ListOf(names), "."), unknown, kRecordAnew);
     };
     note(lost_instances_, "Links of sys/class/iommu that lead nowhere", kInstance);
+    note(unlisted_, "Folders of IOMMUs that sys/class/iommu has no link to", kInstance);
     note(lost_devices_, "Links to devices that lead nowhere", kDevice);
     note(lost_iommus_, "Devices whose link 'iommu' leads to none of sys/class/iommu", kBehind);
     note(lost_groups_, "Devices whose link 'iommu_group' names no group", "which groups there are");
@@ -318,6 +334,7 @@ class SysfsReader {
   std::map<std::string, int> listed_;  // device folder -> instance
   // Names of what links lead nowhere to.
   std::vector<std::string> lost_instances_;
+  std::vector<std::string> unlisted_;
   std::vector<std::string> lost_devices_;
   std::vector<std::string> lost_iommus_;
   std::vector<std::string> lost_groups_;

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "src/case/engine_error.h"
 #include "src/prove/formula.h"
 
 namespace iommucheck::prove {
@@ -22,6 +23,7 @@ class ToZ3 {
   z3::expr Translate(const Variable& v);
   z3::expr Translate(const Term& term);
 
+  RoomForZ3 room_;  // before it
   z3::context context_;
   z3::sort_vector sorts_;
   std::vector<z3::func_decl> functions_;

@@ -17,6 +17,9 @@
 namespace iommucheck::report {
 namespace {
 
+// Why a map is not whole.
+std::string WhyCut() { return tool::Stopped() ? tool::StopReason() : "the budget is used up"; }
+
 using guards::Map;
 
 constexpr int kRuleColumn = 27;  // where lists of rules begin
@@ -65,7 +68,7 @@ std::string SufficientText(const Map& map) {
             Names(map, set.rules));
     if (!set.proved_with.empty()) out += Row("", "every size with", Names(map, set.proved_with));
   }
-  if (map.sufficient.empty()) out += "  nothing\n";
+  if (map.sufficient.empty()) out += map.complete ? "  nothing\n" : "  not known yet\n";
   return out;
 }
 
@@ -73,7 +76,7 @@ std::string RemovalsText(const Map& map) {
   std::string out = "what breaks it when missing together, and not with one of them back\n";
   for (size_t n = 0; n < map.removals.size(); ++n)
     out += Row(RemovalName(n), Size(map.removals[n].found), Names(map, map.removals[n].rules));
-  if (map.removals.empty()) out += "  nothing\n";
+  if (map.removals.empty()) out += map.complete ? "  nothing\n" : "  not known yet\n";
   return out;
 }
 
@@ -134,7 +137,7 @@ Json StandingJson(const guards::Standing& standing) {
 std::string KernelText(const Map& map) {
   const guards::Standing& kernel = map.kernel;
   const smt::Bounds& bounds = map.question.bounds;
-  if (kernel.verdict == Verdict::kUnknown) return "unknown: the budget is used up";
+  if (kernel.verdict == Verdict::kUnknown) return "unknown: " + WhyCut();
   if (kernel.verdict == Verdict::kViolated)
     return "the kernel as it is: VIOLATED: " + Size(kernel.found);
   const std::string by = kernel.by ? absl::StrFormat(", by %d below", *kernel.by + 1) : "";
@@ -176,10 +179,7 @@ std::string GuardsText(const Map& map, bool cases) {
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
-  if (!map.complete)
-    out += Field("unknown",
-                 absl::StrCat(tool::Stopped() ? tool::StopReason() : "the budget is used up",
-                              ": there may be more of all this"));
+  if (!map.complete) out += Field("unknown", WhyCut() + ": there may be more of all this");
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
   if (!map.complete) return out + VerdictLineOf(map) + "\n";
   absl::StrAppend(&out, "\n", AloneText(map));

@@ -301,10 +301,11 @@ std::string AnswerText(const MachineAnswer& a, const std::string& next) {
   out += Field("verdict", VerdictText(a));
   if (a.change) out += ChangeText(a);
   const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
-  if ((a.proof || IsProved(a)) && !of_the_rest) out += Field("proof", ProofText(a));
+  const bool violated = a.result.query.verdict == Verdict::kViolated;
+  if ((a.proof || IsProved(a)) && !of_the_rest && !violated) out += Field("proof", ProofText(a));
   out += AssumptionsText(q.assumptions) + GapsText(q.gaps);
   const std::string last = LastLines(next, VerdictLineOf(a));
-  if (a.result.query.verdict != Verdict::kViolated) return out + last;
+  if (!violated) return out + last;
 
   const Case& c = a.result.query.found;
   out +=

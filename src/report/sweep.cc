@@ -69,6 +69,18 @@ std::string AsWrittenText(const Case& c, const Run& plain) {
   return out.empty() ? "    breaks no property\n" : out;
 }
 
+std::string LinesOf(const Case& c, const std::vector<SweptFailure>& sweep, const Run& plain,
+                    const std::string& path) {
+  std::vector<Property> violated;
+  for (Property p : kProperties)
+    if (std::ranges::any_of(sweep, [p](const SweptFailure& f) {
+          return std::ranges::find(f.violated, p) != f.violated.end();
+        }))
+      violated.push_back(p);
+  const bool loses = std::ranges::any_of(sweep, IsBad);
+  return SweepVerdictLines(c, plain, violated, loses, path);
+}
+
 }  // namespace
 
 bool IsBad(const SweptFailure& failure) {
@@ -101,7 +113,7 @@ std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,
                                                                 : "VIOLATED as written",
                             Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
                             static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
-  return out + ReplayVerdictLines(c, plain, path);
+  return out + LinesOf(c, sweep, plain, path);
 }
 
 std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep,
@@ -125,7 +137,7 @@ std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep,
   out["as_written"] = {{"violated", PropertyNames(as_written)}};
   out["failures"] = std::move(failures);
   out["stats"] = {{"runs", sweep.size()}};
-  out["verdict_lines"] = LinesJson(ReplayVerdictLines(c, plain, path));
+  out["verdict_lines"] = LinesJson(LinesOf(c, sweep, plain, path));
   return JsonText(out);
 }
 

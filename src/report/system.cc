@@ -265,8 +265,9 @@ std::string SystemText(const SystemReport& report) {
     std::string lines;
     for (const SystemReport::Search& search : report.searches) {
       if (search.hypothetical != hypothetical) continue;
-      absl::StrAppendFormat(&lines, "%s on %s\n", PropertyName(search.property),
-                            KernelName(search.kernel));
+      const std::string heading =
+          absl::StrFormat("%s on %s", PropertyName(search.property), KernelName(search.kernel));
+      absl::StrAppend(&lines, absl::StrJoin(Wrap(heading, kColumns), "\n"), "\n");
       lines += Field("", VerdictText(search));
       if (shown == nullptr && search.verdict == Verdict::kViolated) shown = &search;
     }

@@ -79,4 +79,20 @@ std::string ReplayVerdictLines(const Case& c, const Run& run, const std::string&
          "\n";
 }
 
+std::string SweepVerdictLines(const Case& c, const Run& run,
+                              std::span<const Property> with_failures, bool loses,
+                              const std::string& path) {
+  const bool as_written = std::ranges::any_of(kProperties, [&](Property p) {
+    return run.of(p).at != 0 && IsPromised(c.kernel.version, p);
+  });
+  if (as_written || (with_failures.empty() && !loses)) return ReplayVerdictLines(c, run, path);
+  const std::string scope = "case=" + PathWord(path) + ",sweep";
+  const char* const violated = VerdictName(Verdict::kViolated, false);
+  std::string out;
+  for (Property p : with_failures)
+    absl::StrAppend(&out, VerdictLine(p, c.kernel, violated, scope), "\n");
+  if (out.empty()) out = VerdictLine("promised", c.kernel, violated, scope) + "\n";
+  return out;
+}
+
 }  // namespace iommucheck::report

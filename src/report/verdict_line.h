@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,5 +43,12 @@ inline std::string VerdictLine(Property property, const KernelSpec& kernel,
 // none in the steps that were taken, or unknown where the machine is outside of an assumption.
 // Each ends the line.
 std::string ReplayVerdictLines(const Case& c, const Run& run, const std::string& path);
+
+// Of all that `replay --sweep` played: as of the run as it is written where that violates a
+// promise; else a line for each that a run with a failure violates, "violated case=FILE,sweep",
+// property `promised` where one only loses something for good; else one line, none.
+std::string SweepVerdictLines(const Case& c, const Run& run,
+                              std::span<const Property> with_failures, bool loses,
+                              const std::string& path);
 
 }  // namespace iommucheck::report

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "src/case/engine_error.h"
 #include "src/smt/bits.h"
 #include "src/tool/stop.h"
 
@@ -54,6 +55,7 @@ class Solver {
 
   const Circuit& circuit_;
   uint64_t budget_;
+  RoomForZ3 room_;  // before it
   z3::context context_;
   z3::solver solver_;
   std::vector<Z3_ast> expressions_;  // by node; the vector below keeps them alive

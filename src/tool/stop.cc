@@ -26,6 +26,7 @@ constexpr timespec kTick{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 struct Watch {
   std::atomic<bool> stopped = false;
+  std::atomic<int> waiting = 0;
   std::mutex mutex;  // of what follows
   std::string reason;
   std::optional<Clock::time_point> deadline;
@@ -45,7 +46,9 @@ void StopLocked(Watch& watch, std::string reason) {
   watch.stopped = true;
 }
 
-const char* NameOf(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+const char* NameOf(int signal) {
+  return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "SIGHUP";
+}
 
 // As if nobody had taken it.
 void DieOf(int signal) {
@@ -55,6 +58,13 @@ void DieOf(int signal) {
   std::signal(signal, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
   raise(signal);
+}
+
+[[noreturn]] void EndUnknown(const std::string& reason) {
+  const std::string line = "iommucheck: unknown: " + reason + "\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+  constexpr int kUnknown = 3;
+  _exit(kUnknown);
 }
 
 [[noreturn]] void WatchFor(sigset_t signals) {
@@ -69,6 +79,7 @@ void DieOf(int signal) {
     if (signal > 0) StopLocked(watch, std::string("interrupted by ") + NameOf(signal));
     if (watch.deadline && Clock::now() >= *watch.deadline) StopLocked(watch, watch.deadline_reason);
     if (!watch.stopped) continue;
+    if (watch.waiting > 0) EndUnknown(watch.reason);
     for (std::function<void()>* interrupt : watch.interrupts) (*interrupt)();
   }
 }
@@ -83,7 +94,7 @@ bool IsIgnored(int signal) {
 void WatchSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM})
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
     if (!IsIgnored(signal)) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   try {
@@ -103,7 +114,7 @@ void StopAfter(std::chrono::milliseconds time) {
   std::string text = std::to_string(seconds);
   text.erase(text.find_last_not_of('0') + 1);
   if (text.ends_with('.')) text.pop_back();
-  watch.deadline_reason = "the time of --timeout " + text + " is over";
+  watch.deadline_reason = "the time of --timeout " + text + " s is over";
 }
 
 bool Stopped() { return TheWatch().stopped.load(std::memory_order_relaxed); }
@@ -126,6 +137,9 @@ Interruptible::~Interruptible() {
   const std::scoped_lock lock(watch.mutex);
   std::erase(watch.interrupts, &interrupt_);
 }
+
+Waiting::Waiting() { ++TheWatch().waiting; }
+Waiting::~Waiting() { --TheWatch().waiting; }
 
 void Stop(std::string reason) {
   Watch& watch = TheWatch();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a command is ended early: the first SIGINT or SIGTERM, or --timeout, ends the check that
-// runs, and the command prints what it knows, as "unknown". A second signal ends the process at
-// once. Whoever works for long asks Stopped() between parts, and lets a library that does not ask
-// be interrupted. What was interrupted shows nothing: no lemma is broken, no case is absent.
+// How a command is ended early: the first SIGINT, SIGTERM or SIGHUP, or --timeout, ends the check
+// that runs, and the command prints what it knows, as "unknown". A second signal ends the process
+// at once. Whoever works for long asks Stopped() between parts, and lets a library that does not
+// ask be interrupted. What was interrupted shows nothing: no lemma is broken, no case is absent.
 #pragma once
 
 #include <chrono>
@@ -13,8 +13,8 @@
 
 namespace iommucheck::tool {
 
-// Takes SIGINT and SIGTERM for all threads; a signal that the caller ignores stays ignored. To be
-// called first in main(), before there are other threads.
+// Takes SIGINT, SIGTERM and SIGHUP for all threads; a signal that the caller ignores stays ignored.
+// To be called first in main(), before there are other threads.
 void WatchSignals();
 
 // Stops after so long, unless it is called again with 0.
@@ -44,6 +44,16 @@ class Interruptible {
 
  private:
   std::function<void()> interrupt_;
+};
+
+// While it lives nothing is known yet, and what is waited for may never come: input from a pipe. A
+// stop ends the process then, with a line and exit status 3.
+class Waiting {
+ public:
+  Waiting();
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting();
 };
 
 // For tests: as a signal does, and as if there had been none.
