@@ -247,8 +247,8 @@ struct harness_mapped {
 
 /* Where the machine is, asked before finish(). */
 struct harness_end {
-  int32_t group[HARNESS_DEVICES];  /* iommu_group_id(), -1: none */
-  int32_t domain[HARNESS_DEVICES]; /* number of group->domain, -1: none */
+  int32_t group[HARNESS_DEVICES];          /* iommu_group_id(), -1: none */
+  int32_t domain[HARNESS_DEVICES];         /* number of group->domain, -1: none */
   int32_t default_domain[HARNESS_DEVICES]; /* number of group->default_domain, -1: none */
   int32_t owner_cnt[HARNESS_DEVICES];      /* group->owner_cnt */
   uint8_t owned[HARNESS_DEVICES];          /* group->owner is set */
@@ -258,7 +258,8 @@ struct harness_end {
   struct harness_mapped mapped[HARNESS_DOMAINS]; /* of those that map any, newest first */
 };
 
-/* What references are to: modules of drivers and of type1, devices, fwnodes, the mm and the task. */
+/* What references are to: modules of drivers and of type1, devices, fwnodes, the mm and the task.
+ */
 enum harness_reference {
   HARNESS_REF_MODULE,
   HARNESS_REF_DEVICE,
@@ -273,8 +274,8 @@ struct harness_leaks {
   int written; /* objects that were written to after they were freed; ASan tells of them itself */
   int locks;   /* mutexes and semaphores held */
   int references[HARNESS_REFERENCES]; /* less than 0: dropped too often */
-  int pins;       /* of user memory */
-  int locked;     /* mm->locked_vm */
+  int pins;                           /* of user memory */
+  int locked;                         /* mm->locked_vm */
 };
 
 /* op() and finish() say so where the kernel dereferenced a wild pointer and HARNESS_CATCH_OOPS was
