@@ -118,8 +118,8 @@ absl::Status Verdicts(Tour& tour) {
            << report::Field("", std::string(PropertySentence(property)))
            << "The smallest machine and run that violate it, up to 3 devices and 5\n"
               "steps, 6 from 6.8 on; \"none\": there is none of that size; \"holds\": none of\n"
-              "any size, proved. -same_ops: the 2022 patch (rule type1.same_ops). -owner_first:\n"
-              "the core's owner test.\n\n"
+              "any size, proved. -same_ops: the 2022 patch (rule type1.same_ops).\n"
+              "-owner_first: the core's owner test.\n\n"
               "On any machine, whatever drivers and admin do:\n\n";
   if (absl::Status s = PrintTable(tour, property, false); !s.ok()) return s;
   tour.out << "\nUp to 6.0 with assume.bus_ops_not_replaced: no driver clears or overwrites\n"
