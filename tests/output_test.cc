@@ -170,9 +170,21 @@ TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
   ASSERT_EQ(Run(std::string(kViolated) + " --all" + folder).status, 1);
   EXPECT_TRUE(fs::exists(In("all/001.case")));
   std::ofstream(In("all/mine.case")) << "keep";
+  ASSERT_EQ(Run(std::string(kViolated) + " --out " + In("all/best.case")).status, 1);
+  ASSERT_EQ(mkfifo(In("all/099.case").c_str(), 0600), 0);
   EXPECT_EQ(Run(std::string(kHolds) + " --all" + folder).status, 0);
   EXPECT_FALSE(fs::exists(In("all/001.case")));
   EXPECT_TRUE(fs::exists(In("all/mine.case")));
+  EXPECT_TRUE(fs::exists(In("all/best.case")));
+  EXPECT_TRUE(fs::exists(In("all/099.case")));
+
+  const std::string diff = "diff no-cross-driver-attach --bounded --kernel ";
+  const std::string only = " --out " + In("diff");
+  ASSERT_EQ(Run(diff + "v6.0 --kernel v6.12 --devices 2 --steps 4" + only).status, 1);
+  const std::string left = fs::exists(In("diff/only-A.case")) ? "only-A.case" : "only-B.case";
+  EXPECT_TRUE(fs::exists(In("diff/" + left)));
+  EXPECT_EQ(Run(diff + "v6.0 --kernel v6.0" + only).status, 0);
+  EXPECT_FALSE(fs::exists(In("diff/" + left)));
 }
 
 // The command, from when it has begun its work.

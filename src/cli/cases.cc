@@ -78,7 +78,7 @@ void Judge(const JudgeOptions& o, Session& session) {
   const report::JudgeCounts counts = report::CountJudged(all);
   std::cout << (o.json ? report::JudgeJson(all) : report::JudgeCountsText(counts));
   if (counts.unreadable == 0) session.exit = counts.differing == 0 ? kOk : kViolated;
-  if (tool::Stopped())
+  if (tool::Stopped() && session.exit == kOk)
     session.Fail(absl::ResourceExhaustedError(absl::StrFormat(
         "unknown: %s; %d of %d judged", tool::StopReason(), all.size(), files->size())));
 }

@@ -230,8 +230,8 @@ absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string
 }
 
 std::string FoundCase(Case c) {
-  if (!c.comment.empty()) c.comment += "\n";
-  absl::StrAppend(&c.comment, report::ToolName(), "\n", tool::CommandLine());
+  const std::string mark = absl::StrCat(report::ToolName(), "\n", tool::CommandLine());
+  c.comment = c.comment.empty() ? mark : absl::StrCat(mark, "\n", c.comment);
   return PrintCase(c);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/diff.h"
 
+#include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -42,16 +44,18 @@ absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
 
 // The cases, as the kernel that allows them plays them.
 absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
-  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  constexpr std::array kNames = {"only-A.case", "only-B.case"};
+  std::vector<NamedText> files;
   for (const report::Direction& d : diff.directions) {
     if (d.verdict != Verdict::kViolated) continue;
     Case c = d.result.found;
     c.comment = absl::StrCat("not violated on ", report::KernelName(RefusedCase(diff, d).kernel));
-    const char* name = d.allows == 0 ? "/only-A.case" : "/only-B.case";
-    if (absl::Status s = WriteFile(folder + name, FoundCase(std::move(c))); !s.ok()) return s;
+    files.push_back({kNames[static_cast<size_t>(d.allows)], FoundCase(std::move(c))});
   }
-  return absl::OkStatus();
+  const auto is_name = [&](const std::string& name) {
+    return std::ranges::find(kNames, name) != kNames.end();
+  };
+  return WriteFolder(folder, kCaseComment, is_name, files);
 }
 
 void Diff(const Options& o, Session& session) {

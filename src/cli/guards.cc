@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/guards/guards.h"
 
-#include <algorithm>
+#include <cstring>
 #include <iostream>
 #include <memory>
 
@@ -23,13 +23,14 @@ struct Options {
 };
 
 absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
-  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  for (size_t n = 0; n < map.removals.size(); ++n) {
-    const std::string file = absl::StrCat(folder, "/", report::RemovalName(n), ".case");
-    if (absl::Status s = WriteFile(file, FoundCase(map.removals[n].found)); !s.ok()) return s;
-  }
-  return absl::OkStatus();
+  std::vector<NamedText> files;
+  for (const guards::Removal& removal : map.removals)
+    files.push_back({report::RemovalName(files.size()) + ".case", FoundCase(removal.found)});
+  const auto is_removal = [](const std::string& name) {
+    return name.ends_with(".case") &&
+           name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == name.size() - strlen(".case");
+  };
+  return WriteFolder(folder, kCaseComment, is_removal, files);
 }
 
 void Guards(Options& o, Session& session) {

@@ -108,6 +108,8 @@ absl::Status CanWriteFolder(const std::string& path) {
 
 absl::Status RemoveOurs(const std::string& path, std::string_view comment) {
   if (path.empty()) return absl::OkStatus();
+  // A pipe or device is not ours, and is not opened.
+  if (WhyNotReplace(path)) return absl::OkStatus();
   const std::string start = absl::StrCat(std::string(comment), "iommucheck ");
   std::string begins(start.size(), '\0');
   {
@@ -115,17 +117,9 @@ absl::Status RemoveOurs(const std::string& path, std::string_view comment) {
     if (!in.read(begins.data(), static_cast<std::streamsize>(begins.size())))
       return absl::OkStatus();
   }
-  if (begins != start || WhyNotReplace(path)) return absl::OkStatus();
+  if (begins != start) return absl::OkStatus();
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return Cannot(path, strerror(errno));
   return absl::OkStatus();
-}
-
-absl::Status RemoveOursIn(const std::string& folder, std::string_view comment) {
-  std::error_code error;
-  if (folder.empty() || !fs::exists(folder, error)) return absl::OkStatus();
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (absl::Status s = RemoveOurs(at->path().string(), comment); !s.ok()) return s;
-  return error ? Cannot(folder, error.message()) : absl::OkStatus();
 }
 
 absl::Status MakeFolder(const std::string& path) {
@@ -155,6 +149,23 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   if (ok) return absl::OkStatus();
   unlink(temporary.c_str());
   return Cannot(path, strerror(error));
+}
+
+absl::Status WriteFolder(const std::string& folder, std::string_view comment,
+                         const std::function<bool(const std::string& name)>& is_name,
+                         const std::vector<NamedText>& files) {
+  std::error_code error;
+  if (fs::exists(folder, error))
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+      if (is_name(at->path().filename().string()))
+        if (absl::Status s = RemoveOurs(at->path().string(), comment); !s.ok()) return s;
+  if (error) return Cannot(folder, error.message());
+  if (files.empty()) return absl::OkStatus();
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  for (const NamedText& file : files)
+    if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
+      return s;
+  return absl::OkStatus();
 }
 
 }  // namespace iommucheck::cli

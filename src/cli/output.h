@@ -3,8 +3,10 @@
 // What a command writes: standard output, and files that are there whole or not at all.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -30,7 +32,17 @@ absl::Status CanWriteFolder(const std::string& path);
 inline constexpr std::string_view kCaseComment = "# ";
 inline constexpr std::string_view kSmt2Comment = "; ";
 absl::Status RemoveOurs(const std::string& path, std::string_view comment);
-absl::Status RemoveOursIn(const std::string& folder, std::string_view comment);
+
+struct NamedText {
+  std::string name;
+  std::string text;
+};
+// An answer of several files: takes away what an earlier one left in the folder, as above and of
+// names that the command gives (`is_name`), then makes the folder where there is a file to write,
+// and writes them in this order. Errors: OutOfRange.
+absl::Status WriteFolder(const std::string& folder, std::string_view comment,
+                         const std::function<bool(const std::string& name)>& is_name,
+                         const std::vector<NamedText>& files);
 
 // With those above it. Errors: OutOfRange.
 absl::Status MakeFolder(const std::string& path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstring>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -41,25 +42,29 @@ struct Options {
   RequireOption require;
 };
 
-// One file a verification condition.
+// One file a verification condition; none where there is no proof.
 absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  for (const prove::Condition& condition : prove::ConditionsOf(
-           answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
-    if (absl::Status s = WriteFile(
-            absl::StrCat(folder, "/", condition.name),
-            absl::StrCat(std::string(kSmt2Comment), report::ToolName(), "\n",
-                         std::string(kSmt2Comment), tool::CommandLine(), "\n", condition.smt2));
-        !s.ok())
-      return s;
-  return absl::OkStatus();
+  const std::string head = absl::StrCat(std::string(kSmt2Comment), report::ToolName(), "\n",
+                                        std::string(kSmt2Comment), tool::CommandLine(), "\n");
+  std::vector<NamedText> files;
+  if (report::HoldsForEverySize(answer))
+    for (const prove::Condition& condition : prove::ConditionsOf(
+             answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
+      files.push_back({condition.name, head + condition.smt2});
+  const auto is_condition = [](const std::string& name) { return name.ends_with(".smt2"); };
+  return WriteFolder(folder, kSmt2Comment, is_condition, files);
 }
 
-// The manifest last: a folder without one is no certificate.
+// The manifest last: a folder without one is no certificate. An earlier manifest, which says whose
+// it is, goes first; it goes, too, where there is no certificate of this answer.
 absl::Status WriteCertificate(const std::string& folder,
-                              const certificate::Certificate& certificate) {
+                              const std::optional<certificate::Certificate>& certificate) {
+  if (absl::Status s = RemoveOurs(absl::StrCat(folder, "/", certificate::kManifest),
+                                  certificate::kManifestStart);
+      !s.ok() || !certificate)
+    return s;
   if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  for (const certificate::File& file : certificate.files)
+  for (const certificate::File& file : certificate->files)
     if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
       return s;
   return absl::OkStatus();
@@ -73,24 +78,14 @@ absl::Status CanWriteFiles(const Options& o) {
   return CanWriteFolder(o.certificate);
 }
 
-// What an earlier answer left there. A certificate says in its manifest whose it is.
-absl::Status RemoveEarlier(const Options& o) {
-  const absl::Status out =
-      o.all ? RemoveOursIn(o.out, kCaseComment) : RemoveOurs(o.out, kCaseComment);
-  if (!out.ok()) return out;
-  if (absl::Status s = RemoveOursIn(o.vcs, kSmt2Comment); !s.ok()) return s;
-  if (o.certificate.empty()) return absl::OkStatus();
-  return RemoveOurs(o.certificate + "/" + certificate::kManifest, certificate::kManifestStart);
-}
-
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
-  if (absl::Status s = RemoveEarlier(o); !s.ok()) return s;
+  if (absl::Status s = RemoveOurs(o.out, kCaseComment); !s.ok()) return s;
   if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
     if (absl::Status s = WriteFile(o.out, FoundCase(answer.result.found)); !s.ok()) return s;
-  if (!o.vcs.empty() && report::HoldsForEverySize(answer))
+  if (!o.vcs.empty())
     if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
-  if (answer.certificate)
-    if (absl::Status s = WriteCertificate(o.certificate, *answer.certificate); !s.ok()) return s;
+  if (!o.certificate.empty())
+    if (absl::Status s = WriteCertificate(o.certificate, answer.certificate); !s.ok()) return s;
   return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, answer.result.smt2);
 }
 
@@ -113,14 +108,14 @@ absl::StatusOr<report::Question> Read(const Options& o) {
 
 // One file a case, in the order of the list.
 absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
-  if (absl::Status s = RemoveOursIn(folder, kCaseComment); !s.ok()) return s;
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  for (size_t i = 0; i < all.cases.size(); ++i)
-    if (absl::Status s =
-            WriteFile(absl::StrFormat("%s/%03d.case", folder, i + 1), FoundCase(all.cases[i]));
-        !s.ok())
-      return s;
-  return absl::OkStatus();
+  std::vector<NamedText> files;
+  for (const Case& c : all.cases)
+    files.push_back({absl::StrFormat("%03d.case", files.size() + 1), FoundCase(c)});
+  const auto is_number = [](const std::string& name) {
+    return name.size() >= strlen("001.case") && name.ends_with(".case") &&
+           name.find_first_not_of("0123456789") == name.size() - strlen(".case");
+  };
+  return WriteFolder(folder, kCaseComment, is_number, files);
 }
 
 void QueryAll(const Options& o, Session& session) {
@@ -240,7 +235,7 @@ void QueryOn(const Options& o, Session& session) {
   std::cout << (o.json ? report::MachineAnswersJson(answers)
                        : report::MachineAnswersText(answers, next));
   session.exit = o.require.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
-  absl::Status written = RemoveEarlier(o);
+  absl::Status written = RemoveOurs(o.out, kCaseComment);
   if (written.ok() && write_case) written = WriteFile(o.out, FoundCase(result.found));
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
   if (!written.ok()) return session.Fail(written);
