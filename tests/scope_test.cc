@@ -20,6 +20,7 @@
 #include "src/explore/search.h"
 #include "src/report/exploration.h"
 #include "src/report/text.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -225,7 +226,7 @@ TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
 
 // --- one answer, however it is come by ---
 
-constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
+const std::string kTool = tool::Release();
 
 const Question kQuestions[] = {
     {.property = Property::kNoCrossDriverReuse,

@@ -9,17 +9,16 @@
 
 #include "absl/status/statusor.h"
 #include "src/certificate/certificate.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::certificate {
-
-inline constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 // "steps5" and the extension.
 std::string FileOf(int steps, std::string_view extension);
 
 // `tool`: the iommucheck that made it.
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
-                          std::string_view tool = kTool);
+                          std::string_view tool = tool::Release());
 
 // What a manifest says but the claim and its maker follows from the claim and the other files.
 struct Manifest {

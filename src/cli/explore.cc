@@ -13,6 +13,7 @@
 #include "src/explore/search.h"
 #include "src/report/exploration.h"
 #include "src/tool/progress.h"
+#include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -22,7 +23,6 @@ using Clock = std::chrono::steady_clock;
 // A checkpoint of a large scope takes long to write, beside a search that goes on for days.
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
-constexpr char kTool[] = "iommucheck " IOMMUCHECK_VERSION;
 
 struct Options {
   std::string property;
@@ -152,7 +152,8 @@ void Merge(const MergeOptions& o, Session& session) {
   for (const std::string& file : o.files) {
     const absl::StatusOr<std::string> text = ReadFile(file, kMaxRecordBytes);
     if (!text.ok()) return session.Fail(text.status());
-    absl::StatusOr<explore::ScopeAnswer> shard = explore::AnswerFromJson(*text, file, kTool);
+    absl::StatusOr<explore::ScopeAnswer> shard =
+        explore::AnswerFromJson(*text, file, tool::Release());
     if (!shard.ok()) return session.Fail(shard.status());
     shards.push_back(*std::move(shard));
   }

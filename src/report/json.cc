@@ -26,7 +26,7 @@ Json KernelJson(const KernelSpec& kernel) {
 }
 
 Json ToolJson(const char* command) {
-  return {{"tool", "iommucheck " + std::string(tool::Version())},
+  return {{"tool", tool::Release()},
           {"commit", std::string(tool::Commit())},
           {"z3", smt::Z3Version()},
           {"command", command},

@@ -221,6 +221,8 @@ class MachineSearch {
     Divide();
   }
   MachineResult Run();
+  // What Run() has found so far.
+  [[nodiscard]] const MachineResult& known() const { return result_; }
 
  private:
   // What is in a circuit: one cluster of those in question; two, of which one is in question.
@@ -562,11 +564,14 @@ absl::StatusOr<MachineResult> QueryMachine(Property property, const Case& machin
                                            const Proved& proved, int whole_devices) {
   if (bounds.steps < 1 || bounds.steps > kMaxBoundSteps)
     return absl::InvalidArgumentError(absl::StrFormat("steps must be 1 to %d", kMaxBoundSteps));
+  std::optional<MachineSearch> search;
   try {
-    return MachineSearch(property, machine, bounds, want_smt2, proved, whole_devices).Run();
+    return search.emplace(property, machine, bounds, want_smt2, proved, whole_devices).Run();
   } catch (const std::exception& e) {
-    if (tool::Stopped()) return MachineResult{.query = {.reason = tool::StopReason()}};
-    return EngineError(e);
+    if (!tool::Stopped()) return EngineError(e);
+    MachineResult known = search ? search->known() : MachineResult();
+    known.query.reason = tool::StopReason();
+    return known;
   }
 }
 

@@ -53,8 +53,8 @@ class Search {
         want_smt2_(want_smt2),
         refusing_(refusing) {}
   QueryResult Run();
-  // What is known where the search was ended from outside.
-  QueryResult Unknown(std::string reason) {
+  // What is known where the search was ended from outside: a case that was found stays found.
+  QueryResult Known(std::string reason) {
     result_.reason = std::move(reason);
     return std::move(result_);
   }
@@ -87,7 +87,6 @@ QueryResult Search::Run() {
     tool::Progress(absl::StrFormat("searching %d steps on up to %d devices; none up to %d steps",
                                    steps, bounds_.devices, result_.proved_steps));
     const Answer answer = FindAt(steps);
-    if (answer == Answer::kSat) result_.verdict = Verdict::kViolated;
     if (answer != Answer::kUnsat) return result_;
     result_.proved_steps = steps;
   }
@@ -105,7 +104,10 @@ Answer Search::FindAt(int steps) {
   }
   for (int devices = 1; devices <= bounds_.devices; ++devices) {
     const Answer answer = Find(devices, steps);
-    if (answer != Answer::kUnsat) return answer == Answer::kSat ? MakePlain(devices) : answer;
+    if (answer == Answer::kUnsat) continue;
+    if (answer == Answer::kUnknown) return answer;
+    result_.verdict = Verdict::kViolated;
+    return MakePlain(devices);
   }
   return Answer::kUnsat;
 }
@@ -192,8 +194,8 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
   try {
     return search.Run();
   } catch (const std::exception& e) {
-    if (tool::Stopped()) return search.Unknown(tool::StopReason());
-    if (IsOutOfMemory(e)) return search.Unknown("out of memory");
+    if (tool::Stopped()) return search.Known(tool::StopReason());
+    if (IsOutOfMemory(e)) return search.Known("out of memory");
     return EngineError(e);
   }
 }

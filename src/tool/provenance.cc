@@ -47,9 +47,9 @@ std::string_view Version() { return IOMMUCHECK_VERSION; }
 
 std::string_view Commit() { return IOMMUCHECK_COMMIT; }
 
-std::string Build() {
-  return "iommucheck " + std::string(Version()) + " (" + std::string(Commit()) + ")";
-}
+std::string Release() { return "iommucheck " + std::string(Version()); }
+
+std::string Build() { return Release() + " (" + std::string(Commit()) + ")"; }
 
 void SetCommandLine(int argc, const char* const* argv) {
   Line() = "iommucheck";

@@ -16,6 +16,9 @@ std::string_view Version();
 // was not built from a checkout.
 std::string_view Commit();
 
+// "iommucheck 0.1.0", which files that claim a verdict carry.
+std::string Release();
+
 // Both: "iommucheck 0.1.0 (d04f127f0e5a)", for what has no command line of its own.
 std::string Build();
 
