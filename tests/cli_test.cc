@@ -20,38 +20,18 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 
+#include "tests/run_tool.h"
+
 namespace {
+
+using iommucheck::ReadWhole;
+using iommucheck::RunTool;
+using iommucheck::ToolOutcome;
 
 namespace fs = std::filesystem;
 
 const fs::path kSource = IOMMUCHECK_SOURCE_DIR;
 constexpr size_t kColumns = 75;
-
-std::string Slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Standard output of `iommucheck ARGS` in the source folder; standard error goes along.
-struct Outcome {
-  std::string output;
-  int status = -1;
-};
-Outcome RunTool(const std::string& args) {
-  const std::string command =
-      "cd '" + kSource.string() + "' && '" IOMMUCHECK_BINARY "' " + args + " 2>&1";
-  Outcome outcome;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  std::array<char, 4096> buffer;
-  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
-    outcome.output.append(buffer.data(), n);
-  const int raw = pclose(pipe);
-  outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128;
-  return outcome;
-}
 
 // The commit and the solver's version differ from build to build.
 std::string WithoutBuild(const std::string& text) {
@@ -96,20 +76,20 @@ std::string WithoutHashes(const std::string& text) {
 class Golden : public testing::TestWithParam<fs::path> {};
 
 TEST_P(Golden, PrintsWhatIsWrittenDown) {
-  std::string args = Slurp(GetParam());
+  std::string args = ReadWhole(GetParam());
   args.erase(args.find_last_not_of('\n') + 1);
-  const Outcome outcome = RunTool(args);
+  const ToolOutcome outcome = RunTool(args);
   const std::string got =
-      WithoutHashes(WithoutBuild(outcome.output)) + "exit " + std::to_string(outcome.status) + "\n";
+      WithoutHashes(WithoutBuild(outcome.out)) + "exit " + std::to_string(outcome.status) + "\n";
   const fs::path expected = fs::path(GetParam()).replace_extension(".out");
   if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(expected) << got;
-  EXPECT_EQ(got, Slurp(expected)) << "iommucheck " << args;
+  EXPECT_EQ(got, ReadWhole(expected)) << "iommucheck " << args;
   const bool for_machines = args.find("--json") != std::string::npos || args.starts_with("convert");
-  if (!for_machines) ExpectPlain(outcome.output, args);
+  if (!for_machines) ExpectPlain(outcome.out, args);
 }
 
 void ExpectPublishedSchema(const std::string& text, const std::string& what) {
-  const auto schema_json = nlohmann::json::parse(Slurp(kSource / "docs/output.schema.json"));
+  const auto schema_json = nlohmann::json::parse(ReadWhole(kSource / "docs/output.schema.json"));
   valijson::Schema schema;
   const valijson::adapters::NlohmannJsonAdapter schema_adapter(schema_json);
   valijson::SchemaParser().populateSchema(schema_adapter, schema);
@@ -125,8 +105,8 @@ void ExpectPublishedSchema(const std::string& text, const std::string& what) {
 class GoldenJson : public testing::TestWithParam<fs::path> {};
 
 TEST_P(GoldenJson, FollowsThePublishedSchema) {
-  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
-  ExpectPublishedSchema(text.substr(0, text.rfind("exit ")), Slurp(GetParam()));
+  const std::string text = ReadWhole(fs::path(GetParam()).replace_extension(".out"));
+  ExpectPublishedSchema(text.substr(0, text.rfind("exit ")), ReadWhole(GetParam()));
 }
 
 std::string NameOf(const testing::TestParamInfo<fs::path>& info) {
@@ -138,8 +118,9 @@ std::string NameOf(const testing::TestParamInfo<fs::path>& info) {
 std::vector<fs::path> GoldenFiles() { return FilesWith(kSource / "tests/golden", ".args"); }
 std::vector<fs::path> GoldenJsonFiles() {
   std::vector<fs::path> files = GoldenFiles();
-  std::erase_if(
-      files, [](const fs::path& file) { return Slurp(file).find("--json") == std::string::npos; });
+  std::erase_if(files, [](const fs::path& file) {
+    return ReadWhole(file).find("--json") == std::string::npos;
+  });
   return files;
 }
 INSTANTIATE_TEST_SUITE_P(Cli, Golden, testing::ValuesIn(GoldenFiles()), NameOf);
@@ -153,7 +134,7 @@ struct Block {
 std::vector<Block> ConsoleBlocks(const fs::path& path) {
   static const std::string kPrompt = "$ ./dev run ";
   std::vector<Block> blocks;
-  std::istringstream lines(Slurp(path));
+  std::istringstream lines(ReadWhole(path));
   bool inside = false;
   bool ours = false;
   for (std::string line; std::getline(lines, line);) {
@@ -177,7 +158,7 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
   for (const fs::path& document : documents)
     for (const Block& block : ConsoleBlocks(document)) {
       ++blocks;
-      EXPECT_EQ(WithoutBuild(RunTool(block.args).output), WithoutBuild(block.output))
+      EXPECT_EQ(WithoutBuild(RunTool(block.args).out), WithoutBuild(block.output))
           << document.filename() << ": ./dev run " << block.args;
     }
   EXPECT_GE(blocks, 3);
@@ -193,17 +174,17 @@ class FoundInFolder : public testing::Test {
 class FoundCases : public FoundInFolder, public testing::WithParamInterface<const char*> {};
 
 TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
-  const Outcome search = RunTool(GetParam() + (" --out '" + folder_.string() + "/found.case'"));
-  EXPECT_EQ(search.status, 1) << search.output;
+  const ToolOutcome search = RunTool(GetParam() + (" --out '" + folder_.string() + "/found.case'"));
+  EXPECT_EQ(search.status, 1) << search.out;
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_))
     if (entry.is_regular_file()) files.push_back(entry.path());
   ASSERT_FALSE(files.empty());
   for (const fs::path& file : files) {
     const std::string path = "'" + file.string() + "'";
-    const Outcome judged = RunTool("judge " + path);
-    EXPECT_EQ(judged.status, 0) << judged.output;
-    const std::string text = Slurp(file);
+    const ToolOutcome judged = RunTool("judge " + path);
+    EXPECT_EQ(judged.status, 0) << judged.out;
+    const std::string text = ReadWhole(file);
     EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-"));
     // All lines between the machine and what is expected at the end.
     size_t ops = 0;
@@ -216,9 +197,9 @@ TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
       wrong.replace(arrow, end - arrow, " -> -EDOM");
       std::ofstream(file) << wrong;
       EXPECT_EQ(RunTool("judge " + path).status, 1) << wrong;
-      const Outcome replay = RunTool("replay " + path);
+      const ToolOutcome replay = RunTool("replay " + path);
       EXPECT_EQ(replay.status, 1);
-      EXPECT_THAT(replay.output, testing::HasSubstr("\ndiffers "));
+      EXPECT_THAT(replay.out, testing::HasSubstr("\ndiffers "));
     }
     EXPECT_GE(ops, 3U);
   }
@@ -242,7 +223,7 @@ TEST_F(FoundInFolder, AreJudgedToo) {
   ASSERT_FALSE(fs::is_empty(folder_));
   EXPECT_EQ(RunTool("judge " + path).status, 0);
   for (const fs::path& file : FilesWith(folder_, ".case")) {
-    const std::string text = Slurp(file);
+    const std::string text = ReadWhole(file);
     EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-reuse at "));
     const size_t arrow = text.find(" -> ok");
     ASSERT_NE(arrow, std::string::npos) << text;
@@ -255,13 +236,13 @@ TEST_F(FoundInFolder, AFuzzersBytesAreReadBack) {
   const std::string seed = folder_.string() + "/input";
   const std::string original = "corpus/litmus/v6.0+two-buses+same_ops-dropped.case";
   ASSERT_EQ(RunTool("convert " + original + " --to bytes --out '" + seed + "'").status, 0);
-  const Outcome text = RunTool("convert --from bytes '" + seed + "'");
+  const ToolOutcome text = RunTool("convert --from bytes '" + seed + "'");
   EXPECT_EQ(text.status, 0);
   const std::string back = folder_.string() + "/back.case";
-  std::ofstream(back) << text.output;
+  std::ofstream(back) << text.out;
   const std::string again = folder_.string() + "/again";
   ASSERT_EQ(RunTool("convert '" + back + "' --to bytes --out '" + again + "'").status, 0);
-  EXPECT_EQ(Slurp(again), Slurp(seed));
+  EXPECT_EQ(ReadWhole(again), ReadWhole(seed));
   // What is no input of a fuzzer.
   EXPECT_EQ(RunTool("convert --from bytes /nonexistent").status, 5);
   EXPECT_EQ(RunTool("convert --from bytes '" + folder_.string() + "'").status, 5);
@@ -279,10 +260,10 @@ std::vector<std::string> Lines(const std::string& text) {
 TEST_P(Golden, EndsWithTheVerdictsLine) {
   static const std::vector<std::string> kCommands = {"query ",   "guards ", "diff ",
                                                      "explore ", "merge ",  "replay "};
-  const std::string args = Slurp(GetParam());
+  const std::string args = ReadWhole(GetParam());
   const bool asks = std::ranges::any_of(
       kCommands, [&](const std::string& command) { return args.starts_with(command); });
-  std::vector<std::string> lines = Lines(Slurp(fs::path(GetParam()).replace_extension(".out")));
+  std::vector<std::string> lines = Lines(ReadWhole(fs::path(GetParam()).replace_extension(".out")));
   ASSERT_FALSE(lines.empty());
   const std::string status = lines.back();
   lines.pop_back();
@@ -309,21 +290,21 @@ TEST_P(Golden, EndsWithTheVerdictsLine) {
 
 // A bound that is called a proof is the worst that a report can say.
 TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
-  const std::string text = Slurp(fs::path(GetParam()).replace_extension(".out"));
+  const std::string text = ReadWhole(fs::path(GetParam()).replace_extension(".out"));
   const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
   if (!json.contains("verdict")) return;
   const auto& scope = json["scope"];
   const bool proof = scope["kind"] == "every-size" || scope.value("every_run", false);
-  EXPECT_EQ(json["verdict"] == "holds", proof) << Slurp(GetParam());
+  EXPECT_EQ(json["verdict"] == "holds", proof) << ReadWhole(GetParam());
 }
 
 // What was searched of the rest of a machine is not said of the machine.
 TEST(VerdictLine, OfAMachineThatIsNotAllThereIsOfNothing) {
-  const std::string golden = Slurp(kSource / "tests/golden/check-no-firmware.args");
-  const Outcome check = RunTool(golden.substr(0, golden.find('\n')));
+  const std::string golden = ReadWhole(kSource / "tests/golden/check-no-firmware.args");
+  const ToolOutcome check = RunTool(golden.substr(0, golden.find('\n')));
   EXPECT_EQ(check.status, 3);
   int lines = 0;
-  for (const std::string& line : Lines(check.output)) {
+  for (const std::string& line : Lines(check.out)) {
     if (!line.starts_with("Verdict ")) continue;
     EXPECT_TRUE(line.ends_with(" unknown nothing")) << line;
     ++lines;
@@ -356,11 +337,11 @@ TEST(Sweep, NeverPassesACaseThatViolates) {
   int violated = 0;
   for (const fs::path& path : FilesWith(kSource / "corpus/litmus", ".case")) {
     const std::string name = "'" + path.string() + "'";
-    const Outcome plain = RunTool("replay --json " + name);
-    const Outcome swept = RunTool("replay --sweep --json " + name);
-    ExpectPublishedSchema(swept.output, name);
-    const auto json = nlohmann::json::parse(swept.output);
-    if (nlohmann::json::parse(plain.output)["verdict"] != "violated") {
+    const ToolOutcome plain = RunTool("replay --json " + name);
+    const ToolOutcome swept = RunTool("replay --sweep --json " + name);
+    ExpectPublishedSchema(swept.out, name);
+    const auto json = nlohmann::json::parse(swept.out);
+    if (nlohmann::json::parse(plain.out)["verdict"] != "violated") {
       EXPECT_TRUE(json["as_written"]["violated"].empty()) << name;
       continue;
     }
@@ -374,31 +355,31 @@ TEST(Sweep, NeverPassesACaseThatViolates) {
 
 TEST(Judge, FailsWhatAssertsNothing) {
   const std::string nothing = "tests/golden/input/asserts-nothing.case";
-  const Outcome judged = RunTool("judge " + nothing);
+  const ToolOutcome judged = RunTool("judge " + nothing);
   EXPECT_EQ(judged.status, 1);
-  EXPECT_THAT(judged.output, testing::HasSubstr(nothing + ": asserts nothing"));
+  EXPECT_THAT(judged.out, testing::HasSubstr(nothing + ": asserts nothing"));
   // What it does is of no account: the run violates a property.
   EXPECT_EQ(RunTool("replay " + nothing).status, 1);
 }
 
 // What is missing is told before the work, not after it.
 TEST(Tour, NeedsItsCorpus) {
-  const Outcome tour = RunTool("tour --corpus /nonexistent");
+  const ToolOutcome tour = RunTool("tour --corpus /nonexistent");
   EXPECT_EQ(tour.status, 5);
-  EXPECT_EQ(Lines(tour.output).size(), 1U) << tour.output;
+  EXPECT_EQ(Lines(tour.out).size(), 1U) << tour.out;
 }
 
 TEST(Json, OfWhatHasNoGoldenFile) {
   for (const char* args : {"pairs --kernel v6.0 --drop type1.same_ops --json",
                            "pairs --kernel v6.1 --json", "pairs --kernel v7.1 --json",
                            "judge corpus/claims --json", "kernels v6.0 --json", "tour --json"})
-    ExpectPublishedSchema(RunTool(args).output, args);
+    ExpectPublishedSchema(RunTool(args).out, args);
 }
 
 std::vector<std::string> Commands() {
   std::vector<std::string> names;
   bool inside = false;
-  for (const std::string& line : Lines(RunTool("--help").output)) {
+  for (const std::string& line : Lines(RunTool("--help").out)) {
     if (line == "Subcommands:") {
       inside = true;
     } else if (inside && line.starts_with("  ") && line[2] != ' ') {
@@ -413,13 +394,12 @@ std::vector<std::string> Commands() {
 TEST(Help, FitsATerminalAndHasAnExample) {
   const std::vector<std::string> commands = Commands();
   EXPECT_GE(commands.size(), 15U);
-  for (const std::string& line : Lines(RunTool("--help").output))
-    EXPECT_LE(line.size(), 80U) << line;
+  for (const std::string& line : Lines(RunTool("--help").out)) EXPECT_LE(line.size(), 80U) << line;
   for (const std::string& command : commands) {
-    const Outcome help = RunTool(command + " --help");
+    const ToolOutcome help = RunTool(command + " --help");
     EXPECT_EQ(help.status, 0) << command;
-    EXPECT_THAT(help.output, testing::HasSubstr("Example: iommucheck " + command));
-    for (const std::string& line : Lines(help.output))
+    EXPECT_THAT(help.out, testing::HasSubstr("Example: iommucheck " + command));
+    for (const std::string& line : Lines(help.out))
       EXPECT_LE(line.size(), 80U) << command << ": " << line;
   }
 }
@@ -433,28 +413,27 @@ class Certificate : public testing::Test {
 };
 
 TEST_F(Certificate, IsWrittenAndChecked) {
-  const Outcome query = RunTool(
+  const ToolOutcome query = RunTool(
       "query no-cross-driver-reuse --kernel v6.1 --devices 1 --steps 5 --json --certificate " +
       Folder());
-  ASSERT_EQ(query.status, 0) << query.output;
-  ExpectPublishedSchema(query.output, "query --certificate");
-  EXPECT_EQ(nlohmann::json::parse(query.output)["certificate"].size(), 1U);
-  const Outcome check = RunTool("check-certificate " + Folder());
+  ASSERT_EQ(query.status, 0) << query.out;
+  ExpectPublishedSchema(query.out, "query --certificate");
+  EXPECT_EQ(nlohmann::json::parse(query.out)["certificate"].size(), 1U);
+  const ToolOutcome check = RunTool("check-certificate " + Folder());
   EXPECT_EQ(check.status, 0);
-  EXPECT_THAT(check.output, testing::HasSubstr("\nverdict   verified\n"));
-  EXPECT_THAT(check.output,
+  EXPECT_THAT(check.out, testing::HasSubstr("\nverdict   verified\n"));
+  EXPECT_THAT(check.out,
               testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 none devices=1,steps=5\n"));
-  ExpectPublishedSchema(RunTool("check-certificate --json " + Folder()).output,
-                        "check-certificate");
-  ExpectPlain(check.output, "check-certificate");
+  ExpectPublishedSchema(RunTool("check-certificate --json " + Folder()).out, "check-certificate");
+  ExpectPlain(check.out, "check-certificate");
 
   std::ofstream(folder_ / "steps5.drat", std::ios::app) << "1 x\n";
   EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);
   std::ofstream(folder_ / "steps5.drat") << "0\n";
-  const Outcome wrong = RunTool("check-certificate " + Folder());
+  const ToolOutcome wrong = RunTool("check-certificate " + Folder());
   EXPECT_EQ(wrong.status, 1);
-  EXPECT_THAT(wrong.output, testing::HasSubstr("\nverdict   NOT VERIFIED\n"));
-  EXPECT_THAT(wrong.output,
+  EXPECT_THAT(wrong.out, testing::HasSubstr("\nverdict   NOT VERIFIED\n"));
+  EXPECT_THAT(wrong.out,
               testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 unknown nothing\n"));
   fs::remove(folder_ / "MANIFEST.json");
   EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);

@@ -18,7 +18,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/run_tool.h"
+
 namespace {
+
+using iommucheck::ReadWhole;
+using iommucheck::RunTool;
+using iommucheck::ToolOutcome;
 
 namespace fs = std::filesystem;
 using testing::AnyOf;
@@ -32,37 +38,11 @@ constexpr char kViolated[] =
 constexpr char kHolds[] =
     "query no-cross-driver-reuse --kernel v6.0 --add assume.bus_ops_not_replaced";
 
-std::string Slurp(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-struct Outcome {
-  std::string output;  // what the shell prints: standard output and error of the command
-  int status = -1;     // 128 + N where signal N ended it
-};
-
 class Output : public testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 
-  // `iommucheck ARGS REDIRECTIONS` in the source folder.
-  static Outcome Run(const std::string& args, const std::string& redirections = "2>&1") {
-    const std::string command =
-        "cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " + redirections;
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return outcome;
-    std::array<char, 4096> buffer;
-    while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
-      outcome.output.append(buffer.data(), n);
-    const int raw = pclose(pipe);
-    outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
-    return outcome;
-  }
   [[nodiscard]] std::string In(const std::string& name) const { return (folder_ / name).string(); }
   [[nodiscard]] std::vector<std::string> Files() const {
     std::vector<std::string> names;
@@ -83,23 +63,23 @@ TEST_F(Output, ThatCannotBeWrittenIsAnError) {
            "explore no-cross-driver-reuse --kernel v6.1 --scope devices=1,instances=1,steps=3",
            "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0", "--help", "query --help",
            "--version"}) {
-    const Outcome full = Run(args, "2>&1 >/dev/full");
+    const ToolOutcome full = RunTool(args, "2>&1 >/dev/full");
     EXPECT_EQ(full.status, 2) << args;
     EXPECT_THAT(
-        full.output,
+        full.out,
         HasSubstr("iommucheck: standard output: cannot be written: No space left on device"))
         << args;
-    const Outcome closed = Run(args, "2>&1 >&-");
+    const ToolOutcome closed = RunTool(args, "2>&1 >&-");
     EXPECT_EQ(closed.status, 2) << args;
-    EXPECT_THAT(closed.output, HasSubstr("standard output: cannot be written: Bad file")) << args;
+    EXPECT_THAT(closed.out, HasSubstr("standard output: cannot be written: Bad file")) << args;
   }
 }
 
 // A file must not get the number of the standard output that the caller closed.
 TEST_F(Output, OfAClosedStreamIsNotWrittenToAFile) {
-  const Outcome closed = Run(std::string(kViolated) + " --out " + In("x.case"), "2>&1 >&-");
+  const ToolOutcome closed = RunTool(std::string(kViolated) + " --out " + In("x.case"), "2>&1 >&-");
   EXPECT_EQ(closed.status, 2);
-  EXPECT_THAT(Slurp(In("x.case")), AnyOf("", StartsWith("# iommucheck ")));
+  EXPECT_THAT(ReadWhole(In("x.case")), AnyOf("", StartsWith("# iommucheck ")));
 }
 
 TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
@@ -113,9 +93,9 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
         std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
     for (const char* option : {" --out ", " --smt2 "}) {
       // Solver resources say that no search began: it would be unknown, and not wrong usage.
-      const Outcome run = Run(std::string(kViolated) + option + path + " --budget 1");
+      const ToolOutcome run = RunTool(std::string(kViolated) + option + path + " --budget 1");
       EXPECT_EQ(run.status, 2) << option << path;
-      EXPECT_THAT(run.output, StartsWith("iommucheck: " + path + ": cannot be written: "));
+      EXPECT_THAT(run.out, StartsWith("iommucheck: " + path + ": cannot be written: "));
     }
   const std::string explore =
       "explore no-cross-driver-attach --kernel v7.1 --scope devices=1,instances=1,steps=2 ";
@@ -127,29 +107,30 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
         std::string(kHolds) + " --vcs " + In("file/x"),
         std::string("convert --out ") + In("none/x") + " " + kCase,
         "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.1 --out " + In("fifo")}) {
-    const Outcome run = Run(args);
+    const ToolOutcome run = RunTool(args);
     EXPECT_EQ(run.status, 2) << args;
-    EXPECT_THAT(run.output, HasSubstr(": cannot be written: ")) << args;
-    EXPECT_THAT(run.output, Not(HasSubstr("verdict"))) << args;
+    EXPECT_THAT(run.out, HasSubstr(": cannot be written: ")) << args;
+    EXPECT_THAT(run.out, Not(HasSubstr("verdict"))) << args;
   }
   EXPECT_THAT(Files(), testing::ElementsAre("fifo", "file", "folder", "link"));
-  EXPECT_EQ(Slurp(In("file")), "");
+  EXPECT_EQ(ReadWhole(In("file")), "");
 }
 
 TEST_F(Output, DoesNotFollowWhatSomebodyLaid) {
   std::ofstream(In("victim")) << "keep\n";
   fs::create_symlink(In("victim"), In("x.case.tmp"));
-  EXPECT_EQ(Run(std::string("convert --to text --out ") + In("x.case") + " " + kCase).status, 0);
-  EXPECT_EQ(Slurp(In("victim")), "keep\n");
-  EXPECT_THAT(Slurp(In("x.case")), HasSubstr("kernel v6.0"));
+  EXPECT_EQ(RunTool(std::string("convert --to text --out ") + In("x.case") + " " + kCase).status,
+            0);
+  EXPECT_EQ(ReadWhole(In("victim")), "keep\n");
+  EXPECT_THAT(ReadWhole(In("x.case")), HasSubstr("kernel v6.0"));
   EXPECT_THAT(Files(), testing::ElementsAre("victim", "x.case", "x.case.tmp"));
 }
 
 // A file-size limit stands for a disk that fills up while the file is written.
 TEST_F(Output, IsWholeOrNotThere) {
-  const Outcome cut = Run("convert --to json --out " + In("x.json") + " " + kCase + " 2>&1",
-                          "|| echo \"exit $?\"; ls " + folder_.string());
-  EXPECT_EQ(cut.output, "x.json\n");
+  const ToolOutcome cut = RunTool("convert --to json --out " + In("x.json") + " " + kCase + " 2>&1",
+                                  "|| echo \"exit $?\"; ls " + folder_.string());
+  EXPECT_EQ(cut.out, "x.json\n");
   const std::string limited = "cd '" IOMMUCHECK_SOURCE_DIR
                               "'; ulimit -f 0; trap '' XFSZ; '" IOMMUCHECK_BINARY
                               "' convert --to json --out " +
@@ -160,19 +141,19 @@ TEST_F(Output, IsWholeOrNotThere) {
 
 TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
   const std::string out = " --out " + In("x.case");
-  ASSERT_EQ(Run(kViolated + out).status, 1);
-  EXPECT_THAT(Slurp(In("x.case")), HasSubstr("iommucheck query no-cross-driver-reuse"));
-  EXPECT_EQ(Run(std::string("judge ") + In("x.case")).status, 0);
-  EXPECT_EQ(Run(kHolds + out).status, 0);
+  ASSERT_EQ(RunTool(kViolated + out).status, 1);
+  EXPECT_THAT(ReadWhole(In("x.case")), HasSubstr("iommucheck query no-cross-driver-reuse"));
+  EXPECT_EQ(RunTool(std::string("judge ") + In("x.case")).status, 0);
+  EXPECT_EQ(RunTool(kHolds + out).status, 0);
   EXPECT_FALSE(fs::exists(In("x.case")));
 
   const std::string folder = " --out " + In("all");
-  ASSERT_EQ(Run(std::string(kViolated) + " --all" + folder).status, 1);
+  ASSERT_EQ(RunTool(std::string(kViolated) + " --all" + folder).status, 1);
   EXPECT_TRUE(fs::exists(In("all/001.case")));
   std::ofstream(In("all/mine.case")) << "keep";
-  ASSERT_EQ(Run(std::string(kViolated) + " --out " + In("all/best.case")).status, 1);
+  ASSERT_EQ(RunTool(std::string(kViolated) + " --out " + In("all/best.case")).status, 1);
   ASSERT_EQ(mkfifo(In("all/099.case").c_str(), 0600), 0);
-  EXPECT_EQ(Run(std::string(kHolds) + " --all" + folder).status, 0);
+  EXPECT_EQ(RunTool(std::string(kHolds) + " --all" + folder).status, 0);
   EXPECT_FALSE(fs::exists(In("all/001.case")));
   EXPECT_TRUE(fs::exists(In("all/mine.case")));
   EXPECT_TRUE(fs::exists(In("all/best.case")));
@@ -180,10 +161,10 @@ TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
 
   const std::string diff = "diff no-cross-driver-attach --bounded --kernel ";
   const std::string only = " --out " + In("diff");
-  ASSERT_EQ(Run(diff + "v6.0 --kernel v6.12 --devices 2 --steps 4" + only).status, 1);
+  ASSERT_EQ(RunTool(diff + "v6.0 --kernel v6.12 --devices 2 --steps 4" + only).status, 1);
   const std::string left = fs::exists(In("diff/only-A.case")) ? "only-A.case" : "only-B.case";
   EXPECT_TRUE(fs::exists(In("diff/" + left)));
-  EXPECT_EQ(Run(diff + "v6.0 --kernel v6.0" + only).status, 0);
+  EXPECT_EQ(RunTool(diff + "v6.0 --kernel v6.0" + only).status, 0);
   EXPECT_FALSE(fs::exists(In("diff/" + left)));
 }
 
@@ -222,26 +203,26 @@ TEST_F(Output, OfAQuestionThatIsNotAskedChangesNothing) {
         "merge /nonexistent --out " + In("notes.txt"),
         attach + "v99 --certificate " + folder_.string(), attach + "v99 --vcs " + folder_.string(),
         attach + "v99 --all --out " + folder_.string()})
-    EXPECT_GE(Run(args).status, 2) << args;
-  EXPECT_EQ(Slurp(In("notes.txt")), "precious\n");
+    EXPECT_GE(RunTool(args).status, 2) << args;
+  EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
   // What the tool did not write is not taken for an earlier answer of it.
-  EXPECT_EQ(Run(std::string(kHolds) + " --out " + In("notes.txt")).status, 0);
-  EXPECT_EQ(Slurp(In("notes.txt")), "precious\n");
+  EXPECT_EQ(RunTool(std::string(kHolds) + " --out " + In("notes.txt")).status, 0);
+  EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
   // The input is read before it is replaced.
-  EXPECT_EQ(Run("convert --to json --out " + In("a.case") + " " + In("a.case")).status, 0);
-  EXPECT_THAT(Slurp(In("a.case")), StartsWith("{"));
+  EXPECT_EQ(RunTool("convert --to json --out " + In("a.case") + " " + In("a.case")).status, 0);
+  EXPECT_THAT(ReadWhole(In("a.case")), StartsWith("{"));
 }
 
 // A pipe that nobody writes to.
 TEST_F(Output, OfACommandThatWaitsForInputIsUnknown) {
   ASSERT_EQ(mkfifo(In("pipe").c_str(), 0600), 0);
   const Running run("replay " + In("pipe"), In("out"));
-  while (Slurp(In("out")).empty()) {
+  while (ReadWhole(In("out")).empty()) {
     usleep(300'000);
     run.Signal(SIGTERM);
   }
   EXPECT_EQ(run.Wait(), 3);
-  EXPECT_EQ(Slurp(In("out")), "iommucheck: unknown: interrupted by SIGTERM\n");
+  EXPECT_EQ(ReadWhole(In("out")), "iommucheck: unknown: interrupted by SIGTERM\n");
 }
 
 TEST_F(Output, OfTwoAtOnceDoesNotCollide) {
@@ -282,7 +263,7 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
         usleep(static_cast<useconds_t>(milliseconds) * 1000);
         run.Signal(signal);
         const int status = run.Wait();
-        const std::string text = Slurp(In("out"));
+        const std::string text = ReadWhole(In("out"));
         // It may not have come as far as main().
         if (status == 128 + signal && text.empty() && milliseconds == 30) continue;
         EXPECT_THAT(status, AnyOf(question.answer, 3)) << question.args << text;
@@ -307,14 +288,14 @@ TEST_F(Output, EndsAtTheSecondSignal) {
 }
 
 TEST_F(Output, SaysWhatIsKnownAfterItsTime) {
-  const Outcome query =
-      Run("query no-cross-driver-attach --kernel v6.12 --bounded --devices 6 --steps 12 "
-          "--timeout 1s");
+  const ToolOutcome query = RunTool(
+      "query no-cross-driver-attach --kernel v6.12 --bounded --devices 6 --steps 12 "
+      "--timeout 1s");
   EXPECT_EQ(query.status, 3);
-  EXPECT_THAT(query.output, HasSubstr("unknown: the time of --timeout 1 s is over"));
-  EXPECT_EQ(Run(std::string(kHolds) + " --timeout 2h").status, 0);
+  EXPECT_THAT(query.out, HasSubstr("unknown: the time of --timeout 1 s is over"));
+  EXPECT_EQ(RunTool(std::string(kHolds) + " --timeout 2h").status, 0);
   for (const char* time : {"1x", "abc", "-5", "0", "1 year", "nan", "99999999999h", "1e400s", "''"})
-    EXPECT_EQ(Run(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
+    EXPECT_EQ(RunTool(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
 }
 
 }  // namespace

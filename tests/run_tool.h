@@ -3,6 +3,8 @@
 // Runs the tool as a shell does.
 #pragma once
 
+#include <sys/wait.h>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -31,8 +33,23 @@ inline std::string ReadWhole(const std::filesystem::path& path) {
   return text.str();
 }
 
-// A shell script in `folder`, in which $B is the tool and $S the source folder. It has two minutes:
-// 124 is the status of what hangs.
+// `iommucheck ARGS REDIRECTIONS` in the source folder: `out` is what the shell prints.
+inline ToolOutcome RunTool(const std::string& args, const std::string& redirections = "2>&1") {
+  const std::string command =
+      "cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " + redirections;
+  ToolOutcome outcome;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  std::array<char, 4096> buffer;
+  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe))
+    outcome.out.append(buffer.data(), n);
+  const int raw = pclose(pipe);
+  outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+  return outcome;
+}
+
+// A shell script in `folder`, in which $B is the tool and $S the source folder. It has half an
+// hour: 124 is the status of what hangs.
 inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::string& script) {
   const std::filesystem::path file = folder / ".script";
   std::ofstream(file) << script << "\n";

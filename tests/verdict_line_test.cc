@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "src/case/kernel.h"
-#include "src/report/change.h"
+#include "src/report/blame.h"
 
 namespace iommucheck {
 namespace {

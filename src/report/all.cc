@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "src/case/json_text.h"
 #include "src/case/variants.h"
-#include "src/report/change.h"
+#include "src/report/blame.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 

@@ -14,7 +14,7 @@
 #include "src/case/spelling.h"
 #include "src/prove/facts.h"
 #include "src/report/answer.h"
-#include "src/report/change.h"
+#include "src/report/blame.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
 

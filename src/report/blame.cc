@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/change.h"
+#include "src/report/blame.h"
 
 #include <utility>
 
