@@ -4,7 +4,6 @@
 // or pin of each op, for every n that the op comes to.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "model/op.h"
@@ -26,8 +25,10 @@ struct SweptFailure {
   int at = 0;  // 1-based op
   Fault fault{};
   StepResult result{};
-  // What differs: if the op failed, after it from before it; else from the run without the failure.
-  std::vector<std::string> left{};
+  // After the op, and what that is compared with: the state before an op that failed, else that of
+  // the run without the failure.
+  State after{};
+  State before{};
   // Violated by this run, and not by the one without the failure.
   std::vector<Property> violated{};
   Leaks leaks{};  // beyond those of the run without the failure
@@ -36,8 +37,5 @@ struct SweptFailure {
 // In the order of the ops, by kind of call, by n. Ops that fail twice already are left out.
 // Precondition: the case passes Validate(). What follows an op that cannot be taken is left out.
 std::vector<SweptFailure> SweepFailures(const Case& c);
-
-// One line for each thing that two states of a case differ in, with the case's names.
-std::vector<std::string> Differences(const Case& c, const State& from, const State& to);
 
 }  // namespace iommucheck

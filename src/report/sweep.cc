@@ -7,8 +7,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "src/case/json_text.h"
+#include "src/report/changes.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/report/text_parts.h"
 
 namespace iommucheck::report {
 namespace {
@@ -37,6 +39,11 @@ std::vector<std::string> PropertyNames(const std::vector<Property>& properties) 
   return names;
 }
 
+// What a failed op left behind, or what is otherwise than without the failure.
+std::vector<std::string> LeftBy(const Case& c, const SweptFailure& failure) {
+  return Changes(c, failure.before, failure.after);
+}
+
 // "as before" where a failed op left nothing behind, "as without it" where the kernel coped.
 const char* Calm(const Case& c, const SweptFailure& failure, const Run& plain) {
   const size_t op = static_cast<size_t>(failure.at) - 1;
@@ -48,8 +55,9 @@ const char* Calm(const Case& c, const SweptFailure& failure, const Run& plain) {
 std::string FailureText(const Case& c, const SweptFailure& failure, const Run& plain) {
   std::string out = absl::StrFormat("%3d %s -> %s\n", failure.at, OpText(c, failure),
                                     ErrnoName(failure.result.error));
-  if (failure.left.empty()) out += absl::StrCat("      ", Calm(c, failure, plain), "\n");
-  for (const std::string& line : failure.left) out += absl::StrCat("      ", line, "\n");
+  const std::vector<std::string> left = LeftBy(c, failure);
+  if (left.empty()) out += absl::StrCat("      ", Calm(c, failure, plain), "\n");
+  for (const std::string& line : left) out += Indented(6, line);
   if (!failure.violated.empty())
     out += absl::StrCat("      ! ", absl::StrJoin(PropertyNames(failure.violated), ", "), "\n");
   const std::vector<std::string> leaks = LeakTexts(failure.leaks);
@@ -103,7 +111,7 @@ std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,
   out += "failures\n";
   for (const SweptFailure& failure : sweep) out += FailureText(c, failure, plain);
   const auto quiet = std::ranges::count_if(
-      sweep, [](const SweptFailure& f) { return f.left.empty() && !IsBad(f); });
+      sweep, [&](const SweptFailure& f) { return LeftBy(c, f).empty() && !IsBad(f); });
   const auto bad = std::ranges::count_if(sweep, IsBad);
   out +=
       Field("outcome",
@@ -123,7 +131,7 @@ std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep,
     failures.push_back({{"at", failure.at},
                         {"op", OpText(c, failure)},
                         {"result", ErrnoName(failure.result.error)},
-                        {"left", failure.left},
+                        {"left", LeftBy(c, failure)},
                         {"violated", PropertyNames(failure.violated)},
                         {"never_given_back", LeakTexts(failure.leaks)}});
   const bool bad = std::ranges::any_of(sweep, IsBad);
