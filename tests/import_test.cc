@@ -627,6 +627,10 @@ TEST(Gaps, OfWhatWasAssumed) {
   EXPECT_EQ(GapsOf(mixed_group("fkB0")), "");  // the model has such groups
   EXPECT_THAT(GapsOf(mixed_group("fkB0"), KernelVersion::kV6_0),
               HasSubstr("The driver unknown-fkA is not in the catalogue"));
+  // A driver that makes a group per instance would have the model part the two.
+  EXPECT_THAT(GapsOf(mixed_group("fkB0").Link("sys/devices/platform/hwfkB0/driver",
+                                              "../../../bus/platform/drivers/rk_iommu")),
+              HasSubstr("Group 0 holds devices of a driver that makes a group per instance"));
   // Names that are alike are taken to be of one driver, and that can be wrong.
   EXPECT_THAT(GapsOf(mixed_group("fkA1")),
               HasSubstr("No link names the driver of fkA0, fkA1. | record the links 'driver'"));

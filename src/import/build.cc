@@ -312,6 +312,7 @@ class Builder {
     const auto on_one_bus = [&](int d) {
       return m_.devices[d].bus == m_.devices[devices.front()].bus;
     };
+    const auto has_instance_groups = [&](int d) { return HasInstanceGroups(d); };
     const auto of_one_instance = [&](int d) {
       return HasInstanceGroups(d) &&
              m_.devices[d].masters.front() == m_.devices[devices.front()].masters.front();
@@ -331,14 +332,18 @@ class Builder {
       shape = MachineGroup::Shape::kSingle;
     } else if (all(of_one_instance)) {
       shape = MachineGroup::Shape::kInstance;
-    } else if (!all(on_one_bus)) {
-      m_.gaps.push_back({.missing = absl::StrCat("Group ", number,
-                                                 " holds devices on several buses, which the model "
-                                                 "cannot say: each is taken to have a group of its "
-                                                 "own."),
-                         .unknown = "what happens within the group",
-                         .settle = "nothing that iommucheck can do yet",
-                         .hides = Gap::Hides::kDevices});
+    } else if (!all(on_one_bus) || std::ranges::any_of(devices, has_instance_groups)) {
+      // A driver with a group per instance looks at nothing else, so that the model would part
+      // them.
+      const std::string_view what =
+          all(on_one_bus) ? "of a driver that makes a group per instance" : "on several buses";
+      m_.gaps.push_back(
+          {.missing = absl::StrCat("Group ", number, " holds devices ", std::string(what),
+                                   " and others, which the model cannot say: each is "
+                                   "taken to have a group of its own."),
+           .unknown = "what happens within the group",
+           .settle = "nothing that iommucheck can do yet",
+           .hides = Gap::Hides::kDevices});
       for (const int d : devices) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
       return;
     } else if (m_.devices[devices.front()].bus != Bus::kPci || all(same_slot)) {
