@@ -20,6 +20,7 @@
 #include "src/case/case.h"
 #include "src/case/run.h"
 #include "src/report/changes.h"
+#include "src/report/system.h"
 #include "src/report/text.h"
 #include "tests/random_runs.h"
 
@@ -545,6 +546,16 @@ TEST(Mismatches, SayWhereTheyAreWritten) {
   ASSERT_TRUE(json.ok()) << json.status();
   EXPECT_THAT(Mismatches(*json, Play(*json), "x.json"),
               testing::Contains("x.json: op 1, register i: expected -EBUSY, got ok"));
+}
+
+// All states of some devices that stand for others are no proof for the others.
+TEST(System, HoldsInAnyRunByAllDevicesOnly) {
+  report::SystemReport::Search search{.kernel = {}, .property = Property::kNoCrossDriverReuse};
+  search.verdict = search.result.verdict = Verdict::kHolds;
+  search.result.every_depth = true;
+  EXPECT_FALSE(report::InAnyRun(search));
+  search.all_devices = true;
+  EXPECT_TRUE(report::InAnyRun(search));
 }
 
 }  // namespace

@@ -215,9 +215,9 @@ Json ChangeJson(const MachineAnswer& a) {
   const MachineQuestion& q = a.question;
   const MachineChange& change = *a.change;
   Json scope = {{"kind", "machine"},
-                {"path", q.path},
+                {"path", Printable(q.path)},
                 {"devices", q.machine.topology.devices_count},
-                {"assumptions", q.assumptions}};
+                {"assumptions", AssumptionsJson(q.assumptions)}};
   if (change.every_run)
     scope["every_run"] = true;
   else

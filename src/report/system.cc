@@ -23,8 +23,7 @@ namespace {
 // The runs that were looked at.
 std::string Runs(const SystemReport::Search& search) {
   const explore::ExploreResult& r = search.result;
-  if (HoldsForEveryRun(search.proof) || r.every_depth || !r.reason.empty()) return "in any run";
-  return absl::StrFormat("up to %d steps", r.depth);
+  return InAnyRun(search) ? "in any run" : absl::StrFormat("up to %d steps", r.depth);
 }
 
 std::string VerdictText(const SystemReport::Search& search) {
@@ -39,7 +38,8 @@ std::string VerdictText(const SystemReport::Search& search) {
   if (every_run) return "holds on this machine: " + ProofText(search.proof) + assuming;
   if (!r.reason.empty()) return "holds on this machine: " + r.reason;
   const std::string seen = Plural(r.states, "state") + assuming;
-  if (r.every_depth) return "holds in runs of any length, " + seen;
+  if (InAnyRun(search)) return "holds in runs of any length, " + seen;
+  if (r.every_depth) return "none in any number of steps, of devices that stand for all; " + seen;
   return absl::StrFormat("none up to %d steps, %s", r.depth, seen);
 }
 
@@ -112,24 +112,40 @@ Case MachineCase(const import::System& system, const KernelSpec& kernel) {
           .expectations = {}};
 }
 
-// One question: what answers it at once, the search, and a proof where the search finds nothing.
-absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
-                                            const import::Found& found, const KernelSpec& kernel,
-                                            Property property, bool hypothetical) {
-  const absl::StatusOr<import::System> whole =
+// The machine as a kernel has it: all of it, and what stands for it in a search.
+struct OnKernel {
+  KernelSpec kernel;
+  import::System whole;
+  import::System kept;
+};
+
+absl::StatusOr<OnKernel> MachineOn(const import::Found& found, const KernelSpec& kernel) {
+  absl::StatusOr<import::System> whole =
       import::ToSystem(found, kernel.version, import::Keep::kAllThatFit);
   if (!whole.ok()) return whole.status();
+  absl::StatusOr<import::System> kept = import::ToSystem(found, kernel.version);
+  if (!kept.ok()) return kept.status();
+  return OnKernel{.kernel = import::AssumingInTree(kernel, kept->names.drivers),
+                  .whole = *std::move(whole),
+                  .kept = *std::move(kept)};
+}
+
+// One question: what answers it at once, the search, and a proof where the search finds nothing.
+absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question, const OnKernel& machine,
+                                            Property property, bool hypothetical) {
+  KernelSpec kernel = machine.kernel;
+  if (hypothetical) kernel.dropped.add(Rule::kType1SameOps);
   SystemReport::Search search{.kernel = kernel,
                               .property = property,
                               .hypothetical = hypothetical,
-                              .gaps = whole->gaps,
+                              .gaps = machine.whole.gaps,
                               .proof = {},
                               .result = {},
                               .run = {},
                               .verdict = Verdict::kUnknown};
   const MachineQuestion on{.property = property,
                            .path = question.path,
-                           .machine = MachineCase(*whole, kernel),
+                           .machine = MachineCase(machine.whole, kernel),
                            .assumptions = {},
                            .gaps = {},
                            .bounds = {},
@@ -140,17 +156,16 @@ absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
     if (!proof.ok()) return proof.status();
     search.proof = *std::move(proof);
     if (HoldsForEveryRun(search.proof))
-      search.verdict = OnWhatIsThere(Verdict::kHolds, whole->gaps);
+      search.verdict = OnWhatIsThere(Verdict::kHolds, search.gaps);
     return absl::OkStatus();
   };
   if (absl::Status s = prove(false); !s.ok()) return s;
   if (HoldsForEveryRun(search.proof)) return search;
 
-  const absl::StatusOr<import::System> kept = import::ToSystem(found, kernel.version);
-  if (!kept.ok()) return kept.status();
-  search.result = explore::ExploreMachine(MachineCase(*kept, kernel), property, question.steps,
-                                          question.max_states);
-  search.verdict = OnWhatIsThere(search.result.verdict, whole->gaps);
+  search.result = explore::ExploreMachine(MachineCase(machine.kept, kernel), property,
+                                          question.steps, question.max_states);
+  search.all_devices = machine.kept.topology.devices_count == machine.kept.devices_found;
+  search.verdict = OnWhatIsThere(search.result.verdict, search.gaps);
   if (search.result.verdict != Verdict::kViolated) {
     if (absl::Status s = prove(true); !s.ok()) return s;
     return search;
@@ -166,8 +181,9 @@ absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question,
 }  // namespace
 
 bool InAnyRun(const SystemReport::Search& search) {
-  return HoldsForEveryRun(search.proof) || search.result.every_depth ||
-         (search.result.verdict == Verdict::kHolds && !search.result.reason.empty());
+  const explore::ExploreResult& r = search.result;
+  return HoldsForEveryRun(search.proof) || (r.every_depth && search.all_devices) ||
+         (r.verdict == Verdict::kHolds && !r.reason.empty());
 }
 
 Verdict SystemReport::verdict() const {
@@ -208,30 +224,34 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress) {
   const absl::StatusOr<import::Found> found = import::ReadTree(question.path);
   if (!found.ok()) return found.status();
-  absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, *found, question.kernel);
+  const absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, *found, question.kernel);
   if (!kernels.ok()) return kernels.status();
-  absl::StatusOr<import::System> system =
-      import::ToSystem(*found, kernels->kernels.front().version);
-  if (!system.ok())
-    return absl::InvalidArgumentError(
-        absl::StrCat(Printable(question.path), ": ", system.status().message()));
+  std::vector<OnKernel> machines;
+  for (const KernelSpec& kernel : kernels->kernels) {
+    absl::StatusOr<OnKernel> machine = MachineOn(*found, kernel);
+    if (!machine.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat(Printable(question.path), ": ", machine.status().message()));
+    machines.push_back(*std::move(machine));
+  }
   SystemReport report{.question = question,
                       .kernel_release = found->kernel_release,
                       .place = kernels->place,
-                      .system = *std::move(system),
-                      .kernels = kernels->kernels,
+                      .system = machines.front().kept,
+                      .kernels = {},
                       .searches = {}};
-  for (KernelSpec& kernel : report.kernels)
-    kernel = import::AssumingInTree(kernel, report.system.names.drivers);
+  for (const OnKernel& machine : machines) report.kernels.push_back(machine.kernel);
   const bool two_drivers = prove::DriversOf(report.system.topology) > 1;
   for (const bool hypothetical : {false, true})
     for (Property property : kEncodedProperties)
-      for (KernelSpec kernel : report.kernels) {
-        if (hypothetical && (!two_drivers || kernel.dropped.has(Rule::kType1SameOps))) continue;
-        if (hypothetical) kernel.dropped.add(Rule::kType1SameOps);
-        progress(absl::StrFormat("searching %s, %s", KernelName(kernel), PropertyName(property)));
+      for (const OnKernel& machine : machines) {
+        if (hypothetical && (!two_drivers || machine.kernel.dropped.has(Rule::kType1SameOps)))
+          continue;
+        progress(absl::StrFormat("searching %s%s, %s", KernelName(machine.kernel),
+                                 hypothetical ? " and the patch of 2022" : "",
+                                 PropertyName(property)));
         absl::StatusOr<SystemReport::Search> search =
-            Answer(question, *found, kernel, property, hypothetical);
+            Answer(question, machine, property, hypothetical);
         if (!search.ok()) return search.status();
         report.searches.push_back(*std::move(search));
       }
@@ -296,8 +316,7 @@ Json SearchJson(const SystemReport::Search& s) {
                 {"hypothetical", s.hypothetical},
                 {"verdict", VerdictName(s.verdict, InAnyRun(s))},
                 {"verdict_line", VerdictLineOf(s)},
-                {"every_run", s.verdict == Verdict::kHolds &&
-                                  (HoldsForEveryRun(s.proof) || s.result.every_depth)},
+                {"every_run", s.verdict == Verdict::kHolds && InAnyRun(s)},
                 {"steps", violated ? static_cast<int>(s.run.steps.size()) : s.result.depth},
                 {"states", s.result.states},
                 {"transitions", s.result.transitions}};

@@ -32,6 +32,7 @@ struct SystemReport {
     std::vector<import::Gap> gaps;
     MachineAnswer proof;            // what it holds by for runs of any length, if anything
     explore::ExploreResult result;  // where that did not answer it alone
+    bool all_devices = false;       // that it searched; false: some stood for the rest, as argued
     Run run;                        // where it is violated: the model's run of the case
     Verdict verdict{};
   };
