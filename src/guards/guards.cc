@@ -44,6 +44,7 @@ class Search {
   Map Run();
 
  private:
+  void LookAtTheKernelAsItIs();
   void Prepare(RuleSet open);
   bool Proved(Sufficient& set);
   void Complete(Sufficient& set);
@@ -82,7 +83,8 @@ class Search {
 
   const Question& question_;
   Map map_;
-  RuleSet open_;                                // but rules that suffice alone
+  int as_is_looked_ = 0;  // the kernel as it is does not violate the property within so many steps
+  RuleSet open_;          // but rules that suffice alone
   std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
   std::vector<RuleSet> broken_;                 // kernels that violate the property
   std::optional<smt::RuleQuery> query_;
@@ -93,6 +95,7 @@ Search::Search(const Question& question)
 
 Map Search::Run() {
   try {
+    LookAtTheKernelAsItIs();
     // A driver's own test refuses all that is foreign, and makes for large circuits: it is decided
     // first, and not there from then on.
     RuleSet open = map_.universe;
@@ -124,6 +127,19 @@ Map Search::Run() {
   map_.resources = Used();
   if (query_) map_.checks += query_->checks();
   return std::move(map_);
+}
+
+// First, for the rest takes longer: a map that is cut short has this answer.
+void Search::LookAtTheKernelAsItIs() {
+  smt::Bounds bounds = question_.bounds;
+  if (bounds.steps == 0) bounds.steps = smt::Bounds{}.steps;
+  std::optional<Case> found = Ask(question_.kernel, bounds, {});
+  map_.as_is_steps = bounds.steps;
+  map_.kernel.verdict = found ? Verdict::kViolated : Verdict::kHolds;
+  if (found)
+    map_.kernel.found = *std::move(found);
+  else
+    as_is_looked_ = bounds.steps;
 }
 
 // The shortest violation of all says how far to look, where the question does not.
@@ -245,6 +261,7 @@ Standing Search::StandingOf(RuleSet kept, int steps) {
   if (standing.proved || (standing.by && steps <= map_.question.bounds.steps)) return standing;
   smt::Bounds bounds = map_.question.bounds;
   bounds.steps = steps;
+  if (With(kept) == question_.kernel) bounds.proved_steps = as_is_looked_;
   // A set that was not looked at so far is no reason.
   if (steps > map_.question.bounds.steps) standing.by.reset();
   for (const Removal& removal : map_.removals) {
@@ -265,7 +282,10 @@ void Search::DropEachAlone() {
   const RuleSet as_is = map_.universe & ProfileOf(question_.kernel).rules;
   const int steps = map_.question.bounds.steps;
   map_.as_is_steps = question_.bounds.steps != 0 ? steps : std::max(steps, smt::Bounds{}.steps);
-  map_.kernel = StandingOf(as_is, map_.as_is_steps);
+  if (map_.kernel.verdict != Verdict::kViolated) {
+    as_is_looked_ = std::min(as_is_looked_, map_.as_is_steps);
+    map_.kernel = StandingOf(as_is, map_.as_is_steps);
+  }
   // With all that it has a kernel may be proved where no few of its rules are.
   if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
     map_.kernel.proved =
@@ -314,15 +334,15 @@ Case Search::Smallest(RuleSet dropped) {
   bounds.steps = smt::kMaxBoundSteps;
   std::optional<Case> found = Ask(With(map_.universe - dropped), bounds, {});
   if (!found) throw Failed{absl::InternalError("a removal that breaks the property does not")};
-  const iommucheck::Run run = Play(*found);
-  return Asserted(*std::move(found), run, {question_.property});
+  return *std::move(found);
 }
 
 std::optional<Case> Search::Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open) {
   bounds.budget = Left();
   const auto result = Counted(smt::Query(question_.property, kernel, bounds, false, open));
   if (result->verdict == Verdict::kUnknown) throw Spent();
-  return result->verdict == Verdict::kViolated ? std::optional(result->found) : std::nullopt;
+  if (result->verdict != Verdict::kViolated) return std::nullopt;
+  return Asserted(result->found, Play(result->found), {question_.property});
 }
 
 }  // namespace
