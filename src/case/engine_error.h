@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an exception that left an engine says.
+// What an exception that left an engine says, and the memory Z3 cannot do without.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ inline bool IsOutOfMemory(const std::exception& e) {
          std::string_view(e.what()).find("out of memory") != std::string_view::npos;
 }
 
-// Z3 does not survive it when there is no memory for a context of its own. To be had before one.
+// A Z3 context that finds no memory while it is made ends the process, with no exception. A member
+// that stands before the context asks for that much first, and throws std::bad_alloc.
 struct RoomForZ3 {
   RoomForZ3() {
     constexpr std::size_t kRoom = std::size_t{24} << 20U;
