@@ -11,13 +11,18 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace iommucheck {
 
-// Z3 has an exception of its own, with these words.
+// Z3 has an exception of its own with the first of these words, and the second as a reason of
+// unknown.
+inline bool SaysOutOfMemory(std::string_view words) {
+  return words.find("out of memory") != std::string_view::npos ||
+         words.find("memout") != std::string_view::npos;
+}
 inline bool IsOutOfMemory(const std::exception& e) {
-  return dynamic_cast<const std::bad_alloc*>(&e) != nullptr ||
-         std::string_view(e.what()).find("out of memory") != std::string_view::npos;
+  return dynamic_cast<const std::bad_alloc*>(&e) != nullptr || SaysOutOfMemory(e.what());
 }
 
 // A Z3 context that finds no memory while it is made ends the process, with no exception. A member
@@ -31,10 +36,13 @@ struct RoomForZ3 {
   }
 };
 
+inline constexpr char kOutOfMemory[] = "out of memory";
+
 // Memory that ran out is ResourceExhausted: nothing is known. Anything else is a bug of iommucheck,
 // Internal.
 inline absl::Status EngineError(const std::exception& e) {
-  if (IsOutOfMemory(e)) return absl::ResourceExhaustedError("unknown: out of memory");
+  if (IsOutOfMemory(e))
+    return absl::ResourceExhaustedError(absl::StrCat("unknown: ", kOutOfMemory));
   return absl::InternalError(std::string("in an engine: ") + e.what());
 }
 

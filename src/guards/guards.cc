@@ -32,8 +32,10 @@ void ForEach(RuleSet rules, const std::function<void(Rule)>& visit) {
 // Solver resources for a look beyond the bounds: a few seconds.
 constexpr uint64_t kLookBudget = 40'000'000;
 
-// The budget is used up, or the command was stopped.
-struct Spent {};
+// The budget or memory is used up, or the command was stopped.
+struct Spent {
+  std::string reason;
+};
 struct Failed {
   absl::Status status;
 };
@@ -73,9 +75,10 @@ class Search {
 
   template <typename Result>
   absl::StatusOr<Result> Counted(absl::StatusOr<Result> result) {
-    if (!result.ok()) throw Failed{result.status()};
     // What was interrupted says nothing of the rules.
-    if (tool::Stopped()) throw Spent();
+    if (tool::Stopped()) throw Spent{tool::StopReason()};
+    if (absl::IsResourceExhausted(result.status())) throw Spent{kOutOfMemory};
+    if (!result.ok()) throw Failed{result.status()};
     map_.resources += result->resources;
     map_.checks += result->checks;
     return result;
@@ -120,9 +123,11 @@ Map Search::Run() {
       map_.removals.push_back({.rules = dropped, .found = Smallest(dropped)});
     DropEachAlone();
     map_.complete = true;
-  } catch (const Spent&) {
-  } catch (const std::exception&) {
-    if (!tool::Stopped()) throw;
+  } catch (const Spent& spent) {
+    map_.why_cut = spent.reason;
+  } catch (const std::exception& e) {
+    if (!tool::Stopped() && !IsOutOfMemory(e)) throw;
+    map_.why_cut = tool::Stopped() ? tool::StopReason() : kOutOfMemory;
   }
   map_.resources = Used();
   if (query_) map_.checks += query_->checks();
@@ -190,7 +195,7 @@ bool Search::Breaks(RuleSet kept) {
 
 // Learns from the case, if there is one.
 bool Search::Violates(Verdict verdict) {
-  if (verdict == Verdict::kUnknown) throw Spent();
+  if (verdict == Verdict::kUnknown) throw Spent{query_->reason()};
   if (verdict == Verdict::kViolated) Learn(query_->Found());
   return verdict == Verdict::kViolated;
 }
@@ -340,7 +345,7 @@ Case Search::Smallest(RuleSet dropped) {
 std::optional<Case> Search::Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open) {
   bounds.budget = Left();
   const auto result = Counted(smt::Query(question_.property, kernel, bounds, false, open));
-  if (result->verdict == Verdict::kUnknown) throw Spent();
+  if (result->verdict == Verdict::kUnknown) throw Spent{result->reason};
   if (result->verdict != Verdict::kViolated) return std::nullopt;
   return Asserted(result->found, Play(result->found), {question_.property});
 }

@@ -64,7 +64,8 @@ struct Map {
   int as_is_steps = 0;              // how far the kernel as it is was searched: as far as by query
   Standing kernel{};                // the kernel asked about, with what it has and assumes
   std::vector<Alone> alone{};       // one each of in_table
-  bool complete = false;            // false: the budget is used up, and there may be more of all
+  bool complete = false;            // false: there may be more of all
+  std::string why_cut{};            // not complete: why
   uint64_t resources = 0;           // solver resources used
   int checks = 0;                   // solver calls
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -63,6 +64,7 @@ z3::check_result Solvers::Check(z3::solver& solver, const z3::expr_vector& assum
     if (statistics.key(n) == "rlimit count") resources_ = statistics.uint_value(n);
   if (result == z3::unknown && budget_ != 0 && resources_ >= budget_) throw Spent();
   if (result == z3::unknown) ThrowIfStopped();
+  if (result == z3::unknown && SaysOutOfMemory(solver.reason_unknown())) throw std::bad_alloc();
   return result;
 }
 

@@ -12,13 +12,9 @@
 #include "src/case/run.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
-#include "src/tool/stop.h"
 
 namespace iommucheck::report {
 namespace {
-
-// Why a map is not whole.
-std::string WhyCut() { return tool::Stopped() ? tool::StopReason() : "the budget is used up"; }
 
 using guards::Map;
 
@@ -137,7 +133,7 @@ Json StandingJson(const guards::Standing& standing) {
 std::string KernelText(const Map& map) {
   const guards::Standing& kernel = map.kernel;
   const smt::Bounds& bounds = map.question.bounds;
-  if (kernel.verdict == Verdict::kUnknown) return "unknown: " + WhyCut();
+  if (kernel.verdict == Verdict::kUnknown) return "unknown: " + map.why_cut;
   if (kernel.verdict == Verdict::kViolated)
     return "the kernel as it is: VIOLATED: " + Size(kernel.found);
   const std::string by = kernel.by ? absl::StrFormat(", by %d below", *kernel.by + 1) : "";
@@ -179,7 +175,7 @@ std::string GuardsText(const Map& map, bool cases) {
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
                                         map.universe.size()));
-  if (!map.complete) out += Field("unknown", WhyCut() + ": there may be more of all this");
+  if (!map.complete) out += Field("unknown", map.why_cut + ": there may be more of all this");
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
   if (!map.complete) return out + VerdictLineOf(map) + "\n";
   absl::StrAppend(&out, "\n", AloneText(map));

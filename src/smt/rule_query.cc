@@ -44,6 +44,7 @@ Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
         core_ = core_ | part->search->Core();
         break;
       case Solver::Answer::kUnknown:
+        reason_ = part->search->solver().reason();
         return Verdict::kUnknown;
     }
   }

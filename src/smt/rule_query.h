@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "src/smt/query.h"
@@ -20,7 +21,7 @@ class RuleQuery {
   RuleQuery& operator=(const RuleQuery&) = delete;
 
   // Whether a kernel that has at least these rules of the open ones can violate the property:
-  // kHolds is none within the bounds, and kUnknown that the budget is used up.
+  // kHolds is none within the bounds; after kUnknown, reason() says why.
   Verdict Violated(RuleSet kept);
   // The same, looking only where violations were found before: kHolds is none there.
   Verdict ViolatedAsBefore(RuleSet kept);
@@ -28,6 +29,7 @@ class RuleQuery {
   // After kViolated: a case. After kHolds: those of the rules kept that this took.
   Case Found();
   [[nodiscard]] RuleSet Core() const { return core_; }
+  [[nodiscard]] const std::string& reason() const { return reason_; }
 
   [[nodiscard]] uint64_t resources() const;
   [[nodiscard]] int checks() const;
@@ -42,6 +44,7 @@ class RuleQuery {
   std::vector<std::unique_ptr<Part>> parts_;  // runs of a length and kinds of ops, the short first
   Part* found_ = nullptr;
   RuleSet core_;
+  std::string reason_;
 };
 
 }  // namespace iommucheck::smt

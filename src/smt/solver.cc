@@ -2,8 +2,10 @@
 #include "src/smt/solver.h"
 
 #include <limits>
+#include <new>
 
 #include "absl/strings/str_format.h"
+#include "src/case/engine_error.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -147,6 +149,7 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
   // An interrupt leaves a model that is not whole.
   if (stopped()) return Answer::kUnknown;
   if (answer == z3::sat) return Answer::kSat;
+  if (SaysOutOfMemory(solver_.reason_unknown())) throw std::bad_alloc();
   reason_ =
       budget_ != 0 && resources_ >= budget_ ? "the budget is used up" : solver_.reason_unknown();
   return Answer::kUnknown;
