@@ -242,7 +242,7 @@ Beside::Verdict Beside::Judge() {
 
 std::string Beside::Summary(Verdict verdict) const {
   const std::string_view last =
-      ops().empty() ? std::string_view("begin") : OpName(ops().back().kind);
+      ops().empty() ? std::string_view("begin") : InfoOf(ops().back().kind).word;
   return absl::StrCat("SUMMARY: iommucheck: ", SentenceOf(verdict), ", on ",
                       std::string(VersionName(kernel_.version)), " in ", std::string(last));
 }

@@ -107,7 +107,7 @@ void PrintOps(const Count& count) {
                                          count.ops.begin(), count.ops.end(), uint64_t{0})));
   std::string never;
   for (size_t kind = 0; kind < count.ops.size(); ++kind) {
-    const std::string name(OpName(static_cast<iommucheck::OpKind>(kind)));
+    const std::string name(InfoOf(static_cast<iommucheck::OpKind>(kind)).word);
     if (count.ops[kind] == 0)
       never += ' ' + name;
     else

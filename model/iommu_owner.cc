@@ -40,6 +40,34 @@ bool OwnerDiffers(const Kernel& k, DeviceId dev, const DomainState& d) {
   return !k.same_ops(d.driver, k.driver_of(dev));
 }
 
+const char* CannotWithoutKernelDriver(const Kernel& k) {
+  return k.device(k.op.a).bound == BoundTo::kKernelDriver ? nullptr
+                                                          : "no kernel driver has the device";
+}
+
+int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain) {
+  const GroupId group = k.device(dev).group;
+  if (group == kNoId) return -ENODEV;
+  if (!k.fwnode_era()) return InitPasids(k, dev, group);
+  if (k.has(Rule::kCorePasidOwner) && OwnerDiffers(k, dev, k.domain(domain)))
+    return k.refuse(Rule::kCorePasidOwner, -EINVAL, dev, group);
+  GroupState& g = k.group(group);
+  if (g.recovery_cnt != 0 && k.has(Rule::kCoreResetBusy))
+    return k.refuse(Rule::kCoreResetBusy, -EBUSY, dev, group);
+  if (g.pasid_domain != kNoId && k.has(Rule::kCorePasidBusy))
+    return k.refuse(Rule::kCorePasidBusy, -EBUSY, dev, group);
+  if (const int ret = k.inject(Fault::Kind::kAttach, dev); ret != 0) return ret;
+  k.emit({.kind = Event::Kind::kAttachPasid,
+          .device = dev,
+          .group = group,
+          .domain = domain,
+          .type = k.domain(domain).type,
+          .driver = k.domain(domain).driver,
+          .device_driver = k.driver_of(dev)});
+  SetPasidPointer(k, group, domain);
+  return 0;
+}
+
 }  // namespace
 
 int iommu_device_use_default_domain(Kernel& k, DeviceId dev) {
@@ -69,46 +97,57 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
     --g.kernel_users;
 }
 
-int iommu_deferred_attach(Kernel& k, DeviceId dev) {
+const char* CannotDeferredAttach(const Kernel& k) { return CannotWithoutKernelDriver(k); }
+
+int DeferredAttach(Kernel& k) {  // iommu_deferred_attach()
+  const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
   if (group == kNoId || !k.device(dev).attach_deferred) return 0;
   const DomainId domain = k.group(group).default_domain;
   return domain == kNoId ? 0 : AttachDevice(k, domain, dev);
 }
 
-int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain) {
-  const GroupId group = k.device(dev).group;
-  if (group == kNoId) return -ENODEV;
-  if (!k.fwnode_era()) return InitPasids(k, dev, group);
-  if (k.has(Rule::kCorePasidOwner) && OwnerDiffers(k, dev, k.domain(domain)))
-    return k.refuse(Rule::kCorePasidOwner, -EINVAL, dev, group);
-  GroupState& g = k.group(group);
-  if (g.recovery_cnt != 0 && k.has(Rule::kCoreResetBusy))
-    return k.refuse(Rule::kCoreResetBusy, -EBUSY, dev, group);
-  if (g.pasid_domain != kNoId && k.has(Rule::kCorePasidBusy))
-    return k.refuse(Rule::kCorePasidBusy, -EBUSY, dev, group);
-  if (const int ret = k.inject(Fault::Kind::kAttach, dev); ret != 0) return ret;
-  k.emit({.kind = Event::Kind::kAttachPasid,
-          .device = dev,
-          .group = group,
-          .domain = domain,
-          .type = k.domain(domain).type,
-          .driver = k.domain(domain).driver,
-          .device_driver = k.driver_of(dev)});
-  SetPasidPointer(k, group, domain);
+const char* CannotAttachPasid(const Kernel& k) {
+  if (const char* why = CannotWithoutKernelDriver(k); why != nullptr) return why;
+  const GroupId group = k.device(k.op.a).group;
+  if (k.topology.devices[k.op.a].kind != DeviceKind::kReal) return "the device has no IOMMU";
+  if (group == kNoId) return "the device has no group";
+  if (!k.fwnode_era())
+    return k.group(group).pasid_domain == kNoId ? nullptr : "the device has PASIDs";
+  const GroupId of = k.device(k.op.b).group;
+  return of != kNoId && k.group(of).domain != kNoId ? nullptr : "there is no domain";
+}
+
+int AttachPasid(Kernel& k) {
+  const GroupId of = k.device(k.op.b).group;
+  return iommu_attach_device_pasid(k, k.op.a, of == kNoId ? kNoId : k.group(of).domain);
+}
+
+const char* CannotDetachPasid(const Kernel& k) {
+  const GroupId group = k.device(k.op.a).group;
+  return group == kNoId || k.group(group).pasid_domain == kNoId ? "there is no PASID" : nullptr;
+}
+
+int DetachPasid(Kernel& k) {  // iommu_detach_device_pasid()
+  const GroupId group = k.device(k.op.a).group;
+  const DomainId domain = k.group(group).pasid_domain;
+  SetPasidPointer(k, group, kNoId);
+  if (k.fwnode_era()) return 0;
+  iommu_detach_group(k, group);  // amd_iommu_free_device()
+  iommu_domain_free(k, domain);
   return 0;
 }
 
-void iommu_detach_device_pasid(Kernel& k, DeviceId dev) {
-  const GroupId group = k.device(dev).group;
-  const DomainId domain = k.group(group).pasid_domain;
-  SetPasidPointer(k, group, kNoId);
-  if (k.fwnode_era()) return;
-  iommu_detach_group(k, group);  // amd_iommu_free_device()
-  iommu_domain_free(k, domain);
+const char* CannotReset(const Kernel& k) {
+  const DeviceState& d = k.device(k.op.a);
+  if (!d.present || k.topology.devices[k.op.a].bus != Bus::kPci) return "it is no pci device";
+  if (!k.has(Rule::kCoreResetBusy) && !k.has(Rule::kCoreResetMustSucceed))
+    return "resets of this kernel leave the IOMMU alone";
+  return d.blocked ? "the device is in reset" : nullptr;
 }
 
-int pci_dev_reset_iommu_prepare(Kernel& k, DeviceId dev) {
+int Reset(Kernel& k) {  // pci_dev_reset_iommu_prepare()
+  const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.device(dev).instance == kNoId) return 0;  // !dev_has_iommu()
   GroupState& g = k.group(group);
@@ -119,9 +158,14 @@ int pci_dev_reset_iommu_prepare(Kernel& k, DeviceId dev) {
   return 0;
 }
 
-void pci_dev_reset_iommu_done(Kernel& k, DeviceId dev) {
+const char* CannotResetDone(const Kernel& k) {
+  return k.device(k.op.a).blocked ? nullptr : "the device is not in reset";
+}
+
+int ResetDone(Kernel& k) {  // pci_dev_reset_iommu_done()
+  const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
-  if (group == kNoId) return;
+  if (group == kNoId) return 0;
   GroupState& g = k.group(group);
   for (DeviceId d = g.devices; d != kNoId; d = k.device(d).next) {
     if (!k.device(d).blocked || (d != dev && k.has(Rule::kCoreResetPerDevice))) continue;
@@ -130,6 +174,7 @@ void pci_dev_reset_iommu_done(Kernel& k, DeviceId dev) {
     if (g.domain != kNoId && AttachDevice(k, g.domain, d) != 0)
       k.warn("pci_dev_reset_iommu_done", group);
   }
+  return 0;
 }
 
 }  // namespace iommucheck

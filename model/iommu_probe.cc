@@ -415,6 +415,25 @@ void ReleaseServedBy(Kernel& k, InstanceId instance) {
     }
 }
 
+// Another driver is loaded where this one's ops would lie.
+bool AddressTaken(const Kernel& k, DriverId driver) {
+  for (DriverId d = 0; d < k.topology.drivers_count; ++d)
+    if (d != driver && k.same_ops(d, driver) && DriverLoaded(k, d)) return true;
+  return false;
+}
+
+// iommu_device_unregister()
+void UnregisterInstance(Kernel& k, InstanceId instance) {
+  const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
+  ReleaseServedBy(k, instance);
+  Unlist(k, instance);
+  if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
+    for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
+  if (k.profile.era == Era::kBusSlots && driver.clears)
+    for (Bus bus : driver.claim_order)
+      if (driver.claims[static_cast<size_t>(bus)] != Claim::kNone) bus_set_iommu(k, bus, kNoId);
+}
+
 }  // namespace
 
 int Kernel::inject(Fault::Kind kind, uint8_t target) {
@@ -441,7 +460,15 @@ bool DriverLoaded(const Kernel& k, DriverId driver) {
   return false;
 }
 
-int RegisterInstance(Kernel& k, InstanceId instance) {
+const char* CannotRegister(const Kernel& k) {
+  if (IsRegistered(k, k.op.a)) return "the instance is registered";
+  return AddressTaken(k, k.topology.instances[k.op.a].driver)
+             ? "another driver is loaded at the driver's address"
+             : nullptr;
+}
+
+int Register(Kernel& k) {  // iommu_device_register() and claims
+  const InstanceId instance = k.op.a;
   const DriverId id = k.topology.instances[instance].driver;
   if (OtherFirmware(k, k.topology.drivers[id]) && k.has(Rule::kFirmwareDtXorAcpi))
     return k.refuse(Rule::kFirmwareDtXorAcpi, -ENODEV);
@@ -462,15 +489,13 @@ int RegisterInstance(Kernel& k, InstanceId instance) {
   return ret;
 }
 
-void UnregisterInstance(Kernel& k, InstanceId instance) {
-  const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
-  ReleaseServedBy(k, instance);
-  Unlist(k, instance);
-  if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
-    for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
-  if (k.profile.era == Era::kBusSlots && driver.clears)
-    for (Bus bus : driver.claim_order)
-      if (driver.claims[static_cast<size_t>(bus)] != Claim::kNone) bus_set_iommu(k, bus, kNoId);
+const char* CannotUnregister(const Kernel& k) {
+  return IsRegistered(k, k.op.a) ? nullptr : "the instance is not registered";
+}
+
+int Unregister(Kernel& k) {
+  UnregisterInstance(k, k.op.a);
+  return 0;
 }
 
 int ApplyFirmware(Kernel& k, DeviceId dev) {

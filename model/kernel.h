@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What one step works on: the profile's rules, the machine, the state it changes, the events it
-// leaves. The functions of iommu_probe.cc, iommu_domain.cc, vfio_container.cc and vfio_type1.cc
-// bear the kernel's names, where __name() is name() or says so, and return 0 or a negative errno.
+// leaves. Functions bear the kernel's names, where __name() is name() or says so, and return 0 or a
+// negative errno. Those of the ops themselves are in the rows of model/ops.cc.
 //
 // ABSTRACTION: no locks, no reference counts of modules and files, no memory that runs out but
 // domains, groups and what type1 allocates for itself. A step is atomic: races between two steps
@@ -82,13 +82,16 @@ struct Kernel {
   static uint8_t Next(int& count) { return static_cast<uint8_t>(std::min(++count, 255)); }
 };
 
+// Why an op is not possible, where several ops say so.
+inline constexpr const char* kNotThere = "the device is not there";
+inline constexpr const char* kIsOpen = "user space has the device open";
+inline constexpr const char* kNoSuchGroup = "there is no such group";
+
 // --- iommu_probe.cc: drivers/iommu/iommu.c, how ops come to devices ---
 
 // Whether an instance of the driver is registered or a device is served by it.
 bool DriverLoaded(const Kernel& k, DriverId driver);
 bool IsRegistered(const Kernel& k, InstanceId instance);
-int RegisterInstance(Kernel& k, InstanceId instance);     // iommu_device_register() and claims
-void UnregisterInstance(Kernel& k, InstanceId instance);  // iommu_device_unregister()
 int iommu_probe_device(Kernel& k, DeviceId dev);
 void iommu_release_device(Kernel& k, DeviceId dev);
 // What firmware says of a device's masters: of_iommu_configure(), acpi_iommu_configure_id().
@@ -151,22 +154,11 @@ int CreateDirectMappings(Kernel& k, DomainId domain, DeviceId dev);
 
 int iommu_device_use_default_domain(Kernel& k, DeviceId dev);
 void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev);
-int iommu_deferred_attach(Kernel& k, DeviceId dev);
-int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain);
-void iommu_detach_device_pasid(Kernel& k, DeviceId dev);
-int pci_dev_reset_iommu_prepare(Kernel& k, DeviceId dev);
-void pci_dev_reset_iommu_done(Kernel& k, DeviceId dev);
 
 // --- vfio_group.cc: drivers/vfio/group.c ---
 
 // Whether VFIO registered any device of the group, so that /dev/vfio/N is there.
 bool HasVfioDevice(const Kernel& k, GroupId group);
-int OpenGroup(Kernel& k, GroupId group);
-void CloseGroup(Kernel& k, GroupId group);
-int SetContainer(Kernel& k, GroupId group, ContainerId container);
-int UnsetContainer(Kernel& k, GroupId group);
-int GetDevice(Kernel& k, DeviceId dev);
-void PutDevice(Kernel& k, DeviceId dev);
 // A device's driver goes: the last one of VFIO's takes the group out of its container.
 void LeaveVfio(Kernel& k, DeviceId dev);
 
@@ -174,7 +166,6 @@ void LeaveVfio(Kernel& k, DeviceId dev);
 
 int vfio_container_attach_group(Kernel& k, ContainerId container, GroupId group);
 void vfio_group_detach_container(Kernel& k, GroupId group);
-int vfio_ioctl_set_iommu(Kernel& k, ContainerId container, IommuType type);
 
 // --- vfio_type1.cc: drivers/vfio/vfio_iommu_type1.c, groups ---
 

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -41,7 +43,6 @@ enum class OpKind : uint8_t {
   kResetDone,    // a: device. pci_dev_reset_iommu_done()
 };
 inline constexpr int kOpKindCount = static_cast<int>(OpKind::kResetDone) + 1;
-std::string_view OpName(OpKind kind);
 
 // EPROBE_DEFER of include/linux/errno.h, which user space's errno.h does not have.
 inline constexpr int kEProbeDefer = 517;
@@ -50,7 +51,11 @@ inline constexpr int kEProbeDefer = 517;
 // one without an IOMMU are modelled; what no backend knows is kUnknownIommu.
 enum class IommuType : uint8_t { kType1v2, kType1, kNesting, kNoIommu, kUnknownIommu };
 inline constexpr int kIommuTypeCount = static_cast<int>(IommuType::kUnknownIommu) + 1;
-std::string_view IommuTypeName(IommuType type);
+inline constexpr std::array<std::string_view, kIommuTypeCount> kIommuTypeNames = {
+    "type1v2", "type1", "nesting", "noiommu", "unknown"};
+inline std::string_view IommuTypeName(IommuType type) {
+  return kIommuTypeNames[static_cast<size_t>(type)];
+}
 
 // A range of pages of an address space.
 struct Pages {
@@ -68,8 +73,52 @@ inline constexpr uint8_t kWrite = 2;         // VFIO_DMA_MAP_FLAG_WRITE; kPin: I
 inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
 inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
 inline constexpr uint8_t kZeroPage = 16;     // the memory was never written: all is the zero page
-// The flags that an op of this kind may have.
-uint8_t FlagsOf(OpKind kind);
+
+// The number that an operand is.
+enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };
+
+std::string_view OperandWord(Operand operand);  // "device"; its key in JSON
+
+struct OpFlag {
+  std::string_view word;
+  uint8_t bit;
+};
+
+struct Kernel;  // model/kernel.h
+
+// One row an op (model/ops.cc). Whoever reads, prints, plays, draws or refuses ops asks the row.
+struct OpInfo {
+  enum Trait : uint8_t {
+    kHasPages = 1,            // Op::at
+    kHasVaddr = 2,            // Op::vaddr
+    kMayLeaveAssumption = 4,  // one of those about steps
+    kEncoded = 8,             // solver, proofs and explorer know it
+    kInProcess = 16,          // real kernel code in a process plays it
+    kBooted = 32,             // so does a kernel that was booted
+  };
+  OpKind kind;
+  std::string_view word;  // in a case
+  uint8_t code;           // in the binary form; never that of another op
+  Operand a;              // always there
+  Operand b;
+  std::string_view b_key;  // of b in JSON
+  uint8_t traits;
+  std::span<const OpFlag> flags;  // in the order of a case
+  // Why no kernel, driver or admin can take the op now; nullptr: it is possible.
+  const char* (*cannot)(const Kernel&);
+  int (*apply)(Kernel&);  // takes it: 0 or a negative errno
+
+  [[nodiscard]] constexpr bool is(Trait trait) const { return (traits & trait) != 0; }
+  [[nodiscard]] constexpr uint8_t flag_bits() const {
+    uint8_t bits = 0;
+    for (const OpFlag& flag : flags) bits = static_cast<uint8_t>(bits | flag.bit);
+    return bits;
+  }
+};
+// In the order of OpKind.
+std::span<const OpInfo> AllOps();
+const OpInfo& InfoOf(OpKind kind);
+std::optional<OpKind> FindOp(std::string_view word);
 
 // What a driver may answer freely is an input of the op.
 struct Fault {
@@ -89,11 +138,23 @@ struct Fault {
   uint8_t error = 0;  // a positive errno; allocations fail as ENOMEM where the kernel sees an errno
   friend bool operator==(const Fault&, const Fault&) = default;
 };
-inline constexpr std::array kFaultKinds = {
-    Fault::Kind::kAttach, Fault::Kind::kAlloc, Fault::Kind::kProbe,     Fault::Kind::kMalloc,
-    Fault::Kind::kMap,    Fault::Kind::kPin,   Fault::Kind::kAttachCall};
-// As in a case; empty of kNone.
-std::string_view FaultName(Fault::Kind kind);
+inline constexpr uint8_t kEveryAttach = 255;  // Fault::count of every call
+
+// One row a kind of fault: `fail=WORD:TARGET[:ERRNO[:COUNT]]` in a case.
+struct FaultInfo {
+  Fault::Kind kind;
+  std::string_view word;
+  bool of_device;       // the target is a device; else the n-th call of the op, from 1
+  std::string_view of;  // else: "an allocation", "a call"
+  bool has_errno;       // else ENOMEM
+  bool has_count;
+  bool encoded;
+};
+inline constexpr int kFaultKindCount = static_cast<int>(Fault::Kind::kAttachCall);
+// Without kNone, in the order of Fault::Kind.
+std::span<const FaultInfo> AllFaults();
+const FaultInfo& InfoOf(Fault::Kind kind);
+inline bool NamesDevice(const Fault& fault) { return InfoOf(fault.kind).of_device; }
 inline constexpr int kMaxFaults = 2;
 
 struct Op {

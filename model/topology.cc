@@ -9,9 +9,6 @@
 namespace iommucheck {
 namespace {
 
-constexpr std::array<std::string_view, kBusCount> kBusNames = {"platform", "pci",    "amba",
-                                                               "fsl-mc",   "host1x", "cdx"};
-
 absl::Status Invalid(const char* what, int index, const char* why) {
   return absl::InvalidArgumentError(absl::StrFormat("%s %d: %s", what, index, why));
 }
@@ -153,84 +150,10 @@ bool HasDisjointClaims(const Topology& t) {
 
 }  // namespace
 
-std::string_view BusName(Bus bus) { return kBusNames[static_cast<size_t>(bus)]; }
-
 std::optional<Bus> FindBus(std::string_view name) {
   const auto* it = std::ranges::find(kBusNames, name);
   if (it == kBusNames.end()) return std::nullopt;
   return static_cast<Bus>(it - kBusNames.begin());
-}
-
-std::string_view FirmwareName(Firmware firmware) {
-  switch (firmware) {
-    case Firmware::kAny:
-      return "any";
-    case Firmware::kAcpi:
-      return "acpi";
-    case Firmware::kDt:
-      return "dt";
-  }
-  return "";
-}
-
-std::string_view ClaimName(Claim claim) {
-  switch (claim) {
-    case Claim::kNone:
-      return "none";
-    case Claim::kStrict:
-      return "strict";
-    case Claim::kOwnOk:
-      return "own-ok";
-    case Claim::kSkip:
-      return "skip";
-    case Claim::kIgnore:
-      return "ignore";
-    case Claim::kStore:
-      return "store";
-  }
-  return "";
-}
-
-std::string_view RegionTypeName(Region::Type type) {
-  switch (type) {
-    case Region::Type::kNone:
-      return "none";
-    case Region::Type::kDirect:
-      return "direct";
-    case Region::Type::kDirectRelaxable:
-      return "direct-relaxable";
-    case Region::Type::kReserved:
-      return "reserved";
-    case Region::Type::kMsi:
-      return "msi";
-    case Region::Type::kSwMsi:
-      return "sw-msi";
-  }
-  return "";
-}
-
-std::string_view DeviceKindName(DeviceKind kind) {
-  switch (kind) {
-    case DeviceKind::kReal:
-      return "real";
-    case DeviceKind::kEmulated:
-      return "emulated";
-    case DeviceKind::kNoIommu:
-      return "noiommu";
-  }
-  return "";
-}
-
-std::string_view DefaultTypeName(DefaultType type) {
-  switch (type) {
-    case DefaultType::kAny:
-      return "any";
-    case DefaultType::kIdentity:
-      return "identity";
-    case DefaultType::kDma:
-      return "dma";
-  }
-  return "";
 }
 
 TableId Topology::table_address(TableId table) const {

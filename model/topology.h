@@ -42,12 +42,17 @@ inline constexpr int kMaxDmas = 8;  // mappings of a container
 // The bus types of iommu_buses[], in its order (drivers/iommu/iommu.c).
 enum class Bus : uint8_t { kPlatform, kPci, kAmba, kFslMc, kHost1x, kCdx };
 inline constexpr int kBusCount = 6;
-std::string_view BusName(Bus bus);
+inline constexpr std::array<std::string_view, kBusCount> kBusNames = {"platform", "pci",    "amba",
+                                                                      "fsl-mc",   "host1x", "cdx"};
+inline std::string_view BusName(Bus bus) { return kBusNames[static_cast<size_t>(bus)]; }
 std::optional<Bus> FindBus(std::string_view name);
 
 // Which kind of firmware describes a machine, or the instances of a driver.
 enum class Firmware : uint8_t { kAny, kAcpi, kDt };
-std::string_view FirmwareName(Firmware firmware);
+inline constexpr auto kFirmwareNames = std::to_array<std::string_view>({"any", "acpi", "dt"});
+inline std::string_view FirmwareName(Firmware firmware) {
+  return kFirmwareNames[static_cast<size_t>(firmware)];
+}
 
 // What a driver of the bus-slot era does with one bus when an instance of it probes
 // (driver-specific callers of bus_set_iommu(), 5.15 to 6.0).
@@ -59,7 +64,9 @@ enum class Claim : uint8_t {
   kIgnore,  // calls bus_set_iommu() and ignores the result
   kStore,   // writes bus->iommu_ops without looking (intel, ACPI-namespace devices)
 };
-std::string_view ClaimName(Claim claim);
+inline constexpr auto kClaimNames =
+    std::to_array<std::string_view>({"none", "strict", "own-ok", "skip", "ignore", "store"});
+inline std::string_view ClaimName(Claim claim) { return kClaimNames[static_cast<size_t>(claim)]; }
 
 // One IOMMU driver: a set of iommu_ops.
 struct Driver {
@@ -108,7 +115,11 @@ struct Region {
   uint8_t last = 0;
   friend bool operator==(const Region&, const Region&) = default;
 };
-std::string_view RegionTypeName(Region::Type type);
+inline constexpr auto kRegionTypeNames = std::to_array<std::string_view>(
+    {"none", "direct", "direct-relaxable", "reserved", "msi", "sw-msi"});
+inline std::string_view RegionTypeName(Region::Type type) {
+  return kRegionTypeNames[static_cast<size_t>(type)];
+}
 
 // How VFIO knows a device.
 enum class DeviceKind : uint8_t {
@@ -116,11 +127,19 @@ enum class DeviceKind : uint8_t {
   kEmulated,  // vfio_register_emulated_iommu_dev(): an mdev, in a fake group
   kNoIommu,   // enable_unsafe_noiommu_mode, in a fake group
 };
-std::string_view DeviceKindName(DeviceKind kind);
+inline constexpr auto kDeviceKindNames =
+    std::to_array<std::string_view>({"real", "emulated", "noiommu"});
+inline std::string_view DeviceKindName(DeviceKind kind) {
+  return kDeviceKindNames[static_cast<size_t>(kind)];
+}
 
 // What a driver or a machine asks the default domain to be.
 enum class DefaultType : uint8_t { kAny, kIdentity, kDma };
-std::string_view DefaultTypeName(DefaultType type);
+inline constexpr auto kDefaultTypeNames =
+    std::to_array<std::string_view>({"any", "identity", "dma"});
+inline std::string_view DefaultTypeName(DefaultType type) {
+  return kDefaultTypeNames[static_cast<size_t>(type)];
+}
 
 struct Device {
   Bus bus = Bus::kPci;

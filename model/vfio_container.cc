@@ -68,6 +68,23 @@ void Unlink(Kernel& k, GroupId group) {  // list_del(&group->container_next)
   g.container = kNoId;
 }
 
+// vfio_fops_unl_ioctl(): -EINVAL before VFIO_SET_IOMMU. vfio_noiommu_ioctl() knows no other ioctl.
+int ContainerIoctl(Kernel& k, int (*ioctl)(Kernel&, ContainerId)) {
+  if (!k.state.containers[k.op.a].iommu) return -EINVAL;
+  return IsNoIommu(k, k.op.a) ? -ENOTTY : ioctl(k, k.op.a);
+}
+
+// vfio_device_container_pin_pages() and its opposite, by the driver of an emulated device.
+const char* CannotPinOrUnpin(const Kernel& k) {
+  if (k.topology.devices[k.op.a].kind != DeviceKind::kEmulated) return "it is not emulated";
+  return k.device(k.op.a).open_in != kNoId ? nullptr : "the device is not open";
+}
+int PinOrUnpin(Kernel& k, int (*pin)(Kernel&, ContainerId)) {
+  const ContainerId container = k.group(k.device(k.op.a).group).container;
+  if (container == kNoId || !k.state.containers[container].iommu) return -ENOTTY;
+  return pin(k, container);
+}
+
 }  // namespace
 
 int vfio_container_attach_group(Kernel& k, ContainerId container, GroupId group) {
@@ -104,7 +121,11 @@ void vfio_group_detach_container(Kernel& k, GroupId group) {
     vfio_iommu_type1_release(k, container);
 }
 
-int vfio_ioctl_set_iommu(Kernel& k, ContainerId container, IommuType type) {
+const char* CannotSetIommu(const Kernel&) { return nullptr; }
+
+int SetIommu(Kernel& k) {  // vfio_ioctl_set_iommu()
+  const ContainerId container = k.op.a;
+  const auto type = static_cast<IommuType>(k.op.b);
   ContainerState& c = k.state.containers[container];
   if (c.groups == kNoId || c.iommu) {
     if (k.has(Rule::kVfioSetIommuOnce)) return k.refuse(Rule::kVfioSetIommuOnce, -EINVAL);
@@ -115,5 +136,17 @@ int vfio_ioctl_set_iommu(Kernel& k, ContainerId container, IommuType type) {
   if (ret == 0) c.iommu = true;
   return ret;
 }
+
+const char* CannotMap(const Kernel&) { return nullptr; }
+int Map(Kernel& k) { return ContainerIoctl(k, vfio_dma_do_map); }
+
+const char* CannotUnmap(const Kernel&) { return nullptr; }
+int Unmap(Kernel& k) { return ContainerIoctl(k, vfio_dma_do_unmap); }
+
+const char* CannotPin(const Kernel& k) { return CannotPinOrUnpin(k); }
+int Pin(Kernel& k) { return PinOrUnpin(k, vfio_iommu_type1_pin_pages); }
+
+const char* CannotUnpin(const Kernel& k) { return CannotPinOrUnpin(k); }
+int Unpin(Kernel& k) { return PinOrUnpin(k, vfio_iommu_type1_unpin_pages); }
 
 }  // namespace iommucheck

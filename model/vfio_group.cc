@@ -59,7 +59,10 @@ bool HasVfioDevice(const Kernel& k, GroupId group) {
   return false;
 }
 
-int OpenGroup(Kernel& k, GroupId group) {  // vfio_group_fops_open()
+const char* CannotOpen(const Kernel& k) { return k.group(k.op.a).live ? nullptr : kNoSuchGroup; }
+
+int Open(Kernel& k) {  // vfio_group_fops_open()
+  const GroupId group = k.op.a;
   GroupState& g = k.group(group);
   if (!HasVfioDevice(k, group)) return -ENOENT;
   if (NeedsRawIo(k, group)) return k.refuse(Rule::kVfioNoIommuCap, -EPERM, kNoId, group);
@@ -69,13 +72,25 @@ int OpenGroup(Kernel& k, GroupId group) {  // vfio_group_fops_open()
   return 0;
 }
 
-void CloseGroup(Kernel& k, GroupId group) {  // vfio_group_fops_release()
+const char* CannotClose(const Kernel& k) {
+  const GroupState& g = k.group(k.op.a);
+  if (!g.live) return kNoSuchGroup;
+  if (g.open_devices != 0) return "a device of the group is open";
+  return g.open || g.container != kNoId ? nullptr : "the group is not open";
+}
+
+int Close(Kernel& k) {  // vfio_group_fops_release()
+  const GroupId group = k.op.a;
   if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
   k.group(group).open = false;
   iommu_group_put(k, group);
+  return 0;
 }
 
-int SetContainer(Kernel& k, GroupId group, ContainerId container) {
+const char* CannotSetContainer(const Kernel& k) { return CannotOpen(k); }
+
+int SetContainer(Kernel& k) {  // vfio_group_ioctl_set_container()
+  const GroupId group = k.op.a;
   const GroupState& g = k.group(group);
   if (g.devices != kNoId && !g.open && !HasVfioDevice(k, group))
     return k.has(Rule::kVfioCacheCoherency)
@@ -91,10 +106,13 @@ int SetContainer(Kernel& k, GroupId group, ContainerId container) {
             .where = "list_add"});
     return -EFAULT;
   }
-  return vfio_container_attach_group(k, container, group);
+  return vfio_container_attach_group(k, k.op.b, group);
 }
 
-int UnsetContainer(Kernel& k, GroupId group) {
+const char* CannotUnsetContainer(const Kernel& k) { return CannotOpen(k); }
+
+int UnsetContainer(Kernel& k) {  // vfio_group_ioctl_unset_container()
+  const GroupId group = k.op.a;
   const GroupState& g = k.group(group);
   if (g.container == kNoId) return -EINVAL;
   if (g.open_devices != 0 && k.has(Rule::kVfioUnsetUnused))
@@ -104,7 +122,14 @@ int UnsetContainer(Kernel& k, GroupId group) {
   return 0;
 }
 
-int GetDevice(Kernel& k, DeviceId dev) {  // vfio_group_ioctl_get_device_fd()
+const char* CannotGetDevice(const Kernel& k) {
+  const DeviceState& d = k.device(k.op.a);
+  if (d.open_in != kNoId) return kIsOpen;
+  return d.group == kNoId ? "the device has no group" : nullptr;
+}
+
+int GetDevice(Kernel& k) {  // vfio_group_ioctl_get_device_fd()
+  const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
   // Up to 5.18 the name is looked up last.
   if (!k.has(Rule::kVfioViable) && !IsVfioDevice(k, dev)) return -ENODEV;
@@ -115,13 +140,18 @@ int GetDevice(Kernel& k, DeviceId dev) {  // vfio_group_ioctl_get_device_fd()
   return 0;
 }
 
-void PutDevice(Kernel& k, DeviceId dev) {
-  const GroupId group = std::exchange(k.device(dev).open_in, kNoId);
+const char* CannotPutDevice(const Kernel& k) {
+  return k.device(k.op.a).open_in != kNoId ? nullptr : "the device is not open";
+}
+
+int PutDevice(Kernel& k) {  // vfio_device_fops_release()
+  const GroupId group = std::exchange(k.device(k.op.a).open_in, kNoId);
   --k.group(group).open_devices;
   const ContainerId container = k.group(group).container;
   if (container != kNoId && !AnyEmulatedOpen(k, container))
     vfio_iommu_type1_unpin_all(k, container);
   iommu_group_put(k, group);
+  return 0;
 }
 
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()

@@ -97,7 +97,8 @@ Instance DrawRest(Words& words, Instance i) {
 
 Region DrawRegion(Words& words) {
   Region region;
-  region.type = kRegionTypes[words.Below(kRegionTypes.size())];
+  region.type =
+      static_cast<Region::Type>(1 + words.Below(static_cast<int>(kRegionTypeNames.size()) - 1));
   region.first = Index(words, kPages);
   region.last =
       static_cast<uint8_t>(region.first + words.Below(std::min(8, kPages - region.first)));
@@ -219,7 +220,7 @@ uint8_t DrawFlags(Words& words, OpKind kind) {
   if (kind == OpKind::kMap && !words.OneIn(8)) flags = kRead | kWrite;
   for (unsigned bit = 1; bit <= kZeroPage; bit <<= 1)
     if (words.OneIn(8)) flags ^= static_cast<uint8_t>(bit);
-  return flags & FlagsOf(kind);
+  return flags & InfoOf(kind).flag_bits();
 }
 
 // Only emulated devices pin.
@@ -236,7 +237,7 @@ DeviceId DrawPinner(Words& words, const Topology& t) {
 void AddRest(Words& words, const Topology& t, Op& op) {
   if (op.kind == OpKind::kSetIommu && words.OneIn(4)) op.b = Index(words, kIommuTypeCount);
   if (op.kind == OpKind::kAttachPasid) op.b = words.OneIn(2) ? op.a : Index(words, t.devices_count);
-  if (HasPages(op.kind)) op.at = DrawPages(words);
+  if (InfoOf(op.kind).is(OpInfo::kHasPages)) op.at = DrawPages(words);
   if (op.kind == OpKind::kMap) op.vaddr = Index(words, 8);
   if (op.kind == OpKind::kPin || op.kind == OpKind::kUnpin) op.a = DrawPinner(words, t);
   op.flags = DrawFlags(words, op.kind);
@@ -283,7 +284,7 @@ uint8_t Renumbered(uint8_t index, uint8_t gone) {
 
 bool Names(const Op& op, DeviceId dev) {
   const auto names = [dev](const Fault& f) { return NamesDevice(f) && f.target == dev; };
-  return (OperandOf(op.kind) == Operand::kDevice && op.a == dev) ||
+  return (InfoOf(op.kind).a == Operand::kDevice && op.a == dev) ||
          (op.kind == OpKind::kAttachPasid && op.b == dev) || std::ranges::any_of(op.faults, names);
 }
 
@@ -294,7 +295,7 @@ Scenario WithoutDevice(Scenario s, DeviceId gone) {
   for (Device& d : devices) d.alias = Renumbered(d.alias, gone);
   std::erase_if(s.ops, [gone](const Op& op) { return Names(op, gone); });
   for (Op& op : s.ops) {
-    if (OperandOf(op.kind) == Operand::kDevice) op.a = Renumbered(op.a, gone);
+    if (InfoOf(op.kind).a == Operand::kDevice) op.a = Renumbered(op.a, gone);
     if (op.kind == OpKind::kAttachPasid) op.b = Renumbered(op.b, gone);
     for (Fault& f : op.faults)
       if (NamesDevice(f)) f.target = Renumbered(f.target, gone);
@@ -310,7 +311,7 @@ Scenario WithoutInstance(Scenario s, InstanceId gone) {
     for (InstanceId& master : d.masters) master = Renumbered(master, gone);
     if (d.masters[0] == kNoId) std::swap(d.masters[0], d.masters[1]);
   }
-  const auto is_of = [](const Op& op) { return OperandOf(op.kind) == Operand::kInstance; };
+  const auto is_of = [](const Op& op) { return InfoOf(op.kind).a == Operand::kInstance; };
   std::erase_if(s.ops, [&](const Op& op) { return is_of(op) && op.a == gone; });
   for (Op& op : s.ops)
     if (is_of(op)) op.a = Renumbered(op.a, gone);
@@ -421,7 +422,7 @@ KernelSpec DrawAnyKernel(Words& words) {
 Op DrawOp(Words& words, const Topology& t, const Shape& shape) {
   Op op;
   op.kind = shape.whole ? DrawWholeKind(words) : DrawKind(words);
-  switch (OperandOf(op.kind)) {
+  switch (InfoOf(op.kind).a) {
     case Operand::kInstance:
       op.a = Index(words, t.instances_count);
       break;

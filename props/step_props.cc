@@ -99,7 +99,7 @@ TEST(WholeScenarios, OftenMapAndPin) {
     for (const OpKind kind : done) ++runs_with[kind];
   }
   for (int kind = 0; kind < kOpKindCount; ++kind)
-    EXPECT_GT(runs_with[static_cast<OpKind>(kind)], 0) << OpName(static_cast<OpKind>(kind));
+    EXPECT_GT(runs_with[static_cast<OpKind>(kind)], 0) << InfoOf(static_cast<OpKind>(kind)).word;
   EXPECT_GT(runs_with[OpKind::kMap], kRuns / 4);
   EXPECT_GT(runs_with[OpKind::kUnmap], kRuns / 8);
   EXPECT_GT(runs_with[OpKind::kPin], kRuns / 20);

@@ -128,7 +128,7 @@ class BruteForce {
   void Keep(const Topology& t) {
     std::string run;
     for (const Op& op : ops_)
-      run += std::string(OpName(op.kind)) + " " + std::to_string(op.a) + "\n";
+      run += std::string(InfoOf(op.kind).word) + " " + std::to_string(op.a) + "\n";
     for (int d = 0; d < t.devices_count; ++d) run += std::string(BusName(t.devices[d].bus)) + "\n";
     runs_[run] = ops_;
     const auto [at, fresh] = found_[run].try_emplace(LinksOf(t), t);

@@ -80,7 +80,7 @@ TEST(Bytes, RandomBytesSayAllThatTheModelKnows) {
   DecodedCase c;
   std::map<std::string, int> seen;
   for (int kind = 0; kind < kOpKindCount; ++kind)
-    seen[std::string(OpName(static_cast<OpKind>(kind)))] = 0;
+    seen[std::string(InfoOf(static_cast<OpKind>(kind)).word)] = 0;
   for (const char* what :
        {"settings", "aperture", "page sizes", "msi", "fake", "default", "two regions", "mismatch",
         "deferred", "nesting", "rules", "type", "fault", "unprivileged"})
@@ -106,7 +106,7 @@ TEST(Bytes, RandomBytesSayAllThatTheModelKnows) {
       seen["nesting"] += d.nesting && d.static_identity;
     }
     for (const Op& op : Ops(c)) {
-      ++seen[std::string(OpName(op.kind))];
+      ++seen[std::string(InfoOf(op.kind).word)];
       seen["type"] += op.kind == OpKind::kSetIommu && op.b != 0;
       seen["unprivileged"] += op.kind == OpKind::kOpen && op.flags == kUnprivileged;
       for (const Fault& f : op.faults) seen["fault"] += f.kind == Fault::Kind::kPin;

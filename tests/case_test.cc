@@ -760,7 +760,7 @@ class RandomCase {
   void MakeRegions(Device& d) {
     for (int n = Below(kMaxRegions + 1); n > 0; --n) {
       Region& region = d.regions[static_cast<size_t>(n - 1)];
-      region.type = kRegionTypes[static_cast<size_t>(Below(kRegionTypes.size()))];
+      region.type = static_cast<Region::Type>(1 + Below(kRegionTypeNames.size() - 1));
       region.last = Index(kPages);
       region.first = Index(region.last + 1);
     }
@@ -774,7 +774,7 @@ class RandomCase {
     op.op.b = Index(op.op.kind == OpKind::kAttachPasid ? t.devices_count : kMaxContainers);
     op.op.at = {Index(kPages), Index(kPages + 1)};
     op.op.vaddr = Index(kPages);
-    op.op.flags = static_cast<uint8_t>(random_()) & FlagsOf(op.op.kind);
+    op.op.flags = static_cast<uint8_t>(random_()) & InfoOf(op.op.kind).flag_bits();
     for (Fault& fault : op.op.faults)
       fault = {static_cast<Fault::Kind>(Below(8)), static_cast<uint8_t>(Below(t.devices_count)),
                static_cast<uint8_t>(1 + Below(255)), static_cast<uint8_t>(1 + Below(40))};

@@ -128,9 +128,9 @@ TEST(Step, AnImpossibleOpLeavesTheStateAlone) {
                        Op{.kind = OpKind::kConfigure}, Op{.kind = OpKind::kSetContainer}}) {
     const State before = state;
     const StepResult result = Step(ProfileOf(KernelVersion::kV6_12), t, op, state, events);
-    EXPECT_EQ(result.outcome, Outcome::kNotPossible) << OpName(op.kind);
+    EXPECT_EQ(result.outcome, Outcome::kNotPossible) << InfoOf(op.kind).word;
     EXPECT_STRNE(result.why, "");
-    EXPECT_EQ(state, before) << OpName(op.kind);
+    EXPECT_EQ(state, before) << InfoOf(op.kind).word;
   }
 }
 

@@ -161,7 +161,7 @@ inline void DrawFaults(Random& r, const Topology& t, Op& op) {
   const int count = 1 + r.Below(kMaxFaults);
   for (int n = 0; n < count; ++n) {
     Fault& f = op.faults[static_cast<size_t>(n)];
-    f.kind = kFaultKinds[static_cast<size_t>(r.Below(static_cast<int>(kFaultKinds.size())))];
+    f.kind = AllFaults()[static_cast<size_t>(r.Below(kFaultKindCount))].kind;
     f.error = kErrors[static_cast<size_t>(r.Below(4))];
     const bool device = f.kind == Fault::Kind::kAttach || f.kind == Fault::Kind::kProbe;
     f.target = device ? r.Byte(t.devices_count) : static_cast<uint8_t>(1 + r.Below(4));

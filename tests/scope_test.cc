@@ -133,7 +133,7 @@ TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
           packer.Pack(one, values, key);
           packer.Pack(other, values, other_key);
           ASSERT_TRUE(std::ranges::equal(key.span(), other_key.span()))
-              << report::KernelName(spec) << ": " << OpName(op.kind);
+              << report::KernelName(spec) << ": " << InfoOf(op.kind).word;
           if (result.outcome == Outcome::kDone) state = one;
         }
       }

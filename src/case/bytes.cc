@@ -5,6 +5,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "model/attributes.h"
 #include "src/case/encoded.h"
 #include "src/case/spelling.h"
 
@@ -112,51 +113,72 @@ void DecodeCounts(const uint8_t* r, Topology& t) {
   if (t.drivers_count != 0 && t.tables_count == 0) t.tables_count = 1;
 }
 
-void DecodeSettings(const uint8_t* r, Settings& out) {
-  out.passthrough = Bit(r[0], 6);
-  out.unsafe_interrupts = Bit(r[0], 7);
-  out.dma_entries = static_cast<uint8_t>(kMaxDmas - r[1] % (kMaxDmas + 1));
-  out.memlock = static_cast<uint8_t>(kNoLimit - r[2]);
-}
-
 // There is no errno 0, 41 or 58, nor any from 134 on that a byte can have.
 constexpr int kErrnoEnd = 134;
 bool HasErrno(int error) { return error > 0 && error < kErrnoEnd && error != 41 && error != 58; }
 
+bool DecodeRegion(const uint8_t* r, Region& out) {
+  const int type = r[0] >> 5;
+  if (type < 1 || type > static_cast<int>(Region::Type::kSwMsi)) return false;
+  out.type = static_cast<Region::Type>(type);
+  out.first = r[1] % kPages;
+  out.last = static_cast<uint8_t>(out.first + r[2] % (kPages - out.first));
+  return true;
+}
+
+// From the byte at `r` on, into a member that is plain and those after it.
+void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* member) {
+  using Kind = AttributeInfo::Kind;
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      *member =
+          static_cast<uint8_t>(Bit(*r, attribute.bit) ? attribute.value : 1 - attribute.value);
+      return;
+    case Kind::kName:
+      *member = static_cast<uint8_t>((*r >> attribute.bit & 3) % attribute.names.size());
+      return;
+    case Kind::kNumber:  // less than the plain one
+      *member = static_cast<uint8_t>(*member - *r % (*member + 1));
+      return;
+    case Kind::kErrno:
+      if (HasErrno(255 - *r)) *member = static_cast<uint8_t>(255 - *r);
+      return;
+    case Kind::kRange:
+      member[0] = r[0] % kPages;
+      member[1] = static_cast<uint8_t>(kLastPage - r[1] % (kPages - member[0]));
+      return;
+    case Kind::kSizes:
+      if (const int sizes = *r & ((1 << kPageSizes) - 1); Bit(*r, 7) && sizes != 0)
+        *member = static_cast<uint8_t>(sizes);
+      return;
+    case Kind::kRegions:
+    case Kind::kClaims:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
+      return;  // in the functions below
+  }
+}
+
+// Those whose row says where.
+void DecodeAttributes(Owner owner, const uint8_t* r, void* entry) {
+  for (const AttributeInfo& attribute : AttributesOf(owner))
+    if (attribute.byte != kNoByte)
+      DecodeAttribute(attribute, r + attribute.byte, static_cast<uint8_t*>(entry) + attribute.at);
+}
+
 void DecodeDriver(const uint8_t* r, const Topology& t, Driver& out) {
-  out.unwinds = Bit(r[0], 0);
-  out.clears = Bit(r[0], 1);
-  out.same_instance = Bit(r[0], 2);
-  out.instance_groups = Bit(r[0], 3);
-  out.default_domains = !Bit(r[0], 4);
-  out.coherent = !Bit(r[0], 5);
-  out.accepts_foreign = Bit(r[0], 6);
-  out.claims_once = Bit(r[0], 7);
-  out.firmware = static_cast<Firmware>((r[1] & 3) % 3);
-  out.refuses_foreign = Bit(r[1], 2);
+  DecodeAttributes(Owner::kDriver, r, &out);
   out.table = r[2] % t.tables_count;
   out.address = OptionalIndex(r[3], t.drivers_count);
   for (size_t bus = 0; bus < kBusCount; ++bus) out.claims[bus] = static_cast<Claim>(r[4 + bus] % 6);
   out.claim_order = OrderOfRank((r[10] | r[11] << 8) % kOrders);
-  out.deferred = Bit(r[12], 3);
-  out.nesting = Bit(r[12], 4);
-  out.static_identity = Bit(r[12], 5);
-  out.checks_snoop = Bit(r[12], 6);
-  out.drops_old = Bit(r[12], 7);
-  const int error = 255 - r[13];
-  out.mismatch_errno = HasErrno(error) ? static_cast<uint8_t>(error) : uint8_t{0};
 }
 
 void DecodeInstance(const uint8_t* r, const Topology& t, Instance& out) {
   out.driver = r[0] % t.drivers_count;
-  out.fwnode = Bit(r[1], 0);
-  out.enforces_coherency = !Bit(r[1], 1);
-  out.isolates_msi = !Bit(r[1], 7);
   out.table = r[2] % t.tables_count;
-  out.aperture_first = r[3] % kPages;
-  out.aperture_last = static_cast<uint8_t>(kLastPage - r[4] % (kPages - out.aperture_first));
-  const auto sizes = static_cast<uint8_t>(r[5] & ((1 << kPageSizes) - 1));
-  if (Bit(r[5], 7) && sizes != 0) out.page_sizes = sizes;
+  DecodeAttributes(Owner::kInstance, r, &out);
 }
 
 // The last three of the byte's eight parts are a kind of device without an IOMMU.
@@ -168,20 +190,10 @@ uint8_t KindByte(DeviceKind kind) {
   return kind == DeviceKind::kNoIommu ? 7 << 5 : kind == DeviceKind::kEmulated ? 5 << 5 : 0;
 }
 
-bool DecodeRegion(const uint8_t* r, Region& out) {
-  const int type = r[0] >> 5;
-  if (type < 1 || type > static_cast<int>(Region::Type::kSwMsi)) return false;
-  out.type = static_cast<Region::Type>(type);
-  out.first = r[1] % kPages;
-  out.last = static_cast<uint8_t>(out.first + r[2] % (kPages - out.first));
-  return true;
-}
-
 void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
   out.bus = static_cast<Bus>(r[0] % kBusCount);
-  out.absent = Bit(r[5], 0);
   out.kind = KindOf(r[6]);
-  out.default_type = static_cast<DefaultType>((r[6] >> 3 & 3) % 3);
+  DecodeAttributes(Owner::kDevice, r, &out);
   if (out.kind != DeviceKind::kReal) return;
   if (r[1] != 0 && t.instances_count != 0)
     out.masters[0] = static_cast<InstanceId>((r[1] - 1) % t.instances_count);
@@ -227,10 +239,20 @@ Fault DecodeFault(const uint8_t* r, const Topology& t) {
   return fault;
 }
 
-// The lower half of the bytes are the kinds that the encodings know.
-OpKind DecodeKind(uint8_t byte) {
-  return static_cast<OpKind>(byte < 128 ? byte % kEncodedOpCount : (byte - 128) % kOpKindCount);
-}
+// The lower half of the bytes are the first eight codes, which the encodings know, and code n has
+// byte 128 + n as well. The bytes that are left over are the codes of the first days again, so that
+// saved inputs keep their meaning when a code is added.
+constexpr int kFirstEncodedCodes = 8;
+constexpr int kFirstCodes = 23;
+const std::array<OpKind, 256> kKindOfByte = [] {
+  std::array<OpKind, 256> kinds{};
+  for (const OpInfo& op : AllOps())
+    for (int byte = 0; byte < 256; ++byte) {
+      const int code = byte < 128 ? byte % kFirstEncodedCodes : (byte - 128) % kFirstCodes;
+      if (op.code == code || op.code + 128 == byte) kinds[byte] = op.kind;
+    }
+  return kinds;
+}();
 
 // The lower half of the bytes are type 1 version 2.
 uint8_t DecodeIommuType(uint8_t byte) {
@@ -238,45 +260,50 @@ uint8_t DecodeIommuType(uint8_t byte) {
 }
 
 // A map is readable and writable at zero. Users are not privileged from 224 on.
-uint8_t DecodeFlags(OpKind kind, uint8_t byte) {
-  if (FlagsOf(kind) == kUnprivileged && kind != OpKind::kPin)
-    return byte >= 224 ? kUnprivileged : 0;
-  if (kind == OpKind::kMap) byte ^= kRead | kWrite;
-  return byte & FlagsOf(kind);
+uint8_t DecodeFlags(const OpInfo& op, uint8_t byte) {
+  if (op.flag_bits() == kUnprivileged) return byte >= 224 ? kUnprivileged : 0;
+  if (op.kind == OpKind::kMap) byte ^= kRead | kWrite;
+  return byte & op.flag_bits();
 }
-uint8_t EncodeFlags(const Op& op) {
+uint8_t EncodeFlags(const OpInfo& info, const Op& op) {
   if (op.kind == OpKind::kMap) return op.flags ^ (kRead | kWrite);
-  return FlagsOf(op.kind) == kUnprivileged && op.flags != 0 ? uint8_t{255} : op.flags;
+  return info.flag_bits() == kUnprivileged && op.flags != 0 ? uint8_t{255} : op.flags;
+}
+
+// How many of these the topology has.
+int CountOf(Operand operand, const Topology& t) {
+  switch (operand) {
+    case Operand::kInstance:
+      return t.instances_count;
+    case Operand::kDevice:
+      return t.devices_count;
+    case Operand::kGroup:
+      return kGroups;
+    case Operand::kContainer:
+      return kMaxContainers;
+    case Operand::kNone:
+    case Operand::kIommuType:
+      break;
+  }
+  return 1;
+}
+uint8_t DecodeOperand(Operand operand, uint8_t byte, const Topology& t) {
+  return operand == Operand::kIommuType ? DecodeIommuType(byte)
+                                        : static_cast<uint8_t>(byte % CountOf(operand, t));
 }
 
 // False if the topology has nothing that the op could name.
 bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   out = {};
-  out.kind = DecodeKind(r[0]);
-  int count = 0;
-  switch (OperandOf(out.kind)) {
-    case Operand::kInstance:
-      count = t.instances_count;
-      break;
-    case Operand::kDevice:
-      count = t.devices_count;
-      break;
-    case Operand::kGroup:
-      count = kGroups;
-      break;
-    case Operand::kContainer:
-      count = kMaxContainers;
-      break;
-  }
-  if (count == 0) return false;
-  out.a = static_cast<uint8_t>(r[1] % count);
-  if (out.kind == OpKind::kSetContainer) out.b = r[2] % kMaxContainers;
-  if (out.kind == OpKind::kSetIommu) out.b = DecodeIommuType(r[2]);
-  if (out.kind == OpKind::kAttachPasid) out.b = r[2] % t.devices_count;
-  if (HasPages(out.kind))
+  out.kind = kKindOfByte[r[0]];
+  const OpInfo& info = InfoOf(out.kind);
+  if (CountOf(info.a, t) == 0) return false;
+  out.a = DecodeOperand(info.a, r[1], t);
+  out.b = DecodeOperand(info.b, r[2], t);
+  if (info.is(OpInfo::kHasPages))
     out.at = {static_cast<uint8_t>(r[3] % kPages), static_cast<uint8_t>(r[4] % (kPages + 1))};
-  if (out.kind == OpKind::kMap) out.vaddr = r[5] % kPages;
-  out.flags = DecodeFlags(out.kind, r[6]);
+  if (info.is(OpInfo::kHasVaddr)) out.vaddr = r[5] % kPages;
+  out.flags = DecodeFlags(info, r[6]);
   for (size_t i = 0; i < kMaxFaults; ++i)
     out.faults[i] = DecodeFault(r + kFaultsAt + i * kFaultSize, t);
   return true;
@@ -289,52 +316,77 @@ void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
   EncodeRules(kernel.dropped | kernel.added, r + kRulesAt);
 }
 
-void EncodeSettings(const Settings& s, uint8_t* r) {
-  r[0] = static_cast<uint8_t>(s.passthrough << 6 | s.unsafe_interrupts << 7);
-  r[1] = static_cast<uint8_t>(kMaxDmas - s.dma_entries);
-  r[2] = static_cast<uint8_t>(kNoLimit - s.memlock);
-}
-
-void EncodeDriver(const Driver& d, uint8_t* r) {
-  r[0] = static_cast<uint8_t>(d.unwinds | d.clears << 1 | d.same_instance << 2 |
-                              d.instance_groups << 3 | !d.default_domains << 4 | !d.coherent << 5 |
-                              d.accepts_foreign << 6 | d.claims_once << 7);
-  r[1] = static_cast<uint8_t>(static_cast<uint8_t>(d.firmware) | d.refuses_foreign << 2);
-  r[2] = d.table;
-  r[3] = IndexByte(d.address);
-  for (size_t bus = 0; bus < kBusCount; ++bus) r[4 + bus] = static_cast<uint8_t>(d.claims[bus]);
-  const int rank = RankOfOrder(d.claim_order);
-  r[10] = static_cast<uint8_t>(rank);
-  r[11] = static_cast<uint8_t>(rank >> 8);
-  r[12] = static_cast<uint8_t>(d.deferred << 3 | d.nesting << 4 | d.static_identity << 5 |
-                               d.checks_snoop << 6 | d.drops_old << 7);
-  r[13] = d.mismatch_errno == 0 ? uint8_t{0} : static_cast<uint8_t>(255 - d.mismatch_errno);
-}
-
-void EncodeInstance(const Instance& i, uint8_t* r) {
-  r[0] = i.driver;
-  r[1] = static_cast<uint8_t>(i.fwnode | !i.enforces_coherency << 1 | !i.isolates_msi << 7);
-  r[2] = i.table;
-  r[3] = i.aperture_first;
-  r[4] = static_cast<uint8_t>(kLastPage - i.aperture_last);
-  r[5] = i.page_sizes == Instance().page_sizes ? uint8_t{0}
-                                               : static_cast<uint8_t>(1 << 7 | i.page_sizes);
-}
-
 void EncodeRegion(const Region& region, uint8_t* r) {
   r[0] = static_cast<uint8_t>(static_cast<int>(region.type) << 5);
   r[1] = region.first;
   r[2] = static_cast<uint8_t>(region.last - region.first);
 }
 
+// The opposite of DecodeAttribute(), into bytes that are zero.
+void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint8_t plain,
+                     uint8_t* r) {
+  using Kind = AttributeInfo::Kind;
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      if (*member == attribute.value) *r = static_cast<uint8_t>(*r | 1 << attribute.bit);
+      return;
+    case Kind::kName:
+      *r = static_cast<uint8_t>(*r | *member << attribute.bit);
+      return;
+    case Kind::kNumber:
+      *r = static_cast<uint8_t>(plain - *member);
+      return;
+    case Kind::kErrno:
+      if (*member != plain) *r = static_cast<uint8_t>(255 - *member);
+      return;
+    case Kind::kRange:
+      r[0] = member[0];
+      r[1] = static_cast<uint8_t>(kLastPage - member[1]);
+      return;
+    case Kind::kSizes:
+      if (*member != plain) *r = static_cast<uint8_t>(1 << 7 | *member);
+      return;
+    case Kind::kRegions:
+    case Kind::kClaims:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
+      return;
+  }
+}
+
+void EncodeAttributes(Owner owner, const void* entry, uint8_t* r) {
+  for (const AttributeInfo& attribute : AttributesOf(owner))
+    if (attribute.byte != kNoByte)
+      EncodeAttribute(attribute, static_cast<const uint8_t*>(entry) + attribute.at,
+                      PlainEntry(owner)[attribute.at], r + attribute.byte);
+}
+
+void EncodeDriver(const Driver& d, uint8_t* r) {
+  EncodeAttributes(Owner::kDriver, &d, r);
+  r[2] = d.table;
+  r[3] = IndexByte(d.address);
+  for (size_t bus = 0; bus < kBusCount; ++bus) r[4 + bus] = static_cast<uint8_t>(d.claims[bus]);
+  const int rank = RankOfOrder(d.claim_order);
+  r[10] = static_cast<uint8_t>(rank);
+  r[11] = static_cast<uint8_t>(rank >> 8);
+}
+
+void EncodeInstance(const Instance& i, uint8_t* r) {
+  EncodeAttributes(Owner::kInstance, &i, r);
+  r[0] = i.driver;
+  r[2] = i.table;
+}
+
 void EncodeDevice(const Device& d, uint8_t* r) {
+  EncodeAttributes(Owner::kDevice, &d, r);
   r[0] = static_cast<uint8_t>(d.bus);
   r[1] = IndexByte(d.masters[0]);
   r[2] = IndexByte(d.masters[1]);
   r[3] = IndexByte(d.alias);
   r[4] = d.slot;
-  r[5] = static_cast<uint8_t>(d.absent | (d.bus != Bus::kPci && d.slot != 0) << kHasStream);
-  r[6] = static_cast<uint8_t>(KindByte(d.kind) | static_cast<int>(d.default_type) << 3);
+  if (d.bus != Bus::kPci && d.slot != 0) r[5] = static_cast<uint8_t>(r[5] | 1 << kHasStream);
+  r[6] = static_cast<uint8_t>(r[6] | KindByte(d.kind));
   for (size_t i = 0; i < kMaxRegions; ++i) EncodeRegion(d.regions[i], r + 7 + i * kRegionSize);
 }
 
@@ -346,14 +398,14 @@ void EncodeFault(const Fault& f, uint8_t* r) {
 }
 
 void EncodeOp(const Op& op, uint8_t* r) {
-  const auto kind = static_cast<uint8_t>(op.kind);
-  r[0] = kind < kEncodedOpCount ? kind : static_cast<uint8_t>(kind + 128);
+  const OpInfo& info = InfoOf(op.kind);
+  r[0] = static_cast<uint8_t>(info.code < kFirstEncodedCodes ? info.code : info.code + 128);
   r[1] = op.a;
-  r[2] = op.kind == OpKind::kSetIommu && op.b != 0 ? static_cast<uint8_t>(op.b + 128) : op.b;
+  r[2] = info.b == Operand::kIommuType && op.b != 0 ? static_cast<uint8_t>(op.b + 128) : op.b;
   r[3] = op.at.first;
   r[4] = op.at.count;
   r[5] = op.vaddr;
-  r[6] = EncodeFlags(op);
+  r[6] = EncodeFlags(info, op);
   for (size_t i = 0; i < kMaxFaults; ++i) EncodeFault(op.faults[i], r + kFaultsAt + i * kFaultSize);
 }
 
@@ -375,7 +427,7 @@ void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out) {
   out.topology = kNoMachine;
   Topology& t = out.topology;
   DecodeCounts(r + kCountsAt, t);
-  DecodeSettings(r + kCountsAt + kCountsSize, t.settings);
+  DecodeAttributes(Owner::kSettings, r + kCountsAt + kCountsSize, &t.settings);
   r += kCountsAt + kCountsSize + kSettingsSize;
   for (int i = 0; i < t.drivers_count; ++i) DecodeDriver(r + i * kDriverSize, t, t.drivers[i]);
   r += kDriverRecords * kDriverSize;
@@ -404,7 +456,7 @@ absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
   const uint8_t counts[] = {static_cast<uint8_t>(t.firmware), t.drivers_count, t.tables_count,
                             t.instances_count, t.devices_count};
   std::ranges::copy(counts, r + kCountsAt);
-  EncodeSettings(t.settings, r + kCountsAt + kCountsSize);
+  EncodeAttributes(Owner::kSettings, &t.settings, r + kCountsAt + kCountsSize);
   r += kCountsAt + kCountsSize + kSettingsSize;
   for (int i = 0; i < t.drivers_count; ++i) EncodeDriver(t.drivers[i], r + i * kDriverSize);
   r += kDriverRecords * kDriverSize;

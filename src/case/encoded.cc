@@ -6,38 +6,25 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "model/attributes.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
 
-// As it is where all that is not encoded has its default.
-Driver Encoded(Driver driver) {
-  const Driver plain;
-  driver.deferred = plain.deferred;
-  driver.nesting = plain.nesting;
-  driver.static_identity = plain.static_identity;
-  driver.checks_snoop = plain.checks_snoop;
-  driver.drops_old = plain.drops_old;
-  driver.mismatch_errno = plain.mismatch_errno;
-  return driver;
-}
-
-Instance Encoded(Instance instance) {
-  const Instance plain;
-  instance.isolates_msi = plain.isolates_msi;
-  instance.aperture_first = plain.aperture_first;
-  instance.aperture_last = plain.aperture_last;
-  instance.page_sizes = plain.page_sizes;
-  return instance;
-}
-
-Device Encoded(Device device) {
-  const Device plain;
-  device.kind = plain.kind;
-  device.default_type = plain.default_type;
-  device.regions = plain.regions;
-  return device;
+// "the settings", "driver smmu"
+std::string EntryName(Owner owner, int n, const Names& names) {
+  switch (owner) {
+    case Owner::kSettings:
+      return "the settings";
+    case Owner::kDriver:
+      return "driver " + names.drivers[n];
+    case Owner::kInstance:
+      return "instance " + names.instances[n];
+    case Owner::kDevice:
+      return "device " + names.devices[n];
+  }
+  return "";
 }
 
 }  // namespace
@@ -68,18 +55,19 @@ std::span<const RuleInfo> EncodedRuleInfos() {
 }
 
 bool IsEncoded(const Op& op) {
-  const bool kind = static_cast<int>(op.kind) < kEncodedOpCount && op.flags == 0;
-  const bool type = op.kind != OpKind::kSetIommu || op.b == 0;
-  return kind && type && std::ranges::all_of(op.faults, [](const Fault& fault) {
-           return fault.kind <= Fault::Kind::kProbe;
-         });
+  const OpInfo& info = InfoOf(op.kind);
+  const bool type1v2 = info.b != Operand::kIommuType || op.b == 0;
+  return info.is(OpInfo::kEncoded) && op.flags == 0 && type1v2 &&
+         std::ranges::all_of(op.faults,
+                             [](const Fault& fault) { return InfoOf(fault.kind).encoded; });
 }
 
 Topology EncodedPart(Topology topology) {
-  topology.settings = {};
-  for (Driver& driver : topology.drivers) driver = Encoded(driver);
-  for (Instance& instance : topology.instances) instance = Encoded(instance);
-  for (Device& device : topology.devices) device = Encoded(device);
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    if (attribute.encoded) continue;
+    for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
+      MakePlain(attribute, EntryOf(topology, attribute.owner, n));
+  }
   return topology;
 }
 
@@ -97,24 +85,24 @@ absl::Status CheckEncoded(const KernelSpec& kernel) {
 }
 
 absl::Status CheckEncoded(const Topology& t, const Names& names) {
-  const Topology plain = EncodedPart(t);
-  const auto outside = [](const std::string& what) {
-    return absl::InvalidArgumentError(
-        "expected a machine that is encoded, found what is in the model alone: " + what);
-  };
-  if (t.settings != plain.settings) return outside("settings");
-  for (int i = 0; i < t.drivers_count; ++i)
-    if (t.drivers[i] != plain.drivers[i])
-      return outside("attributes of driver " + names.drivers[i]);
-  for (int i = 0; i < t.instances_count; ++i)
-    if (t.instances[i] != plain.instances[i])
-      return outside("attributes of instance " + names.instances[i]);
-  for (int i = 0; i < t.devices_count; ++i)
-    if (t.devices[i] != plain.devices[i])
-      return outside("attributes of device " + names.devices[i]);
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    if (attribute.encoded) continue;
+    for (int n = 0; n < CountOf(t, attribute.owner); ++n)
+      if (IsSaid(attribute, t, names, n))
+        return absl::InvalidArgumentError(absl::StrFormat(
+            "expected a machine that is encoded, found what is in the model alone: %s of %s",
+            attribute.word, EntryName(attribute.owner, n, names)));
+  }
   return absl::OkStatus();
 }
 
-bool IsEncoded(const Topology& topology) { return topology == EncodedPart(topology); }
+bool IsEncoded(const Topology& topology) {
+  return std::ranges::all_of(AllAttributes(), [&](const AttributeInfo& attribute) {
+    bool plain = true;
+    for (int n = 0; n < CountOf(topology, attribute.owner) && !attribute.encoded; ++n)
+      plain &= IsPlain(attribute, EntryOf(topology, attribute.owner, n));
+    return plain;
+  });
+}
 
 }  // namespace iommucheck

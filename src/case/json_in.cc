@@ -17,8 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// JSON says the same with more bytes.
-
 enum class Shape : uint8_t {
   kHead,     // already in the statement
   kWord,     // a string
@@ -41,83 +39,59 @@ struct Key {
   std::string_view name;
   Shape shape;
   bool required = false;
-  std::string_view lead = "";  // what the text has before the value; with '=' at the end: its part
+  std::string lead = "";  // what the text has before the value; with '=' at the end: its part
 };
 using Keys = std::vector<Key>;
 
-template <typename Flags>
-void AddFlags(Keys& keys, const Flags& flags) {
-  for (const auto& flag : flags) keys.push_back({flag.word, Shape::kFlag, false, flag.word});
-}
-
-Keys SettingsKeys() {
-  Keys keys;
-  AddFlags(keys, kSettingsFlags);
-  keys.push_back({"dma-entries", Shape::kNumber, false, "dma-entries="});
-  keys.push_back({"memlock", Shape::kNumber, false, "memlock="});
-  return keys;
-}
-
-Keys DriverKeys() {
-  Keys keys = {{"name", Shape::kWord, true},
-               {"firmware", Shape::kWord, false, "firmware="},
-               {"claims", Shape::kClaims}};
-  AddFlags(keys, kDriverFlags);
-  keys.push_back({"table", Shape::kWord, false, "table="});
-  keys.push_back({"address", Shape::kWord, false, "address="});
-  keys.push_back({"mismatch-errno", Shape::kErrno, false, "mismatch-errno="});
-  return keys;
-}
-
-Keys InstanceKeys() {
-  Keys keys = {{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}};
-  AddFlags(keys, kInstanceFlags);
-  keys.push_back({"table", Shape::kWord, false, "table="});
-  keys.push_back({"aperture", Shape::kRange, false, "aperture="});
-  keys.push_back({"page-sizes", Shape::kNumbers, false, "page-sizes="});
-  return keys;
-}
-
-Keys DeviceKeys() {
-  Keys keys = {{"name", Shape::kWord, true},
-               {"bus", Shape::kWord, true},
-               {"instances", Shape::kWords},
-               {"alias", Shape::kWord, false, "alias="},
-               {"slot", Shape::kNumber, false, "slot="},
-               {"sid", Shape::kNumber, false, "sid="}};
-  AddFlags(keys, kDeviceFlags);
-  for (DeviceKind kind : kFakeKinds)
-    keys.push_back({DeviceKindName(kind), Shape::kFlag, false, DeviceKindName(kind)});
-  keys.push_back({"default", Shape::kWord, false, "default="});
-  keys.push_back({"resv", Shape::kRegions, false, "resv="});
-  return keys;
-}
-
-Keys OpKeys(OpKind kind) {
-  Keys keys = {{"comment", Shape::kComment}, {"op", Shape::kHead, true}};
-  switch (OperandOf(kind)) {
-    case Operand::kInstance:
-      keys.push_back({"instance", Shape::kWord, true});
-      break;
-    case Operand::kDevice:
-      keys.push_back({"device", Shape::kWord, true});
-      break;
-    case Operand::kGroup:
-      keys.push_back({"group", Shape::kNumber, true});
-      break;
-    case Operand::kContainer:
-      keys.push_back({"container", Shape::kWord, true});
-      break;
+Shape ShapeOf(AttributeInfo::Kind kind) {
+  using Kind = AttributeInfo::Kind;
+  switch (kind) {
+    case Kind::kFlag:
+      return Shape::kFlag;
+    case Kind::kNumber:
+      return Shape::kNumber;
+    case Kind::kErrno:
+      return Shape::kErrno;
+    case Kind::kRange:
+      return Shape::kRange;
+    case Kind::kSizes:
+      return Shape::kNumbers;
+    case Kind::kRegions:
+      return Shape::kRegions;
+    case Kind::kClaims:
+      return Shape::kClaims;
+    case Kind::kName:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
+      return Shape::kWord;
   }
-  if (kind == OpKind::kSetContainer) keys.push_back({"container", Shape::kWord, true});
-  if (kind == OpKind::kSetIommu) keys.push_back({"type", Shape::kType});
-  if (kind == OpKind::kAttachPasid) keys.push_back({"domain-of", Shape::kWord, true});
-  if (HasPages(kind)) {
+  return Shape::kWord;
+}
+
+// The keys of an entry: those it must have, and its attributes.
+Keys EntryKeys(Keys keys, Owner owner) {
+  for (const AttributeInfo& attribute : AttributesOf(owner))
+    keys.push_back({attribute.word, ShapeOf(attribute.kind), false, KeyOf(attribute)});
+  return keys;
+}
+
+Shape ShapeOf(Operand operand) {
+  if (operand == Operand::kGroup) return Shape::kNumber;
+  return operand == Operand::kIommuType ? Shape::kType : Shape::kWord;
+}
+
+Keys OpKeys(const OpInfo& op) {
+  Keys keys = {{"comment", Shape::kComment}, {"op", Shape::kHead, true}};
+  keys.push_back({OperandWord(op.a), ShapeOf(op.a), true});
+  if (op.b != Operand::kNone)
+    keys.push_back({op.b_key, ShapeOf(op.b), op.b != Operand::kIommuType});
+  if (op.is(OpInfo::kHasPages)) {
     keys.push_back({"iova", Shape::kNumber, true});
     keys.push_back({"count", Shape::kCount, true});
   }
-  if (kind == OpKind::kMap) keys.push_back({"vaddr", Shape::kNumber, true});
-  if (!OpFlags(kind).empty()) keys.push_back({"flags", Shape::kFlags});
+  if (op.is(OpInfo::kHasVaddr)) keys.push_back({"vaddr", Shape::kNumber, true});
+  if (!op.flags.empty()) keys.push_back({"flags", Shape::kFlags});
   keys.push_back({"faults", Shape::kFaults});
   keys.push_back({"result", Shape::kWord, false, "->"});
   return keys;
@@ -246,29 +220,36 @@ class JsonLexer {
     return PutString(value, at, "");
   }
   bool ReadSettings(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"settings"}, SettingsKeys());
+    return ReadStatement(value, at, {"settings"}, EntryKeys({}, Owner::kSettings));
   }
   bool ReadTable(const Json& value, const std::string& at) {
     Begin({"table"}, at);
     return PutString(value, at, "");
   }
   bool ReadDriver(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"driver"}, DriverKeys());
+    return ReadStatement(value, at, {"driver"},
+                         EntryKeys({{"name", Shape::kWord, true}}, Owner::kDriver));
   }
   bool ReadInstance(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"instance"}, InstanceKeys());
+    return ReadStatement(value, at, {"instance"},
+                         EntryKeys({{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}},
+                                   Owner::kInstance));
   }
   bool ReadDevice(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"device"}, DeviceKeys());
+    return ReadStatement(value, at, {"device"},
+                         EntryKeys({{"name", Shape::kWord, true},
+                                    {"bus", Shape::kWord, true},
+                                    {"instances", Shape::kWords}},
+                                   Owner::kDevice));
   }
 
   bool ReadOp(const Json& value, const std::string& at) {
     std::vector<std::string> names;
-    for (int i = 0; i < kOpKindCount; ++i) names.emplace_back(OpName(static_cast<OpKind>(i)));
+    for (const OpInfo& op : AllOps()) names.emplace_back(op.word);
     const auto index = FindForm(value, at, "op", names);
     if (!index) return false;
-    const auto kind = static_cast<OpKind>(*index);
-    return ReadStatement(value, at, {OpName(kind)}, OpKeys(kind));
+    const OpInfo& op = AllOps()[*index];
+    return ReadStatement(value, at, {op.word}, OpKeys(op));
   }
 
   bool ReadExpectation(const Json& value, const std::string& at) {
@@ -364,7 +345,7 @@ class JsonLexer {
         PutLed(key.lead, value.get<std::string>(), at);
         return true;
       case Shape::kType:
-        return PutOneOf(value, at, IommuTypeNames());
+        return PutOneOf(value, at, {kIommuTypeNames.begin(), kIommuTypeNames.end()});
       case Shape::kFlags:
         return PutFlags(value, at);
       case Shape::kRange: {
@@ -438,7 +419,7 @@ class JsonLexer {
   bool PutFlags(const Json& value, const std::string& at) {
     const auto kind = FindOp(source_.statements.back().words.front().text);
     std::vector<std::string> names;
-    for (const OpFlag& flag : OpFlags(*kind)) names.emplace_back(flag.word);
+    for (const OpFlag& flag : InfoOf(*kind).flags) names.emplace_back(flag.word);
     return ForEach(value, at, [&](const Json& flag, const std::string& flag_at) {
       return PutOneOf(flag, flag_at, names);
     });
@@ -497,20 +478,27 @@ class JsonLexer {
   }
 
   bool PutFault(const Json& value, const std::string& at) {
-    const auto form = FindForm(value, at, "fail",
-                               {"attach", "alloc", "probe", "malloc", "map", "pin", "attach-call"});
+    std::vector<std::string> names;
+    for (const FaultInfo& fault : AllFaults()) names.emplace_back(fault.word);
+    const auto form = FindForm(value, at, "fail", names);
     if (!form) return false;
-    if (*form == 1 || *form >= 3) return PutNthFault(value, at, /*with_errno=*/*form >= 4);
-    Keys keys = {{"fail", Shape::kHead, true},
-                 {"device", Shape::kWord, true},
-                 {"errno", Shape::kWord, true}};
-    if (*form == 0) keys.push_back({"count", Shape::kHead});
-    if (!CheckKeys(value, at, keys) || !CheckWord(value["device"], Below(at, "device")) ||
-        !CheckErrno(value["errno"], Below(at, "errno")))
+    const FaultInfo& fault = AllFaults()[*form];
+    Keys keys = {{"fail", Shape::kHead, true}};
+    if (fault.of_device)
+      keys.push_back({"device", Shape::kWord, true});
+    else
+      keys.push_back({"nth", Shape::kNumber, true});
+    if (fault.has_errno) keys.push_back({"errno", Shape::kErrno, true});
+    if (fault.has_count) keys.push_back({"count", Shape::kHead});
+    if (!CheckKeys(value, at, keys)) return false;
+    std::string text = "fail=" + names[*form];
+    if (!(fault.of_device ? AppendWord(value, at, "device", text)
+                          : AppendNumber(value, at, "nth", text)))
       return false;
-    std::string text =
-        absl::StrFormat("fail=%s:%s:%s", value["fail"].get<std::string>(),
-                        value["device"].get<std::string>(), value["errno"].get<std::string>());
+    if (fault.has_errno) {
+      if (!CheckErrno(value["errno"], Below(at, "errno"))) return false;
+      text += ':' + value["errno"].get<std::string>();
+    }
     if (value.contains("count")) {
       const Json& count = value["count"];
       if (!count.is_number_unsigned() && count != "all")
@@ -520,17 +508,14 @@ class JsonLexer {
     PutWord(std::move(text), at);
     return true;
   }
-
-  bool PutNthFault(const Json& value, const std::string& at, bool with_errno) {
-    Keys keys = {{"fail", Shape::kHead, true}, {"nth", Shape::kNumber, true}};
-    if (with_errno) keys.push_back({"errno", Shape::kErrno, true});
-    if (!CheckKeys(value, at, keys) || !CheckNumber(value["nth"], Below(at, "nth"))) return false;
-    std::string text = "fail=" + value["fail"].get<std::string>() + ':' + value["nth"].dump();
-    if (with_errno) {
-      if (!CheckErrno(value["errno"], Below(at, "errno"))) return false;
-      text += ':' + value["errno"].get<std::string>();
-    }
-    PutWord(std::move(text), at);
+  bool AppendWord(const Json& value, const std::string& at, const char* key, std::string& text) {
+    if (!CheckWord(value[key], Below(at, key))) return false;
+    text += ':' + value[key].get<std::string>();
+    return true;
+  }
+  bool AppendNumber(const Json& value, const std::string& at, const char* key, std::string& text) {
+    if (!CheckNumber(value[key], Below(at, key))) return false;
+    text += ':' + value[key].dump();
     return true;
   }
 

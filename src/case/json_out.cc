@@ -9,12 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <typename Flags, typename T>
-void AddFlags(Json& json, const Flags& flags, const T& entry) {
-  for (const auto& flag : flags)
-    if (entry.*flag.member == flag.value) json[std::string(flag.word)] = true;
-}
-
 Json RulesJson(RuleSet rules) {
   Json json = Json::array();
   for (const RuleInfo& info : AllRules())
@@ -29,134 +23,111 @@ Json KernelJson(const KernelSpec& kernel) {
   return json;
 }
 
-Json SettingsJson(const Settings& settings) {
-  Json json = Json::object();
-  AddFlags(json, kSettingsFlags, settings);
-  if (settings.dma_entries != kMaxDmas) json["dma-entries"] = settings.dma_entries;
-  if (settings.memlock != kNoLimit) json["memlock"] = settings.memlock;
-  return json;
-}
+Json PagesJson(uint8_t first, uint8_t last) { return {{"first", first}, {"last", last}}; }
 
-Json DriverJson(const Topology& t, const Names& names, int i) {
-  const Driver& driver = t.drivers[i];
-  Json json = {{"name", names.drivers[i]}};
-  if (driver.firmware != Firmware::kAny) json["firmware"] = FirmwareName(driver.firmware);
-  for (Bus bus : driver.claim_order) {
-    const Claim claim = driver.claims[static_cast<size_t>(bus)];
-    if (claim == Claim::kNone) continue;
-    json["claims"].push_back(Json{{"bus", BusName(bus)}, {"claim", ClaimName(claim)}});
+Json AttributeJson(const AttributeInfo& attribute, const Topology& t, const Names& names, int n) {
+  using Kind = AttributeInfo::Kind;
+  const uint8_t* const member = EntryOf(t, attribute.owner, n) + attribute.at;
+  Json json;
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      return true;
+    case Kind::kNumber:
+      return *member;
+    case Kind::kRange:
+      return PagesJson(member[0], member[1]);
+    case Kind::kSizes:
+      for (int bit = 0; bit < kPageSizes; ++bit)
+        if (((*member >> bit) & 1) != 0) json.push_back(1 << bit);
+      return json;
+    case Kind::kRegions:
+      for (const Region& region : t.devices[n].regions) {
+        if (region.type == Region::Type::kNone) continue;
+        json.push_back(PagesJson(region.first, region.last));
+        json.back()["type"] = RegionTypeName(region.type);
+      }
+      return json;
+    case Kind::kClaims:
+      for (Bus bus : t.drivers[n].claim_order)
+        if (const Claim claim = t.drivers[n].claims[static_cast<size_t>(bus)];
+            claim != Claim::kNone)
+          json.push_back(Json{{"bus", BusName(bus)}, {"claim", ClaimName(claim)}});
+      return json;
+    case Kind::kName:
+    case Kind::kErrno:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
+      return ValuesOf(attribute, t, names, n).front();
   }
-  AddFlags(json, kDriverFlags, driver);
-  if (driver.mismatch_errno != 0)
-    json["mismatch-errno"] = ErrnoName(-int{driver.mismatch_errno}).substr(1);
-  if (driver.table < FirstPrivateTable(t, names)) json["table"] = names.tables[driver.table];
-  if (driver.address != kNoId) json["address"] = names.drivers[driver.address];
   return json;
 }
 
-Json InstanceJson(const Topology& t, const Names& names, int i) {
-  const Instance& instance = t.instances[i];
-  Json json = {{"name", names.instances[i]}, {"driver", names.drivers[instance.driver]}};
-  AddFlags(json, kInstanceFlags, instance);
-  if (HasAperture(instance))
-    json["aperture"] = {{"first", instance.aperture_first}, {"last", instance.aperture_last}};
-  if (instance.page_sizes != Instance().page_sizes)
-    for (int n = 0; n < kPageSizes; ++n)
-      if (((instance.page_sizes >> n) & 1) != 0) json["page-sizes"].push_back(1 << n);
-  if (instance.table != t.drivers[instance.driver].table)
-    json["table"] = names.tables[instance.table];
-  return json;
-}
-
-Json DeviceJson(const Topology& t, const Names& names, int i) {
-  const Device& device = t.devices[i];
-  Json json = {{"name", names.devices[i]}, {"bus", BusName(device.bus)}};
-  for (InstanceId master : device.masters)
-    if (master != kNoId) json["instances"].push_back(names.instances[master]);
-  if (device.alias != kNoId) json["alias"] = names.devices[device.alias];
-  if (device.slot != 0) json[device.bus == Bus::kPci ? "slot" : "sid"] = device.slot;
-  AddFlags(json, kDeviceFlags, device);
-  if (device.kind != DeviceKind::kReal) json[std::string(DeviceKindName(device.kind))] = true;
-  if (device.default_type != DefaultType::kAny)
-    json["default"] = DefaultTypeName(device.default_type);
-  for (const Region& region : device.regions)
-    if (region.type != Region::Type::kNone)
-      json["resv"].push_back(Json{
-          {"first", region.first}, {"last", region.last}, {"type", RegionTypeName(region.type)}});
-  return json;
+void AddAttributes(Json& json, Owner owner, const Topology& t, const Names& names, int n) {
+  for (const AttributeInfo& attribute : AttributesOf(owner))
+    if (IsSaid(attribute, t, names, n))
+      json[std::string(attribute.word)] = AttributeJson(attribute, t, names, n);
 }
 
 void AddMachine(Json& json, const Topology& t, const Names& names) {
   if (t.firmware != Firmware::kAny) json["firmware"] = FirmwareName(t.firmware);
-  if (t.settings != Settings{}) json["settings"] = SettingsJson(t.settings);
+  if (t.settings != Settings{}) AddAttributes(json["settings"], Owner::kSettings, t, names, 0);
   const int first_private = FirstPrivateTable(t, names);
   for (int i = 0; i < first_private; ++i) json["tables"].push_back(names.tables[i]);
-  for (int i = 0; i < t.drivers_count; ++i) json["drivers"].push_back(DriverJson(t, names, i));
-  for (int i = 0; i < t.instances_count; ++i)
-    json["instances"].push_back(InstanceJson(t, names, i));
-  for (int i = 0; i < t.devices_count; ++i) json["devices"].push_back(DeviceJson(t, names, i));
+  for (int i = 0; i < t.drivers_count; ++i) {
+    json["drivers"].push_back(Json{{"name", names.drivers[i]}});
+    AddAttributes(json["drivers"].back(), Owner::kDriver, t, names, i);
+  }
+  for (int i = 0; i < t.instances_count; ++i) {
+    json["instances"].push_back(
+        Json{{"name", names.instances[i]}, {"driver", names.drivers[t.instances[i].driver]}});
+    AddAttributes(json["instances"].back(), Owner::kInstance, t, names, i);
+  }
+  for (int i = 0; i < t.devices_count; ++i) {
+    Json device = {{"name", names.devices[i]}, {"bus", BusName(t.devices[i].bus)}};
+    for (InstanceId master : t.devices[i].masters)
+      if (master != kNoId) device["instances"].push_back(names.instances[master]);
+    AddAttributes(device, Owner::kDevice, t, names, i);
+    json["devices"].push_back(std::move(device));
+  }
 }
 
 Json FaultJson(const Fault& fault, const Names& names) {
-  const std::string error = ErrnoName(-int{fault.error}).substr(1);
-  switch (fault.kind) {
-    case Fault::Kind::kAlloc:
-      return {{"fail", "alloc"}, {"nth", fault.target}};
-    case Fault::Kind::kMalloc:
-      return {{"fail", "malloc"}, {"nth", fault.target}};
-    case Fault::Kind::kMap:
-      return {{"fail", "map"}, {"nth", fault.target}, {"errno", error}};
-    case Fault::Kind::kPin:
-      return {{"fail", "pin"}, {"nth", fault.target}, {"errno", error}};
-    case Fault::Kind::kAttachCall:
-      return {{"fail", "attach-call"}, {"nth", fault.target}, {"errno", error}};
-    case Fault::Kind::kNone:
-    case Fault::Kind::kAttach:
-    case Fault::Kind::kProbe:
-      break;
-  }
-  const bool attach = fault.kind == Fault::Kind::kAttach;
-  Json json = {{"fail", attach ? "attach" : "probe"},
-               {"device", names.devices[fault.target]},
-               {"errno", error}};
-  if (attach && fault.count == kEveryAttach)
+  const FaultInfo& info = InfoOf(fault.kind);
+  Json json = {{"fail", info.word}};
+  if (info.of_device)
+    json["device"] = names.devices[fault.target];
+  else
+    json["nth"] = fault.target;
+  if (info.has_errno) json["errno"] = ErrnoName(-int{fault.error}).substr(1);
+  if (info.has_count && fault.count == kEveryAttach)
     json["count"] = "all";
-  else if (attach && fault.count != 1)
+  else if (info.has_count && fault.count != 1)
     json["count"] = fault.count;
   return json;
 }
 
-std::string ContainerName(uint8_t container) { return 'c' + std::to_string(container); }
+Json OperandJson(Operand operand, uint8_t value, const Names& names) {
+  if (operand == Operand::kGroup) return value;
+  return OperandText(operand, value, names);
+}
 
 Json OpJson(const CaseOp& c, const Names& names) {
   const Op& op = c.op;
+  const OpInfo& info = InfoOf(op.kind);
   Json json = Json::object();
   if (!c.comment.empty()) json["comment"] = c.comment;
-  json["op"] = OpName(op.kind);
-  switch (OperandOf(op.kind)) {
-    case Operand::kInstance:
-      json["instance"] = names.instances[op.a];
-      break;
-    case Operand::kDevice:
-      json["device"] = names.devices[op.a];
-      break;
-    case Operand::kGroup:
-      json["group"] = op.a;
-      break;
-    case Operand::kContainer:
-      json["container"] = ContainerName(op.a);
-      break;
-  }
-  if (op.kind == OpKind::kSetContainer) json["container"] = ContainerName(op.b);
-  if (op.kind == OpKind::kSetIommu && op.b != 0)
-    json["type"] = IommuTypeName(static_cast<IommuType>(op.b));
-  if (op.kind == OpKind::kAttachPasid) json["domain-of"] = names.devices[op.b];
-  if (HasPages(op.kind)) {
+  json["op"] = info.word;
+  json[std::string(OperandWord(info.a))] = OperandJson(info.a, op.a, names);
+  const bool left_out = info.b == Operand::kIommuType && op.b == 0;
+  if (info.b != Operand::kNone && !left_out)
+    json[std::string(info.b_key)] = OperandJson(info.b, op.b, names);
+  if (info.is(OpInfo::kHasPages)) {
     json["iova"] = op.at.first;
     json["count"] = op.at.count;
   }
-  if (op.kind == OpKind::kMap) json["vaddr"] = op.vaddr;
-  for (const OpFlag& flag : OpFlags(op.kind))
+  if (info.is(OpInfo::kHasVaddr)) json["vaddr"] = op.vaddr;
+  for (const OpFlag& flag : info.flags)
     if ((op.flags & flag.bit) != 0) json["flags"].push_back(flag.word);
   for (const Fault& fault : op.faults)
     if (fault.kind != Fault::Kind::kNone) json["faults"].push_back(FaultJson(fault, names));

@@ -1,154 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
+#include <cstring>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/case/case.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
 
+// include/linux/errno.h has two that IOMMU drivers use and user space has not.
+constexpr std::pair<int, std::string_view> kKernelErrnos[] = {{kEProbeDefer, "EPROBE_DEFER"},
+                                                              {524, "ENOTSUPP"}};
+
 struct Errno {
   int number;
   std::string_view name;
 };
-// include/uapi/asm-generic/errno*.h, and the one of include/linux/errno.h that IOMMU drivers use.
-constexpr auto kErrnos = std::to_array<Errno>({
-    {1, "EPERM"},
-    {2, "ENOENT"},
-    {3, "ESRCH"},
-    {4, "EINTR"},
-    {5, "EIO"},
-    {6, "ENXIO"},
-    {7, "E2BIG"},
-    {8, "ENOEXEC"},
-    {9, "EBADF"},
-    {10, "ECHILD"},
-    {11, "EAGAIN"},
-    {12, "ENOMEM"},
-    {13, "EACCES"},
-    {14, "EFAULT"},
-    {15, "ENOTBLK"},
-    {16, "EBUSY"},
-    {17, "EEXIST"},
-    {18, "EXDEV"},
-    {19, "ENODEV"},
-    {20, "ENOTDIR"},
-    {21, "EISDIR"},
-    {22, "EINVAL"},
-    {23, "ENFILE"},
-    {24, "EMFILE"},
-    {25, "ENOTTY"},
-    {26, "ETXTBSY"},
-    {27, "EFBIG"},
-    {28, "ENOSPC"},
-    {29, "ESPIPE"},
-    {30, "EROFS"},
-    {31, "EMLINK"},
-    {32, "EPIPE"},
-    {33, "EDOM"},
-    {34, "ERANGE"},
-    {35, "EDEADLK"},
-    {36, "ENAMETOOLONG"},
-    {37, "ENOLCK"},
-    {38, "ENOSYS"},
-    {39, "ENOTEMPTY"},
-    {40, "ELOOP"},
-    {42, "ENOMSG"},
-    {43, "EIDRM"},
-    {44, "ECHRNG"},
-    {45, "EL2NSYNC"},
-    {46, "EL3HLT"},
-    {47, "EL3RST"},
-    {48, "ELNRNG"},
-    {49, "EUNATCH"},
-    {50, "ENOCSI"},
-    {51, "EL2HLT"},
-    {52, "EBADE"},
-    {53, "EBADR"},
-    {54, "EXFULL"},
-    {55, "ENOANO"},
-    {56, "EBADRQC"},
-    {57, "EBADSLT"},
-    {59, "EBFONT"},
-    {60, "ENOSTR"},
-    {61, "ENODATA"},
-    {62, "ETIME"},
-    {63, "ENOSR"},
-    {64, "ENONET"},
-    {65, "ENOPKG"},
-    {66, "EREMOTE"},
-    {67, "ENOLINK"},
-    {68, "EADV"},
-    {69, "ESRMNT"},
-    {70, "ECOMM"},
-    {71, "EPROTO"},
-    {72, "EMULTIHOP"},
-    {73, "EDOTDOT"},
-    {74, "EBADMSG"},
-    {75, "EOVERFLOW"},
-    {76, "ENOTUNIQ"},
-    {77, "EBADFD"},
-    {78, "EREMCHG"},
-    {79, "ELIBACC"},
-    {80, "ELIBBAD"},
-    {81, "ELIBSCN"},
-    {82, "ELIBMAX"},
-    {83, "ELIBEXEC"},
-    {84, "EILSEQ"},
-    {85, "ERESTART"},
-    {86, "ESTRPIPE"},
-    {87, "EUSERS"},
-    {88, "ENOTSOCK"},
-    {89, "EDESTADDRREQ"},
-    {90, "EMSGSIZE"},
-    {91, "EPROTOTYPE"},
-    {92, "ENOPROTOOPT"},
-    {93, "EPROTONOSUPPORT"},
-    {94, "ESOCKTNOSUPPORT"},
-    {95, "EOPNOTSUPP"},
-    {96, "EPFNOSUPPORT"},
-    {97, "EAFNOSUPPORT"},
-    {98, "EADDRINUSE"},
-    {99, "EADDRNOTAVAIL"},
-    {100, "ENETDOWN"},
-    {101, "ENETUNREACH"},
-    {102, "ENETRESET"},
-    {103, "ECONNABORTED"},
-    {104, "ECONNRESET"},
-    {105, "ENOBUFS"},
-    {106, "EISCONN"},
-    {107, "ENOTCONN"},
-    {108, "ESHUTDOWN"},
-    {109, "ETOOMANYREFS"},
-    {110, "ETIMEDOUT"},
-    {111, "ECONNREFUSED"},
-    {112, "EHOSTDOWN"},
-    {113, "EHOSTUNREACH"},
-    {114, "EALREADY"},
-    {115, "EINPROGRESS"},
-    {116, "ESTALE"},
-    {117, "EUCLEAN"},
-    {118, "ENOTNAM"},
-    {119, "ENAVAIL"},
-    {120, "EISNAM"},
-    {121, "EREMOTEIO"},
-    {122, "EDQUOT"},
-    {123, "ENOMEDIUM"},
-    {124, "EMEDIUMTYPE"},
-    {125, "ECANCELED"},
-    {126, "ENOKEY"},
-    {127, "EKEYEXPIRED"},
-    {128, "EKEYREVOKED"},
-    {129, "EKEYREJECTED"},
-    {130, "EOWNERDEAD"},
-    {131, "ENOTRECOVERABLE"},
-    {132, "ERFKILL"},
-    {133, "EHWPOISON"},
-    {517, "EPROBE_DEFER"},
-    {524, "ENOTSUPP"},
-});
+const std::vector<Errno>& Errnos() {
+  static const std::vector<Errno> kErrnos = [] {
+    std::vector<Errno> errnos;
+    for (int number = 1; number <= 0xff; ++number)
+      if (const char* name = strerrorname_np(number); name != nullptr)
+        errnos.push_back({number, name});
+    for (const auto& [number, name] : kKernelErrnos) errnos.push_back({number, name});
+    return errnos;
+  }();
+  return kErrnos;
+}
 
 // The driver that alone names the table, itself and by its instances; kNoId: there is none.
 DriverId SoleOwner(const Topology& t, TableId table) {
@@ -208,28 +90,28 @@ size_t Distance(std::string_view from, std::string_view to) {
 std::string ErrnoName(int error) {
   if (error == 0) return "ok";
   const int64_t number = -int64_t{error};
-  const auto* it = std::ranges::find(kErrnos, number, &Errno::number);
-  if (it == kErrnos.end()) return absl::StrFormat("-errno %d", number);
+  const auto it = std::ranges::find(Errnos(), number, &Errno::number);
+  if (it == Errnos().end()) return absl::StrFormat("-errno %d", number);
   return absl::StrFormat("-%s", it->name);
 }
 
 std::optional<int> FindErrno(std::string_view name) {
   if (name == "ok") return 0;
   if (!name.starts_with('-')) return std::nullopt;
-  const auto* it = std::ranges::find(kErrnos, name.substr(1), &Errno::name);
-  if (it == kErrnos.end()) return std::nullopt;
+  const auto it = std::ranges::find(Errnos(), name.substr(1), &Errno::name);
+  if (it == Errnos().end()) return std::nullopt;
   return -it->number;
 }
 
 std::vector<std::string> ErrnoNames() {
   std::vector<std::string> names;
-  for (const Errno& e : kErrnos) names.push_back(absl::StrFormat("-%s", e.name));
+  for (const Errno& e : Errnos()) names.push_back(absl::StrFormat("-%s", e.name));
   return names;
 }
 
 std::vector<std::string> FaultErrnoNames() {
   std::vector<std::string> names;
-  for (const Errno& e : kErrnos)
+  for (const Errno& e : Errnos())
     if (e.number <= 0xff) names.emplace_back(e.name);
   return names;
 }
@@ -259,94 +141,76 @@ int FirstPrivateTable(const Topology& topology, const Names& names) {
   });
 }
 
-Operand OperandOf(OpKind kind) {
-  switch (kind) {
-    case OpKind::kRegister:
-    case OpKind::kUnregister:
-      return Operand::kInstance;
-    case OpKind::kAdd:
-    case OpKind::kRemove:
-    case OpKind::kConfigure:
-    case OpKind::kGetDevice:
-    case OpKind::kPutDevice:
-    case OpKind::kPin:
-    case OpKind::kUnpin:
-    case OpKind::kBind:
-    case OpKind::kUnbind:
-    case OpKind::kDma:
-    case OpKind::kAttachPasid:
-    case OpKind::kDetachPasid:
-    case OpKind::kReset:
-    case OpKind::kResetDone:
-      return Operand::kDevice;
-    case OpKind::kSetContainer:
-    case OpKind::kUnsetContainer:
-    case OpKind::kOpen:
-    case OpKind::kClose:
-      return Operand::kGroup;
-    case OpKind::kSetIommu:
-    case OpKind::kMap:
-    case OpKind::kUnmap:
-      return Operand::kContainer;
-  }
-  return Operand::kGroup;
+std::string KeyOf(const AttributeInfo& attribute) {
+  const bool flag = attribute.kind == AttributeInfo::Kind::kFlag;
+  return absl::StrCat(std::string(attribute.word), flag ? "" : "=");
 }
 
-std::optional<OpKind> FindOp(std::string_view name) {
-  for (int i = 0; i < kOpKindCount; ++i)
-    if (OpName(static_cast<OpKind>(i)) == name) return static_cast<OpKind>(i);
-  return std::nullopt;
+bool IsSaid(const AttributeInfo& attribute, const Topology& t, const Names& names, int n) {
+  if (attribute.owner == Owner::kDevice && !IsOn(attribute, t.devices[n].bus)) return false;
+  if (attribute.kind != AttributeInfo::Kind::kTable)
+    return !IsPlain(attribute, EntryOf(t, attribute.owner, n));
+  if (attribute.owner == Owner::kDriver) return t.drivers[n].table < FirstPrivateTable(t, names);
+  return t.instances[n].table != t.drivers[t.instances[n].driver].table;
 }
 
-bool NamesDevice(const Fault& fault) {
-  return fault.kind == Fault::Kind::kAttach || fault.kind == Fault::Kind::kProbe;
-}
-
-bool HasPages(OpKind kind) {
-  return kind == OpKind::kMap || kind == OpKind::kUnmap || kind == OpKind::kPin ||
-         kind == OpKind::kUnpin;
-}
-
-std::vector<std::string> IommuTypeNames() {
-  std::vector<std::string> names;
-  for (int i = 0; i < kIommuTypeCount; ++i)
-    names.emplace_back(IommuTypeName(static_cast<IommuType>(i)));
-  return names;
-}
-
-std::optional<IommuType> FindIommuType(std::string_view name) {
-  for (int i = 0; i < kIommuTypeCount; ++i)
-    if (IommuTypeName(static_cast<IommuType>(i)) == name) return static_cast<IommuType>(i);
-  return std::nullopt;
-}
-
-std::span<const OpFlag> OpFlags(OpKind kind) {
-  static constexpr std::array kUser = {OpFlag{"unprivileged", kUnprivileged}};
-  static constexpr std::array kOfMap = {OpFlag{"read", kRead}, OpFlag{"write", kWrite},
-                                        OpFlag{"vaddr", kVaddr}, OpFlag{"zero-page", kZeroPage}};
-  static constexpr std::array kOfUnmap = {OpFlag{"vaddr", kVaddr}, OpFlag{"all", kAll}};
-  static constexpr std::array kOfPin = {OpFlag{"write", kWrite}};
-  switch (kind) {
-    case OpKind::kOpen:
-    case OpKind::kSetContainer:
-    case OpKind::kSetIommu:
-    case OpKind::kGetDevice:
-      return kUser;
-    case OpKind::kMap:
-      return kOfMap;
-    case OpKind::kUnmap:
-      return kOfUnmap;
-    case OpKind::kPin:
-      return kOfPin;
-    default:
+std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology& t,
+                                  const Names& names, int n) {
+  using Kind = AttributeInfo::Kind;
+  const uint8_t* const member = EntryOf(t, attribute.owner, n) + attribute.at;
+  std::vector<std::string> parts;
+  switch (attribute.kind) {
+    case Kind::kFlag:
       return {};
+    case Kind::kName:
+      return {std::string(attribute.names[*member])};
+    case Kind::kNumber:
+      return {absl::StrCat(*member)};
+    case Kind::kErrno:
+      return {ErrnoName(-int{*member}).substr(1)};
+    case Kind::kRange:
+      return {absl::StrCat(member[0], "-", member[1])};
+    case Kind::kSizes:
+      for (int bit = 0; bit < kPageSizes; ++bit)
+        if (((*member >> bit) & 1) != 0) parts.push_back(absl::StrCat(1 << bit));
+      return {absl::StrJoin(parts, ",")};
+    case Kind::kRegions:
+      for (const Region& r : t.devices[n].regions)
+        if (r.type != Region::Type::kNone)
+          parts.push_back(absl::StrFormat("%d-%d:%s", r.first, r.last, RegionTypeName(r.type)));
+      return parts;
+    case Kind::kClaims:
+      for (Bus bus : t.drivers[n].claim_order)
+        if (const Claim claim = t.drivers[n].claims[static_cast<size_t>(bus)];
+            claim != Claim::kNone)
+          parts.push_back(absl::StrFormat("%s:%s", BusName(bus), ClaimName(claim)));
+      return {absl::StrJoin(parts, ",")};
+    case Kind::kTable:
+      return {names.tables[*member]};
+    case Kind::kDriver:
+      return {names.drivers[*member]};
+    case Kind::kDevice:
+      return {names.devices[*member]};
   }
+  return {};
 }
 
-bool HasAperture(const Instance& instance) {
-  const Instance all;
-  return instance.aperture_first != all.aperture_first ||
-         instance.aperture_last != all.aperture_last;
+std::string OperandText(Operand operand, uint8_t value, const Names& names) {
+  switch (operand) {
+    case Operand::kNone:
+      return "";
+    case Operand::kInstance:
+      return names.instances[value];
+    case Operand::kDevice:
+      return names.devices[value];
+    case Operand::kGroup:
+      return absl::StrCat(value);
+    case Operand::kContainer:
+      return absl::StrCat("c", value);
+    case Operand::kIommuType:
+      return std::string(kIommuTypeNames[value]);
+  }
+  return "";
 }
 
 bool HasNameCharacters(std::string_view text) {
@@ -358,8 +222,9 @@ bool HasNameCharacters(std::string_view text) {
 }
 
 bool IsDeviceWord(std::string_view text) {
-  return std::ranges::find(kDeviceFlags, text, &Flag<Device>::word) != kDeviceFlags.end() ||
-         std::ranges::find(kFakeKinds, text, DeviceKindName) != kFakeKinds.end();
+  return std::ranges::any_of(AttributesOf(Owner::kDevice), [text](const AttributeInfo& a) {
+    return a.kind == AttributeInfo::Kind::kFlag && a.word == text;
+  });
 }
 
 bool IsName(std::string_view text) {

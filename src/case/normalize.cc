@@ -17,32 +17,17 @@ void NormalizeClaimOrder(Driver& driver) {
 }
 
 void NormalizeOp(Op& op) {
-  const bool has_b = op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu ||
-                     op.kind == OpKind::kAttachPasid;
-  if (!has_b) op.b = 0;
-  if (!HasPages(op.kind)) op.at = {};
-  if (op.kind != OpKind::kMap) op.vaddr = 0;
+  const OpInfo& info = InfoOf(op.kind);
+  if (info.b == Operand::kNone) op.b = 0;
+  if (!info.is(OpInfo::kHasPages)) op.at = {};
+  if (!info.is(OpInfo::kHasVaddr)) op.vaddr = 0;
   const auto is_none = [](const Fault& fault) { return fault.kind == Fault::Kind::kNone; };
   auto& faults = op.faults;
   std::fill(std::remove_if(faults.begin(), faults.end(), is_none), faults.end(), Fault());
   for (Fault& fault : faults) {
-    switch (fault.kind) {
-      case Fault::Kind::kAlloc:
-        fault = {fault.kind, fault.target, 1, kAllocError};
-        break;
-      case Fault::Kind::kMalloc:
-        fault = {fault.kind, fault.target, 1, ENOMEM};
-        break;
-      case Fault::Kind::kProbe:
-      case Fault::Kind::kMap:
-      case Fault::Kind::kPin:
-      case Fault::Kind::kAttachCall:
-        fault.count = 1;
-        break;
-      case Fault::Kind::kNone:
-      case Fault::Kind::kAttach:
-        break;
-    }
+    if (is_none(fault)) continue;
+    if (!InfoOf(fault.kind).has_count) fault.count = 1;
+    if (!InfoOf(fault.kind).has_errno) fault.error = kAllocError;
   }
 }
 

@@ -18,7 +18,7 @@ std::string WithArticle(std::string_view kind) {
 
 std::vector<std::string> OpNames() {
   std::vector<std::string> names;
-  for (int i = 0; i < kOpKindCount; ++i) names.emplace_back(OpName(static_cast<OpKind>(i)));
+  for (const OpInfo& op : AllOps()) names.emplace_back(op.word);
   return names;
 }
 
@@ -77,10 +77,8 @@ bool Parser::ReadSection(Section section, const Word& head) {
   switch (section) {
     case Section::kKernel:
       return ReadKernel();
-    case Section::kFirmware: {
-      const auto word = Take("acpi or dt");
-      return word && ReadFirmware(*word, case_.topology.firmware);
-    }
+    case Section::kFirmware:
+      return ReadFirmware();
     case Section::kSettings:
       return ReadSettings();
     case Section::kTable:
@@ -208,25 +206,6 @@ bool Parser::ReadErrno(const Word& word, uint8_t& error) {
   if (!found || *found < -255)
     return Fail(word, "an errno from 1 to 255 such as EINVAL", FaultErrnoNames());
   error = static_cast<uint8_t>(-*found);
-  return true;
-}
-
-bool Parser::TakeAttributes(std::string_view of, std::span<const std::string> keys,
-                            absl::FunctionRef<bool(const Word&, const Word&)> apply,
-                            std::string_view repeats) {
-  std::vector<std::string_view> seen;
-  while (More()) {
-    const Word word = *Take("an attribute");
-    const size_t equals = word.text.find('=');
-    const size_t length = equals == std::string_view::npos ? word.text.size() : equals + 1;
-    const Word key = word.Part(0, length);
-    if (std::ranges::find(keys, key.text) == keys.end())
-      return Fail(key, absl::StrFormat("an attribute of %s", of), keys);
-    if (key.text != repeats && std::ranges::find(seen, key.text) != seen.end())
-      return FailAt(key.place, "each attribute once", Quote(key.text) + " again");
-    seen.push_back(key.text);
-    if (!apply(key, word.Part(length))) return false;
-  }
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
+#include "model/attributes.h"
 #include "src/case/parser.h"
 #include "src/case/spelling.h"
 
@@ -27,19 +28,6 @@ std::vector<std::string> BusNames() {
   return names;
 }
 
-std::vector<std::string> ClaimNames() {
-  std::vector<std::string> names;
-  for (int i = 1; i <= static_cast<int>(Claim::kStore); ++i)
-    names.emplace_back(ClaimName(static_cast<Claim>(i)));
-  return names;
-}
-
-std::vector<std::string> RegionTypeNames() {
-  std::vector<std::string> names;
-  for (Region::Type type : kRegionTypes) names.emplace_back(RegionTypeName(type));
-  return names;
-}
-
 // "a, b or c".
 std::string OneOf(std::span<const std::string> names) {
   std::string text;
@@ -50,22 +38,9 @@ std::string OneOf(std::span<const std::string> names) {
   return text;
 }
 
-template <typename Flags>
-std::vector<std::string> FlagNames(const Flags& flags) {
-  std::vector<std::string> names;
-  for (const auto& flag : flags) names.emplace_back(flag.word);
-  return names;
-}
-
-// Sets the member that the word stands for; false: it is none of the flags.
-template <typename Flags, typename T>
-bool SetFlag(const Flags& flags, std::string_view word, T& entry) {
-  for (const auto& flag : flags) {
-    if (flag.word != word) continue;
-    entry.*flag.member = flag.value;
-    return true;
-  }
-  return false;
+// As many of the names as from the second on: the first is what nobody says.
+std::vector<std::string> Sayable(std::span<const std::string_view> names) {
+  return {names.begin() + 1, names.end()};
 }
 
 }  // namespace
@@ -105,28 +80,104 @@ bool Parser::ReadRule(bool add) {
   return true;
 }
 
-bool Parser::ReadFirmware(const Word& word, Firmware& firmware) {
-  for (Firmware f : {Firmware::kAcpi, Firmware::kDt}) {
-    if (word.text != FirmwareName(f)) continue;
-    firmware = f;
-    return true;
-  }
-  return Fail(word, "acpi or dt");
+bool Parser::ReadName(const Word& word, std::string_view kind,
+                      std::span<const std::string_view> names, uint8_t& value) {
+  const std::vector<std::string> sayable = Sayable(names);
+  const auto it = std::ranges::find(sayable, word.text);
+  if (it == sayable.end()) return Fail(word, std::string(kind) + OneOf(sayable), sayable);
+  value = static_cast<uint8_t>(it - sayable.begin() + 1);
+  return true;
 }
 
-bool Parser::ReadSettings() {
-  Settings& settings = case_.topology.settings;
-  std::vector<std::string> keys = FlagNames(kSettingsFlags);
-  keys.insert(keys.end(), {"dma-entries=", "memlock="});
-  const auto apply = [this, &settings](const Word& key, const Word& value) {
-    if (key.text == "dma-entries=")
-      return ReadByte(value, "a number of mappings", 0, kMaxDmas, settings.dma_entries);
-    if (key.text == "memlock=")
-      return ReadByte(value, "a number of pages", 0, kNoLimit - 1, settings.memlock);
-    return SetFlag(kSettingsFlags, key.text, settings);
-  };
-  return TakeAttributes("settings", keys, apply);
+bool Parser::ReadFirmware() {
+  const auto word = Take("acpi or dt");
+  uint8_t firmware = 0;
+  if (!word || !ReadName(*word, "", kFirmwareNames, firmware)) return false;
+  case_.topology.firmware = static_cast<Firmware>(firmware);
+  return true;
 }
+
+bool Parser::ReadRange(const Word& word, uint8_t& first, uint8_t& last) {
+  return ReadPages(word, '-', kLastPage, first, last) &&
+         (first <= last || Fail(word, "the last page not before the first"));
+}
+
+std::vector<std::string> Parser::AttributeKeys(Owner owner, Bus bus) {
+  std::vector<std::string> keys;
+  for (const AttributeInfo& attribute : AttributesOf(owner))
+    if (IsOn(attribute, bus)) keys.push_back(KeyOf(attribute));
+  return keys;
+}
+
+bool Parser::ReadAttributes(std::string_view of, Owner owner, Bus bus) {
+  const std::vector<std::string> keys = AttributeKeys(owner, bus);
+  std::vector<std::string_view> seen;
+  while (More()) {
+    const Word word = *Take("an attribute");
+    const size_t equals = word.text.find('=');
+    const size_t length = equals == std::string_view::npos ? word.text.size() : equals + 1;
+    const Word key = word.Part(0, length);
+    if (std::ranges::find(keys, key.text) == keys.end())
+      return Fail(key, absl::StrFormat("an attribute of %s", of), keys);
+    const AttributeInfo& attribute = *std::ranges::find(AttributesOf(owner), key.text, KeyOf);
+    const bool repeats = attribute.kind == AttributeInfo::Kind::kRegions;
+    if (!repeats && std::ranges::find(seen, key.text) != seen.end())
+      return FailAt(key.place, "each attribute once", Quote(key.text) + " again");
+    seen.push_back(key.text);
+    if (!ReadAttribute(attribute, key, word.Part(length))) return false;
+  }
+  return true;
+}
+
+// Of the entry that is not counted yet.
+bool Parser::ReadAttribute(const AttributeInfo& attribute, const Word& key, const Word& value) {
+  using Kind = AttributeInfo::Kind;
+  Topology& t = case_.topology;
+  const Owner owner = attribute.owner;
+  const int entry = owner == Owner::kSettings ? 0 : CountOf(t, owner);
+  uint8_t* const member = EntryOf(t, owner, entry) + attribute.at;
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      return SetFlag(attribute, key, *member);
+    case Kind::kName:
+      return ReadName(value, "", attribute.names, *member);
+    case Kind::kNumber:
+      return ReadByte(value, attribute.noun, attribute.least, attribute.most, *member);
+    case Kind::kErrno:
+      return ReadErrno(value, *member);
+    case Kind::kRange:
+      return ReadRange(value, member[0], member[1]);
+    case Kind::kSizes:
+      return ReadPageSizes(value, *member);
+    case Kind::kRegions:
+      return ReadRegion(value, t.devices[t.devices_count]);
+    case Kind::kClaims:
+      return ReadClaims(value, t.drivers[t.drivers_count]);
+    case Kind::kTable: {
+      const auto table = Reference(value, "table", case_.names.tables);
+      *member = table.value_or(kNoId);
+      return table.has_value();
+    }
+    case Kind::kDriver:
+      addresses_.push_back({value, t.drivers_count});
+      return true;
+    case Kind::kDevice:
+      aliases_.push_back({value, t.devices_count});
+      return true;
+  }
+  return false;
+}
+
+// Two flags may be of one member, which can be but one of them.
+bool Parser::SetFlag(const AttributeInfo& attribute, const Word& key, uint8_t& member) {
+  for (const AttributeInfo& other : AttributesOf(attribute.owner))
+    if (other.at == attribute.at && other.word != attribute.word && member == other.value)
+      return FailAt(key.place, absl::StrFormat("no more than %s", other.word), Quote(key.text));
+  member = attribute.value;
+  return true;
+}
+
+bool Parser::ReadSettings() { return ReadAttributes("settings", Owner::kSettings, {}); }
 
 bool Parser::ReadTable() {
   const auto name = TakeNewName("table", case_.names.tables, kMaxTables);
@@ -151,12 +202,7 @@ bool Parser::ReadDriver() {
   if (!name) return false;
   Driver& driver = t.drivers[t.drivers_count];
   driver.table = kNoId;
-  std::vector<std::string> keys = FlagNames(kDriverFlags);
-  keys.insert(keys.end(), {"firmware=", "claims=", "table=", "address=", "mismatch-errno="});
-  const auto apply = [this, &driver](const Word& key, const Word& value) {
-    return ReadDriverAttribute(key, value, driver);
-  };
-  if (!TakeAttributes("a driver", keys, apply)) return false;
+  if (!ReadAttributes("a driver", Owner::kDriver, {})) return false;
   if (driver.table == kNoId) {
     driver.table = t.tables_count;
     if (!AddTable(*name, PrivateTableName(name->text))) return false;
@@ -164,22 +210,6 @@ bool Parser::ReadDriver() {
   case_.names.drivers.emplace_back(name->text);
   ++t.drivers_count;
   return CheckMachine(name->place);
-}
-
-bool Parser::ReadDriverAttribute(const Word& key, const Word& value, Driver& driver) {
-  if (key.text == "firmware=") return ReadFirmware(value, driver.firmware);
-  if (key.text == "claims=") return ReadClaims(value, driver);
-  if (key.text == "mismatch-errno=") return ReadErrno(value, driver.mismatch_errno);
-  if (key.text == "table=") {
-    const auto table = Reference(value, "table", case_.names.tables);
-    driver.table = table.value_or(kNoId);
-    return table.has_value();
-  }
-  if (key.text == "address=") {
-    addresses_.push_back({value, case_.topology.drivers_count});
-    return true;
-  }
-  return SetFlag(kDriverFlags, key.text, driver);
 }
 
 bool Parser::ReadClaims(const Word& list, Driver& driver) {
@@ -209,10 +239,9 @@ bool Parser::ReadClaim(const Word& item, Driver& driver) {
   if (claim != Claim::kNone)
     return FailAt(bus_name.place, "each bus once", Quote(bus_name.text) + " again");
   const Word claim_name = item.Part(colon + 1);
-  const std::vector<std::string> names = ClaimNames();
-  const auto it = std::ranges::find(names, claim_name.text);
-  if (it == names.end()) return Fail(claim_name, "a claim: " + OneOf(names), names);
-  claim = static_cast<Claim>(it - names.begin() + 1);
+  uint8_t value = 0;
+  if (!ReadName(claim_name, "a claim: ", kClaimNames, value)) return false;
+  claim = static_cast<Claim>(value);
   return true;
 }
 
@@ -225,33 +254,14 @@ bool Parser::ReadInstance() {
   Instance& instance = t.instances[t.instances_count];
   instance.driver = *driver;
   instance.table = t.drivers[*driver].table;
-  std::vector<std::string> keys = FlagNames(kInstanceFlags);
-  keys.insert(keys.end(), {"table=", "aperture=", "page-sizes="});
-  const auto apply = [this, &instance](const Word& key, const Word& value) {
-    return ReadInstanceAttribute(key, value, instance);
-  };
-  if (!TakeAttributes("an instance", keys, apply)) return false;
+  if (!ReadAttributes("an instance", Owner::kInstance, {})) return false;
   case_.names.instances.emplace_back(name->text);
   ++t.instances_count;
   return CheckMachine(name->place);
 }
 
-bool Parser::ReadInstanceAttribute(const Word& key, const Word& value, Instance& instance) {
-  if (key.text == "aperture=")
-    return ReadPages(value, '-', kLastPage, instance.aperture_first, instance.aperture_last) &&
-           (instance.aperture_first <= instance.aperture_last ||
-            Fail(value, "the last page not before the first"));
-  if (key.text == "page-sizes=") return ReadPageSizes(value, instance);
-  if (key.text == "table=") {
-    const auto table = Reference(value, "table", case_.names.tables);
-    instance.table = table.value_or(kNoId);
-    return table.has_value();
-  }
-  return SetFlag(kInstanceFlags, key.text, instance);
-}
-
-bool Parser::ReadPageSizes(const Word& list, Instance& instance) {
-  instance.page_sizes = 0;
+bool Parser::ReadPageSizes(const Word& list, uint8_t& sizes) {
+  sizes = 0;
   for (size_t from = 0; from <= list.text.size();) {
     const size_t comma = std::min(list.text.find(',', from), list.text.size());
     const Word item = list.Part(from, comma - from);
@@ -259,9 +269,9 @@ bool Parser::ReadPageSizes(const Word& list, Instance& instance) {
     if (!ReadByte(item, "a page size", 1, 1 << (kPageSizes - 1), pages)) return false;
     if (!std::has_single_bit(pages)) return Fail(item, "a power of two");
     const auto bit = static_cast<uint8_t>(1U << std::countr_zero(pages));
-    if ((instance.page_sizes & bit) != 0)
+    if ((sizes & bit) != 0)
       return FailAt(item.place, "each page size once", Quote(item.text) + " again");
-    instance.page_sizes |= bit;
+    sizes |= bit;
     from = comma + 1;
   }
   return true;
@@ -279,50 +289,13 @@ bool Parser::ReadDevice() {
 
   Device& device = t.devices[t.devices_count];
   device.bus = *bus;
-  std::vector<std::string> keys = FlagNames(kDeviceFlags);
-  for (DeviceKind kind : kFakeKinds) keys.emplace_back(DeviceKindName(kind));
-  keys.insert(keys.end(), {"default=", "resv="});
-  if (*bus == Bus::kPci)
-    keys.insert(keys.end(), {"alias=", "slot="});
-  else
-    keys.emplace_back("sid=");
-  if (!ReadMasters(device, keys)) return false;
-  const auto apply = [this, &device](const Word& key, const Word& value) {
-    return ReadDeviceAttribute(key, value, device);
-  };
-  const bool pci = *bus == Bus::kPci;
-  if (!TakeAttributes(pci ? "a device" : "a device that is not on pci", keys, apply, "resv="))
+  if (!ReadMasters(device)) return false;
+  if (!ReadAttributes(*bus == Bus::kPci ? "a device" : "a device that is not on pci",
+                      Owner::kDevice, *bus))
     return false;
   case_.names.devices.emplace_back(name->text);
   ++t.devices_count;
   return CheckMachine(name->place);
-}
-
-bool Parser::ReadDeviceAttribute(const Word& key, const Word& value, Device& device) {
-  if (key.text == "alias=") {
-    aliases_.push_back({value, case_.topology.devices_count});
-    return true;
-  }
-  if (key.text == "slot=") return ReadByte(value, "a slot", 1, 255, device.slot);
-  if (key.text == "sid=") return ReadByte(value, "a stream id", 1, 255, device.slot);
-  if (key.text == "default=") return ReadDefaultType(value, device);
-  if (key.text == "resv=") return ReadRegion(value, device);
-  return SetFlag(kDeviceFlags, key.text, device) || ReadKind(key, device);
-}
-
-bool Parser::ReadKind(const Word& word, Device& device) {
-  if (device.kind != DeviceKind::kReal)
-    return FailAt(word.place, absl::StrFormat("no more than %s", DeviceKindName(device.kind)),
-                  Quote(word.text));
-  device.kind = *std::ranges::find(kFakeKinds, word.text, DeviceKindName);
-  return true;
-}
-
-bool Parser::ReadDefaultType(const Word& word, Device& device) {
-  const auto* type = std::ranges::find(kDefaultTypes, word.text, DefaultTypeName);
-  if (type == kDefaultTypes.end()) return Fail(word, "identity or dma");
-  device.default_type = *type;
-  return true;
 }
 
 bool Parser::ReadRegion(const Word& word, Device& device) {
@@ -332,18 +305,15 @@ bool Parser::ReadRegion(const Word& word, Device& device) {
                   "one more");
   const size_t colon = word.text.find(':');
   if (colon == std::string_view::npos) return Fail(word, "a reserved region as FIRST-LAST:TYPE");
-  const Word pages = word.Part(0, colon);
-  if (!ReadPages(pages, '-', kLastPage, region->first, region->last)) return false;
-  if (region->first > region->last) return Fail(pages, "the last page not before the first");
-  const Word type_name = word.Part(colon + 1);
-  const auto* type = std::ranges::find(kRegionTypes, type_name.text, RegionTypeName);
-  if (type == kRegionTypes.end())
-    return Fail(type_name, "a type of region: " + OneOf(RegionTypeNames()), RegionTypeNames());
-  region->type = *type;
+  if (!ReadRange(word.Part(0, colon), region->first, region->last)) return false;
+  uint8_t type = 0;
+  if (!ReadName(word.Part(colon + 1), "a type of region: ", kRegionTypeNames, type)) return false;
+  region->type = static_cast<Region::Type>(type);
   return true;
 }
 
-bool Parser::ReadMasters(Device& device, std::span<const std::string> keys) {
+bool Parser::ReadMasters(Device& device) {
+  const std::vector<std::string> keys = AttributeKeys(Owner::kDevice, device.bus);
   const std::vector<std::string>& instances = case_.names.instances;
   for (InstanceId& master : device.masters) {
     const bool is_attribute = !More() || Peek().text.find('=') != std::string_view::npos ||

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/state.h"
 #include "src/case/parser.h"
@@ -9,9 +10,16 @@
 namespace iommucheck {
 namespace {
 
-constexpr std::string_view kFaultForms =
-    "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO, "
-    "pin:N:ERRNO or attach-call:N:ERRNO";
+// "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, .. or attach-call:N:ERRNO"
+std::string FaultForms() {
+  std::string text;
+  for (const FaultInfo& fault : AllFaults()) {
+    if (!text.empty()) text += &fault == &AllFaults().back() ? " or " : ", ";
+    absl::StrAppend(&text, std::string(fault.word), fault.of_device ? ":DEVICE" : ":N",
+                    fault.has_errno ? ":ERRNO" : "", fault.has_count ? "[:COUNT|:all]" : "");
+  }
+  return text;
+}
 
 bool IsCount(std::string_view text) {
   return text == "all" ||
@@ -60,46 +68,43 @@ bool Parser::ReadOp(OpKind kind) {
 }
 
 bool Parser::ReadOperands(Op& op) {
-  if (!ReadFirstOperand(op) || !ReadSecondOperand(op)) return false;
-  if (HasPages(op.kind)) {
+  const OpInfo& info = InfoOf(op.kind);
+  if (!ReadOperand(info.a, op.a) || !ReadOperand(info.b, op.b)) return false;
+  if (info.is(OpInfo::kHasPages)) {
     const auto pages = Take("pages as FIRST+COUNT");
     if (!pages || !ReadPages(*pages, '+', kPages, op.at.first, op.at.count)) return false;
   }
-  if (op.kind != OpKind::kMap) return true;
+  if (!info.is(OpInfo::kHasVaddr)) return true;
   const auto vaddr = TakeNumber("a page of user memory", 0, kLastPage);
   op.vaddr = static_cast<uint8_t>(vaddr.value_or(0));
   return vaddr.has_value();
 }
 
-bool Parser::ReadFirstOperand(Op& op) {
-  const auto set = [](uint8_t& operand, std::optional<int> value) {
-    operand = static_cast<uint8_t>(value.value_or(0));
+bool Parser::ReadOperand(Operand operand, uint8_t& out) {
+  const auto set = [&out](std::optional<int> value) {
+    out = static_cast<uint8_t>(value.value_or(0));
     return value.has_value();
   };
-  switch (OperandOf(op.kind)) {
+  switch (operand) {
+    case Operand::kNone:
+      return true;
     case Operand::kInstance:
-      return set(op.a, TakeReference("instance", case_.names.instances));
+      return set(TakeReference("instance", case_.names.instances));
     case Operand::kDevice:
-      return set(op.a, TakeReference("device", case_.names.devices));
+      return set(TakeReference("device", case_.names.devices));
     case Operand::kContainer:
-      return set(op.a, TakeContainer());
+      return set(TakeContainer());
     case Operand::kGroup:
-      break;
+      return set(TakeNumber("the number of a group", 0, kMaxGroups - 1));
+    case Operand::kIommuType:  // need not be there
+      if (const auto* type = More() ? std::ranges::find(kIommuTypeNames, Peek().text) : nullptr;
+          type != nullptr && type != kIommuTypeNames.end()) {
+        out = static_cast<uint8_t>(type - kIommuTypeNames.begin());
+        ++next_;
+      }
+      return true;
   }
-  return set(op.a, TakeNumber("the number of a group", 0, kMaxGroups - 1));
-}
-
-bool Parser::ReadSecondOperand(Op& op) {
-  std::optional<uint8_t> b = 0;
-  if (op.kind == OpKind::kSetContainer) b = TakeContainer();
-  if (op.kind == OpKind::kAttachPasid) b = TakeReference("device", case_.names.devices);
-  if (op.kind == OpKind::kSetIommu && More()) {
-    const auto type = FindIommuType(Peek().text);
-    if (type) ++next_;
-    b = static_cast<uint8_t>(type.value_or(IommuType::kType1v2));
-  }
-  op.b = b.value_or(0);
-  return b.has_value();
+  return false;
 }
 
 std::optional<uint8_t> Parser::TakeContainer() {
@@ -136,12 +141,13 @@ bool Parser::ReadOutcome(CaseOp& op) {
 }
 
 bool Parser::ReadFlag(const Word& word, Op& op) {
-  const auto flags = OpFlags(op.kind);
+  const auto flags = InfoOf(op.kind).flags;
   const auto flag = std::ranges::find(flags, word.text, &OpFlag::word);
   if (flag == flags.end()) {
     std::string expected;
     std::vector<std::string> close_to;
-    if (op.kind == OpKind::kSetIommu) close_to = IommuTypeNames();
+    if (InfoOf(op.kind).b == Operand::kIommuType)
+      close_to.assign(kIommuTypeNames.begin(), kIommuTypeNames.end());
     for (const OpFlag& f : flags) close_to.emplace_back(f.word);
     for (const std::string& name : close_to) expected += Quote(name) + ", ";
     return Fail(word, expected + "'fail=', '->' or end of line", close_to);
@@ -154,57 +160,45 @@ bool Parser::ReadFlag(const Word& word, Op& op) {
 
 bool Parser::ReadFault(const Word& text, Fault& fault) {
   const size_t colon = text.text.find(':');
-  if (colon == std::string_view::npos) return Fail(text, kFaultForms);
-  const Word kind = text.Part(0, colon);
-  const Word rest = text.Part(colon + 1);
-  if (kind.text == "attach") return ReadAttachFault(rest, fault);
-  if (kind.text == "probe") {
-    fault.kind = Fault::Kind::kProbe;
-    return ReadDeviceAndErrno(rest, fault);
+  if (colon == std::string_view::npos) return Fail(text, FaultForms());
+  const Word word = text.Part(0, colon);
+  const auto info = std::ranges::find(AllFaults(), word.text, &FaultInfo::word);
+  if (info == AllFaults().end()) {
+    std::vector<std::string> words;
+    for (const FaultInfo& known : AllFaults()) words.emplace_back(known.word);
+    return Fail(word, FaultForms(), words);
   }
-  if (kind.text == "map" || kind.text == "pin" || kind.text == "attach-call") {
-    fault.kind = kind.text == "map"   ? Fault::Kind::kMap
-                 : kind.text == "pin" ? Fault::Kind::kPin
-                                      : Fault::Kind::kAttachCall;
-    return ReadNthAndErrno(rest, fault);
-  }
-  if (kind.text != "alloc" && kind.text != "malloc")
-    return Fail(kind, kFaultForms,
-                std::vector<std::string>{"attach", "alloc", "probe", "malloc", "map", "pin",
-                                         "attach-call"});
-  fault.kind = kind.text == "alloc" ? Fault::Kind::kAlloc : Fault::Kind::kMalloc;
+  fault.kind = info->kind;
+  Word rest = text.Part(colon + 1);
+  if (info->has_count && !ReadCount(rest, fault.count)) return false;
   fault.error = kAllocError;
-  return ReadByte(rest, "the number of an allocation", 1, 255, fault.target);
-}
-
-bool Parser::ReadAttachFault(const Word& text, Fault& fault) {
-  fault.kind = Fault::Kind::kAttach;
-  const auto halves = SplitAtLastColon(text);
-  if (!halves || !IsCount(halves->right.text)) return ReadDeviceAndErrno(text, fault);
-  if (halves->right.text == "all") {
-    fault.count = kEveryAttach;
-  } else {
-    const auto count = Number(halves->right, "a count", 1, kEveryAttach - 1);
-    if (!count) return false;
-    fault.count = static_cast<uint8_t>(*count);
+  if (info->has_errno) {
+    const auto halves = SplitAtLastColon(rest);
+    if (!halves) return Fail(rest, info->of_device ? "DEVICE:ERRNO" : "N:ERRNO");
+    if (!ReadTarget(*info, halves->left, fault.target)) return false;
+    return ReadErrno(halves->right, fault.error);
   }
-  return ReadDeviceAndErrno(halves->left, fault);
+  return ReadTarget(*info, rest, fault.target);
 }
 
-bool Parser::ReadDeviceAndErrno(const Word& text, Fault& fault) {
+// Takes a count off the end of the text, if there is one.
+bool Parser::ReadCount(Word& text, uint8_t& out) {
   const auto halves = SplitAtLastColon(text);
-  if (!halves) return Fail(text, "DEVICE:ERRNO");
-  const auto device = Reference(halves->left, "device", case_.names.devices);
-  if (!device) return false;
-  fault.target = *device;
-  return ReadErrno(halves->right, fault.error);
+  if (!halves || !IsCount(halves->right.text)) return true;
+  text = halves->left;
+  if (halves->right.text == "all") {
+    out = kEveryAttach;
+    return true;
+  }
+  return ReadByte(halves->right, "a count", 1, kEveryAttach - 1, out);
 }
 
-bool Parser::ReadNthAndErrno(const Word& text, Fault& fault) {
-  const auto halves = SplitAtLastColon(text);
-  if (!halves) return Fail(text, "N:ERRNO");
-  return ReadByte(halves->left, "the number of a call", 1, 255, fault.target) &&
-         ReadErrno(halves->right, fault.error);
+bool Parser::ReadTarget(const FaultInfo& info, const Word& word, uint8_t& out) {
+  if (!info.of_device)
+    return ReadByte(word, absl::StrCat("the number of ", std::string(info.of)), 1, 255, out);
+  const auto device = Reference(word, "device", case_.names.devices);
+  out = device.value_or(0);
+  return device.has_value();
 }
 
 bool Parser::ReadExpectation() {

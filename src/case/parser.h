@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
+#include "model/attributes.h"
 #include "src/case/source.h"
 
 namespace iommucheck {
@@ -54,11 +54,6 @@ class Parser {
   std::optional<uint8_t> Reference(const Word& word, std::string_view kind,
                                    const std::vector<std::string>& names);
   std::optional<int> Number(const Word& word, std::string_view kind, int low, int high);
-  // Reads attributes to the end of the line, each at most once but for `repeats`. Keys with a value
-  // end in '='.
-  bool TakeAttributes(std::string_view of, std::span<const std::string> keys,
-                      absl::FunctionRef<bool(const Word& key, const Word& value)> apply,
-                      std::string_view repeats = {});
   // Sets `out`, if the word is a number from low to high.
   bool ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out);
   // Of two numbers of pages with a sign between.
@@ -74,23 +69,27 @@ class Parser {
   // parse_machine.cc
   bool ReadKernel();
   bool ReadRule(bool add);
-  bool ReadFirmware(const Word& word, Firmware& firmware);
+  // One of the names but the first.
+  bool ReadName(const Word& word, std::string_view kind, std::span<const std::string_view> names,
+                uint8_t& value);
+  bool ReadFirmware();
+  bool ReadRange(const Word& word, uint8_t& first, uint8_t& last);
+  static std::vector<std::string> AttributeKeys(Owner owner, Bus bus);
+  // Reads attributes to the end of the line.
+  bool ReadAttributes(std::string_view of, Owner owner, Bus bus);
+  bool ReadAttribute(const AttributeInfo& attribute, const Word& key, const Word& value);
+  bool SetFlag(const AttributeInfo& attribute, const Word& key, uint8_t& member);
   bool ReadSettings();
   bool ReadTable();
   bool ReadDriver();
-  bool ReadDriverAttribute(const Word& key, const Word& value, Driver& driver);
   bool ReadClaims(const Word& list, Driver& driver);
   bool ReadClaim(const Word& item, Driver& driver);
   bool AddTable(const Word& owner, std::string name);
   bool ReadInstance();
-  bool ReadInstanceAttribute(const Word& key, const Word& value, Instance& instance);
-  bool ReadPageSizes(const Word& list, Instance& instance);
+  bool ReadPageSizes(const Word& list, uint8_t& sizes);
   bool ReadDevice();
-  bool ReadDeviceAttribute(const Word& key, const Word& value, Device& device);
-  bool ReadKind(const Word& word, Device& device);
-  bool ReadDefaultType(const Word& word, Device& device);
   bool ReadRegion(const Word& word, Device& device);
-  bool ReadMasters(Device& device, std::span<const std::string> keys);
+  bool ReadMasters(Device& device);
   bool LinkAddresses();
   bool LinkAliases();
   bool CheckMachine(const Place& place);
@@ -98,15 +97,13 @@ class Parser {
   // parse_run.cc
   bool ReadOp(OpKind kind);
   bool ReadOperands(Op& op);
-  bool ReadFirstOperand(Op& op);
-  bool ReadSecondOperand(Op& op);
+  bool ReadOperand(Operand operand, uint8_t& out);
   std::optional<uint8_t> TakeContainer();
   bool ReadOutcome(CaseOp& op);
   bool ReadFlag(const Word& word, Op& op);
   bool ReadFault(const Word& text, Fault& fault);
-  bool ReadAttachFault(const Word& text, Fault& fault);
-  bool ReadDeviceAndErrno(const Word& text, Fault& fault);
-  bool ReadNthAndErrno(const Word& text, Fault& fault);
+  bool ReadCount(Word& text, uint8_t& out);
+  bool ReadTarget(const FaultInfo& info, const Word& word, uint8_t& out);
   bool ReadExpectation();
   bool ReadExpectedDevice(Expectation& e);
   bool ReadExpectedGroup(Expectation& e);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "absl/strings/str_cat.h"
 #include "src/case/case.h"
 #include "src/case/spelling.h"
 
@@ -33,154 +34,50 @@ std::string PrintKernel(const KernelSpec& kernel) {
   return text + '\n';
 }
 
-template <typename Flags, typename T>
-std::string PrintFlags(const Flags& flags, const T& entry) {
+std::string PrintAttributes(Owner owner, const Topology& t, const Names& names, int n) {
   std::string text;
-  for (const auto& flag : flags) {
-    if (entry.*flag.member != flag.value) continue;
-    text += ' ';
-    text += flag.word;
-  }
-  return text;
-}
-
-std::string PrintSettings(const Settings& settings) {
-  std::string text = PrintFlags(kSettingsFlags, settings);
-  if (settings.dma_entries != kMaxDmas)
-    text += " dma-entries=" + std::to_string(settings.dma_entries);
-  if (settings.memlock != kNoLimit) text += " memlock=" + std::to_string(settings.memlock);
-  return text.empty() ? "" : "settings" + text + '\n';
-}
-
-std::string PrintFirmware(Firmware firmware, std::string_view before) {
-  if (firmware == Firmware::kAny) return "";
-  return std::string(before) + std::string(FirmwareName(firmware));
-}
-
-std::string PrintClaims(const Driver& driver) {
-  std::string text;
-  for (Bus bus : driver.claim_order) {
-    const Claim claim = driver.claims[static_cast<size_t>(bus)];
-    if (claim == Claim::kNone) continue;
-    text += text.empty() ? " claims=" : ",";
-    text += BusName(bus);
-    text += ':';
-    text += ClaimName(claim);
-  }
-  return text;
-}
-
-std::string PrintDrivers(const Topology& t, const Names& names, int first_private) {
-  std::string text;
-  for (int i = 0; i < t.drivers_count; ++i) {
-    const Driver& driver = t.drivers[i];
-    text += "driver " + names.drivers[i] + PrintFirmware(driver.firmware, " firmware=") +
-            PrintClaims(driver) + PrintFlags(kDriverFlags, driver);
-    if (driver.mismatch_errno != 0)
-      text += " mismatch-errno=" + ErrnoName(-int{driver.mismatch_errno}).substr(1);
-    if (driver.table < first_private) text += " table=" + names.tables[driver.table];
-    if (driver.address != kNoId) text += " address=" + names.drivers[driver.address];
-    text += '\n';
-  }
-  return text;
-}
-
-std::string PrintPages(uint8_t first, uint8_t last) {
-  return std::to_string(first) + '-' + std::to_string(last);
-}
-
-std::string PrintPageSizes(const Instance& instance) {
-  if (instance.page_sizes == Instance().page_sizes) return "";
-  std::string text;
-  for (int n = 0; n < kPageSizes; ++n)
-    if (((instance.page_sizes >> n) & 1) != 0)
-      text += (text.empty() ? " page-sizes=" : ",") + std::to_string(1 << n);
-  return text;
-}
-
-std::string PrintInstances(const Topology& t, const Names& names) {
-  std::string text;
-  for (int i = 0; i < t.instances_count; ++i) {
-    const Instance& instance = t.instances[i];
-    text += "instance " + names.instances[i] + ' ' + names.drivers[instance.driver] +
-            PrintFlags(kInstanceFlags, instance);
-    if (HasAperture(instance))
-      text += " aperture=" + PrintPages(instance.aperture_first, instance.aperture_last);
-    text += PrintPageSizes(instance);
-    if (instance.table != t.drivers[instance.driver].table)
-      text += " table=" + names.tables[instance.table];
-    text += '\n';
-  }
-  return text;
-}
-
-// What of a device matters to VFIO and to default domains alone.
-std::string PrintUse(const Device& device) {
-  std::string text;
-  if (device.kind != DeviceKind::kReal) text += " " + std::string(DeviceKindName(device.kind));
-  if (device.default_type != DefaultType::kAny)
-    text += " default=" + std::string(DefaultTypeName(device.default_type));
-  for (const Region& region : device.regions)
-    if (region.type != Region::Type::kNone)
-      text += " resv=" + PrintPages(region.first, region.last) + ':' +
-              std::string(RegionTypeName(region.type));
-  return text;
-}
-
-std::string PrintDevices(const Topology& t, const Names& names) {
-  std::string text;
-  for (int i = 0; i < t.devices_count; ++i) {
-    const Device& device = t.devices[i];
-    text += "device " + names.devices[i] + ' ';
-    text += BusName(device.bus);
-    for (InstanceId master : device.masters)
-      if (master != kNoId) text += ' ' + names.instances[master];
-    if (device.alias != kNoId) text += " alias=" + names.devices[device.alias];
-    if (device.slot != 0)
-      text += (device.bus == Bus::kPci ? " slot=" : " sid=") + std::to_string(device.slot);
-    text += PrintFlags(kDeviceFlags, device) + PrintUse(device) + '\n';
+  for (const AttributeInfo& attribute : AttributesOf(owner)) {
+    if (!IsSaid(attribute, t, names, n)) continue;
+    const std::string key = " " + KeyOf(attribute);
+    if (attribute.kind == AttributeInfo::Kind::kFlag) text += key;
+    for (const std::string& value : ValuesOf(attribute, t, names, n)) text += key + value;
   }
   return text;
 }
 
 std::string PrintMachine(const Topology& t, const Names& names) {
+  std::string text;
+  if (t.firmware != Firmware::kAny)
+    text += "firmware " + std::string(FirmwareName(t.firmware)) + '\n';
+  if (const std::string said = PrintAttributes(Owner::kSettings, t, names, 0); !said.empty())
+    text += "settings" + said + '\n';
   const int first_private = FirstPrivateTable(t, names);
-  std::string text = PrintFirmware(t.firmware, "firmware ");
-  if (!text.empty()) text += '\n';
-  text += PrintSettings(t.settings);
   for (int i = 0; i < first_private; ++i) text += "table " + names.tables[i] + '\n';
-  return text + PrintDrivers(t, names, first_private) + PrintInstances(t, names) +
-         PrintDevices(t, names);
+  for (int i = 0; i < t.drivers_count; ++i)
+    text += "driver " + names.drivers[i] + PrintAttributes(Owner::kDriver, t, names, i) + '\n';
+  for (int i = 0; i < t.instances_count; ++i)
+    text += "instance " + names.instances[i] + ' ' + names.drivers[t.instances[i].driver] +
+            PrintAttributes(Owner::kInstance, t, names, i) + '\n';
+  for (int i = 0; i < t.devices_count; ++i) {
+    text += "device " + names.devices[i] + ' ';
+    text += BusName(t.devices[i].bus);
+    for (InstanceId master : t.devices[i].masters)
+      if (master != kNoId) text += ' ' + names.instances[master];
+    text += PrintAttributes(Owner::kDevice, t, names, i) + '\n';
+  }
+  return text;
 }
 
 std::string PrintFault(const Fault& fault, const Names& names) {
-  const auto device_and_errno = [&] {
-    return names.devices[fault.target] + ':' + ErrnoName(-int{fault.error}).substr(1);
-  };
-  const auto count_and_errno = [&] {
-    return std::to_string(fault.target) + ':' + ErrnoName(-int{fault.error}).substr(1);
-  };
-  switch (fault.kind) {
-    case Fault::Kind::kNone:
-      return "";
-    case Fault::Kind::kAlloc:
-      return " fail=alloc:" + std::to_string(fault.target);
-    case Fault::Kind::kProbe:
-      return " fail=probe:" + device_and_errno();
-    case Fault::Kind::kMalloc:
-      return " fail=malloc:" + std::to_string(fault.target);
-    case Fault::Kind::kMap:
-      return " fail=map:" + count_and_errno();
-    case Fault::Kind::kPin:
-      return " fail=pin:" + count_and_errno();
-    case Fault::Kind::kAttachCall:
-      return " fail=attach-call:" + count_and_errno();
-    case Fault::Kind::kAttach:
-      break;
-  }
-  const std::string text = " fail=attach:" + device_and_errno();
-  if (fault.count == 1) return text;
-  return text + ':' + (fault.count == kEveryAttach ? "all" : std::to_string(fault.count));
+  if (fault.kind == Fault::Kind::kNone) return "";
+  const FaultInfo& info = InfoOf(fault.kind);
+  std::string text =
+      absl::StrCat(" fail=", std::string(info.word), ":",
+                   info.of_device ? names.devices[fault.target] : absl::StrCat(fault.target));
+  if (info.has_errno) text += ':' + ErrnoName(-int{fault.error}).substr(1);
+  if (info.has_count && fault.count != 1)
+    text += ':' + (fault.count == kEveryAttach ? "all" : std::to_string(fault.count));
+  return text;
 }
 
 std::string PrintExpectation(const Expectation& e, const Names& names) {
@@ -214,30 +111,14 @@ std::string PrintExpectation(const Expectation& e, const Names& names) {
 }  // namespace
 
 std::string PrintOp(const Op& op, const Names& names) {
-  std::string text(OpName(op.kind));
-  text += ' ';
-  switch (OperandOf(op.kind)) {
-    case Operand::kInstance:
-      text += names.instances[op.a];
-      break;
-    case Operand::kDevice:
-      text += names.devices[op.a];
-      break;
-    case Operand::kGroup:
-      text += std::to_string(op.a);
-      break;
-    case Operand::kContainer:
-      text += 'c' + std::to_string(op.a);
-      break;
-  }
-  if (op.kind == OpKind::kSetContainer) text += " c" + std::to_string(op.b);
-  if (op.kind == OpKind::kSetIommu && op.b != 0)
-    text += ' ' + std::string(IommuTypeName(static_cast<IommuType>(op.b)));
-  if (op.kind == OpKind::kAttachPasid) text += ' ' + names.devices[op.b];
-  if (HasPages(op.kind))
+  const OpInfo& info = InfoOf(op.kind);
+  std::string text = std::string(info.word) + ' ' + OperandText(info.a, op.a, names);
+  const bool left_out = info.b == Operand::kIommuType && op.b == 0;
+  if (info.b != Operand::kNone && !left_out) text += ' ' + OperandText(info.b, op.b, names);
+  if (info.is(OpInfo::kHasPages))
     text += ' ' + std::to_string(op.at.first) + '+' + std::to_string(op.at.count);
-  if (op.kind == OpKind::kMap) text += ' ' + std::to_string(op.vaddr);
-  for (const OpFlag& flag : OpFlags(op.kind))
+  if (info.is(OpInfo::kHasVaddr)) text += ' ' + std::to_string(op.vaddr);
+  for (const OpFlag& flag : info.flags)
     if ((op.flags & flag.bit) != 0) text += ' ' + std::string(flag.word);
   for (const Fault& fault : op.faults) text += PrintFault(fault, names);
   return text;

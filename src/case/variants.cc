@@ -58,7 +58,7 @@ class Player {
   }
 
  private:
-  static bool OnGroup(const Op& op) { return OperandOf(op.kind) == Operand::kGroup; }
+  static bool OnGroup(const Op& op) { return InfoOf(op.kind).a == Operand::kGroup; }
 
   // The end of the run; nullopt: a step has gone otherwise.
   std::optional<std::string> Play(Moved& m) {
@@ -155,7 +155,7 @@ Moved SwapOps(Moved m, size_t i) {
 
 template <typename F>
 void ForEachDevice(Op& op, F apply) {
-  if (OperandOf(op.kind) == Operand::kDevice) apply(op.a);
+  if (InfoOf(op.kind).a == Operand::kDevice) apply(op.a);
   if (op.kind == OpKind::kAttachPasid) apply(op.b);
 }
 
@@ -221,8 +221,8 @@ std::string Shape(const Case& c) {
   };
   std::string text;
   for (const CaseOp& op : c.ops) {
-    const bool of_instance = OperandOf(op.op.kind) == Operand::kInstance;
-    absl::StrAppend(&text, std::string(OpName(op.op.kind)), " ",
+    const bool of_instance = InfoOf(op.op.kind).a == Operand::kInstance;
+    absl::StrAppend(&text, std::string(InfoOf(op.op.kind).word), " ",
                     of_instance ? instance(op.op.a) : absl::StrCat(op.op.a), RestOf(op.op), "\n");
   }
   // The order of devices on different buses says nothing.

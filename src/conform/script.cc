@@ -323,7 +323,7 @@ absl::StatusOr<std::string> PrintScript(const Case& c, std::string_view name) {
   absl::StrAppend(&text, MachineLines(c.topology, *devfns), "boot\n");
   for (const CaseOp& op : c.ops) {
     for (const Fault& fault : op.op.faults) absl::StrAppend(&text, FaultLine(fault));
-    absl::StrAppend(&text, absl::StrFormat("%s %d", OpName(op.op.kind), op.op.a));
+    absl::StrAppend(&text, absl::StrFormat("%s %d", InfoOf(op.op.kind).word, op.op.a));
     if (op.op.kind == OpKind::kSetContainer) absl::StrAppend(&text, " ", op.op.b);
     text += "\n";
   }

@@ -210,8 +210,8 @@ std::string PropertiesJson(std::span<const Property> shown) {
       Json assumptions = Json::array();
       for (Rule r : p.assumptions) assumptions.push_back(std::string(InfoOf(r).id));
       Json without = Json::array();
-      for (Fault::Kind kind : kFaultKinds)
-        if ((p.without & FaultBit(kind)) != 0) without.push_back(std::string(FaultName(kind)));
+      for (const FaultInfo& fault : AllFaults())
+        if ((p.without & FaultBit(fault.kind)) != 0) without.push_back(fault.word);
       promises.push_back({{"profile", std::string(VersionName(p.version))},
                           {"assumptions", std::move(assumptions)},
                           {"unless_fail", std::move(without)}});

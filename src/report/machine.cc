@@ -128,8 +128,8 @@ Shown ShownIn(const MachineAnswer& a) {
     const Op& op = c.ops[n].op;
     const State& before = n == 0 ? a.run.initial : a.run.steps[n - 1].after;
     for (DeviceId d = 0; d < t.devices_count; ++d) {
-      if (OperandOf(op.kind) == Operand::kDevice && op.a == d) named[d] = true;
-      if (OperandOf(op.kind) == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
+      if (InfoOf(op.kind).a == Operand::kDevice && op.a == d) named[d] = true;
+      if (InfoOf(op.kind).a == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
     }
   }
   if (const DeviceId d = a.run.of(a.question.property).event->device; d != kNoId) named[d] = true;

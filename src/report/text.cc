@@ -360,8 +360,8 @@ std::string PromiseText(std::span<const Promise> alike) {
   std::vector<std::string> ids;
   for (Rule r : p.assumptions) ids.emplace_back(InfoOf(r).id);
   std::vector<std::string> faults;
-  for (Fault::Kind kind : kFaultKinds)
-    if ((p.without & FaultBit(kind)) != 0) faults.emplace_back(FaultName(kind));
+  for (const FaultInfo& fault : AllFaults())
+    if ((p.without & FaultBit(fault.kind)) != 0) faults.emplace_back(fault.word);
   std::string text(VersionName(p.version));
   if (alike.size() > 1)
     absl::StrAppend(&text, " to ", std::string(VersionName(alike.back().version)));

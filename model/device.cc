@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Devices that come and go, and the drivers that bind to them (drivers/base/core.c, bus.c, dd.c).
+#include <algorithm>
+
+#include "model/kernel.h"
+
+namespace iommucheck {
+namespace {
+
+bool HasFirmwareDescription(const Topology& t, DeviceId dev) {
+  for (InstanceId master : t.devices[dev].masters)
+    if (master != kNoId && t.instances[master].fwnode) return true;
+  return false;
+}
+
+}  // namespace
+
+const char* CannotAdd(const Kernel& k) {
+  return k.device(k.op.a).present ? "the device is there" : nullptr;
+}
+
+int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
+  const DeviceId dev = k.op.a;
+  k.device(dev).present = true;
+  k.state.listed[k.state.listed_count++] = dev;  // bus_add_device()
+  if (k.topology.devices[dev].kind != DeviceKind::kReal) {
+    AddFakeGroup(k, dev);
+    return 0;
+  }
+  const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
+  const bool notified =
+      k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
+  if (notified) iommu_probe_device(k, dev);
+  return 0;
+}
+
+const char* CannotRemove(const Kernel& k) {
+  if (k.device(k.op.a).open_in != kNoId) return kIsOpen;
+  return k.device(k.op.a).present ? nullptr : kNotThere;
+}
+
+int Remove(Kernel& k) {  // device_del(): unbind, BUS_NOTIFY_REMOVED_DEVICE
+  const DeviceId dev = k.op.a;
+  const GroupId group = k.device(dev).group;
+  if (k.device(dev).bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, dev);
+  if (k.device(dev).bound == BoundTo::kVfio) LeaveVfio(k, dev);
+  // 6.1 takes dev->iommu for a sign of a driver; a fwspec alone makes one, too. The model goes on
+  // as a fixed kernel does.
+  if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
+    k.emit({.kind = Event::Kind::kOops,
+            .device = dev,
+            .oops = Oops::kNullPointer,
+            .where = "iommu_release_device"});
+  if (k.topology.devices[dev].kind == DeviceKind::kReal)
+    iommu_release_device(k, dev);
+  else
+    RemoveFakeGroup(k, dev);
+  k.device(dev).bound = BoundTo::kVfio;
+  k.device(dev).configure_deferred = false;
+  k.device(dev).present = false;
+  auto* const end = k.state.listed.begin() + k.state.listed_count;
+  *std::remove(k.state.listed.begin(), end, dev) = kNoId;
+  --k.state.listed_count;
+  return 0;
+}
+
+const char* CannotConfigure(const Kernel& k) {
+  if (!k.device(k.op.a).present) return kNotThere;
+  return HasFirmwareDescription(k.topology, k.op.a)
+             ? nullptr
+             : "firmware does not describe the device by a fwnode";
+}
+
+int Configure(Kernel& k) {  // bus->dma_configure() of a driver that binds
+  const int ret = ApplyFirmware(k, k.op.a);
+  k.device(k.op.a).configure_deferred = ret == -kEProbeDefer;  // really_probe() goes no further
+  return ret != 0 ? ret : iommu_probe_device(k, k.op.a);
+}
+
+const char* CannotBind(const Kernel& k) {
+  const DeviceState& d = k.device(k.op.a);
+  if (!d.present) return kNotThere;
+  if (d.open_in != kNoId) return kIsOpen;
+  if (d.configure_deferred) return "dma_configure() of the device has deferred its drivers";
+  return d.bound == BoundTo::kKernelDriver ? "a kernel driver has the device" : nullptr;
+}
+
+int Bind(Kernel& k) {  // VFIO unbinds, and really_probe() of another driver
+  const DeviceId dev = k.op.a;
+  DeviceState& d = k.device(dev);
+  if (d.bound == BoundTo::kVfio) LeaveVfio(k, dev);
+  d.bound = BoundTo::kNobody;
+  if (const int ret = iommu_device_use_default_domain(k, dev); ret != 0) return ret;
+  d.bound = BoundTo::kKernelDriver;
+  // A fake group's device is on a bus without an IOMMU, and so without a notifier.
+  if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&
+      d.group != kNoId && k.group(d.group).container != kNoId)
+    k.emit({.kind = Event::Kind::kOops,
+            .device = dev,
+            .group = d.group,
+            .oops = Oops::kBug,
+            .where = "vfio_iommu_group_notifier"});
+  return 0;
+}
+
+const char* CannotUnbind(const Kernel& k) {
+  return k.device(k.op.a).bound != BoundTo::kVfio ? nullptr : "VFIO has the device";
+}
+
+int Unbind(Kernel& k) {
+  DeviceState& d = k.device(k.op.a);
+  if (d.bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, k.op.a);
+  d.bound = BoundTo::kVfio;
+  return 0;
+}
+
+}  // namespace iommucheck
