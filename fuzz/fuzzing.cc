@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "fuzz/invariants.h"
+#include "model/invariants.h"
 #include "model/properties.h"
 #include "model/step.h"
 #include "src/case/case.h"
@@ -248,6 +248,10 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     const Op& op = c.ops[i];
     const StepResult result = Step(profile, c.topology, op, state, events);
     if (result.outcome != Outcome::kDone) continue;
+    // After each step it would take longer than the steps: so in one run of eight.
+    if (c.ops_count % 8 == 7)
+      if (const char* broken = BrokenInvariant(c.topology, state))
+        FailAt(c, profile, i, {}, absl::StrCat("the model's state is none: ", broken));
     faults |= KindsOf(op);
     const StepView view{c.topology, op, result, before, state, events};
     if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Broken(view, faults), "");

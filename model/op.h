@@ -116,8 +116,9 @@ struct OpInfo {
   }
 };
 // In the order of OpKind.
-std::span<const OpInfo> AllOps();
-const OpInfo& InfoOf(OpKind kind);
+extern const std::array<OpInfo, kOpKindCount> kOps;
+inline std::span<const OpInfo> AllOps() { return kOps; }
+inline const OpInfo& InfoOf(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
 std::optional<OpKind> FindOp(std::string_view word);
 
 // What a driver may answer freely is an input of the op.
@@ -152,8 +153,9 @@ struct FaultInfo {
 };
 inline constexpr int kFaultKindCount = static_cast<int>(Fault::Kind::kAttachCall);
 // Without kNone, in the order of Fault::Kind.
-std::span<const FaultInfo> AllFaults();
-const FaultInfo& InfoOf(Fault::Kind kind);
+extern const std::array<FaultInfo, kFaultKindCount + 1> kFaults;
+inline std::span<const FaultInfo> AllFaults() { return std::span(kFaults).subspan(1); }
+inline const FaultInfo& InfoOf(Fault::Kind kind) { return kFaults[static_cast<size_t>(kind)]; }
 inline bool NamesDevice(const Fault& fault) { return InfoOf(fault.kind).of_device; }
 inline constexpr int kMaxFaults = 2;
 

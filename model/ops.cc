@@ -52,6 +52,8 @@ constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
 
 // Op, word, code; first operand, second, key of the second in JSON; traits; flags; functions.
+}  // namespace
+
 constexpr std::array<OpInfo, kOpKindCount> kOps = {{
     {kRegister, "register", 0, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
      CannotRegister, Register},
@@ -98,6 +100,8 @@ constexpr std::array<FaultInfo, kFaultKindCount + 1> kFaults = {{
     {Fault::Kind::kAttachCall, "attach-call", false, "a call", true, false, false},
 }};
 
+namespace {
+
 constexpr bool InOrder() {
   for (size_t i = 0; i < kOps.size(); ++i)
     if (static_cast<size_t>(kOps[i].kind) != i) return false;
@@ -127,16 +131,10 @@ bool InRange(Operand operand, uint8_t value, const Topology& t) {
 
 }  // namespace
 
-std::span<const OpInfo> AllOps() { return kOps; }
-const OpInfo& InfoOf(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
-
 std::optional<OpKind> FindOp(std::string_view word) {
   const auto* it = std::ranges::find(kOps, word, &OpInfo::word);
   return it == kOps.end() ? std::nullopt : std::optional(it->kind);
 }
-
-std::span<const FaultInfo> AllFaults() { return std::span(kFaults).subspan(1); }
-const FaultInfo& InfoOf(Fault::Kind kind) { return kFaults[static_cast<size_t>(kind)]; }
 
 std::string_view OperandWord(Operand operand) {
   constexpr std::array<std::string_view, 6> kWords = {"",      "instance",  "device",

@@ -18,6 +18,8 @@ inline constexpr int kMaxDomains = 192;  // default, blocking and type1 domain o
 // Who drives a device.
 enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 
+// Invariant: a device in a group is on that group's list, once; a real one is in a group exactly
+// while an instance serves it; one that is absent is in none. Without a group it is on no domain.
 struct DeviceState {
   bool present = false;
   InstanceId instance = kNoId;  // dev->iommu->iommu_dev; its driver serves the device
@@ -34,6 +36,9 @@ struct DeviceState {
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
+// Invariant: a group lives while it has devices, or VFIO or an instance holds it, and is blank
+// otherwise. In a container it is on that container's list, once. Its default and blocking domain
+// are not freed, and its type1 domain is on the list of its container.
 struct GroupState {
   bool live = false;         // the group exists: has devices, or VFIO or an instance holds it
   DeviceId devices = kNoId;  // group->devices, earliest joined first
@@ -57,6 +62,8 @@ struct GroupState {
 // kPasid: what amd_iommu_init_device() gives a group. kFreed: gone, but `refs` still point at it.
 enum class DomainType : uint8_t { kFree, kDefault, kBlocking, kPaging, kPasid, kFreed };
 
+// Invariant: `refs` counts the pointers at it. One that is freed stays while there are any, and one
+// that lives is some group's, some container's or a driver's for PASIDs.
 struct DomainState {
   DomainType type = DomainType::kFree;
   DriverId driver = kNoId;      // whose ops allocated it: domain->owner, a ghost before 6.8
@@ -82,6 +89,8 @@ struct Dma {
   friend bool operator==(const Dma&, const Dma&) = default;
 };
 
+// Invariant: it lists its groups, and the type1 domains of these, each once. Without groups it has
+// no IOMMU, and without an IOMMU no domains.
 struct ContainerState {
   // iommu->iova_list, bit per page. The list is empty until a group with an IOMMU has attached,
   // which is as good as one range of all pages but for what a copy of it allocates.
@@ -100,6 +109,9 @@ struct ContainerState {
 };
 
 // No padding but what is named so: states compare and hash as bytes.
+//
+// Invariant: instances that exist are registered, once, and one that is not shares no group. The
+// two ends follow a group and a domain that are used.
 struct State {
   std::array<uint64_t, kMaxDomains> mapped{};  // bit per page of IOVA that a domain translates
   std::array<ContainerState, kMaxContainers> containers{};

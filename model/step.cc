@@ -2,7 +2,9 @@
 #include "model/step.h"
 
 #include <algorithm>
+#include <cassert>
 
+#include "model/invariants.h"
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -22,7 +24,10 @@ bool ServesADevice(const Kernel& k, InstanceId instance) {
                      [instance](const DeviceState& d) { return d.instance == instance; });
 }
 
-StepResult Done(const Kernel& k, int error) { return {.error = error, .struck = k.struck()}; }
+StepResult Done(const Kernel& k, int error) {
+  assert(BrokenInvariant(k.topology, k.state) == nullptr);
+  return {.error = error, .struck = k.struck()};
+}
 
 }  // namespace
 
@@ -63,6 +68,7 @@ State InitialState(const Topology& topology) {
 
 StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op& op, State& state,
                 std::vector<Event>& events) {
+  assert(Validate(op, topology).ok());
   events.clear();
   Kernel k{.profile = kernel, .topology = topology, .op = op, .state = state, .events = events};
   const OpInfo& info = InfoOf(op.kind);

@@ -10,7 +10,7 @@
 #include <set>
 #include <string_view>
 
-#include "fuzz/invariants.h"
+#include "model/invariants.h"
 #include "model/step.h"
 #include "props/generators.h"
 

@@ -126,14 +126,37 @@ bool DecodeRegion(const uint8_t* r, Region& out) {
   return true;
 }
 
+// The rows of an owner that say where, apart by what it takes to decode them: flags are most of
+// them, and a million cases a second are decoded.
+struct Rows {
+  struct Flag {
+    uint8_t byte;
+    uint8_t bit;
+    uint8_t at;
+    uint8_t if_unset;
+  };
+  std::array<Flag, 16> flags{};
+  size_t flags_count = 0;
+  std::array<const AttributeInfo*, 4> others{};
+  size_t others_count = 0;
+};
+const std::array<Rows, 4> kRows = [] {
+  std::array<Rows, 4> all;
+  for (const AttributeInfo& row : AllAttributes()) {
+    if (row.byte == kNoByte) continue;
+    Rows& rows = all[static_cast<size_t>(row.owner)];
+    if (row.kind == AttributeInfo::Kind::kFlag)
+      rows.flags.at(rows.flags_count++) = {row.byte, row.bit, row.at, uint8_t{row.value == 0}};
+    else
+      rows.others.at(rows.others_count++) = &row;
+  }
+  return all;
+}();
+
 // From the byte at `r` on, into a member that is plain and those after it.
 void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* member) {
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
-    case Kind::kFlag:
-      *member =
-          static_cast<uint8_t>(Bit(*r, attribute.bit) ? attribute.value : 1 - attribute.value);
-      return;
     case Kind::kName:
       *member = static_cast<uint8_t>((*r >> attribute.bit & 3) % attribute.names.size());
       return;
@@ -151,20 +174,22 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
       if (const int sizes = *r & ((1 << kPageSizes) - 1); Bit(*r, 7) && sizes != 0)
         *member = static_cast<uint8_t>(sizes);
       return;
-    case Kind::kRegions:
-    case Kind::kClaims:
-    case Kind::kTable:
-    case Kind::kDriver:
-    case Kind::kDevice:
-      return;  // in the functions below
+    default:
+      return;  // of regions, claims and references see the functions of whole records
   }
 }
 
-// Those whose row says where.
 void DecodeAttributes(Owner owner, const uint8_t* r, void* entry) {
-  for (const AttributeInfo& attribute : AttributesOf(owner))
-    if (attribute.byte != kNoByte)
-      DecodeAttribute(attribute, r + attribute.byte, static_cast<uint8_t*>(entry) + attribute.at);
+  auto* const bytes = static_cast<uint8_t*>(entry);
+  const Rows& rows = kRows[static_cast<size_t>(owner)];
+  for (size_t i = 0; i < rows.flags_count; ++i) {
+    const Rows::Flag& flag = rows.flags[i];
+    bytes[flag.at] = static_cast<uint8_t>((r[flag.byte] >> flag.bit & 1) ^ flag.if_unset);
+  }
+  for (size_t i = 0; i < rows.others_count; ++i) {
+    const AttributeInfo& row = *rows.others[i];
+    DecodeAttribute(row, r + row.byte, bytes + row.at);
+  }
 }
 
 void DecodeDriver(const uint8_t* r, const Topology& t, Driver& out) {
@@ -259,15 +284,23 @@ uint8_t DecodeIommuType(uint8_t byte) {
   return byte < 128 ? uint8_t{0} : static_cast<uint8_t>((byte - 128) % kIommuTypeCount);
 }
 
+const std::array<uint8_t, kOpKindCount> kFlagBits = [] {
+  std::array<uint8_t, kOpKindCount> bits{};
+  for (const OpInfo& op : AllOps()) bits[static_cast<size_t>(op.kind)] = op.flag_bits();
+  return bits;
+}();
+
 // A map is readable and writable at zero. Users are not privileged from 224 on.
-uint8_t DecodeFlags(const OpInfo& op, uint8_t byte) {
-  if (op.flag_bits() == kUnprivileged) return byte >= 224 ? kUnprivileged : 0;
-  if (op.kind == OpKind::kMap) byte ^= kRead | kWrite;
-  return byte & op.flag_bits();
+uint8_t DecodeFlags(OpKind kind, uint8_t byte) {
+  const uint8_t bits = kFlagBits[static_cast<size_t>(kind)];
+  if (bits == kUnprivileged) return byte >= 224 ? kUnprivileged : 0;
+  if (kind == OpKind::kMap) byte ^= kRead | kWrite;
+  return byte & bits;
 }
-uint8_t EncodeFlags(const OpInfo& info, const Op& op) {
+uint8_t EncodeFlags(const Op& op) {
   if (op.kind == OpKind::kMap) return op.flags ^ (kRead | kWrite);
-  return info.flag_bits() == kUnprivileged && op.flags != 0 ? uint8_t{255} : op.flags;
+  return kFlagBits[static_cast<size_t>(op.kind)] == kUnprivileged && op.flags != 0 ? uint8_t{255}
+                                                                                   : op.flags;
 }
 
 // How many of these the topology has.
@@ -303,7 +336,7 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   if (info.is(OpInfo::kHasPages))
     out.at = {static_cast<uint8_t>(r[3] % kPages), static_cast<uint8_t>(r[4] % (kPages + 1))};
   if (info.is(OpInfo::kHasVaddr)) out.vaddr = r[5] % kPages;
-  out.flags = DecodeFlags(info, r[6]);
+  out.flags = DecodeFlags(out.kind, r[6]);
   for (size_t i = 0; i < kMaxFaults; ++i)
     out.faults[i] = DecodeFault(r + kFaultsAt + i * kFaultSize, t);
   return true;
@@ -346,11 +379,7 @@ void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint
     case Kind::kSizes:
       if (*member != plain) *r = static_cast<uint8_t>(1 << 7 | *member);
       return;
-    case Kind::kRegions:
-    case Kind::kClaims:
-    case Kind::kTable:
-    case Kind::kDriver:
-    case Kind::kDevice:
+    default:
       return;
   }
 }
@@ -405,7 +434,7 @@ void EncodeOp(const Op& op, uint8_t* r) {
   r[3] = op.at.first;
   r[4] = op.at.count;
   r[5] = op.vaddr;
-  r[6] = EncodeFlags(info, op);
+  r[6] = EncodeFlags(op);
   for (size_t i = 0; i < kMaxFaults; ++i) EncodeFault(op.faults[i], r + kFaultsAt + i * kFaultSize);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is true of every state that Step() makes, whatever the kernel. A state that is not so is a
-// mistake of the model.
+// The invariants of model/state.h, which every state that Step() makes has, whatever the kernel. A
+// state without them is a mistake of the model. Debug builds assert them after each step; the fuzz
+// targets ask for them (fuzz/fuzzing.cc).
 #pragma once
 
 #include "model/state.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "fuzz/invariants.h"
+#include "model/invariants.h"
 
 #include <algorithm>
 #include <array>

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every op, fault and attribute in every form: whoever adds a row is told here which form does not
+// know it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "model/attributes.h"
+#include "src/case/bytes.h"
+#include "src/case/case.h"
+#include "src/case/encoded.h"
+#include "src/case/spelling.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/script.h"
+#include "src/conform/trace_text.h"
+#include "src/report/text_parts.h"
+
+namespace iommucheck {
+namespace {
+
+using testing::HasSubstr;
+using Kind = AttributeInfo::Kind;
+
+Case Parsed(const std::string& text) {
+  const auto parsed = ParseCase(text, "a.case");
+  EXPECT_TRUE(parsed.ok()) << parsed.status() << "\n" << text;
+  return parsed.value_or(Case());
+}
+
+// Some value that is not the plain one.
+std::string SampleOf(const AttributeInfo& attribute) {
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      return "";
+    case Kind::kName:
+      return std::string(attribute.names[1]);
+    case Kind::kNumber:
+      return absl::StrCat(attribute.least + 1);
+    case Kind::kErrno:
+      return "EXDEV";
+    case Kind::kRange:
+      return "8-40";
+    case Kind::kSizes:
+      return "1,16";
+    case Kind::kRegions:
+      return "4-6:msi";
+    case Kind::kClaims:
+      return "pci:strict";
+    case Kind::kTable:
+      return "shared";
+    case Kind::kDriver:
+      return "other";
+    case Kind::kDevice:
+      return "gpu";
+  }
+  return "";
+}
+
+// A machine of which the attribute, if there is one, is said once.
+std::string MachineWith(const AttributeInfo* attribute) {
+  const auto said = [attribute](Owner owner) {
+    return attribute != nullptr && attribute->owner == owner
+               ? absl::StrCat(" ", KeyOf(*attribute), SampleOf(*attribute))
+               : "";
+  };
+  const bool pci = attribute == nullptr || attribute->on != AttributeInfo::On::kOthers;
+  const bool fake = attribute != nullptr && attribute->owner == Owner::kDevice &&
+                    attribute->size == sizeof(DeviceKind) && attribute->kind == Kind::kFlag &&
+                    attribute->word != "absent";
+  std::string text = "kernel v6.12\n";
+  if (!said(Owner::kSettings).empty())
+    absl::StrAppend(&text, "settings", said(Owner::kSettings), "\n");
+  absl::StrAppend(&text, "table shared\ndriver one", said(Owner::kDriver),
+                  "\ndriver other table=shared\ninstance s one", said(Owner::kInstance),
+                  "\ndevice gpu pci s\ndevice nic ", pci ? "pci" : "platform", fake ? "" : " s",
+                  said(Owner::kDevice), "\ndevice mdev platform emulated\n");
+  return text;
+}
+
+// Text, JSON and bytes say the same of it.
+void ExpectEveryForm(const Case& c, const std::string& word) {
+  EXPECT_THAT(PrintCase(c), HasSubstr(word));
+  EXPECT_EQ(Parsed(PrintCase(c)), c);
+  const std::string json = CaseToJson(c);
+  EXPECT_THAT(json, HasSubstr("\"" + word + "\""));
+  const auto from_json = CaseFromJson(json, "a.json");
+  ASSERT_TRUE(from_json.ok()) << from_json.status();
+  EXPECT_EQ(*from_json, c);
+  const auto bytes = EncodeBytes(c);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  DecodedCase decoded;
+  DecodeBytes(*bytes, decoded);
+  EXPECT_EQ(decoded.topology, c.topology);
+  ASSERT_EQ(static_cast<size_t>(decoded.ops_count), c.ops.size());
+  for (size_t i = 0; i < c.ops.size(); ++i) EXPECT_EQ(decoded.ops[i], c.ops[i].op);
+}
+
+std::string OneLine(std::string text) {
+  absl::StrReplaceAll({{"\n", " "}}, &text);
+  while (absl::StrReplaceAll({{"  ", " "}}, &text) != 0) continue;
+  return text;
+}
+
+TEST(EveryAttribute, IsInEveryForm) {
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    const std::string word(attribute.word);
+    SCOPED_TRACE(std::string(OwnerWord(attribute.owner)) + " " + word);
+    const Case c = Parsed(MachineWith(&attribute));
+    ExpectEveryForm(c, word);
+    // The picture that replay draws.
+    const size_t value = attribute.phrase.find("%s");
+    EXPECT_THAT(OneLine(report::TopologyText(c, {})),
+                HasSubstr(std::string(attribute.phrase.substr(0, value))));
+  }
+}
+
+TEST(EveryAttribute, IsEncodedOrSaidToBeOutside) {
+  const Topology plain = Parsed(MachineWith(nullptr)).topology;
+  const auto names_it = [](const AttributeInfo& attribute, const absl::Status& status) {
+    return std::string(status.message()).find(std::string(attribute.word)) != std::string::npos;
+  };
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    SCOPED_TRACE(std::string(attribute.word));
+    Case c = Parsed(MachineWith(&attribute));
+    c.topology.devices_count = 2;  // without the mdev, which is not encoded itself
+    c.topology.devices[2] = {};
+    c.names.devices.pop_back();
+    EXPECT_EQ(IsEncoded(c.topology), attribute.encoded);
+    const absl::Status status = CheckEncoded(c.topology, c.names);
+    EXPECT_EQ(status.ok(), attribute.encoded);
+    if (!status.ok()) {
+      EXPECT_TRUE(names_it(attribute, status)) << status;
+    }
+    const Topology part = EncodedPart(c.topology);
+    EXPECT_TRUE(IsEncoded(part));
+    EXPECT_NE(part == c.topology, !attribute.encoded);
+  }
+  EXPECT_FALSE(IsEncoded(plain));  // the mdev
+}
+
+// "map c0 4+2 3 read"
+std::string SampleOf(const OpInfo& op) {
+  const auto operand = [](Operand operand) -> std::string {
+    switch (operand) {
+      case Operand::kNone:
+        return "";
+      case Operand::kInstance:
+        return " s";
+      case Operand::kDevice:
+        return " gpu";
+      case Operand::kGroup:
+        return " 1";
+      case Operand::kContainer:
+        return " c0";
+      case Operand::kIommuType:
+        return " nesting";
+    }
+    return "";
+  };
+  std::string text = absl::StrCat(std::string(op.word), operand(op.a), operand(op.b));
+  if (op.is(OpInfo::kHasPages)) text += " 4+2";
+  if (op.is(OpInfo::kHasVaddr)) text += " 3";
+  return text;
+}
+
+TEST(EveryOp, IsInEveryForm) {
+  std::set<uint8_t> codes;
+  for (const OpInfo& op : AllOps()) {
+    SCOPED_TRACE(std::string(op.word));
+    EXPECT_TRUE(codes.insert(op.code).second) << "two ops have one code";
+    std::vector<std::string> lines = {SampleOf(op)};
+    for (const OpFlag& flag : op.flags)
+      lines.push_back(absl::StrCat(SampleOf(op), " ", std::string(flag.word)));
+    for (const std::string& line : lines) {
+      const Case c = Parsed(MachineWith(nullptr) + line + "\n");
+      ExpectEveryForm(c, std::string(op.word));
+      EXPECT_EQ(PrintOp(c.ops[0].op, c.names), line);
+    }
+  }
+}
+
+TEST(EveryFault, IsInEveryForm) {
+  for (const FaultInfo& fault : AllFaults()) {
+    SCOPED_TRACE(std::string(fault.word));
+    std::string line =
+        absl::StrCat("register s fail=", std::string(fault.word), fault.of_device ? ":gpu" : ":2");
+    if (fault.has_errno) line += ":EBUSY";
+    std::vector<std::string> lines = {line};
+    if (fault.has_count) lines.insert(lines.end(), {line + ":3", line + ":all"});
+    for (const std::string& each : lines) {
+      const Case c = Parsed(MachineWith(nullptr) + each + "\n");
+      ExpectEveryForm(c, std::string(fault.word));
+      EXPECT_EQ(PrintOp(c.ops[0].op, c.names), each);
+      EXPECT_EQ(IsEncoded(c.ops[0].op), fault.encoded);
+    }
+  }
+}
+
+// A recorder of booted kernels plays what it can, and says what it cannot.
+TEST(EveryOp, IsPlayedByABootedKernelOrRefused) {
+  const std::string machine =
+      absl::StrReplaceAll(MachineWith(nullptr), {{"device mdev platform emulated\n", ""}});
+  for (const OpInfo& op : AllOps()) {
+    SCOPED_TRACE(std::string(op.word));
+    std::string line = SampleOf(op);
+    if (op.b == Operand::kIommuType) line.resize(line.rfind(' '));
+    const auto script = conform::PrintScript(Parsed(machine + line + "\n"), "a");
+    EXPECT_EQ(script.ok(), op.is(OpInfo::kBooted)) << script.status();
+    if (script.ok()) {
+      EXPECT_THAT(*script, HasSubstr(std::string(op.word)));
+    } else {
+      EXPECT_THAT(script.status().message(), HasSubstr(std::string(op.word)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iommucheck
