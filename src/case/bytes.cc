@@ -95,7 +95,7 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
 // --- decoding: each takes one record ---
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
-  out.version = kKernelVersions[r[0] % kKernelVersionCount];
+  out.version = VersionOfNumber(r[0]);
   const RuleSet differ = DecodeRules(r + kRulesAt);
   const RuleSet& rules = RulesOf(out.version);
   out.dropped = differ & rules;
@@ -285,7 +285,7 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
 // --- encoding ---
 
 void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
-  r[0] = static_cast<uint8_t>(kernel.version);
+  r[0] = InfoOf(kernel.version).number;
   EncodeRules(kernel.dropped | kernel.added, r + kRulesAt);
 }
 

@@ -141,7 +141,7 @@ std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place) {
 std::string PlaceText(std::string_view release, const ReleasePlace& place) {
   if (!place.below) return "";
   const std::string_view name = VersionName(*place.below);
-  if (place.exact && !name.ends_with(".y") && IsStable(release))
+  if (place.exact && !InfoOf(*place.below).is_stable() && IsStable(release))
     return absl::StrFormat("%s is the .0 release; the fixes of its stable series are not modelled.",
                            name);
   if (place.exact) return "";

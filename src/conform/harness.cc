@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -277,13 +278,28 @@ absl::Status Harness::Open() {
   return absl::OkStatus();
 }
 
+// Of the profiles of the tree's era, the newest of those that have the same rules as the tree.
+// Where none has, as of a patched tree, the first rules of the list count most.
 KernelVersion Harness::FindProfile() {
-  const uint32_t features = real_->features;
-  if ((features & HARNESS_BUS_OPS) != 0)
-    return (features & HARNESS_REATTACH) != 0 ? KernelVersion::kV6_1_y : KernelVersion::kV6_1;
-  if ((features & HARNESS_ALLOC_BY_DEV) == 0) return KernelVersion::kV6_8;
-  if ((features & HARNESS_DMA_CONFIGURE) != 0) return KernelVersion::kV7_1;
-  return (features & HARNESS_DEFER_UNSET) != 0 ? KernelVersion::kV6_12_y : KernelVersion::kV6_12;
+  // What is probed in trees and tells profiles apart.
+  constexpr std::pair<Rule, uint32_t> kProbed[] = {
+      {Rule::kAllocByDevice, HARNESS_ALLOC_BY_DEV},
+      {Rule::kProbeDmaConfigure, HARNESS_DMA_CONFIGURE},
+      {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
+      {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
+  };
+  const auto found = [&](uint32_t feature) { return (real_->features & feature) != 0; };
+  const Era era = found(HARNESS_BUS_OPS) ? Era::kSingleDriver : Era::kFwnode;
+  std::vector<KernelVersion> versions;
+  for (const ProfileInfo& info : AllProfiles())
+    if (info.era == era) versions.push_back(info.version);
+  for (const auto& [rule, feature] : kProbed) {
+    std::vector<KernelVersion> alike;
+    for (const KernelVersion v : versions)
+      if (ProfileOf(v).has(rule) == found(feature)) alike.push_back(v);
+    if (!alike.empty()) versions = alike;
+  }
+  return versions.back();
 }
 
 std::string Harness::WhyNot(const Case& c) const {

@@ -326,7 +326,7 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
     absl::StrAppendFormat(&out, "%-36s", info.id);
     for (KernelVersion v : versions)
       absl::StrAppendFormat(&out, "%*s", VersionHead(v).size(),
-                            ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
+                            ProfileOf(v).has(rule) ? "yes" : "-");
     out += "\n";
   }
   out += "\nera\n";
