@@ -35,13 +35,15 @@ constexpr bool InOrder() {
 }
 static_assert(InOrder(), "kProfiles is indexed by KernelVersion");
 
-// The version of each number; each is there once.
-constexpr auto kOfNumber = [] {
-  std::array<std::optional<KernelVersion>, kKernelVersionCount> versions{};
-  for (const ProfileInfo& info : kProfiles) versions[info.number] = info.version;
-  return versions;
-}();
-static_assert(std::ranges::all_of(kOfNumber, [](const auto& v) { return v.has_value(); }));
+constexpr bool HasNumber(int number) {
+  return std::ranges::count(kProfiles, number, &ProfileInfo::number) == 1;
+}
+constexpr bool NumbersAreApart() {
+  for (int i = 0; i < kKernelVersionCount; ++i)
+    if (!HasNumber(i)) return false;
+  return true;
+}
+static_assert(NumbersAreApart(), "the next free number is the count of those before");
 
 }  // namespace
 
@@ -65,7 +67,5 @@ std::optional<KernelVersion> FindVersion(std::string_view name) {
   const auto* it = std::ranges::find(kProfiles, name, &ProfileInfo::name);
   return it == kProfiles.end() ? std::nullopt : std::optional(it->version);
 }
-
-KernelVersion VersionOfNumber(uint8_t number) { return *kOfNumber[number % kKernelVersionCount]; }
 
 }  // namespace iommucheck

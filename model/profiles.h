@@ -60,8 +60,6 @@ std::span<const ProfileInfo> AllProfiles();
 const ProfileInfo& InfoOf(KernelVersion version);
 std::string_view VersionName(KernelVersion version);
 std::optional<KernelVersion> FindVersion(std::string_view name);
-// Any number names a version: those beyond the last begin again.
-KernelVersion VersionOfNumber(uint8_t number);
 
 // The versions from one on and before another. A profile that comes between these, or after the
 // newest, is in it without a change.

@@ -62,8 +62,6 @@ int KernelDriversOf(const State& s, GroupId group) {
   return count;
 }
 
-}  // namespace
-
 Found NoOops(const StepView& v) {
   return AnyEvent(v, [](const Event& e) -> Found {
     if (e.kind != Event::Kind::kOops) return std::nullopt;
@@ -297,8 +295,6 @@ Found ResettingDeviceIsBlocked(const StepView& v) {
                      .group = group};
   });
 }
-
-namespace {
 
 using enum KernelVersion;
 using enum Property;

@@ -98,8 +98,6 @@ Memory MemoryOf(const State& s) {
 
 bool Joins(OpKind kind) { return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu; }
 
-}  // namespace
-
 // Blocking domains stay allocated, and a device that waited for its first DMA no longer waits.
 Found FailedCallGoesBack(const StepView& v) {
   if (!Joins(v.op.kind) || v.result.error == 0) return std::nullopt;
@@ -336,8 +334,6 @@ Found LockedMemoryKeepsItsLimit(const StepView& v) {
   if (limit == kNoLimit || MemoryOf(v.after).locked <= limit) return std::nullopt;
   return Violation{.why = "more is locked than RLIMIT_MEMLOCK"};
 }
-
-namespace {
 
 using enum KernelVersion;
 using enum Property;

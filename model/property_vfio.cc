@@ -39,8 +39,6 @@ bool IsOnList(const State& s, ContainerId container, GroupId group) {
   return false;
 }
 
-}  // namespace
-
 Found GroupIsOpenedOnce(const StepView& v) {
   if (!Succeeded(v, OpKind::kOpen)) return std::nullopt;
   const GroupState& g = v.before.groups[v.op.a];
@@ -134,8 +132,6 @@ Found EmulatedGroupsNeedNoIommu(const StepView& v) {
     return std::nullopt;
   return Violation{.why = "it is refused for want of an IOMMU", .group = group};
 }
-
-namespace {
 
 using enum KernelVersion;
 using enum Property;

@@ -41,6 +41,16 @@ const RuleSet& AllRuleSet() {
   return kRules;
 }
 
+// Numbers beyond the last begin again.
+KernelVersion VersionOf(uint8_t number) {
+  static const auto kVersions = [] {
+    std::array<KernelVersion, kKernelVersionCount> versions;
+    for (const ProfileInfo& info : AllProfiles()) versions[info.number] = info.version;
+    return versions;
+  }();
+  return kVersions[number % kKernelVersionCount];
+}
+
 const RuleSet& RulesOf(KernelVersion version) {
   static const auto kRules = [] {
     std::array<RuleSet, kKernelVersionCount> rules;
@@ -95,7 +105,7 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
 // --- decoding: each takes one record ---
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
-  out.version = VersionOfNumber(r[0]);
+  out.version = VersionOf(r[0]);
   const RuleSet differ = DecodeRules(r + kRulesAt);
   const RuleSet& rules = RulesOf(out.version);
   out.dropped = differ & rules;
