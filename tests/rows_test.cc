@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is written in docs/ from the rows of the model: the profiles and the properties.
-// IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts anew; read the diff.
+// That documents say what the rows of profiles and properties say, and that kernel trees are told
+// apart. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew; read the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "model/profiles.h"
 #include "model/properties.h"
+#include "src/conform/harness.h"
 
 namespace iommucheck {
 namespace {
@@ -80,6 +81,28 @@ TEST(Docs, HaveTheProperties) {
   }
   ExpectPart("docs/properties.md", "| property | sentence |\n|---|---|\n", "\nNot among", table);
   ExpectPart("docs/output.schema.json", "\"property\": {\"enum\": [", "]}", JsonList(encoded));
+}
+
+// A profile that lacks a probe would be taken for another, or another for it. Trees before 6.1
+// cannot be built.
+TEST(Trees, AreToldApartByWhatIsProbed) {
+  for (const ProfileInfo& info : AllProfiles()) {
+    if (info.era == Era::kBusSlots) continue;
+    uint32_t features = info.era == Era::kSingleDriver ? HARNESS_BUS_OPS : 0;
+    for (const auto& [rule, feature] : conform::ProbedRules())
+      if (ProfileOf(info.version).has(rule)) features |= feature;
+    EXPECT_EQ(VersionName(conform::ProfileOfTree(features)), info.name);
+  }
+}
+
+// A fix of a newer kernel in an older tree does not make it the newer kernel.
+TEST(Trees, ThatArePatchedAreOfTheProfileThatIsNearest) {
+  using enum KernelVersion;
+  EXPECT_EQ(conform::ProfileOfTree(HARNESS_DEFER_UNSET), kV6_8);
+  EXPECT_EQ(conform::ProfileOfTree(HARNESS_DMA_CONFIGURE | HARNESS_DEFER_UNSET), kV6_8);
+  EXPECT_EQ(conform::ProfileOfTree(HARNESS_ALLOC_BY_DEV | HARNESS_DMA_CONFIGURE), kV7_1);
+  EXPECT_EQ(conform::ProfileOfTree(HARNESS_ALLOC_BY_DEV | HARNESS_REATTACH), kV6_12);
+  EXPECT_EQ(conform::ProfileOfTree(HARNESS_BUS_OPS | HARNESS_DEFER_UNSET), kV6_1);
 }
 
 }  // namespace

@@ -241,6 +241,31 @@ KernelSpec WithoutAssumptions(KernelSpec kernel) {
   return kernel;
 }
 
+std::span<const ProbedRule> ProbedRules() {
+  static constexpr ProbedRule kProbed[] = {
+      {Rule::kAllocByDevice, HARNESS_ALLOC_BY_DEV},
+      {Rule::kProbeDmaConfigure, HARNESS_DMA_CONFIGURE},
+      {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
+      {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
+  };
+  return kProbed;
+}
+
+KernelVersion ProfileOfTree(uint32_t features) {
+  const auto has = [features](uint32_t feature) { return (features & feature) != 0; };
+  const Era era = has(HARNESS_BUS_OPS) ? Era::kSingleDriver : Era::kFwnode;
+  std::vector<KernelVersion> versions;
+  for (const ProfileInfo& info : AllProfiles())
+    if (info.era == era) versions.push_back(info.version);
+  for (const auto& [rule, feature] : ProbedRules()) {
+    std::vector<KernelVersion> alike;
+    for (const KernelVersion v : versions)
+      if (ProfileOf(v).has(rule) == has(feature)) alike.push_back(v);
+    if (!alike.empty()) versions = alike;
+  }
+  return versions.back();
+}
+
 std::string SandboxNote(const std::string& build) {
   // kernel/sandbox.sh says that it is one.
   const bool inside = std::getenv("IOMMUCHECK_SANDBOX") != nullptr;
@@ -258,7 +283,7 @@ absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oop
   harness.catch_oops_ = catch_oops;
   if (absl::Status s = harness.Open(); !s.ok()) return s;
   harness.name_ = harness.real_->name;
-  harness.version_ = harness.FindProfile();
+  harness.version_ = ProfileOfTree(harness.real_->features);
   return harness;
 }
 
@@ -276,30 +301,6 @@ absl::Status Harness::Open() {
         absl::StrFormat("%s: expected a harness of version %d, found another; run ./dev kernel",
                         path_, int{HARNESS_VERSION}));
   return absl::OkStatus();
-}
-
-// Of the profiles of the tree's era, the newest of those that have the same rules as the tree.
-// Where none has, as of a patched tree, the first rules of the list count most.
-KernelVersion Harness::FindProfile() {
-  // What is probed in trees and tells profiles apart.
-  constexpr std::pair<Rule, uint32_t> kProbed[] = {
-      {Rule::kAllocByDevice, HARNESS_ALLOC_BY_DEV},
-      {Rule::kProbeDmaConfigure, HARNESS_DMA_CONFIGURE},
-      {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
-      {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
-  };
-  const auto found = [&](uint32_t feature) { return (real_->features & feature) != 0; };
-  const Era era = found(HARNESS_BUS_OPS) ? Era::kSingleDriver : Era::kFwnode;
-  std::vector<KernelVersion> versions;
-  for (const ProfileInfo& info : AllProfiles())
-    if (info.era == era) versions.push_back(info.version);
-  for (const auto& [rule, feature] : kProbed) {
-    std::vector<KernelVersion> alike;
-    for (const KernelVersion v : versions)
-      if (ProfileOf(v).has(rule) == found(feature)) alike.push_back(v);
-    if (!alike.empty()) versions = alike;
-  }
-  return versions.back();
 }
 
 std::string Harness::WhyNot(const Case& c) const {
