@@ -54,7 +54,7 @@ int Random(uint64_t seed, int count) {
 
 int Profile(const std::string& release) {
   const std::optional<ReleasePlace> place = PlaceOf(release);
-  if (!place || !place->exact)
+  if (!place || !place->exact || !place->below)
     return Fail(absl::InvalidArgumentError("expected a release with a profile, found " + release));
   std::cout << std::string(VersionName(*place->below)) << "\n";
   return 0;

@@ -93,6 +93,7 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
   const auto found = FindVersion(version);
   if (!found) {
     std::vector<std::string> names;
+    names.reserve(kKernelVersions.size());
     for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
     const std::string expected = "a kernel (" + absl::StrJoin(names, ", ") + ")";
     const std::string nearest = Nearest(version);
