@@ -17,7 +17,7 @@ map=$(mktemp)
 trap 'rm -f "$map"' EXIT
 printf '%9s %9s %9s %9s  %s\n' bounded proofs proved removals question
 for property in no-cross-driver-reuse no-cross-driver-attach; do
-  for kernel in v5.15 v5.18 v6.0 v6.1 v6.1.y v6.8 v6.12 v7.1; do
+  for kernel in $("$tool" kernels --json | sed -n 's/^ *"profile": "\(.*\)",$/\1/p'); do
     bounded=$(measure "$map" "$property" --kernel "$kernel" --bounded)
     proofs=$(measure "$map" "$property" --kernel "$kernel")
     printf '%9s %9s %9s %9s  %s\n' "$bounded" "$proofs" \

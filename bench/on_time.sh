@@ -31,7 +31,7 @@ cpu() { { time "$@" >"$folder/out" || true; } 2>&1 | awk '{printf "%.2f\n", $1 +
 verdict() { sed -n 's/^verdict *//p' "$folder/out"; }
 
 printf '%6s  %s\n' CPU-s question
-for kernel in v5.15 v5.18 v6.0 v6.1 v6.1.y v6.8 v6.12 v7.1; do
+for kernel in $("$tool" kernels --json | sed -n 's/^ *"profile": "\(.*\)",$/\1/p'); do
   for property in attach reuse; do
     for how in '' --bounded '--drop type1.same_ops'; do
       # shellcheck disable=SC2086  # several words

@@ -46,55 +46,55 @@ using fuzzing::Option;
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// What no run can tell, on the kernels from `first` to `last`.
+// What no run can tell, on these kernels.
 struct Unnoticeable {
   Rule rule;
-  KernelVersion first;
-  KernelVersion last;
+  VersionRange versions;
   std::string_view why;
 };
 using enum KernelVersion;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
-    {Rule::kCoreDeferUnset, kV5_15, kV7_1,
+    {Rule::kCoreDeferUnset, kEveryVersion,
      "only a race binds a driver before the default domain is there"},
-    {Rule::kCoreClaimBlocking, kV5_15, kV5_18, "groups are not claimed"},
-    {Rule::kVfioReleaseOnError, kV5_15, kV5_18, "groups are not claimed"},
-    {Rule::kCoreRollbackFailing, kV6_12, kV6_12_y,
+    {Rule::kCoreClaimBlocking, Until(kV6_0), "groups are not claimed"},
+    {Rule::kVfioReleaseOnError, Until(kV6_0), "groups are not claimed"},
+    {Rule::kCoreRollbackFailing, Since(kV6_12).Until(kV7_1),
      "driver.attach_keeps_old leaves the device where it was"},
-    {Rule::kType1NoDuplicate, kV5_15, kV7_1, "the group layer refuses the group before"},
-    {Rule::kAllocByDevice, kV5_15, kV7_1,
+    {Rule::kType1NoDuplicate, kEveryVersion, "the group layer refuses the group before"},
+    {Rule::kAllocByDevice, kEveryVersion,
      "core.owner_first refuses what another driver of the bus allocates"},
-    {Rule::kCoreAttachBusy, kV5_15, kV7_1,
+    {Rule::kCoreAttachBusy, kEveryVersion,
      "what type1 attaches is claimed, or on its default domain"},
-    {Rule::kCoreResetBusy, kV5_15, kV7_1, "a device in reset is left out of the change anyway"},
-    {Rule::kDriverAttachKeepsOld, kV6_12, kV6_12_y, "core.rollback_failing puts the device back"},
-    {Rule::kDriverSnoopChecked, kV5_15, kV7_1,
+    {Rule::kCoreResetBusy, kEveryVersion, "a device in reset is left out of the change anyway"},
+    {Rule::kDriverAttachKeepsOld, Since(kV6_12).Until(kV7_1),
+     "core.rollback_failing puts the device back"},
+    {Rule::kDriverSnoopChecked, kEveryVersion,
      "type1.same_coherency keeps such devices apart before"},
-    {Rule::kFirmwareDtXorAcpi, kV5_15, kV7_1,
+    {Rule::kFirmwareDtXorAcpi, kEveryVersion,
      "it keeps drivers apart that other rules keep apart, too"},
-    {Rule::kFwspecOneDriver, kV5_15, kV7_1,
+    {Rule::kFwspecOneDriver, kEveryVersion,
      "either driver is one that firmware names for the device"},
-    {Rule::kFwspecFreeOnError, kV5_15, kV7_1, "the driver that is left is one that firmware names"},
-    {Rule::kType1FgspProbe, kV5_15, kV7_1, "how a domain splits large pages is not modelled"},
-    {Rule::kType1MapAlign, kV5_15, kV7_1, "iommu_map() refuses the same"},
-    {Rule::kType1MsiAnyDevice, kV5_15, kV7_1,
+    {Rule::kFwspecFreeOnError, kEveryVersion, "the driver that is left is one that firmware names"},
+    {Rule::kType1FgspProbe, kEveryVersion, "how a domain splits large pages is not modelled"},
+    {Rule::kType1MapAlign, kEveryVersion, "iommu_map() refuses the same"},
+    {Rule::kType1MsiAnyDevice, kEveryVersion,
      "without it the first device is asked, which allows less"},
-    {Rule::kType1PinVaddrBusy, kV5_15, kV7_1,
+    {Rule::kType1PinVaddrBusy, kEveryVersion,
      "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
-    {Rule::kType1VaddrNoEmulated, kV5_15, kV7_1, "type1.pin_vaddr_busy stands behind it"},
-    {Rule::kType1SameBus, kV5_15, kV5_18, "the driver of a bus is that of its devices"},
-    {Rule::kType1SameCoherency, kV5_15, kV5_18,
+    {Rule::kType1VaddrNoEmulated, kEveryVersion, "type1.pin_vaddr_busy stands behind it"},
+    {Rule::kType1SameBus, Until(kV6_0), "the driver of a bus is that of its devices"},
+    {Rule::kType1SameCoherency, Until(kV6_0),
      "coherency is of the bus, and alike for domains of a driver"},
-    {Rule::kType1SameOps, kV6_1, kV7_1,
+    {Rule::kType1SameOps, Since(kV6_1),
      "register.single_driver or core.owner_first holds without it"},
-    {Rule::kVfioCacheCoherency, kV5_15, kV7_1,
+    {Rule::kVfioCacheCoherency, kEveryVersion,
      "no property is about devices that are not coherent"},
-    {Rule::kVfioSetIommuUnwind, kV5_15, kV7_1, "vfio_iommu_type1_release() detaches what is left"},
+    {Rule::kVfioSetIommuUnwind, kEveryVersion, "vfio_iommu_type1_release() detaches what is left"},
 });
 
 std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
   const auto* it = std::ranges::find_if(kUnnoticeable, [&](const Unnoticeable& u) {
-    return u.rule == rule && u.first <= version && version <= u.last;
+    return u.rule == rule && u.versions.has(version);
   });
   return it == kUnnoticeable.end() ? std::string_view() : it->why;
 }

@@ -19,7 +19,7 @@
 namespace iommucheck {
 
 enum class Property : uint8_t {
-  // These two are read from a step's events alone, and are those that the encodings know.
+  // These two are read from a step's events alone.
   kNoCrossDriverAttach,
   kNoCrossDriverReuse,
   // The core: domains and who is on them.
@@ -83,14 +83,6 @@ inline constexpr auto kProperties = [] {
   return all;
 }();
 
-std::string_view PropertyName(Property property);
-std::string_view PropertySentence(Property property);
-std::optional<Property> FindProperty(std::string_view name);
-
-// The first event of a step that violates one of the first two, or nullptr. Of the others it knows
-// nothing.
-const Event* FindViolation(Property property, std::span<const Event> events);
-
 // All that a property reads: a step that was taken, and the states around it.
 struct StepView {
   const Topology& topology;
@@ -111,6 +103,37 @@ struct Violation {
   ContainerId container = kNoId;
 };
 
+// A set of kinds of faults.
+using FaultSet = uint8_t;
+constexpr FaultSet FaultBit(Fault::Kind kind) {
+  return static_cast<FaultSet>(1U << static_cast<unsigned>(kind));
+}
+
+// The property holds on these kernels once `assumptions` are added, in runs without faults of the
+// kinds in `without`.
+struct PromiseRange {
+  VersionRange versions = kNoVersion;
+  std::span<const Rule> assumptions{};
+  FaultSet without = 0;
+};
+
+// All that there is to say of a property. Its row stands in the file that has its check.
+struct PropertyInfo {
+  Property property;
+  std::string_view name;
+  std::string_view sentence;
+  std::optional<Violation> (*find)(const StepView& view);
+  PromiseRange promised[3] = {};
+  bool encoded = false;  // the encodings know it
+};
+const PropertyInfo& InfoOf(Property property);
+std::string_view PropertyName(Property property);
+std::string_view PropertySentence(Property property);
+std::optional<Property> FindProperty(std::string_view name);
+
+// The first event of a step that violates one of the first two, or nullptr. Of the others it knows
+// nothing.
+const Event* FindViolation(Property property, std::span<const Event> events);
 // What is at fault first, in the order of events, containers, groups and devices. A state that
 // violates a property goes on doing so in the steps that follow. Allocates nothing.
 std::optional<Violation> FindViolation(Property property, const StepView& view);
@@ -118,21 +141,13 @@ std::optional<Violation> FindViolation(Property property, const StepView& view);
 // Whether the state itself has a device on a domain of another driver.
 bool HasForeignDomain(const Topology& topology, const State& state);
 
-// A set of kinds of faults.
-using FaultSet = uint8_t;
-constexpr FaultSet FaultBit(Fault::Kind kind) {
-  return static_cast<FaultSet>(1U << static_cast<unsigned>(kind));
-}
-
-// What a kernel promises: the property holds on it once `assumptions` are added, in runs without
-// faults of the kinds in `without`.
 struct Promise {
   KernelVersion version;
   Property property;
   std::span<const Rule> assumptions;
   FaultSet without = 0;
 };
-// By property, then by version.
+// What each kernel promises, by property, then by version.
 std::span<const Promise> Promises();
 // Whether the version promises it at all, under whatever assumptions.
 bool IsPromised(KernelVersion version, Property property);

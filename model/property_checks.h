@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What finds the violations of each property but the two that events alone decide. For
+// What the checks of properties have in common, and where their rows are. For property_*.cc and
 // properties.cc.
 #pragma once
 
@@ -70,61 +70,37 @@ inline bool HasAttachFault(const Op& op, DeviceId dev) {
   return false;
 }
 
-// --- property_core.cc ---
+// --- what promises rest on; found by running random machines, and held to by tests ---
 
-Found NoOops(const StepView& v);
-Found NoCallWaits(const StepView& v);
-Found NoFreedDomainInUse(const StepView& v);
-Found NoLeakedDomain(const StepView& v);
-Found GroupHasOneDriver(const StepView& v);
-Found GroupSharesADomain(const StepView& v);
-Found GroupDomainIsKnown(const StepView& v);
-Found ProbedByFirmwaresDriver(const StepView& v);
-Found DirectRegionStaysMapped(const StepView& v);
-Found IncompatibleMeansEinval(const StepView& v);
-Found IdentityIsHonoured(const StepView& v);
-Found OwnershipBalances(const StepView& v);
-Found KernelUsersBalance(const StepView& v);
-Found NoDriverBesideUser(const StepView& v);
-Found DriverRefusedOnlyWhenOwned(const StepView& v);
-Found NoCrossDriverPasid(const StepView& v);
-Found OwnPasidDomainIsAccepted(const StepView& v);
-Found PasidKeepsItsDomain(const StepView& v);
-Found ResettingDeviceIsBlocked(const StepView& v);
+// Devices stay probed while their bus's slot does, up to 6.0; groups are of one driver, from 6.8:
+// the core tests the first device of a group alone.
+inline constexpr std::array kSlotsStay = {Rule::kAssumeBusOpsNotReplaced};
+inline constexpr std::array kOneDriverGroups = {Rule::kAssumeHomogeneousGroups};
+// Where one of a group's devices may be refused, what becomes of the others is not promised.
+inline constexpr std::array kOneInstance = {Rule::kAssumeOneInstanceGroups,
+                                            Rule::kAssumeBusOpsNotReplaced};
+inline constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGroups,
+                                                    Rule::kAssumeBusOpsNotReplaced,
+                                                    Rule::kAssumeNoHotAddWhenAttached};
+inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
+inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
+inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
+inline constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSize,
+                                                       Rule::kAssumeNoUnregisterWhenAttached};
+inline constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
+inline constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
+inline constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
+inline constexpr std::array kNoHotAddUnmapTop = {Rule::kAssumeNoHotAddWhenAttached,
+                                                 Rule::kType1UnmapTop};
 
-// --- property_vfio.cc ---
+inline constexpr FaultSet kAttachFaults =
+    FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);
+inline constexpr FaultSet kMapFaults = FaultBit(Fault::Kind::kMap);
 
-Found GroupIsOpenedOnce(const StepView& v);
-Found NoIommuWantsPrivilege(const StepView& v);
-Found NoIommuStaysApart(const StepView& v);
-Found GroupHasOneContainer(const StepView& v);
-Found SetIommuOnce(const StepView& v);
-Found OpenDeviceHasItsIommu(const StepView& v);
-Found EmptyContainerHasNoDriver(const StepView& v);
-Found EmulatedGroupsNeedNoIommu(const StepView& v);
+// --- the rows of each file, in the order of Property; those that events decide are properties.cc's
 
-// --- property_type1.cc ---
-
-Found FailedCallGoesBack(const StepView& v);
-Found ContainerGroupsAreOnTheirDomain(const StepView& v);
-Found CoherentDomainIsEnforced(const StepView& v);
-Found NestingIsThere(const StepView& v);
-Found MsiIsIsolated(const StepView& v);
-Found MsiCookieOnce(const StepView& v);
-Found MsiIsMapped(const StepView& v);
-Found UnmapTakesWholeMappings(const StepView& v);
-Found MappingsAreApart(const StepView& v);
-Found MappingsKeepTheirLimit(const StepView& v);
-Found MappedInEveryDomain(const StepView& v);
-Found NoStaleTranslation(const StepView& v);
-Found MappingsLieOffReserved(const StepView& v);
-Found MappingsLieInApertures(const StepView& v);
-Found ValidIovaCanBeMapped(const StepView& v);
-Found NoValidIovaIsLost(const StepView& v);
-Found AttachMapsNothingReserved(const StepView& v);
-Found NoLeakedPin(const StepView& v);
-Found NoPinByStaleVaddr(const StepView& v);
-Found LockedMemoryBalances(const StepView& v);
-Found LockedMemoryKeepsItsLimit(const StepView& v);
+std::span<const PropertyInfo> CoreProperties();
+std::span<const PropertyInfo> VfioProperties();
+std::span<const PropertyInfo> Type1Properties();
 
 }  // namespace iommucheck

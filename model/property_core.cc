@@ -62,8 +62,6 @@ int KernelDriversOf(const State& s, GroupId group) {
   return count;
 }
 
-}  // namespace
-
 Found NoOops(const StepView& v) {
   return AnyEvent(v, [](const Event& e) -> Found {
     if (e.kind != Event::Kind::kOops) return std::nullopt;
@@ -297,5 +295,114 @@ Found ResettingDeviceIsBlocked(const StepView& v) {
                      .group = group};
   });
 }
+
+using enum KernelVersion;
+using enum Property;
+constexpr PropertyInfo kCoreRows[] = {
+    {kNoOops,
+     "no-oops",
+     "no NULL or wild pointer is followed, no BUG hit, no list corrupted, nothing loops for ever "
+     "or is undefined",
+     NoOops,
+     {{Since(kV6_0).Until(kV6_1), kCommonPage},
+      {Since(kV6_8).Until(kV6_12), kCommonPage},
+      {Since(kV6_12), kCommonPageNoUnregister}}},
+    {kNoCallWaits,
+     "no-call-waits",
+     "no call waits inside the kernel for another call of the user",
+     NoCallWaits,
+     {{Since(kV6_1_y)}}},
+    {kNoFreedDomainInUse,
+     "no-freed-domain-in-use",
+     "no device's hardware and no group points at a domain that was freed",
+     NoFreedDomainInUse,
+     {{Until(kV6_8), kOneInstance, kAttachFaults}, {Since(kV6_8), {}, kAttachFaults}}},
+    {kNoLeakedDomain,
+     "no-leaked-domain",
+     "every domain belongs to a group or is on the list of a container",
+     NoLeakedDomain,
+     {{kEveryVersion}}},
+    {kGroupHasOneDriver,
+     "group-has-one-driver",
+     "all devices of a group are served by one driver",
+     GroupHasOneDriver,
+     {{Until(kV6_1), kSlotsStay}, {Since(kV6_1).Until(kV6_8)}, {Since(kV6_8), kOneDriverGroups}}},
+    {kGroupSharesADomain,
+     "group-shares-a-domain",
+     "the hardware of every device of a group points at group->domain, but for devices in reset "
+     "and those that wait for their first DMA",
+     GroupSharesADomain,
+     {{Until(kV6_0), kOneInstanceNoHotAdd, kAttachFaults},
+      {Since(kV6_0), kOneInstance, kAttachFaults}}},
+    {kGroupDomainIsKnown,
+     "group-domain-is-known",
+     "group->domain is NULL, the default, blocking or PASID domain, or, in a container, type1's",
+     GroupDomainIsKnown,
+     {{Until(kV6_0), kOneInstance, kAttachFaults},
+      {Since(kV6_0).Until(kV6_8), {}, kAttachFaults},
+      {Since(kV6_8)}}},
+    {kProbedByFirmwaresDriver,
+     "probed-by-firmwares-driver",
+     "the driver that serves a device is that of an instance which firmware names for it",
+     ProbedByFirmwaresDriver,
+     {{Since(kV6_1)}}},
+    {kIdentityIsHonoured, "identity-is-honoured",
+     "a default domain is identity where the driver of any device of the group asked for that",
+     IdentityIsHonoured},
+    {kDirectRegionStaysMapped,
+     "direct-region-stays-mapped",
+     "a device with a direct region is on a domain that maps it one to one",
+     DirectRegionStaysMapped,
+     {{Since(kV6_8), kOneInstanceNoHotAdd, kAttachFaults | kMapFaults}}},
+    {kIncompatibleMeansEinval,
+     "incompatible-means-einval",
+     "attach_dev says EINVAL, and no other errno, to what is incompatible",
+     IncompatibleMeansEinval,
+     {{Until(kV6_8), kOneErrno}, {Since(kV6_8)}}},
+    {kOwnershipBalances,
+     "ownership-balances",
+     "a group is claimed only while it is in a container",
+     OwnershipBalances,
+     {{Since(kV6_0)}}},
+    {kKernelUsersBalance,
+     "kernel-users-balance",
+     "a group counts at least each of its devices that a kernel driver has",
+     KernelUsersBalance,
+     {{kEveryVersion, kDriversCome}}},
+    {kNoDriverBesideUser,
+     "no-driver-beside-user",
+     "no kernel driver has a device of a group that user space has",
+     NoDriverBesideUser,
+     {{Since(kV6_0), kDriversCome}}},
+    {kDriverRefusedOnlyWhenOwned,
+     "driver-refused-only-when-owned",
+     "a kernel driver is kept from a device only where somebody else has the group",
+     DriverRefusedOnlyWhenOwned,
+     {{kEveryVersion}}},
+    {kNoCrossDriverPasid,
+     "no-cross-driver-pasid",
+     "a PASID's domain was allocated by the driver that serves the device",
+     NoCrossDriverPasid,
+     {{Until(kV6_1), kSlotsStay}, {Since(kV6_1)}}},
+    {kOwnPasidDomainIsAccepted,
+     "own-pasid-domain-is-accepted",
+     "a PASID is not refused a domain of the device's own driver as that of another",
+     OwnPasidDomainIsAccepted,
+     {{Until(kV6_8)}, {Since(kV7_1)}}},
+    {kPasidKeepsItsDomain,
+     "pasid-keeps-its-domain",
+     "no attach replaces the domain that a PASID has",
+     PasidKeepsItsDomain,
+     {{kEveryVersion}}},
+    {kResettingDeviceIsBlocked,
+     "resetting-device-is-blocked",
+     "a device in reset is on the blocking domain, and its group counts it",
+     ResettingDeviceIsBlocked,
+     {{kEveryVersion}}},
+};
+
+}  // namespace
+
+std::span<const PropertyInfo> CoreProperties() { return kCoreRows; }
 
 }  // namespace iommucheck

@@ -98,8 +98,6 @@ Memory MemoryOf(const State& s) {
 
 bool Joins(OpKind kind) { return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu; }
 
-}  // namespace
-
 // Blocking domains stay allocated, and a device that waited for its first DMA no longer waits.
 Found FailedCallGoesBack(const StepView& v) {
   if (!Joins(v.op.kind) || v.result.error == 0) return std::nullopt;
@@ -336,5 +334,114 @@ Found LockedMemoryKeepsItsLimit(const StepView& v) {
   if (limit == kNoLimit || MemoryOf(v.after).locked <= limit) return std::nullopt;
   return Violation{.why = "more is locked than RLIMIT_MEMLOCK"};
 }
+
+using enum KernelVersion;
+using enum Property;
+constexpr PropertyInfo kType1Rows[] = {
+    {kFailedCallGoesBack,
+     "failed-call-goes-back",
+     "a call that joins a container or sets its driver, and fails, leaves all as it was",
+     FailedCallGoesBack,
+     {{Since(kV6_0).Until(kV6_8), kOneInstance, kAttachFaults},
+      {Since(kV6_8).Until(kV7_1), {}, kAttachFaults},
+      {Since(kV7_1), {}, kAttachFaults}}},
+    {kContainerGroupsAreOnTheirDomain,
+     "container-groups-are-on-their-domain",
+     "a group in a container with a driver is on one of its domains, as type1 has it",
+     ContainerGroupsAreOnTheirDomain,
+     {{Since(kV6_0).Until(kV6_8)}, {Since(kV6_8), kNoUnregister}}},
+    {kCoherentDomainIsEnforced,
+     "coherent-domain-is-enforced",
+     "a domain that enforces cache coherency has only devices whose IOMMUs can",
+     CoherentDomainIsEnforced,
+     {{Since(kV6_0), kNoHotAdd}}},
+    {kNestingIsThere,
+     "nesting-is-there",
+     "a container with nesting has only domains whose drivers can",
+     NestingIsThere,
+     {{Until(kV7_1)}}},
+    {kMsiIsIsolated,
+     "msi-is-isolated",
+     "a device that type1 has isolates its interrupts, unless unsafe ones are allowed",
+     MsiIsIsolated,
+     {{Until(kV6_8), kOneInstanceNoHotAdd}, {Since(kV6_8), kNoHotAdd}}},
+    {kMsiCookieOnce,
+     "msi-cookie-once",
+     "no domain is given an MSI cookie twice",
+     MsiCookieOnce,
+     {{kEveryVersion}}},
+    {kMsiIsMapped, "msi-is-mapped",
+     "a group whose interrupts software maps is on a domain with an MSI cookie", MsiIsMapped},
+    {kUnmapTakesWholeMappings,
+     "unmap-takes-whole-mappings",
+     "an unmap takes mappings that start in what it names, and with version 2 end there",
+     UnmapTakesWholeMappings,
+     {{kEveryVersion, kUnmapTop}}},
+    {kMappingsAreApart,
+     "mappings-are-apart",
+     "the mappings of a container are not empty, do not meet and do not wrap around",
+     MappingsAreApart,
+     {{kEveryVersion, kUnmapTop}}},
+    {kMappingsKeepTheirLimit,
+     "mappings-keep-their-limit",
+     "a container has no more mappings than dma_entry_limit",
+     MappingsKeepTheirLimit,
+     {{kEveryVersion}}},
+    {kMappedInEveryDomain,
+     "mapped-in-every-domain",
+     "every domain of a container has each of its mappings",
+     MappedInEveryDomain,
+     {{kEveryVersion, kUnmapTop}}},
+    {kNoStaleTranslation,
+     "no-stale-translation",
+     "a domain of a container maps nothing but its mappings",
+     NoStaleTranslation,
+     {{Since(kV7_1), kUnmapTop}}},
+    {kMappingsLieOffReserved,
+     "mappings-lie-off-reserved",
+     "no mapping of a container meets a reserved region of a device in it",
+     MappingsLieOffReserved,
+     {{kEveryVersion, kNoHotAddUnmapTop}}},
+    {kMappingsLieInApertures, "mappings-lie-in-apertures",
+     "every mapping of a container is within the aperture of each of its domains",
+     MappingsLieInApertures},
+    {kValidIovaCanBeMapped,
+     "valid-iova-can-be-mapped",
+     "every IOVA listed as valid is within all apertures and off every reserved region",
+     ValidIovaCanBeMapped,
+     {{kEveryVersion, kNoHotAdd}}},
+    {kNoValidIovaIsLost, "no-valid-iova-is-lost",
+     "every IOVA within all apertures and off every reserved region is listed as valid",
+     NoValidIovaIsLost},
+    {kAttachMapsNothingReserved,
+     "attach-maps-nothing-reserved",
+     "attaching a group maps nothing in its reserved regions, not even for a moment",
+     AttachMapsNothingReserved,
+     {{Since(kV6_1_y), kUnmapTop}}},
+    {kNoLeakedPin,
+     "no-leaked-pin",
+     "every page that is pinned belongs to a mapping, and is counted",
+     NoLeakedPin,
+     {{Since(kV6_0), kUnmapTop}}},
+    {kNoPinByStaleVaddr,
+     "no-pin-by-stale-vaddr",
+     "nothing is pinned while a mapping of the container has no valid vaddr",
+     NoPinByStaleVaddr,
+     {{kEveryVersion}}},
+    {kLockedMemoryBalances,
+     "locked-memory-balances",
+     "the user pays for each page that is pinned, once",
+     LockedMemoryBalances,
+     {{kEveryVersion, kUnmapTop}}},
+    {kLockedMemoryKeepsItsLimit,
+     "locked-memory-keeps-its-limit",
+     "no more is locked than RLIMIT_MEMLOCK",
+     LockedMemoryKeepsItsLimit,
+     {{kEveryVersion}}},
+};
+
+}  // namespace
+
+std::span<const PropertyInfo> Type1Properties() { return kType1Rows; }
 
 }  // namespace iommucheck

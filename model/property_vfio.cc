@@ -39,8 +39,6 @@ bool IsOnList(const State& s, ContainerId container, GroupId group) {
   return false;
 }
 
-}  // namespace
-
 Found GroupIsOpenedOnce(const StepView& v) {
   if (!Succeeded(v, OpKind::kOpen)) return std::nullopt;
   const GroupState& g = v.before.groups[v.op.a];
@@ -134,5 +132,54 @@ Found EmulatedGroupsNeedNoIommu(const StepView& v) {
     return std::nullopt;
   return Violation{.why = "it is refused for want of an IOMMU", .group = group};
 }
+
+using enum KernelVersion;
+using enum Property;
+constexpr PropertyInfo kVfioRows[] = {
+    {kGroupIsOpenedOnce,
+     "group-is-opened-once",
+     "a group is open once at a time",
+     GroupIsOpenedOnce,
+     {{kEveryVersion}}},
+    {kNoIommuWantsPrivilege,
+     "noiommu-wants-privilege",
+     "no user without CAP_SYS_RAWIO gets at a group without an IOMMU",
+     NoIommuWantsPrivilege,
+     {{kEveryVersion}}},
+    {kNoIommuStaysApart,
+     "noiommu-stays-apart",
+     "no container has groups with an IOMMU and groups without",
+     NoIommuStaysApart,
+     {{kEveryVersion}}},
+    {kGroupHasOneContainer,
+     "group-has-one-container",
+     "a group is on the list of the container that it is in, and on no other",
+     GroupHasOneContainer,
+     {{kEveryVersion}}},
+    {kSetIommuOnce,
+     "set-iommu-once",
+     "a container is given a driver once",
+     SetIommuOnce,
+     {{kEveryVersion}}},
+    {kOpenDeviceHasItsIommu,
+     "open-device-has-its-iommu",
+     "the group of a device that user space has is in a container with a driver",
+     OpenDeviceHasItsIommu,
+     {{kEveryVersion}}},
+    {kEmptyContainerHasNoDriver,
+     "empty-container-has-no-driver",
+     "a container without groups has no driver, no domains and no mappings",
+     EmptyContainerHasNoDriver,
+     {{kEveryVersion}}},
+    {kEmulatedGroupsNeedNoIommu,
+     "emulated-groups-need-no-iommu",
+     "a group of emulated devices joins and leaves without the IOMMU",
+     EmulatedGroupsNeedNoIommu,
+     {{kEveryVersion}}},
+};
+
+}  // namespace
+
+std::span<const PropertyInfo> VfioProperties() { return kVfioRows; }
 
 }  // namespace iommucheck

@@ -15,124 +15,127 @@
 #include <span>
 #include <string_view>
 
+#include "model/profiles.h"
+
 namespace iommucheck {
 
+// The numbers are those of the bits of saved fuzz inputs (src/case/bytes.h) and never change: a new
+// rule stands where its like do, and has the next free number. Lists are in the order of
+// AllRules().
 enum class Rule : uint8_t {
   // Registration and probe.
-  kBusOneOps,
-  kRegisterSingleDriver,
-  kRegisterStickyOps,
-  kProbeDmaConfigure,
-  kFwspecOneDriver,
-  kFwspecFreeOnError,
-  kFirmwareDtXorAcpi,
+  kBusOneOps = 0,
+  kRegisterSingleDriver = 1,
+  kRegisterStickyOps = 2,
+  kProbeDmaConfigure = 3,
+  kFwspecOneDriver = 4,
+  kFwspecFreeOnError = 5,
+  kFirmwareDtXorAcpi = 6,
   // The core's attach paths.
-  kCoreAttachBusy,
-  kCoreOwnerFirst,
-  kCoreOwnerEvery,
-  kCoreAttachRollback,
-  kCoreRollbackFailing,
-  kCoreRollbackReattach,
-  kCoreDetachNofail,
-  kCoreDmaOwner,
+  kCoreAttachBusy = 7,
+  kCoreOwnerFirst = 8,
+  kCoreOwnerEvery = 9,
+  kCoreAttachRollback = 10,
+  kCoreRollbackFailing = 11,
+  kCoreRollbackReattach = 12,
+  kCoreDetachNofail = 13,
+  kCoreDmaOwner = 14,
   // Domain allocation.
-  kAllocBusUnique,
-  kAllocByDevice,
-  kAllocOpsPerDriver,
+  kAllocBusUnique = 15,
+  kAllocByDevice = 16,
+  kAllocOpsPerDriver = 17,
   // VFIO: container, groups, type1.
-  kVfioCacheCoherency,
-  kVfioLeaveOnLast,
-  kType1SameBus,
-  kType1SameOps,
-  kType1SameCoherency,
-  kType1EnforceCoherency,
+  kVfioCacheCoherency = 18,
+  kVfioLeaveOnLast = 19,
+  kType1SameBus = 20,
+  kType1SameOps = 21,
+  kType1SameCoherency = 22,
+  kType1EnforceCoherency = 23,
   // Assumptions about drivers and machines.
-  kAssumeTablesNotShared,
-  kAssumeAddressNotReused,
-  kAssumeProbeRejectsForeign,
-  kAssumeHomogeneousGroups,
-  kAssumeNoHotAddWhenAttached,
-  kAssumeNoUnregisterWhenAttached,
-  kAssumeBusOpsNotReplaced,
-  kAssumeDriversCompeteForABus,
-  kDriverSameInstance,
-  // From here on: what does not choose a group's domain. Only machines and ops that use it can tell
-  // whether a kernel has one of these.
+  kAssumeTablesNotShared = 24,
+  kAssumeAddressNotReused = 25,
+  kAssumeProbeRejectsForeign = 26,
+  kAssumeHomogeneousGroups = 27,
+  kAssumeNoHotAddWhenAttached = 28,
+  kAssumeNoUnregisterWhenAttached = 29,
+  kAssumeBusOpsNotReplaced = 30,
+  kAssumeDriversCompeteForABus = 31,
+  kDriverSameInstance = 32,
   // The core's ownership, default domains, PASIDs and resets.
-  kCoreClaimBlocking,
-  kCoreUseDefault,
-  kCoreIdentityIsDefault,
-  kCoreDeferUnset,
-  kCoreDefaultTypeVote,
-  kCoreDirectMapped,
-  kCoreRequireDirect,
-  kCorePasidOwner,
-  kCorePasidStatic,
-  kCorePasidBusy,
-  kCoreResetBusy,
-  kCoreResetMustSucceed,
-  kCoreResetPerDevice,
+  kCoreClaimBlocking = 33,
+  kCoreUseDefault = 34,
+  kCoreIdentityIsDefault = 35,
+  kCoreDeferUnset = 36,
+  kCoreDefaultTypeVote = 37,
+  kCoreDirectMapped = 38,
+  kCoreRequireDirect = 39,
+  kCorePasidOwner = 40,
+  kCorePasidStatic = 41,
+  kCorePasidBusy = 42,
+  kCoreResetBusy = 43,
+  kCoreResetMustSucceed = 44,
+  kCoreResetPerDevice = 45,
   // VFIO groups and containers.
-  kVfioOpenOnce,
-  kVfioViable,
-  kVfioNoIommuCap,
-  kVfioNoIommuApart,
-  kVfioContainerOnce,
-  kVfioClaimReal,
-  kVfioReleaseOnError,
-  kVfioSetIommuOnce,
-  kVfioSetIommuUnwind,
-  kVfioUnsetUnused,
-  kVfioDeviceNeedsIommu,
-  kVfioReleaseOnLast,
+  kVfioOpenOnce = 46,
+  kVfioViable = 47,
+  kVfioNoIommuCap = 48,
+  kVfioNoIommuApart = 49,
+  kVfioContainerOnce = 50,
+  kVfioClaimReal = 51,
+  kVfioReleaseOnError = 52,
+  kVfioSetIommuOnce = 53,
+  kVfioSetIommuUnwind = 54,
+  kVfioUnsetUnused = 55,
+  kVfioDeviceNeedsIommu = 56,
+  kVfioReleaseOnLast = 57,
   // type1: attach and detach.
-  kType1VaddrBusy,
-  kType1NoDuplicate,
-  kType1EmulatedApart,
-  kType1Nesting,
-  kType1AperConflict,
-  kType1ResvConflict,
-  kType1AperResize,
-  kType1ResvExclude,
-  kType1MsiSafety,
-  kType1MsiAnyDevice,
-  kType1MsiEveryDevice,
-  kType1FgspProbe,
-  kType1FgspInList,
-  kType1Replay,
-  kType1ReplayUnwind,
-  kType1MsiCookie,
-  kType1DetachUnmaps,
-  kType1DetachReaccounts,
-  kType1DetachRefresh,
-  kType1DetachEmptyCopy,
+  kType1VaddrBusy = 58,
+  kType1NoDuplicate = 59,
+  kType1EmulatedApart = 60,
+  kType1Nesting = 61,
+  kType1AperConflict = 62,
+  kType1ResvConflict = 63,
+  kType1AperResize = 64,
+  kType1ResvExclude = 65,
+  kType1MsiSafety = 66,
+  kType1MsiAnyDevice = 67,
+  kType1MsiEveryDevice = 68,
+  kType1FgspProbe = 69,
+  kType1FgspInList = 70,
+  kType1Replay = 71,
+  kType1ReplayUnwind = 72,
+  kType1MsiCookie = 73,
+  kType1DetachUnmaps = 74,
+  kType1DetachReaccounts = 75,
+  kType1DetachRefresh = 76,
+  kType1DetachEmptyCopy = 77,
   // type1: mappings and pins.
-  kType1MapAlign,
-  kType1MapWrap,
-  kType1MapOverlap,
-  kType1MapEntries,
-  kType1MapInList,
-  kType1MapUnwind,
-  kType1Memlock,
-  kType1UnmapNoSplit,
-  kType1UnmapNotifies,
-  kType1UnmapEveryDomain,
-  kType1UnmapTop,
-  kType1VaddrNoEmulated,
-  kType1PinVaddrBusy,
-  kType1PinAccounts,
-  kType1UnpinZero,
+  kType1MapAlign = 78,
+  kType1MapWrap = 79,
+  kType1MapOverlap = 80,
+  kType1MapEntries = 81,
+  kType1MapInList = 82,
+  kType1MapUnwind = 83,
+  kType1Memlock = 84,
+  kType1UnmapNoSplit = 85,
+  kType1UnmapNotifies = 86,
+  kType1UnmapEveryDomain = 87,
+  kType1UnmapTop = 88,
+  kType1VaddrNoEmulated = 89,
+  kType1PinVaddrBusy = 90,
+  kType1PinAccounts = 91,
+  kType1UnpinZero = 92,
   // Contracts of drivers.
-  kDriverSnoopChecked,
-  kDriverAttachKeepsOld,
-  kDriverEinvalOnly,
+  kDriverSnoopChecked = 93,
+  kDriverAttachKeepsOld = 94,
+  kDriverEinvalOnly = 95,
   // More assumptions about machines and admins.
-  kAssumeOneInstanceGroups,
-  kAssumeCommonPageSize,
-  kAssumeNoDriverBeforeIommu,
-  kAssumeNoUnregisterWhileServing,
+  kAssumeOneInstanceGroups = 96,
+  kAssumeCommonPageSize = 97,
+  kAssumeNoDriverBeforeIommu = 98,
+  kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = static_cast<int>(Rule::kAssumeNoUnregisterWhileServing) + 1;
+inline constexpr int kRuleCount = 100;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {
@@ -185,43 +188,16 @@ enum class RuleKind : uint8_t {
   kAssumption,  // nothing in the core enforces it: a contract of drivers, firmware or admin
 };
 
-// How ops come to devices. It decides registration, probe and default-domain set-up together;
-// none of these can be dropped on its own, so it is not a rule.
-enum class Era : uint8_t {
-  kBusSlots,      // up to 6.0: bus->iommu_ops, written by bus_set_iommu()
-  kSingleDriver,  // 6.1 to 6.7: bus->iommu_ops of every bus, written by iommu_device_register()
-  kFwnode,        // 6.8 on: looked up by fwnode, no bus slot
-};
-std::string_view EraName(Era era);
-
-// The profiles, oldest first. Each is the mainline .0 release, but for 6.1.y and 6.12.y, which are
-// 6.1 and 6.12 with the fixes of the stable series.
-enum class KernelVersion : uint8_t {
-  kV5_15,
-  kV5_18,
-  kV6_0,
-  kV6_1,
-  kV6_1_y,
-  kV6_8,
-  kV6_12,
-  kV6_12_y,
-  kV7_1,
-};
-inline constexpr int kKernelVersionCount = 9;
-inline constexpr std::array<KernelVersion, kKernelVersionCount> kKernelVersions = {
-    KernelVersion::kV5_15, KernelVersion::kV5_18,   KernelVersion::kV6_0,
-    KernelVersion::kV6_1,  KernelVersion::kV6_1_y,  KernelVersion::kV6_8,
-    KernelVersion::kV6_12, KernelVersion::kV6_12_y, KernelVersion::kV7_1};
-
 struct RuleInfo {
   Rule rule;
   RuleKind kind;
   std::string_view id;        // "where.what", as on the command line and in cases
   std::string_view file;      // kernel source file; empty for assumptions
   std::string_view function;  // kernel function, or the party that keeps the contract
-  uint16_t versions;          // bit per KernelVersion that has it (for assumptions: is it on)
+  VersionRange versions;      // the mainline releases that have it (for assumptions: is it on)
   std::string_view holds;     // one sentence: what it does where it is present
   std::string_view dropped;   // one sentence: what happens without it
+  bool encoded = false;       // chooses a group's domain: the encodings know it
 };
 
 struct KernelProfile {
@@ -239,13 +215,10 @@ struct KernelSpec {
   friend bool operator==(const KernelSpec&, const KernelSpec&) = default;
 };
 
-// All rules, in the order of the enumeration.
+// All rules, in the order in which they are listed.
 std::span<const RuleInfo> AllRules();
 const RuleInfo& InfoOf(Rule rule);
 std::optional<Rule> FindRule(std::string_view id);
-
-std::string_view VersionName(KernelVersion version);
-std::optional<KernelVersion> FindVersion(std::string_view name);
 
 // The profile as the kernel is: every rule the version has, and the assumptions that are on by
 // default.

@@ -31,24 +31,6 @@ StepResult Done(const Kernel& k, int error) {
 
 }  // namespace
 
-std::string_view OopsName(Oops oops) {
-  switch (oops) {
-    case Oops::kNullPointer:
-      return "NULL pointer";
-    case Oops::kBug:
-      return "BUG_ON";
-    case Oops::kListCorruption:
-      return "list corruption";
-    case Oops::kEmptyList:
-      return "an empty list's head taken for an entry";
-    case Oops::kUndefined:
-      return "undefined result";
-    case Oops::kEndlessLoop:
-      return "endless loop";
-  }
-  return "";
-}
-
 State InitialState(const Topology& topology) {
   static const State kBlank;  // one copy is cheaper than to initialise every entry
   State state = kBlank;

@@ -215,6 +215,16 @@ TEST(CaseText, FaultsAreReadFromTheRight) {
   ExpectRoundTrips(c);
 }
 
+// "v5.15, v5.18 or v7.1"
+std::string Versions() {
+  std::string text;
+  for (const KernelVersion v : kKernelVersions) {
+    if (v != kKernelVersions.front()) text += v == kNewestVersion ? " or " : ", ";
+    text += VersionName(v);
+  }
+  return text;
+}
+
 struct Mistake {
   std::string text;
   std::string error;
@@ -228,7 +238,7 @@ std::string After(std::string_view statement) {
 }
 
 TEST(CaseText, SaysWhatIsWrongInTheKernel) {
-  const std::string versions = "v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12, v6.12.y or v7.1";
+  const std::string versions = Versions();
   const std::vector<Mistake> mistakes = {
       {"", "f:1:1: expected 'kernel', found end of file"},
       {"# only\n", "f:2:1: expected 'kernel', found end of file"},
@@ -532,10 +542,7 @@ TEST(CaseJson, SaysWhatIsWrong) {
       {R"({"kernel": {"version": "v6.0", "version": "v6.1"}})",
        "f: /kernel: expected each key once, found 'version' again"},
       {R"({"kernel": {"version": "6.0"}})",
-       "f: /kernel/version: expected v5.15, v5.18, v6.0, v6.1, v6.1.y, v6.8, v6.12, v6.12.y or "
-       "v7.1, found "
-       "'6.0'; "
-       "did you mean v6.0?"},
+       "f: /kernel/version: expected " + Versions() + ", found '6.0'; did you mean v6.0?"},
       {R"({"kernel": {"version": 6.5}})", "f: /kernel/version: expected a string, found 6.5"},
       {R"({"kernel": {"version": "v6.0", "drop": ["add"]}})",
        "f: /kernel/drop/0: expected the id of a rule, found 'add'"},

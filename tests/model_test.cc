@@ -68,6 +68,39 @@ TEST(Rules, AssumptionsThatDriversKeepAreOnAndOthersOff) {
   }
 }
 
+// A stable series has the rules of its release and those that were backported: a range that began
+// or ended with it would mean nothing.
+TEST(Rules, ComeAndGoWithMainlineReleases) {
+  for (const ProfileInfo& info : AllProfiles()) {
+    EXPECT_FALSE(InfoOf(info.mainline).is_stable()) << info.name;
+    EXPECT_EQ(info.era, InfoOf(info.mainline).era) << info.name;
+    if (!info.is_stable()) continue;
+    const auto before = static_cast<KernelVersion>(static_cast<int>(info.version) - 1);
+    for (const RuleInfo& rule : AllRules())
+      EXPECT_EQ(rule.versions.has(info.version), rule.versions.has(before))
+          << rule.id << ", " << info.name;
+    for (const Rule rule : info.backported)
+      EXPECT_FALSE(ProfileOf(info.mainline).has(rule)) << InfoOf(rule).id << ", " << info.name;
+  }
+}
+
+TEST(Versions, AreFoundByTheirNames) {
+  for (const KernelVersion v : kKernelVersions) EXPECT_EQ(FindVersion(VersionName(v)), v);
+}
+
+TEST(Versions, RangesHaveTheirFirstAndNotTheirEnd) {
+  using enum KernelVersion;
+  EXPECT_TRUE(Since(kV6_1).Until(kV6_8).has(kV6_1));
+  EXPECT_TRUE(Since(kV6_1).Until(kV6_8).has(kV6_1_y));
+  EXPECT_FALSE(Since(kV6_1).Until(kV6_8).has(kV6_8));
+  for (const KernelVersion v : kKernelVersions) {
+    EXPECT_TRUE(kEveryVersion.has(v));
+    EXPECT_FALSE(kNoVersion.has(v));
+    EXPECT_EQ(Until(kV6_8).has(v), v < kV6_8);
+    EXPECT_EQ(Since(kV6_8).has(v), v >= kV6_8);
+  }
+}
+
 TEST(Rules, ASpecDropsAndAdds) {
   KernelSpec spec{.version = KernelVersion::kV6_0};
   spec.dropped.add(Rule::kType1SameOps);

@@ -5,14 +5,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/step.h"
@@ -45,11 +48,29 @@ TEST(Properties, AreFoundByTheirNamesAndSayWhatTheyAre) {
   EXPECT_EQ(FindProperty("no-such-property"), std::nullopt);
 }
 
-TEST(Promises, OfEncodedPropertiesComeFirst) {
+// The engines have a list of their own, since they have a place for each by its number.
+TEST(Properties, AreEncodedWhereTheirRowsSaySo) {
+  std::vector<Property> encoded;
+  for (Property p : kProperties)
+    if (IsEncoded(p)) encoded.push_back(p);
+  EXPECT_EQ(encoded, std::vector<Property>(kEncodedProperties.begin(), kEncodedProperties.end()));
+  for (size_t i = 0; i < encoded.size(); ++i) EXPECT_EQ(static_cast<size_t>(encoded[i]), i);
+}
+
+TEST(Promises, OfEncodedPropertiesAreOfEveryKernel) {
   EXPECT_EQ(EncodedPromises().size(), size_t{kEncodedPropertyCount} * kKernelVersionCount);
   for (const Promise& p : EncodedPromises()) EXPECT_TRUE(IsEncoded(p.property));
-  for (const Promise& p : Promises().subspan(EncodedPromises().size()))
-    EXPECT_FALSE(IsEncoded(p.property));
+}
+
+TEST(Promises, AreByPropertyThenByVersionEachOnce) {
+  const auto place = [](const Promise& p) { return std::pair(p.property, p.version); };
+  EXPECT_EQ(std::ranges::adjacent_find(Promises(), std::ranges::greater_equal(), place),
+            Promises().end());
+  for (Property p : kProperties) {
+    EXPECT_EQ(InfoOf(p).property, p);
+    for (KernelVersion v : kKernelVersions)
+      EXPECT_EQ(IsPromised(v, p), PromiseOf(v, p) != nullptr) << PropertyName(p);
+  }
 }
 
 // Promises that rest on the same are tried in the same runs.

@@ -45,15 +45,6 @@ if [[ -n $seed || ! -f $out/random.cases ]]; then
 fi
 cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$out/random.cases")
 
-# Which profile a release is compared with.
-profile_of() {
-  case $1 in
-    6.1.*) echo v6.1.y ;;
-    6.12.*) echo v6.12.y ;;
-    *) usage "a kernel 6.1 or 6.12" "$1" ;;
-  esac
-}
-
 # Image, headers and what builds with them, unpacked under $1 and nowhere else.
 unpack() {
   local tree=$1 image=$2 headers=${2/linux-image/linux-headers} deb
@@ -147,7 +138,7 @@ play() {
 
 for image in "${packages[@]}"; do
   release=${image#linux-image-}
-  profile=$(profile_of "$release")
+  profile=$("$recording" profile "$release") || exit 2
   tree=$work/$profile
   say "$image: downloading"
   unpack "$tree" "$image"

@@ -3,6 +3,7 @@
 // Both ends of a recording (kernel/record): what the machine plays, and what becomes of its record.
 //
 //   recording random SEED COUNT                     cases that are drawn, in one file of many
+//   recording profile RELEASE                       which VERSION a release is compared with
 //   recording script VERSION CASES..                what plays them; those that cannot be, on
 //                                                   standard error with the reason
 //   recording traces VERSION TITLE RECORD CASES..   the traces; what WARNed, on standard error
@@ -11,12 +12,14 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "props/generators.h"
+#include "src/case/kernel.h"
 #include "src/conform/golden.h"
 #include "src/conform/script.h"
 #include "src/tool/provenance.h"
@@ -46,6 +49,14 @@ int Random(uint64_t seed, int count) {
     if (oops || !PrintScript(c, "").ok()) continue;
     std::cout << absl::StrFormat("=== random-%d-%03d\n%s", seed, n++, PrintCase(c));
   }
+  return 0;
+}
+
+int Profile(const std::string& release) {
+  const std::optional<ReleasePlace> place = PlaceOf(release);
+  if (!place || !place->exact || !place->below)
+    return Fail(absl::InvalidArgumentError("expected a release with a profile, found " + release));
+  std::cout << std::string(VersionName(*place->below)) << "\n";
   return 0;
 }
 
@@ -123,12 +134,14 @@ int Main(const std::vector<std::string>& args) {
   if (args.size() == 3 && args[0] == "random" && ReadNumber(args[1], seed) &&
       ReadNumber(args[2], count))
     return Random(seed, count);
+  if (args.size() == 2 && args[0] == "profile") return Profile(args[1]);
   const auto version = args.size() < 2 ? std::nullopt : FindVersion(args[1]);
   if (version && args[0] == "script" && args.size() > 2) return Script(*version, from(2));
   if (version && args[0] == "traces" && args.size() > 4)
     return Traces(*version, args[2], args[3], from(4));
   if (version && args[0] == "differ" && args.size() > 3) return Differ(*version, args[2], from(3));
   std::cerr << "usage: recording random SEED COUNT\n"
+               "       recording profile RELEASE\n"
                "       recording script VERSION CASES..\n"
                "       recording traces VERSION TITLE RECORD CASES..\n"
                "       recording differ VERSION TRACES CASES..\n";

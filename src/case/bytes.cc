@@ -42,6 +42,16 @@ const RuleSet& AllRuleSet() {
   return kRules;
 }
 
+// Numbers beyond the last begin again.
+KernelVersion VersionOf(uint8_t number) {
+  static const auto kVersions = [] {
+    std::array<KernelVersion, kKernelVersionCount> versions;
+    for (const ProfileInfo& info : AllProfiles()) versions[info.number] = info.version;
+    return versions;
+  }();
+  return kVersions[number % kKernelVersionCount];
+}
+
 const RuleSet& RulesOf(KernelVersion version) {
   static const auto kRules = [] {
     std::array<RuleSet, kKernelVersionCount> rules;
@@ -96,7 +106,7 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
 // --- decoding: each takes one record ---
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
-  out.version = kKernelVersions[r[0] % kKernelVersionCount];
+  out.version = VersionOf(r[0]);
   const RuleSet differ = DecodeRules(r + kRulesAt);
   const RuleSet& rules = RulesOf(out.version);
   out.dropped = differ & rules;
@@ -345,7 +355,7 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
 // --- encoding ---
 
 void EncodeKernel(const KernelSpec& kernel, uint8_t* r) {
-  r[0] = static_cast<uint8_t>(kernel.version);
+  r[0] = InfoOf(kernel.version).number;
   EncodeRules(kernel.dropped | kernel.added, r + kRulesAt);
 }
 

@@ -35,7 +35,13 @@ std::optional<Property> FindEncodedProperty(std::string_view name) {
 }
 
 std::span<const Promise> EncodedPromises() {
-  return Promises().first(size_t{kEncodedPropertyCount} * kKernelVersionCount);
+  static const std::vector<Promise> kPromises = [] {
+    std::vector<Promise> promises;
+    std::ranges::copy_if(Promises(), std::back_inserter(promises),
+                         [](const Promise& promise) { return IsEncoded(promise.property); });
+    return promises;
+  }();
+  return kPromises;
 }
 
 RuleSet EncodedRules() {
@@ -48,7 +54,7 @@ std::span<const RuleInfo> EncodedRuleInfos() {
   static const std::vector<RuleInfo> kInfos = [] {
     std::vector<RuleInfo> infos;
     std::ranges::copy_if(AllRules(), std::back_inserter(infos),
-                         [](const RuleInfo& info) { return IsEncoded(info.rule); });
+                         [](const RuleInfo& info) { return info.encoded; });
     return infos;
   }();
   return kInfos;

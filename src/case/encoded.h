@@ -18,27 +18,22 @@
 
 namespace iommucheck {
 
-// The kinds of ops that are encoded come first, as do the properties, and the rules but for one
-// that came later.
+// The kinds of ops that are encoded come first.
 inline constexpr int kEncodedOpCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
 
-inline constexpr int kEncodedPropertyCount = static_cast<int>(Property::kNoCrossDriverReuse) + 1;
-inline constexpr std::array<Property, kEncodedPropertyCount> kEncodedProperties = {
-    Property::kNoCrossDriverAttach, Property::kNoCrossDriverReuse};
-
-constexpr bool IsEncoded(Property property) {
-  return static_cast<int>(property) < kEncodedPropertyCount;
-}
+inline bool IsEncoded(Property property) { return InfoOf(property).encoded; }
+// Those whose rows say so, for the engines, which have one place for each, by its number.
+inline constexpr std::array kEncodedProperties = {Property::kNoCrossDriverAttach,
+                                                  Property::kNoCrossDriverReuse};
+inline constexpr int kEncodedPropertyCount = kEncodedProperties.size();
 // nullopt: there is no such property, or it is not encoded. Whoever reads a property's name from
 // the user and asks an encoding asks this.
 std::optional<Property> FindEncodedProperty(std::string_view name);
 inline constexpr char kAnEncodedProperty[] = "no-cross-driver-attach or no-cross-driver-reuse";
-// Of the encoded properties. They come first.
+// Of the encoded properties.
 std::span<const Promise> EncodedPromises();
 
-constexpr bool IsEncoded(Rule rule) {
-  return rule <= Rule::kDriverSameInstance || rule == Rule::kAssumeNoUnregisterWhileServing;
-}
+inline bool IsEncoded(Rule rule) { return InfoOf(rule).encoded; }
 RuleSet EncodedRules();
 // The same with what is known of them, in the order of AllRules().
 std::span<const RuleInfo> EncodedRuleInfos();

@@ -60,25 +60,32 @@ RuleSet Every() {
   return rules;
 }
 
-// Moves the named rules into `into`; `has` says whether the profile must have them or must not.
-absl::Status Take(std::span<const std::string> ids, const KernelProfile& profile, bool has,
-                  RuleSet& into) {
+absl::Status TakeRules(std::span<const std::string> ids, bool add, RuleSet may_drop,
+                       KernelSpec& kernel) {
   for (const std::string& id : ids) {
     const auto rule = FindRule(id);
     if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds(Every()));
-    if (profile.has(*rule) != has)
-      return absl::InvalidArgumentError(absl::StrFormat("expected a rule that %s %s, found %s",
-                                                        VersionName(profile.version),
-                                                        has ? "has" : "has not", Quote(id)));
-    if (into.has(*rule))
+    if (const std::optional<WrongRule> wrong = TakeRule(*rule, add, kernel, may_drop))
       return absl::InvalidArgumentError(
-          absl::StrFormat("expected each rule once, found %s again", Quote(id)));
-    into.add(*rule);
+          absl::StrFormat("expected %s, found %s", wrong->expected, wrong->found));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+std::optional<WrongRule> TakeRule(Rule rule, bool add, KernelSpec& kernel, RuleSet may_drop) {
+  const std::string id = Quote(InfoOf(rule).id);
+  if (kernel.dropped.has(rule) || kernel.added.has(rule))
+    return WrongRule{"each rule once", id + " again"};
+  const bool has = ProfileOf(kernel.version).has(rule);
+  if (add ? has : !has && !may_drop.has(rule))
+    return WrongRule{
+        absl::StrFormat("a rule that %s has%s", VersionName(kernel.version), add ? " not" : ""),
+        id};
+  (add ? kernel.added : kernel.dropped).add(rule);
+  return std::nullopt;
+}
 
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add, RuleSet may_drop) {
@@ -86,6 +93,7 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
   const auto found = FindVersion(version);
   if (!found) {
     std::vector<std::string> names;
+    names.reserve(kKernelVersions.size());
     for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
     const std::string expected = "a kernel (" + absl::StrJoin(names, ", ") + ")";
     const std::string nearest = Nearest(version);
@@ -94,14 +102,8 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
         absl::StrFormat("expected %s, found %s%s", expected, Quote(version), nearest));
   }
   kernel.version = *found;
-  const KernelProfile profile = ProfileOf(kernel.version);
-  KernelProfile droppable = profile;
-  droppable.rules = profile.rules | may_drop;
-  if (absl::Status s = Take(drop, droppable, true, kernel.dropped); !s.ok()) return s;
-  if (absl::Status s = Take(add, profile, false, kernel.added); !s.ok()) return s;
-  if (const RuleSet both = kernel.dropped & kernel.added; !both.empty())
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "expected a rule to be dropped or added, found both of %s", Quote(RuleIds(both).front())));
+  if (absl::Status s = TakeRules(drop, false, may_drop, kernel); !s.ok()) return s;
+  if (absl::Status s = TakeRules(add, true, may_drop, kernel); !s.ok()) return s;
   return kernel;
 }
 
@@ -141,7 +143,7 @@ std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place) {
 std::string PlaceText(std::string_view release, const ReleasePlace& place) {
   if (!place.below) return "";
   const std::string_view name = VersionName(*place.below);
-  if (place.exact && !name.ends_with(".y") && IsStable(release))
+  if (place.exact && !InfoOf(*place.below).is_stable() && IsStable(release))
     return absl::StrFormat("%s is the .0 release; the fixes of its stable series are not modelled.",
                            name);
   if (place.exact) return "";

@@ -14,10 +14,17 @@
 
 namespace iommucheck {
 
-// Errors: InvalidArgument, "expected WHAT, found WHAT": no such profile or rule, a rule dropped
-// that the profile has not, added that it has, or named twice. `may_drop`: what may be dropped
-// though the profile has it not, assumptions that are made of some machines; the result has it as
-// dropped (import::AssumingInTree()).
+struct WrongRule {
+  std::string expected;
+  std::string found;
+};
+// Drops the rule from the kernel, or adds it, unless it is named a second time, or is dropped where
+// the profile has it not, or added where it has it. `may_drop`: what may be dropped all the same.
+std::optional<WrongRule> TakeRule(Rule rule, bool add, KernelSpec& kernel, RuleSet may_drop = {});
+
+// Errors: InvalidArgument, "expected WHAT, found WHAT": no such profile or rule, or what TakeRule()
+// says. `may_drop`: assumptions that are made of some machines; the result has them as dropped
+// (import::AssumingInTree()).
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add, RuleSet may_drop = {});
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "model/attributes.h"
+#include "src/case/kernel.h"
 #include "src/case/parser.h"
 #include "src/case/spelling.h"
 
@@ -69,15 +70,8 @@ bool Parser::ReadRule(bool add) {
   if (!word) return false;
   const auto rule = FindRule(word->text);
   if (!rule) return Fail(*word, "the id of a rule", RuleNames());
-  KernelSpec& kernel = case_.kernel;
-  if (kernel.dropped.has(*rule) || kernel.added.has(*rule))
-    return FailAt(word->place, "each rule once", Quote(word->text) + " again");
-  const bool present = ProfileOf(kernel.version).has(*rule);
-  if (present == add)
-    return Fail(*word, absl::StrFormat("a rule that %s has%s", VersionName(kernel.version),
-                                       add ? " not" : ""));
-  (add ? kernel.added : kernel.dropped).add(*rule);
-  return true;
+  const std::optional<WrongRule> wrong = TakeRule(*rule, add, case_.kernel);
+  return !wrong || FailAt(word->place, wrong->expected, wrong->found);
 }
 
 bool Parser::ReadName(const Word& word, std::string_view kind,

@@ -27,9 +27,9 @@ namespace fs = std::filesystem;
 using report::Answer;
 using report::Question;
 
-// From 6.8 on a device with a fwspec takes a step of its own, `configure`.
+// Where ops are found by fwnode, a device with a fwspec takes a step of its own, `configure`.
 smt::Bounds TourBounds(KernelVersion version) {
-  return {.devices = 3, .steps = version < KernelVersion::kV6_8 ? 5 : 6, .budget = 0};
+  return {.devices = 3, .steps = InfoOf(version).era == Era::kFwnode ? 6 : 5, .budget = 0};
 }
 
 // What was asked so far, and where the tour goes.

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -240,6 +241,31 @@ KernelSpec WithoutAssumptions(KernelSpec kernel) {
   return kernel;
 }
 
+std::span<const ProbedRule> ProbedRules() {
+  static constexpr ProbedRule kProbed[] = {
+      {Rule::kAllocByDevice, HARNESS_ALLOC_BY_DEV},
+      {Rule::kProbeDmaConfigure, HARNESS_DMA_CONFIGURE},
+      {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
+      {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
+  };
+  return kProbed;
+}
+
+KernelVersion ProfileOfTree(uint32_t features) {
+  const auto has = [features](uint32_t feature) { return (features & feature) != 0; };
+  const Era era = has(HARNESS_BUS_OPS) ? Era::kSingleDriver : Era::kFwnode;
+  std::vector<KernelVersion> versions;
+  for (const ProfileInfo& info : AllProfiles())
+    if (info.era == era) versions.push_back(info.version);
+  for (const auto& [rule, feature] : ProbedRules()) {
+    std::vector<KernelVersion> alike;
+    for (const KernelVersion v : versions)
+      if (ProfileOf(v).has(rule) == has(feature)) alike.push_back(v);
+    if (!alike.empty()) versions = alike;
+  }
+  return versions.back();
+}
+
 std::string SandboxNote(const std::string& build) {
   // kernel/sandbox.sh says that it is one.
   const bool inside = std::getenv("IOMMUCHECK_SANDBOX") != nullptr;
@@ -257,7 +283,7 @@ absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oop
   harness.catch_oops_ = catch_oops;
   if (absl::Status s = harness.Open(); !s.ok()) return s;
   harness.name_ = harness.real_->name;
-  harness.version_ = harness.FindProfile();
+  harness.version_ = ProfileOfTree(harness.real_->features);
   return harness;
 }
 
@@ -275,15 +301,6 @@ absl::Status Harness::Open() {
         absl::StrFormat("%s: expected a harness of version %d, found another; run ./dev kernel",
                         path_, int{HARNESS_VERSION}));
   return absl::OkStatus();
-}
-
-KernelVersion Harness::FindProfile() {
-  const uint32_t features = real_->features;
-  if ((features & HARNESS_BUS_OPS) != 0)
-    return (features & HARNESS_REATTACH) != 0 ? KernelVersion::kV6_1_y : KernelVersion::kV6_1;
-  if ((features & HARNESS_ALLOC_BY_DEV) == 0) return KernelVersion::kV6_8;
-  if ((features & HARNESS_DMA_CONFIGURE) != 0) return KernelVersion::kV7_1;
-  return (features & HARNESS_DEFER_UNSET) != 0 ? KernelVersion::kV6_12_y : KernelVersion::kV6_12;
 }
 
 std::string Harness::WhyNot(const Case& c) const {

@@ -3,7 +3,9 @@
 // A build of real kernel code (./dev kernel), loaded, and cases played in it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,17 @@ bool IsTheMachines(const RuleInfo& info);
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
 // Real code goes on where an assumption ends a run of the model.
 KernelSpec WithoutAssumptions(KernelSpec kernel);
+
+// What is probed in trees and tells the profiles of an era apart: the rule, and the HARNESS_ bit of
+// a tree that has it.
+struct ProbedRule {
+  Rule rule;
+  uint32_t feature;
+};
+std::span<const ProbedRule> ProbedRules();
+// The newest profile of the tree's era that has the same of these rules as the tree. Where none
+// has, as of a patched tree, the first of them count most.
+KernelVersion ProfileOfTree(uint32_t features);
 
 // "", or what to know before the library of this folder is loaded: that it is of a tree that was
 // built in a sandbox, and that this process is in none.
@@ -70,7 +83,6 @@ class Harness {
   // True at an oops. `told` is called behind each op and at the end.
   bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
-  [[nodiscard]] KernelVersion FindProfile();
 
   std::string path_;
   std::string name_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -125,19 +126,19 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
   return rows;
 }
 
-// v5.15 goes by what was read for v5.18, v6.1.y by v6.1, v6.8 by v6.12: those are the nearest trees
-// of the same kind (bus slots, one driver, fwnode).
+// What a kernel goes by where the file has nothing of its own: the nearest era before it of the
+// same kind (bus slots, one driver, fwnode), or the first after it, as v6.8 goes by v6.12.
 KernelVersion EraOf(KernelVersion version) {
-  switch (version) {
-    case KernelVersion::kV5_15:
-      return KernelVersion::kV5_18;
-    case KernelVersion::kV6_1_y:
-      return KernelVersion::kV6_1;
-    case KernelVersion::kV6_8:
-      return KernelVersion::kV6_12;
-    default:
-      return version;
-  }
+  const auto is_read = [version](KernelVersion era) {
+    return InfoOf(era).era == InfoOf(version).era &&
+           std::ranges::find(Catalogue(), era, &CatalogueDriver::era) != Catalogue().end();
+  };
+  const auto at = kKernelVersions.begin() + static_cast<int>(version);
+  const auto before =
+      std::find_if(std::make_reverse_iterator(at + 1), kKernelVersions.rend(), is_read);
+  if (before != kKernelVersions.rend()) return *before;
+  const auto* const after = std::find_if(at, kKernelVersions.end(), is_read);
+  return after == kKernelVersions.end() ? version : *after;
 }
 
 bool HasAny(const std::vector<std::string>& words, std::string_view prefix) {
@@ -187,15 +188,17 @@ const std::vector<CatalogueDriver>& Catalogue() {
 }
 
 std::vector<const CatalogueDriver*> DriversOf(KernelVersion version) {
+  const KernelVersion era = EraOf(version);
   std::vector<const CatalogueDriver*> drivers;
   for (const CatalogueDriver& row : Catalogue())
-    if (row.era == EraOf(version)) drivers.push_back(&row);
+    if (row.era == era) drivers.push_back(&row);
   return drivers;
 }
 
 const CatalogueDriver* FindDriver(std::string_view name, KernelVersion version) {
+  const KernelVersion era = EraOf(version);
   for (const CatalogueDriver& row : Catalogue())
-    if (row.era == EraOf(version) && row.name == name) return &row;
+    if (row.era == era && row.name == name) return &row;
   return nullptr;
 }
 

@@ -185,51 +185,50 @@ std::string PagesText(Pages pages) {
 
 std::string EventText(const Case& c, const Event& e) {
   using enum Event::Kind;
+  const std::string_view name = EventName(e.kind);
   const auto domain = [&] {
     return absl::StrFormat("d%d, %s of %s", e.domain, TypeName(e.type), DriverName(c, e.driver));
   };
   const auto device = [&] { return e.device == kNoId ? "" : c.names.devices[e.device]; };
+  const auto result = [&] { return ErrnoName(-int{e.error}); };
   switch (e.kind) {
     case kAttachGroup:
-      return absl::StrFormat("vfio_iommu_type1_attach_group(group %d)", e.group);
+      return absl::StrFormat("%s(group %d)", name, e.group);
     case kProbe:
-      return absl::StrFormat("probe_device(%s): %s, group %d", device(),
-                             DriverName(c, e.device_driver), e.group);
+      return absl::StrFormat("%s(%s): %s, group %d", name, device(), DriverName(c, e.device_driver),
+                             e.group);
     case kRelease:
-      return absl::StrFormat("release_device(%s), group %d", device(), e.group);
+      return absl::StrFormat("%s(%s), group %d", name, device(), e.group);
     case kAlloc:
-      if (e.error != 0) return "domain_alloc() = NULL";
-      return absl::StrFormat("domain_alloc() = %s", domain());
+      return absl::StrFormat("%s() = %s", name, e.error != 0 ? "NULL" : domain());
     case kFree:
-      return absl::StrFormat("iommu_domain_free(%s)", domain());
+      return absl::StrFormat("%s(%s)", name, domain());
     case kAttachDev:
-      return absl::StrFormat("attach_dev(%s; %s served by %s) = %s", domain(), device(),
-                             DriverName(c, e.device_driver), ErrnoName(-int{e.error}));
+      return absl::StrFormat("%s(%s; %s served by %s) = %s", name, domain(), device(),
+                             DriverName(c, e.device_driver), result());
     case kDetachDev:
-      return absl::StrFormat("detach_dev(d%d; %s)", e.domain, device());
+      return absl::StrFormat("%s(d%d; %s)", name, e.domain, device());
     case kRefused:
       if (e.error == 0) return absl::StrFormat("%s: not this domain", InfoOf(e.rule).id);
-      return absl::StrFormat("%s: %s in %s", InfoOf(e.rule).id, ErrnoName(-int{e.error}),
-                             InfoOf(e.rule).function);
+      return absl::StrFormat("%s: %s in %s", InfoOf(e.rule).id, result(), InfoOf(e.rule).function);
     case kWarn:
-      return absl::StrFormat("WARN in %s", e.where);
+      return absl::StrFormat("%s in %s", name, e.where);
     case kOops:
-      return absl::StrFormat("oops: %s in %s()", OopsName(e.oops), e.where);
+      return absl::StrFormat("%s: %s in %s()", name, OopsName(e.oops), e.where);
     case kWait:
-      return absl::StrFormat("waits in %s()", e.where);
+      return absl::StrFormat("%s in %s()", name, e.where);
     case kMap:
-      return absl::StrFormat("iommu_map(d%d, %s) = %s", e.domain, PagesText(e.pages),
-                             ErrnoName(-int{e.error}));
+      return absl::StrFormat("%s(d%d, %s) = %s", name, e.domain, PagesText(e.pages), result());
     case kUnmap:
-      return absl::StrFormat("iommu_unmap(d%d, %s)", e.domain, PagesText(e.pages));
+      return absl::StrFormat("%s(d%d, %s)", name, e.domain, PagesText(e.pages));
     case kPin:
-      return absl::StrFormat("pin(%s) = %s", PagesText(e.pages), ErrnoName(-int{e.error}));
+      return absl::StrFormat("%s(%s) = %s", name, PagesText(e.pages), result());
     case kUnpin:
-      return absl::StrFormat("unpin(%s)", PagesText(e.pages));
+      return absl::StrFormat("%s(%s)", name, PagesText(e.pages));
     case kMsiCookie:
-      return absl::StrFormat("iommu_get_msi_cookie(d%d) = %s", e.domain, ErrnoName(-int{e.error}));
+      return absl::StrFormat("%s(d%d) = %s", name, e.domain, result());
     case kAttachPasid:
-      return absl::StrFormat("set_dev_pasid(%s; %s served by %s)", domain(), device(),
+      return absl::StrFormat("%s(%s; %s served by %s)", name, domain(), device(),
                              DriverName(c, e.device_driver));
   }
   return "";
@@ -326,7 +325,7 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
     absl::StrAppendFormat(&out, "%-36s", info.id);
     for (KernelVersion v : versions)
       absl::StrAppendFormat(&out, "%*s", VersionHead(v).size(),
-                            ((info.versions >> static_cast<size_t>(v)) & 1U) != 0 ? "yes" : "-");
+                            ProfileOf(v).has(rule) ? "yes" : "-");
     out += "\n";
   }
   out += "\nera\n";

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernels that are modelled, as data. A profile is a release and its rules; what each release
+// has is in the rows of rules.cc, as the releases it came and went with.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace iommucheck {
+
+enum class Rule : uint8_t;  // model/rules.h
+
+// Oldest first; a stable series comes right after the release that it is of.
+enum class KernelVersion : uint8_t {
+  kV5_15,
+  kV5_18,
+  kV6_0,
+  kV6_1,
+  kV6_1_y,
+  kV6_8,
+  kV6_12,
+  kV6_12_y,
+  kV7_1,
+};
+inline constexpr auto kNewestVersion = KernelVersion::kV7_1;
+inline constexpr int kKernelVersionCount = static_cast<int>(kNewestVersion) + 1;
+inline constexpr auto kKernelVersions = [] {
+  std::array<KernelVersion, kKernelVersionCount> all{};
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<KernelVersion>(i);
+  return all;
+}();
+
+// How ops come to devices. It decides registration, probe and default-domain set-up together;
+// none of these can be dropped on its own, so it is not a rule.
+enum class Era : uint8_t {
+  kBusSlots,      // up to 6.0: bus->iommu_ops, written by bus_set_iommu()
+  kSingleDriver,  // 6.1 to 6.7: bus->iommu_ops of every bus, written by iommu_device_register()
+  kFwnode,        // 6.8 on: looked up by fwnode, no bus slot
+};
+std::string_view EraName(Era era);
+
+struct ProfileInfo {
+  KernelVersion version;
+  std::string_view name;
+  uint8_t number;  // in saved fuzz inputs (src/case/bytes.h): never changes. The next free one
+  Era era;
+  // The mainline .0 release whose rules it has: its own, or that of its stable series, which has
+  // the rules that were backported besides.
+  KernelVersion mainline;
+  std::span<const Rule> backported{};
+  [[nodiscard]] bool is_stable() const { return mainline != version; }
+};
+
+// In the order of the enumeration.
+std::span<const ProfileInfo> AllProfiles();
+const ProfileInfo& InfoOf(KernelVersion version);
+std::string_view VersionName(KernelVersion version);
+std::optional<KernelVersion> FindVersion(std::string_view name);
+
+// The versions from one on and before another. A profile that comes between these, or after the
+// newest, is in it without a change.
+class VersionRange {
+ public:
+  [[nodiscard]] constexpr VersionRange Until(KernelVersion end) const {
+    return {first_, static_cast<uint8_t>(end)};
+  }
+  [[nodiscard]] constexpr bool has(KernelVersion v) const {
+    return first_ <= static_cast<uint8_t>(v) && static_cast<uint8_t>(v) < end_;
+  }
+
+ private:
+  constexpr VersionRange(uint8_t first, uint8_t end) : first_(first), end_(end) {}
+  friend constexpr VersionRange Since(KernelVersion first);
+  uint8_t first_;
+  uint8_t end_;
+};
+constexpr VersionRange Since(KernelVersion first) {
+  return {static_cast<uint8_t>(first), static_cast<uint8_t>(kKernelVersionCount)};
+}
+inline constexpr VersionRange kEveryVersion = Since(kKernelVersions[0]);
+inline constexpr VersionRange kNoVersion = kEveryVersion.Until(kKernelVersions[0]);
+// Those before `end`.
+constexpr VersionRange Until(KernelVersion end) { return kEveryVersion.Until(end); }
+
+}  // namespace iommucheck
