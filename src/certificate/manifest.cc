@@ -14,6 +14,7 @@
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/smt/cnf.h"
+#include "src/smt/needed.h"
 #include "src/smt/query.h"
 #include "src/tool/model_hash.h"
 

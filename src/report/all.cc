@@ -14,6 +14,7 @@
 #include "src/report/blame.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
+#include "src/smt/plain_order.h"
 
 namespace iommucheck::report {
 namespace {

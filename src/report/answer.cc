@@ -14,6 +14,7 @@
 #include "src/report/json.h"
 #include "src/report/text.h"
 #include "src/report/verdict_line.h"
+#include "src/smt/needed.h"
 
 namespace iommucheck::report {
 namespace {

@@ -15,7 +15,7 @@
 #include "src/import/gap.h"
 #include "src/prove/prove.h"
 #include "src/report/gaps.h"
-#include "src/smt/fixed_query.h"
+#include "src/smt/machine_query.h"
 
 namespace iommucheck::report {
 

@@ -5,7 +5,6 @@
 #include "src/smt/query.h"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
+#include "src/smt/plain_order.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"
@@ -169,11 +169,6 @@ Answer Search::Look(int devices) {
 }
 
 }  // namespace
-
-int SetUpTurn(OpKind kind) {
-  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
-  return kTurn[static_cast<size_t>(kind)];
-}
 
 uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
   if (budget == 0) return 0;

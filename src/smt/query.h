@@ -43,9 +43,6 @@ struct QueryResult {
   std::string smt2;        // the last check as SMT-LIB2, when asked for
 };
 
-// The fewest steps in which a kernel can violate the property.
-int StepsNeeded(Property property);
-
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.
 // A rule that is `open` may be dropped, too: the kernel of the case found says which are.
@@ -57,10 +54,7 @@ absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, c
                                   bool want_smt2 = false, RuleSet open = {},
                                   const std::optional<KernelSpec>& refusing = std::nullopt);
 
-// Ops in the order in which one would set up a machine: drivers, devices, containers.
-int SetUpTurn(OpKind kind);
-
-// What is left of a budget for all; what is used up is a budget of 1, for 0 is none.
+// The rest of a budget of which so much is used: 1 where it is used up, since 0 is no limit.
 uint64_t BudgetLeft(uint64_t budget, uint64_t used);
 
 // What the encoding says happens in a case.
