@@ -27,7 +27,7 @@ constexpr char kClaim[] =
     "No machine of up to so many devices has a run of up to so many steps that violates the "
     "property.";
 
-// What the formulas do not say; docs/solver.md has more words.
+// The parts of the claim that no formula shows; docs/solver.md says more.
 Json Argued(const Claim& claim) {
   Json argued = {
       "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "

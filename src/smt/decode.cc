@@ -62,7 +62,7 @@ Case SearchSpace::Decode(const Value& value) const {
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
       if (const int i = IndexOf(master, value); i >= 0) instance_used[i] = true;
-  // A driver that claims with the last of its instances needs those that never register, too.
+  // A driver that claims with the last of its instances needs instances that never register, too.
   for (size_t i = 0; i < instance_used.size(); ++i)
     if (value(topology_.drivers[topology_.instances[i].driver].claims_once))
       instance_used[i] = true;

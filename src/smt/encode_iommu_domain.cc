@@ -216,7 +216,7 @@ Bit Encoder::SetPlainly(Bit condition, GroupView& view, const DomainRef& target)
   return attached.failed;
 }
 
-// __iommu_group_set_domain_internal(), and up to 6.1 __iommu_group_set_domain().
+// __iommu_group_set_domain_internal(); up to and including 6.1 __iommu_group_set_domain().
 Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target,
                             Bit must_succeed, bool test_same) {
   Bit failed = false;
@@ -249,7 +249,8 @@ void Encoder::GroupSetCoreDomain(Bit condition, GroupView& view) {
   GroupSetDomain(condition, view, target, has(Rule::kCoreDetachNofail));
 }
 
-// iommu_alloc_default_domain() up to 6.1: fails where the bus has no driver, or one without.
+// iommu_alloc_default_domain() up to and including 6.1: fails where the bus has no driver, or one
+// that has no default domains.
 Bit Encoder::AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver) {
   Bit can = false;
   for (int r = 0; r < sizes_.drivers; ++r) can |= driver[r] & topology_.drivers[r].default_domains;

@@ -141,7 +141,7 @@ void Encoder::RegisterBusSlots(Bit condition, const Bits& instance, const Bits& 
   step_.result.Merge(result);
 }
 
-// What the driver does with one bus when an instance of it probes.
+// Claims one bus for the driver when an instance of it probes.
 Result Encoder::ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged) {
   const Bits& slot = state_.bus_ops[static_cast<size_t>(bus)];
   const Bit ignores = Claims(driver, bus, Claim::kIgnore);
@@ -173,9 +173,9 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   return result;
 }
 
-// The devices in the order in which bus_for_each_dev() comes to them: those that were there from
-// the beginning, then those that were added, the longest ago first. Where no attach can fail and
-// end the walk, that of two zones makes no difference.
+// The devices in the order in which bus_for_each_dev() comes to them: devices that were there from
+// the beginning, then devices that were added, the longest ago first. Where no attach can fail and
+// end the walk, the order of devices of two zones (Layout) makes no difference.
 std::vector<Encoder::Turn> Encoder::Turns() const {
   std::vector<Turn> turns;
   for (int d : order_) turns.push_back({d, ~state_.added[d]});
@@ -280,7 +280,7 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
   return result;
 }
 
-// The driver whose probe_device() is called: none for -ENODEV.
+// The driver whose probe_device() is called; none: -ENODEV.
 Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
   const SymbolicDeviceState& device = state_.devices[d];
@@ -291,7 +291,7 @@ Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
                       state_.registration.First(without_fwnode)));
 }
 
-// What probe_device() of the driver returns: none for -ENODEV.
+// The instance that probe_device() of the driver returns: none for -ENODEV.
 Bits Encoder::ProbeInstance(int d, const Bits& ops) const {
   Bits eligible = state_.registered;
   Bits foreign = state_.registered;

@@ -26,7 +26,7 @@ void Encoder::LeaveContainer(Bit condition, const Bits& group) {
   }
 }
 
-// What VFIO_GROUP_SET_CONTAINER does before the container's iommu sees the group.
+// VFIO_GROUP_SET_CONTAINER up to the call into the container's iommu.
 Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   Result result;
   Bit go = condition;
@@ -41,7 +41,7 @@ Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   result.Fail(go & contained, Errno::kInval);
   go &= ~contained;
   result.Fail(go & empty, Errno::kNoDev);
-  step_.futile |= result.failed();
+  step_.no_effect |= result.failed();
   go &= ~empty;
   result.Merge(ClaimDmaOwner(go, view));
   return result;
@@ -60,7 +60,7 @@ Result Encoder::ContainerOps(const SymbolicOp& op) {
   const Bit has_iommu = Meet(op.container, state_.container_iommu);
   const Bit refused = set_iommu & (has_iommu | None(waiting));
   result.Fail(refused, Errno::kInval);
-  step_.futile |= refused;
+  step_.no_effect |= refused;
   set_iommu &= ~refused;
 
   Bits head = And(set_iommu, state_.in_container.Last(waiting));

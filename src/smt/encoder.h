@@ -55,16 +55,17 @@ struct SymbolicOp {
 // The constants of a concrete op.
 SymbolicOp ConstantOp(const Op& op, const Sizes& sizes);
 
-// What came of a step besides the next state.
+// The result of a step besides the next state.
 struct StepBits {
   Result result;
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
-  // An `add` that makes a device come later on its bus than its number tells; where the layout is
-  // known, only a search for a group in which such an order may decide.
+  // The order of a bus's devices is no longer that of their numbers, by which the circuit goes: an
+  // `add` has put a device behind one with a higher number. Where the layout is known: a search for
+  // a group whose outcome may depend on that order.
   Bit reorders;
-  Bit futile;  // it surely changes nothing that a later step can see
+  Bit no_effect;  // it surely changes nothing that a later step can see
   std::array<Bit, kEncodedPropertyCount> violated;
 };
 
@@ -196,7 +197,7 @@ class Encoder {
   Layout layout_;
   SymbolicState state_;
   std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
-  // What attach_dev of each driver refuses: domains of other instances, devices of other drivers.
+  // By driver: attach_dev refuses domains of other instances, and devices of other drivers.
   Bits tests_instance_;
   Bits refuses_foreign_;
   bool tests_any_ = false;   // whether some driver may test instances

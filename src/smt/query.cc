@@ -22,7 +22,8 @@ namespace {
 
 using Answer = Solver::Answer;
 
-// Runs of the same ops, those first that read most easily: groups join in order when all is set up.
+// Orders of the same ops, the one that reads most easily first: groups join in order when the rest
+// is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
   const auto turn = [&](const Op& op) { return SetUpTurn(op.kind); };
   const auto joins = [](const Op& op) {
@@ -53,7 +54,7 @@ class Search {
         want_smt2_(want_smt2),
         refusing_(refusing) {}
   QueryResult Run();
-  // What is known where the search was ended from outside: a case that was found stays found.
+  // The result so far, where the search is stopped: a case that was found stays found.
   QueryResult Known(std::string reason) {
     result_.reason = std::move(reason);
     return std::move(result_);
@@ -75,7 +76,7 @@ class Search {
   bool want_smt2_;
   const std::optional<KernelSpec>& refusing_;
   QueryResult result_;
-  Runs runs_;            // looked at
+  Runs runs_;            // of the last Look()
   std::vector<Op> ops_;  // of the last case found, as its search space numbers things
 };
 

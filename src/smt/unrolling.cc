@@ -20,7 +20,7 @@ Bit Refusing::Take(Property property, const SymbolicOp& op, std::vector<Constrai
   unless_ended(~step.violated[static_cast<size_t>(property)], "not violated where refused", false);
   unless_ended(~step.out_of_groups, "groups suffice where refused", false);
   for (Bit fact : encoder_.Invariants()) unless_ended(fact, kFact, true);
-  return ended_before | (~ended_ & step.futile);
+  return ended_before | (~ended_ & step.no_effect);
 }
 
 std::vector<Bit> Refusing::StateBits() const {
@@ -49,7 +49,7 @@ std::vector<Constraint> NextStep(Property property, RunSpace& space, Encoder& en
   add({~step.reorders}, "devices keep their order");
   // A smallest run has no step that changes nothing.
   const Bit nor_there = refusing != nullptr ? refusing->Take(property, op, constraints) : Bit(true);
-  add({~(step.futile & nor_there)}, "the step is not futile");
+  add({~(step.no_effect & nor_there)}, "the step has an effect");
   add(encoder.Invariants(), "fact", true);
   violated = step.violated[static_cast<size_t>(property)];
   return constraints;

@@ -35,9 +35,10 @@ class Refusing {
   Bit ended_;
 };
 
-// One more step of the runs of a space, given that the last one so far was `violated`: that it was
-// not, what the op must fulfil, and facts. `violated` is of this step then. A step must not be
-// futile (StepBits::futile), unless it changes something on the refusing kernel.
+// One more step of the runs of a space: that the last step so far did not violate the property (the
+// bit `violated`), that the op is one of the space, and facts. A step without effect
+// (StepBits::no_effect) is left out, unless it has one on the refusing kernel. `violated` becomes
+// the bit of this step.
 std::vector<Constraint> NextStep(Property property, RunSpace& space, Encoder& encoder,
                                  Bit& violated, Refusing* refusing = nullptr);
 
