@@ -9,9 +9,10 @@
 
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
-#include "src/explore/record.h"
 #include "src/explore/search.h"
+#include "src/explore/search_json.h"
 #include "src/report/exploration.h"
+#include "src/report/exploration_text.h"
 #include "src/tool/progress.h"
 #include "src/tool/provenance.h"
 #include "src/tool/stop.h"

@@ -67,10 +67,12 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
   open_fwnode_.fill(kNoId);
   for (size_t i = 0; i < open_.size(); ++i) {
     open_bits_[i] = open_[i].values;
-    if (open_[i].what == Attribute::kInstanceGroups) instance_groups_ = true;
-    if (open_[i].what == Attribute::kFwnode) open_fwnode_[open_[i].of] = static_cast<uint8_t>(i);
+    if (open_[i].attribute == Attribute::kInstanceGroups) instance_groups_ = true;
+    if (open_[i].attribute == Attribute::kFwnode)
+      open_fwnode_[open_[i].owner] = static_cast<uint8_t>(i);
     // Either bus may come to be claimed.
-    if (open_[i].what == Attribute::kClaimPlatform || open_[i].what == Attribute::kClaimPci)
+    if (open_[i].attribute == Attribute::kClaimPlatform ||
+        open_[i].attribute == Attribute::kClaimPci)
       buses_ |=
           1U << static_cast<unsigned>(Bus::kPlatform) | 1U << static_cast<unsigned>(Bus::kPci);
   }
@@ -107,7 +109,7 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
 bool Packer::InstanceGroupsLeft(const Values& values) const {
   if (!instance_groups_ || plain_instance_groups_) return plain_instance_groups_;
   for (size_t i = 0; i < open_.size(); ++i)
-    if (open_[i].what == Attribute::kInstanceGroups && (values[i] & 2U) != 0) return true;
+    if (open_[i].attribute == Attribute::kInstanceGroups && (values[i] & 2U) != 0) return true;
   return false;
 }
 

@@ -277,12 +277,12 @@ uint64_t ScopeShapes::MachinesAt(size_t index) const {
   uint64_t machines = uint64_t{1} << t.devices_count;
   std::array<int, kMaxDrivers> tables{};
   int claims = 0;
-  for (const Open& open : shape.open) {
-    if (open.what == Attribute::kOwnTable)
-      ++tables[t.instances[open.of].driver];
-    else if (open.what == Attribute::kClaimPci)
+  for (const OpenAttribute& open : shape.open) {
+    if (open.attribute == Attribute::kOwnTable)
+      ++tables[t.instances[open.owner].driver];
+    else if (open.attribute == Attribute::kClaimPci)
       ++claims;
-    else if (open.what == Attribute::kClaimPlatform)
+    else if (open.attribute == Attribute::kClaimPlatform)
       continue;
     else
       machines = TimesUpToMost(machines, open.values);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a search leaves in files, as JSON: a checkpoint, and the answer for merge. Both carry the
-// hash of model and encoding, and one of all that they say: a file of another model, one that was
-// changed and one that contradicts itself or its scope is not read. The hash has no key: it does
-// not tell a file from one that somebody made up with it. Errors of reading are InvalidArgument:
-// "FILE: /json/pointer: expected .., found ..", or "FILE: made by another model: ..".
+// The files of a search, as JSON: a checkpoint, and a shard's answer, which `explore merge` reads.
+// Both carry the hash of model and encoding, and a hash of the whole record. A file of another
+// model, one that was changed, and one that contradicts itself or its scope is refused. The hash
+// has no key: it does not reveal a file that somebody made up together with its hash. Errors of
+// reading are InvalidArgument: "FILE: /json/pointer: expected .., found ..", or "FILE: made by
+// another model: ..".
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,9 +17,10 @@
 
 namespace iommucheck::explore {
 
-// The question without property and kernel, and what of the answer is not in every command's.
+// The question without property and kernel, and the fields of the answer that only this command
+// has.
 nlohmann::ordered_json ExplorationToJson(const ScopeAnswer& answer);
-// Writes both hashes into /exploration, where what else the record says is complete.
+// Writes both hashes into /exploration. The rest of the record must be complete.
 void Seal(nlohmann::ordered_json& record);
 
 // The object that iommucheck explore --json prints; `tool` is what its "tool" must be. A case in it
