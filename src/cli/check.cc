@@ -11,6 +11,7 @@
 #include "src/import/pairs.h"
 #include "src/report/pairs_text.h"
 #include "src/report/system.h"
+#include "src/report/system_text.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
