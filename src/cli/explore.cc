@@ -129,7 +129,7 @@ void Explore(const Options& o, Session& session) {
       saved = now;
     }
   };
-  // What cannot be written is known before the search, not after days of it.
+  // A file that cannot be written is reported before the search, not after days of it.
   save(*progress);
   if (!written.ok()) return session.Fail(written);
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);

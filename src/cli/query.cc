@@ -73,7 +73,7 @@ absl::Status WriteCertificate(const std::string& folder,
   return absl::OkStatus();
 }
 
-// What can be known of the files before the work.
+// Whether the files that are asked for can be written, as far as that is known before the work.
 absl::Status CanWriteFiles(const Options& o) {
   if (absl::Status s = o.all ? CanWriteFolder(o.out) : CanWriteFile(o.out); !s.ok()) return s;
   if (absl::Status s = CanWriteFile(o.smt2); !s.ok()) return s;

@@ -34,7 +34,7 @@ smt::Bounds TourBounds(KernelVersion version) {
   return {.devices = 3, .steps = version < KernelVersion::kV6_8 ? 5 : 6, .budget = 0};
 }
 
-// What was asked so far, and where the tour goes.
+// The questions so far, and where the tour is printed.
 struct Tour {
   std::ostream& out;
   std::vector<Answer> answers{};
@@ -209,7 +209,7 @@ void Lines(Tour& tour) {
 }
 
 absl::Status Go(Tour& tour, const fs::path& corpus) {
-  // What is not there is known before the queries.
+  // A folder that is not there is reported before the queries.
   const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(corpus);
   if (!claims.ok()) return claims.status();
   tour.out << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();

@@ -144,7 +144,7 @@ struct Explorer::Search {
         for (size_t t = 1; t < threads.size(); ++t)
           helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
       } catch (const std::system_error&) {
-        // No more threads can be started: those that were do the work.
+        // No more threads can be started: the threads that run do the work.
       } catch (const std::bad_alloc&) {
       }
       Chunks(*threads[0], chunk, room, true);

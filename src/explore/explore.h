@@ -33,7 +33,7 @@ inline constexpr uint64_t kMaxStates = (uint64_t{1} << 31U) - (1U << 20U);
 inline constexpr int kUnbounded = std::numeric_limits<int>::max();
 
 // Searches breadth first the runs on the machine of `machine` (kernel, topology and names; its ops
-// are not looked at), on all cores. The ops are all those of the model without faults, on one
+// are not used), on all cores. The ops are all those of the model without faults, on one
 // container.
 //
 // One container is enough. This is argued, not proved: a group is in one container at most, and

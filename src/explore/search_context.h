@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the threads of one search share, and what each counts.
+// The data that the threads of one search share, and the counts that each keeps.
 #pragma once
 
 #include <vector>
@@ -28,7 +28,7 @@ struct SearchContext {
 
 struct ThreadCounts {
   uint64_t transitions = 0;
-  uint64_t states = 0;  // that were new: with `orbits` all those that a kept one stands for
+  uint64_t states = 0;  // that were new; with `orbits` all states of an orbit
   bool cut = false;     // some states within the bound were left out, as in pruning.h
   // A state was found that cannot be one of an orbit (StateCodec::Canonical()): the search must be
   // done again without orbits.

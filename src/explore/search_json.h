@@ -24,8 +24,8 @@ nlohmann::ordered_json ExplorationToJson(const ScopeAnswer& answer);
 void Seal(nlohmann::ordered_json& record);
 
 // The object that iommucheck explore --json prints; `tool` is what its "tool" must be. A case in it
-// is played, on the kernel of the question. What depends on the scope's shapes is for
-// report::Merge() to compare, which lists them once.
+// is played, on the kernel of the question. Fields that depend on the
+// scope's shapes are for report::Merge() to compare, which lists the shapes once.
 absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::string& file,
                                            std::string_view tool);
 

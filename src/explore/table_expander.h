@@ -48,7 +48,7 @@ class TableExpander {
   [[nodiscard]] uint64_t bytes() const;
 
  private:
-  // What an op does to a state with certain parts.
+  // The effect of an op on states with certain parts.
   struct Effect {
     enum class Kind : uint8_t {
       kUnknown,  // the model has not been asked yet
@@ -71,7 +71,7 @@ class TableExpander {
     OpKind kind;
     DeviceId device;
   };
-  // The table of a cluster with one value: indices of the effects, first those of an op on each
+  // The table of a cluster with one value: indices of the effects, first those of the op on each
   // instance, then those of the cluster's own ops; and of these ops, on devices, then on groups.
   struct Row {
     uint32_t effects = 0;

@@ -51,7 +51,7 @@ std::string VerdictLineOf(const SystemReport::Search& s) {
                      proved ? MachineScope() : MachineScope(steps));
 }
 
-// The devices of each group as the running kernel had them; -1: those of none.
+// The devices of each group as the running kernel had them; -1: devices without a group.
 std::map<int, std::vector<const import::AsFound*>> FoundGroups(const import::System& system) {
   std::map<int, std::vector<const import::AsFound*>> groups;
   for (const import::AsFound& device : system.as_found) groups[device.group].push_back(&device);
