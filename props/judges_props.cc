@@ -34,7 +34,7 @@ void ExpectSameDevices(const Case& c, const State& s, const smt::Replay& replay)
   }
 }
 
-// A query looks at no run without these (src/smt/search_space.h).
+// A query looks at no run without these (src/smt/needed.h).
 void ExpectNeededOps(const Case& c, Property property, int violated_at) {
   unsigned drivers = 0;
   int set_containers = 0;

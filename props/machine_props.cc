@@ -12,7 +12,7 @@
 #include "src/case/run.h"
 #include "src/explore/explore.h"
 #include "src/prove/facts.h"
-#include "src/smt/fixed_query.h"
+#include "src/smt/machine_query.h"
 
 namespace iommucheck {
 namespace {

@@ -15,6 +15,7 @@
 #include "src/case/kernel.h"
 #include "src/certificate/sat.h"
 #include "src/smt/cnf.h"
+#include "src/smt/needed.h"
 #include "src/smt/query.h"
 
 namespace iommucheck::certificate {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/diff.h"
-
 #include <gtest/gtest.h>
 
 #include "src/case/kernel.h"
+#include "src/report/diff_text.h"
 #include "tests/small_machines.h"
 
 namespace iommucheck {

@@ -19,8 +19,8 @@
 #include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/explore/key_set.h"
-#include "src/explore/parts.h"
-#include "src/explore/seen.h"
+#include "src/explore/state_codec.h"
+#include "src/explore/visited.h"
 #include "src/import/import.h"
 
 namespace iommucheck::explore {
@@ -326,33 +326,33 @@ TEST(KeySet, KnowsWhatItHas) {
   }
 }
 
-TEST(Seen, KeepsStatesAndTheWayToThem) {
-  Seen seen;
+TEST(Visited, KeepsStatesAndTheWayToThem) {
+  Visited visited;
   for (const int words : {1, 2, 1}) {
-    seen.Clear(words);
+    visited.Clear(words);
     uint32_t spare = 0;
     const auto key = [&](uint32_t n) {
       return StateKey{{n * uint64_t{0x9e3779b97f4a7c15U}, words == 2 ? n % 5 : 0}};
     };
     for (uint32_t n = 0; n < 300'000; ++n) {
-      if (seen.room() == 0) seen.Reserve(1);
-      ASSERT_TRUE(seen.Add(key(n), HashOf(key(n)), n / 2, spare));
-      ASSERT_FALSE(seen.Add(key(n), HashOf(key(n)), 0, spare));
+      if (visited.room() == 0) visited.Reserve(1);
+      ASSERT_TRUE(visited.Add(key(n), HashOf(key(n)), n / 2, spare));
+      ASSERT_FALSE(visited.Add(key(n), HashOf(key(n)), 0, spare));
     }
-    EXPECT_EQ(seen.size(), 300'000U);
+    EXPECT_EQ(visited.size(), 300'000U);
     for (uint32_t n = 0; n < 300'000; ++n) {
-      ASSERT_EQ(seen.KeyAt(n), key(n));
-      ASSERT_EQ(seen.ParentOf(n), n / 2);
-      ASSERT_FALSE(seen.Add(key(n), HashOf(key(n)), 0, spare));
+      ASSERT_EQ(visited.KeyAt(n), key(n));
+      ASSERT_EQ(visited.ParentOf(n), n / 2);
+      ASSERT_FALSE(visited.Add(key(n), HashOf(key(n)), 0, spare));
     }
   }
 }
 
-TEST(Seen, TakesEachStateOnceFromManyThreads) {
+TEST(Visited, TakesEachStateOnceFromManyThreads) {
   constexpr uint32_t kStates = 200'000;
-  Seen seen;
-  seen.Clear(2);
-  seen.Reserve(kStates);
+  Visited visited;
+  visited.Clear(2);
+  visited.Reserve(kStates);
   std::atomic<uint64_t> added = 0;
   std::vector<uint32_t> spares(4);
   std::vector<std::thread> threads;
@@ -361,16 +361,16 @@ TEST(Seen, TakesEachStateOnceFromManyThreads) {
       for (uint32_t i = 0; i < kStates; ++i) {
         const uint64_t n = t % 2 == 0 ? i : kStates - 1 - i;
         const StateKey key{{n, n << 40U}};
-        if (seen.Add(key, HashOf(key), t, spares[t])) ++added;
+        if (visited.Add(key, HashOf(key), t, spares[t])) ++added;
       }
     });
   for (std::thread& thread : threads) thread.join();
-  for (uint32_t& spare : spares) seen.Settle(spare);
+  for (uint32_t& spare : spares) visited.ReturnSpare(spare);
   EXPECT_EQ(added, kStates);
-  EXPECT_EQ(seen.size(), kStates);
+  EXPECT_EQ(visited.size(), kStates);
   std::set<uint64_t> held;
-  for (uint32_t n = 0; n < seen.end(); ++n)
-    if (!seen.IsHole(n)) held.insert(seen.KeyAt(n).words[0]);
+  for (uint32_t n = 0; n < visited.end(); ++n)
+    if (!visited.IsHole(n)) held.insert(visited.KeyAt(n).words[0]);
   EXPECT_EQ(held.size(), kStates);
 }
 
@@ -410,7 +410,7 @@ device d2 pci b0
 )";
 
 // Two states have one key by parts exactly if they have one when packed as a whole.
-TEST(Parts, TellApartWhatPackerTellsApart) {
+TEST(StateCodec, TellApartWhatPackerTellsApart) {
   std::mt19937 random(3);
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain, kAlike, kAlikeAndNot, kPairAndOne})
     for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
@@ -418,8 +418,8 @@ TEST(Parts, TellApartWhatPackerTellsApart) {
       const KernelProfile profile = ProfileOf(kernel);
       const std::vector<Op> ops = EveryOp(machine.topology, 1);
       const Shape shape{.topology = machine.topology};
-      PartValues part_values;
-      Parts parts(profile, shape, part_values);
+      PartTables part_tables;
+      StateCodec parts(profile, shape, part_tables);
       ASSERT_TRUE(parts.splits()) << text;
       std::map<std::vector<uint32_t>, std::pair<uint64_t, uint64_t>> key_of;
       std::set<std::pair<uint64_t, uint64_t>> keys;
@@ -430,7 +430,7 @@ TEST(Parts, TellApartWhatPackerTellsApart) {
       Values values{};
       for (int step = 0; step < 300; ++step) {
         Step(profile, machine.topology, ops[random() % ops.size()], state, events);
-        const Parts::Encoded to = parts.Encode(state, {});
+        const StateCodec::Encoded to = parts.Encode(state, {});
         const std::pair key(to.key.words[0], to.key.words[1]);
         parts.packer().Pack(state, {}, whole);
         const std::vector<uint32_t> packed(whole.span().begin(), whole.span().end());

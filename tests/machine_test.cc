@@ -10,6 +10,7 @@
 #include "src/explore/explore.h"
 #include "src/import/import.h"
 #include "src/prove/facts.h"
+#include "src/report/machine_text.h"
 #include "src/report/system.h"
 
 namespace iommucheck::report {

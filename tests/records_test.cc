@@ -9,7 +9,7 @@
 #include <regex>
 
 #include "src/case/json_text.h"
-#include "src/explore/record.h"
+#include "src/explore/search_json.h"
 #include "src/tool/model_hash.h"
 #include "tests/run_tool.h"
 

@@ -15,10 +15,11 @@
 #include "model/step.h"
 #include "src/case/encoded.h"
 #include "src/case/run.h"
-#include "src/explore/expander.h"
-#include "src/explore/record.h"
+#include "src/explore/list_ops.h"
 #include "src/explore/search.h"
+#include "src/explore/search_json.h"
 #include "src/report/exploration.h"
+#include "src/report/exploration_text.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/step.h"
-#include "src/explore/expander.h"
+#include "src/explore/list_ops.h"
 
 namespace iommucheck {
 

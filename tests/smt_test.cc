@@ -8,6 +8,7 @@
 
 #include "src/case/encoded.h"
 #include "src/report/text.h"
+#include "src/smt/needed.h"
 #include "src/smt/query.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"

@@ -10,6 +10,7 @@
 #include "src/certificate/manifest.h"
 #include "src/certificate/sat.h"
 #include "src/smt/cnf.h"
+#include "src/smt/needed.h"
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"

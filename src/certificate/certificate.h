@@ -24,7 +24,7 @@ struct Claim {
   int steps = 0;
 };
 
-// Of the runs of one length: the formula, and what its proof makes use of.
+// The formula about the runs of one length, and the parts of it that the proof uses.
 struct ProvedRuns {
   int steps = 0;
   size_t variables = 0;
@@ -48,11 +48,11 @@ struct Certificate {
   std::vector<File> files;  // MANIFEST.json is the last
 };
 
-// Of runs that are too short to violate the property there is no formula, and so no certificate.
-// OutOfRange: so many steps are.
+// OutOfRange: runs of so many steps are too short to violate the property, so that there is no
+// formula about them, and no certificate.
 absl::Status CheckLength(Property property, int steps);
 
-// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors: those of
+// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors: as
 // CheckLength(), ResourceExhausted when that takes more conflicts (0: no limit), Internal when a
 // formula has a model or a proof does not check.
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);
@@ -65,10 +65,10 @@ struct Checked {
 // How the caller reads a file; its errors are passed on.
 using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
 
-// That the formulas are those of the claim, one of each length of run that the claim rests on, that
-// the proofs are right, and that the manifest says what they show. Errors: InvalidArgument,
-// "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a file is not of the form that it should be,
-// claims what nobody could check, or was made by another model.
+// Checks that there is a formula for each length of run that the claim rests on and that it is the
+// claim's, that the proofs are right, and that the manifest says what they show. Errors:
+// InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a file is not of the form
+// that it should be, claims what nobody could check, or was made by another model.
 absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read);
 
 }  // namespace iommucheck::certificate

@@ -40,7 +40,7 @@ class Checker {
     ClauseId clause;
     Literal other;  // some literal of it; nothing is to do where that is true
   };
-  // What became of a step of the proof when it was played.
+  // A step of the proof that was played.
   struct Played {
     ClauseId clause = kNone;  // kNone: a deletion that was passed over
     size_t trail = 0;         // its length before the step
@@ -159,7 +159,7 @@ ClauseId Checker::Find(std::span<const int> literals) {
   return kNone;
 }
 
-// The watched literals are those that stay false for the shortest time when the trail shrinks.
+// Watches the literals that stay false for the shortest time when the trail shrinks.
 void Checker::Attach(ClauseId c) {
   clauses_[c].present = true;
   const std::span<Literal> of = Of(c);
@@ -264,7 +264,7 @@ ClauseId Checker::Add(std::span<const int> literals) {
   return c;
 }
 
-// Plays the proof up to a conflict, and tells whether there is one.
+// Plays the proof up to a conflict. Returns whether there is one.
 bool Checker::PlayForward() {
   for (size_t i = 0; i < formula_.clauses.size() && conflict_ == kNone; ++i)
     Add(formula_.clauses[i]);

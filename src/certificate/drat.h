@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A checker of DRAT proofs: that a formula in clauses has no model, from the formula and the proof
-// alone. It knows nothing of the solver that wrote the proof, nor of what the formula stands for.
+// alone. It knows nothing of the solver that wrote the proof, nor of the meaning of the formula.
 //
 // A proof is a sequence of clauses, each of which keeps a formula that has a model from losing its
 // last one, up to the empty clause; and of clauses that the rest does without. A clause may be

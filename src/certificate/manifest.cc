@@ -14,6 +14,7 @@
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/smt/cnf.h"
+#include "src/smt/needed.h"
 #include "src/smt/query.h"
 #include "src/tool/model_hash.h"
 
@@ -26,7 +27,7 @@ constexpr char kClaim[] =
     "No machine of up to so many devices has a run of up to so many steps that violates the "
     "property.";
 
-// What the formulas do not say; docs/solver.md has more words.
+// The parts of the claim that no formula shows; docs/solver.md says more.
 Json Argued(const Claim& claim) {
   Json argued = {
       "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "

@@ -20,7 +20,8 @@ std::string FileOf(int steps, std::string_view extension);
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
                           std::string_view tool = tool::Release());
 
-// What a manifest says but the claim and its maker follows from the claim and the other files.
+// Of a manifest only the claim and the tool are kept: the rest follows from the claim and the other
+// files.
 struct Manifest {
   Claim claim;
   std::string tool;

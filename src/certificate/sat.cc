@@ -13,7 +13,7 @@
 namespace iommucheck::certificate {
 namespace {
 
-// What solve() returns, as SAT solvers exit.
+// Values that solve() returns: the exit statuses of SAT solvers.
 constexpr int kSatisfiable = 10;
 constexpr int kUnsatisfiable = 20;
 

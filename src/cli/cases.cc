@@ -67,11 +67,12 @@ void Judge(const JudgeOptions& o, Session& session) {
   for (const std::string& file : *files) {
     Progress("judging " + file);
     report::Judged judged = JudgeFile(file);
-    // What was interrupted is no difference.
+    // A judgement that was interrupted is no difference.
     if (tool::Stopped()) break;
     all.push_back(std::move(judged));
     Progress("");
-    // What cannot be judged weighs more than what differs; the last of it decides.
+    // A file that cannot be judged decides the exit status over files that differ; the last such
+    // one.
     if (!all.back().status.ok()) session.Fail(all.back().status);
     if (!o.json) std::cout << report::JudgedText(all.back(), o.verbose);
   }
@@ -192,7 +193,7 @@ absl::Status NotFound(const std::string& what, const std::string& name,
       absl::StrCat("expected ", what, ", found ", Quote(name), DidYouMean(name, candidates)));
 }
 
-// Rules and kernels by their names: no rules are those of the kernels named, no kernels are all.
+// Rules and kernels by their names. No rules: those of the kernels named. No kernels: all.
 absl::StatusOr<ShownKernels> FindKernels(const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const RuleInfo& info : AllRules()) known.emplace_back(info.id);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/certificate.h"
-
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "src/cli/commands.h"
+#include "src/report/certificate_text.h"
 
 namespace iommucheck::cli {
 namespace {

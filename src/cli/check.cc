@@ -11,6 +11,7 @@
 #include "src/import/pairs.h"
 #include "src/report/pairs_text.h"
 #include "src/report/system.h"
+#include "src/report/system_text.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -28,7 +29,7 @@ struct CheckOptions {
 int ExitOf(const report::SystemReport& report, const RequireOption& require) {
   int exit = kOk;
   for (const report::SystemReport::Search& search : report.searches) {
-    // What was cut short is said with the exit status, though it is no part of the verdict.
+    // A search that was cut short is in the exit status, though it is no part of the verdict.
     if (search.hypothetical && tool::Stopped() && search.verdict == Verdict::kUnknown)
       exit = std::max<int>(exit, kUnknown);
     if (search.hypothetical) continue;

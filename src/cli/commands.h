@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The subcommands: each adds itself to the command line and leaves its exit status behind.
+// The subcommands: each adds itself to the command line and sets an exit status.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -44,7 +44,7 @@ struct RequireOption {
 // Where a command leaves its exit status; what it could not do is said on standard error.
 struct Session {
   int exit = kOk;
-  // Prints the error and sets the exit status it stands for.
+  // Prints the error and sets its exit status.
   void Fail(const absl::Status& status);
 };
 
@@ -83,7 +83,7 @@ struct KernelOptions {
 void AddProperty(CLI::App& command, std::string& property);
 // --devices, --steps, --budget; what `bounds` holds is the default.
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
-// --timeout, for what may take long. What is known by then is printed.
+// --timeout, for commands that may take long. The result so far is printed then.
 void AddTimeout(CLI::App& command);
 void AddBudget(CLI::App& command, uint64_t& budget);
 

@@ -187,8 +187,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 
 namespace {
 
-// What is in a folder and those in it, without following links to folders. A folder that cannot be
-// listed is named itself, so that whoever reads the files says why.
+// The files in a folder and its subfolders, without following links to folders. A folder that
+// cannot be listed is named itself, so that the reader of the files says why.
 void FindIn(const std::string& folder, const std::vector<std::string>& extensions,
             std::vector<std::string>& files) {
   namespace fs = std::filesystem;
@@ -201,7 +201,7 @@ void FindIn(const std::string& folder, const std::vector<std::string>& extension
       FindIn(entry->path().string(), extensions, files);
       continue;
     }
-    // What a link leads to is not known where it leads nowhere: that is for the reader to say.
+    // A link that leads nowhere is named, too: the reader of the file says so.
     if (!entry->is_regular_file(none) && !is_link) continue;
     if (std::ranges::find(extensions, entry->path().extension().string()) != extensions.end())
       files.push_back(entry->path().string());

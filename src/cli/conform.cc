@@ -35,7 +35,7 @@ struct Options {
   KernelOptions kernel;
 };
 
-// What came of one case.
+// The outcome of one case.
 struct Outcome {
   enum class Kind : uint8_t { kAgrees, kDiffers, kSkipped };
   static constexpr size_t kKinds = 3;
@@ -70,7 +70,7 @@ bool IsAsBuilt(const KernelSpec& built, const KernelSpec& c) {
   return conform::WithAssumptionsOf(built, c) == c;
 }
 
-// What of the case the run depends on.
+// The parts of a case that the run depends on.
 std::string RunOf(Case c) {
   c.comment.clear();
   c.expectations.clear();

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/diff.h"
-
 #include <algorithm>
 #include <array>
 #include <iostream>
@@ -10,6 +8,7 @@
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/cli/commands.h"
+#include "src/report/diff_text.h"
 #include "src/report/text.h"
 
 namespace iommucheck::cli {

@@ -9,9 +9,10 @@
 
 #include "absl/strings/str_format.h"
 #include "src/cli/commands.h"
-#include "src/explore/record.h"
 #include "src/explore/search.h"
+#include "src/explore/search_json.h"
 #include "src/report/exploration.h"
+#include "src/report/exploration_text.h"
 #include "src/tool/progress.h"
 #include "src/tool/provenance.h"
 #include "src/tool/stop.h"
@@ -128,7 +129,7 @@ void Explore(const Options& o, Session& session) {
       saved = now;
     }
   };
-  // What cannot be written is known before the search, not after days of it.
+  // A file that cannot be written is reported before the search, not after days of it.
   save(*progress);
   if (!written.ok()) return session.Fail(written);
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);

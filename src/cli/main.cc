@@ -44,7 +44,7 @@ int Run(int argc, char** argv) {
   app.set_version_flag("--version", iommucheck::report::ToolName());
   app.formatter(std::make_shared<iommucheck::cli::HelpFormatter>());
   app.require_subcommand(1);
-  // What was typed is shown, and not sent to the terminal.
+  // Control characters of arguments are shown as text, not sent to the terminal.
   app.failure_message([](const CLI::App* command, const CLI::Error& e) {
     const std::string message = CLI::FailureMessage::simple(command, e);
     std::string lines;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a command writes: standard output, and files that are there whole or not at all.
+// Output of commands: standard output, and files that are written whole or not at all.
 #pragma once
 
 #include <functional>
@@ -23,12 +23,12 @@ absl::Status FlushOutput();
 // which is a regular file that may be written, or nothing, in a folder that is there. Nothing is
 // changed. "": no file is asked for. Errors: OutOfRange, "PATH: cannot be written: why".
 absl::Status CanWriteFile(const std::string& path);
-// The same of a folder, which is made when the first file is written.
+// CanWriteFile() for a folder, which is made when the first file is written.
 absl::Status CanWriteFolder(const std::string& path);
 
-// When there is an answer, before what there is to write of it: the file, or those in the folder,
-// that an earlier answer left there, and that say so in their first line, a comment of this
-// iommucheck or another. No other file is touched. "": no file is asked for. Errors: OutOfRange.
+// Removes the files of an earlier answer, the file or the files in the folder: their first line is
+// a comment of this iommucheck or another. To be called once there is an answer, before it is
+// written. No other file is touched. "": no file is asked for. Errors: OutOfRange.
 inline constexpr std::string_view kCaseComment = "# ";
 inline constexpr std::string_view kSmt2Comment = "; ";
 absl::Status RemoveOurs(const std::string& path, std::string_view comment);
@@ -37,18 +37,18 @@ struct NamedText {
   std::string name;
   std::string text;
 };
-// An answer of several files: takes away what an earlier one left in the folder, as above and of
-// names that the command gives (`is_name`), then makes the folder where there is a file to write,
+// An answer of several files: removes the files of an earlier answer, as above, if they have names
+// that the command gives (`is_name`), then makes the folder where there is a file to write,
 // and writes them in this order. Errors: OutOfRange.
 absl::Status WriteFolder(const std::string& folder, std::string_view comment,
                          const std::function<bool(const std::string& name)>& is_name,
                          const std::vector<NamedText>& files);
 
-// With those above it. Errors: OutOfRange.
+// Makes the folder and the folders above it. Errors: OutOfRange.
 absl::Status MakeFolder(const std::string& path);
 
-// Written whole, or not at all: to a temporary in the same folder, then renamed. Never replaces
-// what is no regular file, nor one that is read-only. Errors: OutOfRange, "PATH: cannot be written:
+// Written whole, or not at all: to a temporary in the same folder, then renamed. Replaces nothing
+// but regular files that are not read-only. Errors: OutOfRange, "PATH: cannot be written:
 // why".
 absl::Status WriteFile(const std::string& path, const std::string& text);
 

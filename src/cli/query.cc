@@ -14,9 +14,12 @@
 #include "src/import/catalogue.h"
 #include "src/import/import.h"
 #include "src/report/all.h"
+#include "src/report/all_text.h"
+#include "src/report/answer_text.h"
 #include "src/report/blame.h"
 #include "src/report/certificate.h"
 #include "src/report/machine.h"
+#include "src/report/machine_text.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
@@ -70,7 +73,7 @@ absl::Status WriteCertificate(const std::string& folder,
   return absl::OkStatus();
 }
 
-// What can be known of the files before the work.
+// Whether the files that are asked for can be written, as far as that is known before the work.
 absl::Status CanWriteFiles(const Options& o) {
   if (absl::Status s = o.all ? CanWriteFolder(o.out) : CanWriteFile(o.out); !s.ok()) return s;
   if (absl::Status s = CanWriteFile(o.smt2); !s.ok()) return s;

@@ -13,9 +13,11 @@
 #include "src/case/json_text.h"
 #include "src/cli/commands.h"
 #include "src/report/answer.h"
+#include "src/report/answer_text.h"
 #include "src/report/claim.h"
 #include "src/report/json_parts.h"
 #include "src/report/system.h"
+#include "src/report/system_text.h"
 #include "src/report/text.h"
 #include "src/report/verdict_line.h"
 #include "src/tool/stop.h"
@@ -32,7 +34,7 @@ smt::Bounds TourBounds(KernelVersion version) {
   return {.devices = 3, .steps = InfoOf(version).era == Era::kFwnode ? 6 : 5, .budget = 0};
 }
 
-// What was asked so far, and where the tour goes.
+// The questions so far, and where the tour is printed.
 struct Tour {
   std::ostream& out;
   std::vector<Answer> answers{};
@@ -207,7 +209,7 @@ void Lines(Tour& tour) {
 }
 
 absl::Status Go(Tour& tour, const fs::path& corpus) {
-  // What is not there is known before the queries.
+  // A folder that is not there is reported before the queries.
   const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(corpus);
   if (!claims.ok()) return claims.status();
   tour.out << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();

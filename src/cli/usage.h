@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What CLI11 prints, as this tool wants it: help of at most 80 columns, and arguments that nobody
-// asked for in their order, with what may have been meant.
+// The messages of CLI11 in this tool's form: help of at most 80 columns, and unknown arguments in
+// their order, with the option or command that may have been meant.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -19,7 +19,7 @@
 namespace iommucheck::explore {
 namespace {
 
-// Below so many states a level is one thread's.
+// A level of fewer states is one thread's work.
 constexpr uint32_t kLevelOfMany = 512;
 constexpr uint32_t kChunk = 64;
 
@@ -27,31 +27,33 @@ constexpr uint32_t kChunk = 64;
 
 struct Explorer::Search {
   Search(Explorer& explorer, const Shape& machines, const Limits& given, bool alike_devices)
-      : seen(explorer.seen_),
+      : visited(explorer.visited_),
         shape(machines),
         limits(given),
-        searched{.kernel = explorer.kernel_,
-                 .property = explorer.property_,
-                 .shape = machines,
-                 .max_steps = given.max_steps,
-                 .tables = given.tables,
-                 .alike = given.alike && alike_devices,
-                 .seen = explorer.seen_,
-                 .values = explorer.values_,
-                 .twins = FindTwins(machines)} {}
+        context{.kernel = explorer.kernel_,
+                .property = explorer.property_,
+                .shape = machines,
+                .max_steps = given.max_steps,
+                .tables = given.tables,
+                .orbits = given.alike && alike_devices,
+                .visited = explorer.visited_,
+                .parts = explorer.parts_,
+                .alike_instances = FindAlikeInstances(machines)} {}
 
-  // nullopt: names of devices matter.
+  // nullopt: names of devices matter (ThreadCounts::names_matter).
   std::optional<ShapeResult> Run() {
     Begin();
     Levels(limits.threads);
-    // Which violation is found first, and what was seen until then, depends on who was faster.
+    // Which violation several threads find first, and how many states by then, depends on which is
+    // faster.
     if (found != nullptr && threads.size() > 1) {
       Begin();
       Levels(1);
     }
     if (names_matter) return std::nullopt;
-    if (found != nullptr) Tell();
-    // Of a search without an answer, what does not depend on who was faster.
+    if (found != nullptr) TraceRun();
+    // Of a search without an answer only the counts of whole levels: they do not depend on which
+    // thread was faster.
     if (result.verdict != Verdict::kUnknown) Count();
     result.bytes = Bytes();
     return std::move(result);
@@ -61,10 +63,10 @@ struct Explorer::Search {
     result.transitions = 0;
     result.states = 0;
     for (const auto& thread : threads) {
-      result.transitions += thread->transitions();
-      result.states += thread->states();
+      result.transitions += thread->counts().transitions;
+      result.states += thread->counts().states;
     }
-    result.kept = seen.size();
+    result.kept = visited.size();
   }
 
   void Begin() {
@@ -72,18 +74,18 @@ struct Explorer::Search {
     found = nullptr;
     next = 0;
     full = false;
-    searched.values.Clear();
+    context.parts.Clear();
     threads.clear();
-    threads.push_back(std::make_unique<Expander>(searched));
-    seen.Clear(threads[0]->parts().words());
+    threads.push_back(std::make_unique<Expander>(context));
+    visited.Clear(threads[0]->codec().words());
     AddRoots();
   }
 
-  // All present first, so that a case has devices absent only where it must.
+  // With all devices present first, so that a case has devices absent only where it must.
   void AddRoots() {
     const int devices = shape.topology.devices_count;
     const unsigned absent_end = shape.any_absent ? 1U << devices : 1U;
-    seen.Reserve(absent_end);
+    visited.Reserve(absent_end);
     for (unsigned absent = 0; absent < absent_end; ++absent) {
       Topology at_boot = shape.topology;
       for (DeviceId d = 0; shape.any_absent && d < devices; ++d)
@@ -94,17 +96,18 @@ struct Explorer::Search {
 
   void Levels(int most_threads) {
     while (result.depth < limits.max_steps) {
-      level_end = seen.end();
+      level_end = visited.end();
       if (most_threads > 1 && level_end - next >= kLevelOfMany)
         LevelOfMany(most_threads);
       else
         Level();
-      names_matter = std::ranges::any_of(threads, [](const auto& t) { return t->names_matter(); });
+      names_matter =
+          std::ranges::any_of(threads, [](const auto& t) { return t->counts().names_matter; });
       if (found != nullptr || result.stopped || full || names_matter) return;
       ++result.depth;
       Count();
       if (Full()) return;
-      result.every_depth = seen.end() == level_end && !Cut();
+      result.every_depth = visited.end() == level_end && !Cut();
       if (result.every_depth) break;
     }
     result.verdict = Verdict::kHolds;
@@ -113,40 +116,40 @@ struct Explorer::Search {
   void Level() {
     Expander& one = *threads[0];
     for (; next < level_end; ++next) {
-      if (seen.room() < one.most()) seen.Reserve(one.most());
-      if (!seen.IsHole(next) && one.Expand(next, result.depth)) {
+      if (visited.room() < one.most()) visited.Reserve(one.most());
+      if (!visited.IsHole(next) && one.Expand(next, result.depth)) {
         found = &one;
         found_at = next;
         break;
       }
-      if (one.names_matter()) break;
+      if (one.counts().names_matter) break;
       if ((++expanded & 0xffU) != 0) continue;
-      one.TellBytes();
+      one.UpdateBytes();
       if (Ends()) break;
     }
     one.Flush();
-    one.TellBytes();
+    one.UpdateBytes();
   }
 
   // The states of a level in chunks, until the index is full or the level is done.
   void LevelOfMany(int count) {
     while (threads.size() < static_cast<size_t>(count))
-      threads.push_back(std::make_unique<Expander>(searched));
+      threads.push_back(std::make_unique<Expander>(context));
     const uint64_t room = threads[0]->most() * kChunk * threads.size();
     while (next < level_end && found == nullptr && !result.stopped && !full) {
-      if (seen.room() < room) seen.Reserve(room);
+      if (visited.room() < room) visited.Reserve(room);
       std::atomic<uint32_t> chunk = next;
       std::vector<std::thread> helpers;
       try {
         for (size_t t = 1; t < threads.size(); ++t)
           helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
       } catch (const std::system_error&) {
-        // No more threads can be started: those that were do the work.
+        // No more threads can be started: the threads that run do the work.
       } catch (const std::bad_alloc&) {
       }
       Chunks(*threads[0], chunk, room, true);
       for (std::thread& helper : helpers) helper.join();
-      for (const auto& thread : threads) thread->Settle();
+      for (const auto& thread : threads) thread->ReturnSpare();
       next = std::min(chunk.load(), level_end);
     }
   }
@@ -161,20 +164,20 @@ struct Explorer::Search {
   }
 
   void ExpandChunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
-    while (seen.room() >= room && found == nullptr && !full && !thread.names_matter()) {
-      thread.TellBytes();
+    while (visited.room() >= room && found == nullptr && !full && !thread.counts().names_matter) {
+      thread.UpdateBytes();
       if (asks && Ends()) break;
       const uint32_t first = chunk.fetch_add(kChunk);
       if (first >= level_end) break;
       const uint32_t end = std::min(first + kChunk, level_end);
       for (uint32_t n = first; n < end; ++n)
-        if (!seen.IsHole(n) && thread.Expand(n, result.depth)) {
+        if (!visited.IsHole(n) && thread.Expand(n, result.depth)) {
           found = &thread;
           break;
         }
     }
     thread.Flush();
-    thread.TellBytes();
+    thread.UpdateBytes();
   }
 
   // True: the search ends here, with no answer.
@@ -185,31 +188,31 @@ struct Explorer::Search {
   }
 
   [[nodiscard]] bool Full() const {
-    return seen.size() > limits.max_states || searched.values.whole.full() ||
+    return visited.size() > limits.max_states || context.parts.whole.full() ||
            Bytes() > limits.max_bytes;
   }
   [[nodiscard]] uint64_t Bytes() const {
-    uint64_t bytes = seen.bytes() + searched.values.bytes();
+    uint64_t bytes = visited.bytes() + context.parts.bytes();
     for (const auto& thread : threads) bytes += thread->bytes();
     return bytes;
   }
   [[nodiscard]] bool Cut() const {
-    return std::ranges::any_of(threads, [](const auto& thread) { return thread->cut(); });
+    return std::ranges::any_of(threads, [](const auto& thread) { return thread->counts().cut; });
   }
 
-  // The run from its root on: the states on the way are known, and which op leads from each to the
-  // next is found anew, with groups and containers numbered as the model does.
-  void Tell() {
-    Parts& parts = found.load()->parts();
-    const KernelProfile& kernel = searched.kernel;
+  // Finds the run to the violation. The states on the way are known, from a root on; which op leads
+  // from each to the next is found anew, with groups and containers numbered as the model does.
+  void TraceRun() {
+    StateCodec& codec = found.load()->codec();
+    const KernelProfile& kernel = context.kernel;
     result.verdict = Verdict::kViolated;
     result.topology = found.load()->topology();
     std::vector<uint32_t> way = {found_at};
-    while (seen.ParentOf(way.back()) != way.back()) way.push_back(seen.ParentOf(way.back()));
+    while (visited.ParentOf(way.back()) != way.back()) way.push_back(visited.ParentOf(way.back()));
     Values values{};
     State now;
     State then;
-    parts.Decode(seen.KeyAt(way.back()), then, values);
+    codec.Decode(visited.KeyAt(way.back()), then, values);
     for (DeviceId d = 0; d < shape.topology.devices_count; ++d)
       result.topology.devices[d].absent = !then.devices[d].present;
     now = InitialState(result.topology);
@@ -219,15 +222,15 @@ struct Explorer::Search {
     const auto leads_on = [&](const Op& op, bool is_last) {
       State state = now;
       if (Step(kernel, result.topology, op, state, events).outcome != Outcome::kDone) return false;
-      if (is_last) return FindViolation(searched.property, events) != nullptr;
-      if (!Leads(parts, state, values, wanted)) return false;
+      if (is_last) return FindViolation(context.property, events) != nullptr;
+      if (!Leads(codec, state, values, wanted)) return false;
       now = state;
       return true;
     };
     for (size_t n = way.size(); n-- > 0;) {
       if (n > 0) {
-        wanted = seen.KeyAt(way[n - 1]);
-        parts.Decode(wanted, then, values);
+        wanted = visited.KeyAt(way[n - 1]);
+        codec.Decode(wanted, then, values);
       }
       ListOps(result.topology, now, shape.containers, ops);
       const auto op = std::ranges::find_if(ops, [&](const Op& o) { return leads_on(o, n == 0); });
@@ -235,16 +238,16 @@ struct Explorer::Search {
     }
   }
 
-  // Whether a state is one of those that a key stands for.
-  bool Leads(Parts& parts, const State& state, const Values& values, const StateKey& to) {
-    const StateKey key = parts.Encode(state, values).key;
-    return (searched.alike ? parts.Canonical(key) : key) == to;
+  // Whether the key is that of the state.
+  bool Leads(StateCodec& codec, const State& state, const Values& values, const StateKey& to) {
+    const StateKey key = codec.Encode(state, values).key;
+    return (context.orbits ? codec.Canonical(key) : key) == to;
   }
 
-  Seen& seen;
+  Visited& visited;
   const Shape& shape;
   const Limits& limits;
-  const Searched searched;
+  const SearchContext context;
   std::vector<std::unique_ptr<Expander>> threads;
   uint32_t next = 0;
   uint32_t level_end = 0;

@@ -13,9 +13,9 @@
 #include "model/properties.h"
 #include "src/case/case.h"
 #include "src/case/verdict.h"
-#include "src/explore/parts.h"
-#include "src/explore/seen.h"
 #include "src/explore/shape.h"
+#include "src/explore/state_codec.h"
+#include "src/explore/visited.h"
 
 namespace iommucheck::explore {
 
@@ -24,7 +24,7 @@ struct ExploreResult {
   Case found;                // kViolated: a run with the fewest steps
   int depth = 0;             // no run of up to so many steps violates the property
   bool every_depth = false;  // nor does any longer one: all states that can be reached were seen
-  uint64_t states = 0;       // that differ
+  uint64_t states = 0;       // different ones
   uint64_t transitions = 0;  // steps taken
   std::string reason;        // kUnknown: why; kHolds: the assumption that the machine is outside of
 };
@@ -33,14 +33,15 @@ inline constexpr uint64_t kMaxStates = (uint64_t{1} << 31U) - (1U << 20U);
 inline constexpr int kUnbounded = std::numeric_limits<int>::max();
 
 // Searches breadth first the runs on the machine of `machine` (kernel, topology and names; its ops
-// are not looked at), on all cores. The ops are all those of the model without faults, on one
+// are not used), on all cores. The ops are all those of the model without faults, on one
 // container.
 //
-// One container stands for all. This is argued, not proved: a group is in one container at most,
-// and vfio_iommu_type1_attach_group() compares with the domains of its own container only, so what
-// a run does in another container can be left out; the groups there rest on their default domain
+// One container is enough. This is argued, not proved: a group is in one container at most, and
+// vfio_iommu_type1_attach_group() compares with the domains of its own container only. So the steps
+// of a run in another container can be left out; the groups there stay on their default domain
 // then. The argument has one gap: a walk of a bus can end early at a device of such a group. Tests
-// ask small machines and scopes with two (Shape::containers), and find the same.
+// search small machines and scopes with two containers (Shape::containers), and get the same
+// answers.
 //
 // At most `max_states` states, itself at most kMaxStates, are kept; beyond that the answer is
 // kUnknown, with the depth that was covered. So it is after tool::Stopped().
@@ -51,9 +52,10 @@ struct Limits {
   int max_steps = kUnbounded;
   uint64_t max_states = kMaxStates;
   uint64_t max_bytes = std::numeric_limits<uint64_t>::max();
-  int threads = 1;     // none of which changes an answer
-  bool tables = true;  // false: no step is looked up (src/explore/expander.h)
-  bool alike = true;   // false: states that differ in the names of alike devices only are all kept
+  // None of these changes an answer.
+  int threads = 1;
+  bool tables = true;  // false: the model takes every step (src/explore/table_expander.h)
+  bool alike = true;   // false: states that differ only in the names of alike devices are all kept
   std::function<bool()> stop{};  // asked now and then
 };
 
@@ -62,12 +64,13 @@ struct ShapeResult {
   int depth = 0;
   bool every_depth = false;
   bool stopped = false;  // kUnknown: because Limits::stop said so
-  // Where it is kUnknown, those within `depth` steps.
+  // Where the verdict is kUnknown: within `depth` steps.
   uint64_t states = 0;
   uint64_t transitions = 0;
-  uint64_t kept = 0;   // states that stand for all: fewer where devices are alike
-  uint64_t bytes = 0;  // that these took
-  // kViolated: a machine of the shape, plain in what the run does not ask for, and the run.
+  uint64_t kept = 0;   // states in memory: one of each orbit, where devices are alike
+  uint64_t bytes = 0;  // for these
+  // kViolated: a machine of the shape, with the plain value of each attribute that the run does not
+  // read, and the run.
   Topology topology;
   std::vector<Op> ops;
 };
@@ -82,8 +85,8 @@ class Explorer {
   struct Search;
   const KernelProfile kernel_;
   const Property property_;
-  Seen seen_;
-  PartValues values_;
+  Visited visited_;
+  PartTables parts_;
 };
 
 // The case of a run that violates the property at its last op, as the model plays it.

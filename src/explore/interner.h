@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Numbers for strings of words, from 0 on.
+// Gives equal strings of words one number, from 0 on. The values of a part of states are kept here,
+// so that a key has only their numbers (StateCodec).
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace iommucheck::explore {
 class Interner {
  public:
   void Clear();
-  // Of a string that is new when there is no number below `end` left: `end`.
+  // The number of the string; `end` where it is new and all numbers below `end` are given.
   uint32_t Add(std::span<const uint32_t> words, uint32_t end);
   [[nodiscard]] std::vector<uint32_t> Get(uint32_t number) const;
   [[nodiscard]] uint64_t bytes() const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A set of strings of words, each of any length.
+// A set of strings of words, each of any length: the states that do not fit into a key of fixed
+// length (PartTables::whole).
 #pragma once
 
 #include <cstdint>

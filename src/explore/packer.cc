@@ -14,7 +14,7 @@ unsigned MasterCode(const Device& device, InstanceId instance) {
   return device.masters[0] == instance ? 1U : 2U;
 }
 
-// What follows from the rest is not packed.
+// Counts of references are not packed, since they follow from the rest.
 void CountReferences(State& state, int devices) {
   for (int d = 0; d < devices; ++d)
     if (const DomainId hw = state.devices[static_cast<size_t>(d)].hw; hw != kNoId)
@@ -67,10 +67,12 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
   open_fwnode_.fill(kNoId);
   for (size_t i = 0; i < open_.size(); ++i) {
     open_bits_[i] = open_[i].values;
-    if (open_[i].what == Attribute::kInstanceGroups) instance_groups_ = true;
-    if (open_[i].what == Attribute::kFwnode) open_fwnode_[open_[i].of] = static_cast<uint8_t>(i);
+    if (open_[i].attribute == Attribute::kInstanceGroups) instance_groups_ = true;
+    if (open_[i].attribute == Attribute::kFwnode)
+      open_fwnode_[open_[i].owner] = static_cast<uint8_t>(i);
     // Either bus may come to be claimed.
-    if (open_[i].what == Attribute::kClaimPlatform || open_[i].what == Attribute::kClaimPci)
+    if (open_[i].attribute == Attribute::kClaimPlatform ||
+        open_[i].attribute == Attribute::kClaimPci)
       buses_ |=
           1U << static_cast<unsigned>(Bus::kPlatform) | 1U << static_cast<unsigned>(Bus::kPci);
   }
@@ -107,7 +109,7 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
 bool Packer::InstanceGroupsLeft(const Values& values) const {
   if (!instance_groups_ || plain_instance_groups_) return plain_instance_groups_;
   for (size_t i = 0; i < open_.size(); ++i)
-    if (open_[i].what == Attribute::kInstanceGroups && (values[i] & 2U) != 0) return true;
+    if (open_[i].attribute == Attribute::kInstanceGroups && (values[i] & 2U) != 0) return true;
   return false;
 }
 
@@ -180,7 +182,7 @@ DomainId Packer::GetDomain(BitReader& in, State& state) const {
   return number;
 }
 
-// What is of no device: the values left, the slots of buses, iommu_device_list.
+// All that belongs to no device: the values left, the slots of buses, iommu_device_list.
 void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values) const {
   for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_bits_[i]);
   for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
@@ -225,7 +227,7 @@ void Packer::GetGlobals(BitReader& in, State& state, Values& values) const {
 
 void Packer::PutListed(BitWriter& out, const State& state, const Values& values,
                        uint64_t present) const {
-  // Of each bus, the place of the next device among those that are left.
+  // By bus, the place of the next device among the devices that are left.
   const bool instance_groups_left = InstanceGroupsLeft(values);
   for (const BusDevices& bus : bus_devices_) {
     if (!bus.related && !instance_groups_left) continue;
@@ -394,7 +396,7 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
 
 namespace {
 
-// What a pointer at a domain can be in a part, of a group's own.
+// Which of the group's own domains a pointer in a part is at.
 enum class Own : uint8_t { kNone, kDefault, kBlocking, kType1 };
 
 std::optional<Own> OwnOf(const GroupState& g, DomainId domain) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// States as short bit strings, equal where no run can tell the states apart.
+// Packs states into short bit strings that are equal where no run can tell the states apart.
 #pragma once
 
 #include <array>
@@ -10,35 +10,35 @@
 
 #include "model/rules.h"
 #include "model/state.h"
-#include "src/explore/bits.h"
+#include "src/explore/bit_string.h"
 #include "src/explore/shape.h"
 
 namespace iommucheck::explore {
 
 // The model hands out the lowest free number for a group or a domain, follows them as links and
 // compares them for equality; it never asks which of two is lower. So states that are equal up to
-// these numbers have the same runs, and one stands for all: the one in which groups and domains
-// are numbered in the order in which devices, groups and containers lead to them.
+// these numbers have the same runs, and one of them is packed for all: the one in which groups and
+// domains are numbered in the order in which devices, groups and containers lead to them.
 //
-// Left out is what no step reads on this kernel and machine, too: the order of a bus's devices
-// where none can join a group that is there already; the order of iommu_device_list but for what
-// iommu_ops_from_fwnode() and a driver that accepts any device look for; the slots of buses that
-// have no device and no claim; which instance a domain is bound to where no attach_dev tests it;
-// tables and coherency of domains that type1 never compares. tests/explore_test.cc plays states and
-// what they unpack to side by side.
+// Also left out is all that no step reads on this kernel and machine: the order of a bus's devices
+// where none can join a group that is there already; the order of iommu_device_list but for the
+// instances that iommu_ops_from_fwnode() and a driver that accepts any device look for; the slots
+// of buses that have no device and no claim; which instance a domain is bound to where no
+// attach_dev tests it; tables and coherency of domains that type1 never compares.
+// tests/explore_test.cc plays states and what they unpack to side by side.
 class Packer {
  public:
   Packer(const KernelProfile& kernel, const Shape& shape);
 
-  // Packs a state with the shape's containers only, and the values left for the shape's open
+  // Packs a state that uses only the shape's containers, and the values left of the open
   // attributes.
   void Pack(const State& state, const Values& values, Key& key);
-  // A state of which Pack() gave the key, in the numbering above. `state` must be blank or come
-  // from Unpack() or from a step after it: only what can be used is written.
+  // The state of a key, in the numbering above. `state` must be blank or come from Unpack() or from
+  // a step after it: only the fields that can be in use are written.
   void Unpack(std::span<const uint32_t> key, State& state, Values& values) const;
 
-  // The same in parts (src/explore/parts.h), for one container and no groups of instances. Which
-  // states these refuse follows from what Pack() packs alone.
+  // Pack() and Unpack() part by part (src/explore/state_codec.h), for one container and no groups
+  // of instances. Whether they refuse a state depends only on its key, and so not on its numbering.
   //
   // `list`: the first device of each of the container's groups, newest first. Returns how many;
   // -1: some group has no device, or a domain is not of the container.
@@ -84,7 +84,7 @@ class Packer {
   };
 
   const Topology topology_;
-  const std::vector<Open> open_;
+  const std::vector<OpenAttribute> open_;
   std::vector<BusDevices> bus_devices_;
   const int containers_;
   // Which parts there are, and how many bits a number takes.
@@ -118,7 +118,7 @@ class Packer {
   uint8_t domains_count_ = 0;
 };
 
-// Copies a state onto one that differs from it in what a step can change only.
+// Copies a state onto one that differs from it only in fields that a step can change.
 void CopyState(const State& from, int devices, State& to);
 
 }  // namespace iommucheck::explore

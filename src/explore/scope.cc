@@ -118,8 +118,8 @@ ScopeShapes::ScopeShapes(const KernelProfile& kernel, const Scope& scope)
 }
 
 // One for each way in which pairs can be aliases and share a slot: pci_device_group() reads no
-// more. A pair that is both counts as another one than a pair of aliases, since a search that comes
-// to it by way of others can tell them apart.
+// more. A pair that is both differs from a pair of aliases, since a search for a group that comes
+// to it by way of other devices can tell them apart.
 void ScopeShapes::ListRelations(int devices, int on_platform) {
   const int slots = devices / 2;
   std::set<std::pair<unsigned, unsigned>> known;
@@ -277,12 +277,12 @@ uint64_t ScopeShapes::MachinesAt(size_t index) const {
   uint64_t machines = uint64_t{1} << t.devices_count;
   std::array<int, kMaxDrivers> tables{};
   int claims = 0;
-  for (const Open& open : shape.open) {
-    if (open.what == Attribute::kOwnTable)
-      ++tables[t.instances[open.of].driver];
-    else if (open.what == Attribute::kClaimPci)
+  for (const OpenAttribute& open : shape.open) {
+    if (open.attribute == Attribute::kOwnTable)
+      ++tables[t.instances[open.owner].driver];
+    else if (open.attribute == Attribute::kClaimPci)
       ++claims;
-    else if (open.what == Attribute::kClaimPlatform)
+    else if (open.attribute == Attribute::kClaimPlatform)
       continue;
     else
       machines = TimesUpToMost(machines, open.values);
@@ -334,7 +334,7 @@ Case WithoutUnused(Case c) {
   t.drivers_count = 0;
   t.tables_count = 0;
   for (InstanceId i = 0; i < from.instances_count; ++i) {
-    // A driver that claims with the last of its instances needs those that never register, too.
+    // A driver that claims with the last of its instances needs instances that never register, too.
     instance_used[i] = instance_used[i] || from.drivers[from.instances[i].driver].claims_once;
     if (instance_used[i]) driver_used[from.instances[i].driver] = true;
     if (instance_used[i]) table_used[from.instances[i].table] = true;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A scope: all machines up to a size, as a list of shapes. docs/explore.md says in words what is
-// in it.
+// A scope: all machines up to a size, as a list of shapes. docs/explore.md says in words which
+// machines are in it.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ absl::StatusOr<Scope> ParseScope(std::string_view text);
 // All of it, such that ParseScope() gives it back.
 std::string ScopeText(const Scope& scope);
 
-// What makes a shape, small enough to keep a list of all.
+// The data that a shape is made from, small enough to keep a list of all.
 struct ShapeId {
   uint8_t devices = 0;
   uint8_t on_platform = 0;  // the first ones; the rest is on pci
@@ -55,14 +55,14 @@ struct ShapeId {
   bool same_table = false;     // the two drivers share their default table
 };
 
-// Every machine of a scope up to the names of drivers and instances: those that devices are behind
-// are numbered in the order in which devices name them. Fewer devices come first.
+// Every machine of a scope up to the names of drivers and instances: the instances that devices are
+// behind are numbered in the order in which devices name them. Fewer devices come first.
 class ScopeShapes {
  public:
   ScopeShapes(const KernelProfile& kernel, const Scope& scope);
   [[nodiscard]] size_t size() const { return ids_.size(); }
   [[nodiscard]] Shape At(size_t index) const { return Make(ids_[index]); }
-  // How many machines the shape stands for.
+  // How many machines the shape has.
   [[nodiscard]] uint64_t MachinesAt(size_t index) const;
 
  private:
@@ -82,7 +82,7 @@ class ScopeShapes {
   std::vector<ShapeId> ids_;
 };
 
-// A case without what no device is behind and no op names.
+// The case without instances that no device is behind and no op names, and without their drivers.
 Case WithoutUnused(Case c);
 
 }  // namespace iommucheck::explore

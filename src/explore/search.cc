@@ -124,7 +124,7 @@ class ScopeSearch {
       const int useful = std::min(options_.threads, static_cast<int>(mine_.size()));
       for (int n = 1; n < useful; ++n) helpers.emplace_back([this] { WorkWhileMemoryLasts(); });
     } catch (const std::system_error&) {
-      // No more threads can be started: those that were do the work.
+      // No more threads can be started: the threads that run do the work.
     } catch (const std::bad_alloc&) {
     }
     WorkWhileMemoryLasts();
@@ -212,7 +212,8 @@ class ScopeSearch {
   }
 
   void Conclude() {
-    // What a violation makes needless is not counted, so that no number depends on who was first.
+    // Shapes that a violation makes needless are not counted, so that no number depends on which
+    // thread was first.
     const size_t end = winner_ && pass_ <= kDeepestPass ? winner_->at + 1 : state_.size();
     for (size_t i = 0; i < end; ++i) {
       answer_.states += state_[i].states;

@@ -25,7 +25,7 @@ struct Question {
   friend bool operator==(const Question&, const Question&) = default;
 };
 inline constexpr int kMaxShards = 4096;
-// Passes go up by a step so far, then to the scope's steps.
+// Passes go one step further each up to this one; the next pass goes to the scope's steps.
 inline constexpr int kDeepestPass = 8;
 
 // Shapes first to last were searched up to the pass's steps, and none violates the property.
@@ -39,7 +39,7 @@ struct DoneShapes {
   int depth = 0;  // the deepest state found, if every_depth
 };
 
-// What is done of a search. Passes go up to so many steps each: the first violation is one with
+// How far a search has come. Passes go up to so many steps each: the first violation is one with
 // the fewest steps. The last pass is up to the scope's steps.
 struct Progress {
   Question question;
@@ -51,15 +51,15 @@ struct ScopeAnswer {
   Question question;
   Verdict verdict = Verdict::kUnknown;
   Case found;  // kViolated
-  // kViolated: no case has fewer steps than that, none of as many fewer devices. False where the
-  // search ended before it knew; `reason` says why.
+  // kViolated: no case has fewer steps, and none with as many steps has fewer devices. False where
+  // the search ended before it knew; `reason` says why.
   bool smallest = true;
-  size_t found_in = 0;       // the shape, among those of all shards
+  size_t found_in = 0;       // the shape, by its number among the shapes of all shards
   int depth = 0;             // no run of up to so many steps violates the property
   bool every_depth = false;  // all states that can be reached were seen
   uint64_t shapes = 0;
   uint64_t shapes_done = 0;  // of the last pass
-  uint64_t machines = 0;     // that the shapes stand for; the largest number: or more
+  uint64_t machines = 0;     // of the shapes; the largest number: that many or more
   uint64_t states = 0;
   uint64_t transitions = 0;
   std::string reason;  // kUnknown, and kViolated where it is not known to be the smallest: why

@@ -34,43 +34,43 @@ Values AllValues(const Shape& shape) {
 }
 
 void Decide(const Shape& shape, size_t open, uint8_t values, Topology& t) {
-  const Open& o = shape.open[open];
+  const OpenAttribute& o = shape.open[open];
   const bool set = (values & 1U) == 0;
-  switch (o.what) {
+  switch (o.attribute) {
     case Attribute::kClaimPlatform:
-      t.drivers[o.of].claims[kPlatform] = PlainestClaim(values);
+      t.drivers[o.owner].claims[kPlatform] = PlainestClaim(values);
       return;
     case Attribute::kClaimPci:
-      t.drivers[o.of].claims[kPci] = PlainestClaim(values);
+      t.drivers[o.owner].claims[kPci] = PlainestClaim(values);
       return;
     case Attribute::kClaimsOnce:
-      t.drivers[o.of].claims_once = set;
+      t.drivers[o.owner].claims_once = set;
       return;
     case Attribute::kUnwinds:
-      t.drivers[o.of].unwinds = set;
+      t.drivers[o.owner].unwinds = set;
       return;
     case Attribute::kClears:
-      t.drivers[o.of].clears = set;
+      t.drivers[o.owner].clears = set;
       return;
     case Attribute::kNoDefaultDomain:
-      t.drivers[o.of].default_domains = !set;
+      t.drivers[o.owner].default_domains = !set;
       return;
     case Attribute::kInstanceGroups:
-      t.drivers[o.of].instance_groups = set;
+      t.drivers[o.owner].instance_groups = set;
       return;
     case Attribute::kNotCoherent:
-      t.drivers[o.of].coherent = !set;
+      t.drivers[o.owner].coherent = !set;
       return;
     case Attribute::kFwnode:
-      t.instances[o.of].fwnode = set;
+      t.instances[o.owner].fwnode = set;
       return;
     case Attribute::kOwnTable: {
-      Instance& instance = t.instances[o.of];
+      Instance& instance = t.instances[o.owner];
       instance.table = set ? shape.extra_table : t.drivers[instance.driver].table;
       return;
     }
     case Attribute::kNotEnforcing:
-      t.instances[o.of].enforces_coherency = !set;
+      t.instances[o.owner].enforces_coherency = !set;
       return;
   }
 }
@@ -81,13 +81,13 @@ bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& valu
   unsigned own_table = 0;  // bit per driver
   bool any_claims = false;
   for (size_t i = 0; i < shape.open.size(); ++i) {
-    const Open& open = shape.open[i];
-    if (open.what == Attribute::kOwnTable && values[i] == 2)
-      own_table |= 1U << shape.topology.instances[open.of].driver;
-    const bool platform = open.what == Attribute::kClaimPlatform;
-    if (!platform && open.what != Attribute::kClaimPci) continue;
+    const OpenAttribute& open = shape.open[i];
+    if (open.attribute == Attribute::kOwnTable && values[i] == 2)
+      own_table |= 1U << shape.topology.instances[open.owner].driver;
+    const bool platform = open.attribute == Attribute::kClaimPlatform;
+    if (!platform && open.attribute != Attribute::kClaimPci) continue;
     any_claims = true;
-    if (values[i] != ClaimBit(Claim::kNone)) may_claim[open.of] |= platform ? 1U : 2U;
+    if (values[i] != ClaimBit(Claim::kNone)) may_claim[open.owner] |= platform ? 1U : 2U;
   }
   if (kernel.has(Rule::kAssumeTablesNotShared) && (own_table & (own_table - 1)) != 0) return false;
   if (!any_claims || !kernel.has(Rule::kAssumeDriversCompeteForABus)) return true;
@@ -97,66 +97,66 @@ bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& valu
   return true;
 }
 
-// One question. What it asks for comes in the order in which the kernel asks, so that an answer
-// can make the rest needless.
-struct Reads::Asker {
+// Looks for the first read of one op. It goes through what the op reads in the order in which the
+// kernel does, so that a value that is decided can make the rest needless.
+struct Reads::Finder {
   const Reads& reads;
   const KernelProfile& kernel;
   const Topology& t;
   const State& state;
   const Values& values;
-  std::optional<Asked> found{};
+  std::optional<Read> found{};
 
-  // True: what is left of the attribute is of one class, or it is not open.
-  bool Ask(Attribute what, uint8_t of, const std::array<uint8_t, 6>& classes = {1, 2}) {
+  // The op reads the attribute. True: the values left are of one class, or it is not open.
+  bool ReadAttribute(Attribute what, uint8_t of, const std::array<uint8_t, 6>& classes = {1, 2}) {
     if (found) return false;
     const uint8_t index = reads.index_[static_cast<size_t>(what)][of];
     if (index == kNoId) return true;
     for (const uint8_t c : classes)
       if ((values[index] & c) == values[index]) return true;
-    found = Asked{index, classes};
+    found = Read{index, classes};
     return false;
   }
   [[nodiscard]] bool bus_slots() const { return kernel.era == Era::kBusSlots; }
 
   // probe_device() of the driver may take the device, so that its device_group() is called.
   // `joins`: an instance that is about to register.
-  void AskProbe(DeviceId dev, DriverId driver, InstanceId joins = kNoId) {
+  void ReadProbe(DeviceId dev, DriverId driver, InstanceId joins = kNoId) {
     if (state.devices[dev].group != kNoId) return;
     bool takes = t.drivers[driver].accepts_foreign;
     for (InstanceId m : t.devices[dev].masters)
       takes |=
           m != kNoId && t.instances[m].driver == driver && (m == joins || IsRegistered(state, m));
     if (!takes) return;
-    Ask(Attribute::kInstanceGroups, driver);
-    if (kernel.era != Era::kFwnode) Ask(Attribute::kNoDefaultDomain, driver);
+    ReadAttribute(Attribute::kInstanceGroups, driver);
+    if (kernel.era != Era::kFwnode) ReadAttribute(Attribute::kNoDefaultDomain, driver);
   }
-  void AskWalk(Bus bus, DriverId driver, InstanceId joins) {
+  void ReadWalk(Bus bus, DriverId driver, InstanceId joins) {
     for (DeviceId d = 0; d < t.devices_count; ++d)
-      if (t.devices[d].bus == bus && state.devices[d].present) AskProbe(d, driver, joins);
+      if (t.devices[d].bus == bus && state.devices[d].present) ReadProbe(d, driver, joins);
   }
-  void AskProbeByAny(DeviceId dev, InstanceId joins = kNoId) {
-    if (joins != kNoId) AskProbe(dev, t.instances[joins].driver, joins);
+  void ReadProbeByAny(DeviceId dev, InstanceId joins = kNoId) {
+    if (joins != kNoId) ReadProbe(dev, t.instances[joins].driver, joins);
     for (uint8_t n = 0; n < state.registered_count; ++n)
-      AskProbe(dev, t.instances[state.registered[n]].driver, joins);
+      ReadProbe(dev, t.instances[state.registered[n]].driver, joins);
   }
 
-  void AskRegister(InstanceId instance) {
+  void ReadRegister(InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
     if (kernel.era == Era::kFwnode) {
-      Ask(Attribute::kFwnode, instance);
+      ReadAttribute(Attribute::kFwnode, instance);
       for (DeviceId d = 0; d < t.devices_count; ++d)
-        if (state.devices[d].present) AskProbeByAny(d, instance);
+        if (state.devices[d].present) ReadProbeByAny(d, instance);
       return;
     }
     if (!bus_slots()) {
-      AskWalk(Bus::kPlatform, driver, instance);
-      return AskWalk(Bus::kPci, driver, instance);
+      ReadWalk(Bus::kPlatform, driver, instance);
+      return ReadWalk(Bus::kPci, driver, instance);
     }
-    if (reads.two_instances_ && Ask(Attribute::kClaimsOnce, driver) &&
+    if (reads.two_instances_ && ReadAttribute(Attribute::kClaimsOnce, driver) &&
         t.drivers[driver].claims_once && OthersMissing(instance))
       return;
-    if (AskClaim(Bus::kPlatform, instance)) AskClaim(Bus::kPci, instance);
+    if (ReadClaim(Bus::kPlatform, instance)) ReadClaim(Bus::kPci, instance);
   }
   [[nodiscard]] bool OthersMissing(InstanceId instance) const {
     for (InstanceId i = 0; i < t.instances_count; ++i)
@@ -166,14 +166,14 @@ struct Reads::Asker {
     return false;
   }
   // False: the claim surely fails, and is the last.
-  bool AskClaim(Bus bus, InstanceId instance) {
+  bool ReadClaim(Bus bus, InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
     const auto b = static_cast<size_t>(bus);
     DriverId slot = state.bus_ops[b];
     // A slot with ops at the driver's address is the driver's once it is loaded.
     if (slot != kNoId && t.ops_address(slot) == t.ops_address(driver)) slot = driver;
-    if (!Ask(bus == Bus::kPci ? Attribute::kClaimPci : Attribute::kClaimPlatform, driver,
-             ClaimClasses(slot, driver)))
+    if (!ReadAttribute(bus == Bus::kPci ? Attribute::kClaimPci : Attribute::kClaimPlatform, driver,
+                       ClaimClasses(slot, driver)))
       return false;
     const Claim claim = t.drivers[driver].claims[b];
     const bool sets = claim == Claim::kStrict || claim == Claim::kIgnore ||
@@ -181,10 +181,10 @@ struct Reads::Asker {
                       (claim == Claim::kSkip && slot == kNoId);
     const bool refused = slot != kNoId && kernel.has(Rule::kBusOneOps);
     const bool fails = sets && refused && claim != Claim::kIgnore;
-    if (sets && !refused) AskWalk(bus, driver, instance);
+    if (sets && !refused) ReadWalk(bus, driver, instance);
     if (bus == Bus::kPci && t.drivers[driver].claims[kPlatform] != Claim::kNone &&
         (fails || (sets && AttachFails())))
-      Ask(Attribute::kUnwinds, driver);
+      ReadAttribute(Attribute::kUnwinds, driver);
     return !fails;
   }
   // attach_dev may fail, and so may a walk.
@@ -208,39 +208,40 @@ struct Reads::Asker {
     return {kNone, kStrict | kOwnOk, kSkip | kIgnore, kStore};
   }
 
-  void AskUnregister(InstanceId instance) {
+  void ReadUnregister(InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
-    if (!bus_slots() || !Ask(Attribute::kClears, driver) || !t.drivers[driver].clears) return;
+    if (!bus_slots() || !ReadAttribute(Attribute::kClears, driver) || !t.drivers[driver].clears)
+      return;
     constexpr uint8_t kNone = ClaimBit(Claim::kNone);
     constexpr uint8_t kAny = 0x3f & ~kNone;
-    Ask(Attribute::kClaimPlatform, driver, {kNone, kAny});
-    Ask(Attribute::kClaimPci, driver, {kNone, kAny});
+    ReadAttribute(Attribute::kClaimPlatform, driver, {kNone, kAny});
+    ReadAttribute(Attribute::kClaimPci, driver, {kNone, kAny});
   }
-  void AskHotplug(DeviceId dev) {
-    if (kernel.era == Era::kFwnode) return AskProbeByAny(dev);
+  void ReadHotplug(DeviceId dev) {
+    if (kernel.era == Era::kFwnode) return ReadProbeByAny(dev);
     const DriverId slot = state.bus_ops[static_cast<size_t>(t.devices[dev].bus)];
-    if (slot != kNoId) AskProbe(dev, slot);
+    if (slot != kNoId) ReadProbe(dev, slot);
   }
 
-  void AskSetContainer(GroupId group, ContainerId container) {
+  void ReadSetContainer(GroupId group, ContainerId container) {
     if (state.groups[group].container != kNoId && !kernel.has(Rule::kVfioCacheCoherency)) return;
     if (kernel.has(Rule::kVfioCacheCoherency))
       for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
         const DriverId driver = t.instances[state.devices[d].instance].driver;
-        if (!Ask(Attribute::kNotCoherent, driver) || t.drivers[driver].coherent) break;
+        if (!ReadAttribute(Attribute::kNotCoherent, driver) || t.drivers[driver].coherent) break;
       }
-    if (state.containers[container].iommu) AskType1Attach(group);
+    if (state.containers[container].iommu) ReadType1Attach(group);
   }
-  void AskType1Attach(GroupId group) {
+  void ReadType1Attach(GroupId group) {
     for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
-      Ask(Attribute::kOwnTable, state.devices[d].instance);
-      Ask(Attribute::kNotEnforcing, state.devices[d].instance);
+      ReadAttribute(Attribute::kOwnTable, state.devices[d].instance);
+      ReadAttribute(Attribute::kNotEnforcing, state.devices[d].instance);
     }
     // Without type1.enforce_coherency: the driver that the bus of the first device has.
     if (kernel.has(Rule::kType1EnforceCoherency)) return;
     for (DriverId driver = 0; driver < t.drivers_count; ++driver)
       if (std::ranges::find(state.bus_ops, driver) != state.bus_ops.end() || Serves(driver))
-        Ask(Attribute::kNotCoherent, driver);
+        ReadAttribute(Attribute::kNotCoherent, driver);
   }
   [[nodiscard]] bool Serves(DriverId driver) const {
     return std::any_of(state.devices.begin(), state.devices.begin() + t.devices_count,
@@ -256,36 +257,37 @@ Reads::Reads(const KernelProfile& kernel, const Shape& shape)
       two_instances_(shape.topology.instances_count > shape.topology.drivers_count) {
   for (auto& row : index_) row.fill(kNoId);
   for (size_t i = 0; i < shape.open.size(); ++i)
-    index_[static_cast<size_t>(shape.open[i].what)][shape.open[i].of] = static_cast<uint8_t>(i);
+    index_[static_cast<size_t>(shape.open[i].attribute)][shape.open[i].owner] =
+        static_cast<uint8_t>(i);
 }
 
-std::optional<Asked> Reads::First(const Topology& topology, const Op& op, const State& state,
-                                  const Values& values) const {
+std::optional<Read> Reads::First(const Topology& topology, const Op& op, const State& state,
+                                 const Values& values) const {
   if (!has_open_) return std::nullopt;
-  Asker asker{.reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
+  Finder finder{.reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
   switch (op.kind) {
     case OpKind::kRegister:
-      asker.AskRegister(op.a);
+      finder.ReadRegister(op.a);
       break;
     case OpKind::kUnregister:
-      asker.AskUnregister(op.a);
+      finder.ReadUnregister(op.a);
       break;
     case OpKind::kAdd:
     case OpKind::kConfigure:
-      asker.AskHotplug(op.a);
+      finder.ReadHotplug(op.a);
       break;
     case OpKind::kSetContainer:
-      asker.AskSetContainer(op.a, op.b);
+      finder.ReadSetContainer(op.a, op.b);
       break;
     case OpKind::kSetIommu:
       for (GroupId g = state.containers[op.a].groups; g != kNoId;
            g = state.groups[g].next_in_container)
-        asker.AskType1Attach(g);
+        finder.ReadType1Attach(g);
       break;
     default:
       break;
   }
-  return asker.found;
+  return finder.found;
 }
 
 }  // namespace iommucheck::explore

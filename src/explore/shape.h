@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A shape stands for many machines: what no step has asked for is left open, and each answer is
-// followed when one does.
+// A shape is a set of machines that a search explores at once: devices with buses, instances and
+// relations, and some attributes left open. An open attribute has all its values until a step reads
+// it; then the search goes on once for each class of values that the step can tell apart.
 #pragma once
 
 #include <array>
@@ -30,21 +31,21 @@ enum class Attribute : uint8_t {
   kNotEnforcing,     // of an instance
 };
 
-// An attribute that is left open, and how many values it has; 0 is the plain one.
-struct Open {
-  Attribute what{};
-  uint8_t of = 0;  // driver or instance
+// An attribute that is left open, and how many values it has; value 0 is the plain one.
+struct OpenAttribute {
+  Attribute attribute{};
+  uint8_t owner = 0;  // driver or instance
   uint8_t values = 2;
 };
 inline constexpr int kMaxOpen = 40;
 
-// The values that are left for the open attributes, in their order: a bit each. More than one is
-// left where all steps so far are the same with any of them.
+// By open attribute: the values that are left, a bit each. More than one is left where no step so
+// far has told them apart.
 using Values = std::array<uint8_t, kMaxOpen>;
 
 struct Shape {
   Topology topology;  // with the open attributes plain
-  std::vector<Open> open{};
+  std::vector<OpenAttribute> open{};
   bool any_absent = false;      // each device may be absent at boot: the runs start in many states
   int max_groups = kMaxGroups;  // a step that makes more is not taken
   int containers = 1;
@@ -60,29 +61,29 @@ void Decide(const Shape& shape, size_t open, uint8_t values, Topology& topology)
 // Whether some machine with these values is within the assumptions.
 bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& values);
 
-// What an op reads of an open attribute: it can tell values of different classes apart.
-struct Asked {
+// A read of an open attribute by an op that can tell values of different classes apart.
+struct Read {
   size_t open = 0;
   std::array<uint8_t, 6> classes{};  // of values, a bit each; 0: no more
 };
 
-// The first open attribute that an op reads and that has values of more than one class left;
-// nullopt: its result is the same whichever of the values left a machine has. May name one that the
-// op does not read: that costs states, not soundness.
 class Reads {
  public:
   Reads(const KernelProfile& kernel, const Shape& shape);
-  // `topology` has one of the values left of each.
-  [[nodiscard]] std::optional<Asked> First(const Topology& topology, const Op& op,
-                                           const State& state, const Values& values) const;
+  // The first open attribute that an op reads and that has values of more than one class left;
+  // nullopt: its result is the same whichever of the values left a machine has. May name one that
+  // the op does not read: that costs states, not soundness. `topology` has one of the values left
+  // of each open attribute.
+  [[nodiscard]] std::optional<Read> First(const Topology& topology, const Op& op,
+                                          const State& state, const Values& values) const;
 
  private:
-  struct Asker;
+  struct Finder;
   static constexpr int kAttributes = static_cast<int>(Attribute::kNotEnforcing) + 1;
   const KernelProfile kernel_;
   bool has_open_;
   bool two_instances_;
-  // Index of the open one, by attribute and owner.
+  // Index of the open attribute, by attribute and owner.
   std::array<std::array<uint8_t, kMaxInstances>, kAttributes> index_{};
 };
 

@@ -75,7 +75,7 @@ class Search {
 
   template <typename Result>
   absl::StatusOr<Result> Counted(absl::StatusOr<Result> result) {
-    // What was interrupted says nothing of the rules.
+    // A search that was interrupted says nothing about the rules.
     if (tool::Stopped()) throw Spent{tool::StopReason()};
     if (absl::IsResourceExhausted(result.status())) throw Spent{kOutOfMemory};
     if (!result.ok()) throw Failed{result.status()};
@@ -162,7 +162,7 @@ void Search::Prepare(RuleSet open) {
   open_ = open;
 }
 
-// A removal must hit the new set, too; those that need not be minimal any more go.
+// A removal must hit the new set, too; removals that are no longer minimal are dropped.
 void Search::AddSufficient(const Sufficient& set) {
   map_.sufficient.push_back(set);
   std::vector<RuleSet> hit;
@@ -280,8 +280,8 @@ Standing Search::StandingOf(RuleSet kept, int steps) {
   return {.verdict = Verdict::kViolated, .found = *std::move(found)};
 }
 
-// What each rule does alone: on the kernel as it is, and on the one with all assumptions but those
-// that suffice alone.
+// Drops each rule alone: from the kernel as it is, and from the kernel with all assumptions except
+// those that suffice alone.
 void Search::DropEachAlone() {
   map_.in_table = open_;
   const RuleSet as_is = map_.universe & ProfileOf(question_.kernel).rules;

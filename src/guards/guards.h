@@ -18,8 +18,8 @@ namespace iommucheck::guards {
 struct Question {
   Property property = Property::kNoCrossDriverReuse;
   KernelSpec kernel;
-  // What is not proved is searched so far. No steps: one more than the shortest violation of the
-  // kernel takes that lacks all rules; as many if bounded.
+  // Bounds of the search where nothing is proved. No steps: one more than the shortest violation on
+  // the kernel without any rules; as many as that one where `bounded`.
   smt::Bounds bounds{.steps = 0};
   bool bounded = false;  // do not try to prove anything
 };
@@ -39,7 +39,7 @@ struct Removal {
   Case found;  // the smallest one, as the model plays it
 };
 
-// What a kernel does that has some of the rules and no others.
+// The answer for a kernel that has some of the rules and no others.
 struct Standing {
   Verdict verdict = Verdict::kUnknown;
   std::optional<size_t> by{};  // kHolds: by this one of Map::sufficient; none: within the bounds
@@ -47,7 +47,7 @@ struct Standing {
   Case found{};                // kViolated: the smallest
 };
 
-// What a rule does alone: each kernel without it.
+// What dropping one rule does: the answers for kernels without it.
 struct Alone {
   Rule rule;
   std::optional<Standing> as_is{};  // the kernel asked about; none: it has not got the rule
@@ -56,11 +56,11 @@ struct Alone {
 
 struct Map {
   Question question;  // with the number of steps that were looked at
-  // What may be dropped: the kernel's rules, and assumptions but those that the question drops.
+  // All that may be dropped: the kernel's rules, and the assumptions that the question keeps.
   RuleSet universe;
   std::vector<Sufficient> sufficient{};
-  std::vector<Removal> removals{};  // those of the fewest rules first
-  RuleSet in_table{};               // but assumptions that suffice alone
+  std::vector<Removal> removals{};  // fewest rules first
+  RuleSet in_table{};               // `universe` without assumptions that suffice alone
   int as_is_steps = 0;              // how far the kernel as it is was searched: as far as by query
   Standing kernel{};                // the kernel asked about, with what it has and assumes
   std::vector<Alone> alone{};       // one each of in_table
@@ -70,11 +70,11 @@ struct Map {
   int checks = 0;                   // solver calls
 };
 
-// Errors: Internal where solver, proofs and model contradict each other; else those of
+// Errors: Internal where solver, proofs and model contradict each other; and the errors of
 // smt::Query().
 absl::StatusOr<Map> FindGuards(const Question& question);
 
-// The rules that a question is about, and its kernel with those of them in `rules` alone.
+// The rules that a question is about, and its kernel with only `rules` of them.
 RuleSet UniverseOf(const KernelSpec& kernel);
 KernelSpec KernelWith(const KernelSpec& kernel, RuleSet universe, RuleSet rules);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one machine fulfils, so that a proof for all machines that fulfil it is one for this.
+// The assumptions that one machine fulfils: a proof for all machines that fulfil them is one for
+// this machine.
 #pragma once
 
 #include "model/rules.h"

@@ -5,8 +5,8 @@
 
 namespace iommucheck::prove {
 
-// A kernel, and all that a patch makes of it by dropping some of the rules `open`. What is proved
-// of a family is proved of each kernel in it.
+// A kernel, and every kernel that a patch makes of it by dropping some of the rules `open`. A proof
+// about a family is one about each kernel in it.
 struct KernelFamily {
   KernelFamily(const KernelProfile& kernel,
                RuleSet open_rules = {})  // NOLINT: a kernel is a family

@@ -27,7 +27,7 @@ enum class Sort : uint8_t {
 };
 inline constexpr int kSortCount = 8;
 
-// What is fixed: of a machine, and of a domain once it is allocated.
+// Attributes that never change: of a machine, and of a domain once it is allocated.
 enum class Function : uint8_t {
   kPlatform,  // the platform bus; takes no argument
   kBus,       // of a device
@@ -50,7 +50,7 @@ enum class Relation : uint8_t {
   kInContainer,     // group, container
   kAttached,        // device, domain: the last successful attach_dev()
   kAllocated,       // domain, ever
-  // What the properties are told in.
+  // History that the properties are about.
   kAttaching,  // a vfio_iommu_type1_attach_group() has begun in this step
   kFresh,      // domain: allocated by the last one
   kReused,     // device, domain: a type1 attach put the device there, and the domain was not fresh

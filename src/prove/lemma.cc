@@ -16,7 +16,7 @@ namespace {
 
 using Literal = Lemma::Literal;
 
-// Ids of variables in a lemma; those of actions are apart from them.
+// The largest id of a variable in a lemma; Apart() keeps them from the ids of actions.
 constexpr int kMaxNumber = 19;
 
 std::string PrintVariable(Variable v) {
@@ -228,7 +228,7 @@ struct Tie {
   std::string driver;
 };
 
-// The same tie with other variables, to hold beside the first; `shared` stays.
+// The text with other variables, to state a fact twice in one lemma; `shared` keeps its name.
 std::string Second(std::string text, std::string_view shared) {
   std::string out;
   for (size_t n = 0; n < text.size(); ++n) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sentences about every state: "served_by(d,i) & attached(d,x) -> owner(x) = driver(i)". The first
-// letter of a variable tells its sort, and every variable stands for all.
+// letter of a variable is that of its sort; variables are universally quantified.
 #pragma once
 
 #include <string>
@@ -32,7 +32,7 @@ struct Lemma {
 
 std::string PrintTerm(const Term& term);
 std::string PrintLemma(const Lemma& lemma);
-// A line each; those that are longer go on in lines that begin with a blank.
+// A line each; a longer lemma goes on in lines that begin with a blank.
 std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns);
 
 // Of a file of lemmas; with more, Z3 would not come to an end.
@@ -41,13 +41,13 @@ inline constexpr size_t kMaxPremises = 16;
 // As printed; `#` begins a comment. Errors: InvalidArgument, "FILE:LINE:COLUMN: expected ..".
 absl::StatusOr<std::vector<Lemma>> ParseLemmas(std::string_view text, std::string_view file);
 
-// What the property says of a state.
+// The property as a sentence about a state.
 Lemma PropertyLemma(Property property);
 
 // The sentences that an invariant of the kernel is looked for among.
 std::vector<Lemma> Candidates(const KernelFamily& kernel);
 
-// What the words of lemmas mean, as comment lines of a file of lemmas.
+// The meaning of each word of lemmas, as comment lines of a file of lemmas.
 std::string Glossary();
 
 }  // namespace iommucheck::prove

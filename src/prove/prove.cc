@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Houdini: from all candidates, lemmas that some action breaks are dropped until no action breaks
-// any. What is left is inductive; what the property does not need of it is left out.
+// any. The rest is inductive; lemmas that the property does not rest on are left out.
 #include "src/prove/prove.h"
 
 #include <algorithm>
@@ -80,7 +80,7 @@ class ActionCheck {
   // Lemmas of `wanted` that break although all of `given` hold before; empty: none does. Where the
   // solver gives up on a lemma, it counts as broken.
   std::vector<size_t> Broken(const std::vector<size_t>& given, const std::vector<size_t>& wanted);
-  // After nothing was found broken: those of `given` that were used.
+  // After Broken() has found none: the lemmas of `given` that this rests on.
   std::vector<size_t> Used(const std::vector<size_t>& given);
 
  private:
@@ -175,7 +175,7 @@ class Prover {
 
   // Drops lemmas until the rest is inductive.
   void Houdini();
-  // Of the lemmas that are left, those that `root` rests on, it first. None can be left out.
+  // The lemmas that `root` rests on, itself first: none of them can be left out.
   std::vector<size_t> RestsOn(size_t root);
   // The actions that break a lemma given those left and itself.
   std::vector<std::string_view> Breakers(size_t lemma);
@@ -232,7 +232,7 @@ std::vector<size_t> Prover::RestsOn(size_t root) {
       for (const size_t n : check.Used(alive_))
         if (std::ranges::find(needed, n) == needed.end()) needed.push_back(n);
     }
-  // What a lemma that is left out rested on can often go, too.
+  // Lemmas that only a lemma that is left out rested on can often go, too.
   for (size_t before = 0; before != needed.size();) {
     before = needed.size();
     for (size_t at = needed.size(); --at > 0;) {
@@ -285,7 +285,7 @@ std::optional<std::string> Prover::FirstBroken() {
   return std::nullopt;
 }
 
-// What `prove` finds out, or why it did not.
+// Runs `find` under the budget; turns exceptions into a reason why nothing is known.
 template <typename Find>
 absl::StatusOr<Proof> Attempt(const KernelFamily& kernel, const std::vector<Lemma>& lemmas,
                               uint64_t budget, Find find) {

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernel as a transition system over machines of every size: what docs/model.md allows, and
+// The kernel as a transition system over machines of every size: all that docs/model.md allows, and
 // more where the comments say ABSTRACTION. An action is one change that a step of the model can
-// make, guarded by the rules of the profile; a step is a sequence of actions. What a property needs
-// is proved action by action.
+// make, guarded by the rules of the profile; a step is a sequence of actions. A property is proved
+// action by action.
 //
-// ABSTRACTION: which of its domains a group is on is not told. Any device of a group may be put at
+// ABSTRACTION: which of its domains a group is on is left out. Any device of a group may be put at
 // any time on the group's default or blocking domain, or on one that type1 put up for it. So these
 // rules guard nothing here: core.attach_busy, core.attach_rollback, core.rollback_failing,
 // core.rollback_reattach, core.detach_nofail, vfio.leave_on_last.
-// ABSTRACTION: fwspecs, presence, firmware kinds and claims of drivers are not told. Any registered
+// ABSTRACTION: fwspecs, presence, firmware kinds and claims of drivers are left out. Any registered
 // instance that the machine puts a device behind may serve it, a driver may claim any bus, and a
 // device may be probed at any time. So these guard nothing: probe.dma_configure,
 // fwspec.one_driver, fwspec.free_on_error, firmware.dt_xor_acpi, assume.drivers_compete_for_a_bus.
-// ABSTRACTION: cache coherency is not told; a domain is tried whatever it is. So these guard
+// ABSTRACTION: cache coherency is left out; a domain is tried whatever it is. So these guard
 // nothing: vfio.cache_coherency, type1.same_coherency, type1.enforce_coherency.
-// ABSTRACTION: which device of a group is the first is not told; where the kernel asks the first,
+// ABSTRACTION: which device of a group is the first is left out; where the kernel asks the first,
 // any device of the group may answer.
-// ABSTRACTION: why an instance unregisters or a device is released is not told, be it on request or
-// since a register or a probe failed. So assume.no_unregister_when_attached and
+// ABSTRACTION: why an instance unregisters or a device is released is left out: on request, or
+// because a register or a probe failed. So assume.no_unregister_when_attached and
 // assume.no_unregister_while_serving guard nothing.
-// Where a family leaves a rule open, actions may do what any of its kernels does.
+// Where a family leaves a rule open, actions may do all that any of its kernels does.
 // ABSTRACTION: freed domains stay allocated; a group may be left with one that is gone.
 #pragma once
 
@@ -76,11 +76,12 @@ struct Action {
   std::vector<Update> updates;
 
   [[nodiscard]] bool Changes(const Formula& f) const;
-  // What must hold before the action for `f` to hold after it.
+  // The weakest precondition: it holds before the action exactly where `f` holds after it.
   [[nodiscard]] Formula Before(const Formula& f) const;
 };
 
-// The first actions' variables have ids below, bound ones up to kLemmaVariables.
+// Ids of variables: those of actions are below this one, those of a lemma that Apart() has renamed
+// begin with it.
 inline constexpr uint8_t kLemmaVariables = 20;
 
 std::vector<Action> ActionsOf(const KernelFamily& kernel);
@@ -88,10 +89,10 @@ std::vector<Action> ActionsOf(const KernelFamily& kernel);
 // The formula about the state at boot: nothing is registered, probed or allocated.
 Formula AtBoot(const Formula& f);
 
-// The lemma's variables apart from those of actions.
+// The lemma with its variables renamed, so that none is a variable of an action.
 Formula Apart(const Formula& lemma);
 
-// What holds of every machine that the assumptions of the profile allow, as closed formulas.
+// Closed formulas that hold of every machine that the assumptions of the profile allow.
 std::vector<Formula> AxiomsOf(const KernelFamily& kernel);
 
 }  // namespace iommucheck::prove

@@ -6,19 +6,13 @@
 #include <set>
 #include <tuple>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "src/case/json_text.h"
 #include "src/case/variants.h"
-#include "src/report/blame.h"
-#include "src/report/json_parts.h"
-#include "src/report/text.h"
+#include "src/smt/plain_order.h"
 
 namespace iommucheck::report {
 namespace {
 
-// Of cases that are the same the one that reads most easily comes first.
+// The order in which cases are shown: the one that reads most easily first.
 bool ReadsBefore(const Case& a, const Case& b) {
   const auto key = [](const Case& c) {
     std::vector<std::tuple<int, int>> ops;
@@ -28,17 +22,18 @@ bool ReadsBefore(const Case& a, const Case& b) {
   return key(a) < key(b);
 }
 
-// Cases in classes of those that are the same.
+// Classes of cases that are variants of each other.
 class Classes {
  public:
   Classes(Property property, size_t max) : property_(property), max_(max) {}
 
   // False: the case is of one class more than asked for.
   bool Take(const Case& c) {
-    const std::vector<std::string> shapes = Variants(c, property_);
+    const std::vector<std::string> variants = Variants(c, property_);
     std::set<size_t> touched;
-    for (const std::string& shape : shapes)
-      if (const auto at = class_of_.find(shape); at != class_of_.end()) touched.insert(at->second);
+    for (const std::string& variant : variants)
+      if (const auto at = class_of_.find(variant); at != class_of_.end())
+        touched.insert(at->second);
     if (touched.empty()) {
       if (max_ != 0 && size() == max_) return false;
       touched.insert(shown_.size());
@@ -48,7 +43,7 @@ class Classes {
     for (size_t other : touched)
       if (other != into) Merge(other, into);
     if (ReadsBefore(c, *shown_[into])) shown_[into] = c;
-    for (const std::string& shape : shapes) class_of_[shape] = into;
+    for (const std::string& variant : variants) class_of_[variant] = into;
     return true;
   }
   [[nodiscard]] std::vector<Case> Shown() const {
@@ -66,33 +61,15 @@ class Classes {
   void Merge(size_t from, size_t into) {
     if (ReadsBefore(*shown_[from], *shown_[into])) shown_[into] = shown_[from];
     shown_[from].reset();
-    for (auto& [shape, at] : class_of_)
+    for (auto& [variant, at] : class_of_)
       if (at == from) at = into;
   }
 
   const Property property_;
   const size_t max_;
   std::vector<std::optional<Case>> shown_;  // by class; none: merged into another
-  std::map<std::string, size_t> class_of_;  // by shape
+  std::map<std::string, size_t> class_of_;  // by variant
 };
-
-std::string CountLine(const AllCases& all) {
-  const auto cases = absl::StrCat(all.cases.size(), all.cases.size() == 1 ? " case" : " cases");
-  if (all.search.complete)
-    return cases + " of this size, up to names and the order of steps that commute";
-  if (all.enough) return absl::StrCat(cases, " of this size so far; no more were asked for");
-  return absl::StrCat(
-      cases, " of this size so far; whether there are more is not known: ", all.search.reason);
-}
-
-std::string CaseText(const Case& c, const Run& run, Property property) {
-  std::vector<std::string> ops;
-  for (const CaseOp& op : c.ops)
-    ops.push_back(PrintOp(op.op, c.names) +
-                  (op.expected.value_or(0) == 0 ? "" : " " + ErrnoName(*op.expected)));
-  return TopologyText(c) + Field("run", absl::StrJoin(ops, "; ")) +
-         Field("violates", EventText(c, *run.of(property).event));
-}
 
 }  // namespace
 
@@ -121,39 +98,6 @@ absl::StatusOr<AllCases> AskAll(const Question& question, int max) {
   all.cases = classes.Shown();
   for (const Case& c : all.cases) all.runs.push_back(Play(c));
   return all;
-}
-
-std::string AllText(const AllCases& all) {
-  if (all.answer.result.verdict != Verdict::kViolated) return AnswerText(all.answer);
-  std::string out = HeadText(all.answer) + Field("cases", CountLine(all));
-  out += Field("replayed", "in the model: yes, each is violated at its last op");
-  for (size_t i = 0; i < all.cases.size(); ++i)
-    absl::StrAppend(&out, "\ncase ", i + 1, "\n",
-                    CaseText(all.cases[i], all.runs[i], all.answer.question.property));
-  return out + VerdictLineOf(all.answer) + "\n";
-}
-
-std::string AllJson(const AllCases& all) {
-  const smt::QueryResult& result = all.answer.result;
-  if (result.verdict != Verdict::kViolated) return AnswerJson(all.answer);
-  const Question& q = all.answer.question;
-  Json out = Head("query", VerdictName(result.verdict, false), result.found.topology.devices_count,
-                  static_cast<int>(result.found.ops.size()), q.kernel);
-  out["property"] = std::string(PropertyName(q.property));
-  out["case"] = Json::parse(CaseToJson(result.found));
-  out["replayed"] = true;
-  out["stopping_rules"] = StoppingRulesJson(result.found, q.property);
-  AddChange(all.answer, out);
-  if (!all.search.complete) out["reason"] = all.search.reason;
-  out["complete"] = all.search.complete;
-  out["cases"] = Json::array();
-  for (size_t i = 0; i < all.cases.size(); ++i)
-    out["cases"].push_back({{"case", Json::parse(CaseToJson(all.cases[i]))},
-                            {"steps", StepsJson(all.cases[i], all.runs[i])}});
-  out["stats"] = {{"solver_resources", result.resources + all.search.resources},
-                  {"solver_checks", result.checks + all.search.checks}};
-  out["verdict_line"] = VerdictLineOf(all.answer);
-  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -14,7 +14,7 @@ namespace iommucheck::report {
 
 struct AllCases {
   Answer answer;  // kViolated: the cases below are as small as the one found
-  // One of each that are the same (src/case/variants.h): the one that reads most easily.
+  // Of cases that are variants of each other (src/case/variants.h) the one that reads most easily.
   std::vector<Case> cases;
   std::vector<Run> runs;
   smt::Enumeration search;  // not complete: there may be more, which changes no verdict
@@ -24,9 +24,5 @@ struct AllCases {
 // Asks, then goes through all cases of the size found; up to `max` of them where that is not 0.
 // Errors: as Ask().
 absl::StatusOr<AllCases> AskAll(const Question& question, int max);
-
-// `iommucheck query --all`
-std::string AllText(const AllCases& all);
-std::string AllJson(const AllCases& all);
 
 }  // namespace iommucheck::report

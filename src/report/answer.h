@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A question to the solver, its answer replayed in the model, and both in print.
+// A question about all machines of a kernel, and its answer: searched by the solver, proved, and
+// replayed in the model.
 #pragma once
 
 #include <optional>
@@ -28,14 +29,14 @@ struct Question {
   friend bool operator==(const Question&, const Question&) = default;
 };
 
-// What the rules that a patch takes away and adds make of the answer: the kernel without them. What
-// the question assumes besides stays.
+// The answer for the kernel without the rules that a patch takes away and adds. Assumptions of the
+// question stay.
 struct Change {
   KernelSpec before;
   smt::QueryResult result;  // of `before`, within the same bounds
   bool every_size = false;  // kHolds: proved
-  // Where both kernels violate the property: the smallest case that does so on the kernel asked
-  // about and on `before` not, or none up to the bounds.
+  // Where both kernels violate the property: the smallest case that violates it on the kernel asked
+  // about and not on `before`, or none up to the bounds.
   std::optional<smt::QueryResult> only{};
 };
 
@@ -48,18 +49,18 @@ struct Answer {
   Run run;  // kViolated: the model's run of result.found, which violates the property at the end
 };
 
-// Searches as many steps as a violation takes at least, then tries the proof, then searches up to
-// the bounds. Replays what is found. When the model does not agree, the error is Internal and its
-// message holds both sides: that is a bug of iommucheck, never a finding.
+// Searches as many steps as a violation takes at least, then tries a proof, then searches up to the
+// bounds. Replays a case that is found. When the model does not agree, the error is Internal and
+// its message holds both sides: that is a bug of iommucheck, never a finding.
 absl::StatusOr<Answer> Ask(const Question& question);
 
-// Plays a case that the solver found, which violates the property at its last op, and writes down
-// what is expected of it.
+// Plays a case that the solver found and that violates the property at its last op, and writes the
+// outcome into the case as what is expected of it.
 absl::StatusOr<Run> Replayed(const Question& question, Case& found);
 
 inline bool HoldsForEverySize(const Answer& answer) { return answer.proof && answer.proof->proved; }
 
-// The size of the case found, else what was shown to have none.
+// The size of the case found, else the size up to which there is none.
 inline int DevicesOf(const smt::QueryResult& result) {
   return result.verdict == Verdict::kViolated ? result.found.topology.devices_count
                                               : result.proved_devices;
@@ -69,26 +70,8 @@ inline int StepsOf(const smt::QueryResult& result) {
                                               : result.proved_steps;
 }
 
-// "VIOLATED: 2 devices, 5 steps" and so on, in one line.
-std::string VerdictText(const smt::QueryResult& result, bool every_size);
-inline std::string VerdictText(const Answer& answer) {
-  return VerdictText(answer.result, HoldsForEverySize(answer));
-}
-// The line that is made to be grepped.
-std::string VerdictLineOf(const Answer& answer);
-
-// What the kernel's version promises the property with, and the kernel asked about has not; nothing
-// where the property is proved all the same.
+// The assumptions with which the kernel's version promises the property and which the kernel asked
+// about does not have. Nothing where the property is proved all the same.
 RuleSet AssumptionsNotMade(const Answer& answer);
-
-// The question, and the answer in one line.
-std::string HeadText(const Answer& answer);
-
-// `iommucheck query`
-// `next`: a command that goes on from here, if any.
-std::string AnswerText(const Answer& answer, const std::string& next = "");
-std::string AnswerJson(const Answer& answer);
-// `iommucheck query --show-invariant`: a file that --invariant takes.
-std::string InvariantText(const Answer& answer);
 
 }  // namespace iommucheck::report

@@ -3,35 +3,15 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "src/case/json_text.h"
-#include "src/case/kernel.h"
-#include "src/report/text.h"
-
 namespace iommucheck::report {
-
 namespace {
 
-// Of Z3's resources, about what a conflict of CaDiCaL stands for, by CPU time.
+// So many of Z3's resources take about as much CPU time as a conflict of CaDiCaL.
 constexpr uint64_t kResourcesAConflict = 1000;
 
 // A limit of 0 is none.
 uint64_t ConflictsFor(const Question& q) {
   return q.bounds.budget == 0 ? 0 : std::max<uint64_t>(q.bounds.budget / kResourcesAConflict, 1);
-}
-
-// What is not verified says nothing of the kernel.
-Verdict VerdictOf(const certificate::Checked& checked) {
-  return checked.failure.empty() ? Verdict::kHolds : Verdict::kUnknown;
-}
-
-std::string VerdictLineOf(const certificate::Checked& checked) {
-  const certificate::Claim& claim = checked.claim;
-  return VerdictLine(
-      claim.property, claim.kernel, VerdictName(VerdictOf(checked), false),
-      checked.failure.empty() ? SizeScope(claim.devices, claim.steps) : SizeScope(0, 0));
 }
 
 }  // namespace
@@ -49,60 +29,6 @@ absl::Status Certify(Answer& answer) {
   if (!certificate.ok()) return certificate.status();
   answer.certificate = *std::move(certificate);
   return absl::OkStatus();
-}
-
-std::string RunsText(const std::string& label, const std::vector<certificate::ProvedRuns>& runs) {
-  std::string out;
-  for (const certificate::ProvedRuns& proved : runs) {
-    const std::vector<std::string> rules = RuleIds(proved.rules);
-    absl::StrAppend(
-        &out,
-        Field(out.empty() ? label : "",
-              absl::StrFormat("%d steps: %d clauses have no model; the proof uses %d of them, and "
-                              "of the rules %s",
-                              proved.steps, proved.clauses, proved.core,
-                              rules.empty() ? "none" : absl::StrJoin(rules, ", "))));
-  }
-  return out;
-}
-
-std::string CheckedText(const certificate::Checked& checked) {
-  const certificate::Claim& claim = checked.claim;
-  std::string out = Field("query", std::string(PropertyName(claim.property)));
-  out += Field("kernel", KernelName(claim.kernel)) + ToolText();
-  out +=
-      Field("claim", absl::StrFormat("none up to %s, %s (docs/solver.md)",
-                                     Plural(claim.devices, "device"), Plural(claim.steps, "step")));
-  const std::string last = VerdictLineOf(checked) + "\n";
-  if (!checked.failure.empty())
-    return out + Field("verdict", "NOT VERIFIED") + Field("reason", checked.failure) + last;
-  return out + Field("verdict", "verified") + RunsText("checked", checked.runs) + last;
-}
-
-std::string CheckedJson(const certificate::Checked& checked) {
-  const certificate::Claim& claim = checked.claim;
-  const bool verified = checked.failure.empty();
-  Json out = Head("check-certificate", VerdictName(VerdictOf(checked), false),
-                  verified ? claim.devices : 0, verified ? claim.steps : 0, claim.kernel);
-  out["property"] = std::string(PropertyName(claim.property));
-  out["claim"] = {{"devices", claim.devices}, {"steps", claim.steps}};
-  out["replayed"] = false;
-  if (!verified) out["reason"] = checked.failure;
-  if (verified) out["certificate"] = RunsJson(checked.runs);
-  out["stats"] = {{"runs", checked.runs.size()}};
-  out["verdict_line"] = VerdictLineOf(checked);
-  return JsonText(out);
-}
-
-Json RunsJson(const std::vector<certificate::ProvedRuns>& runs) {
-  Json out = Json::array();
-  for (const certificate::ProvedRuns& proved : runs)
-    out.push_back({{"steps", proved.steps},
-                   {"variables", proved.variables},
-                   {"clauses", proved.clauses},
-                   {"core_clauses", proved.core},
-                   {"core_rules", RuleIds(proved.rules)}});
-  return out;
 }
 
 }  // namespace iommucheck::report

@@ -19,7 +19,7 @@ using Moved = absl::FunctionRef<bool(uint8_t)>;
 
 Ids Linked(uint8_t first, absl::FunctionRef<uint8_t(uint8_t)> next) {
   Ids ids;
-  // What links to itself ends, too.
+  // A list that links to itself ends, too.
   for (uint8_t id = first; id != kNoId && ids.size() < kMaxDomains; id = next(id))
     ids.push_back(id);
   return ids;
@@ -41,7 +41,7 @@ List ListedIn(const State& s) { return List(s.listed).first(s.listed_count); }
 
 bool Has(List ids, uint8_t id) { return std::ranges::find(ids, id) != ids.end(); }
 
-// Those of `ids` that are in `others`, too, or those that are not.
+// The ids that are in `others`, too (`common`), or the ids that are not.
 Ids Split(List ids, List others, bool common) {
   Ids out;
   std::ranges::copy_if(ids, std::back_inserter(out),
@@ -51,7 +51,7 @@ Ids Split(List ids, List others, bool common) {
 
 enum class NewOnes : uint8_t { kFirst, kLast };
 
-// Whether the list is as it must be after those that `moved` tells of came and went.
+// Whether the list is as it must be after entries came and went for which `moved` holds.
 bool Follows(List before, List after, NewOnes where, Moved moved) {
   const Ids came = Split(after, before, false);
   const Ids gone = Split(before, after, false);
@@ -112,7 +112,7 @@ class Differ {
 
  private:
   void Line(std::string text) { lines_.push_back(std::move(text)); }
-  // What the op says, if it is of this kind and about `id`.
+  // A change that an op of these kinds on `id` implies.
   void LineUnlessOp(std::initializer_list<OpKind> kinds, uint8_t id, std::string text) {
     const bool told =
         op_ != nullptr && op_->a == id && std::ranges::find(kinds, op_->kind) != kinds.end();
@@ -339,7 +339,7 @@ class Differ {
       Line(name + (a.iova_kept ? " keeps its iova_list without a domain"
                                : " no longer keeps an iova_list without a domain"));
     if (a.pfns != b.pfns) Line(name + ": pinned by emulated devices " + PageSetText(a.pfns));
-    // A count that follows from what it counts is not told.
+    // A count that is right for the things it counts is not mentioned.
     const auto count = [&](const char* what, uint8_t ContainerState::* member, auto follows) {
       if (a.*member != b.*member && (a.*member != follows(a_) || b.*member != follows(b_)))
         Line(absl::StrFormat("%s: %s %d", name, what, a.*member));
@@ -393,7 +393,7 @@ class Differ {
       Line(name + " freed, and something still points at it");
     else if (!named_[id] && (is_new || DomainText(c_, b_, id) != DomainText(c_, a_, id)))
       Line(Domain(id) + (is_new ? ", new" : ", as it is now"));
-    // What is new, or what a device comes to, is bound to that device's instance.
+    // A domain that is new, or that a device comes to, is bound to that device's instance.
     if (a.instance != b.instance && !(IsOfInstance(id, a.instance) && (is_new || HasCome(id))))
       Line(a.instance == kNoId ? name + " bound to no instance"
                                : absl::StrCat(name, " bound to ", c_.names.instances[a.instance]));

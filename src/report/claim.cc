@@ -12,6 +12,7 @@
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/import/pairs.h"
+#include "src/report/answer_text.h"
 #include "src/report/pairs_text.h"
 #include "src/report/text.h"
 

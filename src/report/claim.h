@@ -40,7 +40,7 @@ struct ClaimPairs {
   KernelSpec kernel;
   int apart = 0;    // pairs of drivers that cannot both serve devices of one machine
   int coexist = 0;  // pairs that can
-  int violate = 0;  // of those, pairs that put a device on a domain of the other
+  int violate = 0;  // and put a device on a domain of the other
 };
 
 struct ClaimCase {
@@ -72,7 +72,7 @@ struct ClaimJudgement {
 using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;
 // Ask(), or something that remembers its answers.
 using Asker = std::function<absl::StatusOr<Answer>(const Question& question)>;
-// Asks every query and plays every case. Errors: those of `ask` and of `read`.
+// Asks every query and plays every case. Errors: as `ask` and `read`.
 absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read,
                                           const Asker& ask = Ask);
 

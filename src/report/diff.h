@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one kernel allows and another refuses: the smallest cases, replayed on both.
+// The smallest cases that one kernel allows and another refuses, replayed on both.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ struct Direction {
 struct Diff {
   DiffQuestion question;
   bool same_rules = false;                     // the model cannot tell the two kernels apart
-  std::array<std::optional<Answer>, 2> alone;  // what holds of each; none where they are the same
+  std::array<std::optional<Answer>, 2> alone;  // about each kernel; none where they are the same
   std::array<Direction, 2> directions;
   uint64_t resources = 0;  // of solver and proofs
   int checks = 0;
@@ -47,8 +47,9 @@ struct Diff {
 // that violates the property. Errors: as Ask().
 absl::StatusOr<Diff> AskDiff(const DiffQuestion& question);
 
-// The cases that violate the property on kernel `allows` of the question and not on the other, of
-// what is known of that kernel; the budget is the question's but for what is said here.
+// Searches for the cases that violate the property on kernel `allows` of the question and not on
+// the other one. `alone` is the answer about that kernel; `budget` takes the place of the
+// question's.
 absl::StatusOr<Direction> AskDirection(const DiffQuestion& question, int allows,
                                        const Answer& alone, uint64_t budget);
 
@@ -57,12 +58,5 @@ Case RefusedCase(const DiffQuestion& question, const Direction& direction);
 inline Case RefusedCase(const Diff& diff, const Direction& direction) {
   return RefusedCase(diff.question, direction);
 }
-
-// The first op that has another result on the refusing kernel, or that a rule refuses only there.
-std::string PartingLine(const Diff& diff, const Direction& direction);
-
-// `iommucheck diff`
-std::string DiffText(const Diff& diff);
-std::string DiffJson(const Diff& diff);
 
 }  // namespace iommucheck::report

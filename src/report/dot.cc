@@ -10,7 +10,7 @@
 namespace iommucheck::report {
 namespace {
 
-// What the violated properties are about.
+// The things that the violated properties are about.
 struct Wronged {
   std::bitset<kMaxDevices> devices;
   std::bitset<kMaxGroups> groups;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The answer of an exhaustive search, in print and as JSON, and answers of shards joined.
+// The answer of an exhaustive search, replayed in the model, and answers of shards joined.
 #pragma once
 
 #include <span>
@@ -17,14 +17,12 @@ struct Exploration {
   Run run;  // kViolated: the model's run of answer.found, which violates the property at the end
 };
 
-// Replays what was found. Internal when the model does not agree: that is a bug of iommucheck.
+// Replays the case found. Internal when the model does not agree: that is a bug of iommucheck.
 absl::StatusOr<Exploration> Replayed(explore::ScopeAnswer answer);
 
-std::string ExplorationText(const Exploration& exploration, const std::string& next = "");
-std::string ExplorationJson(const Exploration& exploration);
-
-// Of all shards of one search, in any order, the answer to the whole. Errors: InvalidArgument when
-// they are not that, or when one does not speak of the shapes of its shard; `files` names them.
+// Joins the answers of all shards of one search, in any order. Errors: InvalidArgument when they
+// are not all shards of one search, or when one is not about the shapes of its shard; `files` names
+// them.
 absl::StatusOr<explore::ScopeAnswer> Merge(std::span<const explore::ScopeAnswer> shards,
                                            std::span<const std::string> files);
 

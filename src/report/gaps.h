@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is missing of a real machine, in verdicts and in print.
+// Missing parts of a real machine, in verdicts and in print.
 #pragma once
 
 #include <string>

@@ -7,9 +7,6 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
-#include "src/report/answer.h"
-#include "src/report/blame.h"
-#include "src/report/certificate.h"
 #include "src/report/changes.h"
 #include "src/report/json_parts.h"
 #include "src/report/text.h"
@@ -81,63 +78,9 @@ Json StoppingRulesJson(const Case& c, Property property) {
   return rules;
 }
 
-namespace {
-
 Json ScopeJson(int devices, int steps, bool every_size) {
   if (every_size) return {{"kind", "every-size"}};
   return {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
-}
-
-Json ChangeJson(const Answer& a) {
-  const Change& change = *a.change;
-  Json out = {
-      {"before",
-       {{"kernel", KernelJson(change.before)},
-        {"verdict", VerdictName(change.result.verdict, change.every_size)},
-        {"scope", ScopeJson(DevicesOf(change.result), StepsOf(change.result), change.every_size)}}},
-      {"because", BecauseOf(a.result.verdict, change.result.verdict)}};
-  if (!change.only) return out;
-  const smt::QueryResult& only = *change.only;
-  out["only_with_it"] = {{"verdict", VerdictName(only.verdict, false)},
-                         {"scope", ScopeJson(DevicesOf(only), StepsOf(only), false)}};
-  if (only.verdict == Verdict::kViolated)
-    out["only_with_it"]["case"] = Json::parse(CaseToJson(only.found));
-  return out;
-}
-
-}  // namespace
-
-void AddChange(const Answer& a, Json& out) {
-  if (const RuleSet missing = AssumptionsNotMade(a); !missing.empty())
-    out["assumptions_not_made"] = RuleIds(missing);
-  if (a.change) out["change"] = ChangeJson(a);
-}
-
-std::string AnswerJson(const Answer& a) {
-  const bool violated = a.result.verdict == Verdict::kViolated;
-  Json out = Head("query", VerdictName(a.result.verdict, HoldsForEverySize(a)), DevicesOf(a.result),
-                  StepsOf(a.result), a.question.kernel);
-  if (HoldsForEverySize(a)) out["scope"] = {{"kind", "every-size"}};
-  out["property"] = std::string(PropertyName(a.question.property));
-  if (violated) out["case"] = Json::parse(CaseToJson(a.result.found));
-  if (violated) out["steps"] = StepsJson(a.result.found, a.run);
-  out["replayed"] = violated;
-  if (violated) out["stopping_rules"] = StoppingRulesJson(a.result.found, a.question.property);
-  AddChange(a, out);
-  if (a.result.verdict == Verdict::kUnknown) out["reason"] = a.result.reason;
-  if (HoldsForEverySize(a))
-    for (const prove::Lemma& lemma : a.proof->invariant)
-      out["invariant"].push_back(prove::PrintLemma(lemma));
-  else if (a.proof)
-    out["not_proved"] = a.proof->reason;
-  if (a.certificate) out["certificate"] = RunsJson(a.certificate->runs);
-  out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
-  if (a.proof) {
-    out["stats"]["proof_resources"] = a.proof->resources;
-    out["stats"]["proof_checks"] = a.proof->checks;
-  }
-  out["verdict_line"] = VerdictLineOf(a);
-  return JsonText(out);
 }
 
 Json LinesJson(const std::string& lines) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the JSON of several commands has in common.
+// Parts of the JSON of several commands.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,9 @@ namespace iommucheck::report {
 using Json = nlohmann::ordered_json;
 
 Json KernelJson(const KernelSpec& kernel);
-// What made it, and by which command line: the first fields of every object.
+// Machines of so many devices and runs of so many steps, or all.
+Json ScopeJson(int devices, int steps, bool every_size);
+// Which version made it, by which command line: the first fields of every object.
 Json ToolJson(const char* command);
 // The fields that every answer has, in the schema's order.
 Json Head(const char* command, const char* verdict, int devices, int steps,

@@ -22,12 +22,12 @@ struct Judged {
 struct JudgeCounts {
   size_t judged = 0;
   size_t differing = 0;
-  size_t asserting_nothing = 0;  // of those that differ
+  size_t asserting_nothing = 0;  // counted in `differing`, too
   size_t unreadable = 0;
 };
 JudgeCounts CountJudged(std::span<const Judged> all);
 
-// What is to say of one file; with `verbose` also that it is as written.
+// The lines about one file; with `verbose` also that it is as written.
 std::string JudgedText(const Judged& judged, bool verbose);
 std::string JudgeCountsText(const JudgeCounts& counts);
 std::string JudgeJson(std::span<const Judged> all);

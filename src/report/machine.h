@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `iommucheck query --on`: a question about one machine, its answer played in the model on all of
-// it, and both in print.
+// `iommucheck query --on`: a question about one machine, and its answer, played in the model on all
+// of the machine.
 #pragma once
 
 #include <optional>
@@ -15,22 +15,23 @@
 #include "src/import/gap.h"
 #include "src/prove/prove.h"
 #include "src/report/gaps.h"
-#include "src/smt/fixed_query.h"
+#include "src/smt/machine_query.h"
 
 namespace iommucheck::report {
 
 struct MachineQuestion {
   Property property = Property::kNoCrossDriverReuse;
   std::string path;                      // of the machine
-  Case machine;                          // kernel, topology and names; its ops are not looked at
+  Case machine;                          // kernel, topology and names; its ops are not used
   std::vector<std::string> assumptions;  // what was assumed to read it, a sentence each
-  std::vector<import::Gap> gaps;         // what of it could not be read
-  smt::Bounds bounds;                    // devices: nothing
+  std::vector<import::Gap> gaps;         // parts of it that could not be read
+  smt::Bounds bounds;                    // devices is not used
   bool want_smt2 = false;
   bool bounded = false;  // do not try to prove it
 };
 
-// The kernel without what a patch takes away and adds, on the same machine.
+// The answer for the kernel without the rules that a patch takes away and adds, on the same
+// machine.
 struct MachineChange {
   KernelSpec before;
   Verdict verdict{};
@@ -42,7 +43,7 @@ struct MachineChange {
 struct MachineAnswer {
   MachineQuestion question;
   smt::MachineResult result;
-  // What it holds by, for runs of any length: the assumption of the kernel that the machine is
+  // Why the property holds in runs of any length: the assumption of the kernel that the machine is
   // outside of, that it has one driver, or a proof for all machines with `facts`.
   std::optional<Rule> outside;
   bool one_driver = false;
@@ -57,38 +58,30 @@ inline Verdict VerdictOf(const MachineAnswer& a) {
   return OnWhatIsThere(a.result.query.verdict, a.question.gaps);
 }
 
-// Whether, of what was read, it holds for runs of any length.
+// Whether the property holds for runs of any length on the part of the machine that was read.
 inline bool HoldsForEveryRun(const MachineAnswer& a) {
   return a.outside || a.one_driver || (a.proof && a.proof->proved);
 }
 
-// Whether that is the answer.
+// Whether that is the answer: no part of the machine is missing.
 inline bool IsProved(const MachineAnswer& a) {
   return HoldsForEveryRun(a) && VerdictOf(a) == Verdict::kHolds;
 }
 
-// The first half of AskOnMachine(): what it holds by for runs of any length, if anything. With
-// `prove`, also a proof.
+// The first half of AskOnMachine(): why the property holds in runs of any length, if it does. Looks
+// for a proof only with `prove`.
 absl::StatusOr<MachineAnswer> ProveOnMachine(const MachineQuestion& question, bool prove);
-// "a violation is between two drivers, and ..", "11 lemmas, for every machine that ..", or why
-// there is no proof.
-std::string ProofText(const MachineAnswer& answer);
 
-// Looks for a proof that rests on what the machine fulfils, then searches up to the bounds. The
-// errors are those of Ask().
+// Looks for a proof that rests on the facts that the machine fulfils, then searches up to the
+// bounds. Errors: as Ask().
 absl::StatusOr<MachineAnswer> AskOnMachine(const MachineQuestion& question);
 
-// The answer on one kernel, or on the two profiles around the kernel of a system, that decides the
-// exit status: violated before unknown before none up to a bound before a proof, and the first of
-// those.
+// Of the answers on one kernel, or on the two profiles around the kernel of a system, the one that
+// decides the exit status: violated before unknown before none up to a bound before a proof, and
+// the first of equal ones.
 const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers);
 
 // Gives an answer about a patched kernel its `change`; other answers have none. Errors: as above.
 absl::Status AskChange(MachineAnswer& answer);
-
-// One after the other; the JSON of the worst, which names the verdicts of the others.
-std::string MachineAnswersText(const std::vector<MachineAnswer>& answers,
-                               const std::string& next = "");
-std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers);
 
 }  // namespace iommucheck::report

@@ -13,11 +13,11 @@ namespace iommucheck::report {
 struct PairCounts {
   int apart = 0;    // cannot both serve devices of one machine
   int coexist = 0;  // can
-  int violate = 0;  // of those: a device ends on an existing domain of the other
+  int violate = 0;  // coexist, and a device ends on an existing domain of the other
 };
 PairCounts CountPairs(std::span<const import::PairResult> pairs);
 
-// The pairs that coexist, and how many fall for which reason; with `all` each of those, too.
+// The pairs that coexist, and how many are apart for which reason; with `all` each of these, too.
 std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResult> pairs,
                       bool all);
 std::string PairsJson(const KernelSpec& kernel, std::span<const import::PairResult> pairs);

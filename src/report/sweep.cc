@@ -39,12 +39,12 @@ std::vector<std::string> PropertyNames(const std::vector<Property>& properties) 
   return names;
 }
 
-// What a failed op left behind, or what is otherwise than without the failure.
+// Changes that a failed op left, or differences from the run without the failure.
 std::vector<std::string> LeftBy(const Case& c, const SweptFailure& failure) {
   return Changes(c, failure.before, failure.after);
 }
 
-// "as before" where a failed op left nothing behind, "as without it" where the kernel coped.
+// "as before" where a failed op changed nothing, "as without it" where the kernel coped.
 const char* Calm(const Case& c, const SweptFailure& failure, const Run& plain) {
   const size_t op = static_cast<size_t>(failure.at) - 1;
   const bool failed =
@@ -66,7 +66,7 @@ std::string FailureText(const Case& c, const SweptFailure& failure, const Run& p
   return out;
 }
 
-// The run without a failure, which each of those with one is compared with.
+// The run without a failure, which each run with one is compared with.
 std::string AsWrittenText(const Case& c, const Run& plain) {
   std::string out;
   for (Property p : ViolatedAsWritten(c, plain))

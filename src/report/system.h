@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `iommucheck check`: a real system, what was understood of it, and whether any run on it puts a
-// device on a domain of another driver.
+// `iommucheck check`: a real system as it was understood, and whether any run on it puts a device
+// on a domain of another driver.
 #pragma once
 
 #include <functional>
@@ -30,36 +30,35 @@ struct SystemReport {
     Property property;
     bool hypothetical = false;  // of the 2022 patch: no part of the verdict
     std::vector<import::Gap> gaps;
-    MachineAnswer proof;            // what it holds by for runs of any length, if anything
-    explore::ExploreResult result;  // where that did not answer it alone
+    MachineAnswer proof;            // why it holds in runs of any length, if it does
+    explore::ExploreResult result;  // where `proof` is not the answer
     bool all_devices = false;       // that it searched; false: some stood for the rest, as argued
     Run run;                        // where it is violated: the model's run of the case
     Verdict verdict{};
   };
   SystemQuestion question;
   std::string kernel_release;  // from proc/version, as it stands; empty: not there
-  std::string place;           // what the profiles are to that release; empty: nothing to say
+  std::string place;           // how the profiles relate to that release; empty: nothing to say
   import::System system;       // as the first of the kernels has it
   std::vector<KernelSpec> kernels;
-  // Each property on each kernel, then the same with the 2022 patch.
+  // Each property on each kernel, then each with the patch of 2022.
   std::vector<Search> searches;
 
   // The worst on the kernels asked about.
   [[nodiscard]] Verdict verdict() const;
-  // Whether what is said of these is so in runs of any length.
+  // Whether that is so in runs of any length.
   [[nodiscard]] bool in_any_run() const;
 };
 
-// Whether what it says of the machine is so in runs of any length.
+// Whether its verdict is about runs of any length.
 bool InAnyRun(const SystemReport::Search& search);
 
-// Errors: those of ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is
-// found.
+// Errors: as ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is found.
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
                                          const std::function<void(const std::string&)>& progress);
 
-// The kernels to ask about: the one given, or those for the running one, and what they are to it.
-// Errors: InvalidArgument, where none is known.
+// The kernels to ask about: the one given, or the profiles for the running one, and how these
+// relate to it. Errors: InvalidArgument, where none is known.
 struct SystemKernels {
   std::vector<KernelSpec> kernels;
   std::string place;
@@ -67,7 +66,7 @@ struct SystemKernels {
 absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::Found& found,
                                          const std::optional<KernelSpec>& given);
 
-std::string SystemText(const SystemReport& report);
-std::string SystemJson(const SystemReport& report);
+// A case without ops: the system's machine on a kernel.
+Case MachineCase(const import::System& system, const KernelSpec& kernel);
 
 }  // namespace iommucheck::report

@@ -347,7 +347,7 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
 
 namespace {
 
-// The same of the next version.
+// Whether the promise of the next version is the same.
 bool Continues(const Promise& a, const Promise& next) {
   return static_cast<int>(next.version) == static_cast<int>(a.version) + 1 &&
          std::ranges::equal(a.assumptions, next.assumptions) && a.without == next.without;

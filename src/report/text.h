@@ -25,7 +25,7 @@ std::string AssumingText(const KernelSpec& kernel);
 // "1 step", "2 steps"
 std::string Plural(uint64_t n, const char* what);
 
-// Broken at spaces so that no line is longer than `width`, but for words that are.
+// Broken at spaces so that no line is longer than `width`, except for longer words.
 std::vector<std::string> Wrap(const std::string& text, size_t width);
 
 // The label in the first 10 columns, the text wrapped in the rest.
@@ -33,9 +33,10 @@ std::string Field(const std::string& label, const std::string& text);
 
 // "iommucheck 0.1.0 (d04f127f0e5a, Z3 4.8.12)": version, commit, solver.
 std::string ToolName();
-// The two fields of every report that say what made it, and by which command line.
+// The two fields of every report that name the version that made it and the command line.
 std::string ToolText();
-// What ends a report: the command that goes on from here, if any, then the line made to be grepped.
+// The end of a report: the command that goes on from here, if any, then the line made to be
+// grepped.
 std::string LastLines(const std::string& next, const std::string& verdict_line);
 
 // Devices that are shown, by their numbers. Empty: all.
@@ -46,8 +47,8 @@ std::string TopologyText(const Case& c, const Shown& shown = {});
 
 struct TraceOptions {
   bool all_events = false;      // every event, not only what changed and what refused
-  Shown shown{};                // what is only about others is left out
-  bool all_properties = false;  // not only those that the answers are about
+  Shown shown{};                // lines only about other devices are left out
+  bool all_properties = false;  // not only the properties that are encoded
 };
 // Each op with its errno and what changed, violations and refusals.
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});
@@ -57,7 +58,7 @@ std::string EventText(const Case& c, const Event& event);
 
 // The rules that the kernel has not, each of which alone would have stopped the violation.
 std::vector<Rule> StoppingRules(const Case& c, Property property);
-// The same, each with its kernel function and what it does.
+// These rules, each with its kernel function and what it does.
 std::string StoppingRulesText(const Case& c, Property property);
 
 // `iommucheck replay`

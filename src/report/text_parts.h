@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the texts of machines, changes and runs are put together from.
+// Parts of the texts of machines, changes and runs.
 #pragma once
 
 #include <string>
@@ -23,10 +23,10 @@ std::string DriverName(const Case& c, DriverId driver);
 
 std::string_view TypeName(DomainType type);
 
-// "d2, type1 of intel", with what is unusual of it; "none" of kNoId.
+// "d2, type1 of intel", with its unusual attributes; "none" for kNoId.
 std::string DomainText(const Case& c, const State& s, DomainId domain);
 
-// What is at fault; of the first two properties the event says it.
+// The device, group or domain at fault; for the first two properties the event says it.
 std::string ViolationText(const Case& c, Property property, const FirstViolation& v);
 
 // "page 3", "pages 8-11"

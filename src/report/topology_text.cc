@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machine of a case. What is as usual is not said; everything else is, in the order of the
-// case format.
+// The machine of a case. Attributes with their usual value are not mentioned; all others are, in
+// the order of the case format.
 #include <algorithm>
 #include <vector>
 

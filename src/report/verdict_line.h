@@ -17,15 +17,15 @@
 
 namespace iommucheck::report {
 
-// "holds" of what is proved for each size and run, "none" of what was searched up to a bound and
-// not found: the two never share a word. `proved` means nothing but where the verdict is kHolds.
+// "holds" where it is proved for each size and run, "none" where a search up to a bound found
+// nothing: the two never share a word. `proved` is used only where the verdict is kHolds.
 const char* VerdictName(Verdict verdict, bool proved);
 
 // "v6.0,-type1.same_ops,+assume.homogeneous_groups", as --kernel takes it.
 std::string KernelWord(const KernelSpec& kernel);
 
 // The scopes: proved; of a case found, or up to a bound, "nothing" where that is no machine or no
-// run; of one machine, in any run or in those of so many steps.
+// run; of one machine, in any run or in runs of so many steps.
 inline constexpr std::string_view kEverySize = "every-size";
 std::string SizeScope(int devices, int steps);
 std::string MachineScope(std::optional<int> steps = std::nullopt);

@@ -39,7 +39,7 @@ Bit Ite(Bit condition, Bit then, Bit otherwise) {
 
 namespace {
 
-// A gate takes some 100 bytes here and in Z3. What is larger would have the machine run out of
+// A gate takes some 100 bytes here and in Z3. A larger circuit would have the machine run out of
 // memory, which ends the process and not the search.
 constexpr uint32_t kMaxGates = 1U << 26U;
 constexpr uint32_t kGatesBetweenLooks = 1U << 16U;

@@ -48,7 +48,7 @@ class Bit {
 Bit Ite(Bit condition, Bit then, Bit otherwise);
 inline Bit Same(Bit a, Bit b) { return Ite(a, b, ~b); }
 
-// The gates behind the literals: two-input ANDs, multiplexers and inputs, each made once.
+// The gates that the literals point at: two-input ANDs, multiplexers and inputs, each made once.
 class Circuit {
  public:
   struct Gate {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a query asks of runs of one length, in clauses, for SAT solvers and checkers of their
-// proofs.
+// A query about runs of one length in clauses, for SAT solvers and checkers of their proofs.
 #pragma once
 
 #include <string>
@@ -14,8 +13,8 @@ namespace iommucheck::smt {
 
 // Literals are as in DIMACS: variables from 1, negative where negated.
 struct Cnf {
-  // What is asserted, a clause of one literal each; 0: no literal, for what is surely false. First
-  // that the kernel has its rules, whose variables are "rule.ID".
+  // An asserted bit, a clause of one literal; 0: no literal, where the bit is constant false. The
+  // first ones say which rules the kernel has; the variables of these are "rule.ID".
   struct Assertion {
     int literal = 0;
     std::string what;
@@ -25,8 +24,8 @@ struct Cnf {
   std::vector<std::vector<int>> definitions;  // of the gates
 };
 
-// Whether the facts of src/smt/invariants.cc are among what is asserted: only where SAT solvers
-// need many times longer without.
+// Whether the facts of src/smt/invariants.cc are asserted, too: only where SAT solvers need many
+// times longer without them.
 bool FactsAreAsserted(Property property);
 
 // Satisfiable if on some machine of up to so many devices some run of so many steps violates the

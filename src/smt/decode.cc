@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a model of the solver to a case: only what the run names, in plain numbering.
+// From a model of the solver to a case: only the things that the run names, numbered from 0 on.
 #include <array>
 #include <string>
 
@@ -38,14 +38,8 @@ Op OpOf(const SymbolicOp& from, const std::function<bool(Bit)>& value) {
   return op;
 }
 
-std::vector<Op> SearchSpace::Ops(const Value& value) const {
-  std::vector<Op> ops;
-  for (const SymbolicOp& op : ops_) ops.push_back(OpOf(op, value));
-  return ops;
-}
-
-// The rules that the model lets go of are dropped; of them those that only a patch adds are not
-// added.
+// The kernel without the rules that the model of the solver leaves out. One that only the patch
+// adds is not added then.
 KernelSpec SearchSpace::DecodeKernel(const Value& value) const {
   KernelSpec kernel = spec_;
   for (const RuleInfo& info : AllRules()) {
@@ -68,7 +62,7 @@ Case SearchSpace::Decode(const Value& value) const {
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
       if (const int i = IndexOf(master, value); i >= 0) instance_used[i] = true;
-  // A driver that claims with the last of its instances needs those that never register, too.
+  // A driver that claims with the last of its instances needs instances that never register, too.
   for (size_t i = 0; i < instance_used.size(); ++i)
     if (value(topology_.drivers[topology_.instances[i].driver].claims_once))
       instance_used[i] = true;

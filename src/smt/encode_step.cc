@@ -148,7 +148,7 @@ void Encoder::Remove(const SymbolicOp& op) {
   for (int g = 0; g < sizes_.groups; ++g) contained |= leaving[g] & Any(state_.groups[g].container);
   const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
   step_.result.Fail(refused, Errno::kInval);
-  step_.futile |= refused;
+  step_.no_effect |= refused;
   for (int g = 0; g < sizes_.groups; ++g) {
     for (int d = 0; d < sizes_.devices; ++d) {
       Bit last = has(Rule::kVfioLeaveOnLast) & op.is(OpKind::kRemove) & op.device[d] &
@@ -167,8 +167,9 @@ void Encoder::Remove(const SymbolicOp& op) {
   }
 }
 
-// `add`; the devices that are to be probed. One that is added is the last of its bus. Which one is
-// known in a replay; a circuit keeps to one order, and tells where that is not the kernel's.
+// `add`; returns the devices that are to be probed. A device that is added becomes the last of its
+// bus. In a replay it is known which one; a circuit keeps to one order, and StepBits::reorders says
+// where that is not the kernel's.
 Bits Encoder::Add(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kAdd), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
@@ -196,21 +197,21 @@ Bits Encoder::Add(const SymbolicOp& op) {
   return probe;
 }
 
-// `configure`, up to the probe; the devices that are to be probed.
+// `configure`, up to the probe; returns the devices that are to be probed.
 Bits Encoder::Configure(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kConfigure), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
     // A fwspec counts when a device is probed, and is gone when it is released.
-    step_.futile |= probe[d] & Grouped(d);
+    step_.no_effect |= probe[d] & Grouped(d);
     const Result described = FirmwareDescription(probe[d], d);
-    step_.futile |= has(Rule::kFwspecFreeOnError) & described.failed();
+    step_.no_effect |= has(Rule::kFwspecFreeOnError) & described.failed();
     step_.result.Merge(described);
     probe[d] &= ~described.failed() & ~Grouped(d);
   }
   return probe;
 }
 
-// A group that is gone leaves nothing behind for the next one of its number.
+// Clears the numbers of groups that are gone, for the next group of that number.
 void Encoder::ClearGone() {
   SymbolicGroup none = NoGroup(sizes_);
   const std::vector<Bit*> from = BitsOf(none);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernel as docs/model.md tells it, over bits. Functions are named after the kernel functions
-// that they encode; each takes the condition under which it runs and changes the state in place
-// where the condition holds. The parts:
-//   encode_step.cc      which steps are possible, and the ops of firmware, drivers and admin
-//   encode_register.cc  registration, bus slots, bus walks
-//   encode_probe.cc     probing and releasing a device, its fwspec and its group
-//   encode_core.cc      attaching: __iommu_attach_device, __iommu_group_set_domain, ownership
-//   encode_vfio.cc      containers and vfio_iommu_type1_attach_group
+// The kernel that docs/model.md describes, over bits. Functions are named after the kernel
+// functions that they encode; each takes the condition under which it runs and changes the state in
+// place where the condition holds. The parts are named after those of model/:
+//   encode_step.cc            which steps are possible, and the ops of firmware, drivers and admin
+//   encode_iommu_probe.cc     registration, bus slots and walks; a device's probe, group and
+//   release encode_iommu_domain.cc    default domains, attaching, DMA ownership
+//   encode_vfio_container.cc  groups that join and leave containers, VFIO_SET_IOMMU
+//   encode_vfio_type1.cc      vfio_iommu_type1_attach_group
 #pragma once
 
 #include <array>
@@ -55,16 +55,17 @@ struct SymbolicOp {
 // The constants of a concrete op.
 SymbolicOp ConstantOp(const Op& op, const Sizes& sizes);
 
-// What came of a step besides the next state.
+// The result of a step besides the next state.
 struct StepBits {
   Result result;
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
-  // An `add` that makes a device come later on its bus than its number tells; where the layout is
-  // known, only a search for a group in which such an order may decide.
+  // The order of a bus's devices is no longer that of their numbers, by which the circuit goes: an
+  // `add` has put a device behind one with a higher number. Where the layout is known: a search for
+  // a group whose outcome may depend on that order.
   Bit reorders;
-  Bit futile;  // it surely changes nothing that a later step can see
+  Bit no_effect;  // it surely changes nothing that a later step can see
   std::array<Bit, kEncodedPropertyCount> violated;
 };
 
@@ -104,7 +105,7 @@ class Encoder {
 
   void ClearGone();
 
-  // encode_register.cc
+  // encode_iommu_probe.cc
   // A place in a walk of the devices: the device comes there if the guard holds.
   struct Turn {
     int device;
@@ -126,8 +127,6 @@ class Encoder {
   Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
   Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged);
   void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
-
-  // encode_probe.cc
   Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);
   Bits ProbeInstance(int device, const Bits& ops) const;
@@ -137,12 +136,10 @@ class Encoder {
   [[nodiscard]] Bit SearchTellsOrder(int device) const;
   Result ProbeDevice(Bit condition, int device, Bus bus);
   void FinishHotplug(const Bits& probed, Result& result);
-  Bit SetupDefaultDomain(Bit condition, GroupView& view);
-  Bit AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver);
   void ReleaseDevice(Bit condition, int device);
   Bit Grouped(int device) const { return Any(state_.devices[device].group); }
 
-  // encode_core.cc
+  // encode_iommu_domain.cc
   GroupView Load(const Bits& selected) const;
   void Store(Bit condition, const GroupView& view);
   DomainRef Default(const GroupView& view) const;
@@ -152,6 +149,10 @@ class Encoder {
   Bits FirstDriver(const GroupView& view) const;
   Bits BoundTo(const GroupView& view, const DomainRef& ref) const;
   void Bind(Bit condition, GroupView& view, const DomainRef& ref, const Bits& instance);
+  Bit FirstOn(const GroupView& view, Bus bus) const;
+  Bits SlotOfFirst(const GroupView& view) const;
+  Bits BusDriverOfFirst(const GroupView& view) const;
+  Bits BusDriver(const GroupView& view) const;
   struct Attached {
     Bits done;     // devices whose attach_dev succeeded
     Bits failing;  // devices whose attach_dev failed
@@ -164,20 +165,20 @@ class Encoder {
   Bit GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target, Bit must_succeed,
                      bool test_same = true);
   void GroupSetCoreDomain(Bit condition, GroupView& view);
+  Bit SetupDefaultDomain(Bit condition, GroupView& view);
+  Bit AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver);
   Result AttachGroup(Bit condition, GroupView& view, const DomainRef& domain);
   Result ClaimDmaOwner(Bit condition, GroupView& view);
   void ReleaseDmaOwner(Bit condition, GroupView& view);
 
-  // encode_vfio.cc
-  Bit FirstOn(const GroupView& view, Bus bus) const;
-  Bits SlotOfFirst(const GroupView& view) const;
-  Bits BusDriverOfFirst(const GroupView& view) const;
-  Bits BusDriver(const GroupView& view) const;
+  // encode_vfio_container.cc
   void LeaveContainer(Bit condition, const Bits& group);
-  void FreeUnusedType1();
   Result ContainerOps(const SymbolicOp& op);
   Result SetContainerChecks(Bit condition, GroupView& view);
   void UndoType1Attach(Bit condition, const Bits& groups);
+
+  // encode_vfio_type1.cc
+  void FreeUnusedType1();
   Result Type1Attach(Bit condition, GroupView& view, const Bits& container);
   Result Type1Alloc(Bit condition, GroupView& view);
   Bit Type1Coherent(const GroupView& view) const;
@@ -196,7 +197,7 @@ class Encoder {
   Layout layout_;
   SymbolicState state_;
   std::vector<std::vector<Bit>> same_address_;  // of the ops of two drivers
-  // What attach_dev of each driver refuses: domains of other instances, devices of other drivers.
+  // By driver: attach_dev refuses domains of other instances, and devices of other drivers.
   Bits tests_instance_;
   Bits refuses_foreign_;
   bool tests_any_ = false;   // whether some driver may test instances

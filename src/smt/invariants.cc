@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What holds in every state by construction. The solver is told, for it finds such facts slowly; a
-// replay tests them.
+// Facts that hold in every state by construction. They are asserted, since the solver finds them
+// slowly; a replay tests them.
 #include "src/smt/encoder.h"
 
 namespace iommucheck::smt {
@@ -53,8 +53,9 @@ std::vector<Bit> Encoder::Invariants() const {
 std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
   std::vector<Bit> facts;
   if (can_refuse_) return facts;
-  // Up to 6.1 a group whose first devices are of such a driver is on no domain, and takes the
-  // default one of a device of another driver that joins without attaching the others to it.
+  // Up to and including 6.1 a group whose first devices are of a driver without default domains is
+  // on no domain. Where a device of another driver joins it, the group takes that driver's default
+  // domain without attaching the first devices to it.
   Bit some_lack_default_domains = false;
   for (int r = 0; r < sizes_.drivers && !fwnode_era(); ++r)
     some_lack_default_domains |= ~topology_.drivers[r].default_domains;
@@ -65,7 +66,7 @@ std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
         const SymbolicGroup& group = state_.groups[g];
         Bit of_driver =
             group.domain.driver[r] & ~(some_lack_default_domains & group.domain.is_default);
-        // Up to 6.1 a default domain may be allocated for a group that rests elsewhere.
+        // Up to and including 6.1 a default domain may be allocated for a group that is on another.
         if (fwnode_era()) of_driver |= group.default_domain.driver[r];
         if (fwnode_era()) of_driver |= group.blocking_domain.driver[r];
         facts.push_back(~device.group[g] | ~of_driver | device.driver[r]);

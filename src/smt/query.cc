@@ -5,7 +5,6 @@
 #include "src/smt/query.h"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
+#include "src/smt/plain_order.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"
@@ -22,7 +22,8 @@ namespace {
 
 using Answer = Solver::Answer;
 
-// Runs of the same ops, those first that read most easily: groups join in order when all is set up.
+// Orders of the same ops, the one that reads most easily first: groups join in order when the rest
+// is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
   const auto turn = [&](const Op& op) { return SetUpTurn(op.kind); };
   const auto joins = [](const Op& op) {
@@ -53,7 +54,7 @@ class Search {
         want_smt2_(want_smt2),
         refusing_(refusing) {}
   QueryResult Run();
-  // What is known where the search was ended from outside: a case that was found stays found.
+  // The result so far, where the search is stopped: a case that was found stays found.
   QueryResult Known(std::string reason) {
     result_.reason = std::move(reason);
     return std::move(result_);
@@ -75,7 +76,7 @@ class Search {
   bool want_smt2_;
   const std::optional<KernelSpec>& refusing_;
   QueryResult result_;
-  Runs runs_;            // looked at
+  Runs runs_;            // of the last Look()
   std::vector<Op> ops_;  // of the last case found, as its search space numbers things
 };
 
@@ -169,11 +170,6 @@ Answer Search::Look(int devices) {
 }
 
 }  // namespace
-
-int SetUpTurn(OpKind kind) {
-  constexpr std::array kTurn = {0, 2, 2, 2, 1, 3, 4, 2};  // by OpKind
-  return kTurn[static_cast<size_t>(kind)];
-}
 
 uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
   if (budget == 0) return 0;

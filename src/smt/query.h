@@ -24,7 +24,7 @@ struct Bounds {
   int devices = 3;       // 1 to kMaxBoundDevices
   int steps = 6;         // 1 to kMaxBoundSteps
   uint64_t budget = 0;   // solver resources (Z3 rlimit) for the whole query; 0: no limit
-  int proved_steps = 0;  // runs of so many steps are known not to violate it, on as many devices
+  int proved_steps = 0;  // known: no run of so many steps, on as many devices, violates it
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 inline constexpr int kMaxBoundDevices = 6;
@@ -43,27 +43,21 @@ struct QueryResult {
   std::string smt2;        // the last check as SMT-LIB2, when asked for
 };
 
-// The fewest steps in which a kernel can violate the property.
-int StepsNeeded(Property property);
-
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.
 // A rule that is `open` may be dropped, too: the kernel of the case found says which are.
-// With a `refusing` kernel: the smallest case that violates the property on `kernel`, and on it at
-// no step, up to one that it does not take: that is not possible there, or outside of its
-// assumptions. Of those of that size one of which it takes every step, where there is one. Machines
-// are within the assumptions of both.
+// With a `refusing` kernel: the smallest case that violates the property on `kernel` and not on the
+// refusing one. On that one no step violates it, up to the first step that it does not take, since
+// it is not possible there or outside of its assumptions. A case in which it takes every step is
+// preferred to others of that size. Machines are within the assumptions of both kernels.
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
                                   bool want_smt2 = false, RuleSet open = {},
                                   const std::optional<KernelSpec>& refusing = std::nullopt);
 
-// Ops in the order in which one would set up a machine: drivers, devices, containers.
-int SetUpTurn(OpKind kind);
-
-// What is left of a budget for all; what is used up is a budget of 1, for 0 is none.
+// The rest of a budget of which so much is used: 1 where it is used up, since 0 is no limit.
 uint64_t BudgetLeft(uint64_t budget, uint64_t used);
 
-// What the encoding says happens in a case.
+// What happens in a case, as the encoding has it.
 struct Replay {
   bool supported = true;  // false: the case has something that is not encoded; see `reason`
   std::string reason;

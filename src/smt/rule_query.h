@@ -23,10 +23,11 @@ class RuleQuery {
   // Whether a kernel that has at least these rules of the open ones can violate the property:
   // kHolds is none within the bounds; after kUnknown, reason() says why.
   Verdict Violated(RuleSet kept);
-  // The same, looking only where violations were found before: kHolds is none there.
+  // As Violated(), but searches only the kinds of runs in which it found violations before: kHolds
+  // means none among these.
   Verdict ViolatedAsBefore(RuleSet kept);
 
-  // After kViolated: a case. After kHolds: those of the rules kept that this took.
+  // After kViolated: a case. After kHolds: the rules of `kept` that the answer rests on.
   Case Found();
   [[nodiscard]] RuleSet Core() const { return core_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }

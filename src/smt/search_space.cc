@@ -2,7 +2,6 @@
 #include "src/smt/search_space.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,8 +10,8 @@
 namespace iommucheck::smt {
 namespace {
 
-// Two drivers with two instances each: a violation is between two drivers, and what a driver does
-// across its own instances shows with two.
+// Two drivers with two instances each: a violation is between two drivers, and two instances show
+// all that a driver does across its own.
 constexpr int kDrivers = 2;
 constexpr int kInstances = 4;
 // One default table for each driver, and one more that instances may have.
@@ -25,30 +24,19 @@ Bit Implies(Bit a, Bit b) { return ~a | b; }
 
 }  // namespace
 
-bool Needed(Property property, OpKind kind) {
-  const bool reuse = property == Property::kNoCrossDriverReuse;
-  return kind == kRegister || (reuse && (kind == kSetContainer || kind == kSetIommu));
-}
-
-int StepsNeeded(Property property) {
-  return property == Property::kNoCrossDriverReuse ? 5 : kDrivers;
-}
-
 SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)
-    : spec_(kernel),
+    : RunSpace(runs, /*registers=*/1),
+      spec_(kernel),
       kernel_(ProfileOf(kernel)),
       refusing_(runs.refusing ? std::optional(ProfileOf(*runs.refusing)) : std::nullopt),
-      runs_(runs),
-      spare_(runs.steps - StepsNeeded(runs.property)),
-      ever_registered_(Zeros(kInstances)),
-      had_needed_(Zeros(StepsNeeded(runs.property) - 1)) {
+      ever_registered_(Zeros(kInstances)) {
   OpenRules(open);
   // Each group in a container took a step, besides the registers and, to reuse, a set-iommu.
   const bool reuse = runs.property == Property::kNoCrossDriverReuse;
   int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
-  if (!Spare(kSetContainer)) contained = reuse ? 2 : 0;
+  if (!runs_.Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
-  const bool ghosts = Spare(kRemove) || Spare(kUnregister) ||
+  const bool ghosts = runs_.Spare(kRemove) || runs_.Spare(kUnregister) ||
                       !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
                       !EitherHas(Rule::kDriverSameInstance).is_false();
   sizes_ = {.drivers = kDrivers,
@@ -163,7 +151,7 @@ void SearchSpace::MakeDevices() {
     };
     SymbolicDevice device;
     // Devices come in the order of their buses: walks go bus by bus, and no relation of devices
-    // crosses a bus, so that no run can tell.
+    // crosses a bus, so that no run depends on it.
     const Bit platform = Input(attribute("platform"));
     constraints_.push_back(Implies(platform, platform_before));
     device.bus[static_cast<size_t>(Bus::kPlatform)] = platform;
@@ -172,9 +160,9 @@ void SearchSpace::MakeDevices() {
       device.masters[m] = AtMostOne(kInstances, absl::StrFormat("device%d.master%d", d, m));
     constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
-    // One that is never added is as good as one that no driver takes.
+    // A device that is never added is as good as one that no driver takes.
     const bool can_be_absent =
-        Spare(kAdd) || !EitherHas(Rule::kAssumeProbeRejectsForeign).is_true();
+        runs_.Spare(kAdd) || !EitherHas(Rule::kAssumeProbeRejectsForeign).is_true();
     device.absent = can_be_absent ? Input(attribute("absent")) : Bit(false);
     platform_before = platform;
     topology_.devices.push_back(device);
@@ -239,78 +227,37 @@ void SearchSpace::AssumeOfTopology() {
   constraints_.push_back(Implies(EitherHas(Rule::kAssumeDriversCompeteForABus), common));
 }
 
-// Whether a step of a smallest run can be of this kind.
-bool SearchSpace::MayBe(OpKind kind, int step) const {
-  const bool reuse = runs_.property == Property::kNoCrossDriverReuse;
-  if (reuse && step == runs_.steps - 1) return kind == kSetContainer || kind == kSetIommu;
-  return Needed(runs_.property, kind) || Spare(kind);
-}
-
-// Those that can register or unregister after the first step.
+// The instances that can register or unregister after the first step.
 std::vector<bool> SearchSpace::Instances() const {
-  const bool again = Spare(kRegister);
-  return {again || Spare(kUnregister), true, again, again};
+  const bool again = runs_.Spare(kRegister);
+  return {again || runs_.Spare(kUnregister), true, again, again};
 }
 
 SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
-  const auto step = static_cast<int>(ops_.size());
-  const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
-  const auto all = [](int size) { return std::vector<bool>(static_cast<size_t>(size), true); };
-  if (!runs_.ops.empty()) return ops_.emplace_back(ConstantOp(runs_.ops[step], sizes_));
-  SymbolicOp op;
-  op.container = OneHot(1, 0);
-  if (step == 0) {
-    // Nothing else gets a device probed, so a smallest run starts with it; A is whose it is.
+  if (!runs_.ops.empty()) return ops_.emplace_back(ConstantOp(runs_.ops[ops_.size()], sizes_));
+  if (ops_.empty()) {
+    // A smallest run starts with a register, since nothing else gets a device probed. The driver
+    // that comes first is number 0.
+    SymbolicOp op;
+    op.container = OneHot(1, 0);
     op.kind = OneHot(kEncodedOpCount, static_cast<int>(kRegister));
     op.instance = OneHot(kInstances, 0);
     op.device = Zeros(sizes_.devices);
     op.group = Zeros(sizes_.groups);
     ever_registered_ = op.instance;
-    ops_.push_back(op);
-    return op;
+    return ops_.emplace_back(op);
   }
-  std::vector<bool> kinds;
-  for (int kind = 0; kind < kEncodedOpCount; ++kind)
-    kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
-  op.kind = Selector(kinds, true, name("kind"), constraints);
-  op.instance =
-      Selector(Instances(), op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
-  op.device = Selector(all(sizes_.devices), op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
-                       name("device"), constraints);
-  op.group = Selector(all(sizes_.groups), op.is(kSetContainer) | op.is(kUnsetContainer),
-                      name("group"), constraints);
+  const Bits kind = Selector(Kinds(), true, StepName("kind"), constraints);
+  const SymbolicOp op = ChooseOp(kind, Instances(), constraints);
   // Instances of a driver are numbered in the order in which they first register.
   for (int i = kDrivers; i < kInstances; ++i)
     constraints.push_back(
         Implies(op.is(kRegister) & op.instance[i], ever_registered_[i - kDrivers]));
   for (int i = 0; i < kInstances; ++i) ever_registered_[i] |= op.is(kRegister) & op.instance[i];
   ops_.push_back(op);
-  CountNeeded(constraints);
+  had_[0] |= ever_registered_[1];  // the register of the other driver
+  MustFit(constraints);
   return op;
-}
-
-// What a violation needs and has not had yet must fit into the steps that are left. Follows from
-// the rest; the solver is told, for it counts slowly.
-void SearchSpace::CountNeeded(std::vector<Bit>& constraints) {
-  const SymbolicOp& op = ops_.back();
-  had_needed_[0] |= ever_registered_[1];
-  if (runs_.property == Property::kNoCrossDriverReuse) {
-    Bit& iommu = had_needed_[1];
-    Bit& one_group = had_needed_[2];
-    Bit& two_groups = had_needed_[3];
-    if (!Spare(kSetContainer)) constraints.push_back(~(two_groups & op.is(kSetContainer)));
-    iommu |= op.is(kSetIommu);
-    two_groups |= one_group & op.is(kSetContainer);
-    one_group |= op.is(kSetContainer);
-  }
-  const int left = runs_.steps - static_cast<int>(ops_.size());
-  for (unsigned set = 1; set < 1U << had_needed_.size(); ++set) {
-    if (std::popcount(set) != left + 1) continue;
-    Bit one_had = false;
-    for (size_t i = 0; i < had_needed_.size(); ++i)
-      if ((set >> i & 1U) != 0) one_had |= had_needed_[i];
-    constraints.push_back(one_had);
-  }
 }
 
 std::vector<Bit> SearchSpace::RunAndBuses() const {

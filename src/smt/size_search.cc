@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
+#include "src/smt/plain_order.h"
 #include "src/smt/smt2.h"
 
 namespace iommucheck::smt {
 
-// What the steps to spare can be, in parts that make a circuit each, the plainest first. With one
-// to spare a circuit for each kind is faster than one for all, the more so the more devices there
-// are.
+// With one spare step a circuit for each kind is faster than one for all, the more so the more
+// devices there are.
 std::vector<OpKinds> SpareKinds(int spare, int devices) {
   if (spare == 0) return {OpKinds()};
   if (spare > 1 || devices == 1) return {OpKinds().set()};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <string>
 #include <vector>
 
@@ -10,12 +9,7 @@
 
 namespace iommucheck::smt {
 
-// Kinds of ops, the plainest first.
-inline constexpr std::array<OpKind, kEncodedOpCount> kPlainFirst = {
-    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
-    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
-
-// What the steps to spare can be, in parts that make a circuit each, the plainest first.
+// All kinds that spare steps can be of, in parts that make a circuit each, the plainest first.
 std::vector<OpKinds> SpareKinds(int spare, int devices);
 
 // The machines of a number of devices and the runs of one kind.
@@ -29,18 +23,19 @@ class SizeSearch {
 
   // Whether the property is violated at the last step, given that no shorter run violates it.
   Answer Violated() { return Check({runs_.violated()}); }
-  // The same of kernels that have all of these open rules.
+  // Whether it is violated on a kernel that has all of these open rules.
   Answer Violated(RuleSet kept);
-  // After Violated(kept) said no: those of them that it takes.
+  // After Violated(kept) has answered kUnsat: those of `kept` that the answer rests on.
   RuleSet Core();
-  // After that: the run found, and the case; or the plainest one of that run (for Use::kOften).
+  // After either has answered kSat: the run found, its case, and of the cases with that run the one
+  // with the plainest attributes (for Use::kOften).
   std::vector<Op> Ops() { return runs_.space().Ops(Model()); }
   Case Found();
   Case Plainest();
 
-  // The next case (for Use::kOften): of a run, one with no more links than it takes and the
-  // plainest attributes. Those with the same run and buses, and these links or more, are left out
-  // from now on.
+  // The next case (for Use::kOften): some run, with no more links (SearchSpace::Links()) than it
+  // takes and the plainest attributes. Cases with the same run and buses, and these links or more,
+  // are left out from now on.
   Answer Next(Case& found);
 
   [[nodiscard]] const Solver& solver() const { return solver_; }

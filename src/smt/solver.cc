@@ -173,8 +173,8 @@ void Solver::ReadModel() {
   evaluated_ = 0;
 }
 
-// Gates come after their operands, so that one pass in order evaluates them; those that were made
-// after the check, too.
+// Gates come after their operands, so that one pass in order evaluates them, also gates that were
+// made after the check.
 bool Solver::Value(Bit bit) {
   if (bit.is_constant()) return bit.is_true();
   model_.resize(circuit_.gates().size(), false);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A circuit in Z3. Gates become nested expressions, which Z3 loads about twice as fast as clauses;
-// those that later checks use again get a Boolean of their own, for Z3 forgets the expressions of
+// A circuit in Z3. Gates become nested expressions, which Z3 loads about twice as fast as clauses.
+// Gates that later checks use again get a Boolean of their own, since Z3 forgets the expressions of
 // earlier checks.
 #pragma once
 
@@ -28,16 +28,16 @@ class Solver {
   // is kUnknown.
   Solver(const Circuit& circuit, Use use, uint64_t budget);
 
-  // What the checks from now on may take; 0: no limit.
+  // A budget for the checks from now on; 0: no limit.
   void LimitRest(uint64_t budget) { budget_ = budget == 0 ? 0 : resources_ + budget; }
 
   // The bit is one that later checks will use, too.
   void NameWhenUsed(Bit bit);
   void Assert(Bit bit);
   Answer Check(const std::vector<Bit>& assumptions);
-  // Of the last check, which said no: assumptions that contradict the circuit. Not minimal.
+  // After a check has answered kUnsat: assumptions that contradict the circuit. Not minimal.
   [[nodiscard]] std::vector<Bit> Core();
-  // Of the last model. Inputs that the solver has never seen are false.
+  // The value of a bit in the last model. Inputs that the solver has never seen are false.
   [[nodiscard]] bool Value(Bit bit);
 
   [[nodiscard]] uint64_t resources() const { return resources_; }

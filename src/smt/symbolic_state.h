@@ -20,20 +20,20 @@ struct Sizes {
   int containers = 0;
 };
 
-// What is known beforehand of a fixed machine. Nothing of it: groups are where a run makes them,
-// and devices are listed by their numbers (see StepBits::reorders).
+// Facts about groups that are known before a run where the machine is given (MachineSpace). Empty:
+// any device may be in any group, and devices are listed by their numbers (StepBits::reorders).
 struct Layout {
-  // A device: the group numbers that it can be in, so that groups of devices that never share one
-  // fold away.
+  // By device: the group numbers that it can be in. Bits of other numbers are constant, so that the
+  // circuit gets smaller.
   std::vector<Bits> home;
-  // A device: its zone. Devices of one zone have one home, those of two have no group in common.
+  // By device: its zone. Devices of one zone have the same home; those of two zones share no group.
   std::vector<int> zone;
-  // A device: its cluster, those that aliases and slots lead to from it.
+  // By device: a number that the devices share that a chain of aliases and slots joins.
   std::vector<int> cluster;
   [[nodiscard]] bool known() const { return !home.empty(); }
 };
 
-// What attaching needs to know of a domain. The driver is none where there is no domain.
+// A domain as far as attaching depends on it. The driver is none where there is no domain.
 struct SymbolicDomain {
   Bits driver;
   Bits bound;  // instance it is bound to by the first attach; kept only where drivers refuse

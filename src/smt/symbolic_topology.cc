@@ -6,8 +6,8 @@
 namespace iommucheck::smt {
 namespace {
 
-// Where a table of a driver lies: the own table of a driver that took another's place is there,
-// too.
+// The address of a table of a driver. Where a driver is loaded at the address of another one, so is
+// its default table.
 TableId TableAddress(const Topology& t, DriverId driver, TableId table) {
   const Driver& d = t.drivers[driver];
   if (d.address == kNoId || table != d.table) return table;

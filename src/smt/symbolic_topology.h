@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A topology whose attributes are bits: constants in a replay, inputs of the circuit in a query.
+// A topology whose attributes are bits: constants in a replay and where the machine is given,
+// inputs of the circuit in a query about any machine.
 #pragma once
 
 #include <array>
@@ -35,7 +36,7 @@ struct SymbolicDriver {
 };
 
 struct SymbolicInstance {
-  int driver = 0;  // fixed in a query, too: two instances of each driver cover what it needs
+  int driver = 0;  // a constant in a query, too: two instances of each driver are enough
   Bit fwnode;
   Bits table;  // one-hot: the address of the domain ops for devices behind it
   Bit enforces_coherency = true;
@@ -53,7 +54,7 @@ struct SymbolicDevice {
 
 struct SymbolicTopology {
   int tables = 0;
-  std::vector<Bus> buses;  // those that a device can be on, in the order they are walked
+  std::vector<Bus> buses;  // that a device can be on, in the order in which they are walked
   std::vector<SymbolicDriver> drivers;
   std::vector<SymbolicInstance> instances;
   std::vector<SymbolicDevice> devices;
@@ -62,7 +63,7 @@ struct SymbolicTopology {
 // The constants of a concrete topology.
 SymbolicTopology FromTopology(const Topology& topology);
 
-// The first assumption about the topology that it is outside of, or kNoRule.
+// The first assumption about topologies that it breaks, or kNoRule.
 inline constexpr int kNoRule = -1;
 int BrokenTopologyRule(const Topology& topology, RuleSet rules);
 

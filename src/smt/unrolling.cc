@@ -20,13 +20,39 @@ Bit Refusing::Take(Property property, const SymbolicOp& op, std::vector<Constrai
   unless_ended(~step.violated[static_cast<size_t>(property)], "not violated where refused", false);
   unless_ended(~step.out_of_groups, "groups suffice where refused", false);
   for (Bit fact : encoder_.Invariants()) unless_ended(fact, kFact, true);
-  return ended_before | (~ended_ & step.futile);
+  return ended_before | (~ended_ & step.no_effect);
 }
 
 std::vector<Bit> Refusing::StateBits() const {
   std::vector<Bit> bits = encoder_.state().AllBits();
   bits.push_back(ended_);
   return bits;
+}
+
+std::vector<Constraint> NextStep(Property property, RunSpace& space, Encoder& encoder,
+                                 Bit& violated, Refusing* refusing) {
+  std::vector<Constraint> constraints;
+  const auto add = [&](const std::vector<Bit>& bits, std::string_view why, bool fact = false) {
+    for (Bit bit : bits)
+      if (!bit.is_true()) constraints.push_back({bit, why, fact});
+  };
+  add({~violated}, "no violation before it");
+  if (property == Property::kNoCrossDriverAttach)
+    add(encoder.InvariantsWhileAttachHolds(), "fact while the property holds", true);
+  std::vector<Bit> of_op;
+  const SymbolicOp op = space.NextOp(of_op);
+  const StepBits step = encoder.Step(op);
+  add(of_op, "an op of the space");
+  add({~step.impossible}, "the op is possible");
+  add({~step.outside}, "within the assumptions about steps");
+  add({~step.out_of_groups}, "groups suffice");
+  add({~step.reorders}, "devices keep their order");
+  // A smallest run has no step that changes nothing.
+  const Bit nor_there = refusing != nullptr ? refusing->Take(property, op, constraints) : Bit(true);
+  add({~(step.no_effect & nor_there)}, "the step has an effect");
+  add(encoder.Invariants(), "fact", true);
+  violated = step.violated[static_cast<size_t>(property)];
+  return constraints;
 }
 
 Unrolling::Unrolling(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)

@@ -35,35 +35,12 @@ class Refusing {
   Bit ended_;
 };
 
-// One more step of the runs of a space, given that the last one so far was `violated`: that it was
-// not, what the op must fulfil, and facts. `violated` is of this step then. A step that is futile
-// may be one that is not where it is refused.
-template <typename Space>
-std::vector<Constraint> NextStep(Property property, Space& space, Encoder& encoder, Bit& violated,
-                                 Refusing* refusing = nullptr) {
-  std::vector<Constraint> constraints;
-  const auto add = [&](const std::vector<Bit>& bits, std::string_view why, bool fact = false) {
-    for (Bit bit : bits)
-      if (!bit.is_true()) constraints.push_back({bit, why, fact});
-  };
-  add({~violated}, "no violation before it");
-  if (property == Property::kNoCrossDriverAttach)
-    add(encoder.InvariantsWhileAttachHolds(), "fact while the property holds", true);
-  std::vector<Bit> of_op;
-  const SymbolicOp op = space.NextOp(of_op);
-  const StepBits step = encoder.Step(op);
-  add(of_op, "an op of the space");
-  add({~step.impossible}, "the op is possible");
-  add({~step.outside}, "within the assumptions about steps");
-  add({~step.out_of_groups}, "groups suffice");
-  add({~step.reorders}, "devices keep their order");
-  // A smallest run has no step that changes nothing.
-  const Bit nor_there = refusing != nullptr ? refusing->Take(property, op, constraints) : Bit(true);
-  add({~(step.futile & nor_there)}, "the step is not futile");
-  add(encoder.Invariants(), "fact", true);
-  violated = step.violated[static_cast<size_t>(property)];
-  return constraints;
-}
+// One more step of the runs of a space: that the last step so far did not violate the property (the
+// bit `violated`), that the op is one of the space, and facts. A step without effect
+// (StepBits::no_effect) is left out, unless it has one on the refusing kernel. `violated` becomes
+// the bit of this step.
+std::vector<Constraint> NextStep(Property property, RunSpace& space, Encoder& encoder,
+                                 Bit& violated, Refusing* refusing = nullptr);
 
 class Unrolling {
  public:

@@ -141,17 +141,4 @@ Interruptible::~Interruptible() {
 Waiting::Waiting() { ++TheWatch().waiting; }
 Waiting::~Waiting() { --TheWatch().waiting; }
 
-void Stop(std::string reason) {
-  Watch& watch = TheWatch();
-  const std::scoped_lock lock(watch.mutex);
-  StopLocked(watch, std::move(reason));
-}
-
-void Resume() {
-  Watch& watch = TheWatch();
-  const std::scoped_lock lock(watch.mutex);
-  watch.stopped = false;
-  watch.reason.clear();
-}
-
 }  // namespace iommucheck::tool

@@ -56,8 +56,4 @@ class Waiting {
   ~Waiting();
 };
 
-// For tests: as a signal does, and as if there had been none.
-void Stop(std::string reason);
-void Resume();
-
 }  // namespace iommucheck::tool

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attach paths of drivers/iommu/iommu.c. No attach fails but by a rule or by a driver that tests
-// instances, so every failure here is -EINVAL and a Bit says all.
+// Whose domain a group gets, attaching it, and DMA ownership. An attach fails only by a rule or by
+// a driver that tests instances, and always with -EINVAL, so that a Bit says whether it failed.
 #include "src/smt/encoder.h"
 
 namespace iommucheck::smt {
@@ -95,6 +95,50 @@ void Encoder::Bind(Bit condition, GroupView& view, const DomainRef& ref, const B
     Assign(condition & ref.type1[x], state_.type1[x].domain.bound, instance);
 }
 
+Bit Encoder::FirstOn(const GroupView& view, Bus bus) const {
+  Bit on = false;
+  for (int d = 0; d < sizes_.devices; ++d) on |= view.first[d] & topology_.devices[d].on(bus);
+  return on;
+}
+
+// The driver in the slot of the bus of the group's first device.
+Bits Encoder::SlotOfFirst(const GroupView& view) const {
+  Bits driver = Zeros(sizes_.drivers);
+  for (Bus bus : topology_.buses)
+    driver = Or(driver, And(FirstOn(view, bus), state_.bus_ops[static_cast<size_t>(bus)]));
+  return driver;
+}
+
+// iommu_domain_alloc(bus) of 6.8: the driver of the bus's first probed device, none for failure.
+Bits Encoder::BusDriverOfFirst(const GroupView& view) const {
+  Bits found = Zeros(sizes_.drivers);
+  for (Bus bus : topology_.buses) {
+    Bits driver = Zeros(sizes_.drivers);
+    Bit two = false;
+    Bits probed = Zeros(sizes_.devices);
+    for (int d = 0; d < sizes_.devices; ++d) {
+      const Bits here = And(topology_.devices[d].on(bus), state_.devices[d].driver);
+      probed[d] = Any(here);
+      two |= Any(driver) & Any(here) & ~SameAddress(driver, here);
+      driver = Or(driver, And(None(driver), here));
+    }
+    if (layout_.known()) {
+      const Bits first = state_.listed.First(probed);
+      driver = Zeros(sizes_.drivers);
+      for (int d = 0; d < sizes_.devices; ++d)
+        driver = Or(driver, And(first[d], state_.devices[d].driver));
+    }
+    const Bit use = FirstOn(view, bus) & ~(two & has(Rule::kAllocBusUnique));
+    found = Or(found, And(use, driver));
+  }
+  return found;
+}
+
+// Whoever serves the bus of the group's first device.
+Bits Encoder::BusDriver(const GroupView& view) const {
+  return fwnode_era() ? BusDriverOfFirst(view) : SlotOfFirst(view);
+}
+
 // __iommu_attach_device() for the members, in the order in which they joined.
 Encoder::Attached Encoder::AttachDevices(Bit condition, GroupView& view, const Bits& members,
                                          const DomainRef& ref, bool stop_at_error) {
@@ -172,7 +216,7 @@ Bit Encoder::SetPlainly(Bit condition, GroupView& view, const DomainRef& target)
   return attached.failed;
 }
 
-// __iommu_group_set_domain_internal(), and up to 6.1 __iommu_group_set_domain().
+// __iommu_group_set_domain_internal(); up to and including 6.1 __iommu_group_set_domain().
 Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target,
                             Bit must_succeed, bool test_same) {
   Bit failed = false;
@@ -203,6 +247,29 @@ void Encoder::GroupSetCoreDomain(Bit condition, GroupView& view) {
   DomainRef target = Default(view);
   Assign(view.group.owned, target, Blocking(view));
   GroupSetDomain(condition, view, target, has(Rule::kCoreDetachNofail));
+}
+
+// iommu_alloc_default_domain() up to and including 6.1: fails where the bus has no driver, or one
+// that has no default domains.
+Bit Encoder::AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver) {
+  Bit can = false;
+  for (int r = 0; r < sizes_.drivers; ++r) can |= driver[r] & topology_.drivers[r].default_domains;
+  const Bit alloc = condition & can & None(view.group.default_domain.driver);
+  Assign(alloc, view.group.default_domain, {.driver = driver, .bound = Zeros(sizes_.instances)});
+  Assign(alloc & IsNull(view.group.domain), view.group.domain, Default(view));
+  return alloc;
+}
+
+// iommu_setup_default_domain(); whether attaching failed.
+Bit Encoder::SetupDefaultDomain(Bit condition, GroupView& view) {
+  Assign(condition, view.group.default_domain,
+         {.driver = FirstDriver(view), .bound = Zeros(sizes_.instances)});
+  const Bit fresh = condition & IsNull(view.group.domain);
+  const Bit plain = condition & ~fresh;
+  const DomainRef target = Default(view);
+  Bit failed = GroupSetDomain(fresh, view, target, /*must_succeed=*/true);
+  failed |= GroupSetDomain(plain, view, target, /*must_succeed=*/false);
+  return failed;
 }
 
 Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& domain) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// States as keys of a fixed length, in which a step changes few bits.
+// Turns states into keys of a fixed length (StateKey) and back. The key of most states has a field
+// for each of a few parts of the state, so that a step changes few bits of it.
 #pragma once
 
 #include <array>
@@ -13,17 +14,17 @@
 #include "src/explore/interner.h"
 #include "src/explore/key_set.h"
 #include "src/explore/packer.h"
-#include "src/explore/seen.h"
+#include "src/explore/state_key.h"
 
 namespace iommucheck::explore {
 
 inline constexpr int kMaxClusters = 16;
 
-// A plain state by its parts. A cluster is the devices that can come to share groups; its part is
-// these and their groups with default and blocking domains. `globals` is what is of no device,
-// `domains` the container's list of domains and which of them each group is on, each a number of
-// what it stands for; `list` is the container's groups, newest first, each as one more than the
-// first of its devices.
+// A state in parts, each a number: the index of the part's value in PartTables. A cluster is a set
+// of devices that can come to share groups; its part is these devices and their groups with default
+// and blocking domains. `globals` is all that belongs to no device, `domains` the container's list
+// of domains and which of them each group is on. `list` is the container's groups, newest first,
+// each as one more than the first of its devices.
 struct Split {
   uint32_t globals = 0;
   uint32_t domains = 0;
@@ -43,8 +44,8 @@ struct Field {
   void Change(StateKey& key, uint64_t change) const { key.words[word] ^= change << shift; }
 };
 
-// What the keys of one search stand for, for all its threads.
-struct PartValues {
+// The values of parts that the keys of one search point at, for all its threads.
+struct PartTables {
   void Clear();
   [[nodiscard]] uint64_t bytes() const;
 
@@ -55,25 +56,26 @@ struct PartValues {
   KeySet whole;
 };
 
-// Two states have one key exactly if Packer gives them one. A state is split if the shape allows
-// it, no group is without devices, and every pointer at a domain is one of those that Split has
-// room for; any other, and one with a value that is one too many for its field, is packed as a
-// whole (Packer), and its key says where. Each thread has its own Parts; they share the values.
-class Parts {
+// Two states have the same key exactly if Packer gives them the same bits. A state is split into
+// parts if the shape allows it, no group is without devices, and every pointer at a domain is one
+// of those that Split has room for. Any other state, and one that has more values of a part than
+// fit into its field, is whole: PartTables::whole has its bits (Packer), and its key says where.
+// Each thread has its own codec; they share the tables.
+class StateCodec {
  public:
-  Parts(const KernelProfile& kernel, const Shape& shape, PartValues& values);
+  StateCodec(const KernelProfile& kernel, const Shape& shape, PartTables& tables);
 
-  // Whether any state of the shape is split: no attribute is open, there is one container, no group
-  // belongs to an instance, groups do not run out, and the parts fit.
+  // Whether states of the shape can be split: no attribute is open, there is one container, no
+  // group belongs to an instance, groups do not run out, and the parts fit.
   [[nodiscard]] bool splits() const { return splits_; }
   [[nodiscard]] int words() const { return words_; }
 
   struct Encoded {
     StateKey key;
     bool whole = false;
-    bool is_new = false;  // if whole: nobody had it before
+    bool is_new = false;  // if whole: it has never been encoded before
   };
-  // nullopt: the state is none that is split.
+  // nullopt: the state cannot be split.
   std::optional<StateKey> TrySplit(const State& state, const Values& values);
   Encoded Encode(const State& state, const Values& values);
   // As Packer::Unpack(): `state` must be blank or come from here or from a step after it.
@@ -82,11 +84,11 @@ class Parts {
   [[nodiscard]] static bool IsWhole(const StateKey& key) { return (key.words[0] & 1U) != 0; }
   [[nodiscard]] Split SplitOf(const StateKey& key) const;
 
-  // Devices that are alike in all, each alone in its cluster, and of which no order is kept: no
-  // step can tell which is which, so states that differ in their names only have the same runs up
-  // to them. Canonical() names them in the order of the list, then by the numbers of their parts;
-  // OrbitOf() is how many states Canonical() gives this one for.
-  [[nodiscard]] bool has_alike() const { return splits_ && !alike_.empty(); }
+  // Devices are alike if they have the same attributes, each is alone in its cluster, and no order
+  // of devices is kept. No step can tell such devices apart, so that states that differ only in
+  // their names (an orbit) have the same runs up to these names. Canonical() gives the one of an
+  // orbit in which they are named in the order of the list, then by the numbers of their parts;
+  // OrbitOf() is the size of the orbit of a canonical state.
   [[nodiscard]] StateKey Canonical(const StateKey& key) const;
   [[nodiscard]] uint64_t OrbitOf(const StateKey& key) const;
 
@@ -107,10 +109,11 @@ class Parts {
     return static_cast<DeviceId>(
         (list & ((uint64_t{1} << static_cast<unsigned>(list_width_)) - 1)) - 1);
   }
-  Field Place(int width, std::array<int, 2>& used);
+  // The next free bits of a key. If there are none, no state is split.
+  Field Allocate(int width, std::array<int, 2>& used);
 
   Packer packer_;
-  PartValues& values_;
+  PartTables& tables_;
   bool splits_;
   int words_ = 1;
   int list_width_ = 0;
@@ -121,9 +124,9 @@ class Parts {
   Field list_field_;
   std::array<Field, kMaxClusters> cluster_fields_{};
   std::array<uint8_t, kMaxDevices> cluster_of_{};
-  std::array<uint8_t, kMaxClusters> values_of_{};  // which of PartValues::clusters
-  std::vector<std::vector<uint8_t>> alike_;        // clusters, at least two each
-  std::array<uint8_t, kMaxDevices> alike_of_{};    // index in alike_, by device; kNoId: none
+  std::array<uint8_t, kMaxClusters> table_of_{};  // index in PartTables::clusters, by cluster
+  std::vector<std::vector<uint8_t>> alike_;       // sets of clusters of alike devices
+  std::array<uint8_t, kMaxDevices> alike_of_{};   // index in alike_, by device; kNoId: none
   Key key_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A map from numbers to numbers, as small as the inner loop wants it.
+// A hash map from 64-bit keys to 32-bit values without erasure: a look-up in it is the inner loop
+// of TableExpander.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@
 
 namespace iommucheck::explore {
 
-class Memo {
+class NumberMap {
  public:
   static constexpr uint32_t kNone = 0xffffffffU;
 

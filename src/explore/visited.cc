@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/explore/seen.h"
+#include "src/explore/visited.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,24 +17,14 @@ constexpr size_t kFirstLines = 128;
 constexpr size_t kKeptLines = kFirstLines * 64;
 constexpr size_t kLargePage = size_t{1} << 21U;
 
-uint64_t Mix(uint64_t a, uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64U);
-}
-
-// The line is by the high bits of the hash, the rest of the slot by the low ones.
+// A slot keeps the low bits of the hash, since the high bits choose the line.
 uint64_t TagOf(uint64_t hash) { return hash << 32U; }
 
 }  // namespace
 
-uint64_t HashOf(const StateKey& key) {
-  return Mix(Mix(key.words[0] ^ 0x9e3779b97f4a7c15U, 0xd6e8feb86659fd93U) ^ key.words[1],
-             0xe7037ed1a0b428dbU);
-}
+void Visited::Free::operator()(uint64_t* words) const { std::free(words); }
 
-void Seen::Free::operator()(uint64_t* words) const { std::free(words); }
-
-Seen::Memory Seen::Allocate(size_t words) {
+Visited::Memory Visited::Allocate(size_t words) {
   const size_t bytes = words * sizeof(uint64_t);
   const size_t unit = bytes >= kLargePage ? kLargePage : 64;
   void* memory = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
@@ -45,7 +35,7 @@ Seen::Memory Seen::Allocate(size_t words) {
   return Memory(static_cast<uint64_t*>(memory));
 }
 
-void Seen::Clear(int words) {
+void Visited::Clear(int words) {
   if (!blocks_) blocks_ = std::make_unique<std::atomic<Block*>[]>(kMaxBlocks);
   if (words != words_) {
     for (size_t b = 0; b < kMaxBlocks; ++b) blocks_[b] = nullptr;
@@ -63,7 +53,7 @@ void Seen::Clear(int words) {
   grow_at_ = lines_ * kLine / 8 * 7;
 }
 
-void Seen::Reserve(uint64_t states) {
+void Visited::Reserve(uint64_t states) {
   const uint64_t indexed = end() - appended_.load(std::memory_order_relaxed);
   if (room() >= states) return;
   while (room() < states) {
@@ -84,11 +74,11 @@ void Seen::Reserve(uint64_t states) {
       __builtin_prefetch(&slots_[LineOf(hashes[i])], 1);
     }
     for (uint32_t i = 0; i < count; ++i)
-      if ((LinkOf(first + i) & kLoose) == 0) Store(hashes[i], first + i);
+      if ((LinkOf(first + i) & kNotIndexed) == 0) Store(hashes[i], first + i);
   }
 }
 
-void Seen::Store(uint64_t hash, uint32_t n) {
+void Visited::Store(uint64_t hash, uint32_t n) {
   for (size_t at = LineOf(hash);;) {
     if (slots_[at] == 0) {
       slots_[at] = TagOf(hash) | (n + 1U);
@@ -98,7 +88,7 @@ void Seen::Store(uint64_t hash, uint32_t n) {
   }
 }
 
-void Seen::PrefetchEntry(uint64_t hash) const {
+void Visited::PrefetchEntry(uint64_t hash) const {
   const uint64_t* const line = &slots_[LineOf(hash)];
   for (size_t i = 0; i < kLine; ++i) {
     const uint64_t slot = std::atomic_ref(const_cast<uint64_t&>(line[i])).load();
@@ -110,7 +100,7 @@ void Seen::PrefetchEntry(uint64_t hash) const {
   }
 }
 
-bool Seen::Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& spare) {
+bool Visited::Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& spare) {
   for (size_t at = LineOf(hash);;) {
     std::atomic_ref slot(slots_[at]);
     uint64_t held = slot.load(std::memory_order_acquire);
@@ -128,19 +118,19 @@ bool Seen::Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& sp
   }
 }
 
-void Seen::Append(const StateKey& key, uint32_t parent) {
+void Visited::Append(const StateKey& key, uint32_t parent) {
   appended_.fetch_add(1, std::memory_order_relaxed);
-  Write(end_.fetch_add(1, std::memory_order_relaxed), key, parent | kLoose);
+  Write(end_.fetch_add(1, std::memory_order_relaxed), key, parent | kNotIndexed);
 }
 
-void Seen::Settle(uint32_t& spare) {
+void Visited::ReturnSpare(uint32_t& spare) {
   if (spare == 0) return;
   Write(spare - 1, {}, kHole);
   ++holes_;
   spare = 0;
 }
 
-void Seen::Write(uint32_t n, const StateKey& key, uint32_t parent) {
+void Visited::Write(uint32_t n, const StateKey& key, uint32_t parent) {
   Block* block = BlockOf(n);
   if (block == nullptr) {
     const std::lock_guard lock(making_);
@@ -158,13 +148,13 @@ void Seen::Write(uint32_t n, const StateKey& key, uint32_t parent) {
   if (words_ == 2) words[1] = key.words[1];
 }
 
-StateKey Seen::KeyAt(uint32_t n) const {
+StateKey Visited::KeyAt(uint32_t n) const {
   const uint64_t* const words =
       &BlockOf(n)->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)];
   return {{words[0], words_ == 2 ? words[1] : 0}};
 }
 
-uint64_t Seen::bytes() const {
+uint64_t Visited::bytes() const {
   return uint64_t{end()} * (sizeof(uint32_t) + sizeof(uint64_t) * static_cast<unsigned>(words_)) +
          lines_ * kLine * sizeof(uint64_t);
 }

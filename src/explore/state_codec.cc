@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/explore/parts.h"
+#include "src/explore/state_codec.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kGlobalsWidth = 14;
 constexpr int kDomainsWidth = 17;
-constexpr int kDeviceWidth = 6;  // of a cluster, for each of its devices
+constexpr int kDeviceWidth = 6;  // bits of a cluster for each of its devices
 constexpr int kMaxClusterWidth = 16;
 
 std::vector<std::vector<DeviceId>> ClustersOf(const Topology& t) {
@@ -26,28 +26,28 @@ std::vector<std::vector<DeviceId>> ClustersOf(const Topology& t) {
 
 }  // namespace
 
-void PartValues::Clear() {
+void PartTables::Clear() {
   globals.Clear();
   domains.Clear();
   for (Interner& cluster : clusters) cluster.Clear();
   whole.Clear();
 }
 
-uint64_t PartValues::bytes() const {
+uint64_t PartTables::bytes() const {
   uint64_t bytes = globals.bytes() + domains.bytes();
   for (const Interner& cluster : clusters) bytes += cluster.bytes();
   return bytes + whole.bytes();
 }
 
-Parts::Parts(const KernelProfile& kernel, const Shape& shape, PartValues& values)
+StateCodec::StateCodec(const KernelProfile& kernel, const Shape& shape, PartTables& tables)
     : packer_(kernel, shape),
-      values_(values),
+      tables_(tables),
       splits_(shape.open.empty() && shape.containers == 1 && !packer_.instance_groups() &&
               shape.max_groups >= shape.topology.devices_count),
       clusters_(ClustersOf(shape.topology)) {
   for (size_t k = 0; k < clusters_.size(); ++k)
     for (const DeviceId d : clusters_[k]) cluster_of_[d] = static_cast<uint8_t>(k);
-  for (size_t k = 0; k < kMaxClusters; ++k) values_of_[k] = static_cast<uint8_t>(k);
+  for (size_t k = 0; k < kMaxClusters; ++k) table_of_[k] = static_cast<uint8_t>(k);
   list_width_ = Width(shape.topology.devices_count);
   list_length_ = std::min<int>(shape.topology.devices_count, 63 / std::max(1, list_width_));
   if (splits_) LayOut();
@@ -55,23 +55,23 @@ Parts::Parts(const KernelProfile& kernel, const Shape& shape, PartValues& values
   if (!splits_) words_ = 1;
 }
 
-void Parts::LayOut() {
+void StateCodec::LayOut() {
   std::array<int, 2> used = {1, 0};  // the lowest bit says that a state is whole
   if (clusters_.size() > kMaxClusters || clusters_.empty()) {
     splits_ = false;
     return;
   }
-  globals_field_ = Place(kGlobalsWidth, used);
-  domains_field_ = Place(kDomainsWidth, used);
-  list_field_ = Place(list_width_ * list_length_, used);
+  globals_field_ = Allocate(kGlobalsWidth, used);
+  domains_field_ = Allocate(kDomainsWidth, used);
+  list_field_ = Allocate(list_width_ * list_length_, used);
   for (size_t k = 0; k < clusters_.size() && splits_; ++k) {
     const int width = kDeviceWidth * static_cast<int>(clusters_[k].size());
-    cluster_fields_[k] = Place(std::min(width, kMaxClusterWidth), used);
+    cluster_fields_[k] = Allocate(std::min(width, kMaxClusterWidth), used);
   }
   words_ = used[1] > 0 ? 2 : 1;
 }
 
-Field Parts::Place(int width, std::array<int, 2>& used) {
+Field StateCodec::Allocate(int width, std::array<int, 2>& used) {
   for (uint8_t word = 0; word < 2; ++word)
     if (used[word] + width <= 64) {
       const auto shift = static_cast<uint8_t>(used[word]);
@@ -82,7 +82,7 @@ Field Parts::Place(int width, std::array<int, 2>& used) {
   return {};
 }
 
-void Parts::FindAlike(const Topology& t) {
+void StateCodec::FindAlike(const Topology& t) {
   alike_of_.fill(kNoId);
   std::array<bool, kMaxClusters> done{};
   for (size_t k = 0; k < clusters_.size(); ++k) {
@@ -96,17 +96,17 @@ void Parts::FindAlike(const Topology& t) {
       }
     if (alike.size() < 2) continue;
     for (const uint8_t member : alike) {
-      values_of_[member] = static_cast<uint8_t>(k);
+      table_of_[member] = static_cast<uint8_t>(k);
       alike_of_[clusters_[member][0]] = static_cast<uint8_t>(alike_.size());
     }
     alike_.push_back(alike);
   }
 }
 
-StateKey Parts::Canonical(const StateKey& key) const {
+StateKey StateCodec::Canonical(const StateKey& key) const {
   if (alike_.empty() || IsWhole(key)) return key;
   StateKey to = key;
-  std::array<uint8_t, kMaxClusters> named{};  // of each alike_, how many
+  std::array<uint8_t, kMaxClusters> named{};  // by set of alike_: how many have a new name
   std::array<bool, kMaxDevices> in_list{};
   std::array<std::array<uint16_t, kMaxClusters>, kMaxClusters / 2> parts;  // by new name
   uint64_t list = 0;
@@ -143,9 +143,9 @@ StateKey Parts::Canonical(const StateKey& key) const {
   return to;
 }
 
-// All orders of the alike devices, but for those that only swap two that are in no list and have
-// the same part.
-uint64_t Parts::OrbitOf(const StateKey& canonical) const {
+// The orders of each set of alike devices; orders that only swap two devices that are not in the
+// list and have the same part count once.
+uint64_t StateCodec::OrbitOf(const StateKey& canonical) const {
   if (alike_.empty() || IsWhole(canonical)) return 1;
   std::array<bool, kMaxDevices> in_list{};
   for (uint64_t left = list_field_.Of(canonical); left != 0;
@@ -162,14 +162,14 @@ uint64_t Parts::OrbitOf(const StateKey& canonical) const {
       else
         same = same > 0 && part == last ? same + 1 : 1;
       last = part;
-      // Step by step (n + 1)! over the factorials of equal ones, each a whole number.
+      // (n + 1)! divided by the factorials of runs of equal parts, factor by factor.
       orbit = orbit * (n + 1) / std::max<uint64_t>(same, 1);
     }
   }
   return orbit;
 }
 
-Split Parts::SplitOf(const StateKey& key) const {
+Split StateCodec::SplitOf(const StateKey& key) const {
   Split split{.globals = static_cast<uint32_t>(globals_field_.Of(key)),
               .domains = static_cast<uint32_t>(domains_field_.Of(key)),
               .list = list_field_.Of(key)};
@@ -178,7 +178,7 @@ Split Parts::SplitOf(const StateKey& key) const {
   return split;
 }
 
-std::optional<StateKey> Parts::TrySplit(const State& state, const Values& values) {
+std::optional<StateKey> StateCodec::TrySplit(const State& state, const Values& values) {
   if (!splits_) return std::nullopt;
   StateKey key;
   const auto put = [&](Interner& interner, const Field& field) {
@@ -190,46 +190,46 @@ std::optional<StateKey> Parts::TrySplit(const State& state, const Values& values
   std::array<DeviceId, kMaxDevices> list{};
   const int groups = packer_.PackContainer(state, list, key_);
   if (groups < 0 || groups > list_length_) return std::nullopt;
-  if (!put(values_.domains, domains_field_)) return std::nullopt;
+  if (!put(tables_.domains, domains_field_)) return std::nullopt;
   uint64_t packed = 0;
   for (int n = groups - 1; n >= 0; --n)
     packed = packed << static_cast<unsigned>(list_width_) | (list[static_cast<size_t>(n)] + 1U);
   list_field_.Change(key, packed);
   for (size_t k = 0; k < clusters_.size(); ++k)
     if (!packer_.PackCluster(state, clusters_[k], key_) ||
-        !put(values_.clusters[values_of_[k]], cluster_fields_[k]))
+        !put(tables_.clusters[table_of_[k]], cluster_fields_[k]))
       return std::nullopt;
   packer_.PackGlobals(state, values, key_);
-  if (!put(values_.globals, globals_field_)) return std::nullopt;
+  if (!put(tables_.globals, globals_field_)) return std::nullopt;
   return key;
 }
 
-Parts::Encoded Parts::Encode(const State& state, const Values& values) {
+StateCodec::Encoded StateCodec::Encode(const State& state, const Values& values) {
   if (const auto key = TrySplit(state, values)) return {.key = *key};
   packer_.Pack(state, values, key_);
-  const std::lock_guard lock(values_.whole_mutex);
-  const KeySet::Added added = values_.whole.Add(key_.span());
+  const std::lock_guard lock(tables_.whole_mutex);
+  const KeySet::Added added = tables_.whole.Add(key_.span());
   return {.key = {{uint64_t{added.place} << 1U | 1U}}, .whole = true, .is_new = added.is_new};
 }
 
-void Parts::Decode(const StateKey& key, State& state, Values& values) {
+void StateCodec::Decode(const StateKey& key, State& state, Values& values) {
   if (IsWhole(key)) {
-    const std::lock_guard lock(values_.whole_mutex);
-    return packer_.Unpack(values_.whole.KeyAt(static_cast<uint32_t>(key.words[0] >> 1U)), state,
+    const std::lock_guard lock(tables_.whole_mutex);
+    return packer_.Unpack(tables_.whole.KeyAt(static_cast<uint32_t>(key.words[0] >> 1U)), state,
                           values);
   }
   const Split split = SplitOf(key);
   packer_.StartUnpacking(state);
   for (size_t k = 0; k < clusters_.size(); ++k)
-    packer_.UnpackCluster(values_.clusters[values_of_[k]].Get(split.clusters[k]), clusters_[k],
+    packer_.UnpackCluster(tables_.clusters[table_of_[k]].Get(split.clusters[k]), clusters_[k],
                           state);
-  packer_.UnpackGlobals(values_.globals.Get(split.globals), state, values);
+  packer_.UnpackGlobals(tables_.globals.Get(split.globals), state, values);
   std::array<DeviceId, kMaxDevices> list{};
   int groups = 0;
   const uint64_t mask = (uint64_t{1} << static_cast<unsigned>(list_width_)) - 1;
   for (uint64_t left = split.list; left != 0; left >>= static_cast<unsigned>(list_width_))
     list[static_cast<size_t>(groups++)] = static_cast<DeviceId>((left & mask) - 1);
-  packer_.UnpackContainer(values_.domains.Get(split.domains),
+  packer_.UnpackContainer(tables_.domains.Get(split.domains),
                           std::span(list).first(static_cast<size_t>(groups)), state);
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/smt/fixed_space.h"
+#include "src/smt/machine_space.h"
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 #include <utility>
 
@@ -15,8 +14,8 @@ using enum OpKind;
 
 Bit Implies(Bit a, Bit b) { return ~a | b; }
 
-// Platform, whose slot stands for all in the single-driver era, and those on which something can
-// happen: a device, or a claim that may fail.
+// Platform, whose slot is that of every bus in the single-driver era, and the buses on which
+// something can happen: that have a device, or a claim that may fail.
 std::vector<Bus> BusesOf(const KernelProfile& kernel, const Topology& t) {
   std::vector<Bus> buses;
   for (int b = 0; b < kBusCount; ++b) {
@@ -30,9 +29,9 @@ std::vector<Bus> BusesOf(const KernelProfile& kernel, const Topology& t) {
   return buses;
 }
 
-// The most groups without devices that a run leaves in containers while the devices are in new
-// ones: each takes a set-container, and all devices must leave and come back, a register is the
-// first step.
+// The most groups without devices that a run can leave in containers while their devices are in new
+// groups. Each takes a set-container, all its devices must leave and come back, and the first step
+// is a register.
 int MostGhosts(int devices, int steps, int contained) {
   int most = 0;
   for (int ghosts = 1; ghosts <= contained; ++ghosts)
@@ -49,62 +48,62 @@ bool CanRefuse(const KernelProfile& kernel, const Topology& t) {
   return can;
 }
 
-FixedSpace::FixedSpace(const KernelProfile& kernel, const Topology& machine,
-                       std::vector<Stand> stands, unsigned drivers, const Runs& runs)
-    : kernel_(kernel),
+MachineSpace::MachineSpace(const KernelProfile& kernel, const Topology& machine,
+                           std::vector<ClusterSlot> slots, unsigned drivers, const Runs& runs)
+    : RunSpace(runs, /*registers=*/2),
+      kernel_(kernel),
       machine_(machine),
-      stands_(std::move(stands)),
+      slots_(std::move(slots)),
       drivers_(drivers),
-      runs_(runs),
-      ever_registered_(Zeros(machine.drivers_count)),
-      had_needed_(Zeros(StepsNeeded(runs.property))) {
+      ever_registered_(Zeros(machine.drivers_count)) {
   const bool reuse = runs.property == Property::kNoCrossDriverReuse;
-  contained_ = Spare(kSetContainer) ? runs.steps - 2 - (reuse ? 1 : 0) : (reuse ? 2 : 0);
+  contained_ = runs_.Spare(kSetContainer) ? runs.steps - 2 - (reuse ? 1 : 0) : (reuse ? 2 : 0);
   topology_ = FromTopology(machine);
   topology_.buses = BusesOf(kernel, machine);
   ChooseClusters();
   MakePlaces();
   MakeDevices();
-  MakeLayout(runs.steps);
+  MakeLayout();
   FindUnused();
 }
 
-void FixedSpace::ChooseClusters() {
-  for (size_t s = 0; s < stands_.size(); ++s) {
-    const std::vector<Cluster>& choices = stands_[s].choices;
-    chosen_.push_back(choices.size() == 1 ? OneHot(1, 0)
-                                          : Selector(std::vector<bool>(choices.size(), true), true,
-                                                     absl::StrFormat("stand%d", s), constraints_));
+void MachineSpace::ChooseClusters() {
+  for (size_t s = 0; s < slots_.size(); ++s) {
+    const std::vector<Cluster>& choices = slots_[s].choices;
+    chosen_.push_back(choices.size() == 1
+                          ? OneHot(1, 0)
+                          : Selector(std::vector<bool>(choices.size(), true), true,
+                                     absl::StrFormat("cluster%d", s), constraints_));
     for (size_t before = 0; before < s; ++before)
-      for (size_t a = 0; a < stands_[before].choices.size(); ++a)
+      for (size_t a = 0; a < slots_[before].choices.size(); ++a)
         for (size_t b = 0; b < choices.size(); ++b) {
-          const DeviceId first = stands_[before].choices[a].front();
-          const bool alike = stands_[before].choices == choices;
-          if (first == choices[b].front() || (alike && first > choices[b].front()))
+          const DeviceId first = slots_[before].choices[a].front();
+          const bool same_choices = slots_[before].choices == choices;
+          if (first == choices[b].front() || (same_choices && first > choices[b].front()))
             constraints_.push_back(~(chosen_[before][a] & chosen_[s][b]));
         }
   }
 }
 
-void FixedSpace::MakePlaces() {
+void MachineSpace::MakePlaces() {
   bool all_fixed = true;
-  for (size_t s = 0; s < stands_.size(); ++s) {
+  for (size_t s = 0; s < slots_.size(); ++s) {
     size_t most = 0;
-    for (const Cluster& cluster : stands_[s].choices) most = std::max(most, cluster.size());
+    for (const Cluster& cluster : slots_[s].choices) most = std::max(most, cluster.size());
     for (size_t i = 0; i < most; ++i) places_.push_back({static_cast<int>(s), i});
-    all_fixed &= stands_[s].choices.size() == 1;
+    all_fixed &= slots_[s].choices.size() == 1;
   }
   if (all_fixed)
     std::ranges::sort(places_, {}, [this](const Place& place) { return At(place, 0); });
 }
 
 // The machine's device at a place, kNoId where the choice has fewer.
-DeviceId FixedSpace::At(const Place& place, size_t choice) const {
-  const Cluster& cluster = stands_[place.stand].choices[choice];
-  return place.position < cluster.size() ? cluster[place.position] : kNoId;
+DeviceId MachineSpace::At(const Place& place, size_t choice) const {
+  const Cluster& cluster = slots_[place.slot].choices[choice];
+  return place.n < cluster.size() ? cluster[place.n] : kNoId;
 }
 
-void FixedSpace::MakeDevices() {
+void MachineSpace::MakeDevices() {
   const auto count = static_cast<int>(places_.size());
   topology_.devices.assign(places_.size(), {});
   for (size_t d = 0; d < places_.size(); ++d) {
@@ -113,7 +112,7 @@ void FixedSpace::MakeDevices() {
     to.alias_related = to.slot_related = Zeros(count);
     to.absent = false;
     Bit there = false;
-    const Bits& chosen = chosen_[places_[d].stand];
+    const Bits& chosen = chosen_[places_[d].slot];
     for (size_t choice = 0; choice < chosen.size(); ++choice) {
       const DeviceId id = At(places_[d], choice);
       if (id == kNoId) continue;
@@ -124,7 +123,7 @@ void FixedSpace::MakeDevices() {
       for (int m = 0; m < kMaxMasters; ++m)
         if (from.masters[m] != kNoId) to.masters[m][from.masters[m]] |= chosen[choice];
       for (size_t e = 0; e < places_.size(); ++e) {
-        if (e == d || places_[e].stand != places_[d].stand) continue;
+        if (e == d || places_[e].slot != places_[d].slot) continue;
         const DeviceId other = At(places_[e], choice);
         if (other == kNoId) continue;
         if (machine_.aliases(id, other)) to.alias_related[e] |= chosen[choice];
@@ -136,14 +135,14 @@ void FixedSpace::MakeDevices() {
   }
 }
 
-// How many instances may share out a group to devices of the stand.
-int FixedSpace::SharingInstances(const Stand& stand) const {
+// How many instances may share out a group to devices of the slot.
+int MachineSpace::SharingInstances(const ClusterSlot& slot) const {
   int sharing = 0;
   for (InstanceId i = 0; i < machine_.instances_count; ++i) {
     const Driver& driver = machine_.drivers[machine_.instances[i].driver];
     if (!driver.instance_groups) continue;
     bool may = driver.accepts_foreign;
-    for (const Cluster& cluster : stand.choices)
+    for (const Cluster& cluster : slot.choices)
       for (DeviceId d : cluster)
         for (InstanceId master : machine_.devices[d].masters) may |= master == i;
     sharing += may ? 1 : 0;
@@ -151,19 +150,20 @@ int FixedSpace::SharingInstances(const Stand& stand) const {
   return sharing;
 }
 
-void FixedSpace::MakeLayout(int steps) {
+void MachineSpace::MakeLayout() {
   // A device leaves its group where it can go, or a register can fail half-way.
-  const bool leave = Spare(kRemove) || Spare(kUnregister) || CanRefuse(kernel_, machine_);
-  std::vector<int> devices(stands_.size());
-  for (const Place& place : places_) ++devices[place.stand];
-  std::vector<int> begin = {0};  // of the groups of each stand
-  for (size_t s = 0; s < stands_.size(); ++s)
-    begin.push_back(begin.back() + devices[s] + SharingInstances(stands_[s]) +
-                    (leave ? MostGhosts(devices[s], steps, contained_) : 0));
+  const bool leave =
+      runs_.Spare(kRemove) || runs_.Spare(kUnregister) || CanRefuse(kernel_, machine_);
+  std::vector<int> devices(slots_.size());
+  for (const Place& place : places_) ++devices[place.slot];
+  std::vector<int> begin = {0};  // where the numbers of each slot's groups begin
+  for (size_t s = 0; s < slots_.size(); ++s)
+    begin.push_back(begin.back() + devices[s] + SharingInstances(slots_[s]) +
+                    (leave ? MostGhosts(devices[s], runs_.steps, contained_) : 0));
   layout_.cluster.resize(places_.size());
   std::iota(layout_.cluster.begin(), layout_.cluster.end(), 0);
   for (size_t d = 0; d < places_.size(); ++d) {
-    const int s = places_[d].stand;
+    const int s = places_[d].slot;
     Bits home = Zeros(begin.back());
     std::fill(home.begin() + begin[s], home.begin() + begin[s + 1], Bit(true));
     layout_.home.push_back(home);
@@ -182,9 +182,9 @@ void FixedSpace::MakeLayout(int steps) {
             .containers = 1};
 }
 
-// Of the instances that look alike and that no device is behind, one does for all; unless their
-// driver claims with the last of them.
-void FixedSpace::FindUnused() {
+// Of the instances that look alike and that no device is behind only the first registers, unless
+// their driver claims with the last of them.
+void MachineSpace::FindUnused() {
   std::vector<Bit> named(machine_.instances_count, Bit(false));
   for (const SymbolicDevice& device : topology_.devices)
     for (const Bits& master : device.masters)
@@ -199,81 +199,57 @@ void FixedSpace::FindUnused() {
   }
 }
 
-bool FixedSpace::MayBe(OpKind kind, int step) const {
-  // Before a register no device is probed and no group is there, and no firmware description
-  // counts.
-  if (step == 0 && kind != kRegister && kind != kAdd && kind != kRemove) return false;
-  const bool reuse = runs_.property == Property::kNoCrossDriverReuse;
-  if (reuse && step == runs_.steps - 1) return kind == kSetContainer || kind == kSetIommu;
-  return Needed(runs_.property, kind) || Spare(kind);
+// The kinds that the next step can be of.
+std::vector<bool> MachineSpace::StepKinds() const {
+  std::vector<bool> kinds = Kinds();
+  if (!ops_.empty()) return kinds;
+  // Before a register no device is probed, there is no group, and a firmware description has no
+  // effect.
+  for (size_t kind = 0; kind < kinds.size(); ++kind) {
+    const auto k = static_cast<OpKind>(kind);
+    kinds[kind] = kinds[kind] && (k == kRegister || k == kAdd || k == kRemove);
+  }
+  return kinds;
 }
 
-SymbolicOp FixedSpace::NextOp(std::vector<Bit>& constraints) {
-  const auto step = static_cast<int>(ops_.size());
-  const auto name = [&](const char* what) { return absl::StrFormat("step%d.%s", step + 1, what); };
-  const auto all = [](int size) { return std::vector<bool>(static_cast<size_t>(size), true); };
-  std::vector<bool> kinds;
-  for (int kind = 0; kind < kEncodedOpCount; ++kind)
-    kinds.push_back(MayBe(static_cast<OpKind>(kind), step));
-  SymbolicOp op;
-  op.container = OneHot(1, 0);
-  const auto kind = std::ranges::find(kinds, true) - kinds.begin();
-  op.kind = std::ranges::count(kinds, true) == 1 ? OneHot(kEncodedOpCount, static_cast<int>(kind))
-                                                 : Selector(kinds, true, name("kind"), constraints);
+SymbolicOp MachineSpace::NextOp(std::vector<Bit>& constraints) {
+  const std::vector<bool> kinds = StepKinds();
+  const auto first = std::ranges::find(kinds, true) - kinds.begin();
+  const Bits kind = std::ranges::count(kinds, true) == 1
+                        ? OneHot(kEncodedOpCount, static_cast<int>(first))
+                        : Selector(kinds, true, StepName("kind"), constraints);
   std::vector<bool> instances;
   for (const SymbolicInstance& instance : topology_.instances)
     instances.push_back((drivers_ >> instance.driver & 1U) != 0);
-  op.instance =
-      Selector(instances, op.is(kRegister) | op.is(kUnregister), name("instance"), constraints);
-  op.device = Selector(all(sizes_.devices), op.is(kAdd) | op.is(kRemove) | op.is(kConfigure),
-                       name("device"), constraints);
-  op.group = Selector(all(sizes_.groups), op.is(kSetContainer) | op.is(kUnsetContainer),
-                      name("group"), constraints);
+  const SymbolicOp op = ChooseOp(kind, instances, constraints);
   for (int d = 0; d < sizes_.devices; ++d) constraints.push_back(Implies(op.device[d], there_[d]));
   for (int i = 0; i < sizes_.instances; ++i) constraints.push_back(~(op.instance[i] & unused_[i]));
   ops_.push_back(op);
-  CountNeeded(constraints);
+  CountRegisters(constraints);
+  MustFit(constraints);
   return op;
 }
 
-// As SearchSpace::CountNeeded(): what a violation needs and has not had yet must fit into the steps
-// that are left.
-void FixedSpace::CountNeeded(std::vector<Bit>& constraints) {
+// After the last op: whether one driver has registered, and whether two have.
+void MachineSpace::CountRegisters(std::vector<Bit>& constraints) {
   const SymbolicOp& op = ops_.back();
-  Bit& one_driver = had_needed_[0];
-  Bit& two_drivers = had_needed_[1];
+  Bit& one_driver = had_[0];
+  Bit& two_drivers = had_[1];
   Bits driver = Zeros(sizes_.drivers);
   for (int i = 0; i < sizes_.instances; ++i)
     driver[topology_.instances[i].driver] |= op.is(kRegister) & op.instance[i];
   const Bit again = Meet(driver, ever_registered_);
   const Bit other = Any(driver) & ~again;
-  if (!Spare(kRegister)) constraints.push_back(~again & ~(two_drivers & other));
+  if (!runs_.Spare(kRegister)) constraints.push_back(~again & ~(two_drivers & other));
   two_drivers |= one_driver & other;
   one_driver |= other;
   ever_registered_ = Or(ever_registered_, driver);
-  if (runs_.property == Property::kNoCrossDriverReuse) {
-    Bit& iommu = had_needed_[2];
-    Bit& one_group = had_needed_[3];
-    Bit& two_groups = had_needed_[4];
-    if (!Spare(kSetContainer)) constraints.push_back(~(two_groups & op.is(kSetContainer)));
-    iommu |= op.is(kSetIommu);
-    two_groups |= one_group & op.is(kSetContainer);
-    one_group |= op.is(kSetContainer);
-  }
-  const int left = runs_.steps - static_cast<int>(ops_.size());
-  for (unsigned set = 1; set < 1U << had_needed_.size(); ++set) {
-    if (std::popcount(set) != left + 1) continue;
-    Bit one_had = false;
-    for (size_t i = 0; i < had_needed_.size(); ++i)
-      if ((set >> i & 1U) != 0) one_had |= had_needed_[i];
-    constraints.push_back(one_had);
-  }
 }
 
-std::vector<DeviceId> FixedSpace::Devices(const Value& value) const {
+std::vector<DeviceId> MachineSpace::Devices(const Value& value) const {
   std::vector<DeviceId> devices;
   for (const Place& place : places_) {
-    const Bits& chosen = chosen_[place.stand];
+    const Bits& chosen = chosen_[place.slot];
     DeviceId device = kNoId;
     for (size_t choice = 0; choice < chosen.size(); ++choice)
       if (value(chosen[choice])) device = At(place, choice);
@@ -282,13 +258,7 @@ std::vector<DeviceId> FixedSpace::Devices(const Value& value) const {
   return devices;
 }
 
-std::vector<Op> FixedSpace::Ops(const Value& value) const {
-  std::vector<Op> ops;
-  for (const SymbolicOp& op : ops_) ops.push_back(OpOf(op, value));
-  return ops;
-}
-
-Bit FixedSpace::SameAs(const Value& value) const {
+Bit MachineSpace::SameAs(const Value& value) const {
   Bit same = true;
   const auto compare = [&](const Bits& bits) {
     for (Bit bit : bits) same &= value(bit) ? bit : ~bit;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/explore/record.h"
+#include "src/explore/search_json.h"
 
 #include <utility>
 #include <vector>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All states that were seen, in the order in which they were found, each with the one before it.
+// The visited set: the states that a search has found, in the order in which it found them, each
+// with its parent, the state from which it was found first.
 #pragma once
 
 #include <array>
@@ -11,31 +12,18 @@
 #include <mutex>
 #include <vector>
 
+#include "src/explore/state_key.h"
+
 namespace iommucheck::explore {
-
-// A state as bits of a fixed length (src/explore/parts.h).
-struct StateKey {
-  std::array<uint64_t, 2> words{};
-  // By hand: memcmp() is a call.
-  friend bool operator==(const StateKey& a, const StateKey& b) {
-    return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1])) == 0;
-  }
-  StateKey& operator^=(const StateKey& other) {
-    words[0] ^= other.words[0];
-    words[1] ^= other.words[1];
-    return *this;
-  }
-};
-
-uint64_t HashOf(const StateKey& key);
 
 // Several threads may call Add() at a time after a Reserve(); everything else is for one.
 //
-// An entry is the key's words and the number of the entry before it. The index beside them has
-// lines of eight slots, as long as a cache line; a slot is half of the hash and the entry's number.
-class Seen {
+// An entry is the key's words and the number of the parent. The index beside the entries is a hash
+// table whose lines of eight slots are as long as a cache line; a slot is half of the hash and the
+// entry's number.
+class Visited {
  public:
-  Seen() { Clear(1); }
+  Visited() { Clear(1); }
 
   // Forgets all states and keeps the memory; keys have so many words from now on.
   void Clear(int words);
@@ -51,20 +39,20 @@ class Seen {
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[LineOf(hash)]); }
   void PrefetchEntry(uint64_t hash) const;
 
-  // Returns whether the state is new. `spare` is the thread's own: 0 or a number that it took and
-  // did not use, see Settle().
+  // Returns whether the state is new. `spare` is the thread's own: 0, or the number of an entry
+  // that it took and did not need, since another thread added the state first.
   bool Add(const StateKey& key, uint64_t hash, uint32_t parent, uint32_t& spare);
   // Adds a state that is known to be new and that nobody will look up.
   void Append(const StateKey& key, uint32_t parent);
-  // Gives back a spare number: the entry is left out of all counts.
-  void Settle(uint32_t& spare);
+  // Gives back a spare number, so that the entry is in no count: it becomes a hole.
+  void ReturnSpare(uint32_t& spare);
 
-  // Entries, with those that Settle() left out.
+  // The number of entries, with holes.
   [[nodiscard]] uint32_t end() const { return end_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t size() const { return end() - holes_; }
   [[nodiscard]] bool IsHole(uint32_t n) const { return LinkOf(n) == kHole; }
   [[nodiscard]] StateKey KeyAt(uint32_t n) const;
-  [[nodiscard]] uint32_t ParentOf(uint32_t n) const { return LinkOf(n) & ~kLoose; }
+  [[nodiscard]] uint32_t ParentOf(uint32_t n) const { return LinkOf(n) & ~kNotIndexed; }
   // Bytes in use.
   [[nodiscard]] uint64_t bytes() const;
 
@@ -73,9 +61,9 @@ class Seen {
   static constexpr uint32_t kBlockMask = (1U << kBlockBits) - 1;
   static constexpr size_t kMaxBlocks = size_t{1} << (31U - kBlockBits);
   static constexpr size_t kLine = 8;
-  // In place of a parent; and with it, of what is not in the index.
+  // In place of a parent: the entry is a hole. Beside a parent: the entry is not in the index.
   static constexpr uint32_t kHole = 0xffffffffU;
-  static constexpr uint32_t kLoose = 0x80000000U;
+  static constexpr uint32_t kNotIndexed = 0x80000000U;
 
   struct Free {
     void operator()(uint64_t* words) const;
@@ -85,7 +73,8 @@ class Seen {
     std::array<uint32_t, kBlockMask + 1> parents;
     Memory words;
   };
-  // Large ones on large pages, where the kernel has them: most looks are far from the one before.
+  // On large pages where the kernel has them and the memory is large: most look-ups are far from
+  // the one before.
   static Memory Allocate(size_t words);
 
   [[nodiscard]] uint32_t LinkOf(uint32_t n) const { return BlockOf(n)->parents[n & kBlockMask]; }

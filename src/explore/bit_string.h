@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Strings of bits, in units of four bytes, zeros after the last.
+// Strings of bits in words of four bytes, with zeros after the last bit: how Packer writes states.
 #pragma once
 
 #include <array>
