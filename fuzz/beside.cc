@@ -18,6 +18,7 @@
 #include "src/case/kernel.h"
 #include "src/case/repair.h"
 #include "src/case/run.h"
+#include "src/conform/compare.h"
 #include "src/conform/findings.h"
 #include "src/tool/provenance.h"
 

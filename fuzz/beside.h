@@ -21,6 +21,7 @@
 #include "model/step.h"
 #include "src/case/bytes.h"
 #include "src/conform/harness.h"
+#include "src/conform/model_trace.h"
 #include "src/conform/trace.h"
 
 namespace iommucheck::fuzzing {

@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "src/conform/golden.h"
 #include "src/conform/harness.h"
+#include "src/conform/model_trace.h"
 
 namespace iommucheck::conform {
 namespace {

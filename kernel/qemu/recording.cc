@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "props/generators.h"
 #include "src/conform/golden.h"
+#include "src/conform/model_trace.h"
 #include "src/conform/script.h"
 #include "src/tool/provenance.h"
 

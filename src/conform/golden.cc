@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/conform/harness.h"
+#include "src/conform/model_trace.h"
 
 namespace iommucheck::conform {
 namespace {

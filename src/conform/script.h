@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "src/case/case.h"
-#include "src/conform/trace.h"
+#include "src/conform/trace_text.h"
 
 namespace iommucheck::conform {
 
