@@ -16,6 +16,7 @@
 #include "src/cli/commands.h"
 #include "src/conform/compare.h"
 #include "src/conform/harness.h"
+#include "src/conform/machine_rules.h"
 #include "src/conform/model_trace.h"
 #include "src/conform/trace_text.h"
 #include "src/report/json_parts.h"

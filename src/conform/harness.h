@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A build of real kernel code (./dev kernel), loaded, and cases played in it.
+// A build of real kernel code (./dev kernel), loaded, and whole cases played in it. Op by op:
+// src/conform/real_run.h, and beside the model src/conform/lockstep.h.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -13,24 +15,6 @@
 #include "src/conform/trace.h"
 
 namespace iommucheck::conform {
-
-// The machine and the ops as the harness takes them. driver.same_instance is what drivers do, so it
-// is the machine's here.
-harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
-harness_op OpOf(const Op& op);
-// Why no op like this can be played in a harness with these features, or nullptr.
-const char* WhyNotPlayed(const Op& op, uint32_t features);
-// The same of a machine, whatever the kernel says to it.
-const char* WhyNotPlayed(const Topology& topology);
-Call CallOf(const harness_call& call);
-void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
-
-// Whether the machine and its drivers keep the rule, and not the kernel that was built.
-bool IsTheMachines(const RuleInfo& info);
-// `built` with what the case drops and adds of the machine's rules.
-KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
-// Real code goes on where an assumption ends a run of the model.
-KernelSpec WithoutAssumptions(KernelSpec kernel);
 
 // "", or what to know before the library of this folder is loaded: that it is of a tree that was
 // built in a sandbox, and that this process is in none.
@@ -67,7 +51,7 @@ class Harness {
   absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 
  private:
-  // True at an oops. `told` is called behind each op and at the end.
+  // True at an oops. `told` is called after each op and at the end.
   bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
   [[nodiscard]] KernelVersion FindProfile();
