@@ -17,7 +17,7 @@ void Send(int fd, const std::string& text) {
   if (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) _exit(1);
 }
 
-ProcessEnd Run(const std::function<void(int fd)>& work) {
+ProcessEnd Apart(const std::function<void(int fd)>& work) {
   const absl::StatusOr<ProcessEnd> end = RunApart(work);
   EXPECT_TRUE(end.ok()) << end.status();
   return end.ok() ? *end : ProcessEnd();
@@ -25,7 +25,7 @@ ProcessEnd Run(const std::function<void(int fd)>& work) {
 
 TEST(RunApart, GivesWhatTheProcessSentAndSaid) {
   const std::string much(1 << 20, 'x');  // more than a pipe holds
-  const ProcessEnd end = Run([&much](int fd) {
+  const ProcessEnd end = Apart([&much](int fd) {
     std::fputs("said\n", stderr);
     Send(fd, much);
   });
@@ -35,18 +35,18 @@ TEST(RunApart, GivesWhatTheProcessSentAndSaid) {
 }
 
 TEST(RunApart, NamesWhatTheProcessDiedOf) {
-  const ProcessEnd aborted = Run([](int fd) {
+  const ProcessEnd aborted = Apart([](int fd) {
     Send(fd, "before");
     std::abort();
   });
   EXPECT_EQ(aborted.sent, "before");
   EXPECT_EQ(aborted.death, "signal 6 (SIGABRT)");
-  EXPECT_EQ(Run([](int) { _exit(7); }).death, "exit status 7");
+  EXPECT_EQ(Apart([](int) { _exit(7); }).death, "exit status 7");
 }
 
 TEST(RunApart, LeavesTheCallersMemoryAlone) {
   int here = 1;
-  Run([&here](int) { here = 2; });
+  Apart([&here](int) { here = 2; });
   EXPECT_EQ(here, 1);
 }
 

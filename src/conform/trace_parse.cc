@@ -262,8 +262,7 @@ class TraceParser {
   absl::Status ReadCall(const Case& c, const std::vector<Token>& words, Trace& trace) const {
     if (trace.steps.empty()) return Expected("op 1", words, 0);
     const auto* form = std::ranges::find(kCallForms, words[0].text, &CallForm::word);
-    if (form == kCallForms.end())
-      return Expected("a call, oops, crash, an op or end", words, 0);
+    if (form == kCallForms.end()) return Expected("a call, oops, crash, an op or end", words, 0);
     Call call{.kind = form->kind};
     size_t at = 1;
     for (Field field : form->fields)
