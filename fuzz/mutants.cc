@@ -27,6 +27,7 @@
 #include "absl/strings/str_format.h"
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
+#include "fuzz/silent_checks.h"
 #include "model/properties.h"
 #include "model/rules.h"
 #include "model/step.h"
@@ -46,7 +47,7 @@ using fuzzing::Option;
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// What no run can tell, on the kernels from `first` to `last`.
+// What no run can tell, silent checks apart, on the kernels from `first` to `last`.
 struct Unnoticeable {
   Rule rule;
   KernelVersion first;
@@ -55,13 +56,10 @@ struct Unnoticeable {
 };
 using enum KernelVersion;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
-    {Rule::kCoreDeferUnset, kV5_15, kV7_1,
-     "only a race binds a driver before the default domain is there"},
     {Rule::kCoreClaimBlocking, kV5_15, kV5_18, "groups are not claimed"},
     {Rule::kVfioReleaseOnError, kV5_15, kV5_18, "groups are not claimed"},
     {Rule::kCoreRollbackFailing, kV6_12, kV6_12_y,
      "driver.attach_keeps_old leaves the device where it was"},
-    {Rule::kType1NoDuplicate, kV5_15, kV7_1, "the group layer refuses the group before"},
     {Rule::kAllocByDevice, kV5_15, kV7_1,
      "core.owner_first refuses what another driver of the bus allocates"},
     {Rule::kCoreAttachBusy, kV5_15, kV7_1,
@@ -79,8 +77,6 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kType1MapAlign, kV5_15, kV7_1, "iommu_map() refuses the same"},
     {Rule::kType1MsiAnyDevice, kV5_15, kV7_1,
      "without it the first device is asked, which allows less"},
-    {Rule::kType1PinVaddrBusy, kV5_15, kV7_1,
-     "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
     {Rule::kType1VaddrNoEmulated, kV5_15, kV7_1, "type1.pin_vaddr_busy stands behind it"},
     {Rule::kType1SameBus, kV5_15, kV5_18, "the driver of a bus is that of its devices"},
     {Rule::kType1SameCoherency, kV5_15, kV5_18,
@@ -93,6 +89,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
 });
 
 std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
+  if (const std::string_view why = fuzzing::WhySilent(rule); !why.empty()) return why;
   const auto* it = std::ranges::find_if(kUnnoticeable, [&](const Unnoticeable& u) {
     return u.rule == rule && u.first <= version && version <= u.last;
   });
