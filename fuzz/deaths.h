@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a process that plays real kernel code says of its input when it dies.
+// The last words of a process that plays real kernel code, which dies with the input.
 #pragma once
 
 namespace iommucheck::fuzzing {

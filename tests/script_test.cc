@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -97,12 +98,13 @@ std::string MachineWith(std::string_view of, std::string_view said) {
 // Every attribute that a machine can have: each is in the script, or the case is refused and the
 // reason has the word.
 TEST(Script, HasEveryAttributeOfAMachineOrIsRefused) {
+  enum class Expected : uint8_t { kPlayed, kRefused, kNoMatter };
+  using enum Expected;
   struct Attribute {
     std::string_view of;  // "": a statement of its own
     std::string_view said;
-    enum { kPlayed, kRefused, kNoMatter } expected;
+    Expected expected;
   };
-  using enum decltype(Attribute::expected);
   static constexpr Attribute kAttributes[] = {
       {"", "settings passthrough", kRefused},
       {"", "settings unsafe-interrupts", kRefused},

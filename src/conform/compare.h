@@ -35,7 +35,7 @@ namespace iommucheck::conform {
 // Whether two traces of a case agree, without a word on where: the fast path.
 bool Agree(const Trace& a, const Trace& b);
 
-// What two traces of a case have in common, and where they part.
+// How far two traces of a case agree, and where they part.
 struct Comparison {
   bool agree = true;
   size_t step = 0;     // 0-based op of the first difference; as many as there are ops: at the end

@@ -44,9 +44,9 @@ class Harness {
   // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. What is
   // left half-done is not there in the next case: the library is loaded anew.
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
-  // The same in a process of its own: a crash of kernel code, a function that the harness has not,
+  // Plays them in a process of its own: a crash of kernel code, a function that the harness has not,
   // or a minute of CPU time without an end is the result of this case, and the next starts from the
-  // library as it was loaded. `trace` has then what was played, and a call kCrash in the op that
+  // library as it was loaded. `trace` then has what was played, and a call kCrash in the op that
   // was not. Errors: no process can be had.
   absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 

@@ -23,7 +23,7 @@ void Lockstep::Begin(const harness& real, const Topology& topology, const Kernel
   finding_ = nullptr;
   leaks_ = {};
   state_ = InitialState(topology);
-  model_run_.emplace(model_, kernel.era);
+  model_run_.Begin(kernel.era);
   real_run_.Begin(real, topology, kernel, real_);
 }
 
@@ -46,7 +46,7 @@ bool Lockstep::Take(const Op& op) {
     return false;
   }
   taken_.push_back(op);
-  model_run_->Step(expected, events_, state_);
+  model_run_.Step(expected, events_, state_);
   if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
     return false;
   finding_ =
@@ -55,7 +55,7 @@ bool Lockstep::Take(const Op& op) {
 }
 
 Lockstep::Verdict Lockstep::End(bool promised) {
-  model_run_->End(*topology_, state_);
+  model_run_.End(*topology_, state_);
   // What the model has not may be who owns what.
   if (finding_ != nullptr) model_.has_groups = false;
   if (real_.oops()) {

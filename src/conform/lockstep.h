@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +32,8 @@ class Lockstep {
 
   // `sanitized`: in this build of real code a use of freed memory ends the process.
   explicit Lockstep(bool sanitized) : sanitized_(sanitized) {}
+  Lockstep(const Lockstep&) = delete;
+  Lockstep& operator=(const Lockstep&) = delete;
   // Play an op in which the model has the kernel follow a wild pointer, too, and compare up to
   // there: the library must be loaded anew after each. Else the case ends before such an op.
   void PlayOopses() { plays_oopses_ = true; }
@@ -74,7 +75,7 @@ class Lockstep {
   std::vector<Event> events_;
   Trace model_;
   Trace real_;
-  std::optional<TraceBuilder> model_run_;
+  TraceBuilder model_run_{model_};
   RealRun real_run_;
   std::vector<Op> taken_;
   bool before_oops_ = false;

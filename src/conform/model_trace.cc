@@ -7,6 +7,15 @@
 
 namespace iommucheck::conform {
 
+void TraceBuilder::Begin(Era era) {
+  trace_.Clear();
+  era_ = era;
+  step_calls_ = 0;
+  pins_ = locked_ = allocated_ = 0;
+  mapped_.fill(0);
+  number_.fill(Call::kNoDomain);
+}
+
 // Pages that begin where the call before in this step ended belong to that call.
 void TraceBuilder::AddPages(Call::Kind kind, DomainId domain, uint64_t pages) {
   for (int first = 0; first < kPages; ++first) {
@@ -146,7 +155,8 @@ Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }
 
 Trace TraceOf(const Case& c, const Run& run) {
   Trace trace;
-  TraceBuilder builder(trace, ProfileOf(c.kernel).era);
+  TraceBuilder builder(trace);
+  builder.Begin(ProfileOf(c.kernel).era);
   const State* last = &run.initial;
   for (const PlayedStep& step : run.steps) {
     if (step.result.outcome != Outcome::kDone) break;

@@ -21,14 +21,12 @@ namespace iommucheck::conform {
 Trace TraceOf(const Case& c);
 Trace TraceOf(const Case& c, const Run& run);
 
-// For a caller that steps the model itself. Clears the trace; it holds what was done once End() is
-// called. Step() and End() do not allocate where the trace has room.
+// For a caller that steps the model itself: Begin(), Step() of each op that was done, End(). Does not
+// allocate where the trace has room.
 class TraceBuilder {
  public:
-  TraceBuilder(Trace& trace, Era era) : trace_(trace), era_(era) {
-    trace_.Clear();
-    number_.fill(Call::kNoDomain);
-  }
+  explicit TraceBuilder(Trace& trace) : trace_(trace) {}
+  void Begin(Era era);  // clears the trace
   void Step(const StepResult& result, std::span<const Event> events, const State& after);
   void End(const Topology& topology, const State& state);
 
@@ -37,12 +35,12 @@ class TraceBuilder {
   void AddHeld(const State& after);
 
   Trace& trace_;
-  Era era_;
+  Era era_{};
   uint32_t step_calls_ = 0;  // calls before the step
   uint16_t pins_ = 0;
   uint16_t locked_ = 0;
   std::array<uint64_t, kMaxDomains> mapped_{};  // by the calls so far
-  std::array<uint16_t, kMaxDomains> number_;    // of the model's ids, which are used again
+  std::array<uint16_t, kMaxDomains> number_{};  // of the model's ids, which are used again
   uint16_t allocated_ = 0;
 };
 

@@ -105,7 +105,7 @@ bool GetEnd(Reader& in, Trace& trace) {
          in.Get(trace.warns) && in.GetAll(trace.mapped) && in.Get(trace.groups);
 }
 
-// What has been written whole. The last part that is, or nothing.
+// Reads all parts that were written whole. Gives the last of them, or nothing.
 std::optional<Part> GetParts(Reader in, Trace& trace, Harness::Result& result) {
   std::optional<Part> last;
   for (Part part{}; in.Get(part); last = part) {

@@ -58,7 +58,7 @@ absl::StatusOr<ProcessEnd> RunApart(const std::function<void(int fd)>& work) {
   std::array<int, 2> said{};
   if (pipe2(sent.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "pipe");
   if (pipe2(said.data(), O_CLOEXEC) != 0) {
-    const absl::Status failed = absl::ErrnoToStatus(errno, "pipe");
+    absl::Status failed = absl::ErrnoToStatus(errno, "pipe");
     close(sent[0]);
     close(sent[1]);
     return failed;

@@ -25,7 +25,7 @@ class RecordParser {
   absl::StatusOr<Record> Run() {
     for (; line_ < lines_.size(); ++line_) {
       // The last line of a machine that died may be cut.
-      const absl::Status s = ReadLine();
+      absl::Status s = ReadLine();
       if (!s.ok() && line_ + 1 < lines_.size()) return s;
     }
     return std::move(record_);

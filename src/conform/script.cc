@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/spelling.h"
@@ -58,27 +57,30 @@ std::string WhyNotBooted(const Op& op) {
   return "the player has no such op";
 }
 
-// Why the module cannot make the machine, or "". All that a driver, an instance or a device says in
-// a case is in a line of its own, so that what is not encoded is what differs from the lines of the
-// encoded part.
+std::vector<std::string> WordsOf(std::string_view line) {
+  return absl::StrSplit(std::string(line), ' ', absl::SkipEmpty());
+}
+
+// "device d0" of "device d0 pci absent"; settings have no name.
+std::string_view EntryOf(std::string_view line) {
+  const size_t statement = line.find(' ');
+  return line.substr(0, line.starts_with("settings ") ? statement : line.find(' ', statement + 1));
+}
+
+// Why the module cannot make the machine, or "". A case has each driver, instance and device in a
+// line of its own, so that what is not encoded is what the line of the encoded part does not have.
 std::string WhyNotBooted(const Topology& topology, const Names& names) {
   if (IsEncoded(topology)) return "";
-  const std::string all = PrintCase({.topology = topology, .names = names});
+  const std::string whole = PrintCase({.topology = topology, .names = names});
   const std::string encoded = PrintCase({.topology = EncodedPart(topology), .names = names});
-  const std::vector<std::string_view> lines = SplitLines(encoded);
-  for (std::string_view line : SplitLines(all)) {
-    if (std::ranges::count(lines, line) != 0) continue;
-    const std::vector<std::string> words = absl::StrSplit(std::string(line), ' ');
-    const size_t name = words[0] == "settings" ? 0 : 1;
-    const std::string entry = absl::StrJoin(words.begin(), words.begin() + name + 1, " ");
-    const auto same = std::ranges::find_if(
-        lines, [&](std::string_view other) { return other.starts_with(entry + " "); });
-    const std::vector<std::string> others =
-        same == lines.end() ? words : absl::StrSplit(std::string(*same), ' ');
-    const auto word = std::find_if(words.begin() + name + 1, words.end(), [&](const auto& w) {
-      return same == lines.end() || std::ranges::count(others, w) == 0;
-    });
-    if (word != words.end()) return absl::StrCat(entry, ": the module does not know ", *word);
+  for (std::string_view line : SplitLines(whole)) {
+    const std::string_view entry = EntryOf(line);
+    std::vector<std::string> known;
+    for (std::string_view other : SplitLines(encoded))
+      if (EntryOf(other) == entry) known = WordsOf(other);
+    for (const std::string& word : WordsOf(line.substr(entry.size())))
+      if (std::ranges::count(known, word) == 0)
+        return absl::StrCat(std::string(entry), ": the module does not know ", word);
   }
   return "the module does not know such a machine";
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the machine that records real kernels plays (kernel/qemu, docs/recording.md). Numbers stand
-// for names.
+// The script that the machine which records real kernels plays (kernel/qemu, docs/recording.md).
+// Numbers stand for names.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a kernel did in a case, as its drivers saw it: each op's errno and the calls that the core
+// A trace is a case as the drivers of a kernel saw it: each op's errno and the calls that the core
 // made of the drivers, and where it left the machine. The model, the real code in a process and a
 // booted kernel all give one, so that any two can be compared.
 //
@@ -94,7 +94,7 @@ struct Mapped {
   friend bool operator==(const Mapped&, const Mapped&) = default;
 };
 
-// What the core keeps of a group. Domains by number; -1: none, or one that nobody allocated.
+// A group as the core keeps it. Domains by number; -1: none, or one that nobody allocated.
 struct GroupEnd {
   int16_t domain = -1;
   int16_t default_domain = -1;

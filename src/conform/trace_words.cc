@@ -74,9 +74,7 @@ absl::Status TraceWords::ReadDomain(size_t i, uint16_t& domain) const {
 
 absl::Status TraceWords::ReadError(size_t i, int& error) const {
   const std::string_view text = (*this)[i];
-  const auto found = text == "0"    ? std::optional(0)
-                     : text == "ok" ? std::nullopt
-                                    : FindErrno(text);
+  const auto found = text == "0" ? std::optional(0) : text == "ok" ? std::nullopt : FindErrno(text);
   if (!found) return Expected("0 or an errno such as -EBUSY", i);
   error = *found;
   return absl::OkStatus();

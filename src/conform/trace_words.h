@@ -38,15 +38,15 @@ class TraceWords {
 
   // A number from 0 to `most`.
   absl::Status ReadNumber(size_t i, const char* what, int most, int& number) const;
-  absl::Status ReadPages(size_t i, Pages& pages) const;           // 3, or 0-3
-  absl::Status ReadDomain(size_t i, uint16_t& domain) const;      // d0; `-` leaves it
-  absl::Status ReadError(size_t i, int& error) const;             // 0, or -EBUSY
+  absl::Status ReadPages(size_t i, Pages& pages) const;       // 3, or 0-3
+  absl::Status ReadDomain(size_t i, uint16_t& domain) const;  // d0; `-` leaves it
+  absl::Status ReadError(size_t i, int& error) const;         // 0, or -EBUSY
   absl::Status ReadName(size_t i, const std::vector<std::string>& names, const char* what,
-                        uint8_t& id) const;                       // one of the names
+                        uint8_t& id) const;  // one of the names
   // These take two words, and `i` is then that of the next.
-  absl::Status ReadResult(size_t& i, int16_t& error) const;       // "= -EBUSY"
+  absl::Status ReadResult(size_t& i, int16_t& error) const;  // "= -EBUSY"
   absl::Status ReadAmount(size_t& i, const char* what, std::string_view unit,
-                          uint16_t& amount) const;                // "4 pinned"
+                          uint16_t& amount) const;  // "4 pinned"
 
  private:
   struct Word {
