@@ -6,15 +6,15 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "fuzz/beside.h"
+#include "fuzz/model_and_kernel.h"
 
 namespace {
 
-using iommucheck::fuzzing::Beside;
+using iommucheck::fuzzing::ModelAndKernel;
 
-Beside& Both() {
-  static Beside* both = [] {
-    auto opened = Beside::Open("kernel-fuzz.so", /*catch_oops=*/false);
+ModelAndKernel& Both() {
+  static ModelAndKernel* both = [] {
+    auto opened = ModelAndKernel::Open("kernel-fuzz.so", /*catch_oops=*/false);
     if (!opened.ok()) {
       std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
       std::exit(2);
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Here and not before: the engine has set its own handlers, which are to come last.
   static const bool armed = (ReportDeaths(Both()), true);
   (void)armed;
-  const Beside::Verdict verdict = Both().Play({data, size});
-  if (verdict != Beside::Verdict::kAgree) TrapOn(Both(), verdict);
+  const ModelAndKernel::Verdict verdict = Both().Play({data, size});
+  if (verdict != ModelAndKernel::Verdict::kAgree) TrapOn(Both(), verdict);
   return 0;
 }

@@ -5,7 +5,7 @@
 // Plays each input and then N random cases in the model and in real kernel code, without a fuzzing
 // engine and without sanitizers: half are new, half are made from the inputs. The same arguments
 // give the same cases everywhere. Counts what differs, and shows the first of it. The environment
-// is that of fuzz/beside.h.
+// is that of fuzz/model_and_kernel.h.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fuzz/beside.h"
+#include "fuzz/model_and_kernel.h"
 #include "fuzz/mutator.h"
 #include "fuzz/type1_cases.h"
 
@@ -30,8 +30,8 @@ using iommucheck::Rule;
 using iommucheck::RuleInfo;
 using iommucheck::RuleKind;
 using iommucheck::RuleSet;
-using iommucheck::fuzzing::Beside;
 using iommucheck::fuzzing::Bytes;
+using iommucheck::fuzzing::ModelAndKernel;
 using iommucheck::fuzzing::Mutator;
 using iommucheck::fuzzing::Option;
 using iommucheck::fuzzing::Type1Cases;
@@ -91,13 +91,13 @@ struct Count {
 
 // False if the kernel code cannot be loaded again after it went wrong.
 template <typename Input>
-bool PlayAndCount(Beside& both, const Input& input, uint64_t show, Count& count) {
-  const Beside::Verdict verdict = both.Play(input);
+bool PlayAndCount(ModelAndKernel& both, const Input& input, uint64_t show, Count& count) {
+  const ModelAndKernel::Verdict verdict = both.Play(input);
   ++count.cases;
-  for (const iommucheck::Op& op : both.ops()) ++count.ops[static_cast<size_t>(op.kind)];
-  count.before_oops += both.ended_before_oops() ? 1 : 0;
-  if (both.finding() != nullptr) ++count.findings[both.finding()];
-  if (verdict == Beside::Verdict::kAgree) return true;
+  for (const iommucheck::Op& op : both.lockstep().ops()) ++count.ops[static_cast<size_t>(op.kind)];
+  count.before_oops += both.lockstep().ended_before_oops() ? 1 : 0;
+  if (both.lockstep().finding() != nullptr) ++count.findings[both.lockstep().finding()];
+  if (verdict == ModelAndKernel::Verdict::kAgree) return true;
   if (count.wrong++ < show) std::printf("%s\n", both.Report(verdict).c_str());
   return both.loaded().Open().ok();
 }
@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
         return Usage("cannot read " + unread);
     }
   }
-  auto both = Beside::Open("kernel.so", /*catch_oops=*/true);
+  auto both = ModelAndKernel::Open("kernel.so", /*catch_oops=*/true);
   if (!both.ok()) return Usage(std::string(both.status().message()));
   ReportDeaths(**both);
 

@@ -27,6 +27,7 @@
 #include "absl/strings/str_format.h"
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
+#include "fuzz/silent_checks.h"
 #include "model/properties.h"
 #include "model/rules.h"
 #include "model/step.h"
@@ -46,7 +47,7 @@ using fuzzing::Option;
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// What no run can tell, on these kernels.
+// What no run can tell, silent checks apart, on these kernels.
 struct Unnoticeable {
   Rule rule;
   VersionRange versions;
@@ -54,13 +55,10 @@ struct Unnoticeable {
 };
 using enum KernelVersion;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
-    {Rule::kCoreDeferUnset, kEveryVersion,
-     "only a race binds a driver before the default domain is there"},
     {Rule::kCoreClaimBlocking, Until(kV6_0), "groups are not claimed"},
     {Rule::kVfioReleaseOnError, Until(kV6_0), "groups are not claimed"},
     {Rule::kCoreRollbackFailing, Since(kV6_12).Until(kV7_1),
      "driver.attach_keeps_old leaves the device where it was"},
-    {Rule::kType1NoDuplicate, kEveryVersion, "the group layer refuses the group before"},
     {Rule::kAllocByDevice, kEveryVersion,
      "core.owner_first refuses what another driver of the bus allocates"},
     {Rule::kCoreAttachBusy, kEveryVersion,
@@ -79,8 +77,6 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kType1MapAlign, kEveryVersion, "iommu_map() refuses the same"},
     {Rule::kType1MsiAnyDevice, kEveryVersion,
      "without it the first device is asked, which allows less"},
-    {Rule::kType1PinVaddrBusy, kEveryVersion,
-     "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
     {Rule::kType1VaddrNoEmulated, kEveryVersion, "type1.pin_vaddr_busy stands behind it"},
     {Rule::kType1SameBus, Until(kV6_0), "the driver of a bus is that of its devices"},
     {Rule::kType1SameCoherency, Until(kV6_0),
@@ -93,6 +89,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
 });
 
 std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
+  if (const std::string_view why = fuzzing::WhySilent(rule); !why.empty()) return why;
   const auto* it = std::ranges::find_if(kUnnoticeable, [&](const Unnoticeable& u) {
     return u.rule == rule && u.versions.has(version);
   });

@@ -44,9 +44,10 @@ namespace {
 using enum OpKind;
 using enum Operand;
 
-// How an op is played: everywhere; or not by a kernel that was booted, and by no encoding.
+// Who plays an op beside the model: all; real code in a process alone; nobody.
 constexpr uint8_t kEverywhere = OpInfo::kEncoded | OpInfo::kInProcess | OpInfo::kBooted;
-constexpr uint8_t kHere = OpInfo::kInProcess;
+constexpr uint8_t kProcess = OpInfo::kInProcess;
+constexpr uint8_t kModelAlone = 0;
 constexpr uint8_t kLeaves = OpInfo::kMayLeaveAssumption;
 constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
@@ -69,23 +70,23 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
      CannotSetIommu, SetIommu},
     {kUnsetContainer, "unset-container", 7, kGroup, kNone, "", kEverywhere, kNoFlags,
      CannotUnsetContainer, UnsetContainer},
-    {kOpen, "open", 8, kGroup, kNone, "", kHere, kOfUser, CannotOpen, Open},
-    {kClose, "close", 9, kGroup, kNone, "", kHere, kNoFlags, CannotClose, Close},
-    {kGetDevice, "get-device", 10, kDevice, kNone, "", kHere, kOfUser, CannotGetDevice, GetDevice},
-    {kPutDevice, "put-device", 11, kDevice, kNone, "", kHere, kNoFlags, CannotPutDevice, PutDevice},
-    {kMap, "map", 12, kContainer, kNone, "", kHere | kAt | kMemory, kOfMap, CannotMap, Map},
-    {kUnmap, "unmap", 13, kContainer, kNone, "", kHere | kAt, kOfUnmap, CannotUnmap, Unmap},
-    {kPin, "pin", 14, kDevice, kNone, "", kHere | kAt, kOfPin, CannotPin, Pin},
-    {kUnpin, "unpin", 15, kDevice, kNone, "", kHere | kAt, kNoFlags, CannotUnpin, Unpin},
-    {kBind, "bind", 16, kDevice, kNone, "", kHere, kNoFlags, CannotBind, Bind},
-    {kUnbind, "unbind", 17, kDevice, kNone, "", kHere, kNoFlags, CannotUnbind, Unbind},
-    {kDma, "dma", 18, kDevice, kNone, "", kHere, kNoFlags, CannotDeferredAttach, DeferredAttach},
-    {kAttachPasid, "attach-pasid", 19, kDevice, kDevice, "domain-of", kHere, kNoFlags,
+    {kOpen, "open", 8, kGroup, kNone, "", kModelAlone, kOfUser, CannotOpen, Open},
+    {kClose, "close", 9, kGroup, kNone, "", kModelAlone, kNoFlags, CannotClose, Close},
+    {kGetDevice, "get-device", 10, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice, GetDevice},
+    {kPutDevice, "put-device", 11, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice, PutDevice},
+    {kMap, "map", 12, kContainer, kNone, "", kProcess | kAt | kMemory, kOfMap, CannotMap, Map},
+    {kUnmap, "unmap", 13, kContainer, kNone, "", kProcess | kAt, kOfUnmap, CannotUnmap, Unmap},
+    {kPin, "pin", 14, kDevice, kNone, "", kProcess | kAt, kOfPin, CannotPin, Pin},
+    {kUnpin, "unpin", 15, kDevice, kNone, "", kProcess | kAt, kNoFlags, CannotUnpin, Unpin},
+    {kBind, "bind", 16, kDevice, kNone, "", kProcess, kNoFlags, CannotBind, Bind},
+    {kUnbind, "unbind", 17, kDevice, kNone, "", kProcess, kNoFlags, CannotUnbind, Unbind},
+    {kDma, "dma", 18, kDevice, kNone, "", kProcess, kNoFlags, CannotDeferredAttach, DeferredAttach},
+    {kAttachPasid, "attach-pasid", 19, kDevice, kDevice, "domain-of", kProcess, kNoFlags,
      CannotAttachPasid, AttachPasid},
-    {kDetachPasid, "detach-pasid", 20, kDevice, kNone, "", kHere, kNoFlags, CannotDetachPasid,
+    {kDetachPasid, "detach-pasid", 20, kDevice, kNone, "", kProcess, kNoFlags, CannotDetachPasid,
      DetachPasid},
-    {kReset, "reset", 21, kDevice, kNone, "", kHere, kNoFlags, CannotReset, Reset},
-    {kResetDone, "reset-done", 22, kDevice, kNone, "", kHere, kNoFlags, CannotResetDone, ResetDone},
+    {kReset, "reset", 21, kDevice, kNone, "", kModelAlone, kNoFlags, CannotReset, Reset},
+    {kResetDone, "reset-done", 22, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone, ResetDone},
 }};
 
 // Kind, word; whether the target is a device, and if not what is counted; errno; count; encoded.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The model and real kernel code do the same, on random machines and runs with failures, but for
-// what docs/findings.md knows. The environment is that of fuzz/beside.h.
+// what docs/findings.md knows. The environment is that of fuzz/model_and_kernel.h.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -11,17 +11,17 @@
 #include <cstdlib>
 #include <string>
 
-#include "fuzz/beside.h"
+#include "fuzz/model_and_kernel.h"
 #include "props/generators.h"
 
 namespace iommucheck {
 namespace {
 
-using fuzzing::Beside;
+using fuzzing::ModelAndKernel;
 
-Beside& Both() {
-  static Beside* const both = [] {
-    auto opened = Beside::Open("kernel.so", /*catch_oops=*/true);
+ModelAndKernel& Both() {
+  static ModelAndKernel* const both = [] {
+    auto opened = ModelAndKernel::Open("kernel.so", /*catch_oops=*/true);
     if (!opened.ok()) {
       std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
       std::exit(2);
@@ -55,10 +55,11 @@ DecodedCase Decoded(const Scenario& scenario) {
 
 RC_GTEST_PROP(TheModel, AgreesWithRealCode, ()) {
   const DecodedCase c = Decoded(*Scenarios(DrawBuiltKernel));
-  const Beside::Verdict verdict = Both().Play(c);
-  const std::string report = verdict == Beside::Verdict::kAgree ? "" : Both().Report(verdict);
-  if (Both().spent()) RC_ASSERT(Both().loaded().Open().ok());
-  if (verdict != Beside::Verdict::kAgree) RC_FAIL(report);
+  const ModelAndKernel::Verdict verdict = Both().Play(c);
+  const std::string report =
+      verdict == ModelAndKernel::Verdict::kAgree ? "" : Both().Report(verdict);
+  if (Both().lockstep().spent()) RC_ASSERT(Both().loaded().Open().ok());
+  if (verdict != ModelAndKernel::Verdict::kAgree) RC_FAIL(report);
 }
 
 }  // namespace

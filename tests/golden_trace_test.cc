@@ -14,6 +14,8 @@
 #include "gtest/gtest.h"
 #include "src/conform/golden.h"
 #include "src/conform/harness.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/script.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -70,6 +72,10 @@ TEST_P(GoldenTrace, IsWhatTheModelDoes) {
       ParseTraces(ReadText(path), path.string(), FindIn(cases));
   ASSERT_TRUE(recorded.ok()) << recorded.status();
   EXPECT_GT(recorded->entries.size(), 300U);
+
+  for (const TraceFile::Entry& entry : recorded->entries)
+    EXPECT_TRUE(PrintScript(cases.find(entry.name)->second, entry.name).ok())
+        << entry.name << " was recorded, and no machine can play it";
 
   std::map<std::string, std::string> listed = Listed(profile);
   const std::string explained = ReadText(kSource / "docs/recording.md");

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/script.h"
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "src/case/spelling.h"
+#include "src/conform/record.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -62,6 +71,7 @@ std::string WhyNot(std::string_view text) {
 
 TEST(Script, SaysWhyACaseCannotBePlayed) {
   EXPECT_THAT(WhyNot("kernel v6.12\n"), HasSubstr("no op is possible"));
+  EXPECT_THAT(WhyNot("kernel v6.0\n\nset-iommu c0\n"), HasSubstr("kernels since 6.1"));
   EXPECT_THAT(WhyNot("kernel v6.12\ndevice d amba\n\nset-iommu c0\n"), HasSubstr("no bus amba"));
   EXPECT_THAT(
       WhyNot("kernel v6.12\nfirmware acpi\ndriver A firmware=dt\ninstance i A\n\nregister i\n"),
@@ -69,6 +79,153 @@ TEST(Script, SaysWhyACaseCannotBePlayed) {
   std::string many = "kernel v6.12\n";
   for (int i = 0; i < 9; ++i) many += "device d" + std::to_string(i) + " pci slot=1\n";
   EXPECT_THAT(WhyNot(many + "\nset-iommu c0\n"), HasSubstr("more pci functions"));
+}
+
+constexpr std::string_view kDriver = "driver B ";
+constexpr std::string_view kInstance = "instance i A ";
+constexpr std::string_view kDevice = "device d pci i ";
+
+// A machine of two drivers, an instance and devices, and an op; `of` is said after its line.
+std::string MachineWith(std::string_view of, std::string_view said) {
+  const auto with = [&](std::string_view line) {
+    return std::string(line) + (line == of ? std::string(said) : "") + "\n";
+  };
+  return "kernel v6.12\n" + (of.empty() ? std::string(said) + "\n" : "") + "table shared\n" +
+         "driver A\n" + with(kDriver) + with(kInstance) + "device e pci i\n" + with(kDevice) +
+         "\nregister i\n";
+}
+
+// Every attribute that a machine can have: each is in the script, or the case is refused and the
+// reason has the word.
+TEST(Script, HasEveryAttributeOfAMachineOrIsRefused) {
+  enum class Expected : uint8_t { kPlayed, kRefused, kNoMatter };
+  using enum Expected;
+  struct Attribute {
+    std::string_view of;  // "": a statement of its own
+    std::string_view said;
+    Expected expected;
+  };
+  static constexpr Attribute kAttributes[] = {
+      {"", "settings passthrough", kRefused},
+      {"", "settings unsafe-interrupts", kRefused},
+      {"", "settings dma-entries=2", kRefused},
+      {"", "settings memlock=20", kRefused},
+      {"", "firmware acpi", kNoMatter},
+      {kDriver, "firmware=acpi", kNoMatter},
+      // What a driver does with bus slots, which 6.1 has no more.
+      {kDriver, "claims=pci:strict", kNoMatter},
+      {kDriver, "claims-once", kNoMatter},
+      {kDriver, "clears", kNoMatter},
+      {kDriver, "unwinds", kNoMatter},
+      {kDriver, "same-instance", kPlayed},
+      {kDriver, "refuses-foreign", kPlayed},
+      {kDriver, "per-instance-groups", kPlayed},
+      {kDriver, "no-default-domain", kPlayed},
+      {kDriver, "not-coherent", kPlayed},
+      {kDriver, "accepts-foreign", kPlayed},
+      {kDriver, "deferred", kRefused},
+      {kDriver, "nesting", kRefused},
+      {kDriver, "static-identity", kRefused},
+      {kDriver, "checks-snoop", kRefused},
+      {kDriver, "drops-old", kRefused},
+      {kDriver, "mismatch-errno=EXDEV", kRefused},
+      {kDriver, "table=shared", kPlayed},
+      {kDriver, "address=A", kPlayed},
+      {kInstance, "fwnode", kPlayed},
+      {kInstance, "not-enforcing", kPlayed},
+      {kInstance, "no-msi-isolation", kRefused},
+      {kInstance, "aperture=0-3", kRefused},
+      {kInstance, "page-sizes=2", kRefused},
+      {kInstance, "table=shared", kPlayed},
+      {kDevice, "alias=e", kPlayed},
+      {kDevice, "slot=1", kPlayed},
+      {kDevice, "absent", kPlayed},
+      {kDevice, "default=dma", kRefused},
+      {kDevice, "resv=1-2:msi", kRefused},
+  };
+  const std::string plain = *PrintScript(Parse(MachineWith("", "")), "x");
+  std::set<std::string> words;
+  for (const Attribute& attribute : kAttributes) {
+    const std::string said(attribute.said.substr(attribute.said.starts_with("settings ") ? 9 : 0));
+    words.insert(said);
+    const Case c = Parse(MachineWith(attribute.of, attribute.said));
+    EXPECT_THAT(PrintCase(c), HasSubstr(said));
+    const absl::StatusOr<std::string> script = PrintScript(c, "x");
+    EXPECT_EQ(script.ok(), attribute.expected != kRefused) << said;
+    if (script.ok())
+      EXPECT_EQ(*script != plain, attribute.expected == kPlayed) << said;
+    else
+      EXPECT_THAT(std::string(script.status().message()), HasSubstr(said));
+  }
+  const auto is_there = [&words](std::string_view word) {
+    EXPECT_TRUE(words.contains(std::string(word))) << word << " is in no case of this test";
+  };
+  for (const AttributeInfo& attribute : AllAttributes())
+    if (attribute.kind == AttributeInfo::Kind::kFlag && attribute.at != offsetof(Device, kind))
+      is_there(attribute.word);
+}
+
+TEST(Script, IsOfDevicesThatX86Has) {
+  for (DeviceKind kind : {DeviceKind::kEmulated, DeviceKind::kNoIommu}) {
+    const std::string word(DeviceKindName(kind));
+    EXPECT_EQ(WhyNot("kernel v6.12\ndevice d pci " + word + "\n\nset-iommu c0\n"),
+              "device d: the module does not know " + word);
+  }
+  for (int bus = 0; bus < kBusCount; ++bus) {
+    const std::string name(BusName(static_cast<Bus>(bus)));
+    const std::string why = WhyNot("kernel v6.12\ndevice d " + name + "\n\nset-iommu c0\n");
+    if (name == "pci" || name == "platform")
+      EXPECT_EQ(why, "");
+    else
+      EXPECT_THAT(why, HasSubstr("no bus " + name));
+  }
+  EXPECT_THAT(WhyNot("kernel v6.12\ndevice d platform sid=1\n\nset-iommu c0\n"),
+              HasSubstr("device d"));
+}
+
+// A case of one op on a machine that has all that an op can name. Its faults say what it does.
+Case CaseOf(const Op& op) {
+  Case c =
+      Parse("kernel v6.12\ndriver A\ninstance i A\ndevice d pci i\ndevice e pci i\n\nregister i\n");
+  c.ops[0].op = op;
+  return c;
+}
+
+// The script's line of an op, as PrintOp() has it, is the case's but for the numbers.
+void ExpectPlayedOrRefused(const Op& op, bool played) {
+  const Case c = CaseOf(op);
+  const std::string text = PrintOp(op, c.names);
+  const absl::StatusOr<std::string> script = PrintScript(c, "x");
+  EXPECT_EQ(script.ok(), played) << text;
+  if (script.ok())
+    EXPECT_THAT(*script, HasSubstr("\n" + std::string(InfoOf(op.kind).word) + " 0"));
+  else
+    EXPECT_THAT(std::string(script.status().message()), HasSubstr("op 1, " + text + ": "));
+}
+
+TEST(Script, HasEveryOpOrIsRefused) {
+  for (const OpInfo& op : AllOps()) {
+    ExpectPlayedOrRefused({.kind = op.kind}, op.is(OpInfo::kBooted));
+    for (const OpFlag& flag : op.flags)
+      ExpectPlayedOrRefused({.kind = op.kind, .flags = flag.bit}, false);
+  }
+  for (int type = 0; type < kIommuTypeCount; ++type)
+    ExpectPlayedOrRefused({.kind = OpKind::kSetIommu, .b = static_cast<uint8_t>(type)}, type == 0);
+}
+
+TEST(Script, HasEveryFailureOrIsRefused) {
+  for (const FaultInfo& info : AllFaults()) {
+    const Fault fault{.kind = info.kind, .target = 1, .error = 22};
+    const bool played = info.encoded;
+    for (size_t place = 0; place < kMaxFaults; ++place) {
+      Op op{.kind = OpKind::kSetContainer};
+      op.faults[place] = fault;
+      ExpectPlayedOrRefused(op, played);
+      const absl::StatusOr<std::string> script = PrintScript(CaseOf(op), "x");
+      if (!played) continue;
+      EXPECT_THAT(*script, HasSubstr("\nfail-" + std::string(info.word) + " 1 1 "));
+    }
+  }
 }
 
 absl::StatusOr<Record> Read(std::string_view text, const Case& c) {

@@ -7,6 +7,9 @@
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "src/conform/compare.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/trace_text.h"
 
 namespace iommucheck::conform {
 namespace {

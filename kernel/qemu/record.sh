@@ -69,7 +69,7 @@ build_module() {
     >"$tree/module.log" 2>&1 || { tail -n 30 "$tree/module.log" >&2; exit 2; }
 }
 
-# Adds a module of the tree, behind those it needs, to what the player loads.
+# Adds a module of the tree, after those it needs, to what the player loads.
 add_module() {
   local tree=$1 name=$2 options=${3:-} file needed
   grep -q "^$name\.ko" "$tree/initrd/modules/list" && return
@@ -110,15 +110,15 @@ boot() {
   grep -qE '^(done|stop)$' "$tree/part"
 }
 
-# The cases of the script $1 behind the last one of the record $2.
+# The cases of the script $1 after the last one of the record $2.
 rest_of() {
   local last
   last=$(grep '^case ' "$2" | tail -n 1 || true)
   if [[ -z $last ]]; then
     cat "$1"
   else
-    awk -v last="$last" 'behind { print } $0 == last { found = 1 }
-                         found && $0 == "end" { behind = 1 }' "$1"
+    awk -v last="$last" 'after { print } $0 == last { found = 1 }
+                         found && $0 == "end" { after = 1 }' "$1"
   fi
 }
 
@@ -145,7 +145,14 @@ for image in "${packages[@]}"; do
   version=$(dpkg-deb -f "$tree"/debs/"$image"_*.deb Version)
   build_module "$tree" "linux-headers-$release"
   make_initrd "$tree"
-  "$recording" script "$profile" "${cases[@]}" >"$tree/script"
+  # A case that no machine can play is named with the reason, and the others are played.
+  "$recording" script "$profile" "${cases[@]}" >"$tree/script" 2>"$tree/left-out" || {
+    cat "$tree/left-out" >&2
+    exit 2
+  }
+  cat "$tree/left-out" >&2
+  say "$(wc -l <"$tree/left-out") of $(cat "$tree/left-out" "$tree/script" |
+    grep -cE '^(left out|case) ') cases left out"
   say "$image $version: playing"
   play "$tree"
   "$recording" traces "$profile" "$image $version as $profile" "$tree/record" "${cases[@]}" \

@@ -10,24 +10,6 @@
 #include "src/case/spelling.h"
 
 namespace iommucheck {
-namespace {
-
-// "the settings", "driver smmu"
-std::string EntryName(Owner owner, int n, const Names& names) {
-  switch (owner) {
-    case Owner::kSettings:
-      return "the settings";
-    case Owner::kDriver:
-      return "driver " + names.drivers[n];
-    case Owner::kInstance:
-      return "instance " + names.instances[n];
-    case Owner::kDevice:
-      return "device " + names.devices[n];
-  }
-  return "";
-}
-
-}  // namespace
 
 std::optional<Property> FindEncodedProperty(std::string_view name) {
   const std::optional<Property> property = FindProperty(name);

@@ -195,6 +195,20 @@ std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology
   return {};
 }
 
+std::string EntryName(Owner owner, int n, const Names& names) {
+  switch (owner) {
+    case Owner::kSettings:
+      return "the settings";
+    case Owner::kDriver:
+      return "driver " + names.drivers[n];
+    case Owner::kInstance:
+      return "instance " + names.instances[n];
+    case Owner::kDevice:
+      return "device " + names.devices[n];
+  }
+  return "";
+}
+
 std::string OperandText(Operand operand, uint8_t value, const Names& names) {
   switch (operand) {
     case Operand::kNone:

@@ -24,6 +24,9 @@ bool IsSaid(const AttributeInfo& attribute, const Topology& topology, const Name
 std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology& topology,
                                   const Names& names, int n);
 
+// "the settings", "driver smmu"
+std::string EntryName(Owner owner, int n, const Names& names);
+
 // An operand as a case spells it.
 std::string OperandText(Operand operand, uint8_t value, const Names& names);
 

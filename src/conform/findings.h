@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is known of the real code and is not in the model, each by its heading in docs/findings.md.
-// Whoever plays random cases in both ends a case there, so that what he reports is news.
+// States of real code that are known and that the model does not have, each by its heading in
+// docs/findings.md. Who plays random cases in both ends a case there, so that a report is news.
 #pragma once
 
 #include <span>

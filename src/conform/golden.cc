@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "src/conform/harness.h"
+#include "src/conform/machine_rules.h"
+#include "src/conform/model_trace.h"
 
 namespace iommucheck::conform {
 namespace {

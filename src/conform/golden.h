@@ -11,7 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "src/case/case.h"
-#include "src/conform/trace.h"
+#include "src/conform/compare.h"
+#include "src/conform/trace_text.h"
 
 namespace iommucheck::conform {
 

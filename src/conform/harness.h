@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A build of real kernel code (./dev kernel), loaded, and cases played in it.
+// A build of real kernel code (./dev kernel), loaded, and whole cases played in it. Op by op:
+// src/conform/real_run.h, and beside the model src/conform/lockstep.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -15,24 +17,6 @@
 #include "src/conform/trace.h"
 
 namespace iommucheck::conform {
-
-// The machine and the ops as the harness takes them. driver.same_instance is what drivers do, so it
-// is the machine's here.
-harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
-harness_op OpOf(const Op& op);
-// Why no op like this can be played in a harness with these features, or nullptr.
-const char* WhyNotPlayed(const Op& op, uint32_t features);
-// The same of a machine, whatever the kernel says to it.
-const char* WhyNotPlayed(const Topology& topology);
-Call CallOf(const harness_call& call);
-void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
-
-// Whether the machine and its drivers keep the rule, and not the kernel that was built.
-bool IsTheMachines(const RuleInfo& info);
-// `built` with what the case drops and adds of the machine's rules.
-KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
-// Real code goes on where an assumption ends a run of the model.
-KernelSpec WithoutAssumptions(KernelSpec kernel);
 
 // What is probed in trees and tells the profiles of an era apart: the rule, and the HARNESS_ bit of
 // a tree that has it.
@@ -73,14 +57,14 @@ class Harness {
   // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. What is
   // left half-done is not there in the next case: the library is loaded anew.
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
-  // The same in a process of its own: a crash of kernel code, a function that the harness has not,
+  // Plays them in a process of its own: a crash of kernel code, a function that the harness has not,
   // or a minute of CPU time without an end is the result of this case, and the next starts from the
-  // library as it was loaded. `trace` has then what was played, and a call kCrash in the op that
+  // library as it was loaded. `trace` then has what was played, and a call kCrash in the op that
   // was not. Errors: no process can be had.
   absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 
  private:
-  // True at an oops. `told` is called behind each op and at the end.
+  // True at an oops. `told` is called after each op and at the end.
   bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
 

@@ -1,34 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the machine that records real kernels is given and gives back (kernel/qemu,
-// docs/recording.md). Numbers stand for names on both sides.
+// The script that the machine which records real kernels plays (kernel/qemu, docs/recording.md).
+// Numbers stand for names.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "src/case/case.h"
-#include "src/conform/trace.h"
 
 namespace iommucheck::conform {
 
-// The lines that play the case. FailedPrecondition, with the reason, where no machine can.
+// The lines that play the case. FailedPrecondition where the machine cannot play it as it is, with
+// the reason: "op 3, bind dev0: ..", "device dev1: ..", ".. no bus amba". Nothing is left out of a
+// case that is played.
 absl::StatusOr<std::string> PrintScript(const Case& c, std::string_view name);
-
-// What came back.
-struct Record {
-  std::vector<TraceFile::Entry> entries;
-  // The functions of the kernel that a WARN, or an oops, was in, for each entry.
-  std::vector<std::vector<std::string>> functions;
-  bool done = false;  // the machine came to the end of its script
-};
-// `find` gives the case of a name, or nullptr. A case that was cut off is left out.
-// Errors: "FILE:LINE:COLUMN: expected .., found ..".
-absl::StatusOr<Record> ParseRecord(std::string_view text, std::string_view file,
-                                   const std::function<const Case*(std::string_view)>& find);
 
 }  // namespace iommucheck::conform

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a kernel did in a case, as its drivers saw it: each op's errno and the calls that the core
+// A trace is a case as the drivers of a kernel saw it: each op's errno and the calls that the core
 // made of the drivers, and where it left the machine. The model, the real code in a process and a
 // booted kernel all give one, so that any two can be compared.
 //
@@ -13,7 +13,7 @@
 //     attach d0 dev0 = 0
 //   2 set-container 0 c0 = -ENOMEM
 //     alloc - drvA drvA.ops dev0 = -ENOMEM    (a failed allocation has no number)
-//     detach d0 dev0                          (detach_dev(), up to 6.1)
+//     detach d0 dev0                          (detach_dev(), up to and including 6.1)
 //     free d0
 //     release dev0                            (release_device())
 //     map d1 0-3                              (iommu_map(), pages of IOVA; no line if it fails)
@@ -35,25 +35,7 @@
 //     owner_cnt dev0 1 owned | dev2 0         (owned: group->owner is set)
 //
 // Names are those of the case; domains are numbered in the order of their allocation, from 0 in
-// each case. What is compared, and where the comparison is lenient:
-//   - Every errno, and of the calls kind, order, driver, instance, device, domain and result.
-//   - `alloc`: the table and the device only where both columns name them. Up to 6.10 the core
-//     allocates by bus, default domains up to 6.1, and names no device; and a recorder need not
-//     know the tables.
-//   - `detach`: made up to 6.1 only, and never by the model of a later kernel. A trace that has one
-//     where the other has none differs.
-//   - Static identity and blocked domains are not allocated, so that drivers under test must have
-//     none: with ops->blocked_domain no trace is comparable.
-//   - To 6.1 the core asks for a blocking domain twice, as BLOCKED and as UNMANAGED. A driver under
-//     test says no to the first without a word in the trace, as most drivers do.
-//   - `warns`: the number, and only in total. What WARNs is in the text of the report.
-//   - `pins`, `mappings`: only where both have them.
-//   - `map`, `unmap`, `cookie`, `held`: only where both have `mapped`. A `map` or `unmap` that goes
-//     on where the call before it in the op ended is one with it: drivers see the chunks of a
-//     mapping, and type1 unmaps by chunks.
-//   - `domain`, `default_domain`, `owner_cnt`: only where both have them.
-//   - Ops: as many in both. Who runs real code asks the model first how many of the ops are
-//     possible (TraceOf(case).steps), and runs those.
+// each case. Which of it is compared, and where leniently: src/conform/compare.h.
 #pragma once
 
 #include <array>
@@ -61,14 +43,10 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "src/case/case.h"
-#include "src/case/run.h"
+#include "model/op.h"
+#include "model/topology.h"
 
 namespace iommucheck::conform {
 
@@ -100,6 +78,8 @@ struct Call {
   uint16_t locked = 0;          // held
   friend bool operator==(const Call&, const Call&) = default;
 };
+// A call of which a trace has none if who gave it does not see mappings (Trace::has_mapped).
+bool IsOfMappings(const Call& call);
 
 struct TraceStep {
   int error = 0;
@@ -114,7 +94,7 @@ struct Mapped {
   friend bool operator==(const Mapped&, const Mapped&) = default;
 };
 
-// What the core keeps of a group. Domains by number; -1: none, or one that nobody allocated.
+// A group as the core keeps it. Domains by number; -1: none, or one that nobody allocated.
 struct GroupEnd {
   int16_t domain = -1;
   int16_t default_domain = -1;
@@ -152,11 +132,6 @@ struct Trace {
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
-// What the model does with the case. Ends before the first op that is not possible or outside of
-// an assumption, and after an oops: `steps` may be shorter than the case's ops.
-Trace TraceOf(const Case& c);
-Trace TraceOf(const Case& c, const Run& run);
-
 // Fills what the end says of groups, by SetSharing()'s `group`.
 void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace);
 
@@ -164,63 +139,5 @@ void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& t
 // number, -1 for none.
 void SetSharing(int devices, const std::function<int(int)>& group_of,
                 const std::function<int(int)>& domain_of, Trace& trace);
-
-// The same for a caller that steps the model itself.
-class TraceBuilder {
- public:
-  TraceBuilder(Trace& trace, Era era) : trace_(trace), era_(era) {
-    trace_.Clear();
-    number_.fill(Call::kNoDomain);
-  }
-  void Step(const StepResult& result, std::span<const Event> events, const State& after);
-  void End(const Topology& topology, const State& state);
-
- private:
-  void AddPages(Call::Kind kind, DomainId domain, uint64_t pages);
-  void AddHeld(const State& after);
-
-  Trace& trace_;
-  Era era_;
-  uint32_t step_calls_ = 0;  // calls before the step
-  uint16_t pins_ = 0;
-  uint16_t locked_ = 0;
-  std::array<uint64_t, kMaxDomains> mapped_{};  // by the calls so far
-  std::array<uint16_t, kMaxDomains> number_;    // of the model's ids, which are used again
-  uint16_t allocated_ = 0;
-};
-
-// One case of a trace file. `c` gives the names.
-std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name);
-
-// The lines of it, without the name.
-std::vector<std::string> TraceLines(const Case& c, const Trace& trace);
-
-struct TraceFile {
-  std::string kernel;
-  struct Entry {
-    std::string name;
-    Trace trace;
-  };
-  std::vector<Entry> entries;
-};
-std::string PrintTraceHeader(std::string_view kernel);
-// `find` gives the case of a name, or nullptr. Errors: "FILE:LINE:COLUMN: expected .., found ..".
-absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
-                                      const std::function<const Case*(std::string_view)>& find);
-
-// Whether two traces of a case agree, without a word on where: the fast path.
-bool Agree(const Trace& a, const Trace& b);
-
-// What two traces of a case have in common, and where they part.
-struct Comparison {
-  bool agree = true;
-  size_t step = 0;     // 0-based op of the first difference; as many as there are ops: at the end
-  size_t prefix = 0;   // lines that agree before it
-  std::string text;    // both columns up to the first difference, at most 75 wide; nothing is cut
-  std::string a_line;  // the lines that differ first, in one piece; "": this one has no more
-  std::string b_line;
-};
-Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
-                   std::string_view b_name);
 
 }  // namespace iommucheck::conform

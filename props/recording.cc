@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Both ends of a recording (kernel/record): what the machine plays, and what becomes of its record.
+// Both ends of a recording of booted kernels (kernel/qemu/record.sh, docs/recording.md): what the
+// machine plays, and what becomes of its record.
 //
 //   recording random SEED COUNT                     cases that are drawn, in one file of many
 //   recording profile RELEASE                       which VERSION a release is compared with
@@ -21,6 +22,8 @@
 #include "props/generators.h"
 #include "src/case/kernel.h"
 #include "src/conform/golden.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/record.h"
 #include "src/conform/script.h"
 #include "src/tool/provenance.h"
 

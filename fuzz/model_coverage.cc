@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//   reached [--executions=N] [--seed=S] CASE|FOLDER...
+//   model_coverage [--executions=N] [--seed=S] CASE|FOLDER...
 //
 // Coverage in the model's own words: what each op came to and what each rule said, on any kernel,
 // in the given cases and in inputs made from them.
@@ -15,6 +15,7 @@
 
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
+#include "fuzz/silent_checks.h"
 #include "model/rules.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
@@ -28,7 +29,7 @@ using fuzzing::GivenCases;
 using fuzzing::Mutator;
 using fuzzing::Option;
 
-class Reached {
+class Coverage {
  public:
   void Play(const KernelProfile& kernel, const Topology& topology, std::span<const Op> ops) {
     if (BrokenAssumption(topology, kernel.rules)) return;
@@ -57,11 +58,7 @@ class Reached {
     for (const RuleInfo& info : AllRules()) {
       if (info.kind != RuleKind::kCheck) continue;
       const auto at = rules_.find(info.rule);
-      // What stands before these leaves them nothing to say (fuzz/mutants.cc).
-      const bool may_be = info.rule == Rule::kCoreDeferUnset ||
-                          info.rule == Rule::kType1NoDuplicate ||
-                          info.rule == Rule::kType1PinVaddrBusy;
-      silent += at == rules_.end() && !may_be ? 1 : 0;
+      silent += at == rules_.end() && fuzzing::WhySilent(info.rule).empty() ? 1 : 0;
       std::printf("  %-26s %s\n", std::string(info.id).c_str(),
                   at == rules_.end() ? "nothing" : Names(at->second).c_str());
     }
@@ -105,16 +102,16 @@ int Main(const std::vector<std::string>& arguments) {
       seed = *s;
     } else if (argument.starts_with("--") || !fuzzing::ReadCases(argument, given)) {
       std::fprintf(stderr,
-                   "reached: cannot read %s\n"
-                   "usage: reached [--executions=N] [--seed=S] CASE|FOLDER...\n",
+                   "model_coverage: cannot read %s\n"
+                   "usage: model_coverage [--executions=N] [--seed=S] CASE|FOLDER...\n",
                    argument.c_str());
       return 2;
     }
   }
 
-  Reached reached;
+  Coverage coverage;
   for (const auto& [name, c] : given.cases) {
-    reached.Play(ProfileOf(c.kernel), c.topology, fuzzing::OpsOf(c));
+    coverage.Play(ProfileOf(c.kernel), c.topology, fuzzing::OpsOf(c));
   }
   Mutator derived(given.inputs, seed);
   DecodedCase decoded;
@@ -122,10 +119,10 @@ int Main(const std::vector<std::string>& arguments) {
     DecodeBytes(derived.Next(), decoded);
     const KernelProfile kernel = ProfileOf(decoded.kernel);
     Repair(decoded.topology, kernel.rules);
-    reached.Play(kernel, decoded.topology,
-                 std::span(decoded.ops).first(static_cast<size_t>(decoded.ops_count)));
+    coverage.Play(kernel, decoded.topology,
+                  std::span(decoded.ops).first(static_cast<size_t>(decoded.ops_count)));
   }
-  return reached.Print() == 0 ? 0 : 1;
+  return coverage.Print() == 0 ? 0 : 1;
 }
 
 }  // namespace

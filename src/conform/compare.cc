@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/compare.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/conform/trace_text.h"
+
+namespace iommucheck::conform {
+namespace {
+
+std::vector<Call> WithoutMappings(std::span<const Call> calls) {
+  std::vector<Call> kept(calls.begin(), calls.end());
+  std::erase_if(kept, IsOfMappings);
+  return kept;
+}
+
+bool SameOrNotSaid(uint8_t a, uint8_t b) { return a == b || a == kNoId || b == kNoId; }
+
+bool Same(const Call& a, const Call& b) {
+  if (a.kind != b.kind || a.driver != b.driver || a.instance != b.instance ||
+      a.domain != b.domain || a.error != b.error || a.pages != b.pages || a.pins != b.pins ||
+      a.locked != b.locked)
+    return false;
+  if (a.kind != Call::Kind::kAlloc) return a.device == b.device;
+  return SameOrNotSaid(a.table, b.table) && SameOrNotSaid(a.device, b.device);
+}
+
+bool SameCount(const std::optional<int>& a, const std::optional<int>& b) {
+  return !a || !b || *a == *b;
+}
+
+bool SameLine(const Line& a, const Line& b) {
+  return a.call && b.call ? Same(*a.call, *b.call) : a.text == b.text;
+}
+
+constexpr int kColumn = 36;  // two of them, a mark and a bar are 75
+
+// By words, where they are short enough.
+std::vector<std::string> Wrap(std::string text) {
+  std::vector<std::string> rows;
+  while (text.size() > kColumn) {
+    const size_t indent = rows.empty() ? text.find_first_not_of(' ') : 4;
+    size_t at = text.rfind(' ', kColumn);
+    if (at == std::string::npos || at <= indent) at = kColumn;
+    rows.push_back(text.substr(0, at));
+    text = "    " + text.substr(text[at] == ' ' ? at + 1 : at);
+  }
+  rows.push_back(std::move(text));
+  return rows;
+}
+
+void AddRow(const char* mark, const std::string& left, const std::string& right,
+            std::string& text) {
+  const std::vector<std::string> l = Wrap(left);
+  const std::vector<std::string> r = Wrap(right);
+  for (size_t i = 0; i < std::max(l.size(), r.size()); ++i)
+    absl::StrAppend(&text, absl::StrFormat("%s%-*s|%s\n", mark, kColumn, i < l.size() ? l[i] : "",
+                                           i < r.size() ? r[i] : ""));
+}
+
+}  // namespace
+
+bool Agree(const Trace& a, const Trace& b) {
+  if (a.has_mapped != b.has_mapped) {
+    // The slow way: lines, of which one column has some that the other cannot have.
+    const auto steps = [](const Trace& t) { return t.steps.size(); };
+    if (steps(a) != steps(b)) return false;
+    for (size_t i = 0; i < steps(a); ++i) {
+      if (a.steps[i].error != b.steps[i].error) return false;
+      const std::vector<Call> left = WithoutMappings(a.CallsOf(i));
+      if (!std::ranges::equal(left, WithoutMappings(b.CallsOf(i)), Same)) return false;
+    }
+  } else if (a.steps != b.steps || !std::ranges::equal(a.calls, b.calls, Same) ||
+             a.mapped != b.mapped) {
+    return false;
+  }
+  return a.group == b.group && a.share == b.share && a.domains == b.domains && a.warns == b.warns &&
+         SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings) &&
+         (!a.has_groups || !b.has_groups || a.groups == b.groups);
+}
+
+Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
+                   std::string_view b_name) {
+  Comparison result;
+  std::vector<Line> left = LinesOf(c, a, b);
+  std::vector<Line> right = LinesOf(c, b, a);
+  const size_t common = std::min(left.size(), right.size());
+  while (result.prefix < common && SameLine(left[result.prefix], right[result.prefix]))
+    ++result.prefix;
+  result.agree = result.prefix == left.size() && result.prefix == right.size();
+  result.step = a.steps.size();
+  if (!result.agree) {
+    // The first line that only one of them has belongs to the earlier op.
+    for (const std::vector<Line>* lines : {&left, &right})
+      if (result.prefix < lines->size())
+        result.step = std::min(result.step, (*lines)[result.prefix].step);
+  }
+  const Line none{};
+  AddRow("  ", std::string(a_name), std::string(b_name), result.text);
+  for (size_t i = 0; i <= result.prefix; ++i) {
+    if (i >= left.size() && i >= right.size()) break;
+    const Line& l = i < left.size() ? left[i] : none;
+    const Line& r = i < right.size() ? right[i] : none;
+    AddRow(i < result.prefix ? "  " : "! ", l.text, r.text, result.text);
+    if (i < result.prefix) continue;
+    result.a_line = l.text;
+    result.b_line = r.text;
+  }
+  return result;
+}
+
+}  // namespace iommucheck::conform

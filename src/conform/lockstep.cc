@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/lockstep.h"
+
+#include <algorithm>
+
+#include "src/conform/compare.h"
+#include "src/conform/findings.h"
+#include "src/conform/harness_data.h"
+
+namespace iommucheck::conform {
+namespace {
+
+bool IsOops(const Event& event) { return event.kind == Event::Kind::kOops; }
+
+}  // namespace
+
+void Lockstep::Begin(const harness& real, const Topology& topology, const KernelProfile& kernel) {
+  library_ = &real;
+  topology_ = &topology;
+  kernel_ = kernel;
+  taken_.clear();
+  before_oops_ = spent_ = false;
+  finding_ = nullptr;
+  leaks_ = {};
+  state_ = InitialState(topology);
+  model_run_.Begin(kernel.era);
+  real_run_.Begin(real, topology, kernel, real_);
+}
+
+bool Lockstep::Take(const Op& op) {
+  const State before = state_;
+  const StepResult expected = Step(kernel_, *topology_, op, state_, events_);
+  if (expected.outcome != Outcome::kDone) return true;
+  if (WhyNotPlayed(op, library_->features) != nullptr) {
+    state_ = before;
+    return true;
+  }
+  if (!plays_oopses_ && std::ranges::any_of(events_, IsOops)) {
+    state_ = before;
+    before_oops_ = true;
+    return false;
+  }
+  finding_ = FindingBefore(*topology_, before, events_, sanitized_);
+  if (finding_ != nullptr) {
+    state_ = before;
+    return false;
+  }
+  taken_.push_back(op);
+  model_run_.Step(expected, events_, state_);
+  if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
+    return false;
+  finding_ =
+      FindingAfter(before, op, expected.error, state_, model_.CallsOf(model_.steps.size() - 1));
+  return finding_ == nullptr;
+}
+
+Lockstep::Verdict Lockstep::End(bool promised) {
+  model_run_.End(*topology_, state_);
+  // What the model has not may be who owns what.
+  if (finding_ != nullptr) model_.has_groups = false;
+  if (real_.oops()) {
+    spent_ = true;
+    return Agree(model_, real_) ? Verdict::kAgree : Verdict::kDiffer;
+  }
+  real_run_.End();
+  Verdict verdict = Agree(model_, real_) ? Verdict::kAgree : Verdict::kDiffer;
+  if (real_run_.cross_driver() && promised) verdict = Verdict::kCrossDriver;
+  if (library_->finish(&leaks_) == HARNESS_OOPS)
+    verdict = Verdict::kOops;
+  else if (verdict == Verdict::kAgree && Leaks())
+    verdict = Verdict::kLeak;
+  spent_ = verdict != Verdict::kAgree;
+  return verdict;
+}
+
+bool Lockstep::Leaks() const {
+  const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
+  return leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 || leaks_.written != 0 ||
+         std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) || pins;
+}
+
+}  // namespace iommucheck::conform

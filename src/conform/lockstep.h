@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The model and real kernel code, driven op by op on the same case.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernel/harness.h"
+#include "model/op.h"
+#include "model/rules.h"
+#include "model/state.h"
+#include "model/step.h"
+#include "model/topology.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/real_run.h"
+#include "src/conform/trace.h"
+
+namespace iommucheck::conform {
+
+// Begin(), then Take() of each op until it says no, then End(). Does not allocate once it is warm.
+class Lockstep {
+ public:
+  enum class Verdict : uint8_t {
+    kAgree,
+    kCrossDriver,  // attach_dev() took a device of another driver, where the kernel promises not to
+    kDiffer,       // errno, calls, groups, domains or WARNs
+    kLeak,         // the teardown left domains, objects, locks, references or pins
+    kOops,         // a wild pointer in the teardown; in an op it is a difference
+  };
+
+  // `sanitized`: in this build of real code a use of freed memory ends the process.
+  explicit Lockstep(bool sanitized) : sanitized_(sanitized) {}
+  Lockstep(const Lockstep&) = delete;
+  Lockstep& operator=(const Lockstep&) = delete;
+  // Play an op in which the model has the kernel follow a wild pointer, too, and compare up to
+  // there: the library must be loaded anew after each. Else the case ends before such an op.
+  void PlayOopses() { plays_oopses_ = true; }
+
+  // The machine must be one that the harness can build (WhyNotPlayed()); library and machine
+  // outlive the case.
+  void Begin(const harness& real, const Topology& topology, const KernelProfile& kernel);
+  // Gives the op to both. An op that is not possible, or that the harness cannot play, is left out.
+  // False ends the case: at the first difference, since nothing after it compares, and at what the
+  // kernel does not survive.
+  bool Take(const Op& op);
+  // `promised`: the kernel promises that no driver gets another's device.
+  Verdict End(bool promised);
+
+  // Of the case that was played last, or is under way:
+  // the ops that both were given,
+  [[nodiscard]] std::span<const Op> ops() const { return taken_; }
+  [[nodiscard]] const Trace& model() const { return model_; }
+  [[nodiscard]] const Trace& real() const { return real_; }
+  // what the teardown left,
+  [[nodiscard]] const harness_leaks& leaks() const { return leaks_; }
+  // whether it ended before an op in which the model has the kernel follow a wild pointer,
+  [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
+  // whether it left the library half-way through something: to be loaded anew before the next,
+  [[nodiscard]] bool spent() const { return spent_; }
+  // and the heading in docs/findings.md of a state that the kernel does not come back from, and
+  // that the model does not have, if it ended there, or nullptr.
+  [[nodiscard]] const char* finding() const { return finding_; }
+
+ private:
+  [[nodiscard]] bool Leaks() const;
+
+  bool sanitized_;
+  bool plays_oopses_ = false;
+  const harness* library_ = nullptr;
+  const Topology* topology_ = nullptr;
+  KernelProfile kernel_{};
+  State state_;
+  std::vector<Event> events_;
+  Trace model_;
+  Trace real_;
+  TraceBuilder model_run_{model_};
+  RealRun real_run_;
+  std::vector<Op> taken_;
+  bool before_oops_ = false;
+  bool spent_ = false;
+  const char* finding_ = nullptr;
+  harness_leaks leaks_{};
+};
+
+}  // namespace iommucheck::conform

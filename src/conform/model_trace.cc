@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/conform/model_trace.h"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+namespace iommucheck::conform {
+
+void TraceBuilder::Begin(Era era) {
+  trace_.Clear();
+  era_ = era;
+  step_calls_ = 0;
+  pins_ = locked_ = allocated_ = 0;
+  mapped_.fill(0);
+  number_.fill(Call::kNoDomain);
+}
+
+// Pages that begin where the call before in this step ended belong to that call.
+void TraceBuilder::AddPages(Call::Kind kind, DomainId domain, uint64_t pages) {
+  for (int first = 0; first < kPages; ++first) {
+    const int count = std::countr_one(pages >> first);
+    if (count == 0) continue;
+    Call* const last = trace_.calls.size() > step_calls_ ? &trace_.calls.back() : nullptr;
+    if (last != nullptr && last->kind == kind && last->domain == number_[domain] &&
+        last->pages.first + last->pages.count == first)
+      last->pages.count = static_cast<uint8_t>(last->pages.count + count);
+    else
+      trace_.calls.push_back({.kind = kind,
+                              .domain = number_[domain],
+                              .pages = {static_cast<uint8_t>(first), static_cast<uint8_t>(count)}});
+    first += count;
+  }
+}
+
+void TraceBuilder::AddHeld(const State& after) {
+  if (after.pins == pins_ && after.locked_vm == locked_) return;
+  pins_ = static_cast<uint16_t>(after.pins);
+  locked_ = static_cast<uint16_t>(after.locked_vm);
+  trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
+}
+
+void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
+                        const State& after) {
+  using enum Event::Kind;
+  step_calls_ = static_cast<uint32_t>(trace_.calls.size());
+  for (const Event& e : events) {
+    Call call{.device = e.device, .error = static_cast<int16_t>(-int{e.error})};
+    if (e.domain != kNoId) call.domain = number_[e.domain];
+    switch (e.kind) {
+      case kProbe:
+        call.kind = Call::Kind::kProbe;
+        call.instance = e.instance;
+        break;
+      case kRelease:
+        call.kind = Call::Kind::kRelease;
+        break;
+      case kAlloc:
+        call.kind = Call::Kind::kAlloc;
+        call.driver = e.driver;
+        call.table = e.table;
+        if (e.error != 0) break;
+        call.domain = number_[e.domain] = allocated_++;
+        mapped_[e.domain] = 0;
+        ++trace_.domains;
+        break;
+      case kFree:
+        call.kind = Call::Kind::kFree;
+        --trace_.domains;
+        // Up to and including 6.1 a freed domain may be used. In later kernels the next with the id
+        // may be a static domain, which nobody allocates.
+        if (era_ == Era::kFwnode) number_[e.domain] = Call::kNoDomain;
+        break;
+      case kAttachDev:
+        call.kind = Call::Kind::kAttach;
+        break;
+      case kDetachDev:
+        call.kind = Call::Kind::kDetach;
+        break;
+      case kOops:
+        // The op and what it was to do next end here, whatever the model goes on with.
+        trace_.calls.push_back({.kind = Call::Kind::kOops});
+        trace_.steps.push_back({-EFAULT, static_cast<uint32_t>(trace_.calls.size())});
+        return;
+      case kWarn:
+        ++trace_.warns;
+        continue;
+      case kMap:
+        if (e.error != 0) continue;
+        mapped_[e.domain] |= MaskOf(e.pages);
+        AddPages(Call::Kind::kMap, e.domain, MaskOf(e.pages));
+        continue;
+      case kUnmap:
+        AddPages(Call::Kind::kUnmap, e.domain, mapped_[e.domain] & MaskOf(e.pages));
+        mapped_[e.domain] &= ~MaskOf(e.pages);
+        continue;
+      case kMsiCookie:
+        call.kind = Call::Kind::kCookie;
+        call.error = 0;
+        break;
+      case kAttachGroup:
+      case kRefused:
+      case kWait:
+      case kPin:
+      case kUnpin:
+      case kAttachPasid:
+        continue;
+    }
+    trace_.calls.push_back(call);
+  }
+  AddHeld(after);
+  trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
+}
+
+void TraceBuilder::End(const Topology& topology, const State& state) {
+  if (trace_.oops()) {
+    trace_.domains = trace_.warns = 0;
+    trace_.has_mapped = trace_.has_groups = true;
+    return;
+  }
+  const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
+  const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
+  const auto domain_of = [&](int dev) {
+    // What a group still points at, though it is freed, is no domain any more.
+    const DomainId domain = state.groups[state.devices[dev].group].domain;
+    if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
+    // ABSTRACTION: a driver's static domain is one object, and of the model one a group.
+    return state.domains[domain].ownerless ? -1 : int{domain};
+  };
+  trace_.has_mapped = true;
+  for (DomainId d = 0; d < state.domains_end; ++d)
+    if (const DomainType type = state.domains[d].type;
+        type != DomainType::kFree && type != DomainType::kFreed && state.mapped[d] != 0)
+      trace_.mapped.push_back({number_[d], state.mapped[d]});
+  std::ranges::sort(trace_.mapped, {}, &Mapped::domain);
+  SetSharing(topology.devices_count, group_of, domain_of, trace_);
+  trace_.has_groups = true;
+  const auto end_of = [&](int dev) {
+    const GroupState& g = state.groups[state.devices[dev].group];
+    const auto number_of = [&](DomainId domain) {
+      const bool none = domain == kNoId || state.domains[domain].type == DomainType::kFreed ||
+                        state.domains[domain].ownerless;
+      return static_cast<int16_t>(none ? -1 : int{number_[domain]});
+    };
+    // The owner is counted, too.
+    return GroupEnd{.domain = number_of(g.domain),
+                    .default_domain = number_of(g.default_domain),
+                    .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
+                    .owned = g.owner};
+  };
+  SetGroups(topology.devices_count, end_of, trace_);
+}
+
+Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }
+
+Trace TraceOf(const Case& c, const Run& run) {
+  Trace trace;
+  TraceBuilder builder(trace);
+  builder.Begin(ProfileOf(c.kernel).era);
+  const State* last = &run.initial;
+  for (const PlayedStep& step : run.steps) {
+    if (step.result.outcome != Outcome::kDone) break;
+    builder.Step(step.result, step.events, step.after);
+    last = &step.after;
+    if (trace.oops()) break;
+  }
+  builder.End(c.topology, *last);
+  return trace;
+}
+
+}  // namespace iommucheck::conform

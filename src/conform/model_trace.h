@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The trace of what the model does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "model/state.h"
+#include "model/step.h"
+#include "model/topology.h"
+#include "src/case/case.h"
+#include "src/case/run.h"
+#include "src/conform/trace.h"
+
+namespace iommucheck::conform {
+
+// Ends before the first op that is not possible or outside of an assumption, and after an oops:
+// `steps` may be shorter than the case's ops. `run` is what Play(c) gives.
+Trace TraceOf(const Case& c);
+Trace TraceOf(const Case& c, const Run& run);
+
+// For a caller that steps the model itself: Begin(), Step() of each op that was done, End(). Does not
+// allocate where the trace has room.
+class TraceBuilder {
+ public:
+  explicit TraceBuilder(Trace& trace) : trace_(trace) {}
+  void Begin(Era era);  // clears the trace
+  void Step(const StepResult& result, std::span<const Event> events, const State& after);
+  void End(const Topology& topology, const State& state);
+
+ private:
+  void AddPages(Call::Kind kind, DomainId domain, uint64_t pages);
+  void AddHeld(const State& after);
+
+  Trace& trace_;
+  Era era_{};
+  uint32_t step_calls_ = 0;  // calls before the step
+  uint16_t pins_ = 0;
+  uint16_t locked_ = 0;
+  std::array<uint64_t, kMaxDomains> mapped_{};  // by the calls so far
+  std::array<uint16_t, kMaxDomains> number_{};  // of the model's ids, which are used again
+  uint16_t allocated_ = 0;
+};
+
+}  // namespace iommucheck::conform

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/conform/trace_text.h"
+
+namespace iommucheck::conform {
+namespace {
+
+std::string Error(int error) { return error == 0 ? "0" : ErrnoName(error); }
+std::string DomainName(uint16_t domain) {
+  return domain == Call::kNoDomain ? "-" : absl::StrFormat("d%d", domain);
+}
+const std::string& NameOf(const std::vector<std::string>& names, uint8_t id) {
+  static const std::string kNotSaid = "-";
+  return id == kNoId ? kNotSaid : names[id];
+}
+
+std::string PagesText(Pages pages) {
+  if (pages.count == 1) return absl::StrCat(pages.first);
+  return absl::StrCat(pages.first, "-", pages.first + pages.count - 1);
+}
+
+// The ranges of a set of pages, lowest first.
+std::vector<Pages> RangesOf(uint64_t pages) {
+  std::vector<Pages> ranges;
+  for (int first = 0; first < kPages; ++first) {
+    const int count = std::countr_one(pages >> first);
+    if (count == 0) continue;
+    ranges.push_back({static_cast<uint8_t>(first), static_cast<uint8_t>(count)});
+    first += count;
+  }
+  return ranges;
+}
+
+std::string FieldText(const Case& c, const Call& call, Field field) {
+  switch (field) {
+    case Field::kNone:
+      return "";
+    case Field::kDomain:
+      return absl::StrCat(" ", DomainName(call.domain));
+    case Field::kDriver:
+      return absl::StrCat(" ", NameOf(c.names.drivers, call.driver));
+    case Field::kTable:
+      return absl::StrCat(" ", NameOf(c.names.tables, call.table));
+    case Field::kInstance:
+      return absl::StrCat(" ", NameOf(c.names.instances, call.instance));
+    case Field::kDevice:
+    case Field::kDeviceIfSaid:
+      return absl::StrCat(" ", NameOf(c.names.devices, call.device));
+    case Field::kPages:
+      return absl::StrCat(" ", PagesText(call.pages));
+    case Field::kPins:
+      return absl::StrCat(" ", call.pins, " pinned");
+    case Field::kLocked:
+      return absl::StrCat(" ", call.locked, " locked");
+    case Field::kErrorIfNoDomain:
+      if (call.error == 0) return "";
+      [[fallthrough]];
+    case Field::kError:
+      return absl::StrCat(" = ", Error(call.error));
+  }
+  return "";
+}
+
+std::string CallText(const Case& c, const Call& call) {
+  const CallForm& form = kCallForms[static_cast<size_t>(call.kind)];
+  std::string text(form.word);
+  for (Field field : form.fields) text += FieldText(c, call, field);
+  return text;
+}
+
+// "a b | c": the sets of devices of which each names its first.
+std::string Sets(const Case& c, const std::array<DeviceId, kMaxDevices>& first, size_t at_least) {
+  std::string text;
+  for (DeviceId head = 0; head < c.topology.devices_count; ++head) {
+    if (first[head] != head) continue;
+    if (std::ranges::count(first, head) < static_cast<std::ptrdiff_t>(at_least)) continue;
+    if (!text.empty()) text += " |";
+    for (DeviceId dev = head; dev < c.topology.devices_count; ++dev)
+      if (first[dev] == head) absl::StrAppend(&text, text.empty() ? "" : " ", c.names.devices[dev]);
+  }
+  return text;
+}
+
+std::string Labelled(std::string_view label, const std::string& text) {
+  return text.empty() ? std::string(label) : absl::StrCat(std::string(label), " ", text);
+}
+
+std::string MappedText(const std::vector<Mapped>& mapped) {
+  std::string text;
+  for (const Mapped& m : mapped) {
+    absl::StrAppend(&text, text.empty() ? "" : " | ", DomainName(m.domain));
+    for (Pages range : RangesOf(m.pages)) absl::StrAppend(&text, " ", PagesText(range));
+  }
+  return text;
+}
+
+// "dev0 d3 | dev2 -": of each group by its first device.
+std::string ByGroup(const Case& c, const Trace& trace,
+                    const std::function<std::string(const GroupEnd&)>& text_of) {
+  std::string text;
+  for (DeviceId head = 0; head < c.topology.devices_count; ++head)
+    if (trace.group[head] == head)
+      absl::StrAppend(&text, text.empty() ? "" : " | ", c.names.devices[head], " ",
+                      text_of(trace.groups[head]));
+  return text;
+}
+
+std::string NumberText(int domain) { return domain < 0 ? "-" : absl::StrCat("d", domain); }
+
+// Without what the other cannot have.
+void AddEndLines(const Case& c, const Trace& trace, const Trace& other, std::vector<Line>& lines) {
+  const size_t at = trace.steps.size();
+  lines.push_back({at, "end"});
+  lines.push_back({at, Labelled("  groups", Sets(c, trace.group, 1))});
+  lines.push_back({at, Labelled("  share", Sets(c, trace.share, 2))});
+  lines.push_back({at, absl::StrFormat("  domains %d", trace.domains)});
+  lines.push_back({at, absl::StrFormat("  warns %d", trace.warns)});
+  if (trace.pins && other.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
+  if (trace.mappings && other.mappings)
+    lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
+  if (trace.has_mapped && other.has_mapped)
+    lines.push_back({at, Labelled("  mapped", MappedText(trace.mapped))});
+  if (!trace.has_groups || !other.has_groups) return;
+  const auto add = [&](std::string_view label, const auto& text_of) {
+    lines.push_back({at, Labelled(label, ByGroup(c, trace, text_of))});
+  };
+  add("  domain", [](const GroupEnd& g) { return NumberText(g.domain); });
+  add("  default_domain", [](const GroupEnd& g) { return NumberText(g.default_domain); });
+  add("  owner_cnt",
+      [](const GroupEnd& g) { return absl::StrCat(g.owner_cnt, g.owned ? " owned" : ""); });
+}
+
+}  // namespace
+
+std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other) {
+  std::vector<Line> lines;
+  for (size_t i = 0; i < trace.steps.size(); ++i) {
+    lines.push_back({i, absl::StrFormat("%d %s = %s", i + 1, PrintOp(c.ops[i].op, c.names),
+                                        Error(trace.steps[i].error))});
+    for (const Call& call : trace.CallsOf(i))
+      if (other.has_mapped || !IsOfMappings(call))
+        lines.push_back({i, absl::StrCat("  ", CallText(c, call)), &call});
+  }
+  AddEndLines(c, trace, other, lines);
+  return lines;
+}
+
+std::string PrintTraceHeader(std::string_view kernel) {
+  return absl::StrFormat("trace 1\nkernel %s\n", kernel);
+}
+
+std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name) {
+  std::string text = absl::StrFormat("case %s\n", name);
+  for (const std::string& line : TraceLines(c, trace)) absl::StrAppend(&text, line, "\n");
+  return text;
+}
+
+std::vector<std::string> TraceLines(const Case& c, const Trace& trace) {
+  std::vector<std::string> lines;
+  for (Line& line : LinesOf(c, trace, trace)) lines.push_back(std::move(line.text));
+  return lines;
+}
+
+}  // namespace iommucheck::conform

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Traces as text, in the form that src/conform/trace.h has.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "src/case/case.h"
+#include "src/conform/trace.h"
+
+namespace iommucheck::conform {
+
+// A field of a call's line.
+enum class Field : uint8_t {
+  kNone,
+  kDomain,  // d0; `-`: a static one, or the allocation failed
+  kDriver,
+  kTable,  // `-`: not said
+  kInstance,
+  kDevice,
+  kDeviceIfSaid,     // `-`: not said
+  kPages,            // 3, or 0-3
+  kPins,             // "4 pinned"
+  kLocked,           // "4 locked"
+  kError,            // "= 0", "= -EBUSY"
+  kErrorIfNoDomain,  // the error of an allocation that failed
+};
+// The line of a call: its word, then its fields in this order. Printer and parser of traces and the
+// parser of records (src/conform/script.h) walk this table.
+struct CallForm {
+  Call::Kind kind;
+  std::string_view word;
+  std::array<Field, 5> fields;
+};
+// By kind.
+inline constexpr auto kCallForms = std::to_array<CallForm>({
+    {Call::Kind::kProbe, "probe", {Field::kDevice, Field::kInstance}},
+    {Call::Kind::kAlloc,
+     "alloc",
+     {Field::kDomain, Field::kDriver, Field::kTable, Field::kDeviceIfSaid,
+      Field::kErrorIfNoDomain}},
+    {Call::Kind::kAttach, "attach", {Field::kDomain, Field::kDevice, Field::kError}},
+    {Call::Kind::kDetach, "detach", {Field::kDomain, Field::kDevice}},
+    {Call::Kind::kFree, "free", {Field::kDomain}},
+    {Call::Kind::kRelease, "release", {Field::kDevice}},
+    {Call::Kind::kMap, "map", {Field::kDomain, Field::kPages}},
+    {Call::Kind::kUnmap, "unmap", {Field::kDomain, Field::kPages}},
+    {Call::Kind::kCookie, "cookie", {Field::kDomain}},
+    {Call::Kind::kHeld, "held", {Field::kPins, Field::kLocked}},
+    {Call::Kind::kOops, "oops", {}},
+    {Call::Kind::kCrash, "crash", {}},
+});
+
+// A line, and the op that it belongs to by its index; of the end: the number of ops.
+struct Line {
+  size_t step;
+  std::string text;
+  const Call* call = nullptr;  // of the trace; nullptr: an op, or a line of the end
+};
+// The lines of a trace, without those that `other` cannot have, since who gave it does not see
+// mappings or groups. `c` gives the names. The pointers are into `trace`.
+std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other);
+// The text of all lines.
+std::vector<std::string> TraceLines(const Case& c, const Trace& trace);
+
+// The two lines that a file begins with.
+std::string PrintTraceHeader(std::string_view kernel);
+// One case of a trace file.
+std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name);
+
+struct TraceFile {
+  std::string kernel;
+  struct Entry {
+    std::string name;
+    Trace trace;
+  };
+  std::vector<Entry> entries;
+};
+// `find` gives the case of a name, or nullptr. Errors: "FILE:LINE:COLUMN: expected .., found ..".
+absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
+                                      const std::function<const Case*(std::string_view)>& find);
+
+}  // namespace iommucheck::conform
