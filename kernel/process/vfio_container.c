@@ -3,7 +3,6 @@
 #include "drivers/vfio/container.c"
 
 #include "internal.h"
-#include "tree.h"
 
 void container_init(void)
 {
@@ -32,11 +31,6 @@ long container_ioctl(struct vfio_container *container, unsigned int command, uns
 	return vfio_fops_unl_ioctl(&file, command, argument);
 }
 
-long container_set_iommu(struct vfio_container *container, unsigned int type)
-{
-	return container_ioctl(container, VFIO_SET_IOMMU, type);
-}
-
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container, void **data)
 {
 	if (!container->iommu_driver)
@@ -57,7 +51,7 @@ void container_unuse(struct vfio_device *vdev)
 int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
 		  struct page **pages)
 {
-	/* What vfio_pin_pages() of vfio_main.c tests first. */
+	/* vfio_pin_pages() of vfio_main.c tests this first. */
 	return count ? vfio_device_container_pin_pages(vdev, iova, count, prot, pages) : -EINVAL;
 }
 void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)
