@@ -144,9 +144,9 @@ std::string BySolver(KernelVersion version, Rule rule) {
   return "";
 }
 
-class Kernel {
+class KernelRun {
  public:
-  explicit Kernel(KernelVersion version) : whole_(ProfileOf(version)) {
+  explicit KernelRun(KernelVersion version) : whole_(ProfileOf(version)) {
     for (const RuleInfo& info : AllRules())
       if (info.kind != RuleKind::kAssumption && whole_.has(info.rule)) noticed_[info.rule];
   }
@@ -223,7 +223,7 @@ struct Score {
   int by_solver = 0;
 };
 
-void Print(const Kernel& kernel, bool solver, Score& score) {
+void Print(const KernelRun& kernel, bool solver, Score& score) {
   std::printf("%s\n", std::string(VersionName(kernel.whole().version)).c_str());
   for (const auto& [rule, n] : kernel.noticed()) {
     const std::string id(InfoOf(rule).id);
@@ -286,7 +286,7 @@ int Main(const std::vector<std::string>& arguments) {
   DecodedCase decoded;
   for (KernelVersion version : kKernelVersions) {
     if (only && *only != version) continue;
-    Kernel kernel(version);
+    KernelRun kernel(version);
     for (const auto& [name, c] : given.cases) kernel.Give(name, c);
     Mutator derived(given.inputs, seed);
     bool left = !given.inputs.empty();

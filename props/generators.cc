@@ -420,21 +420,14 @@ KernelSpec DrawAnyKernel(Words& words) {
 }
 
 Op DrawOp(Words& words, const Topology& t, const Shape& shape) {
+  const auto draw = [&](Operand operand) {
+    if (operand == Operand::kInstance) return Index(words, t.instances_count);
+    return Index(words, operand == Operand::kContainer ? 2 : t.devices_count);
+  };
   Op op;
   op.kind = shape.whole ? DrawWholeKind(words) : DrawKind(words);
-  switch (InfoOf(op.kind).a) {
-    case Operand::kInstance:
-      op.a = Index(words, t.instances_count);
-      break;
-    case Operand::kDevice:
-    case Operand::kGroup:
-      op.a = Index(words, t.devices_count);
-      break;
-    case Operand::kContainer:
-      op.a = Index(words, 2);
-      break;
-  }
-  if (op.kind == OpKind::kSetContainer) op.b = Index(words, 2);
+  op.a = draw(InfoOf(op.kind).a);
+  if (InfoOf(op.kind).b == Operand::kContainer) op.b = draw(Operand::kContainer);
   if (shape.whole) AddRest(words, t, op);
   for (Fault& fault : op.faults)
     if (shape.faults && words.OneIn(8)) fault = DrawFault(words, t, shape);

@@ -140,7 +140,7 @@ TEST(EveryAttribute, IsEncodedOrSaidToBeOutside) {
 
 // "map c0 4+2 3 read"
 std::string SampleOf(const OpInfo& op) {
-  const auto operand = [](Operand operand) -> std::string {
+  const auto sample = [](Operand operand) -> std::string {
     switch (operand) {
       case Operand::kNone:
         return "";
@@ -157,7 +157,7 @@ std::string SampleOf(const OpInfo& op) {
     }
     return "";
   };
-  std::string text = absl::StrCat(std::string(op.word), operand(op.a), operand(op.b));
+  std::string text = absl::StrCat(std::string(op.word), sample(op.a), sample(op.b));
   if (op.is(OpInfo::kHasPages)) text += " 4+2";
   if (op.is(OpInfo::kHasVaddr)) text += " 3";
   return text;
