@@ -42,23 +42,19 @@ const RuleSet& AllRuleSet() {
   return kRules;
 }
 
-// Numbers beyond the last begin again.
-KernelVersion VersionOf(uint8_t number) {
-  static const auto kVersions = [] {
-    std::array<KernelVersion, kKernelVersionCount> versions;
-    for (const ProfileInfo& info : AllProfiles()) versions[info.number] = info.version;
-    return versions;
+struct Numbered {
+  KernelVersion version;
+  RuleSet rules;
+};
+// By number; numbers beyond the last begin again.
+const Numbered& KernelOf(uint8_t number) {
+  static const auto kKernels = [] {
+    std::array<Numbered, kKernelVersionCount> kernels;
+    for (const ProfileInfo& info : AllProfiles())
+      kernels[info.number] = {info.version, ProfileOf(info.version).rules};
+    return kernels;
   }();
-  return kVersions[number % kKernelVersionCount];
-}
-
-const RuleSet& RulesOf(KernelVersion version) {
-  static const auto kRules = [] {
-    std::array<RuleSet, kKernelVersionCount> rules;
-    for (KernelVersion v : kKernelVersions) rules[static_cast<size_t>(v)] = ProfileOf(v).rules;
-    return rules;
-  }();
-  return kRules[static_cast<size_t>(version)];
+  return kKernels[number % kKernelVersionCount];
 }
 
 RuleSet DecodeRules(const uint8_t* r) {
@@ -106,9 +102,9 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
 // --- decoding: each takes one record ---
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
-  out.version = VersionOf(r[0]);
+  const auto& [version, rules] = KernelOf(r[0]);
+  out.version = version;
   const RuleSet differ = DecodeRules(r + kRulesAt);
-  const RuleSet& rules = RulesOf(out.version);
   out.dropped = differ & rules;
   out.added = differ - rules;
 }

@@ -3,7 +3,7 @@
 // The binary form of a case, for fuzzers. Every byte string decodes, and to a case that passes
 // Validate(). Records have fixed sizes and places, so that a mutated byte changes one thing.
 //
-//   kernel     version, 16 bytes: rules that differ from the version's
+//   kernel     number of the version, 16 bytes: rules that differ from those of the version
 //   machine    firmware, counts of drivers, tables, instances, devices
 //   settings   flags, mappings less than the most, 255 - memlock
 //   4 drivers  flags, firmware, table, address + 1, claim of each bus, rank of the claim order (2),
