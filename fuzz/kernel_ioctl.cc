@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Real kernel code (./dev kernel) where the model has no say: mappings, ioctls, devices without an
-// IOMMU, users in the kernel, failures of memory, pins and maps. Nothing predicts the results; the
-// judges are the sanitizer, what is left when all is torn down, the WARNs, and that every page that
-// a device can reach is the one that was asked for, and is pinned.
+// Real kernel code (./dev kernel) by what cases lack: every ioctl with any argument, scattered
+// memory, large pages, dirty pages, users in the kernel, sysfs, failures inside of a call. Nothing
+// predicts the results; the judges are the sanitizer, what is left when all is torn down, the
+// WARNs, and that every page that a device can reach is the one that was asked for, and is pinned.
 //
-//   byte 0     the machine and how warm it is      byte 1, 2   the shape of its drivers
+//   byte 0     the machine and how warm it is      byte 1, 2   its drivers and instances
 //   6 bytes    each op: kind, a, b, c, d, failure
 //
 // Environment:
@@ -13,18 +13,23 @@
 //   IOMMUCHECK_TRACE=1      prints each op and what it gives; a failure prints those of its input
 //   IOMMUCHECK_FINDINGS=1   does not keep out what docs/findings.md knows
 #include <dlfcn.h>
+#include <linux/vfio.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction()
 
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <bitset>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "kernel/extra.h"
 #include "kernel/harness.h"
-#include "kernel/ioctl.h"
 
 namespace {
 
@@ -36,53 +41,56 @@ using std::uint8_t;
 constexpr size_t kHeader = 3;
 constexpr size_t kRecord = 6;
 constexpr size_t kMaxOps = 24;
-constexpr uint8_t kDevices = 7;
+constexpr uint8_t kInstances = 3;
+constexpr uint8_t kReal = 7;  // devices behind an IOMMU
+constexpr uint8_t kDevices = kReal + 2;
 constexpr uint64_t kLongest = uint64_t{1} << 30;
 
 struct Kernel {
   const harness* real = nullptr;
-  const harness_ioctl* io = nullptr;
+  const harness_extra* extra = nullptr;
   bool trace = false;
   bool findings = false;
 };
 
 const char* Name(uint8_t kind) {
-  static constexpr const char* kNames[] = {
-      "map",       "unmap",      "info",   "check-extension", "dirty",  "set-iommu", "raw",
-      "mdev-open", "mdev-close", "pin",    "unpin",           "dma-rw", "bind",      "unbind",
-      "claim",     "release",    "attach", "detach",          "kmap",   "kunmap",    "store-type",
-      "show",      "unregister"};
-  static_assert(std::size(kNames) == HARNESS_IO_KINDS);
+  static constexpr const char* kNames[] = {"ioctl",   "extension",  "dma-rw", "claim",
+                                           "release", "attach",     "detach", "kmap",
+                                           "kunmap",  "store-type", "show"};
+  static_assert(std::size(kNames) == HARNESS_EXTRA_KINDS);
   return kNames[kind];
 }
 
 // What is played of an input, so that a failure can say it.
 struct Played {
-  enum class Kind : uint8_t { kCase, kIo, kArm };
+  enum class Kind : uint8_t { kCase, kExtra, kArm };
   static constexpr int kUnderWay = 1;  // no op gives this
   Kind kind;
   harness_op op;  // kArm: a and b
-  harness_ioctl_op io;
+  harness_extra_op extra;
   int ret;
 };
 struct Log {
   std::span<const uint8_t> input;
-  std::array<Played, kMaxOps * 2 + 32> played;
+  std::array<Played, kMaxOps * 3 + 32> played;
   size_t count = 0;
 };
 Log log;  // of the input under way; its memory is not the input's to allocate
 
 void Print(const Played& p) {
+  const auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
   switch (p.kind) {
     case Played::Kind::kCase:
-      std::fprintf(stderr, "  case op %u %u %u", p.op.kind, p.op.a, p.op.b);
+      std::fprintf(stderr, "  case op %u a %u b %u pages %u+%u vaddr %u flags %#x", p.op.kind,
+                   p.op.a, p.op.b, p.op.first, p.op.count, p.op.vaddr, p.op.flags);
       break;
-    case Played::Kind::kIo:
-      std::fprintf(
-          stderr, "  %s container %u a %u flags %#x count %u iova %#llx size %#llx vaddr %#llx",
-          Name(p.io.kind), p.io.container, p.io.a, p.io.flags, p.io.count,
-          static_cast<unsigned long long>(p.io.iova), static_cast<unsigned long long>(p.io.size),
-          static_cast<unsigned long long>(p.io.vaddr));
+    case Played::Kind::kExtra:
+      std::fprintf(stderr,
+                   "  %s container %u a %u flags %#x count %u iova %#llx size %#llx paddr %#llx",
+                   Name(p.extra.kind), p.extra.container, p.extra.a, p.extra.flags, p.extra.count,
+                   number(p.extra.iova), number(p.extra.size), number(p.extra.paddr));
+      if (p.extra.kind == HARNESS_EXTRA_IOCTL)
+        for (uint64_t word : p.extra.argument) std::fprintf(stderr, " %#llx", number(word));
       break;
     case Played::Kind::kArm:
       std::fprintf(stderr, "  arm %u %u\n", p.op.a, p.op.b);
@@ -153,13 +161,13 @@ const Kernel& TheKernel() {
       std::exit(77);
     }
     const auto open = reinterpret_cast<harness_open_fn>(dlsym(library, "harness_open"));
-    const auto open_io =
-        reinterpret_cast<harness_ioctl_open_fn>(dlsym(library, "harness_ioctl_open"));
+    const auto open_extra =
+        reinterpret_cast<harness_extra_open_fn>(dlsym(library, "harness_extra_open"));
     Kernel found;
     if (open != nullptr) found.real = open(HARNESS_VERSION, 0);
-    if (found.real == nullptr || open_io == nullptr)
+    if (found.real == nullptr || open_extra == nullptr)
       Fail("the build is of another version, run ./dev kernel", path.c_str());
-    found.io = open_io();
+    found.extra = open_extra();
     found.trace = std::getenv("IOMMUCHECK_TRACE") != nullptr;
     found.findings = std::getenv("IOMMUCHECK_FINDINGS") != nullptr;
     return found;
@@ -167,64 +175,104 @@ const Kernel& TheKernel() {
   return kernel;
 }
 
-// Two PCI devices in a slot, an alias, platform devices, and one that comes later. Whatever shares
-// a group is behind one driver: what else happens is the model's business.
-harness_machine MachineOf(uint8_t start) {
-  const uint8_t mix = start >> 3 & 3;
-  harness_machine m{};
-  m.drivers_count = 2;
-  m.instances_count = 3;
-  m.devices_count = kDevices;
-  for (uint8_t table = 0; table < HARNESS_TABLES; ++table) m.table_address[table] = table;
-  for (uint8_t d = 0; d < 2; ++d) {
-    m.drivers[d].address = d;
-    // Two drivers that share a table: what they map is told apart by the owner alone.
-    m.drivers[d].table = mix == 2 ? 0 : d;
-    m.drivers[d].default_domains = (start & 0x20) == 0;
-    m.drivers[d].coherent = 1;
-    m.drivers[d].same_instance = (start & 0x80) != 0;
-    m.drivers[d].refuses_foreign = 1;
-  }
-  m.drivers[0].instance_groups = mix == 3;
-  const uint8_t second = mix == 0 ? 0 : 1;
-  const uint8_t driver_of[] = {0, second, 0};
-  for (uint8_t i = 0; i < 3; ++i)
-    m.instances[i] = {.driver = driver_of[i],
-                      .fwnode = 1,
-                      .table = m.drivers[driver_of[i]].table,
-                      .enforces_coherency = static_cast<uint8_t>((start & 0x40) == 0 || i == 0)};
-  struct Place {
-    uint8_t bus, instance, slot, alias, absent;
+struct Place {
+  uint8_t bus, instance, slot, alias, absent;
+};
+constexpr uint8_t kNo = HARNESS_NONE;
+constexpr std::array<Place, kReal> kPlaces = {{{1, 0, 1, kNo, 0},
+                                               {1, 0, 1, kNo, 0},
+                                               {1, 1, 0, kNo, 0},
+                                               {0, 1, 0, kNo, 0},
+                                               {0, 0, 0, kNo, 0},
+                                               {1, 2, 0, kNo, 0},
+                                               {1, 2, 0, 5, 1}}};
+
+void SetRegions(uint8_t which, bool odd, harness_device& device) {
+  const auto put = [&device](int n, uint8_t type, uint64_t start, uint64_t length) {
+    device.regions[n] = {.type = type, .start = start, .length = length};
   };
-  constexpr uint8_t kNo = HARNESS_NONE;
-  constexpr std::array<Place, kDevices> kPlaces = {{{1, 0, 1, kNo, 0},
-                                                    {1, 0, 1, kNo, 0},
-                                                    {1, 1, 0, kNo, 0},
-                                                    {0, 1, 0, kNo, 0},
-                                                    {0, 0, 0, kNo, 0},
-                                                    {1, 2, 0, kNo, 0},
-                                                    {1, 2, 0, 5, 1}}};
-  for (uint8_t d = 0; d < kDevices; ++d) {
-    const Place& place = kPlaces[d];
-    m.devices[d] = {.bus = place.bus,
-                    .masters = {place.instance, kNo},
-                    .alias = place.alias,
-                    .slot = place.slot,
-                    .absent = place.absent};
+  switch (which) {
+    case 1:
+      put(0, HARNESS_MSI, 0xfee00000, 0x100000);
+      break;
+    case 2:
+      put(0, HARNESS_SW_MSI, odd ? 0x8000000 : 0x108000, odd ? 0x100000 : 0x1000);
+      put(1, HARNESS_RESERVED, 0x200000, 0x4000);
+      break;
+    case 3:
+      put(0, odd ? HARNESS_DIRECT : HARNESS_DIRECT_RELAXABLE, 0x104000, 0x2000);
+      put(1, HARNESS_RESERVED, 0x106000, 0x1000);
+      break;
+    default:
+      break;
   }
-  return m;
 }
 
-harness_shape ShapeOf(uint8_t one, uint8_t two) {
-  return {.page_sizes = static_cast<uint8_t>((one & 7) % 6),
-          .whole_large_pages = static_cast<uint8_t>(one >> 3 & 1),
-          .aperture = static_cast<uint8_t>(one >> 4 & 3),
-          .regions = static_cast<uint8_t>(one >> 6 & 3),
-          .no_isolated_msi = static_cast<uint8_t>((two & 7) == 1 || (two & 7) == 2),
-          .unsafe_interrupts = static_cast<uint8_t>((two & 7) == 2),
-          .may_lock = static_cast<uint8_t>(two >> 3 & 1),
-          .few_mappings = static_cast<uint8_t>((two >> 4 & 7) == 1),
-          .deferred = static_cast<uint8_t>(two >> 7)};
+harness_driver DriverOf(uint8_t start, uint8_t d, uint8_t one, uint8_t two) {
+  const uint8_t mix = start >> 3 & 3;
+  const bool same_instance = (start & 0x80) != 0;
+  harness_driver driver{};
+  driver.address = d;
+  // Two drivers that share a table: what they map is told apart by the owner alone.
+  driver.table = mix == 2 ? 0 : d;
+  driver.same_instance = static_cast<uint8_t>(same_instance);
+  driver.refuses_foreign = 1;
+  driver.instance_groups = static_cast<uint8_t>(mix == 3 && d == 0);
+  driver.default_domains = static_cast<uint8_t>((start & 0x20) == 0);
+  driver.coherent = 1;
+  // The first attach comes late then, and may not fail either.
+  driver.deferred = static_cast<uint8_t>(two >> 7 != 0 && !same_instance);
+  driver.nesting = 1;
+  driver.whole_pages = one >> 3 & 1;
+  return driver;
+}
+
+harness_instance InstanceOf(uint8_t start, uint8_t i, uint8_t one, uint8_t two) {
+  constexpr std::array<uint64_t, 6> kPageSizes = {0x1000, 0x201000,   0x11000,
+                                                  0x1400, 0x40001000, 0x205000};
+  const uint8_t mix = start >> 3 & 3;
+  const uint8_t aperture = one >> 4 & 3;  // 32 bits, for driver 1 alone, from 1 MiB on
+  harness_instance instance{};
+  instance.driver = static_cast<uint8_t>(i == 1 && mix != 0);
+  instance.fwnode = 1;
+  instance.table = mix == 2 ? 0 : instance.driver;
+  instance.enforces_coherency = static_cast<uint8_t>((start & 0x40) == 0 || i == 0);
+  instance.isolates_msi = static_cast<uint8_t>((two & 7) != 1 && (two & 7) != 2);
+  instance.aperture_start = aperture == 3 ? 0x100000 : 0;
+  instance.aperture_end =
+      aperture == 1 || (aperture == 2 && instance.driver == 1) ? 0xffffffff : ~uint64_t{0};
+  instance.page_sizes = kPageSizes[(one & 7) % kPageSizes.size()];
+  return instance;
+}
+
+// Two PCI devices in a slot, an alias, platform devices, one that comes later, and two without an
+// IOMMU. Whatever shares a group is behind one driver: what else happens is the model's business.
+harness_machine MachineOf(uint8_t start, uint8_t one, uint8_t two) {
+  harness_machine m{};
+  m.settings = {.passthrough = 0,
+                .unsafe_interrupts = static_cast<uint8_t>((two & 7) == 2),
+                .dma_entries = static_cast<uint8_t>((two >> 4 & 7) == 1 ? 4 : 255),
+                .memlock = static_cast<uint8_t>((two >> 3 & 1) != 0 ? kNo : 200)};
+  m.drivers_count = 2;
+  m.instances_count = kInstances;
+  m.devices_count = kDevices;
+  for (uint8_t table = 0; table < HARNESS_TABLES; ++table) m.table_address[table] = table;
+  for (uint8_t d = 0; d < 2; ++d) m.drivers[d] = DriverOf(start, d, one, two);
+  for (uint8_t i = 0; i < kInstances; ++i) m.instances[i] = InstanceOf(start, i, one, two);
+  for (uint8_t d = 0; d < kDevices; ++d) {
+    harness_device& device = m.devices[d];
+    device = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
+    if (d >= kReal) continue;
+    const Place& place = kPlaces[d];
+    device.bus = place.bus;
+    device.masters[0] = place.instance;
+    device.alias = place.alias;
+    device.slot = place.slot;
+    device.absent = place.absent;
+    device.kind = HARNESS_REAL;
+    SetRegions(one >> 6 & 3, (d & 1) != 0, device);
+  }
+  return m;
 }
 
 uint64_t Iova(uint8_t byte) {
@@ -253,237 +301,362 @@ uint64_t Size(uint8_t byte) {
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
 
-// The ops of an input. A weight is the number of times that a kind stands here.
-enum : uint8_t { kRegister, kAdd, kRemove, kConfigure, kSetContainer, kUnsetContainer };
-constexpr uint8_t kBase = kUnsetContainer + 1;
-constexpr int kKinds[] = {
-    kSetContainer,
-    kSetContainer,
-    kUnsetContainer,
-    kRegister,
-    kAdd,
-    kRemove,
-    kConfigure,
-    kBase + HARNESS_IO_MAP,
-    kBase + HARNESS_IO_MAP,
-    kBase + HARNESS_IO_MAP,
-    kBase + HARNESS_IO_UNMAP,
-    kBase + HARNESS_IO_UNMAP,
-    kBase + HARNESS_IO_INFO,
-    kBase + HARNESS_IO_CHECK_EXTENSION,
-    kBase + HARNESS_IO_DIRTY,
-    kBase + HARNESS_IO_DIRTY,
-    kBase + HARNESS_IO_SET_IOMMU,
-    kBase + HARNESS_IO_RAW,
-    kBase + HARNESS_IO_EMULATED_OPEN,
-    kBase + HARNESS_IO_EMULATED_CLOSE,
-    kBase + HARNESS_IO_PIN,
-    kBase + HARNESS_IO_UNPIN,
-    kBase + HARNESS_IO_DMA_RW,
-    kBase + HARNESS_IO_BIND,
-    kBase + HARNESS_IO_UNBIND,
-    kBase + HARNESS_IO_CLAIM,
-    kBase + HARNESS_IO_RELEASE,
-    kBase + HARNESS_IO_ATTACH,
-    kBase + HARNESS_IO_DETACH,
-    kBase + HARNESS_IO_KERNEL_MAP,
-    kBase + HARNESS_IO_KERNEL_UNMAP,
-    kBase + HARNESS_IO_STORE_TYPE,
-    kBase + HARNESS_IO_SHOW,
-    kBase + HARNESS_IO_UNREGISTER,
+// The ops of an input, and the number of times that each stands here is its weight. Inputs have the
+// place: what is new comes last.
+enum class What : uint8_t {
+  kSetContainer,
+  kUnsetContainer,
+  kRegister,
+  kAdd,
+  kRemove,
+  kConfigure,
+  kMap,
+  kUnmap,
+  kInfo,
+  kExtension,
+  kDirty,
+  kSetIommu,
+  kRaw,
+  kEnter,  // an emulated device's group joins a container
+  kLeave,
+  kPin,
+  kUnpin,
+  kDmaRw,
+  kBind,
+  kUnbind,
+  kClaim,
+  kRelease,
+  kAttach,
+  kDetach,
+  kKernelMap,
+  kKernelUnmap,
+  kStoreType,
+  kShow,
+  kUnregister,
+  kMapPages,
+  kUnmapPages,
+  kGetDevice,
+  kPutDevice,
 };
+using enum What;
+constexpr int Index(What kind) { return static_cast<int>(kind); }
+static_assert(HARNESS_EXTRA_SHOW - HARNESS_EXTRA_CLAIM == Index(kShow) - Index(kClaim));
+constexpr What kKinds[] = {
+    kSetContainer, kSetContainer, kUnsetContainer, kRegister,
+    kAdd,          kRemove,       kConfigure,      kMap,
+    kMap,          kMap,          kUnmap,          kUnmap,
+    kInfo,         kExtension,    kDirty,          kDirty,
+    kSetIommu,     kRaw,          kEnter,          kLeave,
+    kPin,          kUnpin,        kDmaRw,          kBind,
+    kUnbind,       kClaim,        kRelease,        kAttach,
+    kDetach,       kKernelMap,    kKernelUnmap,    kStoreType,
+    kShow,         kUnregister,   kMapPages,       kMapPages,
+    kUnmapPages,   kGetDevice,    kPutDevice,
+};
+
+// struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with what follows it.
+struct RangeArgument {
+  uint32_t argsz, flags;
+  uint64_t iova, size, page_size, bytes, bitmap;
+};
+constexpr uint32_t kWithoutBitmap = sizeof(vfio_iommu_type1_dma_unmap);
+
+constexpr uint32_t kMapFlags[] = {3, 3, 3, 1, 2, 4, 0, 7};
+constexpr uint32_t kArgumentSizes[] = {16, 24, 40, 88, 512, 4, 0, 120};
 
 class Player {
  public:
-  explicit Player(const Kernel& kernel) : kernel_(kernel) {}
+  using Record = std::span<const uint8_t, kRecord>;
 
-  int Case(uint8_t kind, uint8_t a, uint8_t b = 0) {
-    Played& p = Begin({.kind = Played::Kind::kCase,
-                       .op = {.kind = kind, .a = a, .b = b, .faults = {}},
-                       .io = {},
-                       .ret = Played::kUnderWay});
-    p.ret = kernel_.real->op(&p.op);
-    if (kernel_.trace) Print(p);
-    return p.ret;
-  }
-  static harness_ioctl_op Of(uint8_t kind) {
-    harness_ioctl_op op{};
-    op.kind = kind;
-    return op;
-  }
-  int Io(const harness_ioctl_op& op) {
-    Played& p = Begin({.kind = Played::Kind::kIo, .op = {}, .io = op, .ret = Played::kUnderWay});
-    p.ret = kernel_.io->op(&p.io);
-    if (kernel_.trace) Print(p);
-    return p.ret;
-  }
+  explicit Player(const Kernel& kernel) : kernel_(kernel) {}
 
   // Each step of the way is a start of its own.
   void WarmUp(uint8_t level) {
     if (level == 0) return;
-    for (uint8_t i = 0; i < 3; ++i) Case(HARNESS_REGISTER, i);
-    for (uint8_t d = 0; d < kDevices; ++d) Case(HARNESS_CONFIGURE, d);
+    for (uint8_t i = 0; i < kInstances; ++i) Case(HARNESS_REGISTER, i);
+    for (uint8_t d = 0; d < kReal; ++d) Case(HARNESS_CONFIGURE, d);
     if (level == 1) return;
-    if (level == 6) Io(Of(HARNESS_IO_EMULATED_OPEN));
+    if (level == 6) SetContainer(kReal, 0);
     SetContainer(level == 3 ? 2 : 0, 0);
-    harness_ioctl_op set = Of(HARNESS_IO_SET_IOMMU);
-    set.count = level == 3 ? 1 : 3;
-    Io(set);
+    Case(HARNESS_SET_IOMMU, 0, level == 3 ? VFIO_TYPE1_IOMMU : VFIO_TYPE1v2_IOMMU);
     if (level == 2) return;
-    harness_ioctl_op map = Of(HARNESS_IO_MAP);
-    map.flags = 3;
-    map.iova = 0x100000;
-    map.size = 0x4000;
-    map.vaddr = kernel_.io->memory;
-    Io(map);
+    Map(0, 3, 0x100000, 0x4000, kernel_.extra->memory);
     if (level == 5 || level == 7) SetContainer(4, 0);
-    harness_ioctl_op start = Of(HARNESS_IO_DIRTY);
-    start.flags = 1;
-    if (level == 7) Io(start);
+    if (level == 7) Range(VFIO_IOMMU_DIRTY_PAGES, 0, {.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_START});
   }
 
-  void Play(std::span<const uint8_t, kRecord> r) {
-    const int kind = kKinds[r[0] % std::size(kKinds)];
-    const uint8_t device = r[1] % kDevices;
-    const uint8_t failure = r[5];
-    if ((failure & 31) != 0) {
-      const uint8_t arm = failure >> 5;
-      if (kernel_.findings || !Known(kind, arm)) {
-        const auto nth = static_cast<uint8_t>(failure & 31);
-        Begin({.kind = Played::Kind::kArm, .op = {.a = arm, .b = nth}, .io = {}, .ret = 0});
-        kernel_.io->arm(arm, nth);
-        if (kernel_.trace) Print(log.played[log.count - 1]);
-      }
+  void Play(Record r) {
+    const What kind = kKinds[r[0] % std::size(kKinds)];
+    const uint8_t arm = r[5] >> 5;
+    const uint8_t nth = r[5] & 31;
+    if (nth != 0 && (kernel_.findings || !IsFinding(kind, arm))) {
+      Begin({.kind = Played::Kind::kArm, .op = {.a = arm, .b = nth}, .extra = {}, .ret = 0});
+      kernel_.extra->arm(arm, nth);
+      if (kernel_.trace) Print(log.played[log.count - 1]);
     }
+    PlayOne(kind, r);
+    kernel_.extra->arm(HARNESS_ARM_NONE, 0);
+  }
+
+ private:
+  // --- one call of the interface ---
+
+  int Case(const harness_op& op) {
+    Played& p =
+        Begin({.kind = Played::Kind::kCase, .op = op, .extra = {}, .ret = Played::kUnderWay});
+    p.ret = kernel_.real->op(&p.op);
+    if (kernel_.trace) Print(p);
+    return p.ret;
+  }
+  int Case(uint8_t kind, uint8_t a, uint8_t b = 0) {
+    return Case(harness_op{.kind = kind, .a = a, .b = b});
+  }
+  int Extra(const harness_extra_op& op) {
+    Played& p =
+        Begin({.kind = Played::Kind::kExtra, .op = {}, .extra = op, .ret = Played::kUnderWay});
+    p.ret = kernel_.extra->op(&p.extra);
+    if (kernel_.trace) Print(p);
+    return p.ret;
+  }
+  template <typename Argument>
+  void Ioctl(uint32_t command, uint8_t container, const Argument& argument) {
+    harness_extra_op op{.kind = HARNESS_EXTRA_IOCTL, .container = container, .count = command};
+    static_assert(sizeof(argument) <= sizeof(op.argument));
+    std::memcpy(op.argument, &argument, sizeof(argument));
+    Extra(op);
+  }
+  void Map(uint8_t container, uint32_t flags, uint64_t iova, uint64_t size, uint64_t vaddr) {
+    // vfio_unmap_unpin() never unmaps what ends at the top of the address space.
+    if (!kernel_.findings && iova + size == 0) size -= 0x1000;
+    // vfio_iommu_replay() unwinds page by page what it never mapped.
+    if (!kernel_.findings && size > kLongest) size = kLongest;
+    Ioctl(VFIO_IOMMU_MAP_DMA, container,
+          vfio_iommu_type1_dma_map{.argsz = sizeof(vfio_iommu_type1_dma_map),
+                                   .flags = flags,
+                                   .vaddr = vaddr,
+                                   .iova = iova,
+                                   .size = size});
+  }
+  void Range(uint32_t command, uint8_t container, RangeArgument range) {
+    const bool has_bitmap = command == VFIO_IOMMU_DIRTY_PAGES ||
+                            (range.flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) != 0;
+    range.argsz = has_bitmap ? sizeof(range) : kWithoutBitmap;
+    range.bitmap = kernel_.extra->bitmap;
+    Ioctl(command, container, range);
+  }
+
+  // --- what must be so before some ops ---
+
+  // Failures that are findings.
+  static bool IsFinding(What kind, uint8_t arm) {
+    // vfio_iommu_type1_get_info() loses the capabilities that it has when it fails to add one.
+    return (kind == kInfo || kind == kRaw) && arm == HARNESS_ARM_ALLOC;
+  }
+
+  const harness_end& End() {
+    kernel_.real->end(&end_);
+    return end_;
+  }
+  int GroupOf(uint8_t device) { return End().group[device]; }
+
+  // A driver is not unloaded under a device that is in use: its module, and device links, see to
+  // it.
+  bool IsInUse(uint8_t instance) {
+    const harness_end& end = End();
+    for (uint8_t d = 0; d < kReal; ++d)
+      if (kPlaces[d].instance == instance && end.group[d] >= 0 &&
+          (end.owner_cnt[d] != 0 || end.owned[d] != 0))
+        return true;
+    return false;
+  }
+
+  void SetContainer(uint8_t device, uint8_t container) {
+    const int group = GroupOf(device);
+    if (group < 0) return;
+    if (Case(HARNESS_SET_CONTAINER, static_cast<uint8_t>(group), container) == 0 && device >= kReal)
+      container_[device - kReal] = container;
+  }
+  void UnsetContainer(uint8_t device) {
+    const int group = GroupOf(device);
+    if (group >= 0) Case(HARNESS_UNSET_CONTAINER, static_cast<uint8_t>(group));
+  }
+  // An emulated device is opened when its container has an IOMMU backend: that may be later.
+  bool Open(uint8_t device) {
+    if (!open_[device]) open_[device] = Case(HARNESS_GET_DEVICE, device) == 0;
+    return open_[device];
+  }
+  void Close(uint8_t device) {
+    if (open_[device]) Case(HARNESS_PUT_DEVICE, device);
+    open_[device] = false;
+  }
+
+  // --- the ops of an input ---
+
+  void PlayOne(What kind, Record r) {
+    const uint8_t device = r[1] % kReal;
+    const uint8_t emulated = kReal + (r[1] & 1);
+    const uint8_t instance = r[1] % kInstances;
+    const uint8_t container = r[2] & 1;
     switch (kind) {
       case kRegister:
-        Case(HARNESS_REGISTER, r[1] % 3);
+        Case(HARNESS_REGISTER, instance);
+        break;
+      case kUnregister:
+        if (!IsInUse(instance)) Case(HARNESS_UNREGISTER, instance);
         break;
       case kAdd:
         Case(HARNESS_ADD, device);
         break;
       case kRemove:
+        Close(device);
         Case(HARNESS_REMOVE, device);
         break;
       case kConfigure:
         Case(HARNESS_CONFIGURE, device);
         break;
       case kSetContainer:
-        SetContainer(device, r[2] & 1);
+        SetContainer(device, container);
         break;
-      case kUnsetContainer: {
-        const int group = GroupOf(device);
-        if (group >= 0) Case(HARNESS_UNSET_CONTAINER, static_cast<uint8_t>(group));
+      case kUnsetContainer:
+        UnsetContainer(device);
+        break;
+      case kSetIommu: {
+        constexpr uint8_t kTypes[] = {3, 1, 6, 3, 3, 1, 2, 8};
+        Case(HARNESS_SET_IOMMU, r[1] & 1, kTypes[r[1] >> 2 & 7]);
         break;
       }
+      case kEnter:
+        SetContainer(emulated, container);
+        break;
+      case kLeave:
+        Close(emulated);
+        UnsetContainer(emulated);
+        break;
+      case kGetDevice:
+        Open(device);
+        break;
+      case kPutDevice:
+        Close(device);
+        break;
+      case kBind:
+        // iommu_device_use_default_domain() counts nothing for a device without a group.
+        if (kernel_.findings || GroupOf(device) >= 0) Case(HARNESS_BIND, device);
+        break;
+      case kUnbind:
+        Case(HARNESS_UNBIND, device);
+        break;
+      case kPin:
+        if (Open(emulated)) Case(OfPages(HARNESS_PIN, emulated, r));
+        break;
+      case kUnpin:
+        if (Open(emulated)) Unpin(OfPages(HARNESS_UNPIN, emulated, r));
+        break;
+      case kMapPages:
+        Case(OfPages(HARNESS_MAP, r[1] & 1, r));
+        break;
+      case kUnmapPages:
+        Case(OfPages(HARNESS_UNMAP, r[1] & 1, r));
+        break;
+      case kDmaRw:
+        if (Open(emulated)) Extra(ExtraOf(HARNESS_EXTRA_DMA_RW, emulated, r));
+        break;
       default:
-        Io(OpOf(static_cast<uint8_t>(kind - kBase), r));
+        PlayExtra(kind, device, r);
         break;
     }
-    kernel_.io->arm(HARNESS_ARM_NONE, 0);
   }
 
- private:
-  // Failures that are findings.
-  static bool Known(int kind, uint8_t arm) {
-    // vfio_iommu_type1_get_info() loses the capabilities that it has when it fails to add one.
-    return (kind == kBase + HARNESS_IO_INFO || kind == kBase + HARNESS_IO_RAW) &&
-           arm == HARNESS_ARM_ALLOC;
+  // Of the pages that cases have. The last is a finding, see Map().
+  [[nodiscard]] harness_op OfPages(uint8_t kind, uint8_t a, Record r) const {
+    const uint8_t pages = kernel_.findings ? HARNESS_PAGES : HARNESS_PAGES - 1;
+    harness_op op{.kind = kind, .a = a, .first = static_cast<uint8_t>(r[2] % pages)};
+    op.count = std::min<uint8_t>(r[3] & 31, pages - op.first);
+    op.vaddr = r[4] & 31;
+    op.flags = static_cast<uint8_t>(kMapFlags[r[1] >> 2 & 3]);
+    return op;
   }
 
-  int GroupOf(uint8_t device) {
-    harness_end end{};
-    kernel_.real->end(&end);
-    return end.group[device];
-  }
-  void SetContainer(uint8_t device, uint8_t container) {
-    const int group = GroupOf(device);
-    if (group >= 0) Case(HARNESS_SET_CONTAINER, static_cast<uint8_t>(group), container);
+  // Of the pages, those from the first on that a driver pinned: it unpins no others.
+  void Unpin(harness_op op) {
+    const uint64_t from = kernel_.extra->pinned(container_[op.a - kReal]) >> op.first;
+    op.count = std::min(op.count, static_cast<uint8_t>(std::countr_one(from)));
+    if (op.count != 0) Case(op);
   }
 
-  [[nodiscard]] harness_ioctl_op OpOf(uint8_t kind, std::span<const uint8_t, kRecord> r) const {
-    constexpr uint32_t kMapFlags[] = {3, 3, 3, 1, 2, 4, 0, 7};
-    constexpr uint32_t kUnmapFlags[] = {0, 0, 1, 2, 4, 6, 1, 8};
-    constexpr uint32_t kDirtyFlags[] = {1, 2, 4, 4, 1, 3, 0, 8};
-    constexpr uint32_t kBytes[] = {16384, 8, 64, 1U << 20};
-    constexpr uint64_t kPageSizes[] = {4096, 4096, 1024, 16384};
-    constexpr uint32_t kArgumentSizes[] = {16, 24, 40, 88, 512, 4, 0, 120};
-    const uint8_t flags = r[1] >> 2 & 7;
-    harness_ioctl_op op = Of(kind);
-    op.container = r[1] & 1;
-    op.a = r[1] % kDevices;
-    op.flags = r[2];
-    op.count = r[3];
-    op.iova = Iova(r[2]);
-    op.size = Size(r[3]);
-    op.vaddr = kernel_.io->memory + uint64_t{r[4]} * 8 * 4096;
+  static harness_extra_op ExtraOf(uint8_t kind, uint8_t device, Record r) {
+    harness_extra_op op{.kind = kind, .a = device, .iova = Iova(r[2]), .size = Size(r[3])};
     switch (kind) {
-      case HARNESS_IO_MAP:
-        op.flags = kMapFlags[flags];
-        // vfio_unmap_unpin() never unmaps what ends at the top of the address space.
-        if (!kernel_.findings && op.iova + op.size == 0) op.size -= 0x1000;
-        // vfio_iommu_replay() unwinds page by page what it never mapped.
-        if (!kernel_.findings && op.size > kLongest) op.size = kLongest;
-        break;
-      case HARNESS_IO_UNMAP:
-      case HARNESS_IO_DIRTY:
-        op.flags = kind == HARNESS_IO_UNMAP ? kUnmapFlags[flags] : kDirtyFlags[flags];
-        if (kind == HARNESS_IO_UNMAP && (op.flags & 2) != 0 && (r[4] & 64) != 0)
-          op.iova = op.size = 0;
-        op.count = kBytes[r[4] & 3];
-        op.vaddr = kPageSizes[r[4] >> 2 & 3];
-        break;
-      case HARNESS_IO_INFO:
-        op.count = kArgumentSizes[flags];
-        break;
-      case HARNESS_IO_CHECK_EXTENSION:
-        op.count = r[3] % 16;
-        break;
-      case HARNESS_IO_SET_IOMMU: {
-        constexpr uint32_t kTypes[] = {3, 1, 6, 3, 3, 1, 2, 8};
-        op.count = kTypes[flags];
-        break;
-      }
-      case HARNESS_IO_RAW:
-        // The commands of VFIO's type and their neighbours.
-        op.count = ';' << 8 | (100 + r[3] % 24);
-        op.flags = kArgumentSizes[flags];
-        break;
-      case HARNESS_IO_EMULATED_OPEN:
-        op.container = r[2] & 1;
-        break;
-      case HARNESS_IO_PIN:
-        op.count = r[3] & 31;
-        op.flags = kMapFlags[flags & 3];
-        [[fallthrough]];
-      case HARNESS_IO_UNPIN:
-        // Drivers pin pages: the books of vfio_pin_pages_remote() are by page, too.
-        op.iova &= ~uint64_t{0xfff};
-        break;
-      case HARNESS_IO_DMA_RW:
+      case HARNESS_EXTRA_DMA_RW:
         op.count = r[3] * 32U;
         op.flags = r[4];
         op.iova += r[4] * uint64_t{8};
         break;
-      case HARNESS_IO_KERNEL_MAP:
+      case HARNESS_EXTRA_KERNEL_MAP:
         op.flags = kMapFlags[r[1] >> 5];
-        op.vaddr = uint64_t{r[4]} << 12;
+        op.paddr = uint64_t{r[4]} << 12;
         break;
-      case HARNESS_IO_UNREGISTER:
-        op.a = r[1] % 3;
+      case HARNESS_EXTRA_STORE_TYPE:
+        op.count = r[3];
         break;
       default:
+        op.flags = r[2] & 1;
         break;
     }
-    if (kind == HARNESS_IO_CLAIM || kind == HARNESS_IO_ATTACH) op.flags = r[2] & 1;
     return op;
   }
 
+  void PlayExtra(What kind, uint8_t device, Record r) {
+    constexpr uint32_t kUnmapFlags[] = {0, 0, 1, 2, 4, 6, 1, 8};
+    constexpr uint32_t kDirtyFlags[] = {1, 2, 4, 4, 1, 3, 0, 8};
+    constexpr uint32_t kBytes[] = {16384, 8, 64, 1U << 20};
+    constexpr uint64_t kPageSizes[] = {4096, 4096, 1024, 16384};
+    const uint8_t container = r[1] & 1;
+    const uint8_t flags = r[1] >> 2 & 7;
+    RangeArgument range{.iova = Iova(r[2]),
+                        .size = Size(r[3]),
+                        .page_size = kPageSizes[r[4] >> 2 & 3],
+                        .bytes = kBytes[r[4] & 3]};
+    switch (kind) {
+      case kMap:
+        Map(container, kMapFlags[flags], range.iova, range.size,
+            kernel_.extra->memory + uint64_t{r[4]} * 8 * 4096);
+        break;
+      case kUnmap:
+        range.flags = kUnmapFlags[flags];
+        if ((range.flags & VFIO_DMA_UNMAP_FLAG_ALL) != 0 && (r[4] & 64) != 0)
+          range.iova = range.size = 0;
+        Range(VFIO_IOMMU_UNMAP_DMA, container, range);
+        break;
+      case kDirty:
+        range.flags = kDirtyFlags[flags];
+        Range(VFIO_IOMMU_DIRTY_PAGES, container, range);
+        break;
+      case kInfo:
+        Ioctl(VFIO_IOMMU_GET_INFO, container, kArgumentSizes[flags]);
+        break;
+      case kRaw:
+        // The commands of VFIO's type and their neighbours.
+        Ioctl(_IO(VFIO_TYPE, VFIO_BASE + r[3] % 24), container, kArgumentSizes[flags]);
+        break;
+      case kExtension:
+        Extra({.kind = HARNESS_EXTRA_EXTENSION, .container = container, .count = r[3] % 16U});
+        break;
+      default:
+        // The rest, which both have in one order.
+        Extra(ExtraOf(static_cast<uint8_t>(HARNESS_EXTRA_CLAIM + (Index(kind) - Index(kClaim))),
+                      device, r));
+        break;
+    }
+  }
+
   const Kernel& kernel_;
+  std::bitset<kDevices> open_;
+  std::array<uint8_t, kDevices - kReal> container_{};  // of the emulated devices
+  harness_end end_{};
 };
 
 void Judge(const Kernel& kernel) {
-  if (const char* const wrong = kernel.io->judge()) Fail(wrong, "");
+  if (const char* const wrong = kernel.extra->judge()) Fail(wrong, "");
   uint32_t count = 0;
   const harness_warn* const warns = kernel.real->warns(&count);
   for (const harness_warn& warn : std::span(warns, count)) {
@@ -510,12 +683,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   log.input = {data, size};
   log.count = 0;
   const Kernel& kernel = TheKernel();
-  const harness_machine machine = MachineOf(data[0]);
-  harness_shape shape = ShapeOf(data[1], data[2]);
-  // The first attach comes late then, and may not fail either.
-  if ((data[0] & 0x80) != 0) shape.deferred = 0;
+  const harness_machine machine = MachineOf(data[0], data[1], data[2]);
   if (kernel.trace) std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
-  kernel.io->shape(&shape);
   kernel.real->begin(&machine);
   Player player(kernel);
   player.WarmUp(data[0] & 7);
@@ -525,11 +694,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Judge(kernel);
   harness_leaks leaks{};
   kernel.real->finish(&leaks);
-  if (const char* const wrong = kernel.io->judge()) Fail("after the teardown", wrong);
+  if (const char* const wrong = kernel.extra->judge()) Fail("after the teardown", wrong);
   if (leaks.domains != 0) Fail("domains are left after the teardown", "");
   if (leaks.locks != 0) Fail("locks are held after the teardown", "");
   if (leaks.objects != 0) Fail("memory is left after the teardown", "");
   if (leaks.written != 0) Fail("memory was written to after it was freed", "");
+  if (leaks.pins != 0) Fail("pages are pinned after the teardown", "");
+  if (leaks.locked != 0) Fail("pages are locked after the teardown", "");
   for (int left : leaks.references)
     if (left != 0) Fail("references are left after the teardown", "");
   log.input = {};

@@ -188,11 +188,12 @@ write_if_changed() {
 
 # Real files that give what the three need: the group's life is its kobject's reference count.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(iommu_core vfio_type1 vfio_container shim memory ioctl user harness)
+ours=(fake/{calls,faults,machine,driver} process/{shim,memory,iommu_core,vfio_type1,vfio_container}
+  process/{devices,groups,ops,extra,harness})
 {
   cat <<END
 builddir = $out
-kflags = -I$here/include ${flags[*]} -include $here/once.h ${overlay:+-I$overlay} -I$tree -I$here -I$out -I$tree/drivers/iommu $
+kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h ${overlay:+-I$overlay} -I$tree -I$here -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
@@ -212,7 +213,7 @@ rule stubs
   command = $here/stubs.sh \$out \$host \$in
   description = STUBS \$out
 rule link
-  command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/exports -o \$out \$in
+  command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/process/exports -o \$out \$in
   description = LINK \$out
 END
   for flavour in plain fuzz coverage; do
@@ -228,7 +229,7 @@ END
     [[ $flavour == coverage ]] && unseen=
     for file in "${ours[@]}"; do
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
-      if [[ $file != iommu_core && $file != vfio_* ]]; then
+      if [[ $file != process/iommu_core && $file != process/vfio_* ]]; then
         echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
       else
         echo "  flavour = $sanitize"
@@ -240,7 +241,7 @@ END
       echo "  flavour = $unseen"
       objects+=("$out/$flavour/lib_$file.o")
     done
-    echo "build $out/$flavour/host.o: host $here/host.c"
+    echo "build $out/$flavour/host.o: host $here/process/host.c"
     echo "  flavour = $unseen"
     echo "build $out/$flavour/stubs.c: stubs ${objects[*]} | $out/$flavour/host.o $here/stubs.sh"
     echo "  host = $out/$flavour/host.o"

@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /* Changes with any struct below. */
-#define HARNESS_VERSION 3
+#define HARNESS_VERSION 4
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -74,13 +74,13 @@ struct harness_driver {
   uint8_t default_domains; /* asked for a DMA domain by type, it gives one */
   uint8_t coherent;
   uint8_t accepts_foreign;
-  /* From here on: only where the machine is paged. */
   uint8_t deferred;
   uint8_t nesting;
   uint8_t static_identity;
   uint8_t checks_snoop; /* attach_dev refuses a coherent domain behind one that is not */
   uint8_t drops_old;
   uint8_t mismatch_errno; /* 0: EINVAL */
+  uint8_t whole_pages;    /* a large page is unmapped whole; never so in a case */
 };
 
 struct harness_instance {
@@ -88,11 +88,11 @@ struct harness_instance {
   uint8_t fwnode;
   uint8_t table;
   uint8_t enforces_coherency;
-  /* From here on: only where the machine is paged. */
   uint8_t isolates_msi;
-  uint8_t aperture_first; /* pages */
-  uint8_t aperture_last;
-  uint8_t page_sizes; /* bit n: 2^n pages */
+  /* Of a domain that is bound to the instance; before, its pages are of 4K and lie anywhere. */
+  uint64_t aperture_start;
+  uint64_t aperture_end; /* included */
+  uint64_t page_sizes;   /* bit n: 2^n bytes */
 };
 
 /* As Region::Type, DeviceKind and DefaultType in model/topology.h, in their order. */
@@ -109,8 +109,8 @@ enum harness_default_type { HARNESS_ANY_TYPE, HARNESS_TYPE_IDENTITY, HARNESS_TYP
 
 struct harness_region {
   uint8_t type;
-  uint8_t first; /* pages, both included */
-  uint8_t last;
+  uint64_t start;
+  uint64_t length;
 };
 
 struct harness_device {
@@ -120,7 +120,6 @@ struct harness_device {
   uint8_t slot;
   uint8_t absent;
   uint8_t kind;
-  /* From here on: only where the machine is paged. */
   uint8_t default_type;
   struct harness_region regions[HARNESS_REGIONS];
 };
@@ -133,10 +132,7 @@ struct harness_settings {
 };
 
 struct harness_machine {
-  /* Its domains map the pages that their instance says, once they are bound to one; 0: what
-   * kernel/ioctl.h says. */
-  uint8_t paged;
-  struct harness_settings settings; /* only where it is paged */
+  struct harness_settings settings;
   uint8_t drivers_count;
   uint8_t instances_count;
   uint8_t devices_count;
@@ -156,8 +152,8 @@ enum harness_op_kind {
   HARNESS_SET_CONTAINER,
   HARNESS_SET_IOMMU,
   HARNESS_UNSET_CONTAINER,
-  HARNESS_OPEN, /* this one, and the next: never possible here */
-  HARNESS_CLOSE,
+  HARNESS_OPEN,  /* never possible here */
+  HARNESS_CLOSE, /* never possible here */
   HARNESS_GET_DEVICE,
   HARNESS_PUT_DEVICE,
   HARNESS_MAP,
@@ -212,8 +208,8 @@ enum harness_call_kind {
   HARNESS_DETACH,
   HARNESS_FREE,
   HARNESS_RELEASE,
-  HARNESS_MAPPED,   /* in a paged machine only; what goes on where the call before ended is one */
-  HARNESS_UNMAPPED, /* the same */
+  HARNESS_MAPPED,   /* pages of a case; what goes on where the call before ended is one with it */
+  HARNESS_UNMAPPED, /* likewise */
   HARNESS_COOKIE,   /* iommu_get_msi_cookie() */
   HARNESS_HELD,     /* what user space holds after the op, where it is not as before */
 };

@@ -11,7 +11,7 @@ shift 2
 libc='memcmp memcpy memmove memset snprintf sprintf strchr strcmp strcpy strlen strncasecmp strncmp'
 {
   echo "/* SPDX-License-Identifier: GPL-2.0-only */"
-  echo '#include "internal.h"'
+  echo '#include "process/internal.h"'
   comm -23 \
     <(nm --undefined-only "$@" | awk 'NF == 2 { print $2 }' |
       grep -Ev '^(__asan_|__sanitizer_|__sancov|__ubsan_|_GLOBAL_OFFSET_TABLE_|__st(art|op)_)' |

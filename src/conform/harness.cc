@@ -74,10 +74,14 @@ uint8_t TypeOf(IommuType type) {
   return 99;
 }
 
+constexpr uint64_t kPageSize = 4096;
+
+uint64_t AddressOf(int page) { return HARNESS_PAGE_0 + static_cast<uint64_t>(page) * kPageSize; }
+
 }  // namespace
 
 harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel) {
-  harness_machine m{.paged = 1};
+  harness_machine m{};
   m.settings = {.passthrough = topology.settings.passthrough,
                 .unsafe_interrupts = topology.settings.unsafe_interrupts,
                 .dma_entries = topology.settings.dma_entries,
@@ -110,10 +114,14 @@ harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel)
   }
   for (InstanceId i = 0; i < topology.instances_count; ++i) {
     const Instance& instance = topology.instances[i];
-    m.instances[i] = {instance.driver,        instance.fwnode,
-                      instance.table,         instance.enforces_coherency,
-                      instance.isolates_msi,  instance.aperture_first,
-                      instance.aperture_last, instance.page_sizes};
+    m.instances[i] = {instance.driver,
+                      instance.fwnode,
+                      instance.table,
+                      instance.enforces_coherency,
+                      instance.isolates_msi,
+                      AddressOf(instance.aperture_first),
+                      AddressOf(instance.aperture_last + 1) - 1,
+                      uint64_t{instance.page_sizes} * kPageSize};
   }
   for (DeviceId d = 0; d < topology.devices_count; ++d) {
     const Device& device = topology.devices[d];
@@ -127,7 +135,8 @@ harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel)
                     {}};
     for (size_t n = 0; n < kMaxRegions; ++n) {
       const Region& region = device.regions[n];
-      m.devices[d].regions[n] = {static_cast<uint8_t>(region.type), region.first, region.last};
+      m.devices[d].regions[n] = {static_cast<uint8_t>(region.type), AddressOf(region.first),
+                                 (region.last - region.first + 1) * kPageSize};
     }
   }
   return m;

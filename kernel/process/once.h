@@ -9,8 +9,8 @@
 #include <linux/bug.h>
 #include <linux/once_lite.h>
 
-void harness_warned(const char *function, const char *file, int line);
-#define warn_slowpath_fmt(file, line, taint, ...) harness_warned(__func__, file, line)
+void shim_warned(const char *function, const char *file, int line);
+#define warn_slowpath_fmt(file, line, taint, ...) shim_warned(__func__, file, line)
 
 #undef DO_ONCE_LITE_IF
 #define DO_ONCE_LITE_IF(condition, func, ...) \

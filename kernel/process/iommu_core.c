@@ -3,7 +3,6 @@
 #include "drivers/iommu/iommu.c"
 
 #include "internal.h"
-#include "tree.h"
 
 void core_init(void)
 {
@@ -35,16 +34,6 @@ int core_group_is_owned(struct iommu_group *group)
 void core_dev_iommu_free(struct device *dev)
 {
 	dev_iommu_free(dev);
-}
-
-struct iommu_device *core_first_instance(const struct iommu_ops *ops)
-{
-	struct iommu_device *iommu;
-
-	list_for_each_entry(iommu, &iommu_device_list, list)
-		if (iommu->ops == ops)
-			return iommu;
-	return NULL;
 }
 
 int core_store_type(struct iommu_group *group, const char *type)

@@ -7,12 +7,16 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
+#include "fake/fake.h"
 #include "internal.h"
 
 /* What it asks for itself, and what it maps, may fail by the case's faults. */
 static void *type1_alloc(size_t size, const char *function)
 {
-	return harness_malloc_fails(function) ? NULL : kzalloc(size, GFP_KERNEL);
+	/* Without memory it unmaps the slow way, to the same effect. */
+	if (strcmp(function, "unmap_unpin_fast") && fault_of_next(HARNESS_FAIL_MALLOC))
+		return NULL;
+	return kzalloc(size, GFP_KERNEL);
 }
 /* References to it are counted. */
 #undef THIS_MODULE
@@ -21,7 +25,7 @@ static void *type1_alloc(size_t size, const char *function)
 #undef kmalloc
 #define kzalloc(size, gfp) type1_alloc(size, __func__)
 #define kmalloc(size, gfp) type1_alloc(size, __func__)
-#define iommu_map(...) (harness_map_fails() ?: (iommu_map)(__VA_ARGS__))
+#define iommu_map(...) (fault_of_next(HARNESS_FAIL_MAP) ?: (iommu_map)(__VA_ARGS__))
 
 #include "drivers/vfio/vfio_iommu_type1.c"
 
@@ -70,7 +74,7 @@ void type1_judge(void *iommu_data, int memory_moved)
 		}
 	}
 	list_for_each_entry(domain, &iommu->domain_list, next)
-		if (harness_mapped(domain->domain) != bytes)
+		if (table_bytes(fake_domain_of(domain->domain)->table) != bytes)
 			memory_complain("a domain maps more than its container has mapped");
 }
 

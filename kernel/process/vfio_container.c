@@ -3,7 +3,6 @@
 #include "drivers/vfio/container.c"
 
 #include "internal.h"
-#include "tree.h"
 
 void container_init(void)
 {
@@ -30,11 +29,6 @@ long container_ioctl(struct vfio_container *container, unsigned int command, uns
 	struct file file = { .private_data = container };
 
 	return vfio_fops_unl_ioctl(&file, command, argument);
-}
-
-long container_set_iommu(struct vfio_container *container, unsigned int type)
-{
-	return container_ioctl(container, VFIO_SET_IOMMU, type);
 }
 
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container, void **data)

@@ -5,7 +5,7 @@
 
 /*
  * The process's addresses, by page: frames in order, frames all over the place, a device's
- * registers (VM_PFNMAP), and a hole behind them.
+ * registers (VM_PFNMAP), and a hole after them.
  */
 #define MEMORY_START 0x10000000ul
 enum {
@@ -24,6 +24,13 @@ struct page* shim_frame(unsigned int frame);
 int shim_frame_of(const struct page* page); /* -1: none of them */
 unsigned long shim_frame_phys(unsigned int frame);
 
+/* What user space passes to an ioctl, and what it gets; copies to and from it are real. */
+struct user_memory {
+  unsigned char argument[512];
+  unsigned char bitmap[16384];
+};
+extern struct user_memory memory_user;
+
 void memory_begin(void);
 /* 0: no such address. */
 unsigned long memory_phys(unsigned long vaddr);
@@ -35,15 +42,6 @@ int memory_pins(void);
 void memory_fail_pin(unsigned int nth);
 void memory_fail_map(unsigned int nth);
 
-/* `owned`: what it maps of the process must be pinned. */
-struct page_table* table_new(void);
-void table_free(struct page_table* table, int owned);
-int table_map(struct page_table* table, unsigned long iova, unsigned long phys,
-              unsigned long pgsize, unsigned long count, int owned, unsigned long* mapped);
-/* `splits`: a large page can be unmapped in part; else it goes as a whole. */
-unsigned long table_unmap(struct page_table* table, unsigned long iova, unsigned long size,
-                          int owned, int splits);
-unsigned long table_phys(const struct page_table* table, unsigned long iova);
 /* Of the pages of harness.h, those that it maps. */
 unsigned long long table_pages(const struct page_table* table);
 unsigned long table_bytes(const struct page_table* table);

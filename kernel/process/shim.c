@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the real files find instead of the rest of the kernel, where that has kernel types. */
+#include <linux/capability.h>
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/notifier.h>
-#include <linux/pci.h>
-#include <linux/platform_device.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/vfio.h>
 
-#include "harness.h"
+#include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
-#include "tree.h"
 
 /* --- the one task --- */
 
@@ -33,22 +31,6 @@ struct thread_info harness_thread_info;
 #endif
 
 /* --- data that the kernel code refers to --- */
-
-typeof(platform_bus_type) platform_bus_type = { .name = "platform" };
-typeof(pci_bus_type) pci_bus_type = { .name = "pci" };
-/* Their headers want more of the architecture than UML has; iommu.c wants the address alone. */
-#ifdef HARNESS_HAVE_AMBA
-struct bus_type amba_bustype = { .name = "amba" };
-#endif
-#ifdef HARNESS_HAVE_FSL_MC
-struct bus_type fsl_mc_bus_type = { .name = "fsl-mc" };
-#endif
-#ifdef HARNESS_HAVE_HOST1X
-struct bus_type host1x_context_device_bus_type = { .name = "host1x" };
-#endif
-#ifdef HARNESS_HAVE_CDX
-struct bus_type cdx_bus_type = { .name = "cdx" };
-#endif
 
 typeof(kmalloc_caches) kmalloc_caches;
 struct page *mem_map;
@@ -77,9 +59,9 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 }
 #endif
 
-/* --- pages: numbers, behind which there is no memory --- */
+/* --- pages: numbers without memory --- */
 
-enum { PAGES = 1024 }; /* for alloc_pages(); behind them those of the process */
+enum { PAGES = 1024 }; /* for alloc_pages(); after them those of the process */
 static struct page pages[PAGES + MEMORY_FRAMES];
 static bool page_taken[PAGES];
 
@@ -196,83 +178,105 @@ int shim_references(int kind)
 	       refcount_read(&task.usage);
 }
 
-enum { NOTIFIERS = 16 };
-static struct {
-	const void *bus;
-	struct notifier_block *block;
-} notifiers[NOTIFIERS];
-static int notifiers_count;
+/* --- WARNs --- */
 
-int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
-	__asm__("bus_register_notifier");
-int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
+static struct harness_warn warns[HARNESS_WARNS];
+static unsigned int warns_count;
+static int warns_total;
+static bool warns_ended;
+
+void shim_warned(const char *function, const char *file, int line)
 {
-	if (notifiers_count == NOTIFIERS)
-		host_die("bus_register_notifier", "too many notifiers");
-	notifiers[notifiers_count].bus = bus;
-	notifiers[notifiers_count++].block = block;
+	unsigned int i;
+
+	if (warns_ended)
+		return;
+	warns_total++;
+	for (i = 0; i < warns_count; i++)
+		if (warns[i].file == file && warns[i].line == line) {
+			warns[i].count++;
+			return;
+		}
+	if (warns_count < HARNESS_WARNS)
+		warns[warns_count++] = (struct harness_warn){ function, file, line, 1 };
+}
+
+const struct harness_warn *shim_warns(unsigned int *places, int *count)
+{
+	*places = warns_count;
+	*count = warns_total;
+	return warns;
+}
+
+/* --- capability chains of GET_INFO --- */
+
+/* ABSTRACTION: vfio_main.c's capability chain: each is written after the one before. */
+struct vfio_info_cap_header *vfio_info_cap_add(struct vfio_info_cap *caps, size_t size, u16 id,
+					       u16 version)
+{
+	const size_t room = ALIGN(size, sizeof(u64));
+	struct vfio_info_cap_header *header;
+	void *grown = krealloc(caps->buf, caps->size + room, GFP_KERNEL);
+	u32 at;
+
+	if (!grown) {
+		kfree(caps->buf);
+		*caps = (struct vfio_info_cap){};
+		return ERR_PTR(-ENOMEM);
+	}
+	caps->buf = grown;
+	header = grown + caps->size;
+	memset(header, 0, room);
+	header->id = id;
+	header->version = version;
+	for (at = 0; ((struct vfio_info_cap_header *)(grown + at))->next;)
+		at = ((struct vfio_info_cap_header *)(grown + at))->next;
+	if (caps->size)
+		((struct vfio_info_cap_header *)(grown + at))->next = caps->size;
+	caps->size += room;
+	return header;
+}
+int vfio_info_add_capability(struct vfio_info_cap *caps, struct vfio_info_cap_header *cap,
+			     size_t size)
+{
+	struct vfio_info_cap_header *header = vfio_info_cap_add(caps, size, cap->id, cap->version);
+
+	if (IS_ERR(header))
+		return PTR_ERR(header);
+	memcpy(header + 1, cap + 1, size - sizeof(*cap));
+	return 0;
+}
+void vfio_info_cap_shift(struct vfio_info_cap *caps, size_t offset)
+{
+	u32 at = 0;
+	u32 next;
+
+	do {
+		struct vfio_info_cap_header *header = (void *)caps->buf + at;
+
+		next = header->next;
+		if (next)
+			header->next = next + offset;
+		at = next;
+	} while (next);
+}
+
+/* --- what depends on the machine of a case --- */
+
+bool capable(int cap)
+{
+	return cap != CAP_IPC_LOCK || fake_machine.settings.memlock == HARNESS_NONE;
+}
+
+int iommu_get_msi_cookie(struct iommu_domain *domain, dma_addr_t base)
+{
+	calls_add(HARNESS_COOKIE)->domain = fake_domain_of(domain)->number;
 	return 0;
 }
 
-void shim_notify(const void *bus, unsigned long action, struct device *dev)
+static void limit_locked(unsigned long bytes)
 {
-	int i;
-
-	for (i = 0; i < notifiers_count; i++)
-		if (notifiers[i].bus == bus)
-			notifiers[i].block->notifier_call(notifiers[i].block, action, dev);
-}
-
-int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
-			  int (*fn)(struct device *, void *)) __asm__("bus_for_each_dev");
-int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
-			  int (*fn)(struct device *, void *))
-{
-	return shim_each_device(bus, start, data, fn);
-}
-
-/* --- PCI: one root bus, whose functions the harness lays out --- */
-
-struct pci_dev *pci_get_device(unsigned int vendor, unsigned int device, struct pci_dev *from)
-{
-	struct device *next = shim_next_pci(from ? &from->dev : NULL);
-
-	return next ? to_pci_dev(next) : NULL;
-}
-void pci_dev_put(struct pci_dev *dev)
-{
-}
-
-enum { DEVFNS = 256 };
-static bool aliases(struct pci_dev *dev, struct pci_dev *other)
-{
-	return dev->dma_alias_mask && test_bit(other->devfn, dev->dma_alias_mask);
-}
-bool pci_devs_are_dma_aliases(struct pci_dev *dev1, struct pci_dev *dev2)
-{
-	return aliases(dev1, dev2) || aliases(dev2, dev1);
-}
-
-int pci_for_each_dma_alias(struct pci_dev *pdev, int (*fn)(struct pci_dev *, u16, void *),
-			   void *data)
-{
-	unsigned int devfn;
-	int ret = fn(pdev, pci_dev_id(pdev), data);
-
-	for (devfn = 0; !ret && pdev->dma_alias_mask && devfn < DEVFNS; devfn++)
-		if (test_bit(devfn, pdev->dma_alias_mask))
-			ret = fn(pdev, PCI_DEVID(pdev->bus->number, devfn), data);
-	return ret;
-}
-
-bool pci_acs_enabled(struct pci_dev *pdev, u16 flags)
-{
-	return shim_pci_isolated(&pdev->dev);
-}
-/* Only asked of bridges, and there are none. */
-bool pci_acs_path_enabled(struct pci_dev *start, struct pci_dev *end, u16 flags)
-{
-	return true;
+	signals.rlim[RLIMIT_MEMLOCK].rlim_cur = bytes;
 }
 
 extern void radix_tree_init(void);
@@ -282,4 +286,20 @@ void shim_init(void)
 	mem_map = pages;
 	max_mapnr = PAGES + MEMORY_FRAMES;
 	radix_tree_init();
+}
+
+void shim_begin(void)
+{
+	const u8 memlock = fake_machine.settings.memlock;
+
+	warns_count = 0;
+	warns_total = 0;
+	warns_ended = false;
+	limit_locked(memlock == HARNESS_NONE ? RLIM_INFINITY : memlock * PAGE_SIZE);
+}
+
+void shim_end(void)
+{
+	warns_ended = true;
+	limit_locked(RLIM_INFINITY);
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What user space and the drivers of devices do in a case: its ops behind unset-container. */
+/* The ops of a case: what machine, firmware, user space and the drivers of devices do. */
 #include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
 #include "drivers/vfio/vfio.h"
-#include "harness.h"
+#include "fake/fake.h"
 #include "internal.h"
-#include "ioctl.h"
-#include "tree.h"
+#include "memory.h"
 
 enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* as BoundTo in model/state.h */
 
@@ -22,22 +21,70 @@ static struct driven driven[HARNESS_DEVICES];
 /* Pages that drivers of emulated devices have pinned. */
 static u64 pinned[HARNESS_CONTAINERS];
 
-static bool is_emulated(int i)
-{
-	return harness_machine()->devices[i].kind != HARNESS_REAL;
-}
-
 static u64 iova_of(u8 page)
 {
 	return HARNESS_PAGE_0 + page * PAGE_SIZE;
 }
 
 /* VFIO registered the device: it asks IOMMU_CAP_CACHE_COHERENCY of those with an IOMMU. */
-int user_is_vfios(int i)
+static bool is_vfios(int i)
 {
 	return driven[i].bound == BOUND_VFIO &&
-	       (is_emulated(i) ||
-		device_iommu_capable(harness_device(i), IOMMU_CAP_CACHE_COHERENCY));
+	       (device_is_emulated(i) ||
+		device_iommu_capable(device_at(i), IOMMU_CAP_CACHE_COHERENCY));
+}
+
+int ops_is_bound(int i)
+{
+	return driven[i].bound == BOUND_DRIVER;
+}
+
+bool device_is_bound(struct device *dev)
+{
+	return ops_is_bound(host_index(dev)) || group_of_device(dev);
+}
+
+int ops_container(int i)
+{
+	return driven[i].open && device_is_emulated(i) ? driven[i].container : -1;
+}
+
+u64 ops_pinned(u8 container)
+{
+	return pinned[container];
+}
+
+/* --- the machine --- */
+
+static long do_register(u8 i)
+{
+	const struct harness_instance *instance = &fake_machine.instances[i];
+
+	if (fake_instances[i].registered)
+		return HARNESS_NOT_POSSIBLE;
+	/*
+	 * ABSTRACTION: whether a platform device of the instance exists to be probed is up to the
+	 * firmware that describes the machine; no code of iommu.c decides it.
+	 */
+	if (fake_machine.drivers[instance->driver].other_firmware)
+		return -ENODEV;
+	return fake_register(i);
+}
+
+static long do_unregister(u8 i)
+{
+	if (!fake_instances[i].registered)
+		return HARNESS_NOT_POSSIBLE;
+	fake_unregister(i);
+	return 0;
+}
+
+static long do_add(u8 i)
+{
+	if (fake_devices[i].present)
+		return HARNESS_NOT_POSSIBLE;
+	devices_add(i);
+	return 0;
 }
 
 /*
@@ -46,83 +93,123 @@ int user_is_vfios(int i)
  */
 static void leave_vfio(int i)
 {
-	struct device *dev = harness_device(i);
+	struct device *dev = device_at(i);
+	struct vfio_group *group = group_of_device(dev);
 	int other;
 
-	if (driven[i].bound != BOUND_VFIO)
+	if (driven[i].bound != BOUND_VFIO || !group)
 		return;
-	for (other = 0; other < harness_machine()->devices_count; other++)
-		if (other != i && harness_device(other) && driven[other].bound == BOUND_VFIO &&
-		    harness_device(other)->iommu_group == dev->iommu_group)
+	for (other = 0; other < fake_machine.devices_count; other++)
+		if (other != i && device_at(other) && driven[other].bound == BOUND_VFIO &&
+		    device_at(other)->iommu_group == dev->iommu_group)
 			return;
 	/* One that its IOMMU let go keeps the group that it was opened in. */
 	for (other = 0; other < HARNESS_DEVICES; other++)
-		if (driven[other].open && driven[other].vdev.group == harness_vfio_group(dev))
+		if (driven[other].open && driven[other].vdev.group == group)
 			return;
-	harness_leave_container(dev);
+	group_leave(group);
 }
 
 static void unuse(int i)
 {
-	if (driven[i].bound == BOUND_DRIVER && !is_emulated(i))
-		iommu_device_unuse_default_domain(harness_device(i));
+	if (driven[i].bound == BOUND_DRIVER && !device_is_emulated(i))
+		iommu_device_unuse_default_domain(device_at(i));
 	driven[i].bound = BOUND_VFIO;
 }
 
-void user_removing(int i)
+static long do_remove(int i)
 {
 	leave_vfio(i);
 	unuse(i);
+	devices_remove(i);
+	return 0;
 }
 
-/* ABSTRACTION: vfio_noiommu_group_alloc() of group.c, for emulated devices. */
-void user_join_fake_group(int i)
-{
-	struct iommu_group *group = iommu_group_alloc();
+/* --- groups --- */
 
-	iommu_group_add_device(group, harness_device(i));
-	iommu_group_put(group);
+/* The group of the number, wherever something holds it. */
+static struct iommu_group *find_group(int id)
+{
+	struct vfio_group *group = group_of_id(id);
+
+	return group ? group->iommu_group : devices_group(id);
+}
+
+/*
+ * ABSTRACTION: __vfio_register_dev() and vfio_group_ioctl_set_container() up to
+ * vfio_container_attach_group(): what opens /dev/vfio/N and what the ioctl tests first.
+ */
+static long set_container(u8 id, u8 container)
+{
+	struct iommu_group *iommu_group = find_group(id);
+	bool emulated = false;
+	bool viable = false;
+	int count = 0;
+	int i;
+
+	if (!iommu_group)
+		return HARNESS_NOT_POSSIBLE;
+	for (i = 0; i < fake_machine.devices_count; i++) {
+		if (fake_devices[i].dev->iommu_group != iommu_group)
+			continue;
+		count++;
+		emulated |= device_is_emulated(i);
+		viable |= is_vfios(i);
+	}
+	if (count && !viable)
+		return -ENOENT;
+	if (group_of_id(id))
+		return -EINVAL;
+	if (!count)
+		return -ENODEV;
+	return group_enter(id, iommu_group, emulated, container);
+}
+
+/* ABSTRACTION: vfio_group_ioctl_unset_container(). */
+static long unset_container(u8 id)
+{
+	struct vfio_group *group = group_of_id(id);
+
+	if (!group)
+		return find_group(id) ? -EINVAL : HARNESS_NOT_POSSIBLE;
+	if (group->container_users != 1)
+		return -EBUSY;
+	group_leave(group);
+	return 0;
 }
 
 /* --- user space --- */
 
 static long map(const struct harness_op *op)
 {
-	u32 flags = 0;
+	struct vfio_iommu_type1_dma_map *map = (void *)memory_user.argument;
 
-	if (op->flags & HARNESS_READ)
-		flags |= VFIO_DMA_MAP_FLAG_READ;
-	if (op->flags & HARNESS_WRITE)
-		flags |= VFIO_DMA_MAP_FLAG_WRITE;
-	if (op->flags & HARNESS_VADDR)
-		flags |= VFIO_DMA_MAP_FLAG_VADDR;
-	return ioctl_play(&(struct harness_ioctl_op){
-		.kind = HARNESS_IO_MAP,
-		.container = op->a,
-		.flags = flags,
+	*map = (struct vfio_iommu_type1_dma_map){
+		.argsz = sizeof(*map),
+		.flags = (op->flags & HARNESS_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
+			 (op->flags & HARNESS_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0) |
+			 (op->flags & HARNESS_VADDR ? VFIO_DMA_MAP_FLAG_VADDR : 0),
+		.vaddr = iova_of(op->vaddr),
 		.iova = iova_of(op->first),
 		.size = op->count * PAGE_SIZE,
-		.vaddr = iova_of(op->vaddr),
-	});
+	};
+	return container_call(op->a, VFIO_IOMMU_MAP_DMA, map);
 }
 
 static long unmap(const struct harness_op *op)
 {
+	struct vfio_iommu_type1_dma_unmap *unmap = (void *)memory_user.argument;
 	/* All that there is has no address. */
 	const bool all = op->flags & HARNESS_ALL && !op->first && !op->count;
-	u32 flags = 0;
 
-	if (op->flags & HARNESS_ALL)
-		flags |= VFIO_DMA_UNMAP_FLAG_ALL;
-	if (op->flags & HARNESS_VADDR)
-		flags |= VFIO_DMA_UNMAP_FLAG_VADDR;
-	return ioctl_play(&(struct harness_ioctl_op){
-		.kind = HARNESS_IO_UNMAP,
-		.container = op->a,
-		.flags = flags,
+	*unmap = (struct vfio_iommu_type1_dma_unmap){
+		.argsz = sizeof(*unmap),
+		.flags = (op->flags & HARNESS_ALL ? VFIO_DMA_UNMAP_FLAG_ALL : 0) |
+			 (op->flags & HARNESS_VADDR ? VFIO_DMA_UNMAP_FLAG_VADDR : 0),
 		.iova = all ? 0 : iova_of(op->first),
 		.size = op->count * PAGE_SIZE,
-	});
+	};
+	return container_call(op->a, VFIO_IOMMU_UNMAP_DMA, unmap);
 }
 
 /* --- emulated devices --- */
@@ -170,22 +257,22 @@ static const struct vfio_device_ops device_ops;
 static long open_device(int i)
 {
 	struct vfio_device *vdev = &driven[i].vdev;
-	struct vfio_group *group = harness_vfio_group(harness_device(i));
+	struct vfio_group *group = group_of_device(device_at(i));
 	long ret;
 
-	if (!user_is_vfios(i))
+	if (!is_vfios(i))
 		return -ENODEV;
 	if (!group)
 		return -EINVAL;
 	vdev->group = group;
-	vdev->ops = is_emulated(i) ? &emulated_ops : &device_ops;
+	vdev->ops = device_is_emulated(i) ? &emulated_ops : &device_ops;
 	mutex_lock(&group->group_lock);
 	ret = container_use(vdev);
 	mutex_unlock(&group->group_lock);
 	if (ret)
 		return ret;
 	vfio_device_container_register(vdev);
-	driven[i].container = harness_group_container(harness_device(i));
+	driven[i].container = group_container(group);
 	driven[i].open = true;
 	return 0;
 }
@@ -195,7 +282,7 @@ static bool emulated_is_open(int container)
 	int i;
 
 	for (i = 0; i < HARNESS_DEVICES; i++)
-		if (driven[i].open && is_emulated(i) &&
+		if (driven[i].open && device_is_emulated(i) &&
 		    container_of_vdev(&driven[i].vdev) == container)
 			return true;
 	return false;
@@ -243,7 +330,7 @@ static long unpin_pages(const struct harness_op *op)
 
 	container_unpin(vdev, iova_of(op->first), op->count);
 	/* The kernel stops at the first page that is not mapped. */
-	container_backend(harness_container(container), &data);
+	container_type1(container, &data);
 	for (page = 0; page < HARNESS_PAGES; page++)
 		if (!type1_is_pinned(data, iova_of(page)))
 			pinned[container] &= ~(1ull << page);
@@ -258,7 +345,7 @@ static long bind(int i)
 
 	leave_vfio(i);
 	driven[i].bound = BOUND_NOBODY;
-	ret = is_emulated(i) ? 0 : iommu_device_use_default_domain(harness_device(i));
+	ret = device_is_emulated(i) ? 0 : iommu_device_use_default_domain(device_at(i));
 	if (!ret)
 		driven[i].bound = BOUND_DRIVER;
 	return ret;
@@ -279,7 +366,7 @@ static long attach_pasid(struct device *dev, struct device *of)
 	int i;
 
 	for (i = 0; i < HARNESS_DEVICES; i++) {
-		struct device *other = harness_device(i);
+		struct device *other = device_at(i);
 
 		if (other && other->iommu && other->iommu_group == dev->iommu_group)
 			other->iommu->max_pasids = PASID + 1;
@@ -288,17 +375,33 @@ static long attach_pasid(struct device *dev, struct device *of)
 }
 #endif
 
-int user_play(const struct harness_op *op)
+int ops_play(const struct harness_op *op)
 {
 	switch (op->kind) {
+	case HARNESS_REGISTER:
+		return do_register(op->a);
+	case HARNESS_UNREGISTER:
+		return do_unregister(op->a);
+	case HARNESS_ADD:
+		return do_add(op->a);
+	case HARNESS_SET_CONTAINER:
+		return set_container(op->a, op->b);
+	case HARNESS_SET_IOMMU:
+		return container_ioctl(container_at(op->a), VFIO_SET_IOMMU, op->b);
+	case HARNESS_UNSET_CONTAINER:
+		return unset_container(op->a);
 	case HARNESS_MAP:
 		return map(op);
 	case HARNESS_UNMAP:
 		return unmap(op);
 	}
-	if (op->a >= harness_machine()->devices_count || !harness_device(op->a))
+	if (op->a >= fake_machine.devices_count || !device_at(op->a))
 		return HARNESS_NOT_POSSIBLE;
 	switch (op->kind) {
+	case HARNESS_REMOVE:
+		return do_remove(op->a);
+	case HARNESS_CONFIGURE:
+		return fake_configure(op->a);
 	case HARNESS_GET_DEVICE:
 		return driven[op->a].open ? HARNESS_NOT_POSSIBLE : open_device(op->a);
 	case HARNESS_PUT_DEVICE:
@@ -308,36 +411,33 @@ int user_play(const struct harness_op *op)
 	case HARNESS_UNPIN:
 		return driven[op->a].open ? unpin_pages(op) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_BIND:
-		return driven[op->a].open ? HARNESS_NOT_POSSIBLE : bind(op->a);
+		if (driven[op->a].open || ops_is_bound(op->a))
+			return HARNESS_NOT_POSSIBLE;
+		return bind(op->a);
 	case HARNESS_UNBIND:
 		unuse(op->a);
 		return 0;
 	case HARNESS_DMA:
-		return dma(harness_device(op->a));
+		return dma(device_at(op->a));
 #ifdef HARNESS_HAVE_PASID
 	case HARNESS_ATTACH_PASID:
-		return attach_pasid(harness_device(op->a), harness_device(op->b));
+		return attach_pasid(device_at(op->a), device_at(op->b));
 	case HARNESS_DETACH_PASID:
 		/* The drivers under test do not look at the domain. */
-		iommu_detach_device_pasid(NULL, harness_device(op->a), PASID);
+		iommu_detach_device_pasid(NULL, device_at(op->a), PASID);
 		return 0;
 #endif
 	}
 	return HARNESS_NOT_POSSIBLE;
 }
 
-void user_begin(void)
+void ops_begin(void)
 {
-	int i;
-
 	memset(driven, 0, sizeof(driven));
 	memset(pinned, 0, sizeof(pinned));
-	for (i = 0; i < harness_machine()->devices_count; i++)
-		if (is_emulated(i) && harness_device(i))
-			user_join_fake_group(i);
 }
 
-void user_finish(void)
+void ops_end(void)
 {
 	int i;
 

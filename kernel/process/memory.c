@@ -9,11 +9,11 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
-#include "harness.h"
+#include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
-#include "tree.h"
 
 static unsigned int pins[MEMORY_FRAMES];
 static unsigned long mapped_bytes[MEMORY_FRAMES]; /* by tables whose pages must be pinned */
@@ -59,12 +59,12 @@ void memory_begin(void)
 
 /* --- the process's addresses --- */
 
-/* Far behind all pages: pfn_valid() says no, as it does for registers. */
+/* Far beyond all pages: pfn_valid() says no, as it does for registers. */
 static const unsigned long first_register = 0x100000;
 
 static long page_number(unsigned long vaddr)
 {
-	/* What cases map: the first frames once more. */
+	/* User memory of a case is the first frames under a second address. */
 	if (vaddr >= HARNESS_PAGE_0)
 		return (vaddr - HARNESS_PAGE_0) >> PAGE_SHIFT;
 	if (vaddr < MEMORY_START || vaddr >= MEMORY_START + MEMORY_END * PAGE_SIZE)
@@ -105,13 +105,13 @@ static bool strikes(unsigned int *countdown)
 	return *countdown && !--*countdown;
 }
 
-/* Prototypes differ behind the fifth argument only. */
+/* Prototypes differ after the fifth argument only. */
 long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
 	      struct page **pages) __asm__("pin_user_pages_remote");
 long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
 	      struct page **pages)
 {
-	const int fault = harness_pin_fails();
+	const int fault = fault_of_next(HARNESS_FAIL_PIN);
 	long done;
 
 	if (fault)
@@ -242,6 +242,50 @@ void __put_task_struct(struct task_struct *task)
 	memory_complain("the last reference to the task is put");
 }
 
+/* --- user copies --- */
+
+struct user_memory memory_user;
+
+/* How many bytes of user memory from there on are there; -1: no user memory, copy as it is. */
+static long user_room(const void *p)
+{
+	const unsigned long at = (unsigned long)p;
+	const unsigned long start = (unsigned long)&memory_user;
+	const unsigned long hole = MEMORY_START + MEMORY_HOLE * PAGE_SIZE;
+
+	if (at >= start && at < start + sizeof(memory_user))
+		return start + sizeof(memory_user) - at;
+	if (at >= MEMORY_START && at < MEMORY_START + MEMORY_END * PAGE_SIZE)
+		return at < hole ? hole - at : 0;
+	return -1;
+}
+static bool has_memory(const void *p)
+{
+	return (unsigned long)p >= MEMORY_START + MEMORY_END * PAGE_SIZE;
+}
+unsigned long raw_copy_from_user(void *to, const void *from, unsigned long count)
+{
+	const long room = user_room(from);
+
+	if (room < 0 || count > room)
+		return count;
+	if (has_memory(from))
+		memcpy(to, from, count);
+	else
+		memset(to, 0, count);
+	return 0;
+}
+unsigned long raw_copy_to_user(void *to, const void *from, unsigned long count)
+{
+	const long room = user_room(to);
+
+	if (room < 0 || count > room)
+		return count;
+	if (has_memory(to))
+		memcpy(to, from, count);
+	return 0;
+}
+
 /* --- page tables --- */
 
 struct extent {
@@ -294,7 +338,7 @@ void table_free(struct page_table *table, int owned)
 	host_drop(table);
 }
 
-/* The first extent that ends behind the iova. */
+/* The first extent that ends at the iova or after it. */
 static unsigned int find(const struct page_table *table, unsigned long iova)
 {
 	unsigned int low = 0;
@@ -335,16 +379,20 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 	      unsigned long pgsize, unsigned long count, int owned, unsigned long *mapped)
 {
 	const unsigned long size = pgsize * count;
-	const unsigned int at = find(table, iova);
+	const unsigned long last = iova + (size - 1);
+	unsigned int at;
 	unsigned long done = size;
 	int ret = 0;
 
 	*mapped = 0;
 	if ((iova | phys) & (pgsize - 1))
 		memory_complain("a driver is asked to map an address that is not aligned");
-	if (at < table->count && table->extents[at].iova <= iova + (size - 1)) {
+	/* What is mapped already is replaced. */
+	while ((at = find(table, iova)) < table->count && table->extents[at].iova <= last) {
+		const unsigned long from = max(iova, table->extents[at].iova);
+
 		memory_complain("a domain is asked to map what it has mapped");
-		return -EEXIST;
+		table_unmap(table, from, last - from + 1, owned, true);
 	}
 	/* A driver may stop half-way, and says how far it came. */
 	if (strikes(&fail_map)) {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel asks of the drivers, written down. */
+#include "fake.h"
+
+static struct harness_call *calls;
+static u32 calls_count;
+static u32 calls_room;
+static u32 op_calls; /* those before the op */
+static bool recording;
+
+struct harness_call *calls_add(u8 kind)
+{
+	struct harness_call *call;
+
+	if (calls_count == calls_room) {
+		calls_room = calls_room ? 2 * calls_room : 1024;
+		calls = host_grow(calls, calls_room * sizeof(*calls));
+	}
+	call = &calls[calls_count];
+	/* What comes before a case and after it is nobody's trace. */
+	if (recording)
+		calls_count++;
+	*call = (struct harness_call){
+		.kind = kind,
+		.driver = HARNESS_NONE,
+		.table = HARNESS_NONE,
+		.instance = HARNESS_NONE,
+		.device = HARNESS_NONE,
+		.domain = HARNESS_NO_DOMAIN,
+		.device_driver = HARNESS_NONE,
+	};
+	return call;
+}
+
+/* Chunks of one iommu_map() or iommu_unmap() are one call, and so is what goes on where it ended. */
+void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size)
+{
+	const u8 first = (iova - HARNESS_PAGE_0) >> PAGE_SHIFT;
+	struct harness_call *call = calls_count > op_calls ? &calls[calls_count - 1] : NULL;
+
+	if (!size || iova < HARNESS_PAGE_0)
+		return;
+	if (!call || !recording || call->kind != kind || call->domain != domain ||
+	    call->first + call->count != first) {
+		call = calls_add(kind);
+		call->domain = domain;
+		call->first = first;
+	}
+	call->count += size >> PAGE_SHIFT;
+}
+
+const struct harness_call *calls_get(u32 *count)
+{
+	*count = calls_count;
+	return calls;
+}
+
+void calls_clear(void)
+{
+	calls_count = op_calls = 0;
+}
+
+void calls_record(bool on)
+{
+	recording = on;
+}
+
+void calls_begin_op(void)
+{
+	op_calls = calls_count;
+}

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The iommu_ops of all drivers. What each callback does is up to the machine and the faults. */
+#include "fake.h"
+
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+
+struct fake_domain *fake_domains;
+int fake_domains_count;
+#if !__has_feature(address_sanitizer)
+static struct fake_domain *freed;
+#endif
+static u16 domain_numbers;
+static unsigned int registrations;
+
+/* The drivers' ops, by address: a driver that comes to a freed address finds another's there. */
+static struct iommu_ops ops[HARNESS_DRIVERS];
+static struct iommu_domain_ops tables[HARNESS_TABLES];
+static u8 loaded[HARNESS_DRIVERS]; /* the driver at an address */
+
+static struct {
+	struct fake_domain *domain;
+	unsigned long end;
+	size_t pgsize;
+} core_map; /* the last chunk that the core mapped by itself in the op */
+
+/* --- domains --- */
+
+struct fake_domain *fake_domain_of(struct iommu_domain *domain)
+{
+	return container_of(domain, struct fake_domain, domain);
+}
+
+bool fake_is_owned(const struct iommu_domain *domain)
+{
+	return domain->type == IOMMU_DOMAIN_UNMANAGED;
+}
+
+/* The driver's one identity domain, which was never allocated. */
+static bool is_static(const struct fake_domain *domain)
+{
+	return domain->number == HARNESS_NO_DOMAIN;
+}
+
+static void shape_as_bound(struct iommu_domain *domain, const struct harness_instance *instance)
+{
+	domain->pgsize_bitmap = instance->page_sizes;
+	domain->geometry.aperture_start = instance->aperture_start;
+	domain->geometry.aperture_end = instance->aperture_end;
+}
+
+static struct iommu_domain *alloc(u8 driver, struct device *dev)
+{
+	const int index = dev ? host_index(dev) : -1;
+	u8 table = fake_machine.drivers[driver].table;
+	struct harness_call *call = calls_add(HARNESS_ALLOC);
+	struct fake_domain *domain;
+
+	if (dev)
+		table = fake_machine.instances[fake_devices[index].instance].table;
+	call->driver = driver;
+	call->table = table;
+#ifdef HARNESS_HAVE_ALLOC_PAGING
+	/* For an identity domain: the core names no device, and the instance may have its own. */
+	if (!dev)
+		call->table = HARNESS_NONE;
+#endif
+	call->device = dev ? index : HARNESS_NONE;
+	if (fault_of_next(HARNESS_FAIL_ALLOC)) {
+		call->error = -ENOMEM;
+		return NULL;
+	}
+	domain = host_alloc(sizeof(*domain));
+	domain->domain.ops = &tables[fake_machine.table_address[table]];
+	domain->domain.pgsize_bitmap = PAGE_SIZE;
+	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
+	domain->domain.geometry.force_aperture = true;
+	domain->table = table_new();
+	domain->driver = driver;
+	domain->instance = HARNESS_NONE;
+	domain->number = domain_numbers++;
+	domain->next = fake_domains;
+	fake_domains = domain;
+	fake_domains_count++;
+	call->domain = domain->number;
+	return &domain->domain;
+}
+
+static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
+{
+	/* As most drivers: no blocking domain by type, the core makes an empty one. */
+	if (type == IOMMU_DOMAIN_BLOCKED)
+		return NULL;
+#ifndef HARNESS_HAVE_ALLOC_PAGING
+	if (type != IOMMU_DOMAIN_UNMANAGED && !fake_machine.drivers[driver].default_domains)
+		return NULL;
+#endif
+	return alloc(driver, NULL);
+}
+
+static void free_domain(struct iommu_domain *domain)
+{
+	struct fake_domain *fake = fake_domain_of(domain);
+	struct fake_domain **link = &fake_domains;
+
+	calls_add(HARNESS_FREE)->domain = fake->number;
+	while (*link != fake)
+		link = &(*link)->next;
+	*link = fake->next;
+	fake_domains_count--;
+	table_free(fake->table, fake_is_owned(domain));
+	fake->table = NULL;
+#if __has_feature(address_sanitizer)
+	kfree(fake);
+#else
+	/*
+	 * Up to and including 6.1 a group may go on pointing here. Until the case ends nothing else
+	 * comes to lie at the address, so that the trace does not depend on the allocator.
+	 */
+	fake->next = freed;
+	freed = fake;
+#endif
+}
+
+void fake_forget_domains(void)
+{
+#if !__has_feature(address_sanitizer)
+	while (freed) {
+		struct fake_domain *next = freed->next;
+
+		kfree(freed);
+		freed = next;
+	}
+#endif
+}
+
+/* --- attaching --- */
+
+/* What attach_dev() finds incompatible. */
+static int check_compatible(const struct fake_domain *domain, u8 device)
+{
+	const struct harness_driver *driver = &fake_machine.drivers[domain->driver];
+	const u8 instance = fake_devices[device].instance;
+
+	if (driver->checks_snoop && domain->coherent &&
+	    !fake_machine.instances[instance].enforces_coherency)
+		return -EINVAL;
+	if ((driver->same_instance && domain->instance != HARNESS_NONE &&
+	     domain->instance != instance) ||
+	    (driver->refuses_foreign && domain->driver != machine_driver_of(device)))
+		return driver->mismatch_errno ? -driver->mismatch_errno : -EINVAL;
+	return 0;
+}
+
+static int attach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	const int index = host_index(dev);
+	struct fake_domain *fake = fake_domain_of(domain);
+	struct fake_device *device = &fake_devices[index];
+	struct harness_call *call = calls_add(HARNESS_ATTACH);
+	int ret = fault_of(HARNESS_FAIL_ATTACH, index);
+
+	if (!ret)
+		ret = fault_of_next(HARNESS_FAIL_ATTACH_CALL);
+	if (!ret)
+		ret = host_attach_fails(fake, index);
+	if (!ret)
+		ret = check_compatible(fake, index);
+	call->domain = fake->number;
+	call->driver = fake->driver;
+	call->device = index;
+	call->device_driver = machine_driver_of(index);
+	call->error = ret;
+	if (ret) {
+		if (fake_machine.drivers[fake->driver].drops_old)
+			device->hw = NULL;
+		return ret;
+	}
+	device->hw = fake;
+	device->attached = true;
+	__set_bit(index, fake->accepted);
+	if (fake->instance == HARNESS_NONE && !is_static(fake)) {
+		fake->instance = device->instance;
+		shape_as_bound(domain, &fake_machine.instances[device->instance]);
+	}
+	return 0;
+}
+
+#ifdef HARNESS_HAVE_DETACH_DEV
+static void detach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	struct harness_call *call = calls_add(HARNESS_DETACH);
+
+	call->domain = fake_domain_of(domain)->number;
+	call->device = host_index(dev);
+	fake_devices[call->device].hw = NULL;
+}
+#endif
+
+#ifdef HARNESS_HAVE_PASID
+static int set_dev_pasid(struct iommu_domain *domain, struct device *dev)
+{
+	return fault_of_pasid(host_index(dev));
+}
+static void remove_dev_pasid(void)
+{
+}
+#endif
+
+static bool attach_deferred(struct device *dev)
+{
+	const int index = host_index(dev);
+
+	return fake_machine.drivers[machine_driver_of(index)].deferred &&
+	       !fake_devices[index].attached;
+}
+
+/* Every device that is on the domain must be behind an instance that can. */
+static bool enforce_cache_coherency(struct iommu_domain *domain)
+{
+	struct fake_domain *fake = fake_domain_of(domain);
+	int i;
+
+	for (i = 0; i < fake_machine.devices_count; i++) {
+		const struct fake_device *device = &fake_devices[i];
+
+		if (device->hw == fake && device->instance != HARNESS_NONE &&
+		    !fake_machine.instances[device->instance].enforces_coherency)
+			return false;
+	}
+	fake->coherent = true;
+	return true;
+}
+
+/* --- mapping --- */
+
+/*
+ * Whether an iommu_map() by the core fails: asked of its first chunk. One goes on where the last
+ * ended, with pages of another size. Type1's are asked where type1 calls it.
+ */
+static int core_map_fails(struct fake_domain *domain, unsigned long iova, size_t pgsize,
+			  size_t count)
+{
+	const bool goes_on = domain == core_map.domain && iova == core_map.end &&
+			     pgsize != core_map.pgsize;
+	const int ret = goes_on ? 0 : fault_of_next(HARNESS_FAIL_MAP);
+
+	core_map.domain = ret ? NULL : domain;
+	core_map.end = iova + pgsize * count;
+	core_map.pgsize = pgsize;
+	return ret;
+}
+
+static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
+		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
+{
+	struct fake_domain *fake = fake_domain_of(domain);
+	const bool owned = fake_is_owned(domain);
+	int ret = owned ? 0 : core_map_fails(fake, iova, pgsize, pgcount);
+
+	*mapped = 0;
+	if (ret)
+		return ret;
+	ret = table_map(fake->table, iova, paddr, pgsize, pgcount, owned, mapped);
+	calls_add_pages(HARNESS_MAPPED, fake->number, iova, *mapped);
+	return ret;
+}
+
+static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
+			  size_t pgcount, struct iommu_iotlb_gather *gather)
+{
+	struct fake_domain *fake = fake_domain_of(domain);
+	const size_t done = table_unmap(fake->table, iova, pgsize * pgcount, fake_is_owned(domain),
+					!fake_machine.drivers[fake->driver].whole_pages);
+
+	calls_add_pages(HARNESS_UNMAPPED, fake->number, iova, done);
+	return done;
+}
+
+static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
+{
+	return table_phys(fake_domain_of(domain)->table, iova);
+}
+
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+static int enable_nesting(struct iommu_domain *domain)
+{
+	return fake_machine.drivers[fake_domain_of(domain)->driver].nesting ? 0 : -EINVAL;
+}
+#endif
+
+static void resv_regions(struct device *dev, struct list_head *list)
+{
+	static const enum iommu_resv_type types[] = {
+		[HARNESS_DIRECT] = IOMMU_RESV_DIRECT,
+		[HARNESS_DIRECT_RELAXABLE] = IOMMU_RESV_DIRECT_RELAXABLE,
+		[HARNESS_RESERVED] = IOMMU_RESV_RESERVED,
+		[HARNESS_MSI] = IOMMU_RESV_MSI,
+		[HARNESS_SW_MSI] = IOMMU_RESV_SW_MSI,
+	};
+	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
+	int i;
+
+	for (i = 0; i < HARNESS_REGIONS; i++) {
+		const struct harness_region *region = &device->regions[i];
+		struct iommu_resv_region *resv;
+
+		if (region->type == HARNESS_NO_REGION)
+			continue;
+		resv = iommu_alloc_resv_region(region->start, region->length,
+					       IOMMU_READ | IOMMU_WRITE, types[region->type],
+					       GFP_KERNEL);
+		if (resv)
+			list_add_tail(&resv->list, list);
+	}
+}
+
+/* --- probing --- */
+
+/* Firmware put the device behind the instance, and the driver can see it. */
+static bool accepts(struct device *dev, u8 instance, u8 driver)
+{
+	const struct fake_instance *fake = &fake_instances[instance];
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+
+	if (fake_machine.instances[instance].driver != driver || !fake->registered)
+		return false;
+	return !fake->fwnode || (fwspec && fwspec->iommu_fwnode == fake->fwnode);
+}
+
+static u8 first_registered(u8 driver)
+{
+	u8 first = HARNESS_NONE;
+	int i;
+
+	for (i = 0; i < fake_machine.instances_count; i++)
+		if (fake_machine.instances[i].driver == driver && fake_instances[i].registered &&
+		    (first == HARNESS_NONE ||
+		     fake_instances[i].registered < fake_instances[first].registered))
+			first = i;
+	return first;
+}
+
+static u8 find_instance(struct device *dev, u8 driver)
+{
+	const u8 *masters = fake_machine.devices[host_index(dev)].masters;
+	int i;
+
+	for (i = 0; i < HARNESS_MASTERS; i++)
+		if (masters[i] != HARNESS_NONE && accepts(dev, masters[i], driver))
+			return masters[i];
+	return fake_machine.drivers[driver].accepts_foreign ? first_registered(driver) :
+							      HARNESS_NONE;
+}
+
+static struct iommu_device *probe_device(u8 driver, struct device *dev)
+{
+	const int index = host_index(dev);
+	struct harness_call *call;
+	u8 instance;
+	int ret;
+
+	if (index < 0)
+		return ERR_PTR(-ENODEV);
+	ret = fault_of(HARNESS_FAIL_PROBE, index);
+	if (ret)
+		return ERR_PTR(ret);
+	instance = find_instance(dev, driver);
+	if (instance == HARNESS_NONE)
+		return ERR_PTR(-ENODEV);
+	fake_devices[index].instance = instance;
+	call = calls_add(HARNESS_PROBE);
+	call->device = index;
+	call->instance = instance;
+	return &fake_instances[instance].iommu;
+}
+
+static void release_device(struct device *dev)
+{
+	const int index = host_index(dev);
+
+	calls_add(HARNESS_RELEASE)->device = index;
+	host_releases(dev);
+	fake_devices[index].hw = NULL;
+	fake_devices[index].attached = false;
+	fake_devices[index].instance = HARNESS_NONE;
+}
+
+/* As drivers that know who sends a stream id: the group of the first device with the same. */
+static struct iommu_group *stream_group(struct device *dev)
+{
+	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
+	int at;
+
+	for (at = 0; device->slot && at < fake_listed_count; at++) {
+		const struct harness_device *other = &fake_machine.devices[fake_listed[at]];
+		const struct device *listed = fake_devices[fake_listed[at]].dev;
+
+		if (other->bus == device->bus && other->slot == device->slot && listed->iommu_group)
+			return iommu_group_ref_get(listed->iommu_group);
+	}
+	return generic_device_group(dev);
+}
+
+static struct iommu_group *instance_group(struct device *dev)
+{
+#ifdef HARNESS_HAVE_SINGLE_GROUP
+	return generic_single_device_group(dev);
+#else
+	/* What drivers did by themselves before. */
+	struct fake_instance *instance = &fake_instances[fake_devices[host_index(dev)].instance];
+
+	if (!instance->group) {
+		struct iommu_group *group = iommu_group_alloc();
+
+		if (IS_ERR(group))
+			return group;
+		instance->group = group;
+	}
+	return iommu_group_ref_get(instance->group);
+#endif
+}
+
+static struct iommu_group *device_group(struct device *dev)
+{
+	if (fake_machine.drivers[machine_driver_of(host_index(dev))].instance_groups)
+		return instance_group(dev);
+	return dev_is_pci(dev) ? pci_device_group(dev) : stream_group(dev);
+}
+
+static int def_domain_type(struct device *dev)
+{
+	static const int types[] = { 0, IOMMU_DOMAIN_IDENTITY, IOMMU_DOMAIN_DMA };
+
+	return types[fake_machine.devices[host_index(dev)].default_type];
+}
+
+static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
+{
+#ifdef HARNESS_HAVE_CAP_INTR_REMAP
+	if (cap == IOMMU_CAP_INTR_REMAP && dev)
+		return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
+#endif
+	return cap == IOMMU_CAP_CACHE_COHERENCY && fake_machine.drivers[driver].coherent;
+}
+
+/* --- the tables of callbacks --- */
+
+#ifdef HARNESS_HAVE_CAPABLE_BY_DEV
+#define CAPABLE_DEV struct device *dev,
+#define CAPABLE_OF dev
+#else
+#define CAPABLE_DEV
+#define CAPABLE_OF NULL
+#endif
+#ifdef HARNESS_HAVE_ALLOC_PAGING
+#define DEFINE_ALLOC(n)                                                         \
+	static struct iommu_domain *alloc_paging_##n(struct device *dev)        \
+	{                                                                       \
+		return alloc(loaded[n], dev);                                   \
+	}
+#define ALLOC(n) .domain_alloc_paging = alloc_paging_##n, .domain_alloc = alloc_type_##n
+#else
+#define DEFINE_ALLOC(n)
+#define ALLOC(n) .domain_alloc = alloc_type_##n
+#endif
+#ifdef HARNESS_HAVE_PASID
+#define PASID .remove_dev_pasid = (void *)remove_dev_pasid,
+#else
+#define PASID
+#endif
+
+/* The callbacks that are not told whose they are, once for each address. */
+#define ADDRESS(n)                                                              \
+	static struct iommu_domain *alloc_type_##n(unsigned int type)           \
+	{                                                                       \
+		return alloc_of_type(loaded[n], type);                          \
+	}                                                                       \
+	DEFINE_ALLOC(n)                                                         \
+	static struct iommu_device *probe_##n(struct device *dev)               \
+	{                                                                       \
+		return probe_device(loaded[n], dev);                            \
+	}                                                                       \
+	static bool capable_##n(CAPABLE_DEV enum iommu_cap cap)                 \
+	{                                                                       \
+		return answers_capable(loaded[n], CAPABLE_OF, cap);             \
+	}
+ADDRESS(0)
+ADDRESS(1)
+ADDRESS(2)
+ADDRESS(3)
+ADDRESS(4)
+ADDRESS(5)
+ADDRESS(6)
+ADDRESS(7)
+
+#define OPS(n)                                  \
+	[n] = {                                 \
+		.capable = capable_##n,         \
+		.probe_device = probe_##n,      \
+		.release_device = release_device, \
+		.device_group = device_group,   \
+		.get_resv_regions = resv_regions, \
+		.is_attach_deferred = attach_deferred, \
+		.def_domain_type = def_domain_type, \
+		PASID                           \
+		.pgsize_bitmap = PAGE_SIZE,     \
+		ALLOC(n),                       \
+	}
+static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
+	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
+};
+static const struct iommu_domain_ops new_table = {
+	.attach_dev = attach_dev,
+#ifdef HARNESS_HAVE_DETACH_DEV
+	.detach_dev = detach_dev,
+#endif
+	.map_pages = map_pages,
+	.unmap_pages = unmap_pages,
+	.iova_to_phys = iova_to_phys,
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+	.enable_nesting = enable_nesting,
+#endif
+	.enforce_cache_coherency = enforce_cache_coherency,
+#ifdef HARNESS_HAVE_PASID
+	.set_dev_pasid = (void *)set_dev_pasid,
+#endif
+	.free = free_domain,
+};
+
+#ifdef HARNESS_HAVE_IDENTITY_DOMAIN
+static const struct iommu_domain_ops identity_table = {
+	.attach_dev = attach_dev,
+#ifdef HARNESS_HAVE_PASID
+	.set_dev_pasid = (void *)set_dev_pasid,
+#endif
+};
+
+/* The driver's identity domain that nobody allocates. */
+static void set_identity(struct iommu_ops *ops, u8 driver)
+{
+	static struct fake_domain identities[HARNESS_DRIVERS];
+	struct fake_domain *identity = &identities[driver];
+
+	if (!fake_machine.drivers[driver].static_identity)
+		return;
+	identity->domain.type = IOMMU_DOMAIN_IDENTITY;
+	identity->domain.ops = &identity_table;
+	identity->driver = driver;
+	identity->instance = HARNESS_NONE;
+	identity->number = HARNESS_NO_DOMAIN;
+	ops->identity_domain = &identity->domain;
+}
+#endif
+
+/* --- ops --- */
+
+void fake_begin(const struct harness_machine *machine)
+{
+	int i;
+
+	machine_begin(machine);
+	fake_domains = NULL;
+	fake_domains_count = 0;
+	for (i = 0; i < HARNESS_TABLES; i++)
+		tables[i] = new_table;
+	calls_clear();
+	domain_numbers = 0;
+	registrations = 0;
+}
+
+void fake_begin_op(const struct harness_op *op)
+{
+	core_map.domain = NULL;
+	calls_begin_op();
+	faults_begin_op(op);
+}
+
+static void forget_registration(struct fake_instance *fake)
+{
+	fake->registered = 0;
+	if (fake->group)
+		iommu_group_put(fake->group);
+	fake->group = NULL;
+}
+
+int fake_register(u8 i)
+{
+	const u8 driver = fake_machine.instances[i].driver;
+	const u8 address = fake_machine.drivers[driver].address;
+	struct fake_instance *fake = &fake_instances[i];
+	int ret;
+
+	loaded[address] = driver;
+	ops[address] = new_ops[address];
+	ops[address].owner = host_module;
+	ops[address].default_domain_ops =
+		&tables[fake_machine.table_address[fake_machine.drivers[driver].table]];
+#ifdef HARNESS_HAVE_IDENTITY_DOMAIN
+	set_identity(&ops[address], driver);
+#endif
+	fake->iommu = (struct iommu_device){ .fwnode = fake->fwnode, .dev = fake->iommu.dev };
+	fake->registered = ++registrations;
+	ret = iommu_device_register(&fake->iommu, &ops[address], NULL);
+	if (ret)
+		forget_registration(fake);
+	return ret;
+}
+
+void fake_unregister(u8 i)
+{
+	iommu_device_unregister(&fake_instances[i].iommu);
+	forget_registration(&fake_instances[i]);
+}
+
+/*
+ * ABSTRACTION: of_iommu_configure() and viot_iommu_configure() as far as they call iommu.c: each
+ * master's fwnode in order, unless it was done before, and the probe.
+ */
+static int apply_firmware(u8 i, struct device *dev)
+{
+	const bool had_iommu = dev->iommu;
+	int ret = 0;
+	int n;
+
+	if (dev_iommu_fwspec_get(dev))
+		return 0;
+	for (n = 0; !ret && n < HARNESS_MASTERS; n++) {
+		const u8 master = fake_machine.devices[i].masters[n];
+
+		if (master != HARNESS_NONE && fake_instances[master].fwnode)
+			ret = host_describe(dev, master);
+	}
+	if (ret)
+		host_undescribe(dev, had_iommu);
+	return ret;
+}
+
+int fake_configure(u8 i)
+{
+	struct device *dev = fake_devices[i].dev;
+	const int ret = apply_firmware(i, dev);
+
+	return ret || dev->iommu_group ? ret : host_probe(dev);
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Buses and devices as the kernel sees them, and the firmware that describes them. */
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+
+#include "fake/fake.h"
+#include "internal.h"
+#ifdef HARNESS_HAVE_IOMMU_PRIV
+#include "drivers/iommu/iommu-priv.h"
+#endif
+
+enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16, PCI_BUS = 1 };
+
+static struct {
+	struct pci_dev pci; /* of other buses, too; only .dev is theirs */
+	DECLARE_BITMAP(aliases, DEVFNS);
+} devices[HARNESS_DEVICES];
+static struct pci_bus root_bus;
+static struct fwnode_handle fwnodes[HARNESS_INSTANCES];
+struct module *host_module = &shim_module;
+
+/* --- buses --- */
+
+typeof(platform_bus_type) platform_bus_type = { .name = "platform" };
+typeof(pci_bus_type) pci_bus_type = { .name = "pci" };
+/* Their headers want more of the architecture than UML has; iommu.c wants the address alone. */
+#ifdef HARNESS_HAVE_AMBA
+struct bus_type amba_bustype = { .name = "amba" };
+#endif
+#ifdef HARNESS_HAVE_FSL_MC
+struct bus_type fsl_mc_bus_type = { .name = "fsl-mc" };
+#endif
+#ifdef HARNESS_HAVE_HOST1X
+struct bus_type host1x_context_device_bus_type = { .name = "host1x" };
+#endif
+#ifdef HARNESS_HAVE_CDX
+struct bus_type cdx_bus_type = { .name = "cdx" };
+#endif
+
+static const void *const buses[HARNESS_BUSES] = {
+	&platform_bus_type,
+	[PCI_BUS] = &pci_bus_type,
+#ifdef HARNESS_HAVE_AMBA
+	[2] = &amba_bustype,
+#endif
+#ifdef HARNESS_HAVE_FSL_MC
+	[3] = &fsl_mc_bus_type,
+#endif
+#ifdef HARNESS_HAVE_HOST1X
+	[4] = &host1x_context_device_bus_type,
+#endif
+#ifdef HARNESS_HAVE_CDX
+	[5] = &cdx_bus_type,
+#endif
+};
+
+unsigned int devices_buses(void)
+{
+	unsigned int found = 0;
+	int i;
+
+	for (i = 0; i < HARNESS_BUSES; i++)
+		found |= buses[i] ? 1u << i : 0;
+	return found;
+}
+
+static struct {
+	const void *bus;
+	struct notifier_block *block;
+} notifiers[NOTIFIERS];
+static int notifiers_count;
+
+int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
+	__asm__("bus_register_notifier");
+int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
+{
+	if (notifiers_count == NOTIFIERS)
+		host_die("bus_register_notifier", "too many notifiers");
+	notifiers[notifiers_count].bus = bus;
+	notifiers[notifiers_count++].block = block;
+	return 0;
+}
+
+static void notify(unsigned long action, struct device *dev)
+{
+	int i;
+
+	for (i = 0; i < notifiers_count; i++)
+		if (notifiers[i].bus == dev->bus)
+			notifiers[i].block->notifier_call(notifiers[i].block, action, dev);
+}
+
+/* The first of the bus after that device, in the order in which they came; NULL: there is none. */
+static struct device *next_on(const void *bus, struct device *after)
+{
+	int at = 0;
+
+	while (after && fake_listed[at++] != host_index(after))
+		;
+	for (; at < fake_listed_count; at++)
+		if (fake_devices[fake_listed[at]].dev->bus == bus)
+			return fake_devices[fake_listed[at]].dev;
+	return NULL;
+}
+
+int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
+			  int (*fn)(struct device *, void *)) __asm__("bus_for_each_dev");
+int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
+			  int (*fn)(struct device *, void *))
+{
+	struct device *dev = start;
+	int ret = 0;
+
+	while (!ret && (dev = next_on(bus, dev)))
+		ret = fn(dev, data);
+	return ret;
+}
+
+/* --- PCI: one root bus, with functions where lay_out() puts them --- */
+
+struct pci_dev *pci_get_device(unsigned int vendor, unsigned int device, struct pci_dev *from)
+{
+	struct device *next = next_on(&pci_bus_type, from ? &from->dev : NULL);
+
+	return next ? to_pci_dev(next) : NULL;
+}
+void pci_dev_put(struct pci_dev *dev)
+{
+}
+
+static bool aliases(struct pci_dev *dev, struct pci_dev *other)
+{
+	return dev->dma_alias_mask && test_bit(other->devfn, dev->dma_alias_mask);
+}
+bool pci_devs_are_dma_aliases(struct pci_dev *dev1, struct pci_dev *dev2)
+{
+	return aliases(dev1, dev2) || aliases(dev2, dev1);
+}
+
+int pci_for_each_dma_alias(struct pci_dev *pdev, int (*fn)(struct pci_dev *, u16, void *),
+			   void *data)
+{
+	unsigned int devfn;
+	int ret = fn(pdev, pci_dev_id(pdev), data);
+
+	for (devfn = 0; !ret && pdev->dma_alias_mask && devfn < DEVFNS; devfn++)
+		if (test_bit(devfn, pdev->dma_alias_mask))
+			ret = fn(pdev, PCI_DEVID(pdev->bus->number, devfn), data);
+	return ret;
+}
+
+bool pci_acs_enabled(struct pci_dev *pdev, u16 flags)
+{
+	return fake_machine.devices[host_index(&pdev->dev)].slot == 0;
+}
+/* Only asked of bridges, and there are none. */
+bool pci_acs_path_enabled(struct pci_dev *start, struct pci_dev *end, u16 flags)
+{
+	return true;
+}
+
+/*
+ * Where the PCI functions lie: those that share a slot are the functions of one device number,
+ * all others fill what is left. NULL, or why there is no room.
+ */
+static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEVICES])
+{
+	bool taken[DEVFNS] = {};
+	u8 number[DEVFNS];         /* device number of a slot, DEVICE_NUMBERS: none yet */
+	u8 functions[DEVFNS] = {}; /* of a slot so far */
+	u8 numbers = 0;
+	unsigned int next = 0;
+	int i;
+
+	memset(number, DEVICE_NUMBERS, sizeof(number));
+	for (i = 0; i < m->devices_count; i++) {
+		const u8 slot = m->devices[i].slot;
+
+		if (m->devices[i].bus != PCI_BUS || !slot)
+			continue;
+		if (number[slot] == DEVICE_NUMBERS) {
+			if (numbers == DEVICE_NUMBERS)
+				return "more than 32 slots are shared by PCI functions";
+			number[slot] = numbers++;
+		}
+		if (functions[slot] == FUNCTIONS)
+			return "a PCI device has no more than 8 functions";
+		devfn[i] = PCI_DEVFN(number[slot], functions[slot]++);
+		taken[devfn[i]] = true;
+	}
+	for (i = 0; i < m->devices_count; i++) {
+		if (m->devices[i].bus != PCI_BUS || m->devices[i].slot)
+			continue;
+		while (taken[next])
+			next++;
+		devfn[i] = next;
+		taken[next] = true;
+	}
+	return NULL;
+}
+
+const char *devices_misfit(const struct harness_machine *m)
+{
+	static const char *const no_bus[HARNESS_BUSES] = {
+		"the kernel's iommu_buses[] has no platform", "the kernel's iommu_buses[] has no pci",
+		"the kernel's iommu_buses[] has no amba",     "the kernel's iommu_buses[] has no fsl-mc",
+		"the kernel's iommu_buses[] has no host1x",   "the kernel's iommu_buses[] has no cdx",
+	};
+	u8 devfn[HARNESS_DEVICES];
+	int i;
+
+	for (i = 0; i < m->devices_count; i++)
+		if (m->devices[i].kind == HARNESS_REAL && !buses[m->devices[i].bus])
+			return no_bus[m->devices[i].bus];
+	return lay_out(m, devfn);
+}
+
+/* --- devices --- */
+
+int host_index(struct device *dev)
+{
+	return container_of(dev, typeof(devices[0]), pci.dev) - devices;
+}
+
+struct device *device_at(int i)
+{
+	return i < fake_machine.devices_count && fake_devices[i].present ? fake_devices[i].dev : NULL;
+}
+
+int device_is_emulated(int i)
+{
+	return fake_machine.devices[i].kind != HARNESS_REAL;
+}
+
+/* ABSTRACTION: vfio_noiommu_group_alloc() of group.c, for emulated devices. */
+static void join_fake_group(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_alloc();
+
+	iommu_group_add_device(group, dev);
+	iommu_group_put(group);
+}
+
+static void make_device(int i, u8 devfn)
+{
+	const struct harness_device *device = &fake_machine.devices[i];
+	struct pci_dev *pci = &devices[i].pci;
+
+	memset(&devices[i], 0, sizeof(devices[i]));
+	pci->dev.kobj.name = "device";
+	fake_devices[i].dev = &pci->dev;
+	/* Of the bus of emulated devices the IOMMU core knows nothing. */
+	if (device->kind != HARNESS_REAL)
+		return;
+	pci->dev.bus = (void *)buses[device->bus];
+	if (device->bus != PCI_BUS)
+		return;
+	pci->bus = &root_bus;
+	pci->devfn = devfn;
+	pci->multifunction = device->slot != 0;
+}
+
+void devices_begin(void)
+{
+	const struct harness_machine *m = &fake_machine;
+	u8 devfn[HARNESS_DEVICES] = {};
+	int i;
+
+	lay_out(m, devfn);
+	for (i = 0; i < m->instances_count; i++) {
+		fwnodes[i] = (struct fwnode_handle){ .ops = &shim_fwnode_ops };
+		fake_instances[i].fwnode = m->instances[i].fwnode ? &fwnodes[i] : NULL;
+	}
+	for (i = 0; i < m->devices_count; i++)
+		make_device(i, devfn[i]);
+	for (i = 0; i < m->devices_count; i++) {
+		const struct harness_device *device = &m->devices[i];
+
+		if (device->alias != HARNESS_NONE && device->kind == HARNESS_REAL) {
+			__set_bit(devfn[device->alias], devices[i].aliases);
+			devices[i].pci.dma_alias_mask = devices[i].aliases;
+		}
+		if (!device->absent)
+			machine_list(i);
+	}
+	for (i = 0; i < m->devices_count; i++)
+		if (device_at(i) && device_is_emulated(i))
+			join_fake_group(device_at(i));
+}
+
+void devices_add(int i)
+{
+	struct device *dev = fake_devices[i].dev;
+
+	machine_list(i);
+	if (device_is_emulated(i))
+		join_fake_group(dev);
+	else
+		notify(BUS_NOTIFY_ADD_DEVICE, dev);
+}
+
+void devices_remove(int i)
+{
+	struct device *dev = fake_devices[i].dev;
+
+	machine_unlist(i);
+	if (device_is_emulated(i))
+		iommu_group_remove_device(dev);
+	else
+		notify(BUS_NOTIFY_REMOVED_DEVICE, dev);
+}
+
+void devices_end(void)
+{
+	int i;
+
+	for (i = 0; i < fake_machine.devices_count; i++) {
+		struct device *dev = fake_devices[i].dev;
+
+		/* 6.1 oopses at the removal of such a device; docs/findings.md. */
+		if (dev->iommu && !dev->iommu_group)
+			core_dev_iommu_free(dev);
+		if (fake_devices[i].present)
+			devices_remove(i);
+	}
+	for (i = 0; i < fake_machine.instances_count; i++)
+		if (fake_instances[i].registered)
+			fake_unregister(i);
+	fake_forget_domains();
+#ifdef HARNESS_HAVE_BUS_OPS
+	/* The kernel keeps them for good; the next case is a new boot. */
+	for (i = 0; i < HARNESS_BUSES; i++)
+		if (buses[i])
+			((struct bus_type *)buses[i])->iommu_ops = NULL;
+#endif
+}
+
+struct iommu_group *devices_group(int id)
+{
+	int i;
+
+	for (i = 0; i < fake_machine.devices_count; i++) {
+		struct iommu_group *group = fake_devices[i].dev->iommu_group;
+
+		if (group && iommu_group_id(group) == id)
+			return group;
+	}
+	for (i = 0; i < fake_machine.instances_count; i++) {
+#ifdef HARNESS_HAVE_SINGLE_GROUP
+		struct iommu_group *shared = fake_instances[i].iommu.singleton_group;
+#else
+		struct iommu_group *shared = fake_instances[i].group;
+#endif
+		if (fake_instances[i].registered && shared && iommu_group_id(shared) == id)
+			return shared;
+	}
+	return NULL;
+}
+
+/* --- for the drivers --- */
+
+int host_describe(struct device *dev, u8 instance)
+{
+	struct fwnode_handle *fwnode = fake_instances[instance].fwnode;
+#ifdef HARNESS_HAVE_FWSPEC_OPS
+	const struct iommu_ops *found = iommu_ops_from_fwnode(fwnode);
+
+	return found ? iommu_fwspec_init(dev, fwnode, found) : -EPROBE_DEFER;
+#else
+	return iommu_fwspec_init(dev, fwnode);
+#endif
+}
+
+void host_undescribe(struct device *dev, bool had_iommu)
+{
+#ifdef HARNESS_HAVE_FREE_ON_ERROR
+	if (had_iommu)
+		iommu_fwspec_free(dev);
+	else if (dev->iommu)
+		core_dev_iommu_free(dev);
+#endif
+}
+
+int host_probe(struct device *dev)
+{
+	return iommu_probe_device(dev);
+}
+
+void host_releases(struct device *dev)
+{
+	int count = 0;
+	int i;
+
+	for (i = 0; i < fake_machine.devices_count; i++)
+		count += fake_devices[i].dev->iommu_group == dev->iommu_group;
+	if (count == 1)
+		core_forget_pasids(dev->iommu_group);
+}
+
+long shim_isolated_msi(struct device *dev) __asm__("msi_device_has_isolated_msi");
+long shim_isolated_msi(struct device *dev)
+{
+	return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
+}
+/* Before, the devices are asked. */
+long irq_domain_check_msi_remap(void)
+{
+	return 0;
+}

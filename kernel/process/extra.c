@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ops that cases lack, by the entry points that their callers in the kernel use. */
+#include "extra.h"
+
+#include <linux/iommu.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
+
+#include "drivers/vfio/vfio.h"
+#include "fake/fake.h"
+#include "internal.h"
+#include "memory.h"
+
+/* A user in the kernel, beside VFIO. */
+struct holder {
+	struct iommu_domain *domain;
+	struct iommu_group *group; /* claimed */
+	bool by_group;
+	bool by_device;
+};
+static struct holder holders[HARNESS_DEVICES];
+static const struct harness_extra_op *op;
+static unsigned int fail_attach;
+
+int host_attach_fails(const struct fake_domain *domain, u8 device)
+{
+	/*
+	 * A driver takes a device back to where it was, and never fails a device's first attach, nor
+	 * that to a default domain whose first attach has waited: the core relies on all three.
+	 */
+	if (!fail_attach || !fake_devices[device].hw || test_bit(device, domain->accepted) ||
+	    (!fake_is_owned(&domain->domain) &&
+	     fake_machine.drivers[machine_driver_of(device)].deferred))
+		return 0;
+	return --fail_attach ? 0 : -ENOMEM;
+}
+
+/* --- VFIO --- */
+
+static long do_ioctl(void)
+{
+	memset(memory_user.argument, 0, sizeof(memory_user.argument));
+	memcpy(memory_user.argument, op->argument, sizeof(op->argument));
+	return container_call(op->container, op->count, memory_user.argument);
+}
+
+static long check_extension(void)
+{
+	return container_ioctl(container_at(op->container), VFIO_CHECK_EXTENSION, op->count);
+}
+
+static long dma_rw(void)
+{
+	static u8 buffer[2 * PAGE_SIZE];
+	const int container = ops_container(op->a);
+	void *data;
+
+	if (container < 0)
+		return HARNESS_NOT_POSSIBLE;
+	return container_type1(container, &data)
+		->dma_rw(data, op->iova, buffer, op->count % sizeof(buffer) + 1, op->flags & 1);
+}
+
+/* --- users in the kernel --- */
+
+/* Its user does not unmap first. */
+static void forget_mappings(struct fake_domain *domain)
+{
+	table_free(domain->table, false);
+	domain->table = table_new();
+}
+
+static long detach(struct device *dev, struct holder *holder)
+{
+	if (!holder->domain)
+		return HARNESS_NOT_POSSIBLE;
+	if (holder->by_group)
+		iommu_detach_group(holder->domain, dev->iommu_group);
+	else
+		iommu_detach_device(holder->domain, dev);
+	forget_mappings(fake_domain_of(holder->domain));
+	iommu_domain_free(holder->domain);
+	holder->domain = NULL;
+	return 0;
+}
+
+static long release(struct device *dev, struct holder *holder)
+{
+	if (!holder->group)
+		return HARNESS_NOT_POSSIBLE;
+	if (holder->domain)
+		detach(dev, holder);
+#ifdef HARNESS_HAVE_DEVICE_CLAIM
+	if (holder->by_device)
+		iommu_device_release_dma_owner(dev);
+	else
+#endif
+		iommu_group_release_dma_owner(holder->group);
+	iommu_group_put(holder->group);
+	holder->group = NULL;
+	return 0;
+}
+
+static long claim(struct device *dev, struct holder *holder)
+{
+	struct iommu_group *group;
+	long ret;
+
+	if (holder->group || ops_is_bound(op->a))
+		return HARNESS_NOT_POSSIBLE;
+	group = iommu_group_get(dev);
+	if (!group)
+		return HARNESS_NOT_POSSIBLE;
+#ifdef HARNESS_HAVE_DEVICE_CLAIM
+	holder->by_device = op->flags & 1;
+	if (holder->by_device)
+		ret = iommu_device_claim_dma_owner(dev, &holders[0]);
+	else
+#endif
+		ret = iommu_group_claim_dma_owner(group, holder);
+	if (ret)
+		iommu_group_put(group);
+	else
+		holder->group = group;
+	return ret;
+}
+
+/* iommu_attach_device() is for who is bound or owns the group. */
+static long attach(struct device *dev, struct holder *holder)
+{
+	struct iommu_domain *domain;
+	long ret;
+
+	if (!(ops_is_bound(op->a) || holder->group) || !dev->iommu_group)
+		return HARNESS_NOT_POSSIBLE;
+#ifdef HARNESS_HAVE_ALLOC_BY_DEV
+	domain = iommu_paging_domain_alloc(dev);
+	if (IS_ERR(domain))
+		return PTR_ERR(domain);
+#else
+	domain = iommu_domain_alloc(dev->bus);
+	if (!domain)
+		return -ENOMEM;
+#endif
+	ret = op->flags & 1 ? iommu_attach_group(domain, dev->iommu_group) :
+			       iommu_attach_device(domain, dev);
+	if (!ret && holder->domain)
+		memory_complain("a group takes a second domain of its user");
+	if (ret || holder->domain) {
+		iommu_domain_free(domain);
+		return ret;
+	}
+	holder->domain = domain;
+	holder->by_group = op->flags & 1;
+	return 0;
+}
+
+static long kernel_map(struct holder *holder)
+{
+	const int prot = op->flags & (IOMMU_READ | IOMMU_WRITE);
+	unsigned long at;
+
+	if (!holder->domain || op->size > SZ_16M)
+		return HARNESS_NOT_POSSIBLE;
+	/* To map what is mapped is the caller's mistake. */
+	for (at = 0; at < op->size; at += SZ_1K)
+		if (iommu_iova_to_phys(holder->domain, op->iova + at))
+			return HARNESS_NOT_POSSIBLE;
+	/* Away from the process's frames, which VFIO alone maps. */
+	return iommu_map(holder->domain, op->iova, 0x40000000 + (op->paddr & (SZ_1G - 1)), op->size,
+#ifdef HARNESS_HAVE_MAP_GFP
+			 prot, GFP_KERNEL);
+#else
+			 prot);
+#endif
+}
+
+static long kernel_unmap(struct holder *holder)
+{
+	if (!holder->domain)
+		return HARNESS_NOT_POSSIBLE;
+	iommu_unmap(holder->domain, op->iova, op->size);
+	return 0;
+}
+
+static long show(struct iommu_group *group)
+{
+	char *page = host_alloc(PAGE_SIZE);
+
+	core_show(group, page);
+	kfree(page);
+	return 0;
+}
+
+static long store_type(struct iommu_group *group)
+{
+	static const char *const types[] = { "identity", "DMA", "DMA-FQ", "auto", "other" };
+
+	return core_store_type(group, types[op->count % ARRAY_SIZE(types)]);
+}
+
+/* --- the interface --- */
+
+static int play_of_device(void)
+{
+	struct device *dev = device_at(op->a);
+	struct holder *holder = &holders[op->a];
+
+	if (!dev)
+		return HARNESS_NOT_POSSIBLE;
+	switch (op->kind) {
+	case HARNESS_EXTRA_CLAIM:
+		return claim(dev, holder);
+	case HARNESS_EXTRA_RELEASE:
+		return release(dev, holder);
+	case HARNESS_EXTRA_ATTACH:
+		return attach(dev, holder);
+	case HARNESS_EXTRA_DETACH:
+		return detach(dev, holder);
+	case HARNESS_EXTRA_KERNEL_MAP:
+		return kernel_map(holder);
+	case HARNESS_EXTRA_KERNEL_UNMAP:
+		return kernel_unmap(holder);
+	case HARNESS_EXTRA_STORE_TYPE:
+		return dev->iommu_group ? store_type(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
+	case HARNESS_EXTRA_SHOW:
+		return dev->iommu_group ? show(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
+	}
+	return HARNESS_NOT_POSSIBLE;
+}
+
+static int play(void)
+{
+	switch (op->kind) {
+	case HARNESS_EXTRA_IOCTL:
+		return do_ioctl();
+	case HARNESS_EXTRA_EXTENSION:
+		return check_extension();
+	case HARNESS_EXTRA_DMA_RW:
+		return dma_rw();
+	}
+	return play_of_device();
+}
+
+void extra_begin(void)
+{
+	memset(holders, 0, sizeof(holders));
+	extra_disarm();
+}
+
+/* A driver that goes lets go of what it attached, and a device that goes of what it owns, too. */
+void extra_before(const struct harness_op *next)
+{
+	struct device *dev = device_at(next->a);
+
+	if (!dev || (next->kind != HARNESS_UNBIND && next->kind != HARNESS_REMOVE))
+		return;
+	detach(dev, &holders[next->a]);
+	if (next->kind == HARNESS_REMOVE)
+		release(dev, &holders[next->a]);
+}
+
+void extra_disarm(void)
+{
+	host_fail_alloc = 0;
+	fail_attach = 0;
+	memory_fail_map(0);
+	memory_fail_pin(0);
+}
+
+void extra_end(void)
+{
+	int i;
+
+	for (i = 0; i < HARNESS_DEVICES; i++)
+		extra_before(&(struct harness_op){ .kind = HARNESS_REMOVE, .a = i });
+}
+
+static void arm(u8 what, u8 nth)
+{
+	extra_disarm();
+	switch (what) {
+	case HARNESS_ARM_ALLOC:
+		host_fail_alloc = nth;
+		break;
+	case HARNESS_ARM_MAP:
+		memory_fail_map(nth);
+		break;
+	case HARNESS_ARM_PIN:
+		memory_fail_pin(nth);
+		break;
+	case HARNESS_ARM_ATTACH:
+		fail_attach = nth;
+		break;
+	}
+}
+
+static int extra_op(const struct harness_extra_op *next)
+{
+	int ret;
+
+	if (next->a >= HARNESS_DEVICES || next->container >= HARNESS_CONTAINERS)
+		return HARNESS_NOT_POSSIBLE;
+	op = next;
+	fake_begin_op(NULL);
+	ret = host_guard(play);
+	extra_disarm();
+	return ret;
+}
+
+static const char *judge(void)
+{
+	groups_judge();
+	return memory_complaint();
+}
+
+const struct harness_extra *harness_extra_open(void)
+{
+	static struct harness_extra interface = {
+		.memory = MEMORY_START,
+		.arm = arm,
+		.op = extra_op,
+		.pinned = ops_pinned,
+		.judge = judge,
+	};
+
+	interface.bitmap = (unsigned long)memory_user.bitmap;
+	return &interface;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The interface of the library. */
+#include "harness.h"
+
+#include <linux/iommu.h>
+#include <linux/sched.h>
+
+#include "fake/fake.h"
+#include "internal.h"
+#include "memory.h"
+
+static const struct harness_op *op;
+static u16 held_pins; /* after the op before */
+static u16 held_locked;
+static int objects_at_rest;
+static int references_at_rest[HARNESS_REFERENCES];
+
+static void begin(const struct harness_machine *machine)
+{
+	const struct harness_settings *settings = &machine->settings;
+	int i;
+
+	fake_begin(machine);
+	shim_begin();
+	memory_begin();
+	type1_parameters(settings->unsafe_interrupts, settings->dma_entries);
+	if (settings->passthrough)
+		iommu_set_default_passthrough(false);
+	else
+		iommu_set_default_translated(false);
+	held_pins = held_locked = 0;
+	objects_at_rest = host_objects;
+	for (i = 0; i < HARNESS_REFERENCES; i++)
+		references_at_rest[i] = shim_references(i);
+	calls_record(true);
+	devices_begin();
+	groups_begin();
+	ops_begin();
+	extra_begin();
+}
+
+/* What user space holds: its pages that are pinned, and those that are accounted to it. */
+static void record_held(void)
+{
+	const u16 pinned = memory_pins();
+	const u16 locked = current->mm->locked_vm;
+	struct harness_call *call;
+
+	if (pinned == held_pins && locked == held_locked)
+		return;
+	call = calls_add(HARNESS_HELD);
+	call->pins = held_pins = pinned;
+	call->locked = held_locked = locked;
+}
+
+static int play(void)
+{
+	extra_before(op);
+	return ops_play(op);
+}
+
+static int harness_op(const struct harness_op *next)
+{
+	int ret;
+
+	op = next;
+	fake_begin_op(op);
+	ret = host_guard(play);
+	fake_begin_op(NULL);
+	extra_disarm();
+	if (ret != HARNESS_OOPS)
+		record_held();
+	return ret;
+}
+
+static const struct harness_warn *warns(u32 *places)
+{
+	int count;
+
+	return shim_warns(places, &count);
+}
+
+static int number_of(const struct iommu_domain *domain)
+{
+	struct fake_domain *fake;
+
+	for (fake = fake_domains; fake; fake = fake->next)
+		if (&fake->domain == domain)
+			return fake->number;
+	return -1;
+}
+
+static void end(struct harness_end *end)
+{
+	struct fake_domain *domain;
+	u32 places;
+	int i;
+
+	for (i = 0; i < fake_machine.devices_count; i++) {
+		struct iommu_group *group = fake_devices[i].dev->iommu_group;
+
+		end->group[i] = group ? iommu_group_id(group) : -1;
+		end->domain[i] = group ? number_of(core_group_domain(group)) : -1;
+		end->default_domain[i] = group ? number_of(core_group_default(group)) : -1;
+		end->owner_cnt[i] = group ? core_group_owner_cnt(group) : 0;
+		end->owned[i] = group && core_group_is_owned(group);
+	}
+	end->domains = fake_domains_count;
+	shim_warns(&places, &end->warns);
+	end->mapped_count = 0;
+	for (domain = fake_domains; domain; domain = domain->next) {
+		const u64 pages = table_pages(domain->table);
+
+		if (pages && end->mapped_count < HARNESS_DOMAINS)
+			end->mapped[end->mapped_count++] =
+				(struct harness_mapped){ domain->number, pages };
+	}
+}
+
+static int tear_down(void)
+{
+	extra_end();
+	ops_end();
+	groups_end();
+	devices_end();
+	return 0;
+}
+
+static int finish(struct harness_leaks *leaks)
+{
+	int ret;
+	int i;
+
+	calls_record(false);
+	shim_end();
+	ret = host_guard(tear_down);
+	leaks->domains = fake_domains_count;
+	leaks->objects = host_objects - objects_at_rest;
+	leaks->written = host_empty_quarantine();
+	leaks->locks = host_locks;
+	for (i = 0; i < HARNESS_REFERENCES; i++)
+		leaks->references[i] = shim_references(i) - references_at_rest[i];
+	leaks->pins = memory_pins();
+	leaks->locked = current->mm->locked_vm;
+	return ret;
+}
+
+const struct harness *harness_open(u32 version, u32 flags)
+{
+	static struct harness interface = {
+		.name = HARNESS_TREE_NAME,
+		.flavour = HARNESS_FLAVOUR,
+		.features = HARNESS_FEATURES,
+		.fits = devices_misfit,
+		.begin = begin,
+		.op = harness_op,
+		.calls = calls_get,
+		.warns = warns,
+		.end = end,
+		.finish = finish,
+	};
+
+	if (version != HARNESS_VERSION)
+		return NULL;
+	host_catches_oops = flags & HARNESS_CATCH_OOPS;
+	if (!interface.buses) {
+		shim_init();
+		core_init();
+		container_init();
+		type1_init();
+		interface.buses = devices_buses();
+	}
+	return &interface;
+}
