@@ -61,7 +61,7 @@ const char* Name(uint8_t kind) {
   return kNames[kind];
 }
 
-// What is played of an input, so that a failure can say it.
+// A call that an input has made, kept so that a failure can say it.
 struct Played {
   enum class Kind : uint8_t { kCase, kExtra, kArm };
   static constexpr int kUnderWay = 1;  // no op gives this
@@ -187,91 +187,72 @@ constexpr std::array<Place, kReal> kPlaces = {{{1, 0, 1, kNo, 0},
                                                {1, 2, 0, kNo, 0},
                                                {1, 2, 0, 5, 1}}};
 
-void SetRegions(uint8_t which, bool odd, harness_device& device) {
-  const auto put = [&device](int n, uint8_t type, uint64_t start, uint64_t length) {
-    device.regions[n] = {.type = type, .start = start, .length = length};
-  };
-  switch (which) {
-    case 1:
-      put(0, HARNESS_MSI, 0xfee00000, 0x100000);
-      break;
-    case 2:
-      put(0, HARNESS_SW_MSI, odd ? 0x8000000 : 0x108000, odd ? 0x100000 : 0x1000);
-      put(1, HARNESS_RESERVED, 0x200000, 0x4000);
-      break;
-    case 3:
-      put(0, odd ? HARNESS_DIRECT : HARNESS_DIRECT_RELAXABLE, 0x104000, 0x2000);
-      put(1, HARNESS_RESERVED, 0x106000, 0x1000);
-      break;
-    default:
-      break;
-  }
+// Of devices of even numbers and of odd ones.
+using Regions = std::array<harness_region, HARNESS_REGIONS>;
+constexpr Regions kRegions[4][2] = {
+    {},
+    {{{{HARNESS_MSI, 0xfee00000, 0x100000}}}, {{{HARNESS_MSI, 0xfee00000, 0x100000}}}},
+    {{{{HARNESS_SW_MSI, 0x108000, 0x1000}, {HARNESS_RESERVED, 0x200000, 0x4000}}},
+     {{{HARNESS_SW_MSI, 0x8000000, 0x100000}, {HARNESS_RESERVED, 0x200000, 0x4000}}}},
+    {{{{HARNESS_DIRECT_RELAXABLE, 0x104000, 0x2000}, {HARNESS_RESERVED, 0x106000, 0x1000}}},
+     {{{HARNESS_DIRECT, 0x104000, 0x2000}, {HARNESS_RESERVED, 0x106000, 0x1000}}}},
+};
+
+harness_driver DriverOf(uint8_t start, uint8_t one, uint8_t two, uint8_t d) {
+  const int mix = start >> 3 & 3;
+  return {.address = d,
+          // Two drivers that share a table: what they map is told apart by the owner alone.
+          .table = mix == 2 ? uint8_t{0} : d,
+          .same_instance = (start & 0x80) != 0,
+          .refuses_foreign = 1,
+          .instance_groups = mix == 3 && d == 0,
+          .default_domains = (start & 0x20) == 0,
+          .coherent = 1,
+          // The first attach comes late then, and may not fail either.
+          .deferred = (two & 0x80) != 0 && (start & 0x80) == 0,
+          .nesting = 1,
+          .whole_pages = (one & 8) != 0};
 }
 
-harness_driver DriverOf(uint8_t start, uint8_t d, uint8_t one, uint8_t two) {
-  const uint8_t mix = start >> 3 & 3;
-  const bool same_instance = (start & 0x80) != 0;
-  harness_driver driver{};
-  driver.address = d;
-  // Two drivers that share a table: what they map is told apart by the owner alone.
-  driver.table = mix == 2 ? 0 : d;
-  driver.same_instance = static_cast<uint8_t>(same_instance);
-  driver.refuses_foreign = 1;
-  driver.instance_groups = static_cast<uint8_t>(mix == 3 && d == 0);
-  driver.default_domains = static_cast<uint8_t>((start & 0x20) == 0);
-  driver.coherent = 1;
-  // The first attach comes late then, and may not fail either.
-  driver.deferred = static_cast<uint8_t>(two >> 7 != 0 && !same_instance);
-  driver.nesting = 1;
-  driver.whole_pages = one >> 3 & 1;
-  return driver;
-}
-
-harness_instance InstanceOf(uint8_t start, uint8_t i, uint8_t one, uint8_t two) {
+harness_instance InstanceOf(uint8_t start, uint8_t one, uint8_t two, uint8_t i) {
   constexpr std::array<uint64_t, 6> kPageSizes = {0x1000, 0x201000,   0x11000,
                                                   0x1400, 0x40001000, 0x205000};
-  const uint8_t mix = start >> 3 & 3;
-  const uint8_t aperture = one >> 4 & 3;  // 32 bits, for driver 1 alone, from 1 MiB on
-  harness_instance instance{};
-  instance.driver = static_cast<uint8_t>(i == 1 && mix != 0);
-  instance.fwnode = 1;
-  instance.table = mix == 2 ? 0 : instance.driver;
-  instance.enforces_coherency = static_cast<uint8_t>((start & 0x40) == 0 || i == 0);
-  instance.isolates_msi = static_cast<uint8_t>((two & 7) != 1 && (two & 7) != 2);
-  instance.aperture_start = aperture == 3 ? 0x100000 : 0;
-  instance.aperture_end =
-      aperture == 1 || (aperture == 2 && instance.driver == 1) ? 0xffffffff : ~uint64_t{0};
-  instance.page_sizes = kPageSizes[(one & 7) % kPageSizes.size()];
-  return instance;
+  const int mix = start >> 3 & 3;
+  const int aperture = one >> 4 & 3;  // 1: 32 bits, 2: of driver 1 alone, 3: from 1 MiB on
+  const bool second = i == 1 && mix != 0;
+  return {.driver = second,
+          .fwnode = 1,
+          .table = second && mix != 2,
+          .enforces_coherency = (start & 0x40) == 0 || i == 0,
+          .isolates_msi = (two & 7) != 1 && (two & 7) != 2,
+          .aperture_start = aperture == 3 ? uint64_t{0x100000} : 0,
+          .aperture_end = aperture == 1 || (aperture == 2 && second) ? 0xffffffff : ~uint64_t{0},
+          .page_sizes = kPageSizes[(one & 7) % kPageSizes.size()]};
 }
 
 // Two PCI devices in a slot, an alias, platform devices, one that comes later, and two without an
 // IOMMU. Whatever shares a group is behind one driver: what else happens is the model's business.
 harness_machine MachineOf(uint8_t start, uint8_t one, uint8_t two) {
-  harness_machine m{};
-  m.settings = {.passthrough = 0,
-                .unsafe_interrupts = static_cast<uint8_t>((two & 7) == 2),
-                .dma_entries = static_cast<uint8_t>((two >> 4 & 7) == 1 ? 4 : 255),
-                .memlock = static_cast<uint8_t>((two >> 3 & 1) != 0 ? kNo : 200)};
-  m.drivers_count = 2;
-  m.instances_count = kInstances;
-  m.devices_count = kDevices;
+  harness_machine m{.settings = {.unsafe_interrupts = (two & 7) == 2,
+                                 .dma_entries = (two >> 4 & 7) == 1 ? uint8_t{4} : uint8_t{255},
+                                 .memlock = (two & 8) != 0 ? kNo : uint8_t{200}},
+                    .drivers_count = 2,
+                    .instances_count = kInstances,
+                    .devices_count = kDevices};
   for (uint8_t table = 0; table < HARNESS_TABLES; ++table) m.table_address[table] = table;
-  for (uint8_t d = 0; d < 2; ++d) m.drivers[d] = DriverOf(start, d, one, two);
-  for (uint8_t i = 0; i < kInstances; ++i) m.instances[i] = InstanceOf(start, i, one, two);
-  for (uint8_t d = 0; d < kDevices; ++d) {
-    harness_device& device = m.devices[d];
-    device = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
-    if (d >= kReal) continue;
+  for (uint8_t d = 0; d < 2; ++d) m.drivers[d] = DriverOf(start, one, two, d);
+  for (uint8_t i = 0; i < kInstances; ++i) m.instances[i] = InstanceOf(start, one, two, i);
+  for (uint8_t d = 0; d < kReal; ++d) {
     const Place& place = kPlaces[d];
-    device.bus = place.bus;
-    device.masters[0] = place.instance;
-    device.alias = place.alias;
-    device.slot = place.slot;
-    device.absent = place.absent;
-    device.kind = HARNESS_REAL;
-    SetRegions(one >> 6 & 3, (d & 1) != 0, device);
+    m.devices[d] = {.bus = place.bus,
+                    .masters = {place.instance, kNo},
+                    .alias = place.alias,
+                    .slot = place.slot,
+                    .absent = place.absent};
+    std::ranges::copy(kRegions[one >> 6][d & 1], m.devices[d].regions);
   }
+  for (uint8_t d = kReal; d < kDevices; ++d)
+    m.devices[d] = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
   return m;
 }
 
@@ -301,57 +282,55 @@ uint64_t Size(uint8_t byte) {
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
 
-// The ops of an input, and the number of times that each stands here is its weight. Inputs have the
-// place: what is new comes last.
-enum class What : uint8_t {
-  kSetContainer,
-  kUnsetContainer,
-  kRegister,
-  kAdd,
-  kRemove,
-  kConfigure,
-  kMap,
-  kUnmap,
-  kInfo,
-  kExtension,
-  kDirty,
-  kSetIommu,
-  kRaw,
-  kEnter,  // an emulated device's group joins a container
-  kLeave,
-  kPin,
-  kUnpin,
-  kDmaRw,
-  kBind,
-  kUnbind,
-  kClaim,
-  kRelease,
-  kAttach,
-  kDetach,
-  kKernelMap,
-  kKernelUnmap,
-  kStoreType,
-  kShow,
-  kUnregister,
-  kMapPages,
-  kUnmapPages,
-  kGetDevice,
-  kPutDevice,
+// The ops of an input: of a case, some of them for emulated devices alone, of kernel/extra.h, and
+// ioctls of a container, of which 0 is any. The number of times that one stands here is its weight.
+// The byte of an input is the place in the table: new rows come last.
+enum class Of : uint8_t { kCase, kEmulated, kExtra, kIoctl };
+using enum Of;
+struct Kind {
+  Of of;
+  uint32_t code;
 };
-using enum What;
-constexpr int Index(What kind) { return static_cast<int>(kind); }
-static_assert(HARNESS_EXTRA_SHOW - HARNESS_EXTRA_CLAIM == Index(kShow) - Index(kClaim));
-constexpr What kKinds[] = {
-    kSetContainer, kSetContainer, kUnsetContainer, kRegister,
-    kAdd,          kRemove,       kConfigure,      kMap,
-    kMap,          kMap,          kUnmap,          kUnmap,
-    kInfo,         kExtension,    kDirty,          kDirty,
-    kSetIommu,     kRaw,          kEnter,          kLeave,
-    kPin,          kUnpin,        kDmaRw,          kBind,
-    kUnbind,       kClaim,        kRelease,        kAttach,
-    kDetach,       kKernelMap,    kKernelUnmap,    kStoreType,
-    kShow,         kUnregister,   kMapPages,       kMapPages,
-    kUnmapPages,   kGetDevice,    kPutDevice,
+constexpr Kind kKinds[] = {
+    {kCase, HARNESS_SET_CONTAINER},
+    {kCase, HARNESS_SET_CONTAINER},
+    {kCase, HARNESS_UNSET_CONTAINER},
+    {kCase, HARNESS_REGISTER},
+    {kCase, HARNESS_ADD},
+    {kCase, HARNESS_REMOVE},
+    {kCase, HARNESS_CONFIGURE},
+    {kIoctl, VFIO_IOMMU_MAP_DMA},
+    {kIoctl, VFIO_IOMMU_MAP_DMA},
+    {kIoctl, VFIO_IOMMU_MAP_DMA},
+    {kIoctl, VFIO_IOMMU_UNMAP_DMA},
+    {kIoctl, VFIO_IOMMU_UNMAP_DMA},
+    {kIoctl, VFIO_IOMMU_GET_INFO},
+    {kExtra, HARNESS_EXTRA_EXTENSION},
+    {kIoctl, VFIO_IOMMU_DIRTY_PAGES},
+    {kIoctl, VFIO_IOMMU_DIRTY_PAGES},
+    {kCase, HARNESS_SET_IOMMU},
+    {kIoctl, 0},
+    {kEmulated, HARNESS_SET_CONTAINER},
+    {kEmulated, HARNESS_UNSET_CONTAINER},
+    {kEmulated, HARNESS_PIN},
+    {kEmulated, HARNESS_UNPIN},
+    {kExtra, HARNESS_EXTRA_DMA_RW},
+    {kCase, HARNESS_BIND},
+    {kCase, HARNESS_UNBIND},
+    {kExtra, HARNESS_EXTRA_CLAIM},
+    {kExtra, HARNESS_EXTRA_RELEASE},
+    {kExtra, HARNESS_EXTRA_ATTACH},
+    {kExtra, HARNESS_EXTRA_DETACH},
+    {kExtra, HARNESS_EXTRA_KERNEL_MAP},
+    {kExtra, HARNESS_EXTRA_KERNEL_UNMAP},
+    {kExtra, HARNESS_EXTRA_STORE_TYPE},
+    {kExtra, HARNESS_EXTRA_SHOW},
+    {kCase, HARNESS_UNREGISTER},
+    {kCase, HARNESS_MAP},
+    {kCase, HARNESS_MAP},
+    {kCase, HARNESS_UNMAP},
+    {kCase, HARNESS_GET_DEVICE},
+    {kCase, HARNESS_PUT_DEVICE},
 };
 
 // struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with what follows it.
@@ -359,7 +338,6 @@ struct RangeArgument {
   uint32_t argsz, flags;
   uint64_t iova, size, page_size, bytes, bitmap;
 };
-constexpr uint32_t kWithoutBitmap = sizeof(vfio_iommu_type1_dma_unmap);
 
 constexpr uint32_t kMapFlags[] = {3, 3, 3, 1, 2, 4, 0, 7};
 constexpr uint32_t kArgumentSizes[] = {16, 24, 40, 88, 512, 4, 0, 120};
@@ -386,7 +364,7 @@ class Player {
   }
 
   void Play(Record r) {
-    const What kind = kKinds[r[0] % std::size(kKinds)];
+    const Kind kind = kKinds[r[0] % std::size(kKinds)];
     const uint8_t arm = r[5] >> 5;
     const uint8_t nth = r[5] & 31;
     if (nth != 0 && (kernel_.findings || !IsFinding(kind, arm))) {
@@ -394,7 +372,20 @@ class Player {
       kernel_.extra->arm(arm, nth);
       if (kernel_.trace) Print(log.played[log.count - 1]);
     }
-    PlayOne(kind, r);
+    switch (kind.of) {
+      case kCase:
+        PlayCase(static_cast<uint8_t>(kind.code), r);
+        break;
+      case kEmulated:
+        PlayEmulated(static_cast<uint8_t>(kind.code), kReal + (r[1] & 1), r);
+        break;
+      case kExtra:
+        PlayExtra(static_cast<uint8_t>(kind.code), r);
+        break;
+      case kIoctl:
+        PlayIoctl(kind.code, r[1] & 1, r);
+        break;
+    }
     kernel_.extra->arm(HARNESS_ARM_NONE, 0);
   }
 
@@ -440,7 +431,7 @@ class Player {
   void Range(uint32_t command, uint8_t container, RangeArgument range) {
     const bool has_bitmap = command == VFIO_IOMMU_DIRTY_PAGES ||
                             (range.flags & VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) != 0;
-    range.argsz = has_bitmap ? sizeof(range) : kWithoutBitmap;
+    range.argsz = has_bitmap ? sizeof(range) : sizeof(vfio_iommu_type1_dma_unmap);
     range.bitmap = kernel_.extra->bitmap;
     Ioctl(command, container, range);
   }
@@ -448,9 +439,10 @@ class Player {
   // --- what must be so before some ops ---
 
   // Failures that are findings.
-  static bool IsFinding(What kind, uint8_t arm) {
+  static bool IsFinding(Kind kind, uint8_t arm) {
     // vfio_iommu_type1_get_info() loses the capabilities that it has when it fails to add one.
-    return (kind == kInfo || kind == kRaw) && arm == HARNESS_ARM_ALLOC;
+    return kind.of == kIoctl && (kind.code == VFIO_IOMMU_GET_INFO || kind.code == 0) &&
+           arm == HARNESS_ARM_ALLOC;
   }
 
   const harness_end& End() {
@@ -492,77 +484,62 @@ class Player {
 
   // --- the ops of an input ---
 
-  void PlayOne(What kind, Record r) {
+  void PlayCase(uint8_t kind, Record r) {
+    constexpr uint8_t kTypes[] = {3, 1, 6, 3, 3, 1, 2, 8};
     const uint8_t device = r[1] % kReal;
-    const uint8_t emulated = kReal + (r[1] & 1);
     const uint8_t instance = r[1] % kInstances;
-    const uint8_t container = r[2] & 1;
     switch (kind) {
-      case kRegister:
-        Case(HARNESS_REGISTER, instance);
+      case HARNESS_REGISTER:
+        Case(kind, instance);
         break;
-      case kUnregister:
-        if (!IsInUse(instance)) Case(HARNESS_UNREGISTER, instance);
+      case HARNESS_UNREGISTER:
+        if (!IsInUse(instance)) Case(kind, instance);
         break;
-      case kAdd:
-        Case(HARNESS_ADD, device);
+      case HARNESS_SET_CONTAINER:
+        SetContainer(device, r[2] & 1);
         break;
-      case kRemove:
-        Close(device);
-        Case(HARNESS_REMOVE, device);
-        break;
-      case kConfigure:
-        Case(HARNESS_CONFIGURE, device);
-        break;
-      case kSetContainer:
-        SetContainer(device, container);
-        break;
-      case kUnsetContainer:
+      case HARNESS_UNSET_CONTAINER:
         UnsetContainer(device);
         break;
-      case kSetIommu: {
-        constexpr uint8_t kTypes[] = {3, 1, 6, 3, 3, 1, 2, 8};
-        Case(HARNESS_SET_IOMMU, r[1] & 1, kTypes[r[1] >> 2 & 7]);
+      case HARNESS_SET_IOMMU:
+        Case(kind, r[1] & 1, kTypes[r[1] >> 2 & 7]);
         break;
-      }
-      case kEnter:
-        SetContainer(emulated, container);
+      case HARNESS_MAP:
+      case HARNESS_UNMAP:
+        Case(OfPages(kind, r[1] & 1, r));
         break;
-      case kLeave:
-        Close(emulated);
-        UnsetContainer(emulated);
-        break;
-      case kGetDevice:
+      case HARNESS_GET_DEVICE:
         Open(device);
         break;
-      case kPutDevice:
+      case HARNESS_PUT_DEVICE:
         Close(device);
         break;
-      case kBind:
+      case HARNESS_BIND:
         // iommu_device_use_default_domain() counts nothing for a device without a group.
-        if (kernel_.findings || GroupOf(device) >= 0) Case(HARNESS_BIND, device);
+        if (kernel_.findings || GroupOf(device) >= 0) Case(kind, device);
         break;
-      case kUnbind:
-        Case(HARNESS_UNBIND, device);
-        break;
-      case kPin:
-        if (Open(emulated)) Case(OfPages(HARNESS_PIN, emulated, r));
-        break;
-      case kUnpin:
-        if (Open(emulated)) Unpin(OfPages(HARNESS_UNPIN, emulated, r));
-        break;
-      case kMapPages:
-        Case(OfPages(HARNESS_MAP, r[1] & 1, r));
-        break;
-      case kUnmapPages:
-        Case(OfPages(HARNESS_UNMAP, r[1] & 1, r));
-        break;
-      case kDmaRw:
-        if (Open(emulated)) Extra(ExtraOf(HARNESS_EXTRA_DMA_RW, emulated, r));
-        break;
+      case HARNESS_REMOVE:
+        Close(device);
+        [[fallthrough]];
       default:
-        PlayExtra(kind, device, r);
+        Case(kind, device);
         break;
+    }
+  }
+
+  void PlayEmulated(uint8_t kind, uint8_t device, Record r) {
+    if (kind == HARNESS_SET_CONTAINER) {
+      SetContainer(device, r[2] & 1);
+    } else if (kind == HARNESS_UNSET_CONTAINER) {
+      Close(device);
+      UnsetContainer(device);
+    } else if (Open(device)) {
+      harness_op op = OfPages(kind, device, r);
+      // From the first on, those that a driver pinned: it unpins no others.
+      const uint64_t pinned = kernel_.extra->pinned(container_[device - kReal]) >> op.first;
+      if (kind == HARNESS_UNPIN)
+        op.count = std::min(op.count, static_cast<uint8_t>(std::countr_one(pinned)));
+      if (kind == HARNESS_PIN || op.count != 0) Case(op);
     }
   }
 
@@ -576,75 +553,64 @@ class Player {
     return op;
   }
 
-  // Of the pages, those from the first on that a driver pinned: it unpins no others.
-  void Unpin(harness_op op) {
-    const uint64_t from = kernel_.extra->pinned(container_[op.a - kReal]) >> op.first;
-    op.count = std::min(op.count, static_cast<uint8_t>(std::countr_one(from)));
-    if (op.count != 0) Case(op);
-  }
-
-  static harness_extra_op ExtraOf(uint8_t kind, uint8_t device, Record r) {
-    harness_extra_op op{.kind = kind, .a = device, .iova = Iova(r[2]), .size = Size(r[3])};
+  void PlayExtra(uint8_t kind, Record r) {
+    harness_extra_op op{.kind = kind,
+                        .a = static_cast<uint8_t>(r[1] % kReal),
+                        .flags = r[2] & 1U,
+                        .count = r[3],
+                        .iova = Iova(r[2]),
+                        .size = Size(r[3])};
     switch (kind) {
+      case HARNESS_EXTRA_EXTENSION:
+        op.container = r[1] & 1;
+        op.count = r[3] % 16U;
+        break;
       case HARNESS_EXTRA_DMA_RW:
+        op.a = kReal + (r[1] & 1);
         op.count = r[3] * 32U;
         op.flags = r[4];
         op.iova += r[4] * uint64_t{8};
+        if (!Open(op.a)) return;
         break;
       case HARNESS_EXTRA_KERNEL_MAP:
         op.flags = kMapFlags[r[1] >> 5];
         op.paddr = uint64_t{r[4]} << 12;
         break;
-      case HARNESS_EXTRA_STORE_TYPE:
-        op.count = r[3];
-        break;
       default:
-        op.flags = r[2] & 1;
         break;
     }
-    return op;
+    Extra(op);
   }
 
-  void PlayExtra(What kind, uint8_t device, Record r) {
+  void PlayIoctl(uint32_t command, uint8_t container, Record r) {
     constexpr uint32_t kUnmapFlags[] = {0, 0, 1, 2, 4, 6, 1, 8};
     constexpr uint32_t kDirtyFlags[] = {1, 2, 4, 4, 1, 3, 0, 8};
     constexpr uint32_t kBytes[] = {16384, 8, 64, 1U << 20};
     constexpr uint64_t kPageSizes[] = {4096, 4096, 1024, 16384};
-    const uint8_t container = r[1] & 1;
     const uint8_t flags = r[1] >> 2 & 7;
     RangeArgument range{.iova = Iova(r[2]),
                         .size = Size(r[3]),
                         .page_size = kPageSizes[r[4] >> 2 & 3],
                         .bytes = kBytes[r[4] & 3]};
-    switch (kind) {
-      case kMap:
+    switch (command) {
+      case VFIO_IOMMU_MAP_DMA:
         Map(container, kMapFlags[flags], range.iova, range.size,
             kernel_.extra->memory + uint64_t{r[4]} * 8 * 4096);
         break;
-      case kUnmap:
+      case VFIO_IOMMU_UNMAP_DMA:
         range.flags = kUnmapFlags[flags];
         if ((range.flags & VFIO_DMA_UNMAP_FLAG_ALL) != 0 && (r[4] & 64) != 0)
           range.iova = range.size = 0;
-        Range(VFIO_IOMMU_UNMAP_DMA, container, range);
+        Range(command, container, range);
         break;
-      case kDirty:
+      case VFIO_IOMMU_DIRTY_PAGES:
         range.flags = kDirtyFlags[flags];
-        Range(VFIO_IOMMU_DIRTY_PAGES, container, range);
-        break;
-      case kInfo:
-        Ioctl(VFIO_IOMMU_GET_INFO, container, kArgumentSizes[flags]);
-        break;
-      case kRaw:
-        // The commands of VFIO's type and their neighbours.
-        Ioctl(_IO(VFIO_TYPE, VFIO_BASE + r[3] % 24), container, kArgumentSizes[flags]);
-        break;
-      case kExtension:
-        Extra({.kind = HARNESS_EXTRA_EXTENSION, .container = container, .count = r[3] % 16U});
+        Range(command, container, range);
         break;
       default:
-        // The rest, which both have in one order.
-        Extra(ExtraOf(static_cast<uint8_t>(HARNESS_EXTRA_CLAIM + (Index(kind) - Index(kClaim))),
-                      device, r));
+        // The commands of VFIO's type and their neighbours.
+        if (command == 0) command = _IO(VFIO_TYPE, VFIO_BASE + r[3] % 24);
+        Ioctl(command, container, kArgumentSizes[flags]);
         break;
     }
   }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the real code can do and cases lack: any ioctl of a container, scattered memory, dirty
- * pages, owners and users of groups in the kernel, sysfs, failures inside of a call. These ops come
- * between those of harness.h, on the same machine:
+ * Ops that cases lack: any ioctl of a container, scattered memory, dirty pages, owners and users of
+ * groups in the kernel, sysfs, failures inside of a call. They come between those of harness.h, on
+ * the same machine:
  *
  *   harness.begin(machine)  harness.op(..) / arm(..) op(..) ...  judge()  harness.finish(&leaks)
  *

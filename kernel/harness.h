@@ -51,7 +51,7 @@ enum {
  */
 #define HARNESS_PAGE_0 (0ull - HARNESS_PAGES * 4096ull)
 
-/* What the tree has, by probes at build time. */
+/* Features of the tree, by probes at build time. */
 enum {
   HARNESS_BUS_OPS = 1 << 0,         /* bus_type.iommu_ops */
   HARNESS_DOMAIN_OWNER = 1 << 1,    /* iommu_domain.owner */
@@ -254,8 +254,7 @@ struct harness_end {
   struct harness_mapped mapped[HARNESS_DOMAINS]; /* of those that map any, newest first */
 };
 
-/* What references are to: modules of drivers and of type1, devices, fwnodes, the mm and the task.
- */
+/* References to modules (of drivers, of type1), devices, fwnodes, the mm and the task. */
 enum harness_reference {
   HARNESS_REF_MODULE,
   HARNESS_REF_DEVICE,
@@ -263,7 +262,7 @@ enum harness_reference {
   HARNESS_REF_TASK,
   HARNESS_REFERENCES,
 };
-/* What is left after the teardown; all zero in a sound kernel. */
+/* Left after the teardown; all zero in a sound kernel. */
 struct harness_leaks {
   int domains;
   int objects; /* kmalloc, kmem_cache, pages */

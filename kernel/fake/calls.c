@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel asks of the drivers, written down. */
+/* The calls of the drivers by the kernel, written down. */
 #include "fake.h"
 
 static struct harness_call *calls;
@@ -17,7 +17,7 @@ struct harness_call *calls_add(u8 kind)
 		calls = host_grow(calls, calls_room * sizeof(*calls));
 	}
 	call = &calls[calls_count];
-	/* What comes before a case and after it is nobody's trace. */
+	/* Calls before a case and after it are nobody's trace. */
 	if (recording)
 		calls_count++;
 	*call = (struct harness_call){

@@ -137,7 +137,7 @@ void fake_forget_domains(void)
 
 /* --- attaching --- */
 
-/* What attach_dev() finds incompatible. */
+/* The errno of attach_dev() for a domain that does not go with the device, or 0. */
 static int check_compatible(const struct fake_domain *domain, u8 device)
 {
 	const struct harness_driver *driver = &fake_machine.drivers[domain->driver];
@@ -408,7 +408,7 @@ static struct iommu_group *instance_group(struct device *dev)
 #ifdef HARNESS_HAVE_SINGLE_GROUP
 	return generic_single_device_group(dev);
 #else
-	/* What drivers did by themselves before. */
+	/* Before, drivers did it by themselves. */
 	struct fake_instance *instance = &fake_instances[fake_devices[host_index(dev)].instance];
 
 	if (!instance->group) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A fake IOMMU driver, as many times as a machine has drivers. Two hosts compile it: the process
- * (kernel/process), and a module of a booted kernel (kernel/qemu). The machine, its ops and the calls
- * that are written down are those of harness.h; docs/model.md says what a driver does.
+ * (kernel/process), and a module of a booted kernel (kernel/qemu). The machine, its ops and the
+ * calls that are written down are those of harness.h; docs/model.md says what a driver does.
  *
- * driver.c calls machine.c, faults.c and calls.c, these call nobody, and each may call what the host
- * supplies.
+ * driver.c calls machine.c, faults.c and calls.c, which do not call each other. All of them call
+ * the few functions at the end, which the host supplies.
  */
 #ifndef IOMMUCHECK_KERNEL_FAKE_H
 #define IOMMUCHECK_KERNEL_FAKE_H
@@ -48,10 +48,10 @@ struct fake_domain {
 	DECLARE_BITMAP(accepted, HARNESS_DEVICES); /* devices that have been on it */
 };
 
-/* --- calls.c: what is written down --- */
+/* --- calls.c: calls of the drivers, written down --- */
 
 struct harness_call *calls_add(u8 kind);
-/* Nothing without a page of the case. */
+/* Of the pages that a case has; others are not written down. */
 void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size);
 /* Since the last calls_clear(). */
 const struct harness_call *calls_get(u32 *count);
@@ -59,14 +59,14 @@ void calls_clear(void);
 void calls_record(bool on);
 void calls_begin_op(void);
 
-/* --- faults.c: what fails in an op --- */
+/* --- faults.c: calls that fail in an op --- */
 
 void faults_begin_op(const struct harness_op *op); /* NULL: nothing does */
 /* The errno that the op's faults give to this call, or 0. */
 int fault_of(u8 kind, u8 target);
-/* The same for the n-th call of its kind in the op. Those after the 255th do not fail. */
+/* Of the next call of its kind; `target` is its number in the op. None fails after the 255th. */
 int fault_of_next(u8 kind);
-/* attach_dev() of a PASID's domain: no call of its own. */
+/* Of the op that attaches a PASID: set_dev_pasid() fails as attach_dev() of the device would. */
 int fault_of_pasid(u8 device);
 
 /* --- machine.c --- */
@@ -90,8 +90,8 @@ extern struct fake_domain *fake_domains; /* that live, newest first */
 extern int fake_domains_count;
 
 void fake_begin(const struct harness_machine *machine);
-void fake_begin_op(const struct harness_op *op); /* NULL: none, or one of no case */
-/* Freed domains: until here nothing else comes to lie where one was. */
+void fake_begin_op(const struct harness_op *op); /* NULL: one without faults */
+/* Frees the memory of freed domains: until then nothing else comes to lie there. */
 void fake_forget_domains(void);
 struct fake_domain *fake_domain_of(struct iommu_domain *domain);
 /* Its user maps pages of VFIO's, which must be pinned. Others map what the core wants. */
@@ -115,8 +115,10 @@ void host_releases(struct device *dev);
 /* A failure of attach_dev() that no fault of the op asks for: an errno, or 0. */
 int host_attach_fails(const struct fake_domain *domain, u8 device);
 
-/* What a domain translates. `owned`: what it maps is to be pinned. `splits`: a large page can be
- * unmapped in part; else it goes as a whole. */
+/*
+ * The page table of a domain. `owned`: the pages that it maps are to be pinned. `splits`: a large
+ * page can be unmapped in part; else it goes as a whole.
+ */
 struct page_table *table_new(void);
 void table_free(struct page_table *table, int owned);
 int table_map(struct page_table *table, unsigned long iova, unsigned long phys,

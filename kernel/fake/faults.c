@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What fails in an op, because the case says so. */
+/* Calls that fail in an op because the case says so. */
 #include "fake.h"
 
 static const struct harness_op *op;

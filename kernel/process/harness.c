@@ -39,7 +39,7 @@ static void begin(const struct harness_machine *machine)
 	extra_begin();
 }
 
-/* What user space holds: its pages that are pinned, and those that are accounted to it. */
+/* User space holds its pages that are pinned, and is accounted pages that are locked. */
 static void record_held(void)
 {
 	const u16 pinned = memory_pins();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What kernel code gets from the process: memory, strings, and answers that never matter here. No
+ * The process gives kernel code memory, strings, and answers that never matter here. No
  * kernel header, so that prototypes that change with the version are nobody's concern.
  */
 #include <malloc.h>
@@ -130,7 +130,7 @@ int host_refuses(void)
 	return host_fail_alloc && !--host_fail_alloc;
 }
 
-/* What the kernel itself asks for. INT_MAX is kvmalloc()'s limit; no test needs a tenth of it. */
+/* For the kernel itself. INT_MAX is kvmalloc()'s limit; no test needs a tenth of it. */
 static void *kernel_alloc(unsigned long bytes)
 {
 	return bytes > 64ul << 20 || host_refuses() ? NULL : host_alloc(bytes);

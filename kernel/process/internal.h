@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the process know of each other. Each calls those above it, and none below:
- * host, shim, memory, the three real files, devices, groups, ops, extra, harness. What fake/ wants of
- * its host is in memory, devices and extra. No kernel and no libc header is needed here.
+ * The functions by which the files of the process call each other. Each file calls those above it,
+ * and none below: host, then kernel/fake, shim, memory, the three real files, devices, groups, ops,
+ * extra, harness. The functions that kernel/fake wants of its host are in host, memory, devices and
+ * extra. No kernel and no libc header is needed here.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
@@ -24,9 +25,9 @@ struct harness_op;
 extern int host_objects; /* live heap objects of kernel code */
 extern int host_locks;   /* held locks */
 extern unsigned int host_fail_alloc; /* the n-th allocation from now on is refused; 0: none */
-extern int host_catches_oops;
+extern int host_catches_oops; /* else the signal is left to the sanitizer or the shell */
 void host_die(const char *what, const char *name) __attribute__((noreturn));
-/* What `run` gives, or HARNESS_OOPS where that is caught. */
+/* Returns what `run` does, or HARNESS_OOPS where an oops is caught. */
 int host_guard(int (*run)(void));
 void *host_grow(void *old, unsigned long bytes);
 int host_refuses(void); /* this allocation */
@@ -34,7 +35,7 @@ void host_drop(void *old); /* what host_grow() gave */
 void *host_alloc(unsigned long bytes); /* never refused */
 int host_empty_quarantine(void); /* how many freed objects of it were written to */
 
-/* shim.c: what the kernel code finds instead of the rest of the kernel */
+/* shim.c: instead of the rest of the kernel */
 void shim_init(void);
 int shim_references(int kind); /* taken and not given back */
 extern const struct fwnode_operations shim_fwnode_ops;
@@ -105,7 +106,8 @@ int ops_play(const struct harness_op *op);
 void ops_end(void);
 int ops_is_bound(int i); /* a driver that uses the DMA API has the device */
 int ops_container(int i); /* of an emulated device that is open; else -1 */
-unsigned long long ops_pinned(unsigned char container); /* by drivers of emulated devices: bit per page */
+/* By drivers of the container's emulated devices: bit per page. */
+unsigned long long ops_pinned(unsigned char container);
 
 /* extra.c: what cases lack */
 void extra_begin(void);

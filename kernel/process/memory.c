@@ -387,7 +387,7 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 	*mapped = 0;
 	if ((iova | phys) & (pgsize - 1))
 		memory_complain("a driver is asked to map an address that is not aligned");
-	/* What is mapped already is replaced. */
+	/* The new mapping replaces the old one. */
 	while ((at = find(table, iova)) < table->count && table->extents[at].iova <= last) {
 		const unsigned long from = max(iova, table->extents[at].iova);
 

@@ -24,7 +24,7 @@ struct page* shim_frame(unsigned int frame);
 int shim_frame_of(const struct page* page); /* -1: none of them */
 unsigned long shim_frame_phys(unsigned int frame);
 
-/* What user space passes to an ioctl, and what it gets; copies to and from it are real. */
+/* User space keeps the arguments of its ioctls here; copies from it and to it are real. */
 struct user_memory {
   unsigned char argument[512];
   unsigned char bitmap[16384];
@@ -34,7 +34,7 @@ extern struct user_memory memory_user;
 void memory_begin(void);
 /* 0: no such address. */
 unsigned long memory_phys(unsigned long vaddr);
-/* What went wrong since memory_begin(), or NULL. The first one stays. */
+/* The first thing that went wrong since memory_begin(), or NULL. */
 const char* memory_complaint(void);
 void memory_complain(const char* what);
 int memory_pins(void);

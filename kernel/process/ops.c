@@ -199,7 +199,7 @@ static long map(const struct harness_op *op)
 static long unmap(const struct harness_op *op)
 {
 	struct vfio_iommu_type1_dma_unmap *unmap = (void *)memory_user.argument;
-	/* All that there is has no address. */
+	/* Unmapping everything takes no address. */
 	const bool all = op->flags & HARNESS_ALL && !op->first && !op->count;
 
 	*unmap = (struct vfio_iommu_type1_dma_unmap){

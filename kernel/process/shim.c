@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the real files find instead of the rest of the kernel, where that has kernel types. */
+/* Instead of the rest of the kernel the real files find this, and host.c, which has no kernel type. */
 #include <linux/capability.h>
 #include <linux/device.h>
 #include <linux/mm.h>

@@ -51,7 +51,7 @@ void container_unuse(struct vfio_device *vdev)
 int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
 		  struct page **pages)
 {
-	/* What vfio_pin_pages() of vfio_main.c tests first. */
+	/* vfio_pin_pages() of vfio_main.c tests this first. */
 	return count ? vfio_device_container_pin_pages(vdev, iova, count, prot, pages) : -EINVAL;
 }
 void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)

@@ -10,7 +10,7 @@
 #include "fake/fake.h"
 #include "internal.h"
 
-/* What it asks for itself, and what it maps, may fail by the case's faults. */
+/* Its own allocations, and its calls of iommu_map(), may fail by the case's faults. */
 static void *type1_alloc(size_t size, const char *function)
 {
 	/* Without memory it unmaps the slow way, to the same effect. */

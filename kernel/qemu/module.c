@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fake IOMMU drivers and fake devices for a kernel that has no IOMMU of its own. A case is told through
- * /dev/iommucheck, a line a write(), and what the core asked of the drivers is read from it. The
+ * Fake IOMMU drivers and fake devices for a kernel that has no IOMMU of its own. A case is told
+ * through /dev/iommucheck, a line a write(), and the calls of the drivers are read from it. The
  * drivers are those of kernel/fake; the lines are those of src/conform/script.cc.
  *
  * One process uses it at a time, and calls of the core come from that process, so there is no lock.
@@ -22,7 +22,7 @@
 #define PCI_DOMAIN 0x10
 #define PCI_BUS 1
 
-static struct harness_machine told; /* so far; from boot on, fake_machine is the same */
+static struct harness_machine told; /* so far; boot makes it fake_machine */
 static int devfns[HARNESS_DEVICES];
 static struct vfio_device *vfio[HARNESS_DEVICES];
 static int vfio_groups[HARNESS_DEVICES]; /* that VFIO had the device in */
@@ -33,7 +33,7 @@ static struct pci_bus *pci_root;
 static int (*probe_device_again)(struct device *dev);
 struct module *host_module = THIS_MODULE;
 
-/* --- what is read --- */
+/* --- what a read() gives --- */
 
 static char log_text[1 << 16];
 static size_t log_length;
@@ -63,7 +63,7 @@ static void note_call(const struct harness_call *call)
 		break;
 	case HARNESS_ALLOC:
 		note("alloc %d %d %d %d %d\n", domain, call->driver, id_of(call->table),
-			    id_of(call->device), call->error);
+		     id_of(call->device), call->error);
 		break;
 	case HARNESS_ATTACH:
 		note("attach %d %d %d\n", domain, call->device, call->error);
@@ -90,7 +90,7 @@ static void note_calls(void)
 	calls_clear();
 }
 
-/* --- what the drivers want of their host --- */
+/* --- what fake.h wants of its host --- */
 
 int host_index(struct device *dev)
 {
@@ -232,9 +232,7 @@ static int pci_notified(struct notifier_block *nb, unsigned long action, void *d
 	struct device *dev = data;
 	int index;
 
-	if (action != BUS_NOTIFY_ADD_DEVICE || to_pci_dev(dev)->bus != pci_root)
-		return NOTIFY_DONE;
-	index = host_index(dev);
+	index = action == BUS_NOTIFY_ADD_DEVICE ? host_index(dev) : -1;
 	if (index < 0)
 		return NOTIFY_DONE;
 	if (fake_machine.devices[index].alias != HARNESS_NONE) {
@@ -304,14 +302,8 @@ static void remove_device(int index)
 static int group_of(int index)
 {
 	struct device *dev = fake_devices[index].dev;
-	struct iommu_group *group = dev ? iommu_group_get(dev) : NULL;
-	int id = -1;
 
-	if (group) {
-		id = iommu_group_id(group);
-		iommu_group_put(group);
-	}
-	return id;
+	return dev && dev->iommu_group ? iommu_group_id(dev->iommu_group) : -1;
 }
 
 /* --- VFIO: devices need no more than to be registered --- */
@@ -399,6 +391,7 @@ static void reset(void)
 	int i;
 
 	calls_record(false);
+	memset(vfio_held, 0, sizeof(vfio_held));
 	settle();
 	for (i = 0; i < fake_machine.devices_count; i++)
 		if (fake_devices[i].dev) {
@@ -420,7 +413,6 @@ static void reset(void)
 	fake_forget_domains();
 	memset(&told, 0, sizeof(told));
 	fake_begin(&told);
-	memset(vfio_held, 0, sizeof(vfio_held));
 	log_length = 0;
 }
 
