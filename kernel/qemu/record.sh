@@ -73,7 +73,7 @@ unpack() {
 build_module() {
   local tree=$1 headers=$2
   mkdir -p "$tree/module"
-  cp "$here"/{module.c,Kbuild} "$root"/kernel/harness.h "$root"/kernel/fake/* "$tree/module"
+  cp "$here"/{Kbuild,module.[ch],devices.c} "$root"/kernel/harness.h "$root"/kernel/fake/* "$tree/module"
   make -C "$tree/usr/src/$headers" M="$tree/module" KCFLAGS=-Werror modules \
     >"$tree/module.log" 2>&1 || { tail -n 30 "$tree/module.log" >&2; exit 2; }
 }
