@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The iommu_ops of all drivers. What each callback does is up to the machine and the faults. */
+/* The iommu_ops of all drivers. The machine and the faults decide how each callback ends. */
 #include "fake.h"
 
 #include <linux/pci.h>
@@ -408,7 +408,7 @@ static struct iommu_group *instance_group(struct device *dev)
 #ifdef HARNESS_HAVE_SINGLE_GROUP
 	return generic_single_device_group(dev);
 #else
-	/* Before, drivers did it by themselves. */
+	/* Without that function drivers did it by themselves. */
 	struct fake_instance *instance = &fake_instances[fake_devices[host_index(dev)].instance];
 
 	if (!instance->group) {

@@ -250,7 +250,7 @@ static void make_device(int i, u8 devfn)
 	memset(&devices[i], 0, sizeof(devices[i]));
 	pci->dev.kobj.name = "device";
 	fake_devices[i].dev = &pci->dev;
-	/* Of the bus of emulated devices the IOMMU core knows nothing. */
+	/* The IOMMU core knows nothing of the bus of emulated devices. */
 	if (device->kind != HARNESS_REAL)
 		return;
 	pci->dev.bus = (void *)buses[device->bus];
@@ -403,7 +403,7 @@ long shim_isolated_msi(struct device *dev)
 {
 	return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
 }
-/* Before, the devices are asked. */
+/* Kernels that ask this ask each device, too (IOMMU_CAP_INTR_REMAP), and that is the answer. */
 long irq_domain_check_msi_remap(void)
 {
 	return 0;

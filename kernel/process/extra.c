@@ -252,11 +252,12 @@ void extra_begin(void)
 void extra_before(const struct harness_op *next)
 {
 	struct device *dev = device_at(next->a);
+	const bool goes = next->kind == HARNESS_REMOVE;
 
-	if (!dev || (next->kind != HARNESS_UNBIND && next->kind != HARNESS_REMOVE))
+	if (!dev || !(goes || (next->kind == HARNESS_UNBIND && ops_is_bound(next->a))))
 		return;
 	detach(dev, &holders[next->a]);
-	if (next->kind == HARNESS_REMOVE)
+	if (goes)
 		release(dev, &holders[next->a]);
 }
 

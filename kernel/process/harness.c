@@ -39,7 +39,7 @@ static void begin(const struct harness_machine *machine)
 	extra_begin();
 }
 
-/* User space holds its pages that are pinned, and is accounted pages that are locked. */
+/* Writes down how many pages of user memory are pinned and locked, where that has changed. */
 static void record_held(void)
 {
 	const u16 pinned = memory_pins();

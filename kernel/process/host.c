@@ -28,9 +28,9 @@ void host_die(const char *what, const char *name)
 /* --- the kernel's heap --- */
 
 /*
- * Without ASan, what it would see of most mistakes is seen here. An object lies between a head and a
- * tail that stay as they are; one that is freed keeps its place until the case ends, filled with what
- * is no address, so that whoever follows a pointer of it follows a wild one.
+ * Without ASan most of the mistakes that it would find are found here. An object lies between a head
+ * and a tail that nobody may write to. One that is freed keeps its place until the case ends, filled
+ * with bytes that are no address, so that whoever follows a pointer of it follows a wild one.
  */
 #if __has_feature(address_sanitizer)
 

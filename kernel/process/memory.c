@@ -246,7 +246,7 @@ void __put_task_struct(struct task_struct *task)
 
 struct user_memory memory_user;
 
-/* How many bytes of user memory from there on are there; -1: no user memory, copy as it is. */
+/* Bytes of user memory from that address on; -1: it is none, and is copied as it is. */
 static long user_room(const void *p)
 {
 	const unsigned long at = (unsigned long)p;
@@ -331,7 +331,7 @@ void table_free(struct page_table *table, int owned)
 {
 	unsigned int i;
 
-	/* VFIO frees a domain that is not its container's last as it is. */
+	/* VFIO unmaps only its container's last domain before it frees it. */
 	for (i = 0; owned && i < table->count; i++)
 		account(table->extents[i].phys, table->extents[i].size, false);
 	host_drop(table->extents);

@@ -302,7 +302,7 @@ static long close_device(int i)
 	return 0;
 }
 
-/* A driver that is given what it has already lets go of the second reference. */
+/* A driver that pins a page twice lets go of the second reference. */
 static long pin(const struct harness_op *op)
 {
 	struct vfio_device *vdev = &driven[op->a].vdev;

@@ -119,7 +119,7 @@ unsigned long shim_frame_phys(unsigned int frame)
 
 /* --- devices --- */
 
-/* None of these ever goes: that as many references are given back as were taken is what counts. */
+/* None of these is ever freed: only the balance of references counts. */
 static int references[HARNESS_REFERENCES];
 
 struct device *get_device(struct device *dev)
