@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/encoded.h"
+#include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/import/catalogue.h"
 #include "src/prove/facts.h"
