@@ -37,8 +37,8 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
   if (!runs_.Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
   const bool empty_groups = runs_.Spare(kRemove) || runs_.Spare(kUnregister) ||
-                      !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
-                      !EitherHas(Rule::kDriverSameInstance).is_false();
+                            !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
+                            !EitherHas(Rule::kDriverSameInstance).is_false();
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
