@@ -20,7 +20,8 @@ class NextStates {
   static constexpr size_t kPending = 64;
 
   NextStates(const SearchContext& context, const StateCodec& codec, ThreadCounts& counts)
-      : context_(context),
+      : visited_(context.visited),
+        orbits_(context.orbits),
         codec_(codec),
         counts_(counts),
         recent_(context.tables ? kRecent : 1, StateKey{{~uint64_t{0}, ~uint64_t{0}}}) {}
@@ -30,22 +31,22 @@ class NextStates {
 
   void Add(const StateCodec::Encoded& to) {
     if (!to.whole) return Add(to.key);
-    counts_.names_matter |= context_.orbits;
+    counts_.names_matter |= orbits_;
     if (!to.is_new) return;
-    context_.visited.Append(to.key, parent_);
+    visited_.Append(to.key, parent_);
     ++counts_.states;
   }
   void Add(StateKey key) {
-    if (context_.orbits) key = codec_.Canonical(key);
+    if (orbits_) key = codec_.Canonical(key);
     const uint64_t hash = HashOf(key);
     // Steps of which the order does not matter come to one state within a few states.
     StateKey& recent = recent_[hash & (recent_.size() - 1)];
     if (recent == key) return;
     recent = key;
-    context_.visited.Prefetch(hash);
+    visited_.Prefetch(hash);
     pending_[put_ % kPending] = {key, hash, parent_};
     if (put_ >= added_ + kPending / 2)
-      context_.visited.PrefetchEntry(pending_[(put_ - kPending / 2) % kPending].hash);
+      visited_.PrefetchEntry(pending_[(put_ - kPending / 2) % kPending].hash);
     if (++put_ == added_ + kPending) AddOldest();
   }
   // Adds all that wait.
@@ -53,7 +54,7 @@ class NextStates {
     while (added_ < put_) AddOldest();
   }
   // To be called when all threads are done.
-  void ReturnSpare() { context_.visited.ReturnSpare(spare_); }
+  void ReturnSpare() { visited_.ReturnSpare(spare_); }
 
  private:
   static constexpr size_t kRecent = 1U << 10;
@@ -64,11 +65,12 @@ class NextStates {
   };
   void AddOldest() {
     const Pending& oldest = pending_[added_++ % kPending];
-    if (context_.visited.Add(oldest.key, oldest.hash, oldest.parent, spare_))
-      counts_.states += context_.orbits ? codec_.OrbitOf(oldest.key) : 1;
+    if (visited_.Add(oldest.key, oldest.hash, oldest.parent, spare_))
+      counts_.states += orbits_ ? codec_.OrbitOf(oldest.key) : 1;
   }
 
-  const SearchContext& context_;
+  Visited& visited_;
+  const bool orbits_;
   const StateCodec& codec_;
   ThreadCounts& counts_;
   uint32_t parent_ = 0;

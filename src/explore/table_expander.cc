@@ -36,6 +36,13 @@ Op TableExpander::InstanceOp(InstanceId instance) {
 
 bool TableExpander::TakeAll(const StateKey& key) {
   key_ = key;
+  transitions_ = 0;
+  const bool violated = TakeEach();
+  counts_.transitions += transitions_;
+  return violated;
+}
+
+bool TableExpander::TakeEach() {
   split_ = codec_.SplitOf(key_);
   const size_t clusters = codec_.clusters().size();
   for (size_t k = 0; k < clusters; ++k) row_of_[k] = RowOf(k);
@@ -79,7 +86,7 @@ bool TableExpander::TakeInstance(InstanceId instance, uint32_t global_row) {
   by_model |= effects_[global_row + instance].kind == kAskModel;
   if (by_model) return model_.Take(InstanceOp(instance));
   if (is_not) return false;
-  ++counts_.transitions;
+  ++transitions_;
   codec_.globals_field().Change(to, effects_[global_row + instance].globals);
   if (to != key_) next_.Add(to);
   return false;
@@ -240,10 +247,10 @@ bool TableExpander::TakeOps(size_t k, int from, int to) {
       case kNotPossible:
         break;
       case kSame:
-        ++counts_.transitions;
+        ++transitions_;
         break;
       case kChanges:
-        ++counts_.transitions;
+        ++transitions_;
         Change(k, op, effects_[at]);
         break;
       case kUnknown:
@@ -373,7 +380,7 @@ bool TableExpander::TakeSetIommu() {
   static constexpr StateKey kAskModel{{~uint64_t{0}, ~uint64_t{0}}};
   const auto known = set_iommu_.find(part);
   if (known != set_iommu_.end() && known->second != kAskModel) {
-    ++counts_.transitions;
+    ++transitions_;
     StateKey to = key_;
     to ^= known->second;
     next_.Add(to);

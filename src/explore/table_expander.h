@@ -80,6 +80,7 @@ class TableExpander {
     uint8_t group_ops = 0;
   };
 
+  bool TakeEach();
   bool TakeInstances();
   bool TakeInstance(InstanceId instance, uint32_t global_row);
   bool TakeOps(size_t k, int from, int to);
@@ -113,6 +114,7 @@ class TableExpander {
   const bool sets_by_model_;                     // the model takes set-container and set-iommu
   const bool instances_by_model_;                // and register and unregister
   StateKey key_;                                 // of the state that steps are taken from
+  uint64_t transitions_ = 0;                     // from it that the tables took
   Split split_;                                  // its parts
   std::array<uint32_t, kMaxClusters> row_of_{};  // by cluster: index in rows_
   NumberMap rows_by_value_;

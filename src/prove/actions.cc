@@ -15,7 +15,7 @@ std::vector<Variable> Formals(Relation relation) {
 Formula Matches(const std::vector<Variable>& formals, const Tuple& tuple) {
   Formula all;
   for (size_t n = 0; n < formals.size(); ++n)
-    if (tuple[n]) all = all && Equal(formals[n], *tuple[n]);
+    if (const std::optional<Term>& term = tuple[n]; term) all = all && Equal(formals[n], *term);
   return all;
 }
 

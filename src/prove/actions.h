@@ -24,7 +24,8 @@ using enum ActionKind;
 constexpr Variable V(Sort sort, int id) { return {sort, static_cast<uint8_t>(id)}; }
 
 // The things that an action is about: ids 0 to 9. Bound variables have ids from 10, the tuples of
-// updates from 40.
+// updates from 40. Formulas are read by these short names.
+// NOLINTBEGIN(readability-identifier-naming)
 inline constexpr Variable d = V(Sort::kDevice, 0);
 inline constexpr Variable other = V(Sort::kDevice, 1);
 inline constexpr Variable g = V(Sort::kGroup, 0);
@@ -49,6 +50,7 @@ inline constexpr Variable any_s = V(Sort::kDriver, 11);
 inline constexpr Variable any_q = V(Sort::kDriver, 12);
 inline constexpr Variable any_t = V(Sort::kTable, 10);
 inline constexpr Variable any_u = V(Sort::kTable, 11);
+// NOLINTEND(readability-identifier-naming)
 
 inline Term BusOf(Variable device) { return {Function::kBus, device}; }
 inline Term DriverOf(Variable instance) { return {Function::kDriver, instance}; }

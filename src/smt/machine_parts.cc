@@ -22,7 +22,8 @@ bool CanDiffer(const std::vector<ClusterSlot>& slots, size_t from = 0,
   });
 }
 
-template <typename Test>
+using Test = std::function<bool(const Cluster&)>;
+
 ClusterSlot SlotFor(const std::vector<Cluster>& clusters, const Test& test) {
   ClusterSlot slot;
   std::ranges::copy_if(clusters, std::back_inserter(slot.choices), test);
@@ -108,13 +109,13 @@ bool MachineParts::MayAllocate(DriverId driver, const Cluster& cluster) const {
 // The clusters between which the two drivers can violate the property: for each way the slots.
 std::vector<std::vector<ClusterSlot>> MachineParts::SlotsFor(Origin origin, DriverId a,
                                                              DriverId b) const {
-  const auto of_both = [&](const Cluster& c) {
+  const Test of_both = [&](const Cluster& c) {
     return (MayServe(a, c) && MayAllocate(b, c)) || (MayServe(b, c) && MayAllocate(a, c));
   };
-  const auto served = [&](DriverId r) {
+  const auto served = [&](DriverId r) -> Test {
     return [&, r](const Cluster& c) { return MayServe(r, c); };
   };
-  const auto allocated = [&](DriverId r) {
+  const auto allocated = [&](DriverId r) -> Test {
     return [&, r](const Cluster& c) { return MayAllocate(r, c); };
   };
   std::vector<std::vector<ClusterSlot>> ways;

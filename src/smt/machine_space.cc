@@ -32,10 +32,10 @@ std::vector<Bus> BusesOf(const KernelProfile& kernel, const Topology& t) {
 // The most groups without devices that a run can leave in containers while their devices are in new
 // groups. Each takes a set-container, all its devices must leave and come back, and the first step
 // is a register.
-int MostGhosts(int devices, int steps, int contained) {
+int MostEmptyGroups(int devices, int steps, int contained) {
   int most = 0;
-  for (int ghosts = 1; ghosts <= contained; ++ghosts)
-    if (ghosts <= devices * std::max(0, (steps - 1 - ghosts) / 2)) most = ghosts;
+  for (int empty = 1; empty <= contained; ++empty)
+    if (empty <= devices * std::max(0, (steps - 1 - empty) / 2)) most = empty;
   return most;
 }
 
@@ -86,14 +86,14 @@ void MachineSpace::ChooseClusters() {
 }
 
 void MachineSpace::MakePlaces() {
-  bool all_fixed = true;
+  bool no_choice = true;
   for (size_t s = 0; s < slots_.size(); ++s) {
     size_t most = 0;
     for (const Cluster& cluster : slots_[s].choices) most = std::max(most, cluster.size());
     for (size_t i = 0; i < most; ++i) places_.push_back({static_cast<int>(s), i});
-    all_fixed &= slots_[s].choices.size() == 1;
+    no_choice &= slots_[s].choices.size() == 1;
   }
-  if (all_fixed)
+  if (no_choice)
     std::ranges::sort(places_, {}, [this](const Place& place) { return At(place, 0); });
 }
 
@@ -159,7 +159,7 @@ void MachineSpace::MakeLayout() {
   std::vector<int> begin = {0};  // where the numbers of each slot's groups begin
   for (size_t s = 0; s < slots_.size(); ++s)
     begin.push_back(begin.back() + devices[s] + SharingInstances(slots_[s]) +
-                    (leave ? MostGhosts(devices[s], runs_.steps, contained_) : 0));
+                    (leave ? MostEmptyGroups(devices[s], runs_.steps, contained_) : 0));
   layout_.cluster.resize(places_.size());
   std::iota(layout_.cluster.begin(), layout_.cluster.end(), 0);
   for (size_t d = 0; d < places_.size(); ++d) {

@@ -36,14 +36,14 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
   int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
   if (!runs_.Spare(kSetContainer)) contained = reuse ? 2 : 0;
   // A group can outlive its devices where they can go, or a register can fail half-way.
-  const bool ghosts = runs_.Spare(kRemove) || runs_.Spare(kUnregister) ||
-                      !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
-                      !EitherHas(Rule::kDriverSameInstance).is_false();
+  const bool empty_groups = runs_.Spare(kRemove) || runs_.Spare(kUnregister) ||
+                            !EitherHas(Rule::kCoreOwnerEvery).is_false() ||
+                            !EitherHas(Rule::kDriverSameInstance).is_false();
   sizes_ = {.drivers = kDrivers,
             .tables = kTables,
             .instances = kInstances,
             .devices = devices,
-            .groups = devices + (ghosts ? 1 : 0),
+            .groups = devices + (empty_groups ? 1 : 0),
             .type1 = std::min(contained, devices + 1),
             .containers = 1};
   topology_.tables = kTables;
