@@ -160,7 +160,8 @@ ModelAndKernel::Verdict ModelAndKernel::PlayTaken(unsigned warm) {
 
 std::string ModelAndKernel::Summary(Verdict verdict) const {
   const std::span<const Op> ops = lockstep_.ops();
-  const std::string_view last = ops.empty() ? std::string_view("begin") : InfoOf(ops.back().kind).word;
+  const std::string_view last =
+      ops.empty() ? std::string_view("begin") : InfoOf(ops.back().kind).word;
   return absl::StrCat("SUMMARY: iommucheck: ", SentenceOf(verdict), ", on ",
                       std::string(VersionName(kernel_.version)), " in ", std::string(last));
 }

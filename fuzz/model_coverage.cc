@@ -48,7 +48,8 @@ class Coverage {
   [[nodiscard]] int Print() const {
     std::printf("what each op came to\n");
     for (const auto& [kind, outcomes] : ops_) {
-      std::printf("  %-26s %s", std::string(InfoOf(kind).word).c_str(), Names(outcomes.own).c_str());
+      std::printf("  %-26s %s", std::string(InfoOf(kind).word).c_str(),
+                  Names(outcomes.own).c_str());
       if (!outcomes.given.empty())
         std::printf(", and %zu errnos of drivers and failed calls", outcomes.given.size());
       std::printf("\n");

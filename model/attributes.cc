@@ -27,7 +27,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
     {kSettings, "dma-entries", Kind::kNumber, MEMBER(Settings, dma_entries), false, 1, 0, 3,
      "vfio_iommu_type1.dma_entry_limit=%s", 0, 0, kMaxDmas, "a number of mappings"},
     {kSettings, "memlock", Kind::kNumber, MEMBER(Settings, memlock), false, 2, 0, 6,
-     "RLIMIT_MEMLOCK in pages: %s", 0, 0, kNoLimit - 1, "a number of pages"},
+     "RLIMIT_MEMLOCK of %s", 0, 0, kNoLimit - 1, "a number of pages"},
 
     {kDriver, "firmware", Kind::kName, MEMBER(Driver, firmware), true, 1, 0, 0, "by %s", 0, 0, 0,
      "", kFirmwareNames},

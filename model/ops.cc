@@ -72,8 +72,10 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
      CannotUnsetContainer, UnsetContainer},
     {kOpen, "open", 8, kGroup, kNone, "", kModelAlone, kOfUser, CannotOpen, Open},
     {kClose, "close", 9, kGroup, kNone, "", kModelAlone, kNoFlags, CannotClose, Close},
-    {kGetDevice, "get-device", 10, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice, GetDevice},
-    {kPutDevice, "put-device", 11, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice, PutDevice},
+    {kGetDevice, "get-device", 10, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice,
+     GetDevice},
+    {kPutDevice, "put-device", 11, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice,
+     PutDevice},
     {kMap, "map", 12, kContainer, kNone, "", kProcess | kAt | kMemory, kOfMap, CannotMap, Map},
     {kUnmap, "unmap", 13, kContainer, kNone, "", kProcess | kAt, kOfUnmap, CannotUnmap, Unmap},
     {kPin, "pin", 14, kDevice, kNone, "", kProcess | kAt, kOfPin, CannotPin, Pin},
@@ -86,7 +88,8 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
     {kDetachPasid, "detach-pasid", 20, kDevice, kNone, "", kProcess, kNoFlags, CannotDetachPasid,
      DetachPasid},
     {kReset, "reset", 21, kDevice, kNone, "", kModelAlone, kNoFlags, CannotReset, Reset},
-    {kResetDone, "reset-done", 22, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone, ResetDone},
+    {kResetDone, "reset-done", 22, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone,
+     ResetDone},
 }};
 
 // Kind, word; whether the target is a device, and if not what is counted; errno; count; encoded.

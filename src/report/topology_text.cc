@@ -14,7 +14,7 @@
 namespace iommucheck::report {
 namespace {
 
-// "pci (strict), platform (ignore)"; "0-3: direct"; "1 or 16"; else as a case has it.
+// "pci (strict), platform (ignore)"; "0-3: direct"; "1 or 16"; "20 pages"; else as a case has it.
 std::string ValueText(const AttributeInfo& attribute, std::string value) {
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
@@ -26,6 +26,9 @@ std::string ValueText(const AttributeInfo& attribute, std::string value) {
       return absl::StrReplaceAll(value, {{",", " or "}});
     case Kind::kErrno:
       return "-" + value;
+    case Kind::kNumber:
+      if (attribute.noun == "a number of pages") value += value == "1" ? " page" : " pages";
+      return value;
     default:
       return value;
   }
