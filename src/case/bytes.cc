@@ -165,7 +165,9 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
     case Kind::kName:
-      *member = static_cast<uint8_t>((*r >> attribute.place.bit & 3) % attribute.names.size());
+      *member = *r >> attribute.place.bit & 3;  // and beyond the last name begins again
+      if (*member >= attribute.names.size())
+        *member = static_cast<uint8_t>(*member - attribute.names.size());
       return;
     case Kind::kNumber:  // less than the plain one
       *member = static_cast<uint8_t>(*member - *r % (*member + 1));
@@ -328,8 +330,11 @@ int CountOf(Operand operand, const Topology& t) {
   return 1;
 }
 uint8_t DecodeOperand(Operand operand, uint8_t byte, const Topology& t) {
-  return operand == Operand::kIommuType ? DecodeIommuType(byte)
-                                        : static_cast<uint8_t>(byte % CountOf(operand, t));
+  // Constants divide faster.
+  if (operand == Operand::kGroup) return byte % kGroups;
+  if (operand == Operand::kContainer) return byte % kMaxContainers;
+  if (operand == Operand::kIommuType) return DecodeIommuType(byte);
+  return static_cast<uint8_t>(byte % CountOf(operand, t));
 }
 
 // False if the topology has nothing that the op could name.
@@ -339,7 +344,7 @@ bool DecodeOp(const uint8_t* r, const Topology& t, Op& out) {
   const OpInfo& info = InfoOf(out.kind);
   if (CountOf(info.a, t) == 0) return false;
   out.a = DecodeOperand(info.a, r[1], t);
-  out.b = DecodeOperand(info.b, r[2], t);
+  if (info.b != Operand::kNone) out.b = DecodeOperand(info.b, r[2], t);
   if (info.is(OpInfo::kHasPages))
     out.at = {static_cast<uint8_t>(r[3] % kPages), static_cast<uint8_t>(r[4] % (kPages + 1))};
   if (info.is(OpInfo::kHasVaddr)) out.vaddr = r[5] % kPages;
