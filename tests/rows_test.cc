@@ -130,8 +130,8 @@ TEST(Docs, HaveTheFaults) {
     std::string form = absl::StrCat("fail=", std::string(fault.word));
     absl::StrAppend(&form, fault.of_device ? ":DEVICE" : ":N", fault.has_errno ? ":ERRNO" : "",
                     fault.has_count ? "[:COUNT]" : "");
-    rows.push_back(
-        Row({absl::StrCat("`", form, "`"), fault.has_errno ? "ERRNO" : "ENOMEM", Yes(fault.encoded)}));
+    rows.push_back(Row(
+        {absl::StrCat("`", form, "`"), fault.has_errno ? "ERRNO" : "ENOMEM", Yes(fault.encoded)}));
   }
   ExpectPart("docs/case-format.md", "| fault | errno | engines |\n|---|---|---|\n", "\n\n",
              absl::StrJoin(rows, "\n"));
