@@ -74,6 +74,20 @@ TEST(Docs, HaveTheProfiles) {
                           ProseList(Names(false, true)), "\n(stable)"));
 }
 
+// Rows of the properties that some profiles promise and others do not: "| `no-oops` | v5.15 |".
+std::string PromisedBySome() {
+  std::string table;
+  for (const Property property : kProperties) {
+    std::vector<std::string> without;
+    for (const ProfileInfo& info : AllProfiles())
+      if (!IsPromised(info.version, property)) without.emplace_back(info.name);
+    if (without.empty() || without.size() == AllProfiles().size()) continue;
+    absl::StrAppend(&table, "| `", std::string(InfoOf(property).name), "` | ",
+                    absl::StrJoin(without, ", "), " |\n");
+  }
+  return table;
+}
+
 TEST(Docs, HaveTheProperties) {
   std::vector<std::string> encoded;
   std::string table;
@@ -84,6 +98,8 @@ TEST(Docs, HaveTheProperties) {
                     " |\n");
   }
   ExpectPart("docs/properties.md", "| property | sentence |\n|---|---|\n", "\nNot among", table);
+  ExpectPart("docs/properties.md", "| property | not promised by |\n|---|---|\n", "\nThe reasons",
+             PromisedBySome());
   ExpectPart("docs/output.schema.json", R"("property": {"enum": [)", "]}", JsonList(encoded));
 }
 
