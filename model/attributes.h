@@ -34,6 +34,9 @@ struct AttributeInfo {
     kDriver,   // WORD=NAME of a driver
     kDevice,   // WORD=NAME of a device
   };
+  // By whom machines with it are played beside the model: nobody; real kernel code in a process; that,
+  // the engines (solver, proofs, explorer) and a kernel that was booted.
+  enum class Played : uint8_t { kModelAlone, kProcess, kEverywhere };
   // Devices of which bus can have it.
   enum class On : uint8_t { kAnyBus, kPci, kOthers };
 
@@ -42,11 +45,13 @@ struct AttributeInfo {
   Kind kind;
   uint8_t at;    // offset of the member in the owner's struct
   uint8_t size;  // of the member, or of all that belong together
-  bool encoded;  // solver, proofs and explorer know it
+  Played played;
   // In the binary form: a byte of the owner's record, and a bit of it, the lowest where there are
   // several. kNoByte: src/case/bytes.cc has a place of its own for it.
-  uint8_t byte;
-  uint8_t bit;
+  struct Place {
+    uint8_t byte;
+    uint8_t bit;
+  } place;
   // Generators make it other than plain so often, in 24 cases; 0: they draw it by a rule of their
   // own.
   uint8_t weight;
@@ -58,6 +63,8 @@ struct AttributeInfo {
   std::string_view noun = "";                 // kNumber
   std::span<const std::string_view> names{};  // kName
   On on = On::kAnyBus;
+
+  [[nodiscard]] constexpr bool encoded() const { return played == Played::kEverywhere; }
 };
 inline constexpr uint8_t kNoByte = 0xff;
 

@@ -125,15 +125,15 @@ TEST(EveryAttribute, IsEncodedOrSaidToBeOutside) {
     c.topology.devices_count = 2;  // without the mdev, which is not encoded itself
     c.topology.devices[2] = {};
     c.names.devices.pop_back();
-    EXPECT_EQ(IsEncoded(c.topology), attribute.encoded);
+    EXPECT_EQ(IsEncoded(c.topology), attribute.encoded());
     const absl::Status status = CheckEncoded(c.topology, c.names);
-    EXPECT_EQ(status.ok(), attribute.encoded);
+    EXPECT_EQ(status.ok(), attribute.encoded());
     if (!status.ok()) {
       EXPECT_TRUE(names_it(attribute, status)) << status;
     }
     const Topology part = EncodedPart(c.topology);
     EXPECT_TRUE(IsEncoded(part));
-    EXPECT_NE(part == c.topology, !attribute.encoded);
+    EXPECT_NE(part == c.topology, !attribute.encoded());
   }
   EXPECT_FALSE(IsEncoded(plain));  // the mdev
 }
@@ -194,6 +194,13 @@ TEST(EveryFault, IsInEveryForm) {
       EXPECT_EQ(IsEncoded(c.ops[0].op), fault.encoded);
     }
   }
+}
+
+TEST(EveryOp, HasAPlaceInTheEnginesOrNone) {
+  std::vector<OpKind> encoded;
+  for (const OpInfo& op : AllOps())
+    if (op.is(OpInfo::kEncoded)) encoded.push_back(op.kind);
+  EXPECT_EQ(encoded, std::vector<OpKind>(kEncodedOps.begin(), kEncodedOps.end()));
 }
 
 TEST(EveryOp, IsPlayedByRealCodeOrRefused) {

@@ -149,10 +149,11 @@ struct Rows {
 const std::array<Rows, 4> kRows = [] {
   std::array<Rows, 4> all;
   for (const AttributeInfo& row : AllAttributes()) {
-    if (row.byte == kNoByte) continue;
+    if (row.place.byte == kNoByte) continue;
     Rows& rows = all[static_cast<size_t>(row.owner)];
     if (row.kind == AttributeInfo::Kind::kFlag)
-      rows.flags.at(rows.flags_count++) = {row.byte, row.bit, row.at, uint8_t{row.value == 0}};
+      rows.flags.at(rows.flags_count++) = {row.place.byte, row.place.bit, row.at,
+                                           uint8_t{row.value == 0}};
     else
       rows.others.at(rows.others_count++) = &row;
   }
@@ -164,7 +165,7 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
     case Kind::kName:
-      *member = static_cast<uint8_t>((*r >> attribute.bit & 3) % attribute.names.size());
+      *member = static_cast<uint8_t>((*r >> attribute.place.bit & 3) % attribute.names.size());
       return;
     case Kind::kNumber:  // less than the plain one
       *member = static_cast<uint8_t>(*member - *r % (*member + 1));
@@ -194,7 +195,7 @@ void DecodeAttributes(Owner owner, const uint8_t* r, void* entry) {
   }
   for (size_t i = 0; i < rows.others_count; ++i) {
     const AttributeInfo& row = *rows.others[i];
-    DecodeAttribute(row, r + row.byte, bytes + row.at);
+    DecodeAttribute(row, r + row.place.byte, bytes + row.at);
   }
 }
 
@@ -367,10 +368,10 @@ void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
     case Kind::kFlag:
-      if (*member == attribute.value) *r = static_cast<uint8_t>(*r | 1 << attribute.bit);
+      if (*member == attribute.value) *r = static_cast<uint8_t>(*r | 1 << attribute.place.bit);
       return;
     case Kind::kName:
-      *r = static_cast<uint8_t>(*r | *member << attribute.bit);
+      *r = static_cast<uint8_t>(*r | *member << attribute.place.bit);
       return;
     case Kind::kNumber:
       *r = static_cast<uint8_t>(plain - *member);
@@ -392,9 +393,9 @@ void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint
 
 void EncodeAttributes(Owner owner, const void* entry, uint8_t* r) {
   for (const AttributeInfo& attribute : AttributesOf(owner))
-    if (attribute.byte != kNoByte)
+    if (attribute.place.byte != kNoByte)
       EncodeAttribute(attribute, static_cast<const uint8_t*>(entry) + attribute.at,
-                      PlainEntry(owner)[attribute.at], r + attribute.byte);
+                      PlainEntry(owner)[attribute.at], r + attribute.place.byte);
 }
 
 void EncodeDriver(const Driver& d, uint8_t* r) {

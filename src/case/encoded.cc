@@ -52,7 +52,7 @@ bool IsEncoded(const Op& op) {
 
 Topology EncodedPart(Topology topology) {
   for (const AttributeInfo& attribute : AllAttributes()) {
-    if (attribute.encoded) continue;
+    if (attribute.encoded()) continue;
     for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
       MakePlain(attribute, EntryOf(topology, attribute.owner, n));
   }
@@ -74,7 +74,7 @@ absl::Status CheckEncoded(const KernelSpec& kernel) {
 
 absl::Status CheckEncoded(const Topology& t, const Names& names) {
   for (const AttributeInfo& attribute : AllAttributes()) {
-    if (attribute.encoded) continue;
+    if (attribute.encoded()) continue;
     for (int n = 0; n < CountOf(t, attribute.owner); ++n)
       if (IsSaid(attribute, t, names, n))
         return absl::InvalidArgumentError(absl::StrFormat(
@@ -87,7 +87,7 @@ absl::Status CheckEncoded(const Topology& t, const Names& names) {
 bool IsEncoded(const Topology& topology) {
   return std::ranges::all_of(AllAttributes(), [&](const AttributeInfo& attribute) {
     bool plain = true;
-    for (int n = 0; n < CountOf(topology, attribute.owner) && !attribute.encoded; ++n)
+    for (int n = 0; n < CountOf(topology, attribute.owner) && !attribute.encoded(); ++n)
       plain &= IsPlain(attribute, EntryOf(topology, attribute.owner, n));
     return plain;
   });

@@ -4,6 +4,7 @@
 // domain. The rest is in the model alone (docs/model.md says what, and why).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -18,8 +19,15 @@
 
 namespace iommucheck {
 
-// The kinds of ops that are encoded come first.
-inline constexpr int kEncodedOpCount = static_cast<int>(OpKind::kUnsetContainer) + 1;
+// Ops whose rows say so, for the engines, which have one place for each: its place in this list.
+inline constexpr std::array kEncodedOps = {
+    OpKind::kRegister,  OpKind::kUnregister,   OpKind::kAdd,      OpKind::kRemove,
+    OpKind::kConfigure, OpKind::kSetContainer, OpKind::kSetIommu, OpKind::kUnsetContainer};
+inline constexpr int kEncodedOpCount = kEncodedOps.size();
+// Precondition: the op is encoded.
+constexpr int EncodedIndex(OpKind kind) {
+  return static_cast<int>(std::ranges::find(kEncodedOps, kind) - kEncodedOps.begin());
+}
 
 inline bool IsEncoded(Property property) { return InfoOf(property).encoded; }
 // Those whose rows say so, for the engines, which have one place for each, by its number.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <span>
 
+#include "model/attributes.h"
 #include "model/state.h"
 
 namespace iommucheck::conform {
@@ -146,9 +147,11 @@ const char* WhyNotPlayed(const Topology& topology) {
   int smallest = 1;  // page of an IOMMU
   for (const Instance& i : std::span(topology.instances).first(topology.instances_count))
     smallest = std::max(smallest, 1 << std::countr_zero(i.page_sizes));
-  for (const Device& device : std::span(topology.devices).first(topology.devices_count))
-    if (device.kind == DeviceKind::kNoIommu)
-      return "devices without an IOMMU are group.c's, which is not built";
+  for (const AttributeInfo& attribute : AllAttributes())
+    for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
+      if (attribute.played == AttributeInfo::Played::kModelAlone &&
+          !IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
+        return "the code behind it is not built (devices without an IOMMU are group.c's)";
   // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))
     for (const Region& region : device.regions)

@@ -62,7 +62,7 @@ std::string WhyNotBooted(const Op& op) {
 std::string WhyNotBooted(const Topology& t, const Names& names) {
   for (const AttributeInfo& attribute : AllAttributes())
     for (int n = 0; n < CountOf(t, attribute.owner); ++n) {
-      if (attribute.encoded || !IsSaid(attribute, t, names, n)) continue;
+      if (attribute.encoded() || !IsSaid(attribute, t, names, n)) continue;
       const std::vector<std::string> values = ValuesOf(attribute, t, names, n);
       return absl::StrCat(EntryName(attribute.owner, n, names), ": the module does not know ",
                           KeyOf(attribute), values.empty() ? "" : values.front());

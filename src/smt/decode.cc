@@ -32,7 +32,7 @@ std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
 
 Op OpOf(const SymbolicOp& from, const std::function<bool(Bit)>& value) {
   Op op;
-  op.kind = static_cast<OpKind>(IndexOf(from.kind, value));
+  op.kind = kEncodedOps[IndexOf(from.kind, value)];
   for (const Bits* code : {&from.instance, &from.device, &from.group})
     if (const int index = IndexOf(*code, value); index >= 0) op.a = static_cast<uint8_t>(index);
   return op;

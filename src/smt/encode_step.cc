@@ -17,7 +17,7 @@ int Result::Constant() const {
 
 SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
   SymbolicOp s;
-  s.kind = OneHot(kEncodedOpCount, static_cast<int>(op.kind));
+  s.kind = OneHot(kEncodedOpCount, EncodedIndex(op.kind));
   int instance = -1;
   int device = -1;
   int group = -1;

@@ -49,7 +49,7 @@ struct SymbolicOp {
   Bits device;
   Bits group;
   Bits container;
-  [[nodiscard]] Bit is(OpKind k) const { return kind[static_cast<size_t>(k)]; }
+  [[nodiscard]] Bit is(OpKind k) const { return kind[EncodedIndex(k)]; }
 };
 
 // The constants of a concrete op.

@@ -206,7 +206,7 @@ std::vector<bool> MachineSpace::StepKinds() const {
   // Before a register no device is probed, there is no group, and a firmware description has no
   // effect.
   for (size_t kind = 0; kind < kinds.size(); ++kind) {
-    const auto k = static_cast<OpKind>(kind);
+    const OpKind k = kEncodedOps[kind];
     kinds[kind] = kinds[kind] && (k == kRegister || k == kAdd || k == kRemove);
   }
   return kinds;

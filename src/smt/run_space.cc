@@ -29,8 +29,8 @@ std::string RunSpace::StepName(const char* what) const {
 
 std::vector<bool> RunSpace::Kinds() const {
   std::vector<bool> kinds;
-  for (int kind = 0; kind < kEncodedOpCount; ++kind)
-    kinds.push_back(runs_.MayBe(static_cast<OpKind>(kind), static_cast<int>(ops_.size())));
+  for (const OpKind kind : kEncodedOps)
+    kinds.push_back(runs_.MayBe(kind, static_cast<int>(ops_.size())));
   return kinds;
 }
 

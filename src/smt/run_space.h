@@ -36,7 +36,7 @@ struct Runs {
 
   // Whether there is a spare step, and it may be of this kind.
   [[nodiscard]] bool Spare(OpKind kind) const {
-    return steps > StepsNeeded(property) && spare[static_cast<size_t>(kind)];
+    return steps > StepsNeeded(property) && spare[EncodedIndex(kind)];
   }
   // Whether a step, from 0 on, can be of this kind.
   [[nodiscard]] bool MayBe(OpKind kind, int step) const;

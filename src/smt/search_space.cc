@@ -240,7 +240,7 @@ SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
     // that comes first is number 0.
     SymbolicOp op;
     op.container = OneHot(1, 0);
-    op.kind = OneHot(kEncodedOpCount, static_cast<int>(kRegister));
+    op.kind = OneHot(kEncodedOpCount, EncodedIndex(kRegister));
     op.instance = OneHot(kInstances, 0);
     op.device = Zeros(sizes_.devices);
     op.group = Zeros(sizes_.groups);

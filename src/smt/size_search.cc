@@ -14,13 +14,12 @@ std::vector<OpKinds> SpareKinds(int spare, int devices) {
   if (spare == 0) return {OpKinds()};
   if (spare > 1 || devices == 1) return {OpKinds().set()};
   if (devices == 2) {
-    const auto leave = OpKinds()
-                           .set(static_cast<size_t>(OpKind::kRemove))
-                           .set(static_cast<size_t>(OpKind::kUnregister));
+    const auto leave =
+        OpKinds().set(EncodedIndex(OpKind::kRemove)).set(EncodedIndex(OpKind::kUnregister));
     return {~leave, leave};
   }
   std::vector<OpKinds> parts;
-  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(static_cast<size_t>(kind)));
+  for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(EncodedIndex(kind)));
   return parts;
 }
 
