@@ -188,6 +188,7 @@ std::string ValueOf(const AttributeInfo& attribute) {
 
 TEST(Docs, HaveTheAttributes) {
   using On = AttributeInfo::On;
+  using Played = AttributeInfo::Played;
   std::vector<std::string> rows;
   for (const AttributeInfo& attribute : AllAttributes()) {
     std::string owner(OwnerWord(attribute.owner));
@@ -197,11 +198,13 @@ TEST(Docs, HaveTheAttributes) {
     rows.push_back(Row(
         {owner, absl::StrCat("`", std::string(attribute.word), is_flag ? "" : "=", "`"),
          ValueOf(attribute), absl::StrReplaceAll(std::string(attribute.phrase), {{"%s", "..."}}),
-         Yes(attribute.encoded)}));
+         Yes(attribute.encoded()), Yes(attribute.played != Played::kModelAlone),
+         Yes(attribute.encoded())}));
   }
   ExpectPart("docs/case-format.md",
-             "| of | word | value | means | engines |\n|---|---|---|---|---|\n", "\n\n",
-             absl::StrJoin(rows, "\n"));
+             "| of | word | value | means | engines | process | booted |\n"
+             "|---|---|---|---|---|---|---|\n",
+             "\n\n", absl::StrJoin(rows, "\n"));
 }
 
 // A profile that lacks a probe would be taken for another, or another for it. Trees before 6.1
