@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// That documents say what the rows of profiles and properties say, and that kernel trees are told
-// apart. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew; read the diff.
+// That documents say what the rows of profiles, properties, ops, faults and attributes say, and that
+// kernel trees are told apart. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew;
+// read the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -11,8 +12,12 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "model/attributes.h"
+#include "model/op.h"
 #include "model/profiles.h"
 #include "model/properties.h"
 #include "src/conform/harness.h"
@@ -69,6 +74,20 @@ TEST(Docs, HaveTheProfiles) {
                           ProseList(Names(false, true)), "\n(stable)"));
 }
 
+// Rows of the properties that some profiles promise and others do not: "| `no-oops` | v5.15 |".
+std::string PromisedBySome() {
+  std::string table;
+  for (const Property property : kProperties) {
+    std::vector<std::string> without;
+    for (const ProfileInfo& info : AllProfiles())
+      if (!IsPromised(info.version, property)) without.emplace_back(info.name);
+    if (without.empty() || without.size() == AllProfiles().size()) continue;
+    absl::StrAppend(&table, "| `", std::string(InfoOf(property).name), "` | ",
+                    absl::StrJoin(without, ", "), " |\n");
+  }
+  return table;
+}
+
 TEST(Docs, HaveTheProperties) {
   std::vector<std::string> encoded;
   std::string table;
@@ -79,7 +98,113 @@ TEST(Docs, HaveTheProperties) {
                     " |\n");
   }
   ExpectPart("docs/properties.md", "| property | sentence |\n|---|---|\n", "\nNot among", table);
+  ExpectPart("docs/properties.md", "| property | not promised by |\n|---|---|\n", "\nThe reasons",
+             PromisedBySome());
   ExpectPart("docs/output.schema.json", R"("property": {"enum": [)", "]}", JsonList(encoded));
+}
+
+// A row of a table. In a document an empty line ends the table.
+std::string Row(const std::vector<std::string>& cells) {
+  std::string row = "|";
+  for (const std::string& cell : cells)
+    absl::StrAppend(&row, cell.empty() ? " " : absl::StrCat(" ", cell, " "), "|");
+  return row;
+}
+
+std::string Yes(bool yes) { return yes ? "yes" : ""; }
+
+// As the grammar of docs/case-format.md has it.
+std::string OperandsOf(const OpInfo& op) {
+  std::string form = absl::AsciiStrToUpper(std::string(OperandWord(op.a)));
+  if (op.b == Operand::kIommuType)
+    absl::StrAppend(&form, " [type]");
+  else if (op.b != Operand::kNone)
+    absl::StrAppend(&form, " ", absl::AsciiStrToUpper(std::string(OperandWord(op.b))));
+  if (op.is(OpInfo::kHasPages)) absl::StrAppend(&form, " pages");
+  if (op.is(OpInfo::kHasVaddr)) absl::StrAppend(&form, " PAGE");
+  return form;
+}
+
+TEST(Docs, HaveTheOps) {
+  std::vector<std::string> rows;
+  for (const OpInfo& op : AllOps()) {
+    std::vector<std::string> flags;
+    for (const OpFlag& flag : op.flags)
+      flags.push_back(absl::StrCat("`", std::string(flag.word), "`"));
+    rows.push_back(Row({absl::StrCat("`", std::string(op.word), "`"), OperandsOf(op),
+                        absl::StrJoin(flags, ", "), Yes(op.is(OpInfo::kEncoded)),
+                        Yes(op.is(OpInfo::kInProcess)), Yes(op.is(OpInfo::kBooted))}));
+  }
+  ExpectPart("docs/case-format.md",
+             "| op | operands | flags | engines | process | booted |\n|---|---|---|---|---|---|\n",
+             "\n\n", absl::StrJoin(rows, "\n"));
+}
+
+TEST(Docs, HaveTheFaults) {
+  std::vector<std::string> rows;
+  for (const FaultInfo& fault : AllFaults()) {
+    std::string form = absl::StrCat("fail=", std::string(fault.word));
+    absl::StrAppend(&form, fault.of_device ? ":DEVICE" : ":N", fault.has_errno ? ":ERRNO" : "",
+                    fault.has_count ? "[:COUNT]" : "");
+    rows.push_back(Row(
+        {absl::StrCat("`", form, "`"), fault.has_errno ? "ERRNO" : "ENOMEM", Yes(fault.encoded)}));
+  }
+  ExpectPart("docs/case-format.md", "| fault | errno | engines |\n|---|---|---|\n", "\n\n",
+             absl::StrJoin(rows, "\n"));
+}
+
+std::string ValueOf(const AttributeInfo& attribute) {
+  using Kind = AttributeInfo::Kind;
+  switch (attribute.kind) {
+    case Kind::kFlag:
+      return "";
+    case Kind::kName: {
+      std::vector<std::string> names;
+      for (std::string_view name : attribute.names.subspan(1))
+        names.push_back(absl::StrCat("`", std::string(name), "`"));
+      return absl::StrJoin(names, " or ");
+    }
+    case Kind::kNumber:
+      return absl::StrCat(int{attribute.least}, " to ", int{attribute.most});
+    case Kind::kErrno:
+      return "ERRNO";
+    case Kind::kRange:
+      return "PAGE-PAGE";
+    case Kind::kSizes:
+      return "SIZE{,SIZE}";
+    case Kind::kRegions:
+      return "PAGE-PAGE:region";
+    case Kind::kClaims:
+      return "claim{,claim}";
+    case Kind::kTable:
+      return "TABLE";
+    case Kind::kDriver:
+      return "DRIVER";
+    case Kind::kDevice:
+      return "DEVICE";
+  }
+  return "";
+}
+
+TEST(Docs, HaveTheAttributes) {
+  using On = AttributeInfo::On;
+  using Played = AttributeInfo::Played;
+  std::vector<std::string> rows;
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    std::string owner(OwnerWord(attribute.owner));
+    if (attribute.on != On::kAnyBus)
+      absl::StrAppend(&owner, attribute.on == On::kPci ? " on pci" : " on any other bus");
+    const bool is_flag = attribute.kind == AttributeInfo::Kind::kFlag;
+    rows.push_back(Row(
+        {owner, absl::StrCat("`", std::string(attribute.word), is_flag ? "" : "=", "`"),
+         ValueOf(attribute), absl::StrReplaceAll(std::string(attribute.phrase), {{"%s", "..."}}),
+         Yes(attribute.encoded()), Yes(attribute.played != Played::kModelAlone),
+         Yes(attribute.encoded())}));
+  }
+  ExpectPart("docs/case-format.md",
+             "| of | word | value | means | engines | process | booted |\n"
+             "|---|---|---|---|---|---|---|\n",
+             "\n\n", absl::StrJoin(rows, "\n"));
 }
 
 // A profile that lacks a probe would be taken for another, or another for it. Trees before 6.1
