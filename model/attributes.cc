@@ -13,12 +13,13 @@ using Kind = AttributeInfo::Kind;
 using On = AttributeInfo::On;
 using enum Owner;
 
-// The place and the size of one member, or of several side by side.
+// The offset and the size of one member, or of several that lie side by side.
 #define MEMBER(type, member) offsetof(type, member), sizeof(type::member)
 #define MEMBERS(type, first, last) \
   offsetof(type, first), offsetof(type, last) + sizeof(type::last) - offsetof(type, first)
 
-// Owner, word, kind; member; encoded; byte and bit; weight; phrase; what else its kind has.
+// Columns: owner, word, kind; member; encoded; byte and bit; weight; phrase; then the fields of the
+// kind.
 constexpr auto kAttributes = std::to_array<AttributeInfo>({
     {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), false, 0, 6, 3,
      "iommu.passthrough=1", 1},
@@ -139,7 +140,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
 #undef MEMBERS
 
 static_assert(std::ranges::is_sorted(kAttributes, {}, &AttributeInfo::owner));
-// Where the rows of each owner begin, and the end.
+// The index of the first row of each owner; the last entry is the end of the table.
 constexpr std::array<size_t, 5> kFirstOf = [] {
   std::array<size_t, 5> first{};
   for (const AttributeInfo& attribute : kAttributes)
