@@ -87,8 +87,8 @@ class Search {
 
   const Question& question_;
   Map map_;
-  int as_is_looked_ = 0;  // the kernel in question holds for so many steps
-  RuleSet open_;          // `universe` without rules that suffice alone
+  int as_is_looked_ = 0;                        // the kernel in question holds for so many steps
+  RuleSet open_;                                // `universe` without rules that suffice alone
   std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
   std::vector<RuleSet> broken_;                 // kernels that violate the property
   std::optional<smt::RuleQuery> query_;
