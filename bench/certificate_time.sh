@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# CPU seconds (user and system) of bounded answers at the default bounds: Z3's search; CaDiCaL's
-# solving of the certificate's formulas, proofs written; and their check. Ratios are to Z3.
+# CPU seconds (user and system) of bounded answers at the default bounds: Z3's search; CaDiCaL
+# solving the certificate's formulas and writing proofs; checking these. Ratios are relative to Z3.
 set -euo pipefail
 tool=build/release/bin/iommucheck
 folder=$(mktemp -d)
@@ -19,7 +19,7 @@ while read -r query; do
   z3=$(cpu query $query --bounded) all=$(cpu query $query --certificate "$folder")
   check=$(cpu check-certificate "$folder")
   bytes=$(cat "$folder"/*.drat | wc -c)
-  # Writing a certificate asks Z3, solves and checks.
+  # Writing a certificate runs Z3, CaDiCaL and the checker.
   awk -v z3="$z3" -v all="$all" -v check="$check" -v bytes="$bytes" -v query="$query" 'BEGIN {
     solve = all - z3 - check
     printf "%7.2f %8.2f %7.2f %7.2f %7.2f %6.1f MB  %s\n", z3, solve, solve / z3, check,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The explorer on the machine of bench/spin/groups.pml:
-// `explore_bench DEVICES[+SPARE] [THREADS] [--alike]`. SPARE: instances that no device is behind.
-// --alike: with one state for all that differ in the names of alike devices only.
-// Prints states, transitions, CPU seconds, wall seconds, bytes a state and the states kept.
+// `explore_bench DEVICES[+SPARE] [THREADS] [--alike]`.
+// SPARE: instances that no device is behind. --alike: keeps one state for all that differ only in
+// the names of alike devices. Prints states, transitions, CPU seconds, wall seconds, bytes a state
+// and the states kept.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -29,7 +30,7 @@ std::string Machine(const Asked& asked) {
       "kernel v7.1 add assume.no_unregister_when_attached\n"
       "driver A\ndriver B\n"
       "instance a0 A fwnode\ninstance a1 A fwnode not-enforcing\ninstance b0 B fwnode\n";
-  // Of two drivers, so that they are not each other's twins.
+  // Instances of two drivers, so that no two are alike.
   if (asked.spare > 0) absl::StrAppend(&text, "instance a2 A fwnode\n");
   if (asked.spare > 1) absl::StrAppend(&text, "instance b1 B fwnode\n");
   constexpr const char* kInstances[] = {"a0", "a1", "b0"};

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The explorer beside SPIN on one transition system, CPU seconds (user and system) of one core; with
-# two threads, wall seconds beside the wall seconds of one. "alike" keeps one state for all that
-# differ in the names of alike devices only, and counts all.
-# bench/explore_rate.sh [--check] [DEVICES[+SPARE]]...: with --check, one thread only, and fails
-# where the counts differ. 8+2 has 20 million states; SPIN takes minutes and 2 GB for them.
-# Exit status 77: spin or gcc is not there.
+# Compares the explorer with SPIN on one transition system, in CPU seconds (user and system) of one
+# core; with two threads, compares wall seconds with those of one thread. "alike" keeps one state
+# for all that differ only in the names of alike devices, and counts all of them.
+# bench/explore_rate.sh [--check] [DEVICES[+SPARE]]...
+# With --check, uses one thread only, and fails if the counts differ. 8+2 has 20 million states;
+# SPIN takes minutes and 2 GB for them. Exit status 77: spin or gcc is not installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bench=${EXPLORE_BENCH:-$PWD/build/release/bin/explore_bench}
@@ -20,15 +20,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 model=$PWD/bench/spin/groups.pml
 
-# Without -o2 SPIN takes globals for dead that are read later, and loses states. Depth first without
-# compression is its fastest exact search here (docs/explore.md).
+# Without -o2, SPIN treats globals as dead that are read later, and loses states. Depth-first search
+# without compression is its fastest exact search here (docs/explore.md).
 spin_run() {  # devices, spare, log2 of slots
   (
     cd "$work"
     spin -o1 -o2 -o3 -a "-DNDEV=$1" "-DSPARE=$2" "$model"
     gcc -O3 -march=native -w -DSAFETY -DNOREDUCE -DNOFAIR -DNOCOMP -o pan pan.c
     TIMEFORMAT='%U %S'
-    # A stack that is larger than the search is deep costs SPIN time.
+    # SPIN needs time for its stack, so it should not be larger than the search is deep.
     depth=40000000
     (($1 > 7)) || depth=2000000
     (($1 > 6)) || depth=200000
@@ -37,7 +37,7 @@ spin_run() {  # devices, spare, log2 of slots
          /states, stored/ { states = $1 }
          /transitions \(= stored/ { transitions = $1 }
          /errors:/ { errors = $NF }
-         # One state and two transitions are those of init itself.
+         # One state and two transitions belong to init itself.
          END { printf "%d %d %s %s\n", states - 1, transitions - 2, cpu, errors }' time.out pan.out
   )
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# fuzz_rate.sh [BUILD-DIR] [SECONDS] [ALTERNATIONS]: executions a second of the attach target beside
-# those of one that does nothing, from the same seeds, in turns. BUILD-DIR is one of preset `fuzz`.
+# fuzz_rate.sh [BUILD-DIR] [SECONDS] [ALTERNATIONS]: executions a second of the attach target and of
+# a target that does nothing, from the same seeds, alternately. BUILD-DIR is a build of preset
+# `fuzz`.
 set -eu
 
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +17,8 @@ cmake --build "$build" --target attach empty make_seeds >/dev/null
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$build/bin/make_seeds" "$work/seeds" "$source_dir"/corpus/litmus/*.case >/dev/null
-# Seeds, and no folder: writing what is found is the file system's time, not the target's.
+# A list of seeds instead of a folder: with a folder the engine would write the inputs it finds,
+# which measures the file system.
 printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
 
 # Executions a second of CPU, so that a busy machine matters less.

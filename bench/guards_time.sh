@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # CPU seconds (user and system) of the map of guards of each profile and property, bounded and with
-# proofs, one run each; sets that are proved of those that suffice, and removals.
+# proofs, one run each; how many of the sufficient sets are proved, and how many removals there are.
 set -euo pipefail
 tool=build/release/bin/iommucheck
 TIMEFORMAT='%U %S'

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernel_rate.sh [SECONDS] [RUNS]: how many cases a second of CPU model and real code play together:
-# kernel_attach with ASan and coverage beside a target that does nothing, from the same seeds, and
-# kernel_cases without either. Medians; fails below the targets.
+# kernel_rate.sh [SECONDS] [RUNS]: cases for each second of CPU that model and real code play
+# together: kernel_attach with ASan and coverage, compared with a target that does nothing on the
+# same seeds; and kernel_cases without either. Prints medians; fails below the targets.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
 
 median() { printf '%s\n' "$@" | sort -n | sed -n "$(($# / 2 + 1))p"; }
 
-# rate COUNT COMMAND...: COUNT is the awk pattern of the line whose second word counts.
+# rate COUNT COMMAND...: COUNT is the awk pattern of the line whose second word is the count.
 rate() {
   local TIMEFORMAT='%U %S' count=$1
   shift

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernel_variants.sh [SECONDS] [SEEDS] [PACKAGE]...: does fuzzing tell patched kernels from the one
-# that is shipped? Each build of ./dev kernel --patch runs beside the model of the kernel as it is,
-# which must trap where the patch changes anything, and beside the model with the same patch, which
-# must not. No seeds: every case is the engine's own.
+# kernel_variants.sh [SECONDS] [SEEDS] [PACKAGE]...: does fuzzing distinguish patched kernels from
+# the original? Each build of ./dev kernel --patch runs beside the model of the original kernel,
+# which must trap if the patch changes anything, and beside the model with the same patch, which
+# must not. No seeds: the engine makes every case.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$log" "$work"' EXIT
 wrong=0
 
-# Seconds to the trap and what it trapped on, or that there was none.
+# Prints the seconds to the trap and its kind, or that there was none.
 run() {
   local build=$1 drop=$2 seed=$3 start status=0
   start=$(date +%s.%N)

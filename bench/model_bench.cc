@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How many ops the model takes in a second, and how many inputs the decoder.
+// Ops that the model takes in a second, and inputs that the decoder reads.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace {
 int64_t allocations = 0;
 }  // namespace
 
-// Not inlined: the compiler would take malloc() and operator delete for a mismatched pair.
+// Not inlined: otherwise the compiler warns that malloc() and operator delete do not match.
 [[gnu::noinline]] void* operator new(size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
@@ -33,7 +33,7 @@ int64_t allocations = 0;
 namespace iommucheck {
 namespace {
 
-// A bus for each of two drivers, two more that claim little; groups of one, two and four devices.
+// Two drivers with one bus each, two more that claim little; groups of one, two and four devices.
 constexpr std::string_view kMachine = R"(
 driver intel claims=pci:ignore
 driver smmu claims=platform:own-ok,amba:own-ok
@@ -103,8 +103,8 @@ set-iommu c0
 unset-container 0
 )";
 
-// What a guest with passed-through devices does: mappings by the page and by the range, in two
-// domains of which one has reserved regions, pins by an emulated device, hotplug and a way out.
+// The ops for a guest with passed-through devices: mappings by the page and by the range, in two
+// domains of which one has reserved regions, pins by an emulated device, hotplug, and the teardown.
 constexpr std::string_view kMappings = R"(
 settings memlock=200
 driver intel claims=pci:own-ok
@@ -165,7 +165,7 @@ Case MachineOn(const char* version, std::string_view machine) {
   std::abort();
 }
 
-// Ops that are not possible are left out, so that each op counted is one taken.
+// Leaves out impossible ops, so that each counted op is one that was taken.
 std::vector<Op> TakenOps(const Case& c, const KernelProfile& kernel) {
   std::vector<Op> taken;
   std::vector<Event> events;
@@ -196,7 +196,7 @@ void BM_Step(benchmark::State& bench, const char* version, std::string_view mach
   bench.counters["allocs_per_op"] = static_cast<double>(allocated) / static_cast<double>(steps);
 }
 BENCHMARK_CAPTURE(BM_Step, v6_0, "v6.0", kMachine, std::nullopt);
-// An assumption about steps makes each step keep the state before it.
+// With an assumption about steps, each step keeps the state before it.
 BENCHMARK_CAPTURE(BM_Step, v6_0_with_assumption, "v6.0", kMachine, Rule::kAssumeBusOpsNotReplaced);
 BENCHMARK_CAPTURE(BM_Step, v6_12, "v6.12", kMachine, std::nullopt);
 BENCHMARK_CAPTURE(BM_Step, v6_0_mappings, "v6.0", kMappings, std::nullopt);

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# CPU seconds (user and system) of questions about one machine of 64 devices, 32 groups and 4 drivers,
-# up to 6 steps: by a proof or a search, by search alone, and with the comparison dropped; beside the
-# explorer (check) on what stands for the snapshot of the corpus, which has 14 devices.
+# CPU seconds (user and system) of questions about one machine of 64 devices, 32 groups and 4
+# drivers, up to 6 steps: by a proof or a search, by search alone, and with the comparison dropped;
+# and of the explorer (check) on the reduced machine of the corpus's snapshot, which has 14 devices.
 set -euo pipefail
 tool=build/release/bin/iommucheck
 TIMEFORMAT='%U %S'
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Two functions of a slot, or two platform devices, a group; a bus of its own for the second driver.
+# Each group is two functions of a slot, or two platform devices; the second driver has a bus for
+# itself.
 machine() {
   echo 'kernel v7.1'
   local i d bus slot

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CPU seconds of the proofs of every size: of each promise, with the invariant found and with it
-// given. Process start is in neither; the first line tells it.
+// CPU seconds of the proofs for every size: of each promise, with the invariant found and with it
+// given. Process start is not included; the first line shows it.
 #include <cstdio>
 #include <ctime>
 #include <string>

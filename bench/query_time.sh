@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # CPU seconds (user and system, process start included) of queries, the median of five runs each,
-# beside the start of a process that asks nothing.
+# and of a process that only starts.
 set -euo pipefail
 tool=build/release/bin/iommucheck
 TIMEFORMAT='%U %S'

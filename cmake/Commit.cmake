@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The commit that a build is of, for reports. As a script (cmake -P) it writes OUTPUT anew where the
-# commit changed: 12 hex digits, with a + where files differ from it; "unknown" outside of git.
+# The commit of a build, for reports. As a script (cmake -P) it rewrites OUTPUT if the commit has
+# changed: 12 hex digits, with a + if files differ from it; "unknown" outside of git.
 if(CMAKE_SCRIPT_MODE_FILE)
   set(commit unknown)
   find_program(git git)
@@ -21,7 +21,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   return()
 endif()
 
-# iommucheck_commit(TARGET): TARGET finds IOMMUCHECK_COMMIT in "commit.inc".
+# iommucheck_commit(TARGET): TARGET can include "commit.inc", which has IOMMUCHECK_COMMIT.
 set(iommucheck_commit_script ${CMAKE_CURRENT_LIST_FILE})
 function(iommucheck_commit target)
   set(output ${CMAKE_BINARY_DIR}/generated/commit.inc)

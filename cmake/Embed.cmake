@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # iommucheck_embed(TARGET FILE SYMBOL): compiles FILE into TARGET as the string
-# iommucheck::embedded::SYMBOL, so that the tool needs no data folder when it runs.
+# iommucheck::embedded::SYMBOL, so that the tool needs no data folder at run time.
 function(iommucheck_embed target file symbol)
   cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Z3::libz3. Debian ships z3.pc and no Z3Config.cmake; others the other way round.
+# Z3::libz3. Debian has z3.pc and no Z3Config.cmake; other systems have it the other way round.
 find_package(Z3 ${Z3_FIND_VERSION} CONFIG QUIET)
 if(Z3_FOUND)
   if(NOT TARGET Z3::libz3)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fuzz targets, engine neutral: $LIB_FUZZING_ENGINE where it is set, else libFuzzer where the
-# compiler has it and IOMMUCHECK_FUZZ is on, else a plain main that replays files and folders.
+# Fuzz targets for any engine: $LIB_FUZZING_ENGINE if it is set; otherwise libFuzzer if
+# IOMMUCHECK_FUZZ is on and the compiler has it; otherwise a plain main that replays files and
+# folders.
 option(IOMMUCHECK_FUZZ "Link fuzz targets with libFuzzer (clang)" OFF)
 if(IOMMUCHECK_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# add_fuzz_target(NAME LIBRARIES...): fuzz/NAME.cc.
+# add_fuzz_target(NAME LIBRARIES...): builds fuzz/NAME.cc.
 function(add_fuzz_target name)
   add_executable(${name} ${name}.cc)
   target_link_libraries(${name} PRIVATE ${ARGN} iommucheck_options)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # iommucheck_model_hash(TARGET): gives TARGET a generated header, model_hash.inc, with the first 16
-# hex digits of the SHA-256 of model and encodings. It is made anew when one of their files changes,
-# and written only where the hash does. As a script: -DOUT=FILE -DROOT=FOLDER -P this file.
+# hex digits of the SHA-256 of model and encodings. It is recomputed if one of their files changes,
+# and rewritten only if the hash changes. As a script: -DOUT=FILE -DROOT=FOLDER -P this file.
 set(IOMMUCHECK_HASHED_FOLDERS model src/case src/explore src/prove src/smt)
 
 if(CMAKE_SCRIPT_MODE_FILE)

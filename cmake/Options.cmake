@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Warnings and sanitizers of our own code, as one target; CMAKE_CXX_FLAGS stays the user's.
+# Warnings and sanitizers for our own code, as one target; CMAKE_CXX_FLAGS is left to the user.
 add_library(iommucheck_options INTERFACE)
 target_compile_options(iommucheck_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any machine, any ops: no kernel breaks a promise.
+// For any machine and any ops, no kernel breaks a promise.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any text: it is refused with its place, or it is a case that prints and parses back equal.
+// Any text is either refused with an error that names the place, or it is a case that prints and
+// parses back equal.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Cases as what targets without a fuzzing engine start from.
+// Cases that targets without a fuzzing engine start from.
 #pragma once
 
 #include <filesystem>
@@ -15,12 +15,13 @@ namespace iommucheck::fuzzing {
 
 struct GivenCases {
   std::vector<std::pair<std::string, Case>> cases;  // with the names of their files
-  std::vector<Bytes> inputs;                        // those of them that src/case/bytes.h holds
+  std::vector<Bytes> inputs;                        // those of them that fit into src/case/bytes.h
 };
 
 std::vector<Op> OpsOf(const Case& c);
 
-// Adds a case, or those of a folder in the order of their names. False if one cannot be read.
+// Adds the case of a file, or those of a folder in the order of their names. False if one cannot be
+// read.
 bool ReadCases(const std::filesystem::path& path, GivenCases& given);
 
 }  // namespace iommucheck::fuzzing

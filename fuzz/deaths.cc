@@ -14,8 +14,8 @@ void (*reported_by)() = nullptr;
 constexpr std::array kDeaths = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 std::array<struct sigaction, kDeaths.size()> before;
 
-// Not safe in a signal handler, but this process is lost anyway, and the case is what is wanted.
-// Once: the report may die, too.
+// Not safe in a signal handler, but this process is lost anyway, and we want the case. Runs only
+// once: the report may crash, too.
 void Report() {
   if (void (*report)() = std::exchange(reported_by, nullptr)) report();
 }
@@ -41,6 +41,6 @@ void LeaveDeathsUnreported() { reported_by = nullptr; }
 
 }  // namespace iommucheck::fuzzing
 
-// ASan calls it when a report begins.
+// ASan calls this when a report begins.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" void __asan_on_error() { iommucheck::fuzzing::Report(); }

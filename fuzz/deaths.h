@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last words of a process that plays real kernel code, which dies with the input.
+// The last report of a process that plays real kernel code, and dies with the input.
 #pragma once
 
 namespace iommucheck::fuzzing {
 
-// From here on `report` is called once, when this process dies of a signal such as SIGSEGV, or when
-// an ASan report begins. Call it after the engine has set its own handlers, which come last then.
+// From now on `report` is called once, when this process dies of a signal such as SIGSEGV, or when
+// an ASan report begins. Call this after the engine has set its own handlers, since the last
+// handlers win.
 void ReportDeathsBy(void (*report)());
-// From here on nothing is called: who calls it has said everything.
+// From now on no report is made: the caller has already printed everything.
 void LeaveDeathsUnreported();
 
 }  // namespace iommucheck::fuzzing

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Nothing: what the engine itself costs, to compare the other targets with.
+// Does nothing: shows the cost of the engine itself, for comparison with the other targets.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# expect_trap.sh PROPERTY IOMMUCHECK COMMAND...: passes if the command traps and says that it saw the
-# property violated, with a case that asserts it.
+# expect_trap.sh PROPERTY IOMMUCHECK COMMAND...: passes if the command traps and reports that the
+# property was violated, with a case that asserts it.
 set -u
 
 property=$1

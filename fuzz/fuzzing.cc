@@ -27,8 +27,8 @@
 namespace iommucheck::fuzzing {
 namespace {
 
-// A misspelt variable must not pass for a kernel without bugs, nor for a bug: an engine takes what
-// runs at exit() for a crash of the target.
+// A misspelt variable must look neither like a kernel without bugs nor like a bug. An engine takes
+// handlers that run at exit() for a crash of the target, hence _exit().
 [[noreturn]] void BadEnvironment(const char* variable, std::string_view expected,
                                  const std::string& value,
                                  const std::vector<std::string>& candidates) {
@@ -82,7 +82,7 @@ std::optional<Property> FixedProperty() {
   return property;
 }
 
-// The assumptions under which the version promises what the encodings do not know.
+// The assumptions under which the version promises the properties that are not encoded.
 RuleSet OtherAssumptions(KernelVersion version) {
   RuleSet assumptions;
   for (const Promise& promise : Promises())
@@ -111,12 +111,13 @@ const Promised& KernelUnderTest(KernelVersion version) {
   return kKernels[static_cast<size_t>(version)];
 }
 
-// What a kernel promises in a run, of which `faults` are the kinds of faults so far.
+// The promises of a kernel in a run; `faults` are the kinds of faults so far.
 class Judge {
  public:
   Judge(const KernelProfile& kernel, std::optional<Property> only) {
-    // A kernel without a rule is held to the promises of the whole one, and every kernel to what
-    // the encodings know: where an assumption of that is missing, it was dropped.
+    // A kernel without a rule must keep the promises of the kernel with it, and every kernel must
+    // keep the encoded properties: if one of their assumptions is missing, the environment dropped
+    // it.
     const RuleSet rules = kernel.rules | ProfileOf(kernel.version).rules;
     const auto has = [&](Rule rule) { return rules.has(rule); };
     for (const Promise& promise : Promises())
@@ -157,7 +158,7 @@ FaultSet KindsOf(const Op& op) {
   return kinds;
 }
 
-// "v6.0 without type1.same_ops", or without an assumption; those that are made stand in the case.
+// "v6.0 without type1.same_ops", or without an assumption; the case lists those that are made.
 std::string KernelText(const KernelSpec& kernel) {
   std::string text(VersionName(kernel.version));
   const RuleSet without = kernel.dropped | DroppedRules();
@@ -165,7 +166,7 @@ std::string KernelText(const KernelSpec& kernel) {
   return text;
 }
 
-// The variables that the input needs to go wrong again.
+// The variables that are needed to reproduce the failure.
 std::string Environment() {
   std::string text;
   for (const char* variable : {"IOMMUCHECK_KERNEL", "IOMMUCHECK_PROPERTY", "IOMMUCHECK_DROP"})
@@ -174,7 +175,7 @@ std::string Environment() {
   return text;
 }
 
-// The ops that were taken, as a case to replay and to judge.
+// The ops that were taken, as a case to replay and judge.
 std::string Report(const Case& c, const std::vector<Property>& broken) {
   const Run run = Play(c);
   const Case found = broken.empty() ? Asserted(c, run) : Asserted(c, run, broken);
@@ -184,8 +185,8 @@ std::string Report(const Case& c, const std::vector<Property>& broken) {
                       "\ntool:   ", tool::Build(), "\n");
 }
 
-// The taken ops are not kept while all goes well: the run is repeated to find them. `sentence` is
-// of the state if no property is broken.
+// RunOrTrap() does not record the taken ops, so the run is repeated here to find them. `sentence`
+// describes the state if no property is broken.
 [[noreturn]] void FailAt(const DecodedCase& c, const KernelProfile& profile, int last,
                          const std::vector<Property>& broken, std::string_view sentence) {
   Case taken = ToCase(c);
@@ -248,7 +249,7 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     const Op& op = c.ops[i];
     const StepResult result = Step(profile, c.topology, op, state, events);
     if (result.outcome != Outcome::kDone) continue;
-    // After each step it would take longer than the steps: so in one run of eight.
+    // Checking after each step would take longer than the steps, so only one run in eight does.
     if (c.ops_count % 8 == 7)
       if (const char* broken = BrokenInvariant(c.topology, state))
         FailAt(c, profile, i, {}, absl::StrCat("the model's state is none: ", broken));
@@ -257,7 +258,7 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Broken(view, faults), "");
     before = state;
   }
-  // Only if attaching across drivers is judged: a run that did it and was let go on may end so.
+  // Judged only with attaching across drivers: otherwise such a run may have gone on, and end so.
   if (kOnly.value_or(Property::kNoCrossDriverAttach) == Property::kNoCrossDriverAttach &&
       HasForeignDomain(c.topology, state))
     FailAt(c, profile, c.ops_count - 1, {}, "a device is on a foreign domain and no event told");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any machine, any ops: real kernel code does what the model does, and breaks nothing on the way.
+// For any machine and any ops, real kernel code does the same as the model, and breaks no promise.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -26,14 +26,14 @@ ModelAndKernel& Both() {
 
 }  // namespace
 
-// The library is loaded before the engine looks what has counters.
+// Load the library before the engine looks which modules have counters.
 extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
   Both();
   return 0;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Here and not before: the engine has set its own handlers, which are to come last.
+  // Only now has the engine set its own handlers, and ours must come last.
   static const bool armed = (ReportDeaths(Both()), true);
   (void)armed;
   const ModelAndKernel::Verdict verdict = Both().Play({data, size});

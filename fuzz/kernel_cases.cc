@@ -3,9 +3,9 @@
 //   kernel_cases [--cases=N] [--seed=S] [--show=N] [FILE|FOLDER]...
 //
 // Plays each input and then N random cases in the model and in real kernel code, without a fuzzing
-// engine and without sanitizers: half are new, half are made from the inputs. The same arguments
-// give the same cases everywhere. Counts what differs, and shows the first of it. The environment
-// is that of fuzz/model_and_kernel.h.
+// engine and without sanitizers. Half of the random cases are new, half are made from the inputs.
+// The same arguments give the same cases everywhere. Counts the differences, and shows the first
+// ones. The environment is that of fuzz/model_and_kernel.h.
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -36,7 +36,7 @@ using iommucheck::fuzzing::Mutator;
 using iommucheck::fuzzing::Option;
 using iommucheck::fuzzing::Type1Cases;
 
-// Cases of any machine, in the form of src/case/bytes.h.
+// Cases with any machine, in the form of src/case/bytes.h.
 class Generator {
  public:
   explicit Generator(uint64_t seed) : words_(seed) {}
@@ -44,13 +44,13 @@ class Generator {
   const Bytes& Next() {
     current_.resize(iommucheck::kOpsAt + iommucheck::kOpSize * (1 + Below(20)));
     for (uint8_t& byte : current_) byte = Byte();
-    // The kernel is the build's: the rest of its byte says how warm the start is.
+    // The build decides the kernel; the other bits of its byte choose the warm start.
     current_[0] = static_cast<uint8_t>(Below(4) << 3U);
     const RuleSet changed = AnyAssumptions();
     for (size_t i = 0; i < iommucheck::kRulesSize; ++i)
       current_[iommucheck::kRulesAt + i] =
           static_cast<uint8_t>(changed.words()[i / 8] >> (i % 8 * 8));
-    // A machine of nothing has no runs.
+    // An empty machine has no runs.
     uint8_t* const counts = &current_[iommucheck::kCountsAt];
     counts[1] = static_cast<uint8_t>(1 + Below(4));
     counts[3] = static_cast<uint8_t>(1 + Below(6));
@@ -61,14 +61,14 @@ class Generator {
  private:
   size_t Below(size_t limit) { return static_cast<size_t>(words_() % limit); }
 
-  // Small and zero most of the time, as most bytes of a case are.
+  // Small or zero most of the time, as in most cases.
   uint8_t Byte() {
     const uint64_t word = words_();
     const uint64_t how = word & 3U;
     return static_cast<uint8_t>(how == 0 ? 0U : how == 1 ? word >> 8U : (word >> 8U) & 7U);
   }
 
-  // Half of the time those under which kernels promise something.
+  // Half of the time the assumptions under which kernels promise something.
   RuleSet AnyAssumptions() {
     RuleSet changed;
     if (Below(2) == 0) return changed.add(Rule::kAssumeHomogeneousGroups);
@@ -89,7 +89,7 @@ struct Count {
   uint64_t wrong = 0;
 };
 
-// False if the kernel code cannot be loaded again after it went wrong.
+// False if the kernel code cannot be loaded again after a failure.
 template <typename Input>
 bool PlayAndCount(ModelAndKernel& both, const Input& input, uint64_t show, Count& count) {
   const ModelAndKernel::Verdict verdict = both.Play(input);

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernel_cases_test.sh KERNEL_CASES BUILD SEEDS CASES NEVER: a short run with a fixed seed, in which
-# every op is played but for those in NEVER. Exit status 77: there is no such build, and the reason
-# is printed.
+# kernel_cases_test.sh KERNEL_CASES BUILD SEEDS CASES NEVER: a short run with a fixed seed, which
+# must play every op but those in NEVER. Exit status 77: there is no such build; prints the reason.
 set -eu
 if [[ ! -f $2/kernel.so ]]; then
   echo "SKIPPED: there is no $2/kernel.so; ./dev kernel builds it"

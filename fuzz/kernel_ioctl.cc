@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Real kernel code (./dev kernel) by what cases lack: every ioctl with any argument, scattered
-// memory, large pages, dirty pages, users in the kernel, sysfs, failures inside of a call. Nothing
-// predicts the results; the judges are the sanitizer, what is left when all is torn down, the
-// WARNs, and that every page that a device can reach is the one that was asked for, and is pinned.
+// Real kernel code (./dev kernel) in situations that cases lack: every ioctl with any argument,
+// scattered memory, large pages, dirty pages, users in the kernel, sysfs, failures inside of a
+// call. Nothing predicts the results. A run fails by the sanitizer, by resources left after the
+// teardown, by WARNs, or if a page that a device can reach is not the one that was mapped, or is
+// not pinned.
 //
 //   byte 0     the machine and how warm it is      byte 1, 2   its drivers and instances
 //   6 bytes    each op: kind, a, b, c, d, failure
 //
 // Environment:
 //   IOMMUCHECK_KERNEL_BUILD=build/kernel/linux-source-6.12   the build of ./dev kernel
-//   IOMMUCHECK_TRACE=1      prints each op and what it gives; a failure prints those of its input
-//   IOMMUCHECK_FINDINGS=1   does not keep out what docs/findings.md knows
+//   IOMMUCHECK_TRACE=1      prints each op and its result; a failure prints those of its input
+//   IOMMUCHECK_FINDINGS=1   does not avoid the findings of docs/findings.md
 #include <dlfcn.h>
 #include <linux/vfio.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction()
@@ -61,10 +62,10 @@ const char* Name(uint8_t kind) {
   return kNames[kind];
 }
 
-// A call that an input has made, kept so that a failure can say it.
+// A call that an input has made, kept for the report of a failure.
 struct Played {
   enum class Kind : uint8_t { kCase, kExtra, kArm };
-  static constexpr int kUnderWay = 1;  // no op gives this
+  static constexpr int kUnderWay = 1;  // no op returns this
   Kind kind;
   harness_op op;  // kArm: a and b
   harness_extra_op extra;
@@ -75,7 +76,7 @@ struct Log {
   std::array<Played, kMaxOps * 3 + 32> played;
   size_t count = 0;
 };
-Log log;  // of the input under way; its memory is not the input's to allocate
+Log log;  // of the current input; static, so that logging allocates nothing
 
 void Print(const Played& p) {
   const auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
@@ -103,12 +104,12 @@ void Print(const Played& p) {
 }
 
 Played& Begin(const Played& p) {
-  // More than there is room for are none of ours: the last place is used again.
+  // If an input has more calls than fit, the last entry is overwritten.
   if (log.count == log.played.size()) --log.count;
   return log.played[log.count++] = p;
 }
 
-// Once: what is printed may fail in its turn.
+// Only once: printing may fail in turn.
 void PrintInput() {
   static bool printed = false;
   if (std::exchange(printed, true) || log.input.empty()) return;
@@ -130,7 +131,7 @@ void PrintInput() {
   std::abort();
 }
 
-// Not safe in a signal handler, but the process is lost anyway, and the input is what is wanted.
+// Not safe in a signal handler, but the process is lost anyway, and we want the input.
 constexpr std::array kDeaths = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
 std::array<struct sigaction, kDeaths.size()> before;
 
@@ -141,7 +142,7 @@ void OnDeath(int signal) {
   raise(signal);
 }
 
-// Behind the engine's own handlers, which are to come last.
+// Call this after the engine has set its own handlers, since the last handlers win.
 void CatchDeaths() {
   struct sigaction action{};
   action.sa_handler = OnDeath;
@@ -187,7 +188,7 @@ constexpr std::array<Place, kReal> kPlaces = {{{1, 0, 1, kNo, 0},
                                                {1, 2, 0, kNo, 0},
                                                {1, 2, 0, 5, 1}}};
 
-// Of devices of even numbers and of odd ones.
+// The first entry is for devices with even numbers, the second for odd ones.
 using Regions = std::array<harness_region, HARNESS_REGIONS>;
 constexpr Regions kRegions[4][2] = {
     {},
@@ -201,14 +202,14 @@ constexpr Regions kRegions[4][2] = {
 harness_driver DriverOf(uint8_t start, uint8_t one, uint8_t two, uint8_t d) {
   const int mix = start >> 3 & 3;
   return {.address = d,
-          // Two drivers that share a table: what they map is told apart by the owner alone.
+          // Two drivers that share a table: only the owner distinguishes their domains.
           .table = mix == 2 ? uint8_t{0} : d,
           .same_instance = (start & 0x80) != 0,
           .refuses_foreign = 1,
           .instance_groups = mix == 3 && d == 0,
           .default_domains = (start & 0x20) == 0,
           .coherent = 1,
-          // The first attach comes late then, and may not fail either.
+          // With deferral the first attach comes late, and the core does not expect it to fail.
           .deferred = (two & 0x80) != 0 && (start & 0x80) == 0,
           .nesting = 1,
           .whole_pages = (one & 8) != 0};
@@ -218,7 +219,7 @@ harness_instance InstanceOf(uint8_t start, uint8_t one, uint8_t two, uint8_t i) 
   constexpr std::array<uint64_t, 6> kPageSizes = {0x1000, 0x201000,   0x11000,
                                                   0x1400, 0x40001000, 0x205000};
   const int mix = start >> 3 & 3;
-  const int aperture = one >> 4 & 3;  // 1: 32 bits, 2: of driver 1 alone, 3: from 1 MiB on
+  const int aperture = one >> 4 & 3;  // 1: 32 bits, 2: 32 bits for driver 1 alone, 3: from 1 MiB on
   const bool second = i == 1 && mix != 0;
   return {.driver = second,
           .fwnode = 1,
@@ -230,8 +231,9 @@ harness_instance InstanceOf(uint8_t start, uint8_t one, uint8_t two, uint8_t i) 
           .page_sizes = kPageSizes[(one & 7) % kPageSizes.size()]};
 }
 
-// Two PCI devices in a slot, an alias, platform devices, one that comes later, and two without an
-// IOMMU. Whatever shares a group is behind one driver: what else happens is the model's business.
+// Two PCI devices in a slot, an alias, platform devices, one that is added later, and two without
+// an IOMMU. Devices that share a group are behind one driver: other machines are tested against the
+// model.
 harness_machine MachineOf(uint8_t start, uint8_t one, uint8_t two) {
   harness_machine m{.settings = {.unsafe_interrupts = (two & 7) == 2,
                                  .dma_entries = (two >> 4 & 7) == 1 ? uint8_t{4} : uint8_t{255},
@@ -282,9 +284,9 @@ uint64_t Size(uint8_t byte) {
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
 
-// The ops of an input: of a case, some of them for emulated devices alone, of kernel/extra.h, and
-// ioctls of a container, of which 0 is any. The number of times that one stands here is its weight.
-// The byte of an input is the place in the table: new rows come last.
+// The ops of an input: ops of a case, some of them only for emulated devices, ops of
+// kernel/extra.h, and ioctls of a container; ioctl 0 means any command. An op's weight is the
+// number of its rows. A byte of the input is an index into the table, so new rows come last.
 enum class Of : uint8_t { kCase, kEmulated, kExtra, kIoctl };
 using enum Of;
 struct Kind {
@@ -333,7 +335,7 @@ constexpr Kind kKinds[] = {
     {kCase, HARNESS_PUT_DEVICE},
 };
 
-// struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with what follows it.
+// struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with its trailing data.
 struct RangeArgument {
   uint32_t argsz, flags;
   uint64_t iova, size, page_size, bytes, bitmap;
@@ -348,7 +350,7 @@ class Player {
 
   explicit Player(const Kernel& kernel) : kernel_(kernel) {}
 
-  // Each step of the way is a start of its own.
+  // Each level adds to the one before, and is itself a possible start.
   void WarmUp(uint8_t level) {
     if (level == 0) return;
     for (uint8_t i = 0; i < kInstances; ++i) Case(HARNESS_REGISTER, i);
@@ -417,9 +419,9 @@ class Player {
     Extra(op);
   }
   void Map(uint8_t container, uint32_t flags, uint64_t iova, uint64_t size, uint64_t vaddr) {
-    // vfio_unmap_unpin() never unmaps what ends at the top of the address space.
+    // vfio_unmap_unpin() never unmaps a mapping that ends at the top of the address space.
     if (!kernel_.findings && iova + size == 0) size -= 0x1000;
-    // vfio_iommu_replay() unwinds page by page what it never mapped.
+    // vfio_iommu_replay() unwinds page by page even what it never mapped.
     if (!kernel_.findings && size > kLongest) size = kLongest;
     Ioctl(VFIO_IOMMU_MAP_DMA, container,
           vfio_iommu_type1_dma_map{.argsz = sizeof(vfio_iommu_type1_dma_map),
@@ -436,11 +438,11 @@ class Player {
     Ioctl(command, container, range);
   }
 
-  // --- what must be so before some ops ---
+  // --- preconditions of some ops ---
 
-  // Failures that are findings.
+  // Failures that docs/findings.md describes.
   static bool IsFinding(Kind kind, uint8_t arm) {
-    // vfio_iommu_type1_get_info() loses the capabilities that it has when it fails to add one.
+    // vfio_iommu_type1_get_info() loses the capabilities so far when it fails to add one.
     return kind.of == kIoctl && (kind.code == VFIO_IOMMU_GET_INFO || kind.code == 0) &&
            arm == HARNESS_ARM_ALLOC;
   }
@@ -451,8 +453,8 @@ class Player {
   }
   int GroupOf(uint8_t device) { return End().group[device]; }
 
-  // A driver is not unloaded under a device that is in use: its module, and device links, see to
-  // it.
+  // A driver is not unloaded while one of its devices is in use: its module's reference count and
+  // device links prevent this.
   bool IsInUse(uint8_t instance) {
     const harness_end& end = End();
     for (uint8_t d = 0; d < kReal; ++d)
@@ -472,7 +474,7 @@ class Player {
     const int group = GroupOf(device);
     if (group >= 0) Case(HARNESS_UNSET_CONTAINER, static_cast<uint8_t>(group));
   }
-  // An emulated device is opened when its container has an IOMMU backend: that may be later.
+  // An emulated device can be opened only once its container has an IOMMU backend, perhaps later.
   bool Open(uint8_t device) {
     if (!open_[device]) open_[device] = Case(HARNESS_GET_DEVICE, device) == 0;
     return open_[device];
@@ -515,7 +517,7 @@ class Player {
         Close(device);
         break;
       case HARNESS_BIND:
-        // iommu_device_use_default_domain() counts nothing for a device without a group.
+        // iommu_device_use_default_domain() does not count a device without a group.
         if (kernel_.findings || GroupOf(device) >= 0) Case(kind, device);
         break;
       case HARNESS_REMOVE:
@@ -535,7 +537,7 @@ class Player {
       UnsetContainer(device);
     } else if (Open(device)) {
       harness_op op = OfPages(kind, device, r);
-      // From the first on, those that a driver pinned: it unpins no others.
+      // Only pages that a driver pinned, from the first on: a driver unpins no others.
       const uint64_t pinned = kernel_.extra->pinned(container_[device - kReal]) >> op.first;
       if (kind == HARNESS_UNPIN)
         op.count = std::min(op.count, static_cast<uint8_t>(std::countr_one(pinned)));
@@ -543,7 +545,7 @@ class Player {
     }
   }
 
-  // Of the pages that cases have. The last is a finding, see Map().
+  // On the pages that cases have. The last page is a finding, see Map().
   [[nodiscard]] harness_op OfPages(uint8_t kind, uint8_t a, Record r) const {
     const uint8_t pages = kernel_.findings ? HARNESS_PAGES : HARNESS_PAGES - 1;
     harness_op op{.kind = kind, .a = a, .first = static_cast<uint8_t>(r[2] % pages)};
@@ -608,7 +610,7 @@ class Player {
         Range(command, container, range);
         break;
       default:
-        // The commands of VFIO's type and their neighbours.
+        // The commands of VFIO's type, and numbers near them.
         if (command == 0) command = _IO(VFIO_TYPE, VFIO_BASE + r[3] % 24);
         Ioctl(command, container, kArgumentSizes[flags]);
         break;
@@ -673,6 +675,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
-// ASan calls it when a report begins.
+// ASan calls this when a report begins.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" void __asan_on_error() { PrintInput(); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // make_seeds OUTDIR CASE...: writes the binary form of text cases into OUTDIR, for the attach
-// target. A case that is too large for it is left out, with a line that says so.
+// target. Skips a case that does not fit into the binary form, and prints a line about it.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -27,7 +27,7 @@ bool WriteSeed(const std::filesystem::path& folder, const std::filesystem::path&
     std::printf("%s: left out: %s\n", path.c_str(), std::string(bytes.status().message()).c_str());
     return true;
   }
-  // The folder is part of the name: two corpora may have a case of the same name.
+  // The folder is part of the name, since two corpora may have cases of the same name.
   const std::string name = path.parent_path().filename().string() + "-" + path.stem().string();
   std::ofstream out(folder / name, std::ios::binary);
   out.write(reinterpret_cast<const char*>(bytes->data()),

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# misspelt_test.sh TARGET: a variable that names nothing ends the target with status 2 and a line
-# that says which word it is, and what was meant.
+# misspelt_test.sh TARGET: a variable with an unknown value ends the target with status 2 and a line
+# that quotes the wrong word and suggests the right one.
 set -u
 
 input=$(mktemp)

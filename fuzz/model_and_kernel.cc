@@ -63,7 +63,7 @@ const char* SentenceOf(ModelAndKernel::Verdict verdict) {
   return "";
 }
 
-// ": on v6.1 without type1.same_ops, in set-iommu c0", the last op.
+// ": on v6.1 without type1.same_ops, in set-iommu c0"; c0 is of the last op.
 std::string Where(const Case& c) {
   std::string text = absl::StrCat(": on ", std::string(VersionName(c.kernel.version)));
   if (!c.kernel.dropped.empty())
@@ -100,7 +100,7 @@ ModelAndKernel::ModelAndKernel(conform::Harness harness, std::string build,
       kernel_(kernel),
       lockstep_(sanitized) {}
 
-// Assumptions are the machine's and its drivers', so they stay the case's.
+// Assumptions are about the machine and its drivers, so they stay those of the case.
 void ModelAndKernel::TakeKernel() {
   case_.kernel = conform::WithAssumptionsOf(kernel_, case_.kernel);
   profile_ = ProfileOf(case_.kernel);
@@ -110,15 +110,14 @@ void ModelAndKernel::TakeKernel() {
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
     if (device.kind == DeviceKind::kNoIommu) device.kind = DeviceKind::kEmulated;
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)
-      device.bus = Bus::kPlatform;  // a bus that the build has not
+      device.bus = Bus::kPlatform;  // the build does not have this bus
   }
   if (conform::WhyNotPlayed(t) != nullptr)
     for (Device& device : t.devices) device.regions = {};
   Repair(t, profile_.rules);
 }
 
-// A machine that runs: instances registered, devices probed, and from 2 on their groups in
-// containers.
+// A warm start: instances registered, devices probed, and from 2 on their groups in containers.
 void ModelAndKernel::MakeWarmStart(unsigned how) {
   warm_count_ = 0;
   const auto add = [this](OpKind kind, int a, int b = 0) {
@@ -139,7 +138,7 @@ void ModelAndKernel::MakeWarmStart(unsigned how) {
 
 ModelAndKernel::Verdict ModelAndKernel::Play(std::span<const uint8_t> bytes) {
   DecodeBytes(bytes, case_);
-  // The bits of the version's byte that say no version.
+  // The bits of the first byte that do not choose the version.
   return PlayTaken(bytes.empty() ? 0U : (bytes[0] >> 3U) & 3U);
 }
 

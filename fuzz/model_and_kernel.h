@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Inputs played in the model and in real kernel code in lockstep, and what is said of those in
-// which the two part.
+// Plays inputs in the model and in real kernel code in lockstep, and reports those in which the two
+// differ.
 //
 // Environment:
 //   IOMMUCHECK_KERNEL_BUILD=build/kernel/linux-source-6.12   the build of ./dev kernel
-//   IOMMUCHECK_KERNEL=v6.12                 the model's kernel, if not the one that the build is
-//   IOMMUCHECK_DROP=rule.id[,rule.id]       rules that the model's kernel is without
+//   IOMMUCHECK_KERNEL=v6.12                 the model's kernel, if not that of the build
+//   IOMMUCHECK_DROP=rule.id[,rule.id]       rules to drop from the model's kernel
 #pragma once
 
 #include <array>
@@ -25,21 +25,22 @@ namespace iommucheck::fuzzing {
 
 class ModelAndKernel {
  public:
-  // `library` is of the environment's build, such as "kernel.so". `catch_oops`: see Harness::Load.
+  // `library` is a file of the environment's build, such as "kernel.so". `catch_oops`: see
+  // Harness::Load.
   static absl::StatusOr<std::unique_ptr<ModelAndKernel>> Open(const std::string& library,
                                                               bool catch_oops);
 
   using Verdict = conform::Lockstep::Verdict;
-  // Plays what the bytes are: a case, whose kernel gives way to the build's, after a warm start.
-  // Does not allocate once it is warm itself.
+  // Decodes a case, replaces its kernel by that of the build, and plays it after a warm start. Does
+  // not allocate once its buffers have grown.
   Verdict Play(std::span<const uint8_t> bytes);
-  // Plays a case that is made already, from a cold start.
+  // Plays a decoded case, from a cold start.
   Verdict Play(const DecodedCase& c);
 
-  // Of the last Play(), or of the one under way: what is wrong, the case, how to replay it, and
-  // both columns.
+  // About the last or the current Play(): the failure, the case, how to replay it, and both
+  // columns.
   [[nodiscard]] std::string Report(Verdict verdict) const;
-  // One line, by which findings of a kind are told from others.
+  // One line that distinguishes kinds of findings.
   [[nodiscard]] std::string Summary(Verdict verdict) const;
 
   [[nodiscard]] conform::Harness& loaded() { return harness_; }
@@ -59,17 +60,17 @@ class ModelAndKernel {
   std::string build_;
   KernelSpec kernel_;
   conform::Lockstep lockstep_;
-  // Of the case that is played, kept so that no play allocates.
+  // The current case; a member, so that no play allocates.
   DecodedCase case_;
   KernelProfile profile_{};
-  bool promises_ = false;  // that no driver gets another's device
+  bool promises_ = false;  // whether the kernel promises that no driver gets another's device
   static constexpr int kWarmOps = 32;
   std::array<Op, kWarmOps> warm_;
   int warm_count_ = 0;
 };
 
-// Prints the report of the case under way when the process dies in it. `both` lives as long as the
-// process.
+// Prints the report of the current case when the process dies in it. `both` must live as long as
+// the process.
 void ReportDeaths(ModelAndKernel& both);
 
 // Prints the report and traps.

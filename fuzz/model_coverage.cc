@@ -2,8 +2,8 @@
 //
 //   model_coverage [--executions=N] [--seed=S] CASE|FOLDER...
 //
-// Coverage in the model's own words: what each op came to and what each rule said, on any kernel,
-// in the given cases and in inputs made from them.
+// Coverage in terms of the model: the results of each op and of each rule, on any kernel, in the
+// given cases and in inputs made from them.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -44,7 +44,7 @@ class Coverage {
     }
   }
 
-  // Returns how many checks never said no.
+  // Returns how many checks never refused.
   [[nodiscard]] int Print() const {
     std::printf("what each op came to\n");
     for (const auto& [kind, outcomes] : ops_) {
@@ -70,7 +70,7 @@ class Coverage {
  private:
   struct Outcomes {
     std::set<int> own;
-    std::set<int> given;  // by the machine's drivers, or by a failure of the op
+    std::set<int> given;  // errnos of the machine's drivers, or of a fault of the op
   };
 
   static bool IsGiven(const Topology& topology, const Op& op, int error) {

@@ -2,15 +2,15 @@
 //
 //   mutants [--executions=N] [--seed=S] [--kernel=VERSION] [--solver] CASE|FOLDER...
 //
-// The mutation score: of each kernel, drops one rule after another and looks who notices. A rule is
-// noticed where a run violates a property that the same run of the whole kernel does not.
+// The mutation score: drops each rule of each kernel in turn, and reports who notices. A rule is
+// noticed if a run violates a property that it does not violate on the whole kernel.
 //
 //   properties  runs of the given cases, played on every kernel
-//   fuzzer      inputs made from these cases and from nothing, by fixed seed, up to N for a kernel
-//   solver      with --solver, of rules that are encoded: a kernel without one violates what the
-//               encodings know on two devices in six steps. Most rules have others behind them.
+//   fuzzer      inputs made from these cases and from scratch, by fixed seed, up to N for a kernel
+//   solver      with --solver, for encoded rules: on a kernel without the rule, two devices violate
+//               an encoded property within six steps. Most rules have another as a backup.
 //
-// Rules that nobody can notice are listed with the reason; any other that goes unnoticed is an
+// Rules that nobody can notice are listed with the reason; any other rule that goes unnoticed is an
 // error.
 #include <algorithm>
 #include <array>
@@ -47,7 +47,7 @@ using fuzzing::Option;
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// What no run can tell, silent checks apart, on these kernels.
+// Rules that no run can notice on these kernels, apart from silent checks.
 struct Unnoticeable {
   Rule rule;
   VersionRange versions;
@@ -96,7 +96,7 @@ std::string_view WhyUnnoticeable(KernelVersion version, Rule rule) {
   return it == kUnnoticeable.end() ? std::string_view() : it->why;
 }
 
-// A run of a kernel: the properties that it violates. Ops that cannot be taken are left out.
+// A run on a kernel: the properties that it violates. Ops that cannot be taken are left out.
 class Player {
  public:
   PropertySet Violated(const KernelProfile& kernel, const Topology& topology,
@@ -120,14 +120,14 @@ class Player {
   std::vector<Event> events_;
 };
 
-// What a rule of a kernel has been noticed by.
+// Who noticed that a rule is dropped.
 struct Noticed {
   std::string by_case;         // the first case, or none
   std::optional<Property> of;  // the first property
-  uint64_t executions = 0;     // of the fuzzer; 0: not noticed
+  uint64_t executions = 0;     // of the fuzzer until then; 0: not noticed
 };
 
-// The smallest machine and run, if the solver finds one.
+// The smallest run that the solver finds, or "".
 std::string BySolver(KernelVersion version, Rule rule) {
   for (const Promise& promise : EncodedPromises()) {
     if (promise.version != version) continue;
@@ -182,7 +182,7 @@ class KernelRun {
   [[nodiscard]] const KernelProfile& whole() const { return whole_; }
 
  private:
-  // A case's own assumptions go with its machine.
+  // The assumptions of a case belong to its machine, so they are kept.
   [[nodiscard]] RuleSet AssumptionsOf(const Case& c) const {
     RuleSet rules = whole_.rules;
     for (const RuleInfo& info : AllRules()) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the attach target must notice: rules and assumptions without which a kernel's promise does
-# not hold. Two on a line stand together: either alone suffices, or only both show the property.
+# Rules and assumptions without which a kernel's promise does not hold: the attach target must
+# notice each line. Two on a line are dropped together: either alone suffices, or only both show the
+# violation.
 set(attach no-cross-driver-attach)
 set(reuse no-cross-driver-reuse)
 

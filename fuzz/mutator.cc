@@ -77,7 +77,7 @@ void Mutator::Erase() {
                  current_.begin() + static_cast<std::ptrdiff_t>(from + length));
 }
 
-// Small bytes half of the time: most bytes of most formats are.
+// Small bytes half of the time, as in most formats.
 void Mutator::Insert() {
   Bytes added(1 + Below(64));
   const bool small = Below(2) == 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Inputs for targets without a fuzzing engine: the same arguments give the same ones everywhere.
+// Makes inputs for targets without a fuzzing engine: the same arguments give the same inputs
+// everywhere.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +17,12 @@ namespace iommucheck::fuzzing {
 
 using Bytes = std::vector<uint8_t>;
 
-// Adds the file, or those below the folder in the order of their names, so that a seed means the
-// same everywhere. False, and its name, if one cannot be read.
+// Adds the file, or the files below the folder in the order of their names, so that a seed gives
+// the same inputs everywhere. False, and the file's name, if one cannot be read.
 bool ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs, std::string& unread);
 
-// Inputs made from the given ones. Only the generator's own words are used: what the distributions
-// of <random> make of them differs between libraries.
+// Makes inputs from the given ones. It uses only the raw numbers of the generator, since the
+// distributions of <random> differ between libraries.
 class Mutator {
  public:
   Mutator(const std::vector<Bytes>& inputs, uint64_t seed) : inputs_(inputs), words_(seed) {}
@@ -42,7 +43,7 @@ class Mutator {
   Bytes current_;
 };
 
-// The number of "--name=N", if the argument is that; `prefix` is "--name=".
+// N if the argument is "--name=N"; `prefix` is "--name=".
 std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix);
 
 }  // namespace iommucheck::fuzzing

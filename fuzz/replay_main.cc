@@ -4,7 +4,7 @@
 //
 //   TARGET [--rounds=N] [--seed=S] [FILE|FOLDER]...
 //
-// runs the target on each file once, then on N inputs made by mutating these. The same arguments
+// Runs the target on each file once, then on N inputs made by mutating these. The same arguments
 // give the same inputs everywhere.
 #include <cstdint>
 #include <cstdio>

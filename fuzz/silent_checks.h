@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checks that never say no, on any kernel: something else always does before.
+// Checks that never refuse, on any kernel: another check always refuses before.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline constexpr auto kSilentChecks = std::to_array<SilentCheck>({
     {Rule::kType1PinVaddrBusy, "type1.vaddr_no_emulated and type1.vaddr_busy stand before it"},
 });
 
-// "": it can say no.
+// Why the check never refuses; "": it can refuse.
 constexpr std::string_view WhySilent(Rule rule) {
   const auto* it = std::ranges::find(kSilentChecks, rule, &SilentCheck::rule);
   return it == kSilentChecks.end() ? std::string_view() : it->why;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any archive: it is refused, or it becomes a machine that the model takes.
+// Any archive is either refused, or it becomes a machine that the model accepts.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -87,7 +87,7 @@ void Type1Cases::Add(OpKind kind, int a, int b) {
       .kind = kind, .a = static_cast<uint8_t>(a), .b = static_cast<uint8_t>(b)};
 }
 
-// Instances, devices, one container; the groups of half of the devices in it.
+// Instances, devices, and one container with the groups of half of the devices.
 void Type1Cases::SetUp() {
   const Topology& t = case_.topology;
   for (int i = 0; i < t.instances_count; ++i) Add(OpKind::kRegister, i);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random cases about what type1 maps and pins, and about who uses devices: few machines, which are
-// set up first, and many ops on them. The bytes of src/case/bytes.h make any machine, and seldom
-// one on which a mapping comes to be.
+// Random cases about mappings and pins of type1, and about users of devices: few kinds of machines,
+// which are set up first, and many ops on them. Bytes in the form of src/case/bytes.h make any
+// machine, and rarely one on which a mapping succeeds.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class Type1Cases {
  public:
   explicit Type1Cases(uint64_t seed) : words_(seed) {}
 
-  // The kernel is left to the caller. Valid until the next.
+  // The caller sets the kernel. Valid until the next call.
   const DecodedCase& Next();
 
  private:

@@ -2,22 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the harness of one kernel tree:
 #   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
-# Generates headers by running the tree's own makefiles, asks the tree what it has, and links
-# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY come before the tree's. What a
-# second run finds unchanged it leaves alone.
+# Generates headers by running the tree's own makefiles, probes the tree for features, and links
+# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY replace those of the tree. A
+# second run builds only the parts whose inputs have changed.
 #
-# With --sandbox all that runs programs of the tree, or reads it by a compiler, runs by sandbox.sh,
-# and OUT/sandboxed says so to whoever loads the library. Of what the tree's makefiles print, only
-# known options of the compiler are taken, with or without it.
+# With --sandbox, everything that runs programs of the tree, or compiles its code, runs by
+# sandbox.sh, and the file OUT/sandboxed warns programs that load the library. With or without it,
+# only known options of the compiler are accepted from the output of the tree's makefiles.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "kernel/build.sh: $*"; exit 2; }
-# Of a log, for a terminal.
+# The end of a log, made safe for a terminal.
 end_of() { tail -n "$1" "$2" | LC_ALL=C tr -cd '\n\t -~' >&2; }
 
-# ninja, make and a shell read these paths, each with its own ideas of quoting.
+# ninja, make and a shell read these paths, and quote in different ways.
 plain_path() {
   local LC_ALL=C
   [[ $1 != *[!A-Za-z0-9/._+@~$'\x80'-$'\xff'-]* ]] ||
@@ -58,7 +58,7 @@ contained() {
   while [[ $1 != -- ]]; do shift; done
   "${@:2}"
 }
-# Makefiles are programs of whoever wrote the tree. Contained, they write their own folder alone.
+# The tree's makefiles are untrusted programs. Contained, they can write only their own folder.
 tree_make() {
   contained --rw "$headers" -- make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
 }
@@ -70,12 +70,12 @@ else
 fi
 stamp=$out/headers.stamp
 wanted="$tree $name $sandbox $(sha256sum <"$here/config")"
-# With an overlay, the caller has put the headers of the tree itself here.
+# With an overlay, the caller has already put the headers of the unpatched tree here.
 if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile -nt $stamp) ]]; then
   say "$name: generating headers; this runs the makefiles of $tree${sandbox:+ in a sandbox}"
   rm -rf "$headers"
   mkdir "$headers"
-  # The last is how the tree compiles a file that needs nothing of its own.
+  # The last one shows how the tree compiles a file without special options.
   {
     tree_make KCONFIG_ALLCONFIG="$here/config" allnoconfig &&
       tree_make prepare &&
@@ -85,9 +85,9 @@ if [[ -z $overlay && (! -f $stamp || $(<"$stamp") != "$wanted" || $tree/Makefile
 fi
 headers=$(realpath -- "$headers")
 
-# The include path and the options that change meaning; warnings and UML's code model are the
-# tree's own business. What the tree's makefiles print is theirs: only these options are taken, and
-# only folders of the tree and of its headers.
+# Keeps the include path and the options that change the meaning of code; not the warnings, and not
+# UML's code model. The makefiles could print anything, so only these options are accepted, and only
+# folders of the tree and of its headers.
 flags=()
 take_folder() {
   local path=$2
@@ -136,7 +136,7 @@ probes=$(
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
   grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep 'iommu_ops' >/dev/null && echo FWSPEC_OPS
   has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
-  # Stable trees that go back to the old domain when a device fails.
+  # Stable trees that go back to the old domain when a device fails to attach.
   sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep 'old_domain' >/dev/null &&
     echo REATTACH
   has 'fwnode_handle_get\(iommu_fwnode' "$tree/$core" && echo FWNODE_GET
@@ -159,7 +159,7 @@ probes=$(
   true
 )
 for feature in $probes; do
-  # Those that whoever loads the harness is told.
+  # The features that are part of the interface of harness.h.
   if grep -q "^  HARNESS_$feature = 1 << " "$here/harness.h"; then features+=("HARNESS_$feature"); fi
   case $feature in
     AMBA) config+=(-DCONFIG_ARM_AMBA=1) ;;
@@ -185,7 +185,7 @@ write_if_changed() {
 
 # --- compile and link ---
 
-# Real files that give what the three need: the group's life is its kobject's reference count.
+# The tree's own files that the three need: a group lives by the reference count of its kobject.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
 ours=(fake/{calls,faults,machine,driver} process/{shim,memory,iommu_core,vfio_type1,vfio_container}
   process/{devices,groups,ops,extra,harness})
@@ -217,11 +217,11 @@ rule link
 END
   for flavour in plain fuzz coverage; do
     objects=()
-    # The harness itself is no target of the fuzzer's coverage, nor of the other.
+    # The harness itself is instrumented neither for the fuzzer nor for coverage.
     case $flavour in
       plain) sanitize="" so=kernel.so ;;
       fuzz) sanitize="-fsanitize=address,fuzzer-no-link" so=kernel-fuzz.so ;;
-      # In a folder of its own, so that what plays cases takes it for a build.
+      # In its own folder, so that programs that play cases can use that folder as a build.
       coverage) sanitize="-fprofile-instr-generate -fcoverage-mapping" so=coverage/kernel.so ;;
     esac
     unseen=${sanitize/,fuzzer-no-link/}
@@ -248,7 +248,7 @@ END
     echo "build $out/$so: link ${objects[*]} $out/$flavour/host.o $out/$flavour/stubs.o"
     echo "  flavour = $sanitize"
   done
-  # ./dev kernel coverage asks for the third.
+  # ./dev kernel coverage builds the third flavour.
   echo "default $out/kernel.so $out/kernel-fuzz.so"
 } | write_if_changed "$out/build.ninja"
 

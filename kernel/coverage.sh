@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Which lines and branches of the kernel's files are reached, by function.
+# Reports which lines and branches of the kernel's files are reached, by function.
 #   coverage.sh BUILD PROGRAMS CORPORA
-# BUILD is a folder of kernel/build.sh, PROGRAMS has the players of cases and inputs, CORPORA has
-# what fuzzers found, CORPORA/TARGET-NAME; without one, random inputs stand in.
+# BUILD is a folder of kernel/build.sh, PROGRAMS has the programs that play cases and inputs.
+# CORPORA/TARGET-NAME are the inputs that fuzzers found; if there are none, random inputs are used.
 set -euo pipefail
 build=$(realpath "${1:?"expected a build"}")
 programs=$(realpath "${2:?"expected a folder of programs"}")
@@ -25,7 +25,7 @@ export IOMMUCHECK_KERNEL_BUILD=$build/coverage LLVM_PROFILE_FILE=$raw/%m-%p.prof
 say() { printf '%s\n' "$*" >&2; }
 play() {
   echo "${*/$programs/..}" >&2
-  # That something is found is the fuzzers' business.
+  # A program that finds something fails, but this is not the place to report it.
   "$@" >"$build/coverage/played.log" 2>&1 || say "$(tail -n 3 "$build/coverage/played.log")"
 }
 found() { if [[ -d $corpora/$1-$name ]]; then echo "$corpora/$1-$name"; fi; }
@@ -39,7 +39,7 @@ tree=${tree##* -I}
 for file in drivers/iommu/iommu.c drivers/vfio/vfio_iommu_type1.c; do
   llvm-cov-19 report "$build/coverage/kernel.so" -instr-profile="$build/coverage/merged" \
     -show-functions "$tree/$file" | awk -v file="$file" '
-    # Name, then three numbers each of regions, lines and branches.
+    # A name, then three numbers each for regions, lines and branches.
     NF == 10 && $5 ~ /^[0-9]+$/ {
       sub(/^.*:/, "", $1)
       row = sprintf("%-47s %5d %7s %5d %7s", substr($1, 1, 47), $5, $7, $8, $8 ? $10 : "-")
@@ -48,7 +48,7 @@ for file in drivers/iommu/iommu.c drivers/vfio/vfio_iommu_type1.c; do
     }
     END { print "3\t" total }' | sort -s -k 1,1 |
     { printf '%s\n%-47s %5s %7s %5s %7s\n' "$file" function lines reached "br." reached
-      # Functions of which nothing is reached come last.
+      # Functions that are not reached at all come last.
       cut -f 2-
       echo; }
 done

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ops that cases lack: any ioctl of a container, scattered memory, dirty pages, owners and users of
- * groups in the kernel, sysfs, failures inside of a call. They come between those of harness.h, on
- * the same machine:
+ * groups in the kernel, sysfs, failures inside of a call. They can be mixed with the ops of
+ * harness.h, on the same machine:
  *
  *   harness.begin(machine)  harness.op(..) / arm(..) op(..) ...  judge()  harness.finish(&leaks)
  *
- * begin() forgets what was before, and finish() undoes what ops did before it tears down the rest.
+ * begin() also resets the state of these ops, and finish() undoes what they did before the rest of
+ * the teardown.
  */
 #ifndef IOMMUCHECK_KERNEL_EXTRA_H
 #define IOMMUCHECK_KERNEL_EXTRA_H
@@ -23,10 +24,10 @@ extern "C" {
 
 enum harness_arm {
   HARNESS_ARM_NONE,
-  HARNESS_ARM_ALLOC,  /* the n-th allocation of kernel memory is refused */
+  HARNESS_ARM_ALLOC,  /* the n-th allocation of kernel memory fails */
   HARNESS_ARM_MAP,    /* the n-th map_pages() stops half-way with -ENOMEM */
   HARNESS_ARM_PIN,    /* the n-th page cannot be pinned */
-  HARNESS_ARM_ATTACH, /* the n-th attach_dev() that may fail is refused with -ENOMEM */
+  HARNESS_ARM_ATTACH, /* the n-th attach_dev() that may fail returns -ENOMEM */
 };
 
 enum harness_extra_kind {
@@ -53,24 +54,24 @@ struct harness_extra_op {
   uint64_t iova;
   uint64_t size;
   uint64_t paddr;
-  uint64_t argument[6]; /* what the ioctl's address points at; 0 after it */
+  uint64_t argument[6]; /* the memory that the ioctl's pointer points at; zero after it */
 };
 
 struct harness_extra {
-  uint64_t memory; /* where the process's memory starts; kernel/process/memory.h lays it out */
-  uint64_t bitmap; /* where user space has room for bits of dirty pages */
-  /* For the next op, of either interface. */
+  uint64_t memory; /* start of the process's memory; for its layout see kernel/process/memory.h */
+  uint64_t bitmap; /* where user space has room for dirty bitmaps */
+  /* Applies to the next op of either interface. */
   void (*arm)(uint8_t arm, uint8_t nth);
-  /* As harness.op(). */
+  /* Returns like harness.op(). */
   int (*op)(const struct harness_extra_op* op);
   /* Bit per page of a case that the drivers of the container's emulated devices have pinned. */
   uint64_t (*pinned)(uint8_t container);
-  /* NULL, or what is wrong now. */
+  /* NULL, or a description of what is wrong now. */
   const char* (*judge)(void);
 };
 
 typedef const struct harness_extra* (*harness_extra_open_fn)(void);
-/* After harness_open(). */
+/* Call this after harness_open(). */
 const struct harness_extra* harness_extra_open(void);
 
 #ifdef __cplusplus

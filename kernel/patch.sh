@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Applies descriptions of kernel/patches to copies of the files that they name:
 #   patch.sh TREE OUT NAME...
-# TREE stays as it is. OUT gets the edited files alone, for build.sh to look in first, and
-# OUT/dropped, the rules of the model that the patches take away.
+# TREE is not changed. OUT gets only the edited files, as an overlay for build.sh, and OUT/dropped,
+# the rules of the model that the patches drop.
 #
-# A description is lines of a word and a text: `rule`, `file`, `line` (what the one line to change
-# is, without the white space around it), `becomes`, and `absent` (what to say where there is none).
+# Each line of a description is a keyword and a text: `rule`, `file`, `line` (the one line to
+# change, without the white space around it), `becomes`, and `absent` (the message if there is no
+# such line).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=${1:?"expected a kernel tree"}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs a command that is not trusted by bubblewrap:
+# Runs an untrusted command in bubblewrap:
 #   sandbox.sh [--ro PATH | --rw PATH]... [--chdir PATH] -- COMMAND...
-#   sandbox.sh --check       whether that can be done here; says why not
-# No network, no other processes, no environment but IOMMUCHECK_*; of the file system the programs
-# and libraries of the system, and the paths that are named; written is what --rw names alone, and
-# a /tmp of its own. Later paths lie over earlier ones.
+#   sandbox.sh --check       whether this works here; prints the reason if not
+# The command has no network, sees no other processes, and gets no environment but IOMMUCHECK_*. It
+# can read the programs and libraries of the system and the given paths, and write only the --rw
+# paths and its own /tmp. Later paths are mounted over earlier ones.
 set -euo pipefail
 
 die() { printf 'kernel/sandbox.sh: %s\n' "$*" >&2; exit 2; }

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Every symbol that kernel code wants and nobody gives becomes a function that stops with its own
-# name: so a tree that was never seen links at once, and says at run time what it really needs.
+# Turns every symbol that kernel code needs and nobody defines into a function that stops and prints
+# its name. So an unknown tree links at once, and shows at run time what it really needs.
 #   stubs.sh OUT HOST_OBJECT KERNEL_OBJECT...
 set -euo pipefail
 out=$1
 host=$2
 shift 2
-# What libc gives and means the same by.
+# Functions of libc that have the same meaning in the kernel.
 libc='memcmp memcpy memmove memset snprintf sprintf strchr strcmp strcpy strlen strncasecmp strncmp'
 {
   echo "/* SPDX-License-Identifier: GPL-2.0-only */"

@@ -17,12 +17,13 @@ using enum Owner;
 constexpr AttributeInfo::Place Bit(uint8_t byte, uint8_t bit) { return {byte, bit}; }
 constexpr AttributeInfo::Place kNoPlace = {kNoByte, 0};
 
-// The place and the size of one member, or of several side by side.
+// The offset and the size of one member, or of several that lie side by side.
 #define MEMBER(type, member) offsetof(type, member), sizeof(type::member)
 #define MEMBERS(type, first, last) \
   offsetof(type, first), offsetof(type, last) + sizeof(type::last) - offsetof(type, first)
 
-// Owner, word, kind; member; by whom it is played; place; weight; phrase; what else its kind has.
+// Columns: owner, word, kind; member; who plays it; place; weight; phrase; then the fields of the
+// kind.
 constexpr auto kAttributes = std::to_array<AttributeInfo>({
     {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), kProcess, Bit(0, 6), 3,
      "iommu.passthrough=1", 1},
@@ -143,7 +144,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
 #undef MEMBERS
 
 static_assert(std::ranges::is_sorted(kAttributes, {}, &AttributeInfo::owner));
-// Where the rows of each owner begin, and the end.
+// The index of the first row of each owner; the last entry is the end of the table.
 constexpr std::array<size_t, 5> kFirstOf = [] {
   std::array<size_t, 5> first{};
   for (const AttributeInfo& attribute : kAttributes)

@@ -45,8 +45,8 @@ int Remove(Kernel& k) {  // device_del(): unbind, BUS_NOTIFY_REMOVED_DEVICE
   const GroupId group = k.device(dev).group;
   if (k.device(dev).bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, dev);
   if (k.device(dev).bound == BoundTo::kVfio) LeaveVfio(k, dev);
-  // 6.1 takes dev->iommu for a sign of a driver; a fwspec alone makes one, too. The model goes on
-  // as a fixed kernel does.
+  // The kernel of 6.1 takes dev->iommu as a sign that a driver serves the device, but a fwspec
+  // alone also allocates dev->iommu. After the oops the model goes on as a fixed kernel does.
   if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
     k.emit({.kind = Event::Kind::kOops,
             .device = dev,
@@ -74,7 +74,7 @@ const char* CannotConfigure(const Kernel& k) {
 
 int Configure(Kernel& k) {  // bus->dma_configure() of a driver that binds
   const int ret = ApplyFirmware(k, k.op.a);
-  k.device(k.op.a).configure_deferred = ret == -kEProbeDefer;  // really_probe() goes no further
+  k.device(k.op.a).configure_deferred = ret == -kEProbeDefer;  // then really_probe() stops
   return ret != 0 ? ret : iommu_probe_device(k, k.op.a);
 }
 
@@ -86,7 +86,7 @@ const char* CannotBind(const Kernel& k) {
   return d.bound == BoundTo::kKernelDriver ? "a kernel driver has the device" : nullptr;
 }
 
-int Bind(Kernel& k) {  // VFIO unbinds, and really_probe() of another driver
+int Bind(Kernel& k) {  // unbind from VFIO, then really_probe() of another driver
   const DeviceId dev = k.op.a;
   DeviceState& d = k.device(dev);
   if (d.bound == BoundTo::kVfio) LeaveVfio(k, dev);

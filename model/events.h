@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernel did in a step, as properties, traces and people read it.
+// The events of a step: the actions of the kernel that properties, traces and people read.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 namespace iommucheck {
 
-// What the kernel does where it does not go on, or where nobody can say what it does.
+// How the kernel fails: it cannot go on, or its further behaviour is undefined.
 enum class Oops : uint8_t {
   kNullPointer,     // it dereferences NULL
   kBug,             // BUG_ON()
-  kListCorruption,  // an entry would be on two lists
-  kEmptyList,       // it takes the head of an empty list for an entry
+  kListCorruption,  // it would add an entry to a second list
+  kEmptyList,       // it uses the head of an empty list as an entry
   kUndefined,       // a result that C or the hardware does not define
   kEndlessLoop,     // it does not return
 };
@@ -26,26 +26,27 @@ inline constexpr int kOopsCount = static_cast<int>(Oops::kEndlessLoop) + 1;
 // "NULL pointer", "BUG_ON"
 std::string_view OopsName(Oops oops);
 
-// What the kernel did on the way, in order. Properties read these and the state only.
+// One action of the kernel in a step. A step's events are in order. Properties read nothing but
+// these and the states.
 struct Event {
   enum class Kind : uint8_t {
     kAttachGroup,  // vfio_iommu_type1_attach_group(group) begins
-    kProbe,        // device is now served by `driver`, in `group`
-    kRelease,      // device is no longer served
-    kAlloc,        // domain of `table` allocated by `driver`, for `device` where the core names
-                   // one; or `error`, and no domain
+    kProbe,        // `driver` serves the device from now on, in `group`
+    kRelease,      // no driver serves the device any longer
+    kAlloc,        // `driver` allocates a domain of `table`, for `device` where the core names
+                   // one; with an `error` there is no domain
     kFree,         // domain freed
-    kAttachDev,    // domain->ops->attach_dev(domain, device), result in `error`
-    kDetachDev,    // domain->ops->detach_dev(domain, device) (up to 6.1)
-    kRefused,      // `rule` refused, with `error` (0: it made the kernel take the other way)
+    kAttachDev,    // domain->ops->attach_dev(domain, device) returns `error`
+    kDetachDev,    // domain->ops->detach_dev(domain, device) (up to and including 6.1)
+    kRefused,      // `rule` refuses with `error` (0: it makes the kernel take the other branch)
     kWarn,         // a WARN of the kernel fires in `where`
-    kOops,         // the kernel comes to a bad end in `where`: see `oops`
+    kOops,         // the kernel fails in `where`, in the way that `oops` says
     kWait,         // the kernel waits in `where` for another call of the user
-    kMap,          // iommu_map(domain, pages), result in `error`; by the attach of `group`, if any
+    kMap,          // iommu_map(domain, pages) returns `error`; by the attach of `group`, if any
     kUnmap,        // iommu_unmap(domain, pages)
-    kPin,          // pages of user memory are pinned, result in `error`
-    kUnpin,        // and let go
-    kMsiCookie,    // iommu_get_msi_cookie(domain), result in `error`
+    kPin,          // the kernel pins pages of user memory; result in `error`
+    kUnpin,        // the kernel unpins them
+    kMsiCookie,    // iommu_get_msi_cookie(domain) returns `error`
     kAttachPasid,  // domain->ops->set_dev_pasid(domain, device)
   };
   Kind kind;
@@ -54,17 +55,17 @@ struct Event {
   GroupId group = kNoId;
   DomainId domain = kNoId;
   DomainType type = DomainType::kFree;
-  DriverId driver = kNoId;         // of the domain
-  TableId table = kNoId;           // of the domain allocated
-  DriverId device_driver = kNoId;  // of the device
-  InstanceId instance = kNoId;     // kProbe: that serves the device from now on
+  DriverId driver = kNoId;         // driver of the domain
+  TableId table = kNoId;           // table of the domain allocated
+  DriverId device_driver = kNoId;  // driver of the device
+  InstanceId instance = kNoId;     // kProbe: the instance that serves the device from now on
   Rule rule{};
   Oops oops{};
   Pages pages{};  // kMap, kUnmap: of IOVA; kPin, kUnpin: of user memory
   const char* where = "";
 };
 inline constexpr int kEventKindCount = static_cast<int>(Event::Kind::kAttachPasid) + 1;
-// The function that is called, or what happens: "attach_dev", "WARN"
+// The function that the kernel calls, or the event: "attach_dev", "WARN"
 std::string_view EventName(Event::Kind kind);
 
 }  // namespace iommucheck

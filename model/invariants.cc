@@ -28,7 +28,7 @@ const char* BrokenDevice(DeviceKind kind, const DeviceState& d) {
   return nullptr;
 }
 
-// Each device that says it is in a group is on that group's list, once.
+// Each device with a group is on that group's list, once.
 const char* BrokenDeviceLists(const Topology& t, const State& s) {
   std::array<uint8_t, kMaxDevices> seen{};
   for (GroupId g = 0; g < s.groups_end; ++g)
@@ -58,7 +58,7 @@ const char* BrokenGroup(const State& s, GroupId id) {
   return nullptr;
 }
 
-// Each group that says it is in a container is on that container's list, once.
+// Each group with a container is on that container's list, once.
 const char* BrokenGroupLists(const State& s) {
   std::array<uint8_t, kMaxGroups> seen{};
   for (ContainerId c = 0; c < kMaxContainers; ++c)
@@ -137,7 +137,7 @@ const char* LeakedDomain(const State& s) {
   for (const ContainerState& c : s.containers)
     for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next) own(d);
   for (DomainId d = 0; d < s.domains_end; ++d)
-    // amd_iommu_v2 holds its PASID domain itself, whatever becomes of the group.
+    // The PASID domain belongs to amd_iommu_v2, so it may outlive the group.
     if (Alive(s, d) && !owned[d] && s.domains[d].type != DomainType::kPasid)
       return "a domain that is nobody's has been freed";
   return nullptr;

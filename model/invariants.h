@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The invariants of model/state.h, which every state that Step() makes has, whatever the kernel. A
-// state without them is a mistake of the model. Debug builds assert them after each step; the fuzz
-// targets ask for them (fuzz/fuzzing.cc).
+// The invariants of model/state.h. Every state that Step() makes has them, on every kernel; a state
+// without them is a bug of the model. Debug builds assert them after each step, and the fuzz
+// targets check them (fuzz/fuzzing.cc).
 #pragma once
 
 #include "model/state.h"
@@ -10,7 +10,7 @@
 
 namespace iommucheck {
 
-// A sentence that does not hold, or nullptr.
+// Returns the first invariant that does not hold, as a sentence, or nullptr.
 const char* BrokenInvariant(const Topology& topology, const State& state);
 
 }  // namespace iommucheck

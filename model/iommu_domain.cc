@@ -2,9 +2,9 @@
 //
 // Domains: allocation, attach, DMA ownership (drivers/iommu/iommu.c).
 //
-// ABSTRACTION: static identity and blocked domains are one object a group. No device is untrusted.
-// Flush is strict (iommu.strict=1): where it is lazy, a default domain that cannot be allocated is
-// asked for a second time.
+// ABSTRACTION: each group has one object for its static identity and blocked domains. No device is
+// untrusted. Flush is strict (iommu.strict=1): a kernel with lazy flush tries a second time when it
+// cannot allocate a default domain.
 #include <utility>
 
 #include "model/kernel.h"
@@ -16,7 +16,7 @@ void Unref(Kernel& k, DomainId domain) {
   if (domain == kNoId) return;
   DomainState& d = k.domain(domain);
   --d.refs;
-  // ABSTRACTION: a freed domain's memory is not used again while something still points at it.
+  // ABSTRACTION: the memory of a freed domain is not used again while something still points at it.
   if (d.refs == 0 && d.type == DomainType::kFreed) {
     d = {};
     k.state.mapped[domain] = 0;
@@ -32,12 +32,13 @@ void PointAt(Kernel& k, DomainId& pointer, DomainId domain) {
   Unref(k, old);
 }
 
-// The test of virtio, arm-smmu and others: is the domain bound to another instance? One that is not
-// bound yet takes any device, a foreign one too, unless the driver looks at the device's fwspec
-// (arm-smmu and qcom_iommu up to 6.1). driver.same_instance: every driver makes both tests.
-// ABSTRACTION: the errno is -EINVAL; up to 6.1 some drivers say -EXDEV or -ENXIO.
+// The test of virtio, arm-smmu and others: is the domain bound to another instance? A domain that
+// is not bound yet accepts any device, even one of another driver, unless the driver looks at the
+// device's fwspec (arm-smmu and qcom_iommu up to and including 6.1). driver.same_instance: every
+// driver makes both tests. ABSTRACTION: the errno is -EINVAL; up to and including 6.1 some drivers
+// return -EXDEV or -ENXIO.
 bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
-  // A static domain is of all instances of its driver.
+  // A static domain belongs to all instances of its driver.
   const bool bound_elsewhere =
       !d.ownerless && d.instance != kNoId && d.instance != k.device(dev).instance;
   const bool foreign = d.driver != k.driver_of(dev);
@@ -46,8 +47,9 @@ bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
   return (driver.same_instance && bound_elsewhere) || (driver.refuses_foreign && foreign);
 }
 
-// What attach_dev finds incompatible. ABSTRACTION: up to 6.1 the first of these two tests says
-// -EINVAL for drivers without an errno of their own.
+// The errno of attach_dev for a device that is incompatible with the domain. ABSTRACTION: up to and
+// including 6.1 the first of these two tests returns -EINVAL for drivers without an errno of their
+// own.
 int CheckCompatible(Kernel& k, const DomainState& d, DeviceId dev) {
   const Driver& driver = k.topology.drivers[d.driver];
   if (driver.checks_snoop && k.has(Rule::kDriverSnoopChecked) && d.coherent &&
@@ -58,8 +60,8 @@ int CheckCompatible(Kernel& k, const DomainState& d, DeviceId dev) {
   return k.has(Rule::kDriverEinvalOnly) ? -EINVAL : -int{driver.mismatch_errno};
 }
 
-// The error path of __iommu_group_set_domain_internal(): the devices before `failed`, and up to
-// 6.12 that one too, go back to the domain they came from.
+// The error path of __iommu_group_set_domain_internal(): the devices before `failed`, and up to and
+// including 6.12 that one too, go back to the domain they came from.
 void Rollback(Kernel& k, GroupId group, DeviceId failed) {
   const DomainId old = k.group(group).domain;
   if (old == kNoId) return;
@@ -71,12 +73,12 @@ void Rollback(Kernel& k, GroupId group, DeviceId failed) {
   }
 }
 
-// The loop of __iommu_group_set_domain_internal() (6.8 on), __iommu_group_set_domain() (5.19 on)
-// and __iommu_attach_group() (before).
+// The loop of __iommu_group_set_domain_internal() (from 6.8 on), __iommu_group_set_domain() (from
+// 5.19 on) and __iommu_attach_group() (before 5.19).
 int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   int ret = 0;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
-    if (k.device(dev).blocked) continue;  // in reset: done puts it on group->domain
+    if (k.device(dev).blocked) continue;  // in reset: reset-done attaches it to group->domain
     const int error = DeviceSetDomain(k, group, dev, domain, how);
     if (error == 0) continue;
     ret = error;
@@ -88,15 +90,15 @@ int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   return ret;
 }
 
-// The error path of __iommu_attach_group() in 6.1.y: on the way back the group is on no domain, so
-// a device that fails leaves it there.
+// The error path of __iommu_attach_group() in 6.1.y: during the way back the group is on no domain,
+// so a device that fails to attach leaves the group without one.
 void Reattach(Kernel& k, GroupId group, DomainId old) {
   SetGroupDomainPointer(k, group, kNoId);
   if (old == kNoId) return;
   if (SetEveryDevice(k, group, old, SetDomain::kPlain) != 0) k.warn("__iommu_attach_group", group);
 }
 
-// __iommu_group_set_core_domain(); __iommu_detach_group() up to 5.18.
+// __iommu_group_set_core_domain(); __iommu_detach_group() up to and including 5.18.
 void SetCoreDomain(Kernel& k, GroupId group) {
   const GroupState& g = k.group(group);
   const DomainId domain = g.owner ? g.blocking_domain : g.default_domain;
@@ -109,7 +111,7 @@ void SetCoreDomain(Kernel& k, GroupId group) {
 
 DriverId BusOps(Kernel& k, Bus bus) {
   if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(bus)];
-  // iommu_domain_alloc() of 6.8 to 6.10 asks the bus's probed devices.
+  // The kernel's iommu_domain_alloc() of 6.8 to 6.10 asks the devices of the bus that are probed.
   DriverId found = kNoId;
   for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
     const DriverId driver = k.driver_of(dev);
@@ -154,7 +156,7 @@ DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table,
 void iommu_domain_free(Kernel& k, DomainId domain) {
   if (domain == kNoId) return;
   DomainState& d = k.domain(domain);
-  if (!d.ownerless)  // a static domain is not the core's to free
+  if (!d.ownerless)  // the core does not free a static domain
     k.emit({.kind = Event::Kind::kFree, .domain = domain, .type = d.type, .driver = d.driver});
   d.type = DomainType::kFreed;
   d.next = kNoId;
@@ -211,7 +213,7 @@ int DeviceSetDomain(Kernel& k, GroupId group, DeviceId dev, DomainId domain, Set
     d.attach_deferred = false;
   }
   const int ret = AttachDevice(k, domain, dev);
-  // Blocking is better than nothing.
+  // A blocked group is better than one that stays on a domain that it must leave.
   if (ret != 0 && how == SetDomain::kMustSucceed && g.blocking_domain != kNoId &&
       g.blocking_domain != domain)
     AttachDevice(k, g.blocking_domain, dev);
@@ -266,7 +268,7 @@ DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableI
   }
   const DomainId dom = AllocDomain(k, DomainType::kDefault, driver, table, dev);
   if (dom != kNoId) k.domain(dom).identity = identity;
-  // From 6.8 no other type will do where a driver has asked for one.
+  // From 6.8 on the core tries no other type if a driver has asked for one.
   if (dom != kNoId || !identity || (k.fwnode_era() && type != DefaultType::kAny)) return dom;
   return AllocDomain(k, DomainType::kDefault, driver, table, dev);
 }
@@ -276,7 +278,8 @@ int iommu_setup_default_domain(Kernel& k, GroupId group) {
   const TableId table = k.topology.instances[k.device(first).instance].table;
   const DefaultType type = DefaultTypeOf(k, group);
   const DomainId dom = AllocDefaultDomain(k, type, k.driver_of(first), table, first);
-  // iommu_group_alloc_default_domain(): with no type asked for, nothing is tried after DMA.
+  // iommu_group_alloc_default_domain(): if nobody asks for a type, the core tries nothing after
+  // DMA.
   const bool any = type == DefaultType::kAny && !k.topology.settings.passthrough;
   if (dom == kNoId) return any ? -EINVAL : -ENOMEM;
 
@@ -292,7 +295,7 @@ int iommu_setup_default_domain(Kernel& k, GroupId group) {
     k.warn("iommu_setup_default_domain", group);
     return ret;
   }
-  // Some drivers map only once a device is attached.
+  // Some drivers can map only once a device is attached.
   for (DeviceId dev = first; direct_failed && dev != kNoId; dev = k.device(dev).next)
     if (const int error = CreateDirectMappings(k, dom, dev); error != 0) return error;
   return 0;
@@ -300,7 +303,7 @@ int iommu_setup_default_domain(Kernel& k, GroupId group) {
 
 int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
   const GroupState& g = k.group(group);
-  // Up to 5.18 a group without a default domain was never busy.
+  // Up to and including 5.18 a group without a default domain was never busy.
   const bool busy =
       k.has(Rule::kCoreDmaOwner)
           ? g.domain != kNoId && g.domain != g.default_domain && g.domain != g.blocking_domain
@@ -313,7 +316,7 @@ int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
       !k.same_ops(k.domain(domain).driver, k.driver_of(first)))
     return k.refuse(Rule::kCoreOwnerFirst, -EINVAL, first, group);
 
-  // Up to 6.1 attach goes on even if the group is on the domain already.
+  // Up to and including 6.1 the kernel attaches even if the group is on the domain already.
   if (k.fwnode_era()) return GroupSetDomain(k, group, domain, SetDomain::kPlain);
   const DomainId old = g.domain;
   const int ret = SetEveryDevice(k, group, domain, SetDomain::kPlain);
@@ -327,7 +330,7 @@ int AllocBlockingDomain(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (g.blocking_domain != kNoId) return 0;
   const DeviceId first = k.first_device(group);
-  // A fake group's device has neither ops nor a bus that has.
+  // A fake group's device has no ops, and neither has its bus.
   if (first == kNoId || k.device(first).instance == kNoId)
     return k.fwnode_era() ? -ENODEV : -EINVAL;
   const DriverId driver =

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What domains translate (drivers/iommu/iommu.c, dma-iommu.c).
+// The pages that domains map (drivers/iommu/iommu.c, dma-iommu.c).
 //
-// ABSTRACTION: a domain is the set of the pages that it maps. Where they lead, their permissions
-// and the size of the page-table entries are lost, and with the size, that an unmap may have to
-// take a large page whole.
+// ABSTRACTION: a domain is the set of the pages that it maps. Lost are the physical addresses, the
+// permissions and the sizes of the page-table entries; without the sizes the model does not see
+// that an unmap may have to remove a whole large page.
 #include <bit>
 
 #include "model/kernel.h"
@@ -22,12 +22,13 @@ bool IsDirect(Region::Type type) {
   return type == Region::Type::kDirect || type == Region::Type::kDirectRelaxable;
 }
 
-// What is not mapped yet of a direct region, whose ends are rounded up to the domain's pages.
+// Maps the part of a direct region that is not mapped yet. Both ends are rounded up to the domain's
+// pages.
 int MapDirect(Kernel& k, DomainId domain, const Region& region) {
   const int size = 1 << std::countr_zero(PageSizesOf(k, domain));
   const auto align = [size](int page) { return (page + size - 1) & -size; };
   const int end = align(region.last + 1);
-  int run = 0;  // pages before `page` that are to be mapped
+  int run = 0;  // pages before `page` that are still to be mapped
   for (int page = align(region.first); page <= end; page += size) {
     if (page < end && ((k.state.mapped[domain] >> page) & 1U) == 0) {
       run += size;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Who may use a device: kernel drivers, PASIDs, resets (drivers/iommu/iommu.c). Claims of whole
-// groups are in iommu_domain.cc.
+// Who may use a device: kernel drivers, PASIDs, resets (drivers/iommu/iommu.c). The claim of a
+// whole group is in iommu_domain.cc.
 //
-// ABSTRACTION: one PASID a group. What 7.0 and 7.1 do in a reset was read in parts only.
+// ABSTRACTION: one PASID a group. Only parts of the reset code of 7.0 and 7.1 were read.
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -19,7 +19,8 @@ bool IsOnDefault(const Kernel& k, const GroupState& g) {  // iommu_is_default_do
          IsIdentity(k, g.domain);
 }
 
-// Up to 6.1: amd_iommu_init_device(), which gives the group an identity domain that has PASIDs.
+// Up to and including 6.1: amd_iommu_init_device(), which gives the group an identity domain that
+// has PASIDs.
 int InitPasids(Kernel& k, DeviceId dev, GroupId group) {
   const DriverId driver = k.driver_of(dev);
   const DomainId domain =
@@ -34,7 +35,7 @@ int InitPasids(Kernel& k, DeviceId dev, GroupId group) {
   return 0;
 }
 
-// dev_iommu_ops(dev) != domain->owner; domain_iommu_ops_compatible() from 6.16.
+// dev_iommu_ops(dev) != domain->owner; domain_iommu_ops_compatible() from 6.16 on.
 bool OwnerDiffers(const Kernel& k, DeviceId dev, const DomainState& d) {
   if (d.ownerless && !k.has(Rule::kCorePasidStatic)) return true;
   return !k.same_ops(d.driver, k.driver_of(dev));
@@ -89,8 +90,9 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return;
   GroupState& g = k.group(group);
   const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
-  // ABSTRACTION: a driver that was bound before its device had a group gives back the owner's own
-  // count, and the release of the owner WARNs and does nothing (assume.no_driver_before_iommu).
+  // ABSTRACTION: when a driver that was bound before its device had a group unbinds, the kernel
+  // decrements the count of the group's owner, and when that owner releases the group, the kernel
+  // WARNs and does nothing (assume.no_driver_before_iommu).
   if ((g.kernel_users == 0 && !g.owner) || pasids)
     k.warn("iommu_device_unuse_default_domain", group);
   else if (g.kernel_users != 0)

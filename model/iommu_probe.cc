@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How ops come to devices: registration, probe, groups, release (drivers/iommu/iommu.c).
+// How devices get their iommu_ops: registration, probe, groups, release (drivers/iommu/iommu.c).
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -16,12 +16,12 @@ std::span<const InstanceId> Registered(const Kernel& k) {
   return std::span(k.state.registered).first(k.state.registered_count);
 }
 
-// bus_for_each_dev() on all buses: a device that was added again is the last.
+// The order of bus_for_each_dev() on all buses: a device that was added again is the last.
 std::span<const DeviceId> DevicesInOrder(const Kernel& k) {
   return std::span(k.state.listed).first(k.state.listed_count);
 }
 
-// No longer on the list, and no longer holding the group that it shares out.
+// Takes the instance off the list, and drops its reference to the group that its devices share.
 void Unlist(Kernel& k, InstanceId instance) {
   auto& list = k.state.registered;
   auto* const end = list.begin() + k.state.registered_count;
@@ -60,7 +60,8 @@ GroupId AllocGroup(Kernel& k) {
 
 // get_pci_alias_group() and get_pci_function_alias_group(): the group of the first device that a
 // chain of aliases and shared slots leads to, whether or not the devices between have one.
-// ABSTRACTION: bridges are not modelled; what shares a group behind one is an alias or a slot.
+// ABSTRACTION: bridges are not modelled; devices that share a group because of a bridge are aliases
+// or share a slot.
 class PciGroupSearch {
  public:
   explicit PciGroupSearch(const Kernel& k) : k_(k) {}
@@ -98,10 +99,10 @@ GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {  // pci_device_group()
   return AllocGroup(k);
 }
 
-// What drivers of other buses do that know who sends the device's stream id, as
-// arm_smmu_device_group(), or which container it is in, as fsl_mc_device_group().
-// ABSTRACTION: whichever driver serves the other device, as on pci. An SMMU looks at its own
-// streams alone; which drivers can meet in a group is what the machine says.
+// device_group() of drivers on other buses that know which devices send the same stream id
+// (arm_smmu_device_group()) or are in the same container (fsl_mc_device_group()). ABSTRACTION: the
+// other device's driver does not matter, as on pci. A real SMMU looks only at its own streams; here
+// the machine decides which drivers can meet in a group.
 GroupId StreamGroup(Kernel& k, DeviceId dev) {
   if (k.topology.devices[dev].slot == 0) return AllocGroup(k);  // generic_device_group()
   for (DeviceId other : DevicesInOrder(k))
@@ -144,7 +145,7 @@ void FreeGroupDomains(Kernel& k, GroupId group) {
 
 // --- probe ---
 
-// Whether a registered instance is one that firmware put the device behind, as its driver sees it.
+// Whether the instance is registered, belongs to the driver, and firmware put the device behind it.
 bool Accepts(const Kernel& k, DeviceId dev, InstanceId instance, DriverId driver) {
   const Instance& i = k.topology.instances[instance];
   return i.driver == driver && IsRegistered(k, instance) &&
@@ -180,14 +181,15 @@ int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
   return 0;
 }
 
-// The driver that is asked to probe the device; kNoId: -ENODEV.
+// The driver that the core asks to probe the device; kNoId: -ENODEV.
 DriverId LookUpOps(Kernel& k, DeviceId dev) {
   if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
-  // 7.1 calls bus->dma_configure() here; its result does not matter.
+  // 7.1 calls bus->dma_configure() here and ignores the result.
   if (k.has(Rule::kProbeDmaConfigure)) ApplyFirmware(k, dev);
   // iommu_ops_from_fwnode(): of a fwspec's fwnode, else of the first instance without one.
   // ABSTRACTION: 6.8 keeps the pointer fwspec->ops, and would go on asking the driver of an
-  // instance that has unregistered; that driver finds no instance, the result is -ENODEV as here.
+  // instance that has unregistered; that driver finds no instance, so the result is -ENODEV as
+  // here.
   const InstanceId named = k.device(dev).fwspec;
   if (named != kNoId) return IsRegistered(k, named) ? k.topology.instances[named].driver : kNoId;
   for (InstanceId i : Registered(k))
@@ -206,7 +208,7 @@ void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_allo
   if (g.domain == kNoId) SetGroupDomainPointer(k, group, g.default_domain);
 }
 
-// A device that has joined a group goes on the group's current domain.
+// Attaches a device that has joined a group to the group's current domain.
 int JoinDomain(Kernel& k, GroupId group, DeviceId dev) {
   const GroupState& g = k.group(group);
   if (k.fwnode_era() && g.default_domain != kNoId) CreateDirectMappings(k, g.default_domain, dev);
@@ -215,7 +217,8 @@ int JoinDomain(Kernel& k, GroupId group, DeviceId dev) {
   return DeviceSetDomain(k, group, dev, g.domain, SetDomain::kPlain);
 }
 
-// __iommu_probe_device(): ops, instance, group, and the group's current domain.
+// __iommu_probe_device(): finds the ops and the instance, joins the group, and attaches the device
+// to the group's current domain.
 int InitDevice(Kernel& k, DeviceId dev) {
   const DriverId driver = LookUpOps(k, dev);
   if (driver == kNoId) return -ENODEV;
@@ -246,7 +249,7 @@ int InitDevice(Kernel& k, DeviceId dev) {
   return ret;
 }
 
-// The hotplug half of iommu_probe_device(), up to 6.1.
+// The hotplug half of iommu_probe_device(), up to and including 6.1.
 int AttachDefaultByBus(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   const GroupState& g = k.group(group);
@@ -257,7 +260,7 @@ int AttachDefaultByBus(Kernel& k, DeviceId dev) {
       iommu_release_device(k, dev);
       return ret;
     }
-  CreateDirectMappings(k, g.default_domain, dev);  // the result is ignored
+  CreateDirectMappings(k, g.default_domain, dev);  // the kernel ignores the result
   return 0;
 }
 
@@ -271,7 +274,7 @@ int SetupDefault(Kernel& k, DeviceId dev) {
 
 // --- walking a bus ---
 
-// The second half of bus_iommu_probe() for one group.
+// The second half of bus_iommu_probe(), for one group.
 int FinishGroup(Kernel& k, GroupId group, Bus bus) {
   if (k.fwnode_era()) return iommu_setup_default_domain(k, group);
   AllocDefaultByBus(k, group, bus);
@@ -296,7 +299,7 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
     if (ret != 0 && ret != -ENODEV) return ret;
     const GroupId group = k.device(dev).group;
     if (ret != 0 || k.group(group).default_domain != kNoId) continue;
-    // Fwnode era: a group that has a domain, if no default one, is left alone.
+    // Fwnode era: the walk leaves a group alone that has a domain, even if not a default one.
     if (k.fwnode_era() && k.group(group).domain != kNoId) continue;
     if (std::ranges::find(list.begin(), list.begin() + listed, group) == list.begin() + listed)
       list[listed++] = group;
@@ -316,15 +319,15 @@ void ReleaseBus(Kernel& k, Bus bus) {
 int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
   const auto bit = static_cast<uint8_t>(1U << static_cast<unsigned>(bus));
   if (driver == kNoId) {
-    // The notifier and the devices stay.
+    // The kernel leaves the notifier and the devices as they are.
     SetBusOps(k, bus, kNoId);
     return 0;
   }
   if (k.state.bus_ops[static_cast<size_t>(bus)] != kNoId && k.has(Rule::kBusOneOps))
     return k.refuse(Rule::kBusOneOps, -EBUSY);
   SetBusOps(k, bus, driver);
-  // ABSTRACTION: each bus_set_iommu() adds one more notifier; a second probe by it finds the
-  // device in its group, so one bit stands for all.
+  // ABSTRACTION: each bus_set_iommu() adds one more notifier. If a second notifier probes a device
+  // again, it finds it in its group, so one bit is enough for all notifiers.
   k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier | bit);
   const int ret = bus_iommu_probe(k, bus);
   if (ret == 0) return 0;
@@ -362,7 +365,7 @@ bool AllRegistered(const Kernel& k, DriverId driver) {
   return true;
 }
 
-// What the drivers do with bus_set_iommu() when an instance probes, up to 6.0.
+// The calls of bus_set_iommu() that drivers make when an instance probes, up to and including 6.0.
 int ClaimBuses(Kernel& k, InstanceId instance) {
   const DriverId id = k.topology.instances[instance].driver;
   const Driver& driver = k.topology.drivers[id];
@@ -398,13 +401,13 @@ bool OtherFirmware(const Kernel& k, const Driver& driver) {
          driver.firmware != k.topology.firmware;
 }
 
-// Slots that still hold the address of an unloaded driver are the new driver's from now on.
+// A slot that still holds the address of an unloaded driver belongs to the new driver from now on.
 void AdoptSlots(Kernel& k, DriverId driver) {
   for (DriverId& slot : k.state.bus_ops)
     if (slot != kNoId && k.same_ops(slot, driver)) slot = driver;
 }
 
-// remove_iommu_group() for each device of each bus; up to 6.0 none is released.
+// remove_iommu_group() for each device of each bus; up to and including 6.0 the core releases none.
 void ReleaseServedBy(Kernel& k, InstanceId instance) {
   for (Bus bus : IommuBuses(k))
     for (DeviceId dev : DevicesInOrder(k)) {
@@ -415,7 +418,7 @@ void ReleaseServedBy(Kernel& k, InstanceId instance) {
     }
 }
 
-// Another driver is loaded where this one's ops would lie.
+// Whether another driver is loaded at the address where this one's ops would lie.
 bool AddressTaken(const Kernel& k, DriverId driver) {
   for (DriverId d = 0; d < k.topology.drivers_count; ++d)
     if (d != driver && k.same_ops(d, driver) && DriverLoaded(k, d)) return true;
@@ -499,7 +502,7 @@ int Unregister(Kernel& k) {
 }
 
 int ApplyFirmware(Kernel& k, DeviceId dev) {
-  // What firmware said before is not asked again.
+  // The kernel does not ask firmware again once the device has a fwspec.
   if (k.device(dev).fwspec != kNoId) return 0;
   for (InstanceId master : k.topology.devices[dev].masters) {
     if (master == kNoId || !k.topology.instances[master].fwnode) continue;

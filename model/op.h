@@ -15,9 +15,9 @@
 namespace iommucheck {
 
 enum class OpKind : uint8_t {
-  kRegister,        // a: instance. The driver probes it: iommu_device_register(), and up to 6.0
-                    //    the driver's bus_set_iommu() claims
-  kUnregister,      // a: instance. The driver lets go of it
+  kRegister,        // a: instance. The driver probes it: iommu_device_register() and, up to and
+                    //    including 6.0, the driver's bus_set_iommu() claims
+  kUnregister,      // a: instance. The driver removes it
   kAdd,             // a: device. device_add(): the bus notifier probes it
   kRemove,          // a: device. device_del(): unbound from VFIO, then released
   kConfigure,       // a: device. A driver binds: dma_configure() applies the firmware description
@@ -26,16 +26,16 @@ enum class OpKind : uint8_t {
   kUnsetContainer,  // a: group. VFIO_GROUP_UNSET_CONTAINER
   // User space.
   kOpen,       // a: group. open("/dev/vfio/N"); kUnprivileged
-  kClose,      // a: group. The last reference to that file goes
+  kClose,      // a: group. User space drops the last reference to that file
   kGetDevice,  // a: device. VFIO_GROUP_GET_DEVICE_FD by its group; kUnprivileged
-  kPutDevice,  // a: device. That file is closed
+  kPutDevice,  // a: device. User space closes that file
   kMap,        // a: container, at, vaddr. VFIO_IOMMU_MAP_DMA; kRead, kWrite, kVaddr, kZeroPage
   kUnmap,      // a: container, at. VFIO_IOMMU_UNMAP_DMA; kVaddr, kAll
   // Drivers of devices.
   kPin,          // a: emulated device, at. vfio_pin_pages(); kWrite
   kUnpin,        // a: emulated device, at. vfio_unpin_pages()
-  kBind,         // a: device. VFIO lets it go, and a driver that uses the DMA API binds
-  kUnbind,       // a: device. Back to VFIO
+  kBind,         // a: device. VFIO unbinds, and a driver that uses the DMA API binds
+  kUnbind,       // a: device. That driver unbinds, and VFIO binds again
   kDma,          // a: device. Its kernel driver's first mapping: iommu_deferred_attach()
   kAttachPasid,  // a, b: devices. iommu_attach_device_pasid() of a's PASID 1 to b's domain
   kDetachPasid,  // a: device. iommu_detach_device_pasid()
@@ -47,8 +47,8 @@ inline constexpr int kOpKindCount = static_cast<int>(OpKind::kResetDone) + 1;
 // EPROBE_DEFER of include/linux/errno.h, which user space's errno.h does not have.
 inline constexpr int kEProbeDefer = 517;
 
-// What VFIO_SET_IOMMU asks for: b of kSetIommu. Of the backends that may be loaded, type1 and the
-// one without an IOMMU are modelled; what no backend knows is kUnknownIommu.
+// The backend that VFIO_SET_IOMMU asks for: b of kSetIommu. The model has two of the backends that
+// may be loaded, type1 and the one without an IOMMU; kUnknownIommu is a type that no backend knows.
 enum class IommuType : uint8_t { kType1v2, kType1, kNesting, kNoIommu, kUnknownIommu };
 inline constexpr int kIommuTypeCount = static_cast<int>(IommuType::kUnknownIommu) + 1;
 inline constexpr std::array<std::string_view, kIommuTypeCount> kIommuTypeNames = {
@@ -63,7 +63,7 @@ struct Pages {
   uint8_t count = 0;
   friend bool operator==(const Pages&, const Pages&) = default;
 };
-// A bit per page; pages beyond the last are left out.
+// One bit per page; pages after the last of the address space are left out.
 uint64_t MaskOf(Pages pages);
 
 // Flags of an op.
@@ -72,9 +72,9 @@ inline constexpr uint8_t kRead = 1;          // VFIO_DMA_MAP_FLAG_READ
 inline constexpr uint8_t kWrite = 2;         // VFIO_DMA_MAP_FLAG_WRITE; kPin: IOMMU_WRITE
 inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
 inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
-inline constexpr uint8_t kZeroPage = 16;     // the memory was never written: all is the zero page
+inline constexpr uint8_t kZeroPage = 16;     // memory that was never written: the zero page
 
-// The number that an operand is.
+// What an operand numbers.
 enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };
 
 std::string_view OperandWord(Operand operand);  // "device"; its key in JSON
@@ -86,19 +86,20 @@ struct OpFlag {
 
 struct Kernel;  // model/kernel.h
 
-// One row an op (model/ops.cc). Whoever reads, prints, plays, draws or refuses ops asks the row.
+// One row an op (model/ops.cc). All code that reads, prints, plays, draws or refuses ops asks the
+// row.
 struct OpInfo {
   enum Trait : uint8_t {
     kHasPages = 1,            // Op::at
     kHasVaddr = 2,            // Op::vaddr
-    kMayLeaveAssumption = 4,  // one of those about steps
+    kMayLeaveAssumption = 4,  // may break an assumption about steps
     kEncoded = 8,             // solver, proofs and explorer know it
-    kInProcess = 16,          // real kernel code in a process plays it
-    kBooted = 32,             // so does a kernel that was booted
+    kInProcess = 16,          // real kernel code in a process can play it
+    kBooted = 32,             // a kernel that was booted can play it
   };
   OpKind kind;
   std::string_view word;  // in a case
-  uint8_t code;           // in the binary form; never that of another op
+  uint8_t code;           // in the binary form; no other op has it
   Operand a;              // always there
   Operand b;
   std::string_view b_key;  // of b in JSON
@@ -106,7 +107,7 @@ struct OpInfo {
   std::span<const OpFlag> flags;  // in the order of a case
   // Why no kernel, driver or admin can take the op now; nullptr: it is possible.
   const char* (*cannot)(const Kernel&);
-  int (*apply)(Kernel&);  // takes it: 0 or a negative errno
+  int (*apply)(Kernel&);  // takes the op: 0 or a negative errno
 
   [[nodiscard]] constexpr bool is(Trait trait) const { return (traits & trait) != 0; }
   [[nodiscard]] constexpr uint8_t flag_bits() const {
@@ -121,7 +122,7 @@ inline std::span<const OpInfo> AllOps() { return kOps; }
 inline const OpInfo& InfoOf(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
 std::optional<OpKind> FindOp(std::string_view word);
 
-// What a driver may answer freely is an input of the op.
+// A call of a driver or an allocator that the op makes fail.
 struct Fault {
   enum class Kind : uint8_t {
     kNone,
@@ -135,7 +136,7 @@ struct Fault {
   };
   Kind kind = Kind::kNone;
   uint8_t target = 0;
-  uint8_t count = 1;  // attach only; 255: every call
+  uint8_t count = 1;  // kAttach only; 255: every call
   uint8_t error = 0;  // a positive errno; allocations fail as ENOMEM where the kernel sees an errno
   friend bool operator==(const Fault&, const Fault&) = default;
 };
@@ -145,9 +146,9 @@ inline constexpr uint8_t kEveryAttach = 255;  // Fault::count of every call
 struct FaultInfo {
   Fault::Kind kind;
   std::string_view word;
-  bool of_device;       // the target is a device; else the n-th call of the op, from 1
-  std::string_view of;  // else: "an allocation", "a call"
-  bool has_errno;       // else ENOMEM
+  bool of_device;       // the target is a device; otherwise it is the n-th call of the op, from 1
+  std::string_view of;  // the counted thing if it is no device: "an allocation", "a call"
+  bool has_errno;       // otherwise the errno is ENOMEM
   bool has_count;
   bool encoded;
 };
@@ -164,13 +165,13 @@ struct Op {
   uint8_t a = 0;
   uint8_t b = 0;
   Pages at{};         // IOVA
-  uint8_t vaddr = 0;  // the first page of user memory; a mapping has as many as of IOVA
+  uint8_t vaddr = 0;  // the first page of user memory; Pages::count is that of `at`
   uint8_t flags = 0;
   std::array<Fault, kMaxFaults> faults{};
   friend bool operator==(const Op&, const Op&) = default;
 };
 
-// OK if the op names things the topology has and its faults are well formed.
+// OK if the op names only things that the topology has and its faults are well formed.
 absl::Status Validate(const Op& op, const Topology& topology);
 
 }  // namespace iommucheck

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The table of ops and that of faults.
+// The tables of ops and of faults.
 #include <algorithm>
 #include <cerrno>
 
@@ -19,7 +19,7 @@ constexpr std::array kOfPin = {OpFlag{"write", kWrite}};
 
 }  // namespace
 
-// Of each op two functions, side by side in the file of its subsystem.
+// The two functions of each op are side by side in the file of its subsystem.
 using Cannot = const char*(const Kernel&);
 using Apply = int(Kernel&);
 // iommu_probe.cc
@@ -44,7 +44,7 @@ namespace {
 using enum OpKind;
 using enum Operand;
 
-// Who plays an op beside the model: all; real code in a process alone; nobody.
+// Who can play an op besides the model: everybody; real code in a process alone; nobody.
 constexpr uint8_t kEverywhere = OpInfo::kEncoded | OpInfo::kInProcess | OpInfo::kBooted;
 constexpr uint8_t kProcess = OpInfo::kInProcess;
 constexpr uint8_t kModelAlone = 0;
@@ -52,7 +52,8 @@ constexpr uint8_t kLeaves = OpInfo::kMayLeaveAssumption;
 constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
 
-// Op, word, code; first operand, second, key of the second in JSON; traits; flags; functions.
+// Columns: op, word, code; first operand, second, key of the second in JSON; traits; flags;
+// functions.
 }  // namespace
 
 constexpr std::array<OpInfo, kOpKindCount> kOps = {{
@@ -92,7 +93,8 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
      ResetDone},
 }};
 
-// Kind, word; whether the target is a device, and if not what is counted; errno; count; encoded.
+// Columns: kind, word; whether the target is a device, and if not, the thing that is counted;
+// errno; count; encoded.
 constexpr std::array<FaultInfo, kFaultKindCount + 1> kFaults = {{
     {Fault::Kind::kNone, "", false, "", false, false, true},
     {Fault::Kind::kAttach, "attach", true, "", true, true, true},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The kernels that are modelled, as data. A profile is a release and its rules; what each release
-// has is in the rows of rules.cc, as the releases it came and went with.
+// The kernels that are modelled, as data. A profile is a release and its rules; the rows of
+// rules.cc say in which releases each rule came and went.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace iommucheck {
 
 enum class Rule : uint8_t;  // model/rules.h
 
-// Oldest first; a stable series comes right after the release that it is of.
+// Oldest first; a stable series comes right after its release.
 enum class KernelVersion : uint8_t {
   kV5_15,
   kV5_18,
@@ -34,22 +34,22 @@ inline constexpr auto kKernelVersions = [] {
   return all;
 }();
 
-// How ops come to devices. It decides registration, probe and default-domain set-up together;
-// none of these can be dropped on its own, so it is not a rule.
+// How devices get their iommu_ops. The era decides registration, probe and default-domain set-up
+// together; none of these can be dropped alone, so the era is not a rule.
 enum class Era : uint8_t {
-  kBusSlots,      // up to 6.0: bus->iommu_ops, written by bus_set_iommu()
+  kBusSlots,      // up to and including 6.0: bus->iommu_ops, written by bus_set_iommu()
   kSingleDriver,  // 6.1 to 6.7: bus->iommu_ops of every bus, written by iommu_device_register()
-  kFwnode,        // 6.8 on: looked up by fwnode, no bus slot
+  kFwnode,        // from 6.8 on: looked up by fwnode, no bus slot
 };
 std::string_view EraName(Era era);
 
 struct ProfileInfo {
   KernelVersion version;
   std::string_view name;
-  uint8_t number;  // in saved fuzz inputs (src/case/bytes.h): never changes. The next free one
+  uint8_t number;  // in saved fuzz inputs (src/case/bytes.h): never changes; new rows take the next
   Era era;
-  // The mainline .0 release whose rules it has: its own, or that of its stable series, which has
-  // the rules that were backported besides.
+  // The mainline .0 release whose rules it has: itself, or the release of its stable series, which
+  // has the backported rules besides.
   KernelVersion mainline;
   std::span<const Rule> backported{};
   [[nodiscard]] bool is_stable() const { return mainline != version; }
@@ -61,8 +61,8 @@ const ProfileInfo& InfoOf(KernelVersion version);
 std::string_view VersionName(KernelVersion version);
 std::optional<KernelVersion> FindVersion(std::string_view name);
 
-// The versions from one on and before another. A profile that comes between these, or after the
-// newest, is in it without a change.
+// The versions from one on and before another. A profile that is added between these, or after the
+// newest, belongs to the range without a change.
 class VersionRange {
  public:
   [[nodiscard]] constexpr VersionRange Until(KernelVersion end) const {
@@ -83,7 +83,7 @@ constexpr VersionRange Since(KernelVersion first) {
 }
 inline constexpr VersionRange kEveryVersion = Since(kKernelVersions[0]);
 inline constexpr VersionRange kNoVersion = kEveryVersion.Until(kKernelVersions[0]);
-// Those before `end`.
+// The versions before `end`.
 constexpr VersionRange Until(KernelVersion end) { return kEveryVersion.Until(end); }
 
 }  // namespace iommucheck

@@ -18,7 +18,7 @@ const Event* FindForeignAttach(std::span<const Event> events) {
   return it == events.end() ? nullptr : &*it;
 }
 
-// A type1 domain is already existing unless this very vfio_iommu_type1_attach_group() allocated it.
+// A type1 domain exists already unless this call of vfio_iommu_type1_attach_group() allocated it.
 const Event* FindForeignReuse(std::span<const Event> events) {
   bool in_type1_attach = false;
   DomainId fresh = kNoId;
@@ -66,7 +66,7 @@ constexpr PropertyInfo kEventRows[] = {
      kEncoded},
 };
 
-// By property.
+// In the order of Property.
 std::span<const PropertyInfo* const> AllInfos() {
   static const std::vector<const PropertyInfo*> kInfos = [] {
     std::vector<const PropertyInfo*> infos;

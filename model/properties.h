@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The sentences that must hold in every reachable state, read from states and events alone.
-// docs/properties.md says of each what it is there for.
+// The sentences that must hold in every reachable state. They are read from states and events
+// alone. docs/properties.md says why each is there.
 #pragma once
 
 #include <array>
@@ -83,7 +83,7 @@ inline constexpr auto kProperties = [] {
   return all;
 }();
 
-// All that a property reads: a step that was taken, and the states around it.
+// Everything that a property reads: a step that was taken, and the states before and after it.
 struct StepView {
   const Topology& topology;
   const Op& op;
@@ -93,10 +93,10 @@ struct StepView {
   std::span<const Event> events;
 };
 
-// Where a step violates a property. Of the things it names kNoId are those that have no part in it.
+// Where a step violates a property. The ids of things that have no part in the violation are kNoId.
 struct Violation {
-  std::string_view why;          // of this case, where the sentence is of more than one
-  const Event* event = nullptr;  // one of the view's; nullptr: the state itself is at fault
+  std::string_view why;          // the case at hand, where the sentence covers several
+  const Event* event = nullptr;  // one of the view's; nullptr: the state itself violates it
   DeviceId device = kNoId;
   GroupId group = kNoId;
   DomainId domain = kNoId;
@@ -117,7 +117,7 @@ struct PromiseRange {
   FaultSet without = 0;
 };
 
-// All that there is to say of a property. Its row stands in the file that has its check.
+// Everything about a property. Its row is in the file that has its check.
 struct PropertyInfo {
   Property property;
   std::string_view name;
@@ -131,14 +131,14 @@ std::string_view PropertyName(Property property);
 std::string_view PropertySentence(Property property);
 std::optional<Property> FindProperty(std::string_view name);
 
-// The first event of a step that violates one of the first two, or nullptr. Of the others it knows
-// nothing.
+// The first event of a step that violates one of the first two properties, or nullptr. Always
+// nullptr for the others.
 const Event* FindViolation(Property property, std::span<const Event> events);
-// What is at fault first, in the order of events, containers, groups and devices. A state that
-// violates a property goes on doing so in the steps that follow. Allocates nothing.
+// The first violation, in the order of events, containers, groups and devices. Once a state
+// violates a property, the following steps report it again. Allocates nothing.
 std::optional<Violation> FindViolation(Property property, const StepView& view);
 
-// Whether the state itself has a device on a domain of another driver.
+// Whether in this state a device is on a domain of another driver.
 bool HasForeignDomain(const Topology& topology, const State& state);
 
 struct Promise {
@@ -147,9 +147,9 @@ struct Promise {
   std::span<const Rule> assumptions;
   FaultSet without = 0;
 };
-// What each kernel promises, by property, then by version.
+// The promises of each kernel, by property, then by version.
 std::span<const Promise> Promises();
-// Whether the version promises it at all, under whatever assumptions.
+// Whether the version promises the property at all, under any assumptions.
 bool IsPromised(KernelVersion version, Property property);
 
 }  // namespace iommucheck

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the checks of properties have in common, and where their rows are. For property_*.cc and
+// Code that the checks of properties share, and where their rows are. For property_*.cc and
 // properties.cc.
 #pragma once
 
@@ -14,10 +14,10 @@ namespace iommucheck {
 
 using Found = std::optional<Violation>;
 
-// --- walks over a state; `find` returns what is at fault, and ends the walk ---
+// --- walks over a state; `find` returns a violation, and this ends the walk ---
 
 template <typename Find>
-Found AnyGroup(const State& s, Find find) {  // of the groups there are
+Found AnyGroup(const State& s, Find find) {  // the live groups
   for (GroupId g = 0; g < s.groups_end; ++g) {
     if (!s.groups[g].live) continue;
     if (const Found found = find(g, s.groups[g])) return found;
@@ -70,13 +70,15 @@ inline bool HasAttachFault(const Op& op, DeviceId dev) {
   return false;
 }
 
-// --- what promises rest on; found by running random machines, and held to by tests ---
+// --- assumptions of promises; running random machines showed that they are needed, tests check
+// them ---
 
-// Devices stay probed while their bus's slot does, up to 6.0; groups are of one driver, from 6.8:
-// the core tests the first device of a group alone.
+// kSlotsStay: up to and including 6.0 devices stay probed while the slot of their bus stays.
+// kOneDriverGroups: from 6.8 on the core tests only the first device of a group, so all devices of
+// a group must have one driver.
 inline constexpr std::array kSlotsStay = {Rule::kAssumeBusOpsNotReplaced};
 inline constexpr std::array kOneDriverGroups = {Rule::kAssumeHomogeneousGroups};
-// Where one of a group's devices may be refused, what becomes of the others is not promised.
+// If the driver may refuse one device of a group, nothing is promised about the others.
 inline constexpr std::array kOneInstance = {Rule::kAssumeOneInstanceGroups,
                                             Rule::kAssumeBusOpsNotReplaced};
 inline constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGroups,
@@ -97,7 +99,8 @@ inline constexpr FaultSet kAttachFaults =
     FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);
 inline constexpr FaultSet kMapFaults = FaultBit(Fault::Kind::kMap);
 
-// --- the rows of each file, in the order of Property; those that events decide are properties.cc's
+// --- the rows of each file, in the order of Property; the checks of events are in properties.cc
+// ---
 
 std::span<const PropertyInfo> CoreProperties();
 std::span<const PropertyInfo> VfioProperties();

@@ -21,7 +21,7 @@ bool IsFreed(const State& s, DomainId domain) {
   return domain != kNoId && s.domains[domain].type == DomainType::kFreed;
 }
 
-// Whether somebody who would free the domain one day knows it.
+// Whether somebody who will free the domain one day still knows it.
 bool IsKept(const State& s, DomainId domain) {
   for (GroupId g = 0; g < s.groups_end; ++g) {
     const GroupState& group = s.groups[g];
@@ -77,7 +77,7 @@ Found NoCallWaits(const StepView& v) {
   });
 }
 
-// The domain of a PASID is its driver's, who must take it off the PASID in time.
+// The domain of a PASID belongs to its driver, who must take it off the PASID in time.
 Found NoFreedDomainInUse(const StepView& v) {
   const State& s = v.after;
   const Found device = AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
@@ -112,8 +112,8 @@ Found GroupHasOneDriver(const StepView& v) {
   });
 }
 
-// Up to 6.1, what joins a group on the domain of amd_iommu_init_device() goes on the default
-// domain.
+// Up to and including 6.1, a device that joins a group on the domain of amd_iommu_init_device()
+// goes on the default domain.
 Found GroupSharesADomain(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     if (g.domain != kNoId && v.after.domains[g.domain].type == DomainType::kPasid)
@@ -151,8 +151,8 @@ Found ProbedByFirmwaresDriver(const StepView& v) {
   });
 }
 
-// A device in reset does no DMA. Firmware names regions of whole pages of the IOMMU: else a group's
-// domain has half a page of one region where another's begins.
+// A device in reset does no DMA. The check needs regions of whole pages of the IOMMU: otherwise a
+// group's domain maps half a page of one region where another begins.
 Found DirectRegionStaysMapped(const StepView& v) {
   return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
     if (d.hw == kNoId || d.blocked || IsIdentity(v.after, d.hw)) return std::nullopt;
@@ -175,7 +175,7 @@ Found IncompatibleMeansEinval(const StepView& v) {
   });
 }
 
-// Only while the group gets it: a device that joins later may want another.
+// Checked only when the group gets its default domain: a device that joins later may want another.
 Found IdentityIsHonoured(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     const bool fresh = v.before.groups[group].default_domain == kNoId;
@@ -222,11 +222,12 @@ Found DriverRefusedOnlyWhenOwned(const StepView& v) {
   return AnyEvent(v, [&](const Event& e) -> Found {
     if (e.kind != Event::Kind::kRefused || e.rule != Rule::kCoreUseDefault) return std::nullopt;
     const GroupState& g = v.before.groups[e.group];
-    // An identity domain is as good as another.
+    // Two identity domains are equivalent.
     const bool on_default =
         g.domain == g.default_domain ||
         (IsIdentity(v.before, g.domain) && IsIdentity(v.before, g.default_domain));
-    // A PASID's domain keeps kernel drivers away, too; up to 6.1 it is the identity domain above.
+    // A PASID's domain keeps kernel drivers away, too; up to and including 6.1 it is the identity
+    // domain above.
     const bool pasid =
         g.pasid_domain != kNoId && v.before.domains[g.pasid_domain].type != DomainType::kPasid;
     if (g.owner || pasid || !on_default) return std::nullopt;

@@ -24,7 +24,7 @@ Found AnyDomain(const StepView& v, Find find) {
   });
 }
 
-bool IsReserved(const Region& region) {  // to user space
+bool IsReserved(const Region& region) {  // whether user space cannot map it
   return region.type != Region::Type::kNone && region.type != Region::Type::kDirectRelaxable;
 }
 
@@ -43,7 +43,7 @@ uint64_t ApertureOf(const StepView& v, InstanceId i) {
                  static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
 }
 
-// What all domains of a container can map.
+// The pages that all domains of a container can map.
 uint64_t AperturesOf(const StepView& v, const ContainerState& c) {
   uint64_t pages = ~uint64_t{0};
   for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
@@ -51,7 +51,7 @@ uint64_t AperturesOf(const StepView& v, const ContainerState& c) {
   return pages;
 }
 
-// What the groups on its domains reserve.
+// The pages that the groups on the container's domains reserve.
 uint64_t ReservedIn(const StepView& v, const ContainerState& c) {
   uint64_t pages = 0;
   for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
@@ -64,7 +64,7 @@ uint64_t UsableIova(const StepView& v, const ContainerState& c) {
   return AperturesOf(v, c) & ~ReservedIn(v, c);
 }
 
-// The pages of the container's mappings that its domains are to translate.
+// The pages of the container's mappings that its domains should translate.
 uint64_t WantedOf(const ContainerState& c) {
   uint64_t pages = 0;
   for (const Dma& dma : MappingsOf(c))
@@ -79,8 +79,8 @@ uint64_t MappedBy(const ContainerState& c) {
 }
 
 struct Memory {
-  uint32_t pins = 0;    // that the mappings account for
-  uint32_t locked = 0;  // of them, each page once
+  uint32_t pins = 0;    // pins that the mappings account for
+  uint32_t locked = 0;  // the pages of these pins, each counted once
 };
 
 Memory MemoryOf(const State& s) {
@@ -98,7 +98,8 @@ Memory MemoryOf(const State& s) {
 
 bool Joins(OpKind kind) { return kind == OpKind::kSetContainer || kind == OpKind::kSetIommu; }
 
-// Blocking domains stay allocated, and a device that waited for its first DMA no longer waits.
+// A failed call may leave blocking domains allocated, and may attach a device that waited for its
+// first DMA.
 Found FailedCallGoesBack(const StepView& v) {
   if (!Joins(v.op.kind) || v.result.error == 0) return std::nullopt;
   const State& was = v.before;
@@ -185,7 +186,7 @@ Found MsiCookieOnce(const StepView& v) {
   });
 }
 
-// As vfio_iommu_has_sw_msi() sees it: a region of hardware wins over those of software.
+// As in vfio_iommu_has_sw_msi(): a hardware MSI region wins over software MSI regions.
 Found MsiIsMapped(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     if (g.vfio_domain == kNoId || v.after.domains[g.vfio_domain].msi_cookie) return std::nullopt;

@@ -16,7 +16,7 @@ bool IsNoIommu(const State& s, GroupId group) {
   return group != kNoId && s.groups[group].kind == DeviceKind::kNoIommu;
 }
 
-// The group that a call of user space is about; kNoId: none.
+// The group that the op of user space names; kNoId: none.
 GroupId GroupOf(const StepView& v) {
   switch (v.op.kind) {
     case OpKind::kOpen:
@@ -100,7 +100,7 @@ Found EmptyContainerHasNoDriver(const StepView& v) {
   });
 }
 
-// The call may still be refused by a rule of VFIO's own, or lack memory.
+// One of VFIO's own rules may still refuse the call, and memory may run out.
 Found EmulatedGroupsNeedNoIommu(const StepView& v) {
   const State& s = v.after;
   const Found asked = AnyEvent(v, [&](const Event& e) -> Found {
@@ -120,7 +120,7 @@ Found EmulatedGroupsNeedNoIommu(const StepView& v) {
   if (state || v.result.error == 0 || v.result.error == -ENOMEM || v.result.error == -ENOENT)
     return state;
 
-  // The group that the call failed at: the last that type1 was given, or the one to be claimed.
+  // The group that made the call fail: the last that was given to type1, or the one to be claimed.
   GroupId group = v.op.kind == OpKind::kSetContainer ? v.op.a : kNoId;
   for (const Event& e : v.events) {
     if (e.kind == Event::Kind::kRefused && e.error != 0) return std::nullopt;

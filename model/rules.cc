@@ -19,7 +19,7 @@ constexpr auto k71 = KernelVersion::kV7_1;
 
 constexpr std::string_view kIommuC = "drivers/iommu/iommu.c";
 constexpr std::string_view kType1C = "drivers/vfio/vfio_iommu_type1.c";
-// Up to 6.0 vfio.c and vfio_main.c have what is named by these two.
+// Up to and including 6.0 the functions of these two files are in vfio.c and vfio_main.c.
 constexpr std::string_view kContainerC = "drivers/vfio/container.c";
 constexpr std::string_view kGroupC = "drivers/vfio/group.c";
 
@@ -361,7 +361,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "an instance may unregister while it serves devices", kEncoded},
 }};
 
-// Where the row of each rule is; each is there once.
+// The index of each rule's row; each rule has one row.
 constexpr auto kRows = [] {
   std::array<uint8_t, kRuleCount> rows;
   rows.fill(kRuleCount);

@@ -3,8 +3,8 @@
 // The named checks, mechanisms and assumptions of the modelled kernels, as data.
 //
 // A rule is one test or mechanism of one kernel function. A kernel profile is an era plus a set of
-// rules; a patch is a profile with rules dropped or added. The model never asks which version it
-// is: it asks whether it has a rule.
+// rules; a patch is a profile with rules dropped or added. The model never asks for the version, it
+// asks whether the profile has a rule.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@
 namespace iommucheck {
 
 // The numbers are those of the bits of saved fuzz inputs (src/case/bytes.h) and never change: a new
-// rule stands where its like do, and has the next free number. Lists are in the order of
+// rule goes beside rules of its kind, and gets the next free number. Lists are in the order of
 // AllRules().
 enum class Rule : uint8_t {
   // Registration and probe.
@@ -184,8 +184,8 @@ static_assert(kRuleCount <= RuleSet::kWords * 64);
 
 enum class RuleKind : uint8_t {
   kCheck,       // a test that refuses with an errno, or picks another way
-  kMechanism,   // how the kernel does a thing, where versions differ
-  kAssumption,  // nothing in the core enforces it: a contract of drivers, firmware or admin
+  kMechanism,   // how the kernel does something, where versions differ
+  kAssumption,  // a contract of drivers, firmware or admin that nothing in the core enforces
 };
 
 struct RuleInfo {
@@ -194,9 +194,9 @@ struct RuleInfo {
   std::string_view id;        // "where.what", as on the command line and in cases
   std::string_view file;      // kernel source file; empty for assumptions
   std::string_view function;  // kernel function, or the party that keeps the contract
-  VersionRange versions;      // the mainline releases that have it (for assumptions: is it on)
-  std::string_view holds;     // one sentence: what it does where it is present
-  std::string_view dropped;   // one sentence: what happens without it
+  VersionRange versions;      // the mainline releases that have it (an assumption: that have it on)
+  std::string_view holds;     // one sentence: what the rule does
+  std::string_view dropped;   // one sentence: what happens without the rule
   bool encoded = false;       // chooses a group's domain: the encodings know it
 };
 
@@ -211,17 +211,16 @@ struct KernelProfile {
 struct KernelSpec {
   KernelVersion version = KernelVersion::kV6_0;
   RuleSet dropped;  // rules that the version has
-  RuleSet added;    // rules that it has not
+  RuleSet added;    // rules that the version does not have
   friend bool operator==(const KernelSpec&, const KernelSpec&) = default;
 };
 
-// All rules, in the order in which they are listed.
+// All rules, in the order of lists.
 std::span<const RuleInfo> AllRules();
 const RuleInfo& InfoOf(Rule rule);
 std::optional<Rule> FindRule(std::string_view id);
 
-// The profile as the kernel is: every rule the version has, and the assumptions that are on by
-// default.
+// The unpatched kernel: every rule of the version, and the assumptions that are on by default.
 KernelProfile ProfileOf(KernelVersion version);
 KernelProfile ProfileOf(const KernelSpec& spec);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The state of the modelled kernel: one flat value, cheap to copy, compare and hash. Lists are
-// links by index in the kernel's order.
+// The state of the modelled kernel: one flat value, cheap to copy, compare and hash. A list is a
+// chain of indices in the kernel's order.
 #pragma once
 
 #include <array>
@@ -12,14 +12,15 @@
 
 namespace iommucheck {
 
-inline constexpr int kMaxGroups = 64;    // as many as devices, plus groups that outlive theirs
+inline constexpr int kMaxGroups = 64;    // as many as devices, plus groups without devices
 inline constexpr int kMaxDomains = 192;  // default, blocking and type1 domain of each group
 
-// Who drives a device.
+// Which driver a device is bound to.
 enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 
-// Invariant: a device in a group is on that group's list, once; a real one is in a group exactly
-// while an instance serves it; one that is absent is in none. Without a group it is on no domain.
+// Invariant: a device in a group is on that group's list, once; a real device is in a group exactly
+// while an instance serves it; an absent device is in no group. A device without a group is on no
+// domain.
 struct DeviceState {
   bool present = false;
   InstanceId instance = kNoId;  // dev->iommu->iommu_dev; its driver serves the device
@@ -36,16 +37,16 @@ struct DeviceState {
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 
-// Invariant: a group lives while it has devices, or VFIO or an instance holds it, and is blank
-// otherwise. In a container it is on that container's list, once. Its default and blocking domain
-// are not freed, and its type1 domain is on the list of its container.
+// Invariant: a group is live while it has devices or while VFIO or an instance holds it, and blank
+// otherwise. A group in a container is on that container's list, once. Its default and blocking
+// domains are not freed, and its type1 domain is on the list of its container.
 struct GroupState {
   bool live = false;         // the group exists: has devices, or VFIO or an instance holds it
   DeviceId devices = kNoId;  // group->devices, earliest joined first
   DomainId domain = kNoId;   // group->domain
   DomainId default_domain = kNoId;      // group->default_domain
   DomainId blocking_domain = kNoId;     // group->blocking_domain
-  bool owner = false;                   // group->owner: VFIO is the only one here
+  bool owner = false;                   // group->owner; in the model only VFIO owns groups
   uint8_t kernel_users = 0;             // group->owner_cnt of drivers that use the DMA API
   DomainId pasid_domain = kNoId;        // group->pasid_array at PASID 1
   uint8_t recovery_cnt = 0;             // group->recovery_cnt
@@ -59,11 +60,11 @@ struct GroupState {
   friend bool operator==(const GroupState&, const GroupState&) = default;
 };
 
-// kPasid: what amd_iommu_init_device() gives a group. kFreed: gone, but `refs` still point at it.
+// kPasid: the domain of amd_iommu_init_device(). kFreed: freed, but `refs` still point at it.
 enum class DomainType : uint8_t { kFree, kDefault, kBlocking, kPaging, kPasid, kFreed };
 
-// Invariant: `refs` counts the pointers at it. One that is freed stays while there are any, and one
-// that lives is some group's, some container's or a driver's for PASIDs.
+// Invariant: `refs` counts the pointers at the domain. A freed domain stays while there are any; a
+// domain that is not freed belongs to a group or a container, or to a driver for PASIDs.
 struct DomainState {
   DomainType type = DomainType::kFree;
   DriverId driver = kNoId;      // whose ops allocated it: domain->owner, a ghost before 6.8
@@ -78,7 +79,7 @@ struct DomainState {
   friend bool operator==(const DomainState&, const DomainState&) = default;
 };
 
-// struct vfio_dma: pages that user space asked to be mapped.
+// struct vfio_dma: pages that user space has mapped.
 struct Dma {
   Pages at{};                 // IOVA; no pages: a free entry
   uint8_t vaddr = 0;          // first page of user memory
@@ -89,29 +90,29 @@ struct Dma {
   friend bool operator==(const Dma&, const Dma&) = default;
 };
 
-// Invariant: it lists its groups, and the type1 domains of these, each once. Without groups it has
-// no IOMMU, and without an IOMMU no domains.
+// Invariant: a container lists its groups, and the type1 domains of these, each once. Without
+// groups it has no IOMMU, and without an IOMMU no domains.
 struct ContainerState {
-  // iommu->iova_list, bit per page. The list is empty until a group with an IOMMU has attached,
-  // which is as good as one range of all pages but for what a copy of it allocates.
+  // iommu->iova_list, bit per page. The list is empty until a group with an IOMMU attaches. An
+  // empty list is the same as one range of all pages, except for the allocations of a copy of it.
   uint64_t iova = ~uint64_t{0};
   uint64_t pfns = 0;         // the pfn_lists of all mappings: pages that emulated devices pinned
   GroupId groups = kNoId;    // container->group_list, newest first
   bool iommu = false;        // container->iommu_driver: VFIO_SET_IOMMU done
   DomainId domains = kNoId;  // iommu->domain_list, newest first
-  IommuType type = IommuType::kType1v2;  // of the driver; decides iommu->v2 and ->nesting
-  bool iova_kept = false;                // the list is not empty, though domain_list is
+  IommuType type = IommuType::kType1v2;  // type of the driver; decides iommu->v2 and ->nesting
+  bool iova_kept = false;                // the list is not empty, although domain_list is
   uint8_t emulated = 0;                  // groups on iommu->emulated_iommu_groups
-  uint8_t vaddr_invalid_count = 0;       // of the mappings
+  uint8_t vaddr_invalid_count = 0;       // iommu->vaddr_invalid_count
   uint8_t dmas_count = 0;                // dma_avail is dma_entry_limit minus this
   std::array<Dma, kMaxDmas> dmas{};      // iommu->dma_list, by IOVA
   friend bool operator==(const ContainerState&, const ContainerState&) = default;
 };
 
-// No padding but what is named so: states compare and hash as bytes.
+// No padding but the named one: states are compared and hashed as bytes.
 //
-// Invariant: instances that exist are registered, once, and one that is not shares no group. The
-// two ends follow a group and a domain that are used.
+// Invariant: `registered` lists registered instances, each once, and an instance that is not
+// registered shares no group. The two ends come right after a group and a domain that are used.
 struct State {
   std::array<uint64_t, kMaxDomains> mapped{};  // bit per page of IOVA that a domain translates
   std::array<ContainerState, kMaxContainers> containers{};
@@ -119,17 +120,17 @@ struct State {
   uint32_t pins = 0;                        // ghost: pins of user memory that type1 holds
   uint32_t zero_pins = 0;                   // ghost: pins of the zero page
   std::array<DriverId, kBusCount> bus_ops;  // bus->iommu_ops
-  uint8_t bus_notifier = 0;                 // bit per bus: an iommu notifier is registered on it
+  uint8_t bus_notifier = 0;                 // bit per bus: its iommu notifier is registered
   uint8_t listed_count = 0;
   std::array<DeviceId, kMaxDevices> listed;  // the devices of all buses, in the order they came
   uint8_t registered_count = 0;
   std::array<InstanceId, kMaxInstances> registered;   // iommu_device_list, oldest first
-  std::array<GroupId, kMaxInstances> instance_group;  // the group that an instance shares
+  std::array<GroupId, kMaxInstances> instance_group;  // shared by the instance's devices
   std::array<DeviceState, kMaxDevices> devices{};
   std::array<GroupState, kMaxGroups> groups{};
   std::array<DomainState, kMaxDomains> domains{};
-  uint8_t groups_end = 0;   // no live group at or above
-  uint8_t domains_end = 0;  // no used domain at or above
+  uint8_t groups_end = 0;   // no live group has this index or a higher one
+  uint8_t domains_end = 0;  // no used domain has this index or a higher one
   uint8_t padding = 0;
 
   State() {
@@ -141,7 +142,8 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
-// The machine at boot: devices present, no instance registered, nothing probed.
+// The machine at boot: all devices but the absent ones are present, no instance is registered,
+// nothing is probed.
 State InitialState(const Topology& topology);
 
 }  // namespace iommucheck

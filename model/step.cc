@@ -10,8 +10,8 @@
 namespace iommucheck {
 namespace {
 
-// The assumptions about steps that a step may leave on its way. It is undone then, so it needs the
-// state before.
+// The assumptions about steps that a step may break on its way. The step is undone then, so Step()
+// keeps the state before.
 constexpr RuleSet kStepAssumptions = RuleSet()
                                          .add(Rule::kAssumeNoHotAddWhenAttached)
                                          .add(Rule::kAssumeNoUnregisterWhenAttached)
@@ -39,7 +39,7 @@ State InitialState(const Topology& topology) {
     state.devices[dev].present = true;
     state.listed[state.listed_count++] = dev;
     if (topology.devices[dev].kind == DeviceKind::kReal) continue;
-    const GroupId group = state.groups_end++;  // AddFakeGroup(), of the first groups there are
+    const GroupId group = state.groups_end++;  // as AddFakeGroup(); the first groups are free
     state.groups[group].live = true;
     state.groups[group].kind = topology.devices[dev].kind;
     state.groups[group].devices = dev;
@@ -56,7 +56,7 @@ StepResult Step(const KernelProfile& kernel, const Topology& topology, const Op&
   const OpInfo& info = InfoOf(op.kind);
   if (const char* why = info.cannot(k); why != nullptr)
     return {.outcome = Outcome::kNotPossible, .why = why};
-  // A register that fails unregisters by itself, and may.
+  // A register that fails unregisters the instance itself; the assumption allows this.
   if (op.kind == OpKind::kUnregister && k.has(Rule::kAssumeNoUnregisterWhileServing) &&
       ServesADevice(k, op.a))
     return {.outcome = Outcome::kOutside, .assumption = Rule::kAssumeNoUnregisterWhileServing};

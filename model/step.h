@@ -15,9 +15,9 @@
 namespace iommucheck {
 
 enum class Outcome : uint8_t {
-  kDone,         // the kernel took the step; see `error`
+  kDone,         // the kernel took the step; `error` is its result
   kNotPossible,  // no kernel, driver or admin can take it in this state
-  kOutside,      // an assumption says that it does not happen; see `assumption`
+  kOutside,      // the assumption in `assumption` rules the step out
 };
 
 struct StepResult {
@@ -25,7 +25,7 @@ struct StepResult {
   int error = 0;  // 0 or a negative errno, what the caller of the op sees
   Rule assumption{};
   const char* why = "";  // kNotPossible: the reason
-  uint8_t struck = 0;    // bit per fault of the op: some call has failed by it
+  uint8_t struck = 0;    // bit per fault of the op: it made some call fail
 };
 
 // Takes one step in place. `events` is cleared first and then filled; keep one vector and no step

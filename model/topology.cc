@@ -19,7 +19,7 @@ absl::Status ValidateDriver(const Topology& t, int i) {
   if (driver.address != kNoId) {
     if (driver.address >= t.drivers_count) return Invalid("driver", i, "address out of range");
     if (driver.address == i) return Invalid("driver", i, "address is the driver itself");
-    // One step only, so that an address has one answer and no cycle can be written.
+    // Only one step, so that each driver has one address and nobody can write a cycle.
     if (t.drivers[driver.address].address != kNoId)
       return Invalid("driver", i, "address is a driver that has an address= itself");
   }

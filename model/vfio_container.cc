@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Containers and their backends (drivers/vfio/vfio.c; from 6.1 container.c).
+// Containers and their backends (drivers/vfio/vfio.c; from 6.1 on container.c).
 //
-// ABSTRACTION: of the backends, type1 and the one without an IOMMU are loaded, in this order.
+// ABSTRACTION: two backends are loaded, type1 and the one without an IOMMU, in this order.
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -13,13 +13,13 @@ bool IsNoIommu(const Kernel& k, ContainerId container) {  // container->noiommu
   return first != kNoId && k.group(first).kind == DeviceKind::kNoIommu;
 }
 
-// driver->ops->attach_group(); the backend without an IOMMU takes all.
+// driver->ops->attach_group(); the backend without an IOMMU accepts every group.
 int AttachGroup(Kernel& k, ContainerId container, GroupId group) {
   if (k.group(group).kind == DeviceKind::kNoIommu) return 0;
   return vfio_iommu_type1_attach_group(k, container, group);
 }
 
-// __vfio_container_attach_groups() failed at `failed`: the groups before it, latest first.
+// __vfio_container_attach_groups() failed at `failed`: detaches the groups before it, latest first.
 void DetachBefore(Kernel& k, ContainerId container, GroupId failed) {
   const auto attached_last = [&](GroupId stop) {
     GroupId g = k.state.containers[container].groups;
@@ -42,7 +42,7 @@ int AttachGroups(Kernel& k, ContainerId container) {  // __vfio_container_attach
   return 0;
 }
 
-// What vfio_noiommu_ioctl() and vfio_iommu_type1_ioctl() answer to VFIO_CHECK_EXTENSION.
+// VFIO_CHECK_EXTENSION of vfio_noiommu_ioctl() and vfio_iommu_type1_ioctl().
 bool Supports(const Kernel& k, ContainerId container, IommuType type) {
   if (IsNoIommu(k, container)) return type == IommuType::kNoIommu;
   return type == IommuType::kType1 || type == IommuType::kType1v2 || type == IommuType::kNesting;
@@ -74,7 +74,7 @@ int ContainerIoctl(Kernel& k, int (*ioctl)(Kernel&, ContainerId)) {
   return IsNoIommu(k, k.op.a) ? -ENOTTY : ioctl(k, k.op.a);
 }
 
-// vfio_device_container_pin_pages() and its opposite, by the driver of an emulated device.
+// The driver of an emulated device calls vfio_device_container_pin_pages() or its opposite.
 const char* CannotPinOrUnpin(const Kernel& k) {
   if (k.topology.devices[k.op.a].kind != DeviceKind::kEmulated) return "it is not emulated";
   return k.device(k.op.a).open_in != kNoId ? nullptr : "the device is not open";

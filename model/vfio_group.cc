@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Groups and devices as user space sees them (drivers/vfio/vfio.c; from 6.1 group.c, vfio_main.c).
+// Groups and devices as user space sees them (drivers/vfio/vfio.c; from 6.1 on group.c,
+// vfio_main.c).
 //
-// ABSTRACTION: a group that no `open` has opened is opened by the call that needs it, and closed
-// when it leaves its container. A device is VFIO's as long as its group has it: one that its IOMMU
-// let go stays VFIO's in the kernel until it is unbound, and only then its old group's container
-// loses it (docs/recording.md, vfio-stays).
+// ABSTRACTION: if no `open` opened a group, the call that needs it opens it, and the group is
+// closed when it leaves its container. A device is VFIO's as long as it is in its group. In the
+// kernel a device that its IOMMU released stays VFIO's until it is unbound, and only then its old
+// group's container loses it (docs/recording.md, vfio-stays).
 #include <utility>
 
 #include "model/kernel.h"
@@ -13,14 +14,15 @@
 namespace iommucheck {
 namespace {
 
-// VFIO registered the device. From 5.19 it asks IOMMU_CAP_CACHE_COHERENCY of those with an IOMMU.
+// Whether VFIO registered the device. From 5.19 on VFIO asks IOMMU_CAP_CACHE_COHERENCY of devices
+// with an IOMMU.
 bool IsVfioDevice(const Kernel& k, DeviceId dev) {
   if (k.device(dev).bound != BoundTo::kVfio) return false;
   return k.topology.devices[dev].kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency) ||
          k.topology.drivers[k.driver_of(dev)].coherent;
 }
 
-// Up to 5.18: whether every device of the group is VFIO's or has no driver.
+// Up to and including 5.18: whether every device of the group is VFIO's or has no driver.
 bool IsViable(const Kernel& k, GroupId group) {
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
     if (k.device(dev).bound == BoundTo::kKernelDriver) return false;
@@ -32,7 +34,7 @@ bool NeedsRawIo(const Kernel& k, GroupId group) {
          k.has(Rule::kVfioNoIommuCap);
 }
 
-// vfio_group_use_container(): the container is good for a device.
+// vfio_group_use_container(): whether the container can be used for a device.
 int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
   const ContainerId container = k.group(group).container;
   if (container == kNoId) return -EINVAL;
@@ -99,7 +101,7 @@ int SetContainer(Kernel& k) {  // vfio_group_ioctl_set_container()
   if (g.container != kNoId && k.has(Rule::kVfioContainerOnce))
     return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
   if (g.devices == kNoId) return -ENODEV;
-  if (g.container != kNoId) {  // its container_next would be on two lists
+  if (g.container != kNoId) {  // the kernel adds its container_next to a second list
     k.emit({.kind = Event::Kind::kOops,
             .group = group,
             .oops = Oops::kListCorruption,
@@ -131,7 +133,7 @@ const char* CannotGetDevice(const Kernel& k) {
 int GetDevice(Kernel& k) {  // vfio_group_ioctl_get_device_fd()
   const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
-  // Up to 5.18 the name is looked up last.
+  // Up to and including 5.18 the kernel looks the name up last.
   if (!k.has(Rule::kVfioViable) && !IsVfioDevice(k, dev)) return -ENODEV;
   if (const int ret = UseContainer(k, dev, group); ret != 0) return ret;
   if (!IsVfioDevice(k, dev)) return -ENODEV;
@@ -157,7 +159,7 @@ int PutDevice(Kernel& k) {  // vfio_device_fops_release()
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
   const GroupId group = k.device(dev).group;
   if (group == kNoId || k.group(group).container == kNoId || !k.has(Rule::kVfioLeaveOnLast)) return;
-  if (k.group(group).open_devices != 0) return;  // of one that its IOMMU let go
+  if (k.group(group).open_devices != 0) return;  // of a device that its IOMMU released
   for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
     if (d != dev && k.device(d).bound == BoundTo::kVfio) return;
   vfio_group_detach_container(k, group);

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Groups that join and leave type1 (drivers/vfio/vfio_iommu_type1.c). The steps of
-// vfio_iommu_type1_attach_group() stand in the kernel's order, its labels at the end of each.
+// Groups that join and leave type1 (drivers/vfio/vfio_iommu_type1.c).
+// vfio_iommu_type1_attach_group() has the kernel's order of steps; the comments on its error paths
+// are the kernel's labels.
 //
 // ABSTRACTION: dirty tracking and its scopes are left out. 5.15 keeps emulated groups in an
-// external_domain, which does the same.
+// external_domain, with the same effect.
 #include "model/kernel.h"
 
 namespace iommucheck {
 namespace {
 
-bool OneBus(const Kernel& k, GroupId group) {  // vfio_bus_type(), up to 5.18
+bool OneBus(const Kernel& k, GroupId group) {  // vfio_bus_type(), up to and including 5.18
   const DeviceId first = k.first_device(group);
   for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
     if (k.topology.devices[dev].bus != k.topology.devices[first].bus) return false;
   return true;
 }
 
-// iommu_paging_domain_alloc(first device), from 6.12; iommu_domain_alloc(bus of it) before.
+// iommu_paging_domain_alloc(first device) from 6.12 on; iommu_domain_alloc(its bus) before.
 int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
   const DeviceId first = k.first_device(group);
   if (k.has(Rule::kAllocByDevice)) {
@@ -34,7 +35,7 @@ int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
     *domain = AllocDomain(k, DomainType::kPaging, instance.driver, instance.table, first);
     return *domain == kNoId ? -ENOMEM : 0;
   }
-  // The bus of a fake group's device has no ops.
+  // A fake group's device is on a bus without ops.
   if (first == kNoId || k.group(group).kind != DeviceKind::kReal) return -EIO;
   const DriverId driver = BusOps(k, k.topology.devices[first].bus);
   if (driver == kNoId) return -EIO;
@@ -50,7 +51,7 @@ int EnableNesting(Kernel& k, ContainerId container, DomainId domain) {
   return k.refuse(Rule::kType1Nesting, -EINVAL);
 }
 
-// What the new domain and the group's devices leave of the valid IOVAs.
+// Narrows the valid IOVAs to the new domain's aperture, without the group's reserved regions.
 int NarrowIova(Kernel& k, ContainerId container, GroupId group, DomainId domain, IovaList& copy) {
   const uint64_t aperture = ApertureOf(k, domain);
   if (k.has(Rule::kType1AperConflict) && vfio_iommu_aper_conflict(k, container, aperture))
@@ -71,9 +72,9 @@ bool IsolatesMsi(const Kernel& k, DeviceId dev) {
   return k.topology.instances[k.device(dev).instance].isolates_msi;
 }
 
-// iommu_group_has_isolated_msi() from 6.8; IOMMU_CAP_INTR_REMAP of any device from 6.0, and of the
-// bus before. ABSTRACTION: the bus answers as the first device; irq_domain_check_msi_remap() says
-// no.
+// iommu_group_has_isolated_msi() from 6.8 on; from 6.0 on IOMMU_CAP_INTR_REMAP of any device, and
+// of the bus before. ABSTRACTION: the bus gives the answer of the first device;
+// irq_domain_check_msi_remap() returns false.
 bool HasIsolatedMsi(const Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   const bool every = k.has(Rule::kType1MsiEveryDevice);
@@ -88,7 +89,8 @@ bool AllowsInterrupts(Kernel& k, GroupId group) {
          HasIsolatedMsi(k, group);
 }
 
-// domain->enforce_cache_coherency; up to 5.18 IOMMU_CACHE in domain->prot, by the bus.
+// domain->enforce_cache_coherency; up to and including 5.18 IOMMU_CACHE in domain->prot, by the
+// bus.
 bool Coherency(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   if (!k.has(Rule::kType1EnforceCoherency)) {
@@ -118,10 +120,11 @@ bool Comparable(Kernel& k, GroupId group, const DomainState& d, const DomainStat
   return true;
 }
 
-// Where a group's new domain ends: in use, or given up for an existing one, or after an error.
+// The end of the search for a domain to reuse. kNone: the new domain is used. kDone: an existing
+// domain replaces it. kFailed: an error.
 enum class Reuse : uint8_t { kNone, kDone, kFailed };
 
-// The loop over iommu->domain_list, newest first. kFailed: the group is on no type1 domain.
+// The loop over iommu->domain_list, newest first. After kFailed the group is on no type1 domain.
 Reuse ReuseDomain(Kernel& k, ContainerId container, GroupId group, DomainId domain, int* ret) {
   for (DomainId d = k.state.containers[container].domains; d != kNoId; d = k.domain(d).next) {
     if (!Comparable(k, group, k.domain(d), k.domain(domain))) continue;
@@ -136,7 +139,7 @@ Reuse ReuseDomain(Kernel& k, ContainerId container, GroupId group, DomainId doma
   return Reuse::kNone;
 }
 
-// What makes a new domain one of the container's: its mappings, its MSI cookie, its place.
+// Makes a new domain one of the container's: adds its mappings and its MSI cookie, and lists it.
 int AddDomain(Kernel& k, ContainerId container, GroupId group, DomainId domain,
               const IovaList& copy) {
   vfio_test_domain_fgsp(k, domain, copy, group);
@@ -170,7 +173,8 @@ void DetachEmulated(Kernel& k, ContainerId container, GroupId group) {
     vfio_iommu_unmap_unpin_all(k, container);
 }
 
-// The domain's last group has gone; with the container's last domain go the mappings, too.
+// Frees a domain whose last group has left; if it is the container's last domain, its mappings go,
+// too.
 void FreeDomain(Kernel& k, ContainerId container, DomainId domain, IovaList& copy) {
   ContainerState& c = k.state.containers[container];
   const bool last = c.domains == domain && k.domain(domain).next == kNoId;
@@ -238,7 +242,7 @@ void vfio_iommu_type1_detach_group(Kernel& k, ContainerId container, GroupId gro
   if (k.group(group).emulated_listed) return DetachEmulated(k, container, group);
 
   IovaList copy;
-  vfio_iommu_iova_get_copy(k, container, copy);  // on failure it is empty, and the list stays
+  vfio_iommu_iova_get_copy(k, container, copy);  // failed: `copy` is empty, iova_list stays
   if (const DomainId domain = k.group(group).vfio_domain; domain != kNoId) {
     iommu_detach_group(k, group);
     k.group(group).vfio_domain = kNoId;
@@ -269,7 +273,7 @@ void vfio_iommu_type1_release(Kernel& k, ContainerId container) {
     UnlinkDomain(k, container, domain);
     iommu_domain_free(k, domain);
   }
-  // What a dropped rule left on the list is lost with the container.
+  // A dropped rule may have left domains or mappings; they are lost with the container.
   const GroupId groups = c.groups;
   c = {};
   c.groups = groups;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What user space maps, and what is pinned for it (drivers/vfio/vfio_iommu_type1.c).
+// The mappings of user space, and the pages that type1 pins for it
+// (drivers/vfio/vfio_iommu_type1.c).
 //
-// ABSTRACTION: one process, whose memory is there, is contiguous, and is of struct pages; the zero
-// page alone is reserved. Dirty pages are not tracked.
+// ABSTRACTION: there is one process. Its memory is present, contiguous and made of struct pages;
+// only the zero page is reserved. Dirty pages are not tracked.
 #include <algorithm>
 #include <bit>
 
@@ -20,8 +21,8 @@ bool IsV2(const Kernel& k, ContainerId container) {
   return k.state.containers[container].type != IommuType::kType1;
 }
 
-// iommu->pgsize_bitmap: what all domains support, and of one page where there is none.
-// vfio_update_pgsize_bitmap() keeps it up to date.
+// iommu->pgsize_bitmap: the page sizes that all domains support; single pages if there is no
+// domain. vfio_update_pgsize_bitmap() keeps it up to date.
 uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
   if (FirstDomain(k, container) == kNoId) return 1;
   unsigned bitmap = ~0U;
@@ -30,7 +31,7 @@ uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
   return static_cast<uint8_t>(bitmap);
 }
 
-// The pages of the smallest page that all domains support, 1 << __ffs(iommu->pgsize_bitmap).
+// The size of the smallest page that all domains support, 1 << __ffs(iommu->pgsize_bitmap).
 int SmallestPage(Kernel& k, ContainerId container) {
   const uint8_t bitmap = PgsizeBitmap(k, container);
   if (bitmap != 0) return 1 << std::countr_zero(bitmap);
@@ -38,7 +39,7 @@ int SmallestPage(Kernel& k, ContainerId container) {
   return kPages;
 }
 
-// Whether the first address behind the pages is 0, which compares as below all others.
+// Whether the first address after the pages is 0, which compares as lower than all others.
 bool EndIsZero(const Kernel& k, Pages pages) {
   return pages.first + pages.count == kPages && !k.has(Rule::kType1UnmapTop);
 }
@@ -66,18 +67,19 @@ uint64_t PfnList(const Kernel& k, ContainerId container, const Dma& dma) {
 
 int PinsOf(const Dma& dma, uint64_t pages) { return dma.zero_page ? 0 : std::popcount(pages); }
 
-// What RLIMIT_MEMLOCK says to so many more pages.
+// Whether RLIMIT_MEMLOCK allows `npage` more pages.
 int CheckMemlock(Kernel& k, int npage) {
   const uint8_t limit = k.topology.settings.memlock;
   if (npage == 0 || limit == kNoLimit || k.state.locked_vm + npage <= limit) return 0;
   return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
 }
 
-// vfio_pin_pages_remote(): a chunk of pages that lie together in memory.
+// vfio_pin_pages_remote(): pins a chunk of pages that are contiguous in memory.
 int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
   const auto vaddr = static_cast<uint8_t>(dma.vaddr + pages.first - dma.at.first);
   int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
-  // What emulated devices have pinned is accounted to the user already; so is what is reserved.
+  // Pages that emulated devices have pinned are accounted to the user already; reserved pages are
+  // not accounted at all.
   const int npage = PinsOf(dma, MaskOf(pages) & ~k.state.containers[container].pfns);
   if (ret == 0) ret = CheckMemlock(k, npage);
   k.emit({.kind = Event::Kind::kPin,
@@ -102,8 +104,8 @@ void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages
                     static_cast<uint8_t>(std::popcount(pages))}});
 }
 
-// The pages that are pinned and mapped at once: all that are left, but one by one where they are
-// the zero page, which is next to none.
+// The pages that type1 pins and maps at once: all that are left, but one by one if they are the
+// zero page, since these are not contiguous.
 Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
 
 void Skip(Pages& left, Pages chunk) {
@@ -113,13 +115,13 @@ void Skip(Pages& left, Pages chunk) {
 
 // --- unmap ---
 
-// vfio_unmap_unpin(): the first domain knows which pages are pinned.
+// vfio_unmap_unpin(): the translations of the first domain tell which pages are pinned.
 void UnmapUnpin(Kernel& k, ContainerId container, Dma& dma) {
   const DomainId domain = FirstDomain(k, container);
   if (dma.at.count == 0 || domain == kNoId) return;
   for (DomainId d = k.domain(domain).next; d != kNoId; d = k.domain(d).next)
     if (k.has(Rule::kType1UnmapEveryDomain)) iommu_unmap(k, d, dma.at);
-  // The end of a mapping that ends with the address space is 0: no page lies before it.
+  // If a mapping ends with the address space, its end is 0 and the loop finds no page before it.
   if (!EndIsZero(k, dma.at)) {
     const uint64_t unmapped = iommu_unmap(k, domain, dma.at);
     if (unmapped != MaskOf(dma.at)) k.warn("vfio_unmap_unpin", kNoId);
@@ -166,19 +168,19 @@ void UnpinExternal(Kernel& k, ContainerId container, const Dma& dma, uint64_t pa
   if (pinned == 0) return;
   k.state.containers[container].pfns &= ~pinned;
   k.state.pins -= PinsOf(dma, pinned);
-  // With a domain in the container the pages are accounted by the mapping.
+  // If the container has a domain, the mapping accounts for the pages.
   if (FirstDomain(k, container) == kNoId && k.has(Rule::kType1PinAccounts))
     k.state.locked_vm -= PinsOf(dma, pinned);
 }
 
-// ABSTRACTION: the drivers of emulated devices let go of all they are told to.
+// ABSTRACTION: the drivers of emulated devices unpin everything that they are told to.
 void NotifyDmaUnmap(Kernel& k, ContainerId container, Dma& dma) {  // vfio_notify_dma_unmap()
   if (k.has(Rule::kType1UnmapNotifies)) UnpinExternal(k, container, dma, MaskOf(dma.at));
 }
 
 // --- map ---
 
-// From the domain before `failed` back to the first.
+// Unmaps from the domain before `failed` back to the first.
 void UnmapBefore(Kernel& k, ContainerId container, DomainId failed, Pages pages) {
   while (failed != FirstDomain(k, container)) {
     DomainId before = FirstDomain(k, container);
@@ -198,7 +200,7 @@ int MapEveryDomain(Kernel& k, ContainerId container, Pages pages) {  // vfio_iom
   return 0;
 }
 
-// The mapping grows by what is pinned and mapped, and goes if that fails.
+// The mapping grows by each chunk that is pinned and mapped; if one fails, the mapping is removed.
 int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio_pin_map_dma()
   int ret = 0;
   while (left.count != 0) {
@@ -228,7 +230,7 @@ int UpdateVaddr(Kernel& k, ContainerId container, Dma* dma) {  // VFIO_DMA_MAP_F
 
 // --- the phases of an unmap ---
 
-// What is to be unmapped: all, or whole pages that do not wrap around.
+// Checks and completes the range to unmap: everything, or whole pages that do not wrap around.
 int UnmapRange(Kernel& k, ContainerId container, bool all, Pages& at) {
   const int smallest = SmallestPage(k, container);
   if ((at.first & (smallest - 1)) != 0) return -EINVAL;
@@ -242,7 +244,7 @@ int UnmapRange(Kernel& k, ContainerId container, bool all, Pages& at) {
   return 0;
 }
 
-// Whether a mapping lies across the beginning or the end.
+// Whether a mapping crosses the beginning or the end of the range.
 bool CutsOne(Kernel& k, ContainerId container, Pages at) {
   const Dma* const first = vfio_find_dma(k, container, {at.first, 1});
   if (first != nullptr && first->at.first != at.first) return true;
@@ -251,7 +253,8 @@ bool CutsOne(Kernel& k, ContainerId container, Pages at) {
   return last != nullptr && last->at.first + last->at.count != at.first + at.count;
 }
 
-// Of the i-th mapping. Where it has no vaddr, those before it get theirs back.
+// Invalidates the vaddr of the i-th mapping. If it has none, the mappings before it get theirs
+// back.
 int InvalidateVaddr(Kernel& k, ContainerId container, size_t i, Pages at) {
   const auto list = DmaList(k, container);
   if (!list[i].vaddr_invalid) {
@@ -265,7 +268,7 @@ int InvalidateVaddr(Kernel& k, ContainerId container, size_t i, Pages at) {
 
 // --- replay ---
 
-// The pages of a mapping in one more domain.
+// Maps the pages of a mapping in one more domain.
 int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, Dma& dma) {
   if (dma.iommu_mapped && FirstDomain(k, container) == kNoId) {
     k.warn("vfio_iommu_replay", group);
@@ -294,13 +297,13 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
   if (mapped == 0) return;
   const Pages pages = {static_cast<uint8_t>(std::countr_zero(mapped)),
                        static_cast<uint8_t>(std::popcount(mapped))};
-  // What cannot be unmapped, as it is less than a page of the IOMMU, is tried for ever.
+  // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work.
   if (iommu_unmap(k, domain, pages) == 0)
     k.emit({.kind = Event::Kind::kOops, .oops = Oops::kEndlessLoop, .where = "vfio_iommu_replay"});
   UnpinPages(k, container, dma, mapped);
 }
 
-// The first page of the first range in which more than two pages follow an even one; -1: none.
+// The first even page of the first range that has more than two pages from there on; -1: none.
 int RoomForTrial(uint64_t pages) {
   for (int first = 0; first < kPages; ++first) {
     const int end = first + std::countr_one(pages >> first);
@@ -351,7 +354,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
     return k.refuse(Rule::kType1MapEntries, -ENOSPC);
   if (!vfio_iommu_iova_dma_valid(k, container, op.at) && k.has(Rule::kType1MapInList))
     return k.refuse(Rule::kType1MapInList, -EINVAL);
-  // ABSTRACTION: memory for mappings ends with the model's.
+  // ABSTRACTION: the memory for mappings ends with the model's capacity.
   if (!k.kmalloc() || c.dmas_count == kMaxDmas) return -ENOMEM;
 
   const bool unmapped = FirstDomain(k, container) == kNoId;
@@ -398,7 +401,8 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
 
 int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId group) {
   if (!k.has(Rule::kType1Replay)) return 0;
-  // vfio_wait_all_valid(), where attach has not refused already. ABSTRACTION: a signal ends it.
+  // vfio_wait_all_valid(), reached if attach has not refused already. ABSTRACTION: a signal ends
+  // the wait.
   if (k.state.containers[container].vaddr_invalid_count != 0) {
     k.emit({.kind = Event::Kind::kWait, .group = group, .where = "vfio_wait_all_valid"});
     return -EINTR;
@@ -424,7 +428,8 @@ void vfio_test_domain_fgsp(Kernel& k, DomainId domain, const IovaList& list, Gro
     trial.first = static_cast<uint8_t>(first);
   }
   if (iommu_map(k, domain, trial, group) != 0) return;
-  // First one page, and the other if that went. An IOMMU of larger pages unmaps neither.
+  // The kernel unmaps one page, and if that worked the other. An IOMMU of larger pages unmaps
+  // neither.
   if ((PageSizesOf(k, domain) & 1U) != 0) iommu_unmap(k, domain, trial);
 }
 
@@ -433,7 +438,7 @@ void vfio_iommu_unmap_unpin_all(Kernel& k, ContainerId container) {
 }
 
 void vfio_iommu_unmap_unpin_reaccount(Kernel& k, ContainerId container) {
-  // What emulated devices have pinned stays accounted, as in UnpinPages().
+  // Pages that emulated devices have pinned stay accounted, as in UnpinPages().
   for (Dma& dma : DmaList(k, container)) UnmapUnpin(k, container, dma);
 }
 

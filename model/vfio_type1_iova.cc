@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which IOVAs are valid in a container: apertures of its domains, less reserved regions of its
-// groups (drivers/vfio/vfio_iommu_type1.c).
+// Which IOVAs are valid in a container: the apertures of its domains without the reserved regions
+// of its groups (drivers/vfio/vfio_iommu_type1.c).
 //
 // The kernel's list of ranges is a set of pages here. Ranges never touch, since a reserved page
-// lies between any two; each is one allocation of a copy.
+// lies between any two; a copy of the list allocates once for each range.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -32,7 +32,7 @@ int ForEachRange(uint64_t pages, Visit visit) {
   return 0;
 }
 
-// From the lowest page to the highest.
+// All pages from the lowest to the highest of the set.
 uint64_t Hull(uint64_t pages) {
   if (pages == 0) return 0;
   return (~uint64_t{0} << std::countr_zero(pages)) & (~uint64_t{0} >> std::countl_zero(pages));
@@ -60,8 +60,8 @@ bool Exempt(Region::Type type) {  // IOMMU_RESV_DIRECT_RELAXABLE gives way to us
   return type == Region::Type::kNone || type == Region::Type::kDirectRelaxable;
 }
 
-// Reserved regions by start and type, those of one type that touch as one
-// (iommu_insert_resv_region()). ABSTRACTION: there is memory for it.
+// Reserved regions sorted by start and type; adjacent regions of one type are merged
+// (iommu_insert_resv_region()). ABSTRACTION: there is memory for them.
 class RegionList {
  public:
   void AddGroup(const Kernel& k, GroupId group) {  // iommu_get_group_resv_regions()
@@ -100,7 +100,7 @@ class RegionList {
   size_t count_ = 0;
 };
 
-// Takes a region out of the list. A range that it splits is replaced by its parts.
+// Removes a region from the list. If it splits a range, the parts replace the range.
 int Exclude(Kernel& k, IovaList& list, uint64_t region) {
   const int ret = ForEachRange(list.pages, [&](Pages range) {
     const uint64_t pages = MaskOf(range);
@@ -117,7 +117,7 @@ int Exclude(Kernel& k, IovaList& list, uint64_t region) {
   return ret;
 }
 
-// An empty list stands for all pages; resv_exclude() refuses one that it has emptied.
+// An empty list means all pages, so resv_exclude() refuses a list that it has emptied.
 int RefuseIfEmpty(IovaList& list) {
   if (list.pages != 0) return 0;
   list = {};
@@ -152,10 +152,10 @@ bool vfio_iommu_aper_conflict(Kernel& k, ContainerId container, uint64_t apertur
   const uint64_t hull = Hull(k.state.containers[container].iova);
   if ((hull & aperture) == 0) return true;
   uint64_t lost = hull & ~aperture;
-  // Where the list ends with the address space, what it loses at that end has 0 as its end, and
-  // vfio_find_dma() finds no mapping there.
+  // If the list ends with the address space, the end of the lost range there is 0, and
+  // vfio_find_dma() finds no mapping in it.
   if ((lost >> kLastPage) != 0 && !k.has(Rule::kType1UnmapTop))
-    lost &= (aperture & -aperture) - 1;  // what is below the aperture
+    lost &= (aperture & -aperture) - 1;  // the pages below the aperture
   return (Mapped(k, container) & lost) != 0;
 }
 
@@ -174,7 +174,7 @@ void vfio_iommu_aper_expand(Kernel& k, ContainerId container, IovaList& list) {
   uint64_t aperture = ~uint64_t{0};
   for (DomainId d = k.state.containers[container].domains; d != kNoId; d = k.domain(d).next)
     aperture &= ApertureOf(k, d);
-  // The first range grows down and the last one up; the holes stay until the refresh.
+  // The first range grows down and the last one up; the holes stay until resv_refresh().
   const uint64_t holes = Hull(list.pages) & ~list.pages;
   list.pages = aperture & ~holes;
 }
@@ -211,7 +211,7 @@ int vfio_iommu_resv_refresh(Kernel& k, ContainerId container, IovaList& list) {
 }
 
 bool vfio_iommu_has_sw_msi(const Kernel& k, GroupId group) {
-  // A region for hardware's own MSIs wins over those that software makes.
+  // A region of hardware MSIs wins over those of software MSIs.
   bool sw_msi = false;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
     for (const Region& region : k.topology.devices[dev].regions) {

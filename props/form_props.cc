@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A case says the same in each of its forms.
+// A case has the same meaning in each of its forms.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -15,7 +15,7 @@
 namespace iommucheck {
 namespace {
 
-// With the errnos that the model gives written down, so that there is more to read back.
+// With the model's errnos as expectations, so that there is more to read back.
 Case PlayedCase(const Shape& shape = kWhole) {
   Case c = ToCase(*Scenarios(DrawAnyKernel, shape));
   const Run run = Play(c);
@@ -56,7 +56,7 @@ RC_GTEST_PROP(ACase, HoldsWhatItsOwnRunGave, ()) {
   RC_ASSERT(Mismatches(c, Play(c)).empty());
 }
 
-// What rapidcheck prints of a failure is a test of it as it stands.
+// Text that rapidcheck prints for a failure can be used as a test without changes.
 RC_GTEST_PROP(AScenario, IsShownAsACaseThatAssertsItsRun, ()) {
   std::ostringstream shown;
   showValue(*Scenarios(DrawAnyKernel, kWhole), shown);

@@ -18,14 +18,14 @@ uint8_t Index(Words& words, int count) {
   return static_cast<uint8_t>(words.Below(std::max(1, count)));
 }
 
-// The bus that most devices of a driver are on, so that machines with a bus for each of two drivers
-// are common.
+// The bus of most devices of a driver, so that machines with one bus for each of two drivers are
+// common.
 Bus HomeOf(DriverId driver) { return driver % 2 == 0 ? Bus::kPci : Bus::kPlatform; }
 
 Driver DrawDriver(Words& words, DriverId self, const Topology& t) {
   Driver d;
   if (words.OneIn(8)) d.firmware = static_cast<Firmware>(words.Below(3));
-  // Not of cdx, which came when drivers no longer claimed buses.
+  // Not cdx, which came when drivers no longer claimed buses.
   for (size_t bus = 0; bus < static_cast<size_t>(Bus::kCdx); ++bus)
     if (words.OneIn(4)) d.claims[bus] = static_cast<Claim>(words.Below(6));
   if (!words.OneIn(4))
@@ -41,7 +41,7 @@ Driver DrawDriver(Words& words, DriverId self, const Topology& t) {
   d.coherent = !words.OneIn(8);
   d.accepts_foreign = words.OneIn(8);
   d.table = words.OneIn(2) ? Index(words, t.tables_count) : self;
-  // To the first only, so that no address is of a driver that has one.
+  // Only to the address of the first driver, since an address may not have an address itself.
   if (self != 0 && words.OneIn(8)) d.address = 0;
   return d;
 }
@@ -130,7 +130,7 @@ Settings DrawSettings(Words& words) {
   return settings;
 }
 
-// What is in the model alone, for a machine that has none of it.
+// Adds the attributes that only the model has to a machine without them.
 void AddRest(Words& words, Topology& t) {
   t.settings = DrawSettings(words);
   for (DriverId d = 0; d < t.drivers_count; ++d) t.drivers[d] = DrawRest(words, t.drivers[d]);
@@ -174,7 +174,7 @@ Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
   return fault;
 }
 
-// Registering, binding and attaching make the interesting states; the way back is rarer.
+// Registering, binding and attaching make the interesting states; the ops that undo them are rarer.
 OpKind DrawKind(Words& words) {
   static constexpr std::array kKinds = {
       OpKind::kRegister,     OpKind::kRegister,     OpKind::kRegister,       OpKind::kConfigure,
@@ -185,7 +185,7 @@ OpKind DrawKind(Words& words) {
   return kKinds[words.Below(kKinds.size())];
 }
 
-// Mapping, pinning and what brings there; the rest once each.
+// Mapping, pinning and the ops that lead there are frequent; each other op is there once.
 OpKind DrawWholeKind(Words& words) {
   using enum OpKind;
   static constexpr std::array kKinds = {
@@ -207,7 +207,7 @@ OpKind DrawWholeKind(Words& words) {
   return words.OneIn(3) ? DrawKind(words) : kKinds[words.Below(kKinds.size())];
 }
 
-// Near each other, so that mappings meet.
+// Near each other, so that mappings overlap.
 Pages DrawPages(Words& words) {
   static constexpr std::array<uint8_t, 6> kFirst = {0, 2, 4, 8, 32, 60};
   return {.first = words.OneIn(4) ? Index(words, kPages) : kFirst[words.Below(kFirst.size())],
@@ -223,7 +223,7 @@ uint8_t DrawFlags(Words& words, OpKind kind) {
   return flags & InfoOf(kind).flag_bits();
 }
 
-// Only emulated devices pin.
+// An emulated device if there is one: only these pin.
 DeviceId DrawPinner(Words& words, const Topology& t) {
   const DeviceId first = Index(words, t.devices_count);
   for (DeviceId n = 0; n < t.devices_count; ++n) {
@@ -233,7 +233,7 @@ DeviceId DrawPinner(Words& words, const Topology& t) {
   return first;
 }
 
-// The operands that are in the model alone.
+// Draws the operands that only the model has.
 void AddRest(Words& words, const Topology& t, Op& op) {
   if (op.kind == OpKind::kSetIommu && words.OneIn(4)) op.b = Index(words, kIommuTypeCount);
   if (op.kind == OpKind::kAttachPasid) op.b = words.OneIn(2) ? op.a : Index(words, t.devices_count);
@@ -244,8 +244,8 @@ void AddRest(Words& words, const Topology& t, Op& op) {
   if ((op.flags & kAll) != 0 && !words.OneIn(8)) op.at = {};
 }
 
-// Every instance registers, every device is bound and open, and all groups come to one container
-// that has mappings.
+// Every instance registers, every device is bound and opened, and all groups are put into one
+// container that has a mapping.
 std::vector<Op> WarmStart(const Topology& t) {
   std::vector<Op> ops;
   ops.reserve(64);
@@ -263,7 +263,7 @@ std::vector<Op> WarmStart(const Topology& t) {
   return ops;
 }
 
-// The run with the ops that are still possible in it.
+// The run without the ops that are not possible in it any more.
 Scenario OnlyPossible(Scenario s) {
   const KernelProfile kernel = ProfileOf(s.kernel);
   std::vector<Event> events;
@@ -276,7 +276,7 @@ Scenario OnlyPossible(Scenario s) {
 
 // --- shrinking ---
 
-// What is left of an index when entry `gone` goes.
+// The new value of an index when entry `gone` is removed.
 uint8_t Renumbered(uint8_t index, uint8_t gone) {
   if (index == gone) return kNoId;
   return index != kNoId && index > gone ? static_cast<uint8_t>(index - 1) : index;
@@ -318,7 +318,7 @@ Scenario WithoutInstance(Scenario s, InstanceId gone) {
   return s;
 }
 
-// One thing that is in the model alone is as it is where nobody says anything.
+// Adds candidates in which one attribute that only the model has gets its plain value.
 void AddPlainer(const Scenario& s, std::vector<Scenario>& candidates) {
   const Topology plain = EncodedPart(s.topology);
   const auto add = [&](auto change) {

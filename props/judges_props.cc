@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model and the solver's encoding, each written without the other, say the same of every run.
+// The model and the solver's encoding were written independently, and agree on every run.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -34,7 +34,7 @@ void ExpectSameDevices(const Case& c, const State& s, const smt::Replay& replay)
   }
 }
 
-// A query looks at no run without these (src/smt/needed.h).
+// A query considers only runs that have these ops (src/smt/needed.h).
 void ExpectNeededOps(const Case& c, Property property, int violated_at) {
   unsigned drivers = 0;
   int set_containers = 0;
@@ -84,7 +84,7 @@ RC_GTEST_PROP(TheTwoJudges, AgreeOnPatchedKernels, ()) {
   ExpectSame(ToCase(*Scenarios(DrawPatchedKernel, kSmall)));
 }
 
-// One more op than the kernel may be able to take.
+// The last op is one that the kernel may not be able to take.
 RC_GTEST_PROP(TheTwoJudges, AgreeOnWhatIsPossible, ()) {
   Scenario s = *Scenarios(DrawPatchedKernel, kSmall);
   Words words(*rc::gen::arbitrary<uint64_t>());

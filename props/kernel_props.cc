@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernels promise, and that each rule is needed for it.
+// The kernels keep their promises, and need each rule for that.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -83,7 +83,7 @@ constexpr auto kReuse = Property::kNoCrossDriverReuse;
 using enum KernelVersion;
 using enum Rule;
 
-// Where two rules stand together, either alone suffices.
+// If two rules are listed together, either alone suffices.
 INSTANTIATE_TEST_SUITE_P(
     Each, WithoutARule,
     testing::Values(Mutation{kV5_15, kReuse, {kType1SameOps}},

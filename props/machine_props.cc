@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The solver on one machine and the explorer, which share nothing but the contract of the model,
-// say the same of it; and a machine fulfils what is said of it.
+// agree on it; and a machine fulfils the facts about it.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -20,8 +20,8 @@ namespace {
 constexpr int kSteps = 4;
 constexpr uint64_t kStates = 1'000'000;
 
-// Any version, many of its checks dropped and nothing assumed besides: most machines violate
-// nothing on a kernel as it is.
+// Any version, with many of its checks dropped and no assumption added: on an unpatched kernel most
+// machines violate nothing.
 KernelSpec DrawWeakKernel(Words& words) {
   KernelSpec spec;
   spec.version = kKernelVersions[words.Below(kKernelVersionCount)];
@@ -32,7 +32,7 @@ KernelSpec DrawWeakKernel(Words& words) {
   return spec;
 }
 
-// The steps of a shortest run, 0 for none.
+// The number of steps of a shortest run; 0: there is none.
 int StepsIn(Verdict verdict, const Case& found) {
   RC_ASSERT(verdict != Verdict::kUnknown);
   return verdict == Verdict::kViolated ? static_cast<int>(found.ops.size()) : 0;
@@ -66,13 +66,13 @@ RC_GTEST_PROP(OneMachine, IsEncodedWholeOnPatchedKernels, ()) {
   ExpectSame(ToCase(DrawMachine(DrawPatchedKernel)), kSteps, smt::kMaxWholeDevices);
 }
 
-// What is argued of large machines, on small ones.
+// Checks the argument about large machines on small ones.
 RC_GTEST_PROP(OneMachine, IsEncodedInParts, ()) {
   ExpectSame(ToCase(DrawMachine(DrawWeakKernel)), kSteps, 0);
 }
 
-// Five devices of two drivers, on kernels that the 2022 patch or the like leaves without the
-// comparison, and runs that are long enough to reuse a domain.
+// Five devices of two drivers, on kernels without the comparison of ops, as patches like that of
+// 2022 leave them, and runs that are long enough to reuse a domain.
 RC_GTEST_PROP(OneMachine, ReusesADomain, (uint64_t seed)) {
   Words words(seed);
   KernelSpec kernel;
@@ -100,7 +100,7 @@ RC_GTEST_PROP(OneMachine, ReusesADomain, (uint64_t seed)) {
   ExpectSame(machine, 5, words.OneIn(2) ? 0 : smt::kMaxWholeDevices);
 }
 
-// A rule that the machine is said to fulfil changes no run on it.
+// A rule that the facts say a machine fulfils changes no run on it.
 RC_GTEST_PROP(FactsOfAMachine, ChangeNoRun, ()) {
   const Scenario s = *Scenarios(DrawWeakKernel, {.faults = false});
   const KernelProfile kernel = ProfileOf(s.kernel);

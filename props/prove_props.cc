@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is proved of the abstraction holds of the model: every step that the model takes is a
-// sequence of actions that the abstraction allows, between states that stand for the model's; and
-// an invariant that was found holds in all of them.
+// Proofs about the abstraction are true of the model: every step that the model takes is a sequence
+// of actions that the abstraction allows, between states that represent the model's; and a found
+// invariant holds in all of these states.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -63,7 +63,7 @@ Structure MachineOf(const Topology& t) {
   return m;
 }
 
-// The state of the abstraction that goes along with a run of the model.
+// The state of the abstraction that follows a run of the model.
 class Shadow {
  public:
   Shadow(const prove::KernelFamily& kernel, const Topology& topology)
@@ -73,7 +73,7 @@ class Shadow {
     elements_.fill(-1);
   }
 
-  // Sentences to hold after each action.
+  // Adds sentences that must hold after each action.
   void Watch(std::span<const prove::Lemma> lemmas) {
     for (const prove::Lemma& lemma : lemmas) {
       lemmas_.push_back(lemma.Closed());
@@ -86,7 +86,7 @@ class Shadow {
     return violated_[static_cast<size_t>(property)];
   }
 
-  // Follows one step that was taken.
+  // Performs the actions of one step that the model has taken.
   void Follow(const Op& op, const State& before, std::span<const Event> events, const State& after);
 
  private:
@@ -118,7 +118,7 @@ class Shadow {
   std::vector<prove::Formula> axioms_;
   std::vector<prove::Formula> lemmas_;
   std::vector<std::string> lemma_texts_;
-  std::array<int, kMaxDomains> elements_{};  // that stands for the model's domain, -1: none
+  std::array<int, kMaxDomains> elements_{};  // that represents the model's domain, -1: none
   int fresh_ = -1;
   std::array<bool, kEncodedPropertyCount> violated_{};
 };
@@ -207,8 +207,8 @@ void Shadow::Release(const Event& e) {
   if (era_ == Era::kFwnode && MayDo(kEmptyGroup, {e.group})) Do(kEmptyGroup, {e.group});
 }
 
-// The group that a new domain is for: the one whose devices are attached to it, or that has it in
-// the end. A domain that no device comes near is not told of.
+// The group that a new domain is for: the group whose devices are attached to it, or that has it in
+// the end. kNoId: the domain was never used, and the abstraction leaves it out.
 GroupId GroupOf(const Event& alloc, std::span<const Event> rest, const State& after) {
   for (const Event& e : rest) {
     if (e.domain != alloc.domain) continue;
@@ -235,7 +235,7 @@ void Shadow::Allocate(const Op&, std::span<const Event> rest, const State& befor
   machine_.SetValue(prove::Function::kTable, x, e.table);
   elements_[e.domain] = x;
 
-  // A device of the group that the kernel may have asked: the first, or one on the bus it walks.
+  // The device of the group that the kernel may have asked: the first, or one on the bus it walks.
   const DeviceId first = e.type == DomainType::kDefault ? e.device : before.groups[group].devices;
   int device = first;
   if (first == kNoId)
@@ -276,7 +276,7 @@ void Shadow::Attach(const Op& op, const Event& e, const State& before) {
     const int first = before.groups[e.group].devices;
     Do(kTryType1, {first, e.group, InstanceOf(first), x, fresh_, holder, container});
   }
-  // A group may be left on a domain that is freed: then what it was.
+  // A group may still be on a domain that is freed: use the role that it had.
   if (machine_.Holds(kType1Domain, {e.group, x})) return Do(kAttachType1, arguments);
   if (machine_.Holds(kDefaultDomain, {e.group, x})) return Do(kAttachDefault, arguments);
   Do(kAttachBlocking, arguments);
@@ -297,7 +297,7 @@ void Shadow::EndGroup(GroupId group, const State& after) {
 }
 
 void Shadow::End(const Op& op, const State& after) {
-  // Slots that no probe has shown.
+  // Slots that were claimed without a probe.
   for (int bus = 0; bus < kBusCount; ++bus)
     if (after.bus_ops[bus] != kNoId && machine_.ValueOf(kBusOps, bus) != after.bus_ops[bus])
       ClaimBus(bus, op.a);
@@ -378,7 +378,7 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
         Do(kDetach, {e.device});
         break;
       default:
-        break;  // no action; and those of ops that are not encoded
+        break;  // these are no actions, or belong to ops that are not encoded
     }
   }
   End(op, after);
@@ -387,7 +387,7 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
     if (FindViolation(property, events) != nullptr) RC_ASSERT(Violated(property));
 }
 
-// In the abstraction of the kernel, or of a family that it is in.
+// Follows a run in the abstraction of the kernel, or of a family that contains it.
 void FollowRun(const Scenario& s, const prove::KernelFamily& family,
                std::span<const prove::Lemma> lemmas) {
   const KernelProfile kernel = ProfileOf(s.kernel);
@@ -403,14 +403,14 @@ void FollowRun(const Scenario& s, const prove::KernelFamily& family,
 }
 
 RC_GTEST_PROP(Abstraction, AllowsWhatTheModelDoes, ()) {
-  // Several, for the proofs' cases are slow, and rare actions take many runs.
+  // Several at once, as the cases of proofs are slow and rare actions need many runs.
   for (int n = 0; n < 10; ++n) {
     const Scenario s = *Scenarios(DrawPatchedKernel);
     FollowRun(s, ProfileOf(s.kernel), {});
   }
 }
 
-// Rules that the kernel has not may be there, and some that it has may be missing.
+// The family may have rules that the kernel lacks, and may lack some that it has.
 RC_GTEST_PROP(Abstraction, OfAFamilyAllowsWhatEachOfItsKernelsDoes, ()) {
   for (int n = 0; n < 10; ++n) {
     const Scenario s = *Scenarios(DrawPatchedKernel);
@@ -424,7 +424,7 @@ RC_GTEST_PROP(Abstraction, OfAFamilyAllowsWhatEachOfItsKernelsDoes, ()) {
   }
 }
 
-// No guard is right because it was never asked.
+// A guard that was never evaluated would pass every test.
 TEST(Abstraction, EveryActionWasTaken) {
   for (const KernelVersion version : kKernelVersions) {
     KernelProfile kernel = ProfileOf(version);
@@ -435,7 +435,7 @@ TEST(Abstraction, EveryActionWasTaken) {
   }
 }
 
-// What was found for a promise of a version, once.
+// The invariant that is found for a promise of a version; computed once.
 const std::vector<prove::Lemma>& InvariantOf(KernelVersion version, Property property) {
   static std::map<std::pair<KernelVersion, Property>, std::vector<prove::Lemma>> found;
   const auto [it, first] = found.try_emplace({version, property});
@@ -455,7 +455,7 @@ RC_GTEST_PROP(Invariant, HoldsAfterEveryActionOfAPromisedKernel, ()) {
   }
 }
 
-// Kernels as patches make them, not only those that are expected to hold.
+// Kernels with random patches, not only those that are expected to hold.
 TEST(Proof, OfAPatchedKernelIsOfNoRunThatViolates) {
   Words words(1);
   int proved = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model and real kernel code do the same, on random machines and runs with failures, but for
-// what docs/findings.md knows. The environment is that of fuzz/model_and_kernel.h.
+// The model and real kernel code do the same, on random machines and runs with failures, apart from
+// the findings of docs/findings.md. The environment is that of fuzz/model_and_kernel.h.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -33,7 +33,7 @@ ModelAndKernel& Both() {
   return *both;
 }
 
-// The kernel that was built, on machines inside and outside of the assumptions.
+// The kernel of the build, on machines that keep the assumptions and on others.
 KernelSpec DrawBuiltKernel(Words& words) {
   KernelSpec spec{.version = Both().kernel().version};
   const RuleSet rules = ProfileOf(spec.version).rules;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Both ends of a recording of booted kernels (kernel/qemu/record.sh, docs/recording.md): what the
-// machine plays, and what becomes of its record.
+// The two C++ ends of a recording of booted kernels (kernel/qemu/record.sh, docs/recording.md): it
+// prints the script that the machine plays, and turns the machine's record into traces.
 //
-//   recording random SEED COUNT                     cases that are drawn, in one file of many
-//   recording profile RELEASE                       which VERSION a release is compared with
-//   recording script VERSION CASES..                what plays them; those that cannot be, on
-//                                                   standard error with the reason
+//   recording random SEED COUNT                     draws cases, all in one file
+//   recording profile RELEASE                       the VERSION to compare a release with
+//   recording script VERSION CASES..                the script that plays them; the cases that
+//                                                   cannot be played, on standard error
 //   recording traces VERSION TITLE RECORD CASES..   the traces; what WARNed, on standard error
-//   recording differ VERSION TRACES CASES..         where the model does something else
+//   recording differ VERSION TRACES CASES..         where the model differs from the traces
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -38,8 +38,8 @@ int Fail(const absl::Status& status) {
   return kBadInput;
 }
 
-// Drawn for both kernels in turn, so that each has cases that go far on it. The model's oopses are
-// for the litmus cases: each costs a boot.
+// Draws cases for both kernels in turn, so that each has cases that go far on it. Leaves out cases
+// in which the model oopses, since each costs a boot; the litmus cases have some.
 int Random(uint64_t seed, int count) {
   static constexpr std::array kVersions = {KernelVersion::kV6_1_y, KernelVersion::kV6_12};
   const Shape shape{.ops = 16};

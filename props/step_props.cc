@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What each step leaves, on every kernel and every patch of one; docs/model.md says why.
+// The effects of each step, on every kernel and every patch of one; docs/model.md says why.
 #include <gtest/gtest.h>
 // rapidcheck/gtest.h needs gtest before it.
 #include <rapidcheck/gtest.h>
@@ -36,7 +36,7 @@ struct Taken {
   }
 };
 
-// Runs the scenario and hands each step that was taken to `judge`.
+// Runs the scenario and passes each step that was taken to `judge`.
 template <typename Judge>
 void ForEachStep(const Scenario& s, Judge judge) {
   const KernelProfile kernel = ProfileOf(s.kernel);
@@ -50,7 +50,7 @@ void ForEachStep(const Scenario& s, Judge judge) {
   }
 }
 
-// The same for the steps of one kind that fail, or that do not.
+// As above, only for the steps of one kind that fail, or that do not.
 template <typename Judge>
 void ForEach(OpKind kind, bool failed, Judge judge) {
   ForEachStep(*Scenarios(DrawPatchedKernel), [&](const Taken& t) {
@@ -68,7 +68,7 @@ bool Serves(const State& s, InstanceId instance) {
                              [&](const DeviceState& d) { return d.instance == instance; });
 }
 
-// Every device of the group is where group->domain says.
+// Whether every device of the group is on group->domain.
 bool Settled(const State& s, GroupId group) {
   const GroupState& g = s.groups[group];
   for (DeviceId dev = g.devices; dev != kNoId; dev = s.devices[dev].next)
@@ -83,7 +83,7 @@ bool Same(const Event& a, const Event& b) {
          std::string_view(a.where) == b.where;
 }
 
-// The properties here say nothing of mappings unless runs come to them.
+// The properties here test mappings only if runs reach them.
 TEST(WholeScenarios, OftenMapAndPin) {
   constexpr int kRuns = 20000;
   Words words(1);
@@ -246,13 +246,13 @@ RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupInNoneAndNotOwned, ()) {
 
 RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupWhereItWasOrOnItsDefaultDomain, ()) {
   ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
-    if (t.warned()) return;  // the way back failed, too
+    if (t.warned()) return;  // the rollback failed, too
     RC_ASSERT(t.group_after().domain == t.group_before().domain ||
               t.group_after().domain == t.group_after().default_domain);
   });
 }
 
-// core.attach_rollback, as long as no driver fails on the way back.
+// core.attach_rollback, as long as no driver fails during the rollback.
 RC_GTEST_PROP(FailedSetContainer, LeavesEveryDeviceWhereItsGroupIs, ()) {
   ForEachStep(*Scenarios(DrawPromisedKernel), [](const Taken& t) {
     if (t.op.kind != OpKind::kSetContainer || !t.failed() || t.warned()) return;

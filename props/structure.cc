@@ -10,7 +10,7 @@
 namespace iommucheck::prove {
 namespace {
 
-// Of drivers, buses, instances, devices, groups, domains, containers, tables.
+// The sorts are drivers, buses, instances, devices, groups, domains, containers, tables.
 constexpr std::array<int, kSortCount> kCapacity = {
     kMaxDrivers, kBusCount, kMaxInstances, 16, 32, 255, kMaxContainers, kMaxTables};
 
@@ -33,7 +33,7 @@ Structure::Structure() {
 void Structure::Grow(Sort sort, int size) {
   int& now = sizes_[static_cast<size_t>(sort)];
   now = std::max(now, size);
-  // A test that outgrows it must say so.
+  // Abort, so that a test that needs more notices.
   if (now > CapacityOf(sort)) std::abort();
 }
 
@@ -123,7 +123,7 @@ bool Structure::Allows(const Action& action, std::span<const int> arguments) con
 
 void Structure::Apply(const Action& action, std::span<const int> arguments) {
   Values values = Bind(action, arguments);
-  // All of them look at the state before.
+  // All updates read the state before the action.
   std::vector<std::pair<Relation, std::vector<bool>>> after;
   for (const Update& update : action.updates) {
     std::vector<bool> tuples(relations_[static_cast<size_t>(update.relation)].size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A finite machine and state, and what formulas of src/prove/ say of it. Written without Z3, to
+// A finite machine and state, and the truth of formulas of src/prove/ in it. Written without Z3, to
 // test the formulas themselves.
 #pragma once
 
@@ -19,7 +19,7 @@ class Structure {
   Structure();
 
   [[nodiscard]] int size(Sort sort) const { return sizes_[static_cast<size_t>(sort)]; }
-  // Makes the sort have so many things, at least; nothing holds of new ones.
+  // Makes the sort have at least `size` elements; no relation holds for new ones.
   void Grow(Sort sort, int size);
 
   void SetValue(Function function, int argument, int value);
@@ -28,12 +28,12 @@ class Structure {
     return relations_[static_cast<size_t>(relation)]
                      [Index(relation, {tuple.begin(), tuple.size()})];
   }
-  // The first thing y with relation(x, y); -1: none.
+  // The first y with relation(x, y); -1: none.
   [[nodiscard]] int ValueOf(Relation relation, int x) const;
 
-  // A closed formula.
+  // Whether a closed formula is true.
   [[nodiscard]] bool Satisfies(const Formula& f) const;
-  // Whether the action may happen to these things, in the order of its parameters.
+  // Whether the action's guard allows these arguments, in the order of its parameters.
   [[nodiscard]] bool Allows(const Action& action, std::span<const int> arguments) const;
   void Apply(const Action& action, std::span<const int> arguments);
 
@@ -44,7 +44,7 @@ class Structure {
   [[nodiscard]] static size_t Index(Relation relation, std::span<const int> tuple);
   [[nodiscard]] int Value(const Term& term, const Values& values) const;
   [[nodiscard]] bool Evaluate(const Formula& f, Values& values) const;
-  // Calls `visit` for each assignment of things to the variables until it gives false.
+  // Calls `visit` for each assignment of elements to the variables until it returns false.
   template <typename Visit>
   bool EachAssignment(std::span<const Variable> variables, Values& values, Visit visit) const;
 

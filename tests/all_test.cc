@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every smallest case, against brute force: each run of each machine of a part of the solver's
-// space, in the model.
+// The list of all smallest cases, compared with brute force: every run of every machine in a part
+// of the solver's space, played in the model.
 #include "src/report/all.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ report::AllCases AskAll(Property property, const std::string& kernel, const smt:
   return all.ok() ? *all : report::AllCases{};
 }
 
-// Classes of cases, each as the shapes of all its variants.
+// Classes of equivalent cases, each as the shapes of all its variants.
 using Classes = std::set<std::set<std::string>>;
 
 void Put(const Case& c, Property property, Classes& classes) {
@@ -66,7 +66,7 @@ Links LinksOf(const Topology& t) {
   return links;
 }
 
-// The less, the plainer; in the order of docs/solver.md.
+// Smaller numbers are plainer; in the order of docs/solver.md.
 std::vector<int> Oddness(const Topology& t) {
   std::vector<int> odd;
   for (Claim claim : {Claim::kStore, Claim::kStrict})
@@ -91,7 +91,7 @@ class BruteForce {
     ForEachSmallMachine(small, [this](const Topology& t) {
       if (BrokenAssumption(t, kernel_.rules)) return;
       ops_.clear();
-      // Driver 0 is whose instance comes first.
+      // Number the driver 0 whose instance registers first.
       Go(t, {.kernel = kernel_, .state = InitialState(t)}, {{.kind = OpKind::kRegister, .a = 0}});
     });
     Classes classes;
@@ -175,7 +175,7 @@ TEST_P(AllCases, AreThoseOfBruteForce) {
   for (const Case& c : all.cases) {
     EXPECT_EQ(c.topology.devices_count, e.devices);
     EXPECT_EQ(Play(c).of(e.property).at, e.steps);
-    // Those with two instances of a driver are not in the scope of the brute force.
+    // Cases with two instances of one driver are outside of the scope of the brute force.
     if (c.topology.instances_count == 2) Put(c, e.property, found);
   }
   SmallMachines small = e.small;
@@ -214,7 +214,7 @@ TEST(All, EndsWithItsBudget) {
   const report::AllCases whole = AskAll(kReuse, "v7.1", {.devices = 3, .steps = 5});
   const uint64_t half = whole.answer.result.resources + whole.search.resources / 2;
   const report::AllCases all = AskAll(kReuse, "v7.1", {.devices = 3, .steps = 5, .budget = half});
-  // That there is a case is known; how many there are is not.
+  // We know that there is a case, but not how many there are.
   EXPECT_EQ(all.answer.result.verdict, Verdict::kViolated);
   EXPECT_FALSE(all.search.complete);
   EXPECT_GT(all.cases.size(), 0U);
@@ -234,7 +234,7 @@ TEST(Variants, KeepWhatTellsRunsApart) {
       "test");
   ASSERT_TRUE(c.ok()) << c.status();
   Case other = *c;
-  // Its groups get each other's numbers, and the joins mean the same ones as before.
+  // The swap exchanges the numbers of its groups, so the joins must mean the same groups as before.
   std::swap(other.ops[0], other.ops[1]);
   const std::vector<std::string> variants = Variants(*c, kReuse);
   EXPECT_EQ(variants.front(), Shape(*c));
@@ -243,7 +243,7 @@ TEST(Variants, KeepWhatTellsRunsApart) {
   };
   std::swap(other.ops[2].op.a, other.ops[3].op.a);
   EXPECT_TRUE(has(other));
-  // The group at the head of the list is attached first: another run.
+  // The group at the head of the list is attached first, so this is another run.
   other = *c;
   std::swap(other.ops[3], other.ops[4]);
   EXPECT_FALSE(has(other));

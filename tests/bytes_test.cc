@@ -16,7 +16,7 @@
 namespace iommucheck {
 namespace {
 
-// Some more than hold all.
+// A few ops more than fit.
 constexpr size_t kMostBytes = kOpsAt + (kMaxDecodedOps + 4) * kOpSize;
 
 std::vector<uint8_t> RandomBytes(std::mt19937_64& words, size_t size) {
@@ -58,7 +58,8 @@ TEST(Bytes, NoBytesMakeAnEmptyCaseOfTheOldestKernel) {
   EXPECT_EQ(c.ops_count, 0);
 }
 
-// What fuzzers found before the model knew mappings is to stay near: most of it is a few bytes.
+// Inputs of small bytes stay within the encoded part of the model, as the inputs did that fuzzers
+// found before the model had mappings.
 TEST(Bytes, SmallBytesAreMostlyWhatIsEncoded) {
   std::mt19937_64 words(6);
   DecodedCase c;
@@ -156,7 +157,7 @@ TEST(Bytes, CasesOfTheCorpusRoundTrip) {
     text << std::ifstream(entry.path()).rdbuf();
     const auto c = ParseCase(text.str(), entry.path().string());
     ASSERT_TRUE(c.ok()) << c.status();
-    // Large machines are for the text form alone.
+    // Large machines fit only into the text form.
     if (c->topology.devices_count <= 8 && c->topology.drivers_count <= 4 &&
         c->topology.instances_count <= 6 && c->topology.tables_count <= 8 && c->ops.size() <= 64)
       ExpectRoundTrip(*c);
@@ -191,8 +192,8 @@ TEST(Bytes, CasesBeyondTheRecordsAreRefused) {
   EXPECT_TRUE(EncodeBytes(c).ok());
 }
 
-// The number of a device that is not on pci counts only with its flag, which came later: what was
-// written before then decodes as it did.
+// The slot byte of a device that is not on pci counts only with its flag. The flag came later, so
+// that older inputs decode as before.
 TEST(Bytes, AStreamIdHasAFlag) {
   Case c;
   c.topology.devices_count = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// docs/case.schema.json is what this prints from the rows of ops, faults and attributes.
-// IOMMUCHECK_UPDATE_GOLDEN=1 writes it anew.
+// Prints docs/case.schema.json from the rows of ops, faults and attributes, and compares it with
+// the file. IOMMUCHECK_UPDATE_GOLDEN=1 writes the file anew.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -44,7 +44,7 @@ Json Object(const std::vector<std::string>& required, Json properties) {
   return object;
 }
 
-// But the first, which nobody says.
+// Without the first, which names the plain value and is never written.
 Json NamesFromSecond(std::span<const std::string_view> names) {
   Json list = Json::array();
   for (std::string_view name : names.subspan(1)) list.push_back(name);
@@ -251,7 +251,7 @@ Json Schema() {
   return schema;
 }
 
-// On one line where it fits.
+// On one line if it fits.
 std::string Print(const Json& json, const std::string& indent = "") {
   constexpr size_t kColumns = 96;
   if (!json.is_structured() || indent.size() + json.dump().size() <= kColumns) return json.dump();

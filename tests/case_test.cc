@@ -50,7 +50,7 @@ expect group 0 domain intel
 expect group 63 domain none
 )";
 
-// What is in the model alone.
+// A case with everything that only the model has.
 constexpr std::string_view kWhole = R"(kernel v6.8 drop type1.msi_safety
 settings passthrough unsafe-interrupts dma-entries=3 memlock=254
 driver arm deferred nesting static-identity checks-snoop drops-old mismatch-errno=EXDEV
@@ -153,7 +153,7 @@ TEST(CaseText, ReadsTheWholeModel) {
   EXPECT_EQ(c.ops[20].op.b, 1);
 }
 
-// What stands for the default is left out when it is printed.
+// Words that mean the default are left out when the case is printed.
 TEST(CaseText, DefaultsMayBeSaid) {
   const Case c = MustParse(
       "kernel v6.0\nsettings dma-entries=8\ndriver d\n"
@@ -230,7 +230,7 @@ struct Mistake {
   std::string error;
 };
 
-// A machine to make mistakes with; the statement at fault is line 8.
+// A machine for testing mistakes; the faulty statement is on line 8.
 std::string After(std::string_view statement) {
   return "kernel v6.0\ntable shared\ndriver intel\ndriver amd\ninstance dmar0 intel\n"
          "device 00:04.0 pci dmar0\ndevice uart platform\n" +
@@ -654,7 +654,7 @@ TEST(CaseTables, PrivateOnesComeLastInTheOrderOfDrivers) {
   t.drivers[2].table = 3;
   EXPECT_EQ(DefaultNames(t).tables,
             (std::vector<std::string>{"table0", "table1", "drvA.ops", "drvC.ops"}));
-  // Shared by an instance of another driver: not private any more.
+  // An instance of another driver shares it: it is not private any more.
   t.instances_count = 1;
   t.instances[0] = {.driver = 1, .table = 3};
   EXPECT_EQ(DefaultNames(t).tables,
@@ -669,12 +669,12 @@ TEST(CaseTables, OwnNameOutOfPlaceIsDeclared) {
   const std::string text =
       "kernel v6.0\ntable a.ops\ntable b\ndriver a table=a.ops\ndriver b table=b\n";
   EXPECT_EQ(PrintCase(MustParse(text)), text);
-  // Where it is in its place all the same, it need not be said.
+  // Without the statement the table would get the same place, so none is needed.
   EXPECT_EQ(PrintCase(MustParse("kernel v6.0\ntable a.ops\ndriver a table=a.ops\n")),
             "kernel v6.0\ndriver a\n");
 }
 
-// Any valid case, also one that no parser would give.
+// Any valid case, even one that no parser would produce.
 class RandomCase {
  public:
   explicit RandomCase(uint32_t seed) : random_(seed) {}
@@ -740,7 +740,8 @@ class RandomCase {
     d.checks_snoop = Coin();
     d.drops_old = Coin();
     d.mismatch_errno = Index(41);
-    // Only even drivers have an address, only odd ones are one: no chains, both directions.
+    // Only even drivers have an address, only odd ones are named as one: no chains, both
+    // directions.
     if (i % 2 == 0 && t.drivers_count > 1 && Coin()) d.address = 1;
   }
 

@@ -30,7 +30,7 @@ TEST(Catalogue, HasEveryDriverOfEveryEra) {
   EXPECT_EQ(FindDriver("tegra-gart", KernelVersion::kV6_12), nullptr);
 }
 
-// suppress_bind_attrs, or no remove(), as read in 6.1 and 6.12.
+// suppress_bind_attrs, or no remove(), read in 6.1 and 6.12.
 TEST(Catalogue, KnowsWhatTheAdminCanUnbind) {
   for (const char* name : {"intel", "amd", "arm-smmu", "arm-smmu-v3", "rockchip", "exynos"})
     EXPECT_FALSE(Unbinds(name)) << name;
@@ -121,7 +121,7 @@ TEST(Catalogue, RefusesOtherText) {
   EXPECT_FALSE(ParseCatalogue("[]").ok());
   EXPECT_FALSE(ParseCatalogue(R"({"eras": ["v6.0"], "drivers": [{"name": 3}]})").ok());
   const auto era = ParseCatalogue(R"({"eras": ["v2.4"], "drivers": [{"name": "x", "eras": {}}]})");
-  EXPECT_TRUE(era.ok());  // an era without a driver is not read
+  EXPECT_TRUE(era.ok());  // the reader skips an era without a driver
 }
 
 KernelSpec Patched(KernelVersion version) {
@@ -153,7 +153,7 @@ TEST(Pairs, SkippedBusesLetTwoDriversServe) {
   EXPECT_EQ(smmus->reason, PairReason::kBothServe);
   EXPECT_THAT(smmus->detail, HasSubstr("when arm-smmu-v3 comes first"));
   EXPECT_TRUE(smmus->vfio_usable);
-  EXPECT_FALSE(smmus->violates);  // each tests the instance in its attach_dev
+  EXPECT_FALSE(smmus->violates);  // attach_dev of both drivers tests the instance
   const PairResult* exynos = Find(pairs, "arm-smmu", "exynos");
   EXPECT_TRUE(exynos->both_serve);
   EXPECT_FALSE(exynos->vfio_usable);  // exynos lacks IOMMU_CAP_CACHE_COHERENCY
@@ -188,8 +188,8 @@ TEST(Pairs, TheComparisonKeepsThemApartWhileSlotsStay) {
   }
 }
 
-// From 6.1 on drivers claim no bus. Up to 6.7 the core takes one driver's instances; then those of
-// any that a machine can have.
+// From 6.1 on drivers claim no bus. Up to and including 6.7 the core accepts the instances of one
+// driver; later, those of all drivers that a machine can have.
 TEST(Pairs, AreDecidedByRegistrationWhereNobodyClaims) {
   for (const PairResult& p : AnalysePairs({KernelVersion::kV6_1, {}, {}})) {
     EXPECT_FALSE(p.both_serve) << p.a << " " << p.b;
@@ -203,7 +203,7 @@ TEST(Pairs, AreDecidedByRegistrationWhereNobodyClaims) {
     EXPECT_FALSE(intel->violates);
     EXPECT_EQ(Find(pairs, "intel", "s390")->reason, PairReason::kNoArchitecture);
   }
-  // Two drivers on one bus leave VFIO without a domain until 6.11.
+  // With two drivers on one bus, VFIO gets no domain up to and including 6.10.
   const std::vector<PairResult> old = AnalysePairs({KernelVersion::kV6_8, {}, {}});
   EXPECT_EQ(Find(old, "intel", "virtio-iommu")->refused, Rule::kAllocBusUnique);
   const std::vector<PairResult> now = AnalysePairs({KernelVersion::kV7_1, {}, {}});

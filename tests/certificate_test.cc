@@ -53,7 +53,7 @@ absl::StatusOr<Checked> Check(const Files& files) {
   });
 }
 
-// "" where it is right.
+// "" if the certificate is right.
 std::string FailureOf(const Files& files) {
   const absl::StatusOr<Checked> checked = Check(files);
   EXPECT_TRUE(checked.ok()) << checked.status();
@@ -82,7 +82,7 @@ TEST_P(Certificates, ShowWhatTheyClaim) {
   }
 }
 
-// The proof shows as much of each kernel that has the rules in its core, and of the others any.
+// The proof is valid for every kernel that has the rules in its core, whatever other rules it has.
 TEST_P(Certificates, HoldWithoutTheRulesThatNoProofUses) {
   Claim claim = GetParam();
   const absl::StatusOr<Certificate> certificate = Certify(claim, 0);
@@ -126,7 +126,7 @@ std::string NameOf(const testing::TestParamInfo<Claim>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Profiles, Certificates, testing::ValuesIn(Claims()), NameOf);
 
-// --- what is not right ---
+// --- certificates that are not right ---
 
 class Forged : public testing::Test {
  protected:
@@ -157,7 +157,7 @@ TEST_F(Forged, AProofThatBeginsWithItsEnd) {
 }
 
 TEST_F(Forged, AFormulaThatIsEasier) {
-  // The same number of clauses, one of which is the empty one.
+  // The number of clauses is unchanged, but one of them is the empty one.
   std::string cnf = Text("steps5.cnf");
   const size_t first = cnf.find('\n') + 1;
   cnf.replace(first, cnf.find('\n', first) - first, "0");
@@ -238,7 +238,7 @@ TEST(Formulas, CertifyNothingOfAKernelThatIsViolated) {
       {.property = kReuse, .kernel = Kernel("v6.0", {"type1.same_ops"}), .devices = 2, .steps = 5},
       0);
   EXPECT_EQ(certificate.status().code(), absl::StatusCode::kInternal);
-  // Both sides are said: the machine and the run of the model.
+  // The error reports both solvers, and the machine and the run of the model.
   EXPECT_THAT(std::string(certificate.status().message()),
               AllOf(HasSubstr("\nstep5.kind.6"), HasSubstr("\ndevice0.")));
 }

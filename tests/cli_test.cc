@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the commands print, against what is written down: tests/golden/NAME.args holds a command
-// line, NAME.out its output and exit status; the console blocks of README.md and docs/ are held to
-// the same. IOMMUCHECK_UPDATE_GOLDEN=1 writes the .out files anew; read the diff.
+// Compares the output of commands with files: tests/golden/NAME.args holds a command line, NAME.out
+// its output and exit status. The console blocks of README.md and docs/ are checked in the same
+// way. IOMMUCHECK_UPDATE_GOLDEN=1 writes the .out files anew; read the diff.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -50,7 +50,8 @@ std::vector<fs::path> FilesWith(const fs::path& folder, const std::string& exten
   return files;
 }
 
-// Lines that begin with a place (errors, what differs) and verdicts are one line each, for grep.
+// For grep, verdicts are one line each, and so are lines that begin with a place (errors,
+// differences).
 bool BeginsWithAPlace(const std::string& line) {
   return line.starts_with("iommucheck: ") || line.starts_with("PROPERTY: ") ||
          line.starts_with("tests/") || line.starts_with("Verdict ") ||
@@ -67,7 +68,7 @@ void ExpectPlain(const std::string& text, const std::string& what) {
   }
 }
 
-// Hashes change with every source file of the model; what they are of does not.
+// Hashes change with every source file of the model; the things that they identify do not.
 std::string WithoutHashes(const std::string& text) {
   return std::regex_replace(text, std::regex("(\"(model|check)\": \")[0-9a-f]{16}\""),
                             "$010000000000000000\"");
@@ -126,7 +127,7 @@ std::vector<fs::path> GoldenJsonFiles() {
 INSTANTIATE_TEST_SUITE_P(Cli, Golden, testing::ValuesIn(GoldenFiles()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Cli, GoldenJson, testing::ValuesIn(GoldenJsonFiles()), NameOf);
 
-// A console block: "$ ./dev run ARGS" and what it prints.
+// A console block: "$ ./dev run ARGS" and the expected output.
 struct Block {
   std::string args;
   std::string output;
@@ -164,7 +165,7 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
   EXPECT_GE(blocks, 3);
 }
 
-// What a search finds is written so that to judge it is to test what it was found for.
+// A search writes its case so that judging it tests what the search found it for.
 class FoundInFolder : public testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
@@ -186,7 +187,7 @@ TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
     EXPECT_EQ(judged.status, 0) << judged.out;
     const std::string text = ReadWhole(file);
     EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-"));
-    // All lines between the machine and what is expected at the end.
+    // All lines between the machine and the expectations at the end.
     size_t ops = 0;
     for (size_t at = text.find("\n\n") + 2; text[at] != '\n'; at = text.find('\n', at) + 1) {
       const size_t end = text.find('\n', at);
@@ -214,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "--scope devices=2,instances=1,steps=5",
                     "diff no-cross-driver-attach --kernel v6.0 --kernel v6.12"));
 
-// What guards finds are cases of other kernels; v6.0 as it is violates the property, too.
+// Cases found by guards are on other kernels; v6.0 itself violates the property, too.
 TEST_F(FoundInFolder, AreJudgedToo) {
   const std::string path = "'" + folder_.string() + "'";
   ASSERT_EQ(RunTool("guards no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --out " + path)
@@ -243,7 +244,7 @@ TEST_F(FoundInFolder, AFuzzersBytesAreReadBack) {
   const std::string again = folder_.string() + "/again";
   ASSERT_EQ(RunTool("convert '" + back + "' --to bytes --out '" + again + "'").status, 0);
   EXPECT_EQ(ReadWhole(again), ReadWhole(seed));
-  // What is no input of a fuzzer.
+  // A file that is no input of a fuzzer.
   EXPECT_EQ(RunTool("convert --from bytes /nonexistent").status, 5);
   EXPECT_EQ(RunTool("convert --from bytes '" + folder_.string() + "'").status, 5);
   EXPECT_EQ(RunTool("convert --to bytes corpus/litmus --out '" + again + "'").status, 5);
@@ -256,7 +257,7 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
-// The last line of every golden report is its verdict's, with the words that the exit status has.
+// The last line of every golden report is the verdict line, and agrees with the exit status.
 TEST_P(Golden, EndsWithTheVerdictsLine) {
   static const std::vector<std::string> kCommands = {"query ",   "guards ", "diff ",
                                                      "explore ", "merge ",  "replay "};
@@ -282,13 +283,13 @@ TEST_P(Golden, EndsWithTheVerdictsLine) {
   if (violated) {
     EXPECT_EQ(status, "exit 1") << args;
   }
-  // A replay says with its status whether the outcome is the one written.
+  // The status of a replay says whether the outcome is the expected one.
   if (unknown && !args.starts_with("replay ")) {
     EXPECT_EQ(status, "exit 3") << args;
   }
 }
 
-// A bound that is called a proof is the worst that a report can say.
+// The worst mistake of a report is to call a bound a proof.
 TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
   const std::string text = ReadWhole(fs::path(GetParam()).replace_extension(".out"));
   const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
@@ -298,7 +299,7 @@ TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
   EXPECT_EQ(json["verdict"] == "holds", proof) << ReadWhole(GetParam());
 }
 
-// What was searched of the rest of a machine is not said of the machine.
+// A search of the visible rest of a machine gives no verdict about the machine.
 TEST(VerdictLine, OfAMachineThatIsNotAllThereIsOfNothing) {
   const std::string golden = ReadWhole(kSource / "tests/golden/check-no-firmware.args");
   const ToolOutcome check = RunTool(golden.substr(0, golden.find('\n')));
@@ -332,7 +333,7 @@ TEST(Require, ProofMakesABoundUnknown) {
   EXPECT_EQ(RunTool("query no-cross-driver-attach --kernel v7.1 --require prof").status, 2);
 }
 
-// What the case does as it is written comes first, whatever its failures do.
+// The verdict on the case itself comes first, whatever the runs with failures do.
 TEST(Sweep, NeverPassesACaseThatViolates) {
   int violated = 0;
   for (const fs::path& path : FilesWith(kSource / "corpus/litmus", ".case")) {
@@ -358,11 +359,11 @@ TEST(Judge, FailsWhatAssertsNothing) {
   const ToolOutcome judged = RunTool("judge " + nothing);
   EXPECT_EQ(judged.status, 1);
   EXPECT_THAT(judged.out, testing::HasSubstr(nothing + ": asserts nothing"));
-  // What it does is of no account: the run violates a property.
+  // That the run violates a property makes no difference to judge.
   EXPECT_EQ(RunTool("replay " + nothing).status, 1);
 }
 
-// What is missing is told before the work, not after it.
+// A missing corpus is reported before the work, not after it.
 TEST(Tour, NeedsItsCorpus) {
   const ToolOutcome tour = RunTool("tour --corpus /nonexistent");
   EXPECT_EQ(tour.status, 5);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cvc5 on the verification conditions of the proofs.
+// cvc5 checks the verification conditions of the proofs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ std::string Cvc5(const fs::path& file) {
   return output;
 }
 
-// The answers to all conditions of lemmas, in the order of the conditions.
+// The answers to all conditions about lemmas, in the order of the conditions.
 std::vector<std::string> Answers(Property property, const KernelProfile& kernel,
                                  const std::vector<Lemma>& lemmas) {
   const fs::path file = fs::path(testing::TempDir()) / absl::StrCat("vc-", getpid(), ".smt2");

@@ -25,8 +25,8 @@ report::Diff Ask(Property property, const std::string& a, const std::string& b,
   return diff.ok() ? *diff : report::Diff{};
 }
 
-// Whether a run from here of exactly so many steps violates the property on the first kernel at the
-// last of them, and on the second at none.
+// Whether a run from here with exactly so many steps violates the property on the first kernel at
+// its last step, and nowhere on the second kernel.
 bool Differs(const Topology& t, Property property, const SmallRun& a, const SmallRun& b,
              int steps) {
   std::vector<Op> ops;
@@ -60,7 +60,7 @@ struct Pair {
   Property property;
   const char* a;
   const char* b;
-  // Of the cases that only A allows: 0: none up to three steps.
+  // The steps of the case that only A allows; 0: there is none up to three steps.
   int steps;
   int devices;
   SmallMachines small{};
@@ -86,7 +86,7 @@ TEST_P(Pairs, FindTheSmallestCase) {
   EXPECT_EQ(Play(other).of(p.property).at, 0);
 }
 
-// The same by trying every run of every machine of a part of the space.
+// Compares with brute force: every run of every machine in a part of the space.
 TEST_P(Pairs, AreAsBruteForceFindsThem) {
   const Pair& p = GetParam();
   const KernelProfile a = ProfileOf(Kernel(p.a));
@@ -114,7 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
         Pair{kAttach, "v7.1", "v7.1,-probe.dma_configure", 2, 2},
         Pair{kAttach, "v7.1,-type1.same_ops", "v7.1", 0, 0}));
 
-// Its own rules are not looked at here: the solver has to find that out.
+// The solver gets no hint that the kernels are equal, and has to find it out.
 TEST(Diff, OfAKernelAndItselfIsNothing) {
   for (const char* word : {"v5.15", "v6.0", "v6.12", "v7.1"}) {
     const KernelSpec kernel = Kernel(word);
@@ -137,7 +137,7 @@ TEST(Diff, FindsARuleThatIsDropped) {
             "op 5, set-iommu c0: ok on A; type1.same_ops: not this domain");
 }
 
-// The refusing kernel takes every step of it where one of that size is so.
+// A case of that size in which the refusing kernel takes every step is preferred.
 TEST(Diff, PrefersRunsThatBothTake) {
   const report::Diff diff = Ask(kAttach, "v6.12", "v6.0", {.devices = 2, .steps = 3});
   ASSERT_EQ(diff.directions[0].verdict, Verdict::kViolated);

@@ -42,13 +42,13 @@ TEST(Drat, AcceptsARupProof) {
 }
 
 TEST(Drat, AcceptsALemmaThatIsOnlyRat) {
-  // -1 is blocked: no assignment of the rest needs 1. It is no RUP.
+  // -1 is blocked: no assignment of the other variables needs 1. It is not RUP.
   const DratVerdict verdict = Check(kEight, "-1 0\nd -1 2 4 0\n2 0\n0\n");
   EXPECT_TRUE(verdict.verified) << verdict.reason << " at " << verdict.line;
 }
 
 TEST(Drat, TakesTheFirstLiteralAsThePivot) {
-  // 3 is new to the formula: any clause is RAT on it, and on its negation only while it is new.
+  // 3 does not occur in the formula, so any clause is RAT on 3. In the second formula -3 occurs.
   const std::string formula = "p cnf 3 4\n1 2 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";
   EXPECT_TRUE(Check(formula, "3 1 0\n1 0\n0\n").verified);
   const DratVerdict wrong = Check("p cnf 3 3\n1 2 0\n-3 -1 0\n-3 -2 0\n", "3 1 0\n0\n");
@@ -56,7 +56,7 @@ TEST(Drat, TakesTheFirstLiteralAsThePivot) {
 }
 
 TEST(Drat, ADefinitionIsRatAndItsUseIsRup) {
-  // 3 = 1 and 2, then what that gives.
+  // Defines 3 as 1 and 2, then adds clauses that follow.
   const std::string formula = "p cnf 4 6\n1 4 0\n1 -4 0\n2 4 0\n2 -4 0\n-1 -2 4 0\n-1 -2 -4 0\n";
   const DratVerdict verdict = Check(formula, "3 -1 -2 0\n-3 1 0\n-3 2 0\n1 0\n2 0\n3 0\n0\n");
   EXPECT_TRUE(verdict.verified) << verdict.reason << " at " << verdict.line;
@@ -99,7 +99,7 @@ TEST(Drat, ADeletionTakesAwayOneCopy) {
   EXPECT_FALSE(Check(formula, "d 1 2 0\nd 1 2 0\n2 0\n0\n").verified);
 }
 
-// As drat-trim does, for solvers delete what they have propagated.
+// Like drat-trim, since solvers delete clauses that they have propagated.
 TEST(Drat, PassesOverDeletionsOfUnits) {
   const std::string formula = "p cnf 3 6\n1 0\n-1 2 3 0\n-1 2 -3 0\n-1 -2 3 0\n-2 -3 0\n-1 2 0\n";
   EXPECT_TRUE(Check(formula, "d 1 0\nd -1 2 0\n2 0\n0\n").verified);
@@ -159,7 +159,7 @@ TEST(DratText, SaysWhatItExpected) {
   }
 }
 
-// --- against the solver, on random formulas ---
+// --- with proofs of the solver, on random formulas ---
 
 smt::Cnf RandomCnf(std::mt19937& random, int variables, int clauses) {
   smt::Cnf cnf;

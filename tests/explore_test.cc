@@ -65,7 +65,7 @@ device d2 pci b0
 device d3 pci b0 alias=d2
 )";
 
-// d1 is with whichever of the other two came first.
+// d1 shares a group with whichever of the other two came first.
 constexpr char kChain[] = R"(
 driver A same-instance
 driver B claims=pci:ignore
@@ -125,12 +125,12 @@ TEST(Explore, KeepsToTheAssumptions) {
   EXPECT_THAT(r.reason, HasSubstr("assume.homogeneous_groups"));
 }
 
-// --- the search against one that keeps states as they are ---
+// --- compared with a search that keeps whole states ---
 
 static_assert(std::has_unique_object_representations_v<State>, "states compare as bytes");
 
 struct Plain {
-  int violated_at = 0;  // 0: in no run of that many steps
+  int violated_at = 0;  // 0: no run of that many steps violates it
 };
 
 std::vector<Op> EveryOp(const Topology& t, int containers) {
@@ -195,7 +195,8 @@ TEST_P(Agreement, OfBothSearches) {
 INSTANTIATE_TEST_SUITE_P(Machines, Agreement,
                          testing::Values(kTwoBuses, kOneGroupOfTwo, kSharedGroup, kChain));
 
-// What src/explore/explore.h argues of one container, and containers that trade names.
+// Checks the argument of src/explore/explore.h about one container, and about containers that trade
+// names.
 TEST(Explore, SecondContainerChangesNoVerdict) {
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain})
     for (const KernelVersion version : kKernelVersions)
@@ -221,7 +222,7 @@ TEST(Explore, SecondContainerChangesNoVerdict) {
         }
 }
 
-// With one group at a time, it does not matter which container it is in.
+// If groups join one at a time, it does not matter which container they are in.
 TEST(Explore, ContainersTradeNames) {
   const Case machine = Parse(On("v7.1 add assume.no_unregister_when_attached",
                                 "\ndriver A\ninstance a0 A\ninstance a1 A\ndevice d0 pci a0\n"));
@@ -288,7 +289,7 @@ TEST(Packer, UnpackedIsTheSameStateAnew) {
         ASSERT_TRUE(std::ranges::equal(key.span(), again.span()));
         EXPECT_EQ(HasForeignDomain(machine.topology, state),
                   HasForeignDomain(machine.topology, unpacked));
-        // What was left out makes no difference to any step from here on.
+        // Packing leaves out only what makes no difference to any later step.
         if (random() % 40 == 0) state = unpacked;
         const Op op = ops[random() % ops.size()];
         State one = state;
@@ -409,7 +410,7 @@ device d1 pci a0 b0 slot=1
 device d2 pci b0
 )";
 
-// Two states have one key by parts exactly if they have one when packed as a whole.
+// Two states have the same key by parts if and only if they have the same packed key.
 TEST(StateCodec, TellApartWhatPackerTellsApart) {
   std::mt19937 random(3);
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain, kAlike, kAlikeAndNot, kPairAndOne})
@@ -452,7 +453,7 @@ void ExpectSame(const ShapeResult& a, const ShapeResult& b, const std::string& w
   EXPECT_EQ(a.depth, b.depth) << what;
   EXPECT_EQ(a.every_depth, b.every_depth) << what;
   EXPECT_EQ(a.ops.size(), b.ops.size()) << what;
-  if (a.verdict == Verdict::kViolated) return;  // how much was seen by then may differ
+  if (a.verdict == Verdict::kViolated) return;  // they may stop after different numbers of states
   EXPECT_EQ(a.states, b.states) << what;
   EXPECT_EQ(a.transitions, b.transitions) << what;
 }
@@ -466,11 +467,11 @@ TEST_P(LookedUp, StepsAreThoseOfTheModel) {
     Case machine = Parse(On("v7.1", GetParam()));
     machine.kernel = kernel;
     if (BrokenAssumption(machine.topology, ProfileOf(kernel).rules)) continue;
-    // Each kernel is asked two of the four questions.
+    // Ask two of the four questions about each kernel.
     const Property property = kEncodedProperties[++turn % 2];
     Explorer explorer(ProfileOf(kernel), property);
     const Shape shape{.topology = machine.topology};
-    // Else groups that lost their devices pile up in the container.
+    // Otherwise groups that lost their devices pile up in the container, without end.
     const bool has_end =
         ProfileOf(kernel).has(Rule::kAssumeNoUnregisterWhenAttached) && kernel.dropped == RuleSet();
     for (const int steps : {has_end ? kUnbounded : 7, 6}) {
@@ -500,7 +501,7 @@ INSTANTIATE_TEST_SUITE_P(Machines, LookedUp,
                                          kPairAndOne));
 
 TEST(Explore, ThreadsDoNotChangeTheAnswer) {
-  // Levels of some thousand states, and a violation in one.
+  // Levels of some thousand states, one of which has a violation.
   constexpr char kWide[] = R"(
 driver A
 driver B

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What booted kernels did (corpus/traces) is what the model and real code do, but for the
-// differences that are listed there, each with a reason that docs/recording.md explains.
+// The model and real code behave like booted kernels (corpus/traces), except for the listed
+// differences, each with a reason that docs/recording.md explains.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -43,7 +43,7 @@ Cases AllCases() {
   return cases.ok() ? *cases : Cases();
 }
 
-// The reasons by case, of those of the profile.
+// The reasons of the profile's differences, by case.
 std::map<std::string, std::string> Listed(const std::string& profile) {
   std::map<std::string, std::string> listed;
   std::istringstream lines(ReadText(kTraces / "differences.txt"));
@@ -88,9 +88,8 @@ TEST_P(GoldenTrace, IsWhatTheModelDoes) {
   for (const auto& [name, reason] : listed) ADD_FAILURE() << name << " is listed, and agrees";
 }
 
-// What real code in this process does (IOMMUCHECK_KERNEL_BUILD, a build of ./dev kernel), too.
-// VFIO's group files are played there as the model has them, so that it differs where the model
-// does.
+// Real code in this process (IOMMUCHECK_KERNEL_BUILD, a build of ./dev kernel) agrees, too. Here
+// VFIO's group files are played as in the model, so it differs where the model differs.
 TEST(GoldenTraceOfTheBuild, IsWhatRealCodeDoes) {
   const char* build = std::getenv("IOMMUCHECK_KERNEL_BUILD");
   if (build == nullptr || !fs::exists(fs::path(build) / "kernel.so"))
@@ -119,7 +118,7 @@ TEST(GoldenTraceOfTheBuild, IsWhatRealCodeDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, GoldenTrace, testing::Values("v6.1.y", "v6.12.y"));
 
-// A check that cannot fail would be none.
+// Tests the comparison itself: it must be able to fail.
 TEST(CompareTraces, SeesOneChangedErrno) {
   Cases cases;
   absl::StatusOr<Case> c = ParseCase(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The map of guards, held to what it says by the model and by single questions to the solver.
+// Checks the map of guards with the model and with single questions to the solver.
 #include "src/guards/guards.h"
 
 #include <gmock/gmock.h>
@@ -50,21 +50,21 @@ TEST_P(BoundedMap, IsWhatSingleQuestionsSay) {
   ASSERT_FALSE(map.sufficient.empty());
   ASSERT_FALSE(map.removals.empty());
   for (const Removal& removal : map.removals) {
-    // Without these the kernel violates it, and with any of them back it does not.
+    // Without these rules the kernel violates the property; with any one of them back it does not.
     EXPECT_TRUE(Violates(map, removal.found, map.universe - removal.rules));
     for (const RuleInfo& info : AllRules()) {
       if (!removal.rules.has(info.rule)) continue;
       const RuleSet back = (map.universe - removal.rules) | RuleSet().add(info.rule);
       EXPECT_EQ(Ask(map, back), Verdict::kHolds) << info.id;
     }
-    // What breaks it leaves no sufficient set whole.
+    // A set of rules that breaks it by its removal has a rule of each sufficient set.
     for (const Sufficient& set : map.sufficient) EXPECT_TRUE(removal.rules.has_any(set.rules));
   }
   for (const Sufficient& set : map.sufficient) {
     EXPECT_EQ(Ask(map, set.rules), Verdict::kHolds);
     for (const RuleInfo& info : AllRules()) {
       if (!set.rules.has(info.rule)) continue;
-      // Each rule is needed: there is a removal that the rest of the set does not meet.
+      // Each rule is needed: there is a removal that contains no other rule of the set.
       const RuleSet rest = RuleSet(set.rules).drop(info.rule);
       EXPECT_TRUE(std::ranges::any_of(map.removals, [&](const Removal& removal) {
         return !removal.rules.has_any(rest);
@@ -91,8 +91,9 @@ INSTANTIATE_TEST_SUITE_P(
                           param.param.second == Property::kNoCrossDriverReuse ? "Reuse" : "Attach");
     });
 
-// What the map says of the kernel as it is, and of it without each rule, is what `query` and
-// `query --drop` say, down to the size: no assumption is made that the kernel does not make.
+// The map's answers about the kernel in question, and about it without each rule, are those of
+// `query` and `query --drop`, down to the size: the map adds no assumption that the kernel does not
+// make.
 class KernelAsItIs : public testing::TestWithParam<std::pair<KernelVersion, Property>> {};
 
 TEST_P(KernelAsItIs, IsWhatQuerySays) {
@@ -132,8 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-// v6.1 does not assume that bus slots stay put: without register.single_driver it is violated,
-// however redundant the rule is to a kernel that does.
+// v6.1 does not assume that bus slots stay. Without register.single_driver it violates the
+// property, though the rule is redundant on a kernel with that assumption.
 TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
   const Map map = MapOf(KernelVersion::kV6_1, Property::kNoCrossDriverReuse, true);
   const auto row = std::ranges::find(map.alone, Rule::kRegisterSingleDriver, &Alone::rule);
@@ -144,8 +145,8 @@ TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
   EXPECT_EQ(map.kernel.verdict, Verdict::kHolds);
 }
 
-// The comparison of 2022 holds the property together with these, and nothing else does but the
-// drivers' own test.
+// Together with these rules the comparison of 2022 keeps the property, and nothing else does but
+// the drivers' own test.
 TEST(Map, OfThe2022QuestionIsProved) {
   const Map map = MapOf(KernelVersion::kV6_0, Property::kNoCrossDriverReuse, false);
   std::vector<RuleSet> sets;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Hostile input: tests/hostile/*.txt has commands, each with its exit status and the first line of
-// what it says. They run in a folder of their own, with copies of what tests/hostile/fixtures.sh
-// made. None may hang, crash or leave half a file; none is "iommucheck is wrong", and what goes to
-// the terminal is printable. IOMMUCHECK_UPDATE_GOLDEN=1 writes first lines anew, not statuses.
+// its output. They run in a separate folder, with copies of the files that
+// tests/hostile/fixtures.sh made. No command may hang, crash, leave half a file or say "iommucheck
+// is wrong", and all output to the terminal must be printable. IOMMUCHECK_UPDATE_GOLDEN=1 writes
+// the first lines anew, but not the statuses.
 //
-//   = name of what is tried
+//   = name of the test
 //   commands for bash, on any number of lines
-//   -> 5 iommucheck: x.case:1:1: expected *        (* stands for anything)
+//   -> 5 iommucheck: x.case:1:1: expected *        (* matches anything)
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -71,7 +72,7 @@ bool IsPrintable(const std::string& text) {
   return std::ranges::all_of(text, [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; });
 }
 
-// What a write that was not finished leaves behind.
+// The files that an unfinished write leaves.
 std::vector<std::string> HalfFiles(const fs::path& folder) {
   std::vector<std::string> found;
   std::error_code error;

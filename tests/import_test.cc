@@ -35,7 +35,7 @@ std::string ReadCorpus(const std::string& name) {
   return std::move(bytes).str();
 }
 
-// A tar in memory, as odd as a test wants it.
+// A tar in memory that can have any defect a test wants.
 class Tar {
  public:
   Tar& File(const std::string& name, const std::string& text) { return Add(name, '0', "", text); }
@@ -96,7 +96,7 @@ std::string ErrorOf(const std::string& bytes) {
   return std::string(found.status().message());
 }
 
-// The gaps as one text, and a tar whose folders and files are all there.
+// The gaps as one text; and a tar that has all folders and files.
 std::string GapsOf(const absl::StatusOr<System>& system) {
   EXPECT_TRUE(system.ok()) << system.status();
   std::string text;
@@ -125,7 +125,7 @@ TEST(Import, ReadsAMachineWithVtd) {
   EXPECT_EQ(system->topology.devices[4].slot, 1);
   EXPECT_EQ(system->topology.devices[5].alias, kNoId);
   EXPECT_EQ(system->topology.devices[6].alias, 5);
-  ASSERT_EQ(system->as_found.size(), 13U);  // all, not those that are kept
+  ASSERT_EQ(system->as_found.size(), 13U);  // all that were found, not only those that are kept
   EXPECT_EQ(system->as_found[10].device, "0000:02:01.0");
   EXPECT_EQ(system->as_found[10].group, 7);
   EXPECT_EQ(system->as_found[10].driver, "intel");
@@ -150,7 +150,7 @@ TEST(Import, ReadsAMachineWithTwoDrivers) {
   for (const AsFound& device : system->as_found) EXPECT_EQ(device.instance, "dmar0");
 }
 
-// Two devices of a bus in one group, each behind an instance of a driver of its own.
+// Two devices of a bus in one group, each behind an instance of another driver.
 std::string MixedGroup(const std::string& bus) {
   Tar tar;
   tar.File("proc/version", "Linux version 6.12.117 (x)\n");
@@ -212,7 +212,7 @@ TEST(Import, ReadsAFolderAndASysfsRoot) {
   EXPECT_EQ(machine->as_found[0].group, 3);
   EXPECT_THAT(machine->assumptions, Contains(HasSubstr("taken to be enforced by dmar0")));
 
-  // A sysfs itself, with the proc/version beside it.
+  // A folder that is itself a sysfs, with the proc/version beside it.
   const auto bare = ReadTree(sys.string());
   ASSERT_TRUE(bare.ok()) << bare.status();
   EXPECT_EQ(bare->kernel_release, "5.19.3-x");
@@ -222,7 +222,7 @@ TEST(Import, ReadsAFolderAndASysfsRoot) {
   std::ofstream(root / "proc/version").close();
   EXPECT_THAT(ReadTree(sys.string())->release_trouble, HasSubstr("an empty proc/version"));
 
-  // A link out of the folder is not followed.
+  // The importer does not follow a link out of the folder.
   fs::remove(sys / "class/iommu/dmar0");
   fs::create_symlink((sys / "devices/virtual/iommu/dmar0").string(), sys / "class/iommu/dmar0");
   EXPECT_THAT(GapsOf(ToSystem(*ReadTree(root.string()), KernelVersion::kV6_0)),
@@ -360,7 +360,7 @@ TEST(Acpi, ReadsDmar) {
   EXPECT_THAT((*units)[0].scopes[1].path, ElementsAre(0x08));
 }
 
-// Makes its bytes add up to 0.
+// Sets the checksum, so that the table's bytes add up to 0.
 void Sum(std::string& table) {
   constexpr size_t kChecksum = 9;
   table[kChecksum] = 0;
@@ -369,7 +369,8 @@ void Sum(std::string& table) {
   table[kChecksum] = static_cast<char>(256 - sum % 256);
 }
 
-// Every truncation, and every byte changed in some ways, is read or refused; sanitizers watch.
+// Every truncation, and every byte changed in some ways, is either read or refused; sanitizers
+// watch.
 template <typename Parse>
 void Torture(const std::string& table, Parse parse) {
   for (size_t length = 0; length < table.size(); ++length)
@@ -387,7 +388,7 @@ void Torture(const std::string& table, Parse parse) {
     }
 }
 
-// What is not known may be an IOMMU, or what is behind one.
+// An unknown node may be an IOMMU, or a device behind one.
 TEST(Acpi, TakesNoPartOfADamagedViotForTheWhole) {
   const std::string viot = TableOf("qemu-vtd-virtio-6.12.tar.gz", "VIOT");
   const auto error = [&](size_t at, uint8_t value) {
@@ -409,9 +410,9 @@ TEST(Acpi, SurvivesGarbage) {
   Torture(TableOf("qemu-vtd-virtio-6.12.tar.gz", "DMAR"), ParseDmar);
 }
 
-// --- what is missing ---
+// --- missing parts ---
 
-// A snapshot of which some is not there (with all below it), or cannot be read.
+// A snapshot in which some paths are missing (with everything below them), or cannot be read.
 class Partial : public Tree {
  public:
   Partial(std::unique_ptr<Tree> whole, std::vector<std::string> gone, std::string unreadable = "-")
@@ -435,7 +436,7 @@ class Partial : public Tree {
   }
 
  private:
-  // "*" at the beginning of a path stands for any folder.
+  // "*" at the beginning of a path matches any folder.
   [[nodiscard]] bool IsGone(const std::string& path) const {
     return std::ranges::any_of(gone_, [&](const std::string& gone) {
       if (gone.starts_with('*')) return path.ends_with(gone.substr(1));
@@ -495,14 +496,14 @@ TEST(Gaps, OfWhatIsNotThere) {
                 HasSubstr("kernel/iommu_groups names and sys/bus does not know so: 0000:00:03.0."));
   }
   EXPECT_THAT(GapsWithout(kMixed, {kTables + "/DMAR"}), HasSubstr("table DMAR is not there"));
-  // The device tree that arm64 has beside ACPI is no stand-in for it.
+  // arm64 also has a device tree besides ACPI; it does not replace the ACPI tables.
   Tar arm = WithDmar();
   arm.Folder("sys/firmware/acpi").File("sys/firmware/devicetree/base/chosen/x", "");
   EXPECT_THAT(GapsOf(arm), HasSubstr("No ACPI table is in sys/firmware/acpi/tables"));
-  // The folder that the link of class/iommu leads to, and the table that names the IOMMU.
+  // Without the target of the link in class/iommu, and without the table that names the IOMMU.
   EXPECT_THAT(GapsWithout(kMixed, {virtio, kTables + "/VIOT"}),
               HasSubstr("Links of sys/class/iommu that lead nowhere: 0000:00:08.0."));
-  // Nothing of it but in the table.
+  // Only the table still shows the IOMMU.
   EXPECT_THAT(GapsWithout(kMixed, {virtio, "sys/class/iommu/0000:00:08.0"}),
               HasSubstr("VIOT describes a virtio-iommu at 0000:00:08.0, and sys/class/iommu has "
                         "none for it. | load its driver"));
@@ -515,20 +516,20 @@ TEST(Gaps, OfLinksThatLeadToNoIommu) {
               HasSubstr("link 'iommu' leads to none of sys/class/iommu: 0000:00:01.0."));
 }
 
-// What can be missing is of the one driver that is there.
+// The missing parts can only belong to the one driver that is there.
 TEST(Gaps, AreNoneWhereOneDriverIsAllThereCanBe) {
   const Partial tree(*OpenTar(ReadCorpus(kOne), kOne), {"sys/bus/platform"});
   const auto system = ToSystem(*ReadFound(tree), KernelVersion::kV7_1);
   EXPECT_EQ(GapsOf(system), "");
   EXPECT_THAT(system->assumptions, Contains(HasSubstr("With one driver that changes nothing")));
   EXPECT_THAT(GapsWithout(kMixed, {"sys/bus/platform"}), HasSubstr("sys/bus/platform/devices"));
-  // The folder of an IOMMU is there, and nothing else says so.
+  // Only the folder of the IOMMU is left.
   EXPECT_THAT(
       GapsWithout(kMixed, {"sys/class/iommu/0000:00:08.0", "sys/firmware/acpi/tables/VIOT"}),
       HasSubstr("Folders of IOMMUs that sys/class/iommu has no link to: 0000:00:08.0."));
 }
 
-// A table with its header's signature, length and checksum.
+// Makes a table: a header with signature, length and checksum, then the body.
 std::string Table(const std::string& signature, const std::string& body) {
   std::string table = signature + std::string(32, '\0') + body;
   table[4] = static_cast<char>(table.size() & 0xff);
@@ -563,7 +564,7 @@ TEST(Gaps, OfIommusThatNobodyRegistered) {
   const std::string head = Number(2, 4) + Number(48, 4) + Number(0, 4);
   EXPECT_THAT(with_smmu3(Table("IORT", head + IortNode(4, 0x14f80000) + IortNode(3, 0x15000000))),
               HasSubstr("IORT describes an SMMU at 0x15000000, and sys/class/iommu has none"));
-  // A second SMMUv3 brings no second driver.
+  // A second SMMUv3 adds no driver.
   EXPECT_EQ(with_smmu3(Table("IORT", head + IortNode(4, 0x14f80000) + IortNode(4, 0x15000000))),
             "");
   EXPECT_THAT(with_smmu3(Table("IORT", head + IortNode(4, 0x14f80000))),
@@ -575,7 +576,7 @@ TEST(Gaps, OfIommusThatNobodyRegistered) {
   EXPECT_THAT(*ivrs, ElementsAre(PciAddress{0, 2}, PciAddress{0, 0x4002}));
 }
 
-// A board with a device tree; `node` is what its second IOMMU has.
+// A board with a device tree; `node` has the properties of its second IOMMU.
 std::string GapsOfBoard(const std::string& status, const std::string& compatible,
                         bool with_nodes = true) {
   Tar tar;
@@ -609,7 +610,7 @@ TEST(Gaps, OfIommusOfTheDeviceTree) {
   EXPECT_THAT(GapsOfBoard("", "", false), HasSubstr("has no nodes"));
 }
 
-// What the importer had to take for granted and a violation can hide in.
+// Assumptions of the importer that could hide a violation.
 TEST(Gaps, OfWhatWasAssumed) {
   const auto mixed_group = [](const std::string& second) {
     Tar tar;
@@ -627,11 +628,11 @@ TEST(Gaps, OfWhatWasAssumed) {
   EXPECT_EQ(GapsOf(mixed_group("fkB0")), "");  // the model has such groups
   EXPECT_THAT(GapsOf(mixed_group("fkB0"), KernelVersion::kV6_0),
               HasSubstr("The driver unknown-fkA is not in the catalogue"));
-  // A driver that makes a group per instance would have the model part the two.
+  // If the driver made a group per instance, the model would split the group.
   EXPECT_THAT(GapsOf(mixed_group("fkB0").Link("sys/devices/platform/hwfkB0/driver",
                                               "../../../bus/platform/drivers/rk_iommu")),
               HasSubstr("Group 0 holds devices of a driver that makes a group per instance"));
-  // Names that are alike are taken to be of one driver, and that can be wrong.
+  // Names of the same form are assumed to be of one driver, which may be wrong.
   EXPECT_THAT(GapsOf(mixed_group("fkA1")),
               HasSubstr("No link names the driver of fkA0, fkA1. | record the links 'driver'"));
   const auto alike = Read(mixed_group("fkA1").bytes());
@@ -652,7 +653,7 @@ TEST(Import, TakesPowerPcBridgesForOneDriver) {
   EXPECT_EQ(system->instances_found.size(), 10U);
 }
 
-// What drivers do is of the kernel asked about, not of the one that ran.
+// The drivers are those of the kernel in question, not of the kernel that ran.
 TEST(Import, TakesDriversAsTheKernelAskedAboutHasThem) {
   const auto driver = [](const char* snapshot, KernelVersion version) {
     return Read(ReadCorpus(snapshot), version)->topology.drivers[0];
@@ -676,14 +677,15 @@ TEST(Import, KnowsAMachineWithoutIommus) {
   EXPECT_EQ(system->instances_found.size(), 0U);
   EXPECT_THAT(system->assumptions, testing::IsEmpty());
 
-  // Described and switched off: one driver cannot go wrong, two can.
+  // Firmware describes IOMMUs that are switched off: with one driver nothing can go wrong, with two
+  // it can.
   Tar off = none;
   off.File(kTables + "/DMAR", TableOf(kMixed, "DMAR"));
   EXPECT_EQ(GapsOf(off), "");
   EXPECT_THAT(Read(off.bytes())->assumptions, Contains(HasSubstr("intel_iommu=on")));
   off.File(kTables + "/VIOT", TableOf(kMixed, "VIOT"));
   EXPECT_THAT(GapsOf(off), HasSubstr("can be of two drivers"));
-  // That class/iommu is empty has to be seen.
+  // An empty class/iommu folder proves that none is registered; a missing one proves nothing.
   EXPECT_THAT(GapsOf(Tar().Folder("sys/bus").File(kTables + "/FACP", "FACP")),
               HasSubstr("There is no folder sys/class/iommu"));
 }
@@ -697,7 +699,7 @@ TEST(Import, TrimsWhatTarPads) {
 }
 
 TEST(Import, ReadsTarsOfOtherForms) {
-  // Absolute names, and a folder around all.
+  // Absolute names, and a folder around everything.
   EXPECT_TRUE(
       Read(Tar().Link("/sys/class/iommu/dmar0", "../../devices/d").Folder("/sys/devices/d").bytes())
           .ok());
@@ -707,7 +709,7 @@ TEST(Import, ReadsTarsOfOtherForms) {
   EXPECT_EQ(ReadSnapshot(host.bytes(), "x.tar")->kernel_release, "6.8.1");
 }
 
-// The same bytes, gzipped: zlib as the other end.
+// Gzips the bytes, by zlib.
 std::string Gzip(const std::string& text) {
   z_stream stream{};
   EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);

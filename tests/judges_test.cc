@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Solver, explorer and model on the same questions: every machine of a small scope, every profile,
-// each rule dropped, both properties. IOMMUCHECK_AGREEMENT=devices,attach-steps,reuse-steps asks
-// for a larger one than the gate has time for.
+// Solver, explorer and model answer the same questions: every machine of a small scope, every
+// profile, each rule dropped, both properties.
+// IOMMUCHECK_AGREEMENT=devices,attach-steps,reuse-steps chooses a larger scope than there is time
+// for by default.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,8 +25,8 @@ struct Sizes {
   int attach_devices = 2;
   int reuse_devices = 2;
   int attach_steps = 3;
-  int reuse_steps = 5;  // no reuse takes fewer
-  // The larger questions of kernels with bus slots take the explorer seconds each.
+  int reuse_steps = 5;  // no violation of reuse is shorter
+  // On kernels with bus slots, the explorer needs seconds for each of the larger questions.
   bool all = false;
 };
 
@@ -51,7 +52,7 @@ std::vector<KernelSpec> Kernels(KernelVersion version) {
       kernel.dropped.add(info.rule);
       kernels.push_back(kernel);
     }
-  // So that a kernel that keeps its promises is among them.
+  // Add the assumptions of promises, so that some kernels keep them.
   for (const Promise& promise : EncodedPromises()) {
     KernelSpec kernel{.version = version};
     for (const Rule rule : promise.assumptions) kernel.added.add(rule);
@@ -60,7 +61,7 @@ std::vector<KernelSpec> Kernels(KernelVersion version) {
   return kernels;
 }
 
-// The kernel as it is and the patches that break it; the rest takes IOMMUCHECK_AGREEMENT.
+// The unpatched kernels and the patches that break them; others only with IOMMUCHECK_AGREEMENT.
 bool InTheGate(const KernelSpec& kernel) {
   return kernel.added == RuleSet() &&
          (kernel.dropped == RuleSet() || kernel.dropped.has(Rule::kType1SameOps) ||
@@ -99,7 +100,7 @@ TEST_P(Judges, Agree) {
       if (!is_violated || explored.verdict != Verdict::kViolated) continue;
       EXPECT_EQ(solved->found.ops.size(), explored.found.ops.size());
       EXPECT_EQ(solved->found.topology.devices_count, explored.found.topology.devices_count);
-      // Each one's case is one to the others, too.
+      // A case found by one judge is a case for the others.
       const auto at_end = static_cast<int>(explored.found.ops.size());
       EXPECT_EQ(Play(solved->found).of(property).at, at_end);
       EXPECT_EQ(Play(explored.found).of(property).at, at_end);
@@ -108,7 +109,7 @@ TEST_P(Judges, Agree) {
       ASSERT_TRUE(replay->supported && replay->possible) << PrintCase(explored.found);
       EXPECT_TRUE(replay->violated[static_cast<size_t>(property)]) << PrintCase(explored.found);
     }
-  // A test of which every answer is the same would show little.
+  // If every answer were the same, the test would show little.
   EXPECT_GT(violated, 0);
   EXPECT_GT(held, 0);
   std::printf("%s: %d questions, %d of them violated\n",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Questions about one machine: large ones, and those of the corpus.
+// Questions about one machine: large machines, and those of the corpus.
 #include "src/report/machine.h"
 
 #include "absl/strings/str_replace.h"
@@ -30,8 +30,9 @@ KernelSpec Kernel(KernelVersion version, std::initializer_list<Rule> dropped = {
   return spec;
 }
 
-// 64 devices in 32 groups of two functions of a slot, 4 drivers with two instances each. Up to 6.0
-// the first driver claims pci, which most devices are on; the second platform, where its own are.
+// 64 devices in 32 groups of two functions of a slot, 4 drivers with two instances each. Up to and
+// including 6.0 the first driver claims pci, the bus of most devices; the second claims platform,
+// the bus of its own devices.
 Case Large(const KernelSpec& kernel) {
   Case c;
   c.kernel = kernel;
@@ -79,7 +80,7 @@ MachineAnswer Ask(Property property, const Case& machine, int steps, bool bounde
   return answer.ok() ? *std::move(answer) : MachineAnswer{};
 }
 
-// The fewest steps of a violation, 0 for none.
+// The fewest steps of a violation; 0: there is none.
 int StepsOf(const MachineAnswer& a) {
   EXPECT_NE(a.result.query.verdict, Verdict::kUnknown) << a.result.query.reason;
   if (a.result.query.verdict != Verdict::kViolated) return 0;
@@ -105,9 +106,9 @@ TEST_P(Large64, ReusesADomainWithoutTheComparisons) {
   const Case machine = Large(Kernel(
       GetParam(), {Rule::kType1SameOps, Rule::kCoreOwnerFirst, Rule::kRegisterSingleDriver}));
   const MachineAnswer answer = Ask(kReuse, machine, 6);
-  // A device behind a fwnode takes a configure, or from 7.1 on a walk, that applies the firmware's
-  // description; in 6.1 two groups of the first driver get a domain of the second, which has taken
-  // all slots.
+  // A device behind an instance with a fwnode needs a configure, or from 7.1 on a walk of the bus,
+  // which applies the firmware description. In 6.1 two groups of the first driver get a domain of
+  // the second, which has taken over all slots.
   const bool slots = ProfileOf(GetParam()).era == Era::kSingleDriver;
   EXPECT_EQ(StepsOf(answer), slots || GetParam() == KernelVersion::kV7_1 ? 5 : 6);
   EXPECT_FALSE(answer.result.whole);
@@ -116,7 +117,7 @@ TEST_P(Large64, ReusesADomainWithoutTheComparisons) {
 TEST_P(Large64, PutsAMixedGroupOnADomainOfOneDriver) {
   const Case machine = WithMixedGroup(Large(Kernel(GetParam())));
   const MachineAnswer answer = Ask(kAttach, machine, 6);
-  int steps = 0;  // up to 6.1 the bus has one driver
+  int steps = 0;  // up to and including 6.1 the bus has one driver
   if (ProfileOf(GetParam()).era == Era::kFwnode) steps = GetParam() == KernelVersion::kV7_1 ? 2 : 3;
   EXPECT_EQ(StepsOf(answer), steps);
 }
@@ -131,8 +132,8 @@ TEST(Machine, IsOutsideOfAnAssumption) {
   EXPECT_EQ(answer.result.query.verdict, Verdict::kHolds);
 }
 
-// A store over a slot, which the kernel's assumption forbids where any device of the bus is probed:
-// those that are not in the circuit count.
+// A store over a slot, which the kernel's assumption rules out if any device of the bus is probed,
+// even one that is not in the circuit.
 TEST(Machine, IsRefutedByWhatIsNotInTheCircuit) {
   Case machine = Large(Kernel(KernelVersion::kV6_0, {}, {Rule::kAssumeBusOpsNotReplaced}));
   machine.topology.drivers[3].claims[static_cast<size_t>(Bus::kPci)] = Claim::kStore;
@@ -175,7 +176,7 @@ TEST(Machine, InstancesThatServeDevicesStay) {
   EXPECT_EQ(explored.verdict, Verdict::kHolds);
 }
 
-// The devices of the mixed group are on platform instead of pci, and nothing else changes.
+// If the mixed group's devices are on platform instead of pci, nothing else changes.
 TEST(Machine, AGroupOfTwoDriversIsTheSameOnAnyBus) {
   for (KernelVersion version :
        {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV6_8, KernelVersion::kV7_1})
@@ -186,7 +187,7 @@ TEST(Machine, AGroupOfTwoDriversIsTheSameOnAnyBus) {
         t.drivers[r] = {.table = r};
         t.drivers[r].claims.fill(Claim::kIgnore);
       }
-      // Behind smmu0 and smmu3, in one group; and one more behind smmu3.
+      // Two devices in one group, behind smmu0 and smmu3; and one more behind smmu3.
       t.devices_count = 3;
       for (DeviceId d = 0; d < 3; ++d)
         t.devices[d] = {.bus = Bus::kPci,
@@ -219,7 +220,7 @@ TEST(Machine, SaysWhatStandsForIt) {
   EXPECT_THAT(text, HasSubstr("argued"));
 }
 
-// What holds on the rest is not known to hold on the machine; what is violated on it is.
+// If the visible part holds, the machine is unknown; if it violates, the machine does.
 TEST(Machine, OfWhichAPartIsMissingIsUnknown) {
   const import::Gap gap{
       .missing = "The table is \x1b[31mgone.", .unknown = "what is in it", .settle = "look"};
@@ -246,13 +247,13 @@ TEST(Machine, OfWhichAPartIsMissingIsUnknown) {
   ASSERT_EQ(VerdictOf(violated), Verdict::kViolated);
   violated.question.gaps.push_back(gap);
   EXPECT_EQ(VerdictOf(violated), Verdict::kViolated);
-  // The worst of two kernels decides, and the other one's verdict is said.
+  // The worse of the two kernels decides, and the report has the other verdict, too.
   const std::vector<MachineAnswer> both = {answer, violated};
   EXPECT_EQ(&WorstOf(both), &both[1]);
   EXPECT_THAT(MachineAnswersJson(both), HasSubstr("other_kernels"));
 }
 
-// What the patch of 2022 would do is no part of the verdict, and the worse of two kernels is.
+// The verdict is that of the worse kernel; the hypothetical patch of 2022 does not count.
 TEST(System, IsJudgedByTheKernelsAskedAbout) {
   const auto verdict = [](std::initializer_list<std::pair<bool, Verdict>> searches) {
     SystemReport report;
@@ -307,7 +308,7 @@ TEST(Machine, RunsOutOfBudget) {
   EXPECT_FALSE(answer->result.query.reason.empty());
 }
 
-// The snapshots, whole, beside the explorer on what stands for them.
+// Compares whole snapshots in the solver with their reduced machines in the explorer.
 class Snapshot : public testing::TestWithParam<const char*> {};
 
 TEST_P(Snapshot, IsAsTheExplorerSays) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the data of the rules says, and what Step() promises about possible and impossible ops. The
-// kernel's behaviour itself is in corpus/litmus.
+// The data of the rules, and what Step() promises about possible and impossible ops. Tests of the
+// kernel's behaviour are in corpus/litmus.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -68,8 +68,8 @@ TEST(Rules, AssumptionsThatDriversKeepAreOnAndOthersOff) {
   }
 }
 
-// A stable series has the rules of its release and those that were backported: a range that began
-// or ended with it would mean nothing.
+// A stable series has the rules of its release and the backported ones, so a range must not begin
+// or end with it.
 TEST(Rules, ComeAndGoWithMainlineReleases) {
   for (const ProfileInfo& info : AllProfiles()) {
     EXPECT_FALSE(InfoOf(info.mainline).is_stable()) << info.name;
@@ -204,7 +204,7 @@ TEST(Step, ARegisterThatFailsUnregistersWhateverIsAssumed) {
   EXPECT_EQ(state.registered_count, 0);
 }
 
-// really_probe() asks dma_configure() first, and goes no further where that defers.
+// really_probe() calls dma_configure() first, and stops if that defers.
 TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
   Topology t = OneDevice();
   t.instances[0].fwnode = true;
@@ -218,7 +218,7 @@ TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
     const StepResult refused = Step(kernel, t, bind, state, events);
     EXPECT_EQ(refused.outcome, Outcome::kNotPossible) << VersionName(v);
     EXPECT_STREQ(refused.why, "dma_configure() of the device has deferred its drivers");
-    // Another device in its place has not asked yet.
+    // Another device in its place has not been configured yet.
     State again = state;
     Step(kernel, t, {.kind = OpKind::kRemove, .a = 0}, again, events);
     Step(kernel, t, {.kind = OpKind::kAdd, .a = 0}, again, events);
@@ -230,7 +230,7 @@ TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
   }
 }
 
-// Of devices on any bus but pci, those with one number share a group, whoever serves them.
+// On any bus but pci, devices with one number share a group, whichever driver serves them.
 TEST(Step, DevicesOfOneStreamShareAGroup) {
   Topology t;
   t.drivers_count = t.tables_count = t.instances_count = 2;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a command does when its output cannot be written, and when it is stopped: no answer is lost
-// or weakened, and no file is left half or replaced that is not ours.
+// What a command does if its output cannot be written, and if it is stopped: no answer is lost or
+// weakened, no file is left half-written, and files of others are not replaced.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ TEST_F(Output, ThatCannotBeWrittenIsAnError) {
   }
 }
 
-// A file must not get the number of the standard output that the caller closed.
+// If the caller closed standard output, a file must not be opened under its number.
 TEST_F(Output, OfAClosedStreamIsNotWrittenToAFile) {
   const ToolOutcome closed = RunTool(std::string(kViolated) + " --out " + In("x.case"), "2>&1 >&-");
   EXPECT_EQ(closed.status, 2);
@@ -92,7 +92,7 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
        {In("none/x"), In("file"), In("file/x"), In("fifo"), In("link"), In("folder"),
         std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
     for (const char* option : {" --out ", " --smt2 "}) {
-      // Solver resources say that no search began: it would be unknown, and not wrong usage.
+      // With this budget a search would be unknown; wrong usage shows that none was begun.
       const ToolOutcome run = RunTool(std::string(kViolated) + option + path + " --budget 1");
       EXPECT_EQ(run.status, 2) << option << path;
       EXPECT_THAT(run.out, StartsWith("iommucheck: " + path + ": cannot be written: "));
@@ -126,7 +126,7 @@ TEST_F(Output, DoesNotFollowWhatSomebodyLaid) {
   EXPECT_THAT(Files(), testing::ElementsAre("victim", "x.case", "x.case.tmp"));
 }
 
-// A file-size limit stands for a disk that fills up while the file is written.
+// A file-size limit simulates a disk that fills up while the file is written.
 TEST_F(Output, IsWholeOrNotThere) {
   const ToolOutcome cut = RunTool("convert --to json --out " + In("x.json") + " " + kCase + " 2>&1",
                                   "|| echo \"exit $?\"; ls " + folder_.string());
@@ -168,7 +168,7 @@ TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
   EXPECT_FALSE(fs::exists(In("diff/" + left)));
 }
 
-// The command, from when it has begun its work.
+// A command that runs and has begun its work.
 class Running {
  public:
   Running(const std::string& args, const std::string& output) {
@@ -210,7 +210,7 @@ TEST_F(Output, OfAQuestionThatIsNotAskedChangesNothing) {
         attach + "v99 --all --out " + folder_.string()})
     EXPECT_GE(RunTool(args).status, 2) << args;
   EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
-  // What the tool did not write is not taken for an earlier answer of it.
+  // The tool does not take a file that it did not write for an earlier answer.
   EXPECT_EQ(RunTool(std::string(kHolds) + " --out " + In("notes.txt")).status, 0);
   EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
   // The input is read before it is replaced.
@@ -241,13 +241,13 @@ TEST_F(Output, OfTwoAtOnceDoesNotCollide) {
   EXPECT_THAT(Files(), testing::ElementsAre("x.json"));
 }
 
-// Whenever it comes, the answer is the whole one or unknown, never another. A longer wait between
-// the start and the signal than here only makes the whole answer more likely.
+// Whenever the signal comes, the answer is the whole one or unknown, never another. If the wait
+// before the signal is longer than planned, the whole answer only gets more likely.
 TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
   struct Question {
     std::string args;
     int answer;
-    std::string line;  // of the whole answer
+    std::string line;  // in the whole answer
   };
   const std::vector<Question> questions = {
       {kHolds, 0, "holds for every size"},
@@ -269,7 +269,7 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
         run.Signal(signal);
         const int status = run.Wait();
         const std::string text = ReadWhole(In("out"));
-        // It may not have come as far as main().
+        // The command may not have reached main().
         if (status == 128 + signal && text.empty() && milliseconds == 30) continue;
         EXPECT_THAT(status, AnyOf(question.answer, 3)) << question.args << text;
         if (status == question.answer) {
@@ -284,13 +284,13 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
 TEST_F(Output, EndsAtTheSecondSignal) {
   const Running run("guards no-cross-driver-reuse --kernel v6.12", In("out"));
   usleep(500'000);
-  // Until it has gone: the first may not have been taken when the second comes.
+  // Send until it has ended: two signals that come together count as one.
   while (!run.HasEnded()) {
     run.Signal(SIGINT);
     usleep(10'000);
   }
-  // Ended by a signal, or by itself after the first: the answer for the kernel as it is may be
-  // known.
+  // It ended by a signal, or by itself after the first one; then the answer for the kernel in
+  // question may be known.
   EXPECT_THAT(run.Wait(), AnyOf(128 + SIGINT, 3, 1));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The properties: that kernels keep what they promise, and that none is empty words.
+// The properties: kernels keep what they promise, and each property can be violated.
 #include "model/properties.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(Properties, AreFoundByTheirNamesAndSayWhatTheyAre) {
   EXPECT_EQ(FindProperty("no-such-property"), std::nullopt);
 }
 
-// The engines have a list of their own, since they have a place for each by its number.
+// The engines have a separate list, since they have a place for each property by its number.
 TEST(Properties, AreEncodedWhereTheirRowsSaySo) {
   std::vector<Property> encoded;
   for (Property p : kProperties)
@@ -73,7 +73,7 @@ TEST(Promises, AreByPropertyThenByVersionEachOnce) {
   }
 }
 
-// Promises that rest on the same are tried in the same runs.
+// Promises with the same assumptions are tried in the same runs.
 TEST(Promises, AreKeptInRandomRuns) {
   for (KernelVersion version : kKernelVersions) {
     std::map<std::pair<const Rule*, FaultSet>, std::vector<const Promise*>> together;
@@ -93,7 +93,7 @@ TEST(Promises, AreKeptInRandomRuns) {
   }
 }
 
-// A kernel without the rule violates what it promises with it, in the run of some seed.
+// A kernel without the rule violates a promise in the run of some seed.
 struct Needed {
   Property property;
   KernelVersion version;
@@ -166,9 +166,9 @@ const std::vector<Needed>& WithoutRules() {
 }
 INSTANTIATE_TEST_SUITE_P(Properties, WithoutARule, testing::ValuesIn(WithoutRules()), Name);
 
-// --- what no run of a model without one rule shows ---
+// --- violations that no run of a model without one rule shows ---
 
-// A healthy step, to be broken.
+// A correct step that the tests then break.
 struct Seen {
   Topology topology;
   Op op;

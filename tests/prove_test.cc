@@ -58,7 +58,7 @@ TEST_P(Promised, HoldsForEverySize) {
   ASSERT_TRUE(proof.proved) << proof.reason;
   EXPECT_EQ(proof.invariant[0], PropertyLemma(GetParam().property));
 
-  // What is printed is a proof when it is read again, and every lemma of it is needed.
+  // The printed proof can be read again and is still a proof, and it needs every lemma.
   const std::vector<Lemma> read =
       Parsed(absl::StrCat(Glossary(), PrintLemmas(proof.invariant, 75)));
   EXPECT_EQ(read, proof.invariant);
@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(Prove, Promised,
                          testing::ValuesIn(EncodedPromises().begin(), EncodedPromises().end()),
                          [](const auto& tested) { return NameOf(tested.param); });
 
-// What the fuzz target finds runs for is proved of nothing. Reads fuzz/mutations.cmake.
+// No property is proved for which the fuzz target finds a violating run. Reads
+// fuzz/mutations.cmake.
 TEST(Mutations, HaveNoProof) {
   std::ifstream file(kSource / "fuzz/mutations.cmake");
   const std::regex line(R"(\s*expect_trap\((\S+) (\S+) \$\{(attach|reuse)\}\))");
@@ -89,7 +90,7 @@ TEST(Mutations, HaveNoProof) {
       EXPECT_THAT(text, testing::Not(HasSubstr("expect_trap")));
       continue;
     }
-    // The one variable stands for the last two versions.
+    // The only variable loops over the last two versions.
     const std::vector<std::string> versions = match[1] == "${version}"
                                                   ? std::vector<std::string>{"v6.12", "v7.1"}
                                                   : std::vector<std::string>{match[1]};

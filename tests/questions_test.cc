@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The same random questions to all that answer them: query (a bound, a proof), explore, guards,
-// diff, query --on, check's search, certificates. What one calls violated nobody calls holding.
+// Asks everything that answers questions the same random ones: query (a bound, a proof), explore,
+// guards, diff, query --on, check's search, certificates. If one says violated, none says holds.
 // Kernels of every profile with rules dropped and added, both properties, machines of one or two
-// devices. IOMMUCHECK_QUESTIONS asks for another number of questions than the 500 of the gate.
+// devices. IOMMUCHECK_QUESTIONS sets another number of questions than the default of 500.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ namespace iommucheck {
 namespace {
 
 constexpr int kQuestions = 500;
-// The questions are shared out, so that two processors have work.
+// The questions are split into shares, so that two processors have work.
 constexpr int kShares = 10;
 
 int QuestionsOfAShare() {
@@ -40,7 +40,7 @@ struct Size {
   friend bool operator==(const Size&, const Size&) = default;
 };
 
-// What one of them says: violated by a smallest case, or by none up to the bounds, or by none.
+// One answer: violated, with the size of a smallest case; none up to the bounds; or holds.
 struct Said {
   std::string who;
   Verdict verdict = Verdict::kUnknown;
@@ -73,7 +73,7 @@ class Questions : public testing::TestWithParam<int> {
   size_t Below(size_t n) { return random_() % n; }
 
   std::mt19937 random_{static_cast<unsigned>(GetParam())};
-  std::vector<Case> machines_;  // that cases were found on
+  std::vector<Case> machines_;  // machines of found cases
   std::map<std::string, int> answers_;
 };
 
@@ -87,9 +87,9 @@ report::Question Questions::Draw() {
     (ProfileOf(version).has(rule) ? q.kernel.dropped : q.kernel.added).add(rule);
   }
   const bool attach = q.property == Property::kNoCrossDriverAttach;
-  // Bus slots have so many machines of two devices that the explorer takes seconds for each.
+  // With bus slots there are so many machines of two devices that the explorer takes seconds.
   const bool slots = ProfileOf(version).era == Era::kBusSlots;
-  // A map of guards of a reuse takes seconds on two devices.
+  // A map of guards for reuse takes seconds on two devices.
   q.bounds.devices = !slots && Below(attach ? 2 : 6) == 0 ? 2 : 1;
   q.bounds.steps = attach ? static_cast<int>(2 + Below(2)) : 5;
   return q;
@@ -109,7 +109,7 @@ Said Questions::Explore(const report::Question& q, std::optional<Case>& found) c
   return said;
 }
 
-// The map of all kernels between this one and the one without any rule has this one in it.
+// The map covers all kernels between this one and the one without any rule.
 Said Questions::Guards(const report::Question& q) const {
   guards::Question question{.property = q.property, .kernel = q.kernel, .bounds = q.bounds};
   question.bounded = true;
@@ -124,13 +124,14 @@ Said Questions::Guards(const report::Question& q) const {
     if (rules.has_any(removal.rules)) continue;
     EXPECT_NE(said.verdict, Verdict::kHolds) << "a removal and a sufficient set are both there";
     said.verdict = Verdict::kViolated;
-    // The smallest case of a kernel with more rules missing is no larger.
+    // The map's smallest case may be on a kernel without more rules, so its size is only a bound.
     said.size = {};
   }
   return said;
 }
 
-// Beside the kernel without the patch: as it is alone, and no case that only it allows if it holds.
+// Compares with the unpatched kernel. The answer about this kernel alone must be the same, and if
+// it holds, there is no case that only this kernel allows.
 Said Questions::Diff(const report::Question& q) const {
   report::DiffQuestion question{.property = q.property,
                                 .kernels = {KernelSpec{.version = q.kernel.version}, q.kernel},
@@ -148,7 +149,7 @@ Said Questions::Diff(const report::Question& q) const {
     EXPECT_EQ(said.verdict, Verdict::kViolated);
     EXPECT_LE(said.size.steps, static_cast<int>(only.result.found.ops.size()));
   }
-  // Where it alone violates the property, all its cases are its own.
+  // If only this kernel violates the property, there are cases that only it allows.
   if (said.verdict == Verdict::kViolated && diff->alone[0]->result.verdict == Verdict::kHolds) {
     EXPECT_EQ(only.verdict, Verdict::kViolated);
   }
@@ -173,7 +174,7 @@ void Questions::Certificate(const report::Question& q) const {
   EXPECT_EQ(checked->failure, "");
 }
 
-// The machine of a case, by the solver and by exhaustive search, which check uses.
+// Asks about the machines of found cases, with the solver and with check's exhaustive search.
 void Questions::AskAboutMachines(const report::Question& q, const std::vector<Said>& said,
                                  const std::optional<Case>& found) {
   if (found) machines_.push_back(*found);
@@ -253,7 +254,7 @@ TEST_P(Questions, HaveOneAnswer) {
   for (const auto& [answer, count] : answers_)
     counts += answer + " " + std::to_string(count) + ", ";
   std::printf("%d questions: %s\n", questions, counts.c_str());
-  // Questions that all have the same answer would show little.
+  // If all answers were the same, the test would show little.
   for (const char* answer : {"violated", "holds", "none", "machine violated"})
     EXPECT_GT(answers_[answer], 0) << answer;
 }

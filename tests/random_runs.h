@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random machines, and runs on them that follow the state: what each op names is there more often
-// than not. The same seed gives the same run in the same kernel.
+// Random machines, and runs on them that follow the state, so that the things an op names mostly
+// exist. The same seed gives the same run on the same kernel.
 #pragma once
 
 #include <array>
@@ -220,8 +220,8 @@ inline Op RandomOp(Random& r, const Topology& t, const State& s) {
   return op;
 }
 
-// Plays the run of a seed and shows each step that was taken. `without` are kinds of faults that no
-// op has. The machine's instances register first, and firmware's descriptions apply.
+// Plays the run of a seed, and shows each step that was taken. Ops have no faults of the kinds in
+// `without`. First the machine's instances register, and firmware descriptions are applied.
 template <typename Show>
 void PlayRandom(const KernelProfile& kernel, uint64_t seed, FaultSet without, Show show) {
   Random r(seed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files that claim a verdict: shards, checkpoints and certificates are recomputed or covered by a
-// hash, and refused where they are not what this iommucheck would have written.
+// Files that claim a verdict. Shards, checkpoints and certificates are recomputed or covered by a
+// hash, and refused unless this iommucheck would have written them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ constexpr char kViolated[] =
     "no-cross-driver-attach --kernel v7.1 --scope devices=2,instances=1,steps=3";
 constexpr int kShards = 3;
 
-// What a command printed, but for its own command line and the hash over that, too.
+// The output of a command, without its command line and without the hash that covers that.
 std::string Answer(const ToolOutcome& outcome) {
   static const std::regex kCommand(
       "\ncommand   .*(\n          .*)*|\"command_line\": .*|\"check\": \"[0-9a-f]*\"");
@@ -44,8 +44,8 @@ class Records : public testing::Test {
   void Write(const std::string& name, const std::string& text) const {
     std::ofstream(At(name)) << text;
   }
-  // The record with the change, and with the hash of what it says then: what only a check of what
-  // it says can find.
+  // Writes the record with the change and with a correct hash, so that only a check of the content
+  // can find the change.
   void Forge(const std::string& name, const Edit& edit) const {
     Json json = Json::parse(ReadWhole(At(name)));
     edit(json);
@@ -72,7 +72,7 @@ class Records : public testing::Test {
     std::filesystem::copy_file(At("whole-" + name), At(name),
                                std::filesystem::copy_options::overwrite_existing);
   }
-  // merge refuses the second shard so, and says why.
+  // merge refuses the changed second shard, and says why.
   void ExpectRefused(const Edit& edit, const std::string& why) {
     Restore(2);
     Forge("s2.json", edit);
@@ -98,7 +98,7 @@ TEST_F(Records, MergeJoinsShardsThatHold) {
   const Json b = Json::parse(json.out);
   EXPECT_EQ(a["stats"], b["stats"]);
   EXPECT_EQ(a["exploration"]["depth"], b["exploration"]["depth"]);
-  // What merge prints is a record itself.
+  // The output of merge is a record, too.
   Write("all.json", json.out);
   EXPECT_EQ(Run("$B merge all.json").status, 0);
 
@@ -154,7 +154,7 @@ TEST_F(Records, MergeRefusesOtherModelsAndWhatWasChanged) {
     EXPECT_EQ(merged.status, 5) << merged.out;
     EXPECT_THAT(merged.err, HasSubstr("s2.json: /exploration/check: expected that of what"));
   }
-  // Not how it is laid out, nor in which order.
+  // Neither layout nor order of keys matters.
   Restore(2);
   Write("s2.json", nlohmann::json::parse(ReadWhole(At("s2.json"))).dump());
   EXPECT_EQ(Run("$B merge s1.json s2.json s3.json").status, 0);
@@ -166,7 +166,7 @@ TEST_F(Records, MergePlaysTheCaseOfAShard) {
   ASSERT_EQ(merged.status, 1) << merged.err;
   EXPECT_THAT(merged.out, AllOf(HasSubstr("no smaller case exists in this"),
                                 HasSubstr("replayed  in the model: yes")));
-  // Another kernel, on which it does nothing.
+  // Another kernel, on which the case violates nothing.
   const auto on_another = [](Json& s) { s["kernel"]["profile"] = "v6.1"; };
   ExpectRefused(on_another, "/case/kernel: expected the kernel of the question");
   ExpectRefused(
@@ -199,7 +199,7 @@ TEST_F(Records, MergePlaysTheCaseOfAShard) {
                 "/case: expected one that fits into the scope");
 }
 
-// Of shards that did not come to their end, the one that came least far says how far the whole did.
+// If shards did not finish, the one that searched least decides how far the whole search got.
 TEST_F(Records, MergeDoesNotDependOnTheOrderOfFiles) {
   MakeShards(kViolated);
   const auto unknown = [](int depth) {
@@ -214,7 +214,7 @@ TEST_F(Records, MergeDoesNotDependOnTheOrderOfFiles) {
       s["reason"] = "interrupted";
     };
   };
-  // The case of the first has two steps.
+  // The case of the first shard has two steps.
   const auto merge = [this](const std::string& files) { return Run("$B merge " + files); };
   for (const auto& [second, third] : {std::pair(0, 1), std::pair(1, 0), std::pair(2, 0)}) {
     Restore(2);
@@ -228,7 +228,7 @@ TEST_F(Records, MergeDoesNotDependOnTheOrderOfFiles) {
     for (const char* order : {"s3.json s2.json s1.json", "s2.json s1.json s3.json"})
       EXPECT_EQ(Answer(merge(order)), Answer(first));
   }
-  // Both came as far as the case, so that there is no smaller one.
+  // Both searched as far as the case, so there is no smaller one.
   for (int shard : {2, 3}) {
     Restore(shard);
     Forge("s" + std::to_string(shard) + ".json", unknown(2));
@@ -236,7 +236,7 @@ TEST_F(Records, MergeDoesNotDependOnTheOrderOfFiles) {
   const ToolOutcome known = merge("s1.json s2.json s3.json");
   EXPECT_EQ(known.status, 1);
   EXPECT_THAT(known.out, HasSubstr("no smaller case exists in this"));
-  // All unknown.
+  // Now all shards are unknown.
   Forge("s1.json", unknown(1));
   const ToolOutcome none = merge("s1.json s2.json s3.json");
   EXPECT_EQ(none.status, 3);
@@ -332,7 +332,7 @@ TEST_F(Records, CheckpointsThatAreForgedAreRefused) {
   expect("/done/0/depth: expected one within the pass");
   Forge("ck", [](Json& c) { c["property"] = "no-oops"; });
   expect("/property: expected no-cross-driver-attach or");
-  // A shard without shapes has nothing done.
+  // A shard without shapes has nothing to report as done.
   Forge("ck", [&](Json& c) {
     done(0, 0, 2)(c);
     c["exploration"]["shard"] = 4096;
@@ -388,18 +388,18 @@ TEST_F(CertificateRecords, ManifestsAloneShowNothing) {
   ExpectRefused([](Json& m) { m["model"] = "0123456789abcdef"; }, "made by another model");
   ExpectRefused([](Json& m) { m.erase("model"); }, "/model: expected a hash");
   ExpectRefused([](Json& m) { m["steps"] = 13; }, "/steps: expected a number, 2 to 12");
-  // Runs that the claim rests on and that are not there.
+  // The claim needs runs that are not there.
   Change("d/MANIFEST.json", [](Json& m) { m["steps"] = 5; });
   const ToolOutcome more = Run("$B check-certificate d");
   EXPECT_EQ(more.status, 5);
   EXPECT_THAT(more.err, HasSubstr("d/steps5.cnf"));
-  // A proof that is there and is left out of the list.
+  // A proof is there, but the list does not have it.
   Write("d/MANIFEST.json", manifest_);
   Change("d/MANIFEST.json", [](Json& m) { m["runs"].erase(0); });
   const ToolOutcome less = Run("$B check-certificate d");
   EXPECT_EQ(less.status, 1);
   EXPECT_THAT(less.out, HasSubstr("NOT VERIFIED"));
-  // Fewer steps than the proofs show are a claim, too, with fewer runs.
+  // A claim about fewer steps needs fewer runs, and the proofs show it, too.
   Write("d/MANIFEST.json", manifest_);
   Change("d/MANIFEST.json", [](Json& m) {
     m["steps"] = 3;
@@ -421,7 +421,7 @@ TEST_F(CertificateRecords, AreNotOfRunsThatAreTooShort) {
   EXPECT_FALSE(std::filesystem::exists(At("e")));
 }
 
-// The answer is printed although there is no certificate of it.
+// The answer is printed even if it has no certificate.
 TEST_F(CertificateRecords, AreNotAllThatIsSaid) {
   const ToolOutcome out =
       Run("$B query no-cross-driver-attach --kernel v6.1 --devices 2 --steps 4 --budget 500000 "
@@ -433,8 +433,8 @@ TEST_F(CertificateRecords, AreNotAllThatIsSaid) {
 
 // --- threads and memory ---
 
-// How much of the little memory the threads take that could be started is the machine's to say: it
-// is done with those, or nothing is known.
+// It depends on the machine how much memory is left after starting threads: the search finishes
+// with those that could start, or ends as unknown.
 TEST_F(Records, ThreadsThatCannotStartAreDoneWithout) {
   const std::string run = std::string("$B explore ") + kHolds;
   const ToolOutcome whole = Run(run);

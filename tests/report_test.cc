@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// That a printed machine says all that a case can say of one, that a printed step says all that it
-// changed, and that what is printed of a found case asserts what it was found for.
+// A printed machine shows every attribute that a case can have, a printed step shows every change
+// of the state, and a printed case that was found asserts what it was found for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -61,8 +61,8 @@ std::vector<NamedCase> Corpus() {
 
 // --- machines ---
 
-// Calls `change(name, member, other value)` for each member. One more in the struct does not
-// compile here until it has a value of its own.
+// Calls `change(name, member, other value)` for each member. A new member of the struct breaks the
+// build here until it has a value.
 template <typename F>
 void EachMember(Settings& s, F change) {
   auto& [passthrough, unsafe_interrupts, dma_entries, memlock] = s;
@@ -132,7 +132,7 @@ void EachMember(Device& d, F change) {
   change("default_type", default_type, DefaultType::kDma);
   for (int type = 1; type <= static_cast<int>(Region::Type::kSwMsi); ++type)
     change("regions", regions[0], Region{static_cast<Region::Type>(type), 2, 5});
-  // That of a device that is behind nothing: see `Machines()`.
+  // Only for a device that is behind no instance: see `Machines()`.
   if (masters[0] != kNoId) return;
   change("kind", kind, DeviceKind::kEmulated);
   change("kind", kind, DeviceKind::kNoIommu);
@@ -143,7 +143,7 @@ struct Machine {
   Case c;
 };
 
-// The base with one member of what `part` picks changed, for each.
+// Adds copies of the base, each with one member changed of the struct that `part` selects.
 template <typename Part>
 void AddChanged(const Case& base, const std::string& part_name, Part part,
                 std::vector<Machine>& out) {
@@ -185,7 +185,7 @@ std::vector<Machine> Machines() {
     out.push_back({"firmware", base});
     out.back().c.topology.firmware = firmware;
   }
-  // What nothing can be changed to alone: a second master without a first, an alias that is the
+  // Drops changes that are invalid alone: a second master without a first, an alias that is the
   // device itself.
   std::erase_if(out, [](const Machine& m) { return !Validate(m.c.topology).ok(); });
   return out;
@@ -410,9 +410,9 @@ void EachMember(State& s, F change) {
   EachMember(containers[0], change);
   EachMember(devices[0], change);
   EachMember(groups[1], change);
-  // Type1's newest: another one is on its container's list after it.
+  // The newest type1 domain, since another one follows it on the container's list.
   EachMember(domains[containers[0].domains], change);
-  // Bounds of the model's own, which follow from what is in the arrays.
+  // The model's own bounds, which follow from the arrays.
   (void)groups_end;
   (void)domains_end;
   (void)padding;
@@ -472,7 +472,7 @@ TEST(Oopses, AreCalledWhatTheyAre) {
   };
   for (KernelVersion version : kKernelVersions) {
     KernelProfile kernel = ProfileOf(version);
-    // Without these no kernel comes to some of them.
+    // Without these rules, some of the oopses become possible.
     kernel.rules.drop(Rule::kVfioContainerOnce).drop(Rule::kType1DetachEmptyCopy);
     for (uint64_t seed = 0; seed < 3000; ++seed)
       PlayRandom(kernel, seed, 0, [&](const StepView& view) {
@@ -548,7 +548,7 @@ TEST(Mismatches, SayWhereTheyAreWritten) {
               testing::Contains("x.json: op 1, register i: expected -EBUSY, got ok"));
 }
 
-// All states of some devices that stand for others are no proof for the others.
+// A search of all states with only some of the devices is no proof for the machine.
 TEST(System, HoldsInAnyRunByAllDevicesOnly) {
   report::SystemReport::Search search{.kernel = {}, .property = Property::kNoCrossDriverReuse};
   search.verdict = search.result.verdict = Verdict::kHolds;

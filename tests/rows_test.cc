@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// That documents say what the rows of profiles, properties, ops, faults and attributes say, and that
-// kernel trees are told apart. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew;
-// read the diff.
+// Documents agree with the rows of profiles, properties, ops, faults and attributes, and the probes
+// distinguish kernel trees. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew; read
+// the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -31,7 +31,7 @@ std::string ReadWhole(const std::string& path) {
   return text.str();
 }
 
-// The text of the file from the only `begin` to the next `end` is `wanted`.
+// Expects `wanted` as the text of the file from the only `begin` to the next `end`.
 void ExpectPart(const std::string& file, std::string_view begin, std::string_view end,
                 const std::string& wanted) {
   const std::string path = std::string(IOMMUCHECK_SOURCE_DIR) + "/" + file;
@@ -207,7 +207,7 @@ TEST(Docs, HaveTheAttributes) {
              "\n\n", absl::StrJoin(rows, "\n"));
 }
 
-// A profile that lacks a probe would be taken for another, or another for it. Trees before 6.1
+// Without a probe for each difference, a tree would get the profile of another. Trees before 6.1
 // cannot be built.
 TEST(Trees, AreToldApartByWhatIsProbed) {
   for (const ProfileInfo& info : AllProfiles()) {
@@ -219,7 +219,7 @@ TEST(Trees, AreToldApartByWhatIsProbed) {
   }
 }
 
-// A fix of a newer kernel in an older tree does not make it the newer kernel.
+// A backported fix does not give an older tree the profile of a newer kernel.
 TEST(Trees, ThatArePatchedAreOfTheProfileThatIsNearest) {
   using enum KernelVersion;
   EXPECT_EQ(conform::ProfileOfTree(HARNESS_DEFER_UNSET), kV6_8);

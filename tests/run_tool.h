@@ -16,10 +16,10 @@
 namespace iommucheck {
 
 struct ToolOutcome {
-  int status = -1;  // as a shell tells it: 128 and the signal's number where one ended it
+  int status = -1;  // as a shell reports it: 128 plus the number of the signal that ended it
   std::string out;
   std::string err;
-  // Of standard error; of standard output where that says nothing.
+  // Of standard error; of standard output if that is empty.
   [[nodiscard]] std::string FirstLine() const {
     const std::string& text = err.empty() ? out : err;
     return text.substr(0, text.find('\n'));
@@ -33,7 +33,7 @@ inline std::string ReadWhole(const std::filesystem::path& path) {
   return text.str();
 }
 
-// `iommucheck ARGS REDIRECTIONS` in the source folder: `out` is what the shell prints.
+// Runs `iommucheck ARGS REDIRECTIONS` in the source folder; `out` is what the shell prints.
 inline ToolOutcome RunTool(const std::string& args, const std::string& redirections = "2>&1") {
   const std::string command =
       "cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " + redirections;
@@ -48,8 +48,8 @@ inline ToolOutcome RunTool(const std::string& args, const std::string& redirecti
   return outcome;
 }
 
-// A shell script in `folder`, in which $B is the tool and $S the source folder. It has half an
-// hour: 124 is the status of what hangs.
+// Runs a shell script in `folder`, in which $B is the tool and $S the source folder. After half an
+// hour it is ended with status 124.
 inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::string& script) {
   const std::filesystem::path file = folder / ".script";
   std::ofstream(file) << script << "\n";
@@ -65,7 +65,7 @@ inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::str
   return outcome;
 }
 
-// An empty folder that is gone afterwards.
+// An empty folder that is removed afterwards.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -75,7 +75,7 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {
-    // What a test made unreadable goes, too.
+    // Removes what a test made unreadable, too.
     if (!path_.empty())
       (void)std::system(
           ("chmod -R u+rwX '" + path_.string() + "'; rm -rf '" + path_.string() + "'").c_str());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exhaustive search of whole scopes: against machines one by one, against itself when it is
-// stopped, split and run on more threads.
+// Exhaustive search of whole scopes, compared with machines one by one, and with itself when
+// stopped, split into shards or run on more threads.
 #include "src/explore/scope.h"
 
 #include <algorithm>
@@ -73,7 +73,7 @@ TEST(Scope, SaysWhereItIsWrong) {
 
 // --- shapes ---
 
-// A machine of a shape, each open attribute one of the values left.
+// A machine of a shape, with a random one of the remaining values for each open attribute.
 Topology AnyMachine(const Shape& shape, const Values& values, std::mt19937& random) {
   Topology t = shape.topology;
   for (size_t i = 0; i < shape.open.size(); ++i) {
@@ -85,7 +85,7 @@ Topology AnyMachine(const Shape& shape, const Values& values, std::mt19937& rand
   return t;
 }
 
-// Many machines answer alike as long as Reads asks nothing.
+// Machines answer alike as long as they agree on everything that Reads has asked.
 TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
   std::mt19937 random(7);
   std::vector<Op> ops;
@@ -153,7 +153,7 @@ void ForEachMachine(const Shape& shape, const KernelProfile& kernel, size_t open
   }
 }
 
-// The shortest violation on any machine of a scope, each explored on its own.
+// The shortest violation on any machine of a scope; each machine is explored separately.
 TEST(ScopeSearch, AgreesWithMachinesOneByOne) {
   struct Asked {
     KernelSpec kernel;
@@ -225,7 +225,7 @@ TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
     }
 }
 
-// --- one answer, however it is come by ---
+// --- one answer, whichever way it is found ---
 
 const std::string kTool = tool::Release();
 
@@ -273,7 +273,7 @@ TEST(ScopeSearch, GoesOnWhereItWasStopped) {
         EXPECT_EQ(answer.reason, "interrupted");
         ++stops;
       }
-      // By way of the file.
+      // Write it to text and read it back.
       const absl::StatusOr<Progress> again = ParseProgress(PrintProgress(progress), "file");
       ASSERT_TRUE(again.ok()) << again.status();
       progress = *again;
@@ -295,7 +295,7 @@ TEST(ScopeSearch, ShardsMakeTheWhole) {
       const auto replayed = report::Replayed(Search(part));
       ASSERT_TRUE(replayed.ok());
       files.push_back("shard" + std::to_string(shard));
-      // By way of the file.
+      // Write it to JSON and read it back.
       const auto read = AnswerFromJson(report::ExplorationJson(*replayed), files.back(), kTool);
       ASSERT_TRUE(read.ok()) << read.status();
       shards.push_back(*read);
@@ -307,7 +307,7 @@ TEST(ScopeSearch, ShardsMakeTheWhole) {
     EXPECT_EQ(merged->machines, whole.machines);
     EXPECT_EQ(merged->shapes, whole.shapes);
     EXPECT_EQ(PrintCase(merged->found), PrintCase(report::Replayed(whole)->answer.found));
-    // Of a violation each shard looks at what lies before its own first one.
+    // After a violation, each shard has searched only up to its own first one.
     if (whole.verdict == Verdict::kHolds) {
       EXPECT_EQ(merged->states, whole.states);
       EXPECT_EQ(merged->transitions, whole.transitions);
@@ -328,7 +328,7 @@ TEST(ScopeSearch, SaysWhatItCoveredWhenMemoryRunsOut) {
   EXPECT_GT(answer.depth, 0);
 }
 
-// The last pass goes further than by a step: of one that did not come to its end nothing is known.
+// The last pass adds many steps. If it did not finish, only the pass before it counts.
 TEST(ScopeSearch, SaysWhatItCoveredInALongPass) {
   const Question question = {.property = Property::kNoCrossDriverReuse,
                              .kernel = {.version = KernelVersion::kV6_1},
@@ -344,7 +344,7 @@ TEST(ScopeSearch, SaysWhatItCoveredInALongPass) {
   EXPECT_EQ(answer.depth, kDeepestPass);
 }
 
-// A case is called the smallest only where every shape that could have a smaller one was searched.
+// A case is called the smallest only if every shape that could have a smaller one was searched.
 TEST(ScopeSearch, SaysWhetherACaseIsTheSmallest) {
   const Question& question = kQuestions[2];
   const ScopeAnswer whole = Search(question);

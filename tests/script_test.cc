@@ -85,7 +85,8 @@ constexpr std::string_view kDriver = "driver B ";
 constexpr std::string_view kInstance = "instance i A ";
 constexpr std::string_view kDevice = "device d pci i ";
 
-// A machine of two drivers, an instance and devices, and an op; `of` is said after its line.
+// A machine of two drivers, an instance and devices, and an op; `said` is appended to the line
+// `of`.
 std::string MachineWith(std::string_view of, std::string_view said) {
   const auto with = [&](std::string_view line) {
     return std::string(line) + (line == of ? std::string(said) : "") + "\n";
@@ -95,13 +96,13 @@ std::string MachineWith(std::string_view of, std::string_view said) {
          "\nregister i\n";
 }
 
-// Every attribute that a machine can have: each is in the script, or the case is refused and the
-// reason has the word.
+// Every attribute that a machine can have is either in the script, or the case is refused with a
+// reason that has the word.
 TEST(Script, HasEveryAttributeOfAMachineOrIsRefused) {
   enum class Expected : uint8_t { kPlayed, kRefused, kNoMatter };
   using enum Expected;
   struct Attribute {
-    std::string_view of;  // "": a statement of its own
+    std::string_view of;  // "": a separate statement
     std::string_view said;
     Expected expected;
   };
@@ -112,7 +113,7 @@ TEST(Script, HasEveryAttributeOfAMachineOrIsRefused) {
       {"", "settings memlock=20", kRefused},
       {"", "firmware acpi", kNoMatter},
       {kDriver, "firmware=acpi", kNoMatter},
-      // What a driver does with bus slots, which 6.1 has no more.
+      // Behaviour with bus slots, which 6.1 does not have any more.
       {kDriver, "claims=pci:strict", kNoMatter},
       {kDriver, "claims-once", kNoMatter},
       {kDriver, "clears", kNoMatter},
@@ -183,7 +184,7 @@ TEST(Script, IsOfDevicesThatX86Has) {
               HasSubstr("device d"));
 }
 
-// A case of one op on a machine that has all that an op can name. Its faults say what it does.
+// A case of one op, on a machine that has everything that an op can name.
 Case CaseOf(const Op& op) {
   Case c =
       Parse("kernel v6.12\ndriver A\ninstance i A\ndevice d pci i\ndevice e pci i\n\nregister i\n");
@@ -191,7 +192,7 @@ Case CaseOf(const Op& op) {
   return c;
 }
 
-// The script's line of an op, as PrintOp() has it, is the case's but for the numbers.
+// The script line of an op begins with the same word as PrintOp()'s, with numbers for the names.
 void ExpectPlayedOrRefused(const Op& op, bool played) {
   const Case c = CaseOf(op);
   const std::string text = PrintOp(op, c.names);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every machine of a small part of the solver's space and every run of it, in the model: no solver,
-// no circuit, no symmetry but that devices are in the order of their buses.
+// Every machine in a small part of the solver's space and every run on it, in the model: no solver,
+// no circuit, and no symmetry except that devices are in the order of their buses.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,15 @@ namespace iommucheck {
 
 struct SmallMachines {
   int devices = 2;
-  bool claims = false;  // none or strict on both buses; else none (later kernels never ask)
-  bool stores = false;  // store, too
+  bool claims = false;  // kNone or kStrict on both buses; otherwise kNone (later kernels never ask)
+  bool stores = false;  // kStore, too
   bool clears = false;
   bool instance_groups = false;
   bool absent = false;
 };
 
-// Two drivers with one instance each; numbers as in a case of two drivers and two instances. Calls
-// with each machine; relations: alias or slot of the two devices.
+// Calls for each machine. Two drivers with one instance each, numbered as in a case of two drivers
+// and two instances; the two devices may be aliases or share a slot.
 inline void ForEachSmallMachine(const SmallMachines& small,
                                 const std::function<void(const Topology&)>& call) {
   constexpr std::array<std::array<InstanceId, 2>, 5> kBehind = {
@@ -95,12 +95,12 @@ inline void ForEachSmallMachine(const SmallMachines& small,
   combinations([&] { relations([&] { attributes([&] { flags([&] { call(t); }); }); }); });
 }
 
-// A run as far as it went on one kernel.
+// A run on one kernel, as far as it went.
 struct SmallRun {
   const KernelProfile& kernel;
   State state;
   std::vector<Event> events{};
-  bool ended = false;  // by an op that the kernel did not take
+  bool ended = false;  // the kernel did not take an op
   bool violated = false;
 };
 

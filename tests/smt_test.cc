@@ -83,7 +83,7 @@ TEST_P(Queries, FindTheSmallestCase) {
   EXPECT_EQ(result.found.ops.size(), expected.steps);
   EXPECT_EQ(result.found.topology.devices_count, expected.devices);
   EXPECT_EQ(result.proved_steps, static_cast<int>(expected.steps) - 1);
-  // The case violates the property when it is run on its own, at its last step and not before.
+  // The case alone violates the property when it is played, at its last step and not before.
   Case found = result.found;
   const Replay replay = RunCase(found);
   EXPECT_TRUE(replay.possible);
@@ -95,7 +95,7 @@ TEST_P(Queries, FindTheSmallestCase) {
 INSTANTIATE_TEST_SUITE_P(
     Profiles, Queries,
     testing::Values(
-        // Two drivers on two buses, both groups in one container: five steps, whatever their order.
+        // Two drivers on two buses, both groups in one container: five steps, in any order.
         Expected{kReuse,
                  Kernel(KernelVersion::kV6_0, {Rule::kType1SameOps},
                         {Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeHomogeneousGroups}),
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
                         {Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeHomogeneousGroups}),
                  {.devices = 2, .steps = 5},
                  Verdict::kHolds},
-        // The same where two drivers may share a table.
+        // As before, but two drivers may share a table.
         Expected{kReuse,
                  Kernel(KernelVersion::kV6_0, {Rule::kAssumeTablesNotShared},
                         {Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeHomogeneousGroups}),
@@ -117,7 +117,8 @@ INSTANTIATE_TEST_SUITE_P(
                  Verdict::kViolated,
                  5,
                  2},
-        // A second driver overwrites the slot of a probed device; the claim allocates from it.
+        // A second driver overwrites the slot of a probed device; its claim allocates from the
+        // slot.
         Expected{kAttach,
                  Kernel(KernelVersion::kV6_0),
                  {.devices = 2, .steps = 4},
@@ -139,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
                  Kernel(KernelVersion::kV6_12, {}, {Rule::kCoreOwnerEvery}),
                  {.devices = 2, .steps = 4},
                  Verdict::kHolds},
-        // Without both comparisons one group of each driver will do, but B's device has a fwspec
+        // Without both comparisons one group of each driver is enough, but B's device has a fwspec
         // only after configure.
         Expected{kReuse,
                  Kernel(KernelVersion::kV6_12, {Rule::kCoreOwnerFirst, Rule::kType1SameOps},
@@ -148,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
                  Verdict::kViolated,
                  6,
                  2},
-        // The same with one device behind instances of both: its first group outlives the first
+        // As before, but one device is behind instances of both: its first group outlives the first
         // driver.
         Expected{kReuse,
                  Kernel(KernelVersion::kV6_12, {Rule::kCoreOwnerFirst, Rule::kType1SameOps}),
@@ -156,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
                  Verdict::kViolated,
                  6,
                  1},
-        // The first device of a mixed group speaks for B's; no configure is needed here.
+        // The first device of a mixed group gives B's ops; no configure is needed here.
         Expected{kReuse,
                  Kernel(KernelVersion::kV7_1),
                  {.devices = 3, .steps = 5},
@@ -250,7 +251,7 @@ TEST(Replay, GroupsOfTwoDriversStayApart) {
 
   c.kernel.added.add(Rule::kDriverSameInstance);
   replay = RunCase(c);
-  EXPECT_EQ(replay.errors, std::vector<int>(5, 0));  // it is attached to the new domain again
+  EXPECT_EQ(replay.errors, std::vector<int>(5, 0));  // it is attached to its new domain again
   EXPECT_NE(replay.device_vfio[0], replay.device_vfio[1]);
   EXPECT_FALSE(replay.violated[0] || replay.violated[1]);
 }
@@ -290,10 +291,10 @@ TEST(Replay, FwnodeOfTheFirmware) {
 TEST(Replay, ContainerErrnos) {
   Case c = TwoDrivers(Kernel(KernelVersion::kV6_12));
   Add(c, kRegister, 0);
-  Add(c, kSetIommu, 0);        // no groups
-  Add(c, kUnsetContainer, 0);  // in none
+  Add(c, kSetIommu, 0);        // the container has no groups
+  Add(c, kUnsetContainer, 0);  // the group is in no container
   Add(c, kSetContainer, 0, 1);
-  Add(c, kSetContainer, 0, 0);  // in one already
+  Add(c, kSetContainer, 0, 0);  // the group is in a container already
   Add(c, kSetIommu, 1);
   Add(c, kSetIommu, 1);
   Add(c, kUnsetContainer, 0);
@@ -314,13 +315,13 @@ TEST(Replay, LastDeviceTakesItsGroupOut) {
   Add(c, kRemove, 0);
   Add(c, kSetContainer, 0);
   Replay replay = RunCase(c);
-  EXPECT_FALSE(replay.possible);  // the group is gone
+  EXPECT_FALSE(replay.possible);  // the group does not exist any more
   EXPECT_EQ(replay.impossible_at, 5);
   c.kernel = Kernel(KernelVersion::kV6_0);
   c.topology.drivers[0].claims[static_cast<size_t>(Bus::kPlatform)] = Claim::kStrict;
   replay = RunCase(c);
   EXPECT_TRUE(replay.possible);
-  EXPECT_EQ(replay.errors, (std::vector<int>{0, 0, 0, 0, -22}));  // it is in the container yet
+  EXPECT_EQ(replay.errors, (std::vector<int>{0, 0, 0, 0, -22}));  // it is still in the container
 }
 
 TEST(Replay, Assumptions) {
@@ -347,7 +348,8 @@ TEST(Replay, FaultsAreNotEncoded) {
   EXPECT_FALSE(RunCase(c).supported);
 }
 
-// Random machines and runs keep the facts that queries rely on; a replay fails where they do not.
+// The facts that queries rely on are true in random machines and runs; a replay fails if they are
+// not.
 class RandomCase {
  public:
   explicit RandomCase(unsigned seed) : random_(seed) {}
@@ -396,7 +398,7 @@ Case RandomCase::Make() {
     if (info.kind == RuleKind::kAssumption || Pick(6) == 0) c.kernel.dropped.add(info.rule);
   if (Pick(4) == 0) c.kernel.added.add(Rule::kCoreOwnerEvery);
   MakeTopology(c.topology);
-  // Steps that are not possible are left out.
+  // Leave out steps that are not possible.
   for (int n = 0; n < 24 && c.ops.size() < 14; ++n) {
     const auto kind = static_cast<OpKind>(Pick(kOpKindCount));
     int limit = c.topology.devices_count;
@@ -416,8 +418,9 @@ TEST(Replay, KeepsInvariants) {
   }
 }
 
-// A group of a driver without default domains takes that of a device of another driver, and the
-// device that was there stays off it: no attach is foreign, and the group's domain is.
+// A group of a driver without default domains gets the default domain of another driver's device,
+// and the device that was there is not attached to it: no attach is foreign, but the group's domain
+// is.
 TEST(Replay, ADefaultDomainMayBeForeignToDevicesThatAreOnNone) {
   const absl::StatusOr<Case> c = ParseCase(
       "kernel v6.1 drop register.single_driver add alloc.by_device\n"
@@ -432,8 +435,7 @@ TEST(Replay, ADefaultDomainMayBeForeignToDevicesThatAreOnNone) {
   EXPECT_FALSE(replay.violated[0]);
 }
 
-// The facts are told to the solvers as if they were known. Each follows from what is asserted
-// besides.
+// The solvers get the facts as assertions. Each must follow from the other assertions.
 void ExpectFactsFollow(Property property, const KernelSpec& kernel) {
   const int steps = StepsNeeded(property);
   Unrolling runs(kernel, RuleSet(), 2,
@@ -461,7 +463,7 @@ TEST(Facts, FollowFromTheRest) {
   }
 }
 
-// Of kernels that have lost rules and gained others, too.
+// Also on kernels that have lost rules and gained others.
 TEST(Facts, FollowOnPatchedKernels) {
   std::mt19937 random(1);
   for (int n = 0; n < 36; ++n) {

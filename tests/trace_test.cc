@@ -215,7 +215,7 @@ TEST(Trace, DifferencesAtTheEndCount) {
   EXPECT_FALSE(Compare(c, model, "a", Changed("warns 0", "warns 1"), "b").agree);
 }
 
-// The errno stands at the end of its line, and names are long.
+// The errno is at the end of its line, and names may be long.
 TEST(Compare, CutsNothingOff) {
   std::string text(kTwoBuses);
   const std::string name = "a-driver-whose-name-is-so-long";
@@ -230,7 +230,7 @@ TEST(Compare, CutsNothingOff) {
   EXPECT_FALSE(comparison.agree);
   EXPECT_EQ(comparison.a_line, "8 set-container 2 c0 fail=alloc:1 = -ENOMEM");
   EXPECT_EQ(comparison.b_line, "8 set-container 2 c0 fail=alloc:1 = 0");
-  // What the two columns say, their rows put together again.
+  // Joins the rows of each column again.
   std::string left;
   std::string right;
   std::istringstream rows(comparison.text);
@@ -266,7 +266,7 @@ TEST(Agree, SeesWhatNoLaterOpAsksFor) {
     change(real.groups[1]);
     EXPECT_FALSE(Compare(c, model, "a", real, "b").agree);
     EXPECT_FALSE(Agree(model, real));
-    real.has_groups = false;  // a recorder that cannot see it
+    real.has_groups = false;  // a recorder that does not see groups
     EXPECT_TRUE(Compare(c, model, "a", real, "b").agree);
     return Agree(model, real);
   };

@@ -62,7 +62,7 @@ TEST(ReplayVerdictLines, NameTheFileInOneWord) {
             "Verdict promised v6.0 none case=my%20case%0A100%25.case,steps=1\n");
 }
 
-// Of what a patch drops and adds the kernel without it has nothing, but the same assumptions.
+// The kernel without the patch has none of its dropped and added rules, but the same assumptions.
 TEST(WithoutPatch, KeepsAssumptions) {
   EXPECT_EQ(report::WithoutPatch(Kernel("v6.0,-type1.same_ops,+assume.bus_ops_not_replaced")),
             Kernel("v6.0,+assume.bus_ops_not_replaced"));
@@ -93,7 +93,7 @@ TEST(Change, IsBlamedForWhatItBreaks) {
   EXPECT_FALSE(a.change->only);
 }
 
-// v7.1 violates it as it is, where groups are mixed; and the patch lets no other run do so.
+// v7.1 itself violates it if groups are mixed, and the patch allows no further run.
 TEST(Change, IsNotBlamedForWhatTheKernelDoesAnyway) {
   const report::Answer a =
       AskOf(Property::kNoCrossDriverReuse, "v7.1,-type1.same_ops", {.devices = 3, .steps = 5});
@@ -105,7 +105,7 @@ TEST(Change, IsNotBlamedForWhatTheKernelDoesAnyway) {
   EXPECT_TRUE(report::AssumptionsNotMade(a).has(Rule::kAssumeHomogeneousGroups));
 }
 
-// Both violate it, and yet the patch opens a hole of its own.
+// Both kernels violate it, but the patch also allows runs that the other refuses.
 TEST(Change, ShowsAHoleOfItsOwn) {
   const report::Answer a =
       AskOf(Property::kNoCrossDriverReuse, "v6.0,-type1.same_ops", {.devices = 2, .steps = 5});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every op, fault and attribute in every form: whoever adds a row is told here which form does not
-// know it.
+// Every op, fault and attribute in every form: these tests fail for a new row in each form that
+// does not know it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -56,7 +56,7 @@ std::string SampleOf(const AttributeInfo& attribute) {
   return "";
 }
 
-// A machine of which the attribute, if there is one, is said once.
+// A machine that mentions the attribute once, if there is one.
 std::string MachineWith(const AttributeInfo* attribute) {
   const auto said = [attribute](Owner owner) {
     return attribute != nullptr && attribute->owner == owner
@@ -77,7 +77,7 @@ std::string MachineWith(const AttributeInfo* attribute) {
   return text;
 }
 
-// Text, JSON and bytes say the same of it.
+// Text, JSON and bytes hold the same case.
 void ExpectEveryForm(const Case& c, const std::string& word) {
   EXPECT_THAT(PrintCase(c), HasSubstr(word));
   EXPECT_EQ(Parsed(PrintCase(c)), c);
@@ -107,7 +107,7 @@ TEST(EveryAttribute, IsInEveryForm) {
     SCOPED_TRACE(std::string(OwnerWord(attribute.owner)) + " " + word);
     const Case c = Parsed(MachineWith(&attribute));
     ExpectEveryForm(c, word);
-    // The picture that replay draws.
+    // The machine as replay prints it.
     const size_t value = attribute.phrase.find("%s");
     EXPECT_THAT(OneLine(report::TopologyText(c, {})),
                 HasSubstr(std::string(attribute.phrase.substr(0, value))));

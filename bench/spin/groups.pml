@@ -6,10 +6,10 @@
  * not matter. docs/explore.md says how it follows from docs/model.md.
  *
  * A device is served as soon as it is present and its instance registered (probe.dma_configure), so
- * only what VFIO does is left to choose. A group is its device. Its domain is the default one, the
- * blocking one while it is owned, and the type1 domain of its class where the container has an
- * iommu: a class is what vfio_iommu_type1_attach_group() compares, ops and coherency, and a
- * container has at most one domain of each.
+ * only the steps of VFIO are left to choose. A group is its device. Its domain is the default one,
+ * the blocking one while it is owned, and the type1 domain of its class while the container has an
+ * iommu. A class is what vfio_iommu_type1_attach_group() compares, ops and coherency; a container
+ * has at most one domain of each class.
  *
  * Instances: a0, a1 of driver A, the second not enforcing coherency; b0 of driver B. Device i is
  * behind instance i % 3, so that an instance is a class.
@@ -17,12 +17,12 @@
 #ifndef NDEV
 #define NDEV 3
 #endif
-/* Instances that no device is behind: nothing comes of them but states. */
+/* Instances that no device is behind: they only add states. */
 #ifndef SPARE
 #define SPARE 0
 #endif
 #define NONE 255
-#define DRIVER(c) ((c) / 2) /* of a class: a0 and a1 are A's, b0 is B's */
+#define DRIVER(c) ((c) / 2) /* the driver of a class: a0 and a1 are A's, b0 is B's */
 
 bool registered[3 + SPARE];
 bool present[NDEV];
@@ -44,7 +44,7 @@ inline find(d) { /* at: the place of a group in the container, count: none */
   od
 }
 
-inline type1_attach(d) { /* the group ends on the domain of its class, which is made at need */
+inline type1_attach(d) { /* attaches to the domain of the class, made if needed */
   c = (d) % 3;
   i = 0;
   do
@@ -64,7 +64,7 @@ inline type1_attach(d) { /* the group ends on the domain of its class, which is 
   fi
 }
 
-inline type1_detach(d) { /* a domain without groups goes */
+inline type1_detach(d) { /* frees a domain without groups */
   c = (d) % 3;
   j = 0;
   i = 0;
@@ -112,7 +112,7 @@ inline unset(d) {
   fi
 }
 
-/* A group that goes takes its domains along. */
+/* A group that is freed frees its domains. */
 inline release_all(n) {
   i = 0;
   do

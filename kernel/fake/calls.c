@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The calls of the drivers by the kernel, written down. */
+/* Records the kernel's calls of the drivers. */
 #include "fake.h"
 
 static struct harness_call *calls;
 static u32 calls_count;
 static u32 calls_room;
-static u32 op_calls; /* those before the op */
+static u32 op_calls; /* calls before the op */
 static bool recording;
 
 struct harness_call *calls_add(u8 kind)
@@ -17,7 +17,7 @@ struct harness_call *calls_add(u8 kind)
 		calls = host_grow(calls, calls_room * sizeof(*calls));
 	}
 	call = &calls[calls_count];
-	/* Calls before a case and after it are nobody's trace. */
+	/* Calls before and after a case belong to no trace. */
 	if (recording)
 		calls_count++;
 	*call = (struct harness_call){
@@ -32,7 +32,10 @@ struct harness_call *calls_add(u8 kind)
 	return call;
 }
 
-/* Chunks of one iommu_map() or iommu_unmap() are one call, and so is what goes on where it ended. */
+/*
+ * The chunks of one iommu_map() or iommu_unmap() make one call, and so do later ones that begin
+ * where it ended.
+ */
 void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size)
 {
 	const u8 first = (iova - HARNESS_PAGE_0) >> PAGE_SHIFT;

@@ -14,16 +14,16 @@ static struct fake_domain *freed;
 static u16 domain_numbers;
 static unsigned int registrations;
 
-/* The drivers' ops, by address: a driver that comes to a freed address finds another's there. */
+/* The drivers' ops, by address: a driver loaded at a freed address reuses the ops there. */
 static struct iommu_ops ops[HARNESS_DRIVERS];
 static struct iommu_domain_ops tables[HARNESS_TABLES];
-static u8 loaded[HARNESS_DRIVERS]; /* the driver at an address */
+static u8 loaded[HARNESS_DRIVERS]; /* the driver at each address */
 
 static struct {
 	struct fake_domain *domain;
 	unsigned long end;
 	size_t pgsize;
-} core_map; /* the last chunk that the core mapped by itself in the op */
+} core_map; /* the last chunk that the core itself mapped in this op */
 
 /* --- domains --- */
 
@@ -37,7 +37,7 @@ bool fake_is_owned(const struct iommu_domain *domain)
 	return domain->type == IOMMU_DOMAIN_UNMANAGED;
 }
 
-/* The driver's one identity domain, which was never allocated. */
+/* Whether it is the driver's static identity domain, which was never allocated. */
 static bool is_static(const struct fake_domain *domain)
 {
 	return domain->number == HARNESS_NO_DOMAIN;
@@ -62,7 +62,10 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	call->driver = driver;
 	call->table = table;
 #ifdef HARNESS_HAVE_ALLOC_PAGING
-	/* For an identity domain: the core names no device, and the instance may have its own. */
+	/*
+	 * This allocates an identity domain: the core names no device, and the instance may have
+	 * its own table.
+	 */
 	if (!dev)
 		call->table = HARNESS_NONE;
 #endif
@@ -89,7 +92,7 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 
 static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
 {
-	/* As most drivers: no blocking domain by type, the core makes an empty one. */
+	/* Like most drivers, has no blocking domain by type; the core then makes an empty one. */
 	if (type == IOMMU_DOMAIN_BLOCKED)
 		return NULL;
 #ifndef HARNESS_HAVE_ALLOC_PAGING
@@ -115,8 +118,8 @@ static void free_domain(struct iommu_domain *domain)
 	kfree(fake);
 #else
 	/*
-	 * Up to and including 6.1 a group may go on pointing here. Until the case ends nothing else
-	 * comes to lie at the address, so that the trace does not depend on the allocator.
+	 * Up to and including 6.1 a group may still point at the domain. Its memory is not reused
+	 * until the case ends, so that the trace does not depend on the allocator.
 	 */
 	fake->next = freed;
 	freed = fake;
@@ -137,7 +140,7 @@ void fake_forget_domains(void)
 
 /* --- attaching --- */
 
-/* The errno of attach_dev() for a domain that does not go with the device, or 0. */
+/* The errno of attach_dev() for a domain that is incompatible with the device, or 0. */
 static int check_compatible(const struct fake_domain *domain, u8 device)
 {
 	const struct harness_driver *driver = &fake_machine.drivers[domain->driver];
@@ -216,7 +219,7 @@ static bool attach_deferred(struct device *dev)
 	       !fake_devices[index].attached;
 }
 
-/* Every device that is on the domain must be behind an instance that can. */
+/* Every device on the domain must be behind an instance that can enforce it. */
 static bool enforce_cache_coherency(struct iommu_domain *domain)
 {
 	struct fake_domain *fake = fake_domain_of(domain);
@@ -236,8 +239,9 @@ static bool enforce_cache_coherency(struct iommu_domain *domain)
 /* --- mapping --- */
 
 /*
- * Whether an iommu_map() by the core fails: asked of its first chunk. One goes on where the last
- * ended, with pages of another size. Type1's are asked where type1 calls it.
+ * Whether an iommu_map() by the core fails; faults count its first chunk. A later chunk begins
+ * where the last one ended, with another page size. For type1, vfio_type1.c asks when type1 calls
+ * iommu_map().
  */
 static int core_map_fails(struct fake_domain *domain, unsigned long iova, size_t pgsize,
 			  size_t count)
@@ -318,7 +322,7 @@ static void resv_regions(struct device *dev, struct list_head *list)
 
 /* --- probing --- */
 
-/* Firmware put the device behind the instance, and the driver can see it. */
+/* Whether firmware put the device behind the instance, and the driver can see this. */
 static bool accepts(struct device *dev, u8 instance, u8 driver)
 {
 	const struct fake_instance *fake = &fake_instances[instance];
@@ -387,7 +391,7 @@ static void release_device(struct device *dev)
 	fake_devices[index].instance = HARNESS_NONE;
 }
 
-/* As drivers that know who sends a stream id: the group of the first device with the same. */
+/* As drivers that know the senders of a stream id: the group of the first device with the id. */
 static struct iommu_group *stream_group(struct device *dev)
 {
 	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
@@ -408,7 +412,7 @@ static struct iommu_group *instance_group(struct device *dev)
 #ifdef HARNESS_HAVE_SINGLE_GROUP
 	return generic_single_device_group(dev);
 #else
-	/* Without that function drivers did it by themselves. */
+	/* In kernels without that function, drivers did the same themselves. */
 	struct fake_instance *instance = &fake_instances[fake_devices[host_index(dev)].instance];
 
 	if (!instance->group) {
@@ -471,7 +475,7 @@ static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 #define PASID
 #endif
 
-/* The callbacks that are not told whose they are, once for each address. */
+/* These callbacks are not told which driver is meant, so there is one of each for every address. */
 #define ADDRESS(n)                                                              \
 	static struct iommu_domain *alloc_type_##n(unsigned int type)           \
 	{                                                                       \
@@ -537,7 +541,7 @@ static const struct iommu_domain_ops identity_table = {
 #endif
 };
 
-/* The driver's identity domain that nobody allocates. */
+/* Sets the driver's static identity domain, which nobody allocates. */
 static void set_identity(struct iommu_ops *ops, u8 driver)
 {
 	static struct fake_domain identities[HARNESS_DRIVERS];
@@ -615,8 +619,8 @@ void fake_unregister(u8 i)
 }
 
 /*
- * ABSTRACTION: of_iommu_configure() and viot_iommu_configure() as far as they call iommu.c: each
- * master's fwnode in order, unless it was done before, and the probe.
+ * ABSTRACTION: the calls of iommu.c that of_iommu_configure() and viot_iommu_configure() make:
+ * describe each master's fwnode in order, unless that was done before, and probe.
  */
 static int apply_firmware(u8 i, struct device *dev)
 {

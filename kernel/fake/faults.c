@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Calls that fail in an op because the case says so. */
+/* Makes calls in an op fail because the case says so. */
 #include "fake.h"
 
 static const struct harness_op *op;
 static u8 hits[HARNESS_FAULTS];
-static u8 counts[HARNESS_FAIL_ATTACH_CALL + 1]; /* of the op's calls, by kind of fault */
+static u8 counts[HARNESS_FAIL_ATTACH_CALL + 1]; /* of the calls in this op, by kind of fault */
 
 void faults_begin_op(const struct harness_op *next)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The machine of a case, and where its instances and devices are. */
+/* The machine of a case, and the state of its instances and devices. */
 #include "fake.h"
 
 struct harness_machine fake_machine;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Buses and devices as the kernel sees them, and the firmware that describes them. */
+/* Buses and devices for the kernel code, and the firmware that describes them. */
 #include <linux/notifier.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
@@ -13,7 +13,7 @@
 enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16, PCI_BUS = 1 };
 
 static struct {
-	struct pci_dev pci; /* of other buses, too; only .dev is theirs */
+	struct pci_dev pci; /* also used for devices of other buses, which need only .dev */
 	DECLARE_BITMAP(aliases, DEVFNS);
 } devices[HARNESS_DEVICES];
 static struct pci_bus root_bus;
@@ -24,7 +24,7 @@ struct module *host_module = &shim_module;
 
 typeof(platform_bus_type) platform_bus_type = { .name = "platform" };
 typeof(pci_bus_type) pci_bus_type = { .name = "pci" };
-/* Their headers want more of the architecture than UML has; iommu.c wants the address alone. */
+/* Their headers need more of the architecture than UML has; iommu.c uses only the addresses. */
 #ifdef HARNESS_HAVE_AMBA
 struct bus_type amba_bustype = { .name = "amba" };
 #endif
@@ -91,7 +91,7 @@ static void notify(unsigned long action, struct device *dev)
 			notifiers[i].block->notifier_call(notifiers[i].block, action, dev);
 }
 
-/* The first of the bus after that device, in the order in which they came; NULL: there is none. */
+/* The next device on the bus after `after`, in the order in which they were added; NULL: none. */
 static struct device *next_on(const void *bus, struct device *after)
 {
 	int at = 0;
@@ -117,7 +117,7 @@ int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
 	return ret;
 }
 
-/* --- PCI: one root bus, with functions where lay_out() puts them --- */
+/* --- PCI: one root bus; lay_out() numbers the functions --- */
 
 struct pci_dev *pci_get_device(unsigned int vendor, unsigned int device, struct pci_dev *from)
 {
@@ -154,21 +154,21 @@ bool pci_acs_enabled(struct pci_dev *pdev, u16 flags)
 {
 	return fake_machine.devices[host_index(&pdev->dev)].slot == 0;
 }
-/* Only asked of bridges, and there are none. */
+/* The kernel asks this only about bridges, and there are none. */
 bool pci_acs_path_enabled(struct pci_dev *start, struct pci_dev *end, u16 flags)
 {
 	return true;
 }
 
 /*
- * Where the PCI functions lie: those that share a slot are the functions of one device number,
- * all others fill what is left. NULL, or why there is no room.
+ * Numbers the PCI functions: functions of one slot of the case share a device number, all others
+ * get the numbers that remain. Returns NULL, or why there is no room.
  */
 static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEVICES])
 {
 	bool taken[DEVFNS] = {};
-	u8 number[DEVFNS];         /* device number of a slot, DEVICE_NUMBERS: none yet */
-	u8 functions[DEVFNS] = {}; /* of a slot so far */
+	u8 number[DEVFNS];         /* device number of each slot; DEVICE_NUMBERS: none yet */
+	u8 functions[DEVFNS] = {}; /* count of each slot so far */
 	u8 numbers = 0;
 	unsigned int next = 0;
 	int i;
@@ -250,7 +250,7 @@ static void make_device(int i, u8 devfn)
 	memset(&devices[i], 0, sizeof(devices[i]));
 	pci->dev.kobj.name = "device";
 	fake_devices[i].dev = &pci->dev;
-	/* The IOMMU core knows nothing of the bus of emulated devices. */
+	/* The IOMMU core does not see the bus of emulated devices. */
 	if (device->kind != HARNESS_REAL)
 		return;
 	pci->dev.bus = (void *)buses[device->bus];
@@ -318,7 +318,7 @@ void devices_end(void)
 	for (i = 0; i < fake_machine.devices_count; i++) {
 		struct device *dev = fake_devices[i].dev;
 
-		/* 6.1 oopses at the removal of such a device; docs/findings.md. */
+		/* 6.1 oopses when such a device is removed; see docs/findings.md. */
 		if (dev->iommu && !dev->iommu_group)
 			core_dev_iommu_free(dev);
 		if (fake_devices[i].present)
@@ -329,7 +329,7 @@ void devices_end(void)
 			fake_unregister(i);
 	fake_forget_domains();
 #ifdef HARNESS_HAVE_BUS_OPS
-	/* The kernel keeps them for good; the next case is a new boot. */
+	/* The kernel keeps them for ever, but the next case is a new boot. */
 	for (i = 0; i < HARNESS_BUSES; i++)
 		if (buses[i])
 			((struct bus_type *)buses[i])->iommu_ops = NULL;
@@ -358,7 +358,7 @@ struct iommu_group *devices_group(int id)
 	return NULL;
 }
 
-/* --- for the drivers --- */
+/* --- functions for the drivers --- */
 
 int host_describe(struct device *dev, u8 instance)
 {
@@ -403,7 +403,7 @@ long shim_isolated_msi(struct device *dev)
 {
 	return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
 }
-/* Kernels that ask this ask each device, too (IOMMU_CAP_INTR_REMAP), and that is the answer. */
+/* Kernels that call this also ask each device (IOMMU_CAP_INTR_REMAP); that answer decides. */
 long irq_domain_check_msi_remap(void)
 {
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ops that cases lack, by the entry points that their callers in the kernel use. */
+/* Ops that cases lack, through the functions that their callers in the kernel use. */
 #include "extra.h"
 
 #include <linux/iommu.h>
@@ -11,10 +11,10 @@
 #include "internal.h"
 #include "memory.h"
 
-/* A user in the kernel, beside VFIO. */
+/* A user of a device in the kernel, besides VFIO. */
 struct holder {
 	struct iommu_domain *domain;
-	struct iommu_group *group; /* claimed */
+	struct iommu_group *group; /* the group that it has claimed */
 	bool by_group;
 	bool by_device;
 };
@@ -25,8 +25,9 @@ static unsigned int fail_attach;
 int host_attach_fails(const struct fake_domain *domain, u8 device)
 {
 	/*
-	 * A driver takes a device back to where it was, and never fails a device's first attach, nor
-	 * that to a default domain whose first attach has waited: the core relies on all three.
+	 * The core relies on drivers in three ways: a driver always accepts a device back on a
+	 * domain that it was on, never fails a device's first attach, and never fails a deferred
+	 * attach to the default domain.
 	 */
 	if (!fail_attach || !fake_devices[device].hw || test_bit(device, domain->accepted) ||
 	    (!fake_is_owned(&domain->domain) &&
@@ -63,7 +64,7 @@ static long dma_rw(void)
 
 /* --- users in the kernel --- */
 
-/* Its user does not unmap first. */
+/* The user of the domain does not unmap first. */
 static void forget_mappings(struct fake_domain *domain)
 {
 	table_free(domain->table, false);
@@ -125,7 +126,7 @@ static long claim(struct device *dev, struct holder *holder)
 	return ret;
 }
 
-/* iommu_attach_device() is for who is bound or owns the group. */
+/* iommu_attach_device() may be called only if a driver is bound or the group is claimed. */
 static long attach(struct device *dev, struct holder *holder)
 {
 	struct iommu_domain *domain;
@@ -162,11 +163,11 @@ static long kernel_map(struct holder *holder)
 
 	if (!holder->domain || op->size > SZ_16M)
 		return HARNESS_NOT_POSSIBLE;
-	/* To map what is mapped is the caller's mistake. */
+	/* Mapping twice would be the caller's mistake. */
 	for (at = 0; at < op->size; at += SZ_1K)
 		if (iommu_iova_to_phys(holder->domain, op->iova + at))
 			return HARNESS_NOT_POSSIBLE;
-	/* Away from the process's frames, which VFIO alone maps. */
+	/* Addresses apart from the process's frames, which only VFIO maps. */
 	return iommu_map(holder->domain, op->iova, 0x40000000 + (op->paddr & (SZ_1G - 1)), op->size,
 #ifdef HARNESS_HAVE_MAP_GFP
 			 prot, GFP_KERNEL);
@@ -248,7 +249,7 @@ void extra_begin(void)
 	extra_disarm();
 }
 
-/* A driver that goes lets go of what it attached, and a device that goes of what it owns, too. */
+/* A driver that unbinds detaches its domain. A removed device's user releases the group, too. */
 void extra_before(const struct harness_op *next)
 {
 	struct device *dev = device_at(next->a);

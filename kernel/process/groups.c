@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Containers, and the groups that are in one: the group layer's part of container.c's callers. */
+/* Containers, and the groups in them: does the part of the group layer that calls container.c. */
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -18,7 +18,7 @@ struct fake_group {
 
 static struct fake_group *groups;
 static struct vfio_container *containers[HARNESS_CONTAINERS];
-static bool memory_moved; /* addresses of mappings are no longer where their pages are pinned */
+static bool memory_moved; /* addresses of mappings no longer match the pinned pages */
 
 void groups_begin(void)
 {
@@ -86,7 +86,7 @@ struct vfio_container *container_at(int i)
 {
 	const unsigned int fail = host_fail_alloc;
 
-	/* That /dev/vfio/vfio cannot be opened is no failure of the op. */
+	/* Opening /dev/vfio/vfio is not part of the op, so it must not fail. */
 	host_fail_alloc = 0;
 	if (!containers[i])
 		containers[i] = container_open();
@@ -109,7 +109,7 @@ long container_call(int i, unsigned int command, const void *argument)
 	return ret;
 }
 
-/* Complains of what containers have mapped and locked. */
+/* Complains if the pages that mappings lock are not those accounted to the mm. */
 void groups_judge(void)
 {
 	unsigned long locked = 0;

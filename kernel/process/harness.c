@@ -10,7 +10,7 @@
 #include "memory.h"
 
 static const struct harness_op *op;
-static u16 held_pins; /* after the op before */
+static u16 held_pins; /* pins after the op before */
 static u16 held_locked;
 static int objects_at_rest;
 static int references_at_rest[HARNESS_REFERENCES];
@@ -39,7 +39,7 @@ static void begin(const struct harness_machine *machine)
 	extra_begin();
 }
 
-/* Writes down how many pages of user memory are pinned and locked, where that has changed. */
+/* Records how many pages of user memory are pinned and locked, if that has changed. */
 static void record_held(void)
 {
 	const u16 pinned = memory_pins();

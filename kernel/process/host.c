@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The process gives kernel code memory, strings, and answers that never matter here. No
- * kernel header, so that prototypes that change with the version are nobody's concern.
+ * Gives kernel code memory, strings, and answers that never matter here. This file includes no
+ * kernel header, so that changed prototypes in other versions do not matter.
  */
 #include <malloc.h>
 #include <setjmp.h>
@@ -28,9 +28,9 @@ void host_die(const char *what, const char *name)
 /* --- the kernel's heap --- */
 
 /*
- * Without ASan most of the mistakes that it would find are found here. An object lies between a head
- * and a tail that nobody may write to. One that is freed keeps its place until the case ends, filled
- * with bytes that are no address, so that whoever follows a pointer of it follows a wild one.
+ * Without ASan, this heap finds most of the mistakes that ASan would. An object lies between a head
+ * and a tail that nobody may write to. A freed object keeps its place until the case ends, filled
+ * with bytes that are no valid address, so that any pointer read from it is a wild one.
  */
 #if __has_feature(address_sanitizer)
 
@@ -64,8 +64,8 @@ int host_empty_quarantine(void)
 struct object {
 	unsigned long size;
 	unsigned long state;
-	struct object *next; /* that is freed */
-	unsigned long unused; /* what comes after it is aligned as malloc() does */
+	struct object *next; /* the next freed object */
+	unsigned long unused; /* aligns the object after it as malloc() does */
 };
 static const unsigned long object_lives = 0x6c6976655f6f626aul;
 static const unsigned long object_is_freed = 0x66726565646f626aul;
@@ -106,7 +106,7 @@ static unsigned long object_size(void *p)
 	return ((struct object *)p - 1)->size;
 }
 
-/* How many were written to after they were freed. */
+/* Returns how many objects were written to after they were freed. */
 int host_empty_quarantine(void)
 {
 	int written = 0;
@@ -130,7 +130,7 @@ int host_refuses(void)
 	return host_fail_alloc && !--host_fail_alloc;
 }
 
-/* For the kernel itself. INT_MAX is kvmalloc()'s limit; no test needs a tenth of it. */
+/* For allocations of the kernel. kvmalloc()'s limit is INT_MAX; no test needs a tenth of it. */
 static void *kernel_alloc(unsigned long bytes)
 {
 	return bytes > 64ul << 20 || host_refuses() ? NULL : host_alloc(bytes);
@@ -269,7 +269,7 @@ void free_pages(unsigned long p)
 	free((void *)p);
 }
 
-/* --- strings that libc has not --- */
+/* --- strings that libc lacks --- */
 
 char *strreplace(char *s, char from, char to)
 {
@@ -279,7 +279,7 @@ char *strreplace(char *s, char from, char to)
 	return s;
 }
 
-/* Fails where a file in sysfs would be more than a page. */
+/* Dies if a file in sysfs would be longer than a page. */
 int sysfs_emit_at(char *page, int at, const char *format, ...)
 {
 	va_list args;
@@ -351,17 +351,17 @@ void up_write(long *sem)
 	*sem = 0;
 	host_locks--;
 }
-/* No reader can be under way. */
+/* There can be no reader. */
 void call_rcu(void *head, void (*func)(void *)) { func(head); }
 
-/* --- the rest of the kernel, as far as nothing depends on it --- */
+/* --- the rest of the kernel: stubs whose results do not matter --- */
 
 #define ANSWERS_0(name) \
 	long name(void) \
 	{ \
 		return 0; \
 	}
-/* Logging. What matters comes as a WARN. */
+/* Logging. Problems that matter are WARNs. */
 ANSWERS_0(_printk) ANSWERS_0(_dev_err) ANSWERS_0(_dev_warn) ANSWERS_0(_dev_info)
 ANSWERS_0(___ratelimit) ANSWERS_0(dump_stack) ANSWERS_0(dump_stack_lvl)
 /* sysfs and uevents. */
@@ -378,9 +378,9 @@ ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
 ANSWERS_0(iommu_setup_dma_ops)
-/* Firmware properties of devices: none, such as pasid-num-bits. */
+/* Firmware properties of devices: there are none, such as pasid-num-bits. */
 long device_property_read_u32_array(void) { return -22; }
-/* No code here is a module's: the owner test of iommu_device_register() passes. */
+/* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
 ANSWERS_0(fput)
 
@@ -393,7 +393,7 @@ static void on_fault(int signal)
 {
 	if (guarded)
 		siglongjmp(guard, 1);
-	/* Not kernel code: fault again, for good. */
+	/* Not in kernel code: let it fault again, with the default action. */
 	struct sigaction action = { .sa_handler = SIG_DFL };
 
 	sigaction(signal, &action, NULL);
@@ -413,7 +413,7 @@ int host_guard(int (*run)(void))
 		sigaction(SIGBUS, &action, NULL);
 		installed = 1;
 	}
-	/* The mask is kept, so that a second fault is caught, too. */
+	/* Saves the signal mask, so that a second fault is caught, too. */
 	if (!sigsetjmp(guard, 0)) {
 		guarded = 1;
 		ret = run();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The functions by which the files of the process call each other. Each file calls those above it,
- * and none below: host, then kernel/fake, shim, memory, the three real files, devices, groups, ops,
- * extra, harness. The functions that kernel/fake wants of its host are in host, memory, devices and
- * extra. No kernel and no libc header is needed here.
+ * The functions by which the files of the process call each other. Each file calls those before it
+ * in this list, and none after it: host, kernel/fake, shim, memory, the three real files, devices,
+ * groups, ops, extra, harness. The functions that kernel/fake needs from its host are in host,
+ * memory, devices and extra. This header needs neither kernel nor libc headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
@@ -24,24 +24,24 @@ struct harness_op;
 /* host.c: libc, no kernel header */
 extern int host_objects; /* live heap objects of kernel code */
 extern int host_locks;   /* held locks */
-extern unsigned int host_fail_alloc; /* the n-th allocation from now on is refused; 0: none */
-extern int host_catches_oops; /* else the signal is left to the sanitizer or the shell */
+extern unsigned int host_fail_alloc; /* the n-th allocation from now on fails; 0: none */
+extern int host_catches_oops; /* otherwise the sanitizer or the shell gets the signal */
 void host_die(const char *what, const char *name) __attribute__((noreturn));
-/* Returns what `run` does, or HARNESS_OOPS where an oops is caught. */
+/* Returns the result of `run`, or HARNESS_OOPS if it caught an oops. */
 int host_guard(int (*run)(void));
 void *host_grow(void *old, unsigned long bytes);
-int host_refuses(void); /* this allocation */
-void host_drop(void *old); /* what host_grow() gave */
-void *host_alloc(unsigned long bytes); /* never refused */
-int host_empty_quarantine(void); /* how many freed objects of it were written to */
+int host_refuses(void); /* whether this allocation fails */
+void host_drop(void *old); /* frees the result of host_grow() */
+void *host_alloc(unsigned long bytes); /* never fails */
+int host_empty_quarantine(void); /* returns how many freed objects were written to */
 
-/* shim.c: instead of the rest of the kernel */
+/* shim.c: replaces the rest of the kernel */
 void shim_init(void);
-int shim_references(int kind); /* taken and not given back */
+int shim_references(int kind); /* taken and not dropped */
 extern const struct fwnode_operations shim_fwnode_ops;
-extern struct module shim_module; /* of drivers, and of type1 */
+extern struct module shim_module; /* of the drivers and of type1 */
 void shim_begin(void);
-void shim_end(void); /* no WARN counts any more */
+void shim_end(void); /* WARNs do not count any more */
 const struct harness_warn *shim_warns(unsigned int *places, int *count);
 
 /* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */
@@ -51,13 +51,13 @@ struct iommu_domain *core_group_default(struct iommu_group *group);
 int core_group_owner_cnt(struct iommu_group *group);
 int core_group_is_owned(struct iommu_group *group);
 void core_dev_iommu_free(struct device *dev);
-/* The group's files in sysfs. */
+/* The files of a group in sysfs. */
 int core_store_type(struct iommu_group *group, const char *type);
 void core_show(struct iommu_group *group, char *page);
 void core_forget_pasids(struct iommu_group *group);
 void type1_init(void);
 void type1_parameters(int unsafe_interrupts, unsigned int entries);
-/* Complains of mappings that are not what they should be. */
+/* Complains of mappings that are wrong. */
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
 int type1_is_pinned(void *iommu_data, unsigned long iova); /* by an emulated device's driver */
@@ -65,10 +65,10 @@ void container_init(void);
 struct vfio_container *container_open(void);
 void container_close(struct vfio_container *container);
 long container_ioctl(struct vfio_container *container, unsigned int command, unsigned long argument);
-/* NULL: it has none yet. */
+/* NULL: the container has no backend yet. */
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
                                                       void **data);
-/* As a device of the group is opened and closed. */
+/* Called when a device of the group is opened and closed. */
 int container_use(struct vfio_device *vdev);
 void container_unuse(struct vfio_device *vdev);
 int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
@@ -77,26 +77,26 @@ void container_unpin(struct vfio_device *vdev, unsigned long iova, int count);
 
 /* devices.c: buses and devices, as the kernel sees them */
 const char *devices_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
-unsigned int devices_buses(void); /* those that the kernel has: a bit each */
+unsigned int devices_buses(void); /* a bit for each bus that the kernel has */
 void devices_begin(void);
 void devices_end(void);
 void devices_add(int i);
 void devices_remove(int i);
-struct device *device_at(int i); /* NULL: it is not there */
+struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
-struct iommu_group *devices_group(int id); /* wherever something holds it; NULL: nothing does */
+struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */
 
-/* groups.c: groups that are in a container */
+/* groups.c: groups in containers */
 void groups_begin(void);
 void groups_end(void);
-/* In both: of a device, or by number; NULL: it is in no container. */
+/* The VFIO group of a device, or with a number; NULL: it is in no container. */
 struct vfio_group *group_of_device(struct device *dev);
 struct vfio_group *group_of_id(int id);
-int group_container(struct vfio_group *group); /* its number */
+int group_container(struct vfio_group *group); /* the container's number */
 long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container);
 void group_leave(struct vfio_group *group);
-struct vfio_container *container_at(int i); /* opens it */
-const struct vfio_iommu_driver_ops *container_type1(int i, void **data); /* NULL: none yet */
+struct vfio_container *container_at(int i); /* opens it if needed */
+const struct vfio_iommu_driver_ops *container_type1(int i, void **data); /* NULL: no backend yet */
 long container_call(int i, unsigned int command, const void *argument);
 void groups_judge(void);
 
@@ -104,12 +104,12 @@ void groups_judge(void);
 void ops_begin(void);
 int ops_play(const struct harness_op *op);
 void ops_end(void);
-int ops_is_bound(int i); /* a driver that uses the DMA API has the device */
-int ops_container(int i); /* of an emulated device that is open; else -1 */
-/* By drivers of the container's emulated devices: bit per page. */
+int ops_is_bound(int i); /* whether a driver that uses the DMA API is bound */
+int ops_container(int i); /* of an emulated device that is open; otherwise -1 */
+/* Pages that drivers of the container's emulated devices have pinned, a bit each. */
 unsigned long long ops_pinned(unsigned char container);
 
-/* extra.c: what cases lack */
+/* extra.c: ops that cases lack */
 void extra_begin(void);
 void extra_before(const struct harness_op *op);
 void extra_disarm(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tree's drivers/iommu/iommu.c, unmodified, and doors to its private parts. */
+/* The tree's drivers/iommu/iommu.c, unmodified, and access to its private parts. */
 #include "drivers/iommu/iommu.c"
 
 #include "internal.h"
@@ -49,7 +49,7 @@ void core_show(struct iommu_group *group, char *page)
 	iommu_group_show_resv_regions(group, page);
 }
 
-/* A group goes with what PASIDs of it were attached to. */
+/* When a group is freed, the attachments of its PASIDs go with it. */
 void core_forget_pasids(struct iommu_group *group)
 {
 #ifdef HARNESS_HAVE_PASID

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pins are counted page by page, and so is what fake IOMMUs map: a page that a device can reach and
- * that nobody pins is what VFIO must never leave behind.
+ * Counts the pins of each page, and the bytes of it that fake IOMMUs map. VFIO must never leave a
+ * page that a device can reach and that nobody pins.
  */
 #include <linux/mm.h>
 #include <linux/mm_types.h>
@@ -16,7 +16,7 @@
 #include "memory.h"
 
 static unsigned int pins[MEMORY_FRAMES];
-static unsigned long mapped_bytes[MEMORY_FRAMES]; /* by tables whose pages must be pinned */
+static unsigned long mapped_bytes[MEMORY_FRAMES]; /* in tables whose pages must be pinned */
 static int pins_total;
 static const char *complaint;
 static unsigned int fail_pin;
@@ -59,12 +59,12 @@ void memory_begin(void)
 
 /* --- the process's addresses --- */
 
-/* Far beyond all pages: pfn_valid() says no, as it does for registers. */
+/* After all pages, so that pfn_valid() is false, as it is for registers. */
 static const unsigned long first_register = 0x100000;
 
 static long page_number(unsigned long vaddr)
 {
-	/* User memory of a case is the first frames under a second address. */
+	/* User memory of a case is the first frames, under a second address. */
 	if (vaddr >= HARNESS_PAGE_0)
 		return (vaddr - HARNESS_PAGE_0) >> PAGE_SHIFT;
 	if (vaddr < MEMORY_START || vaddr >= MEMORY_START + MEMORY_END * PAGE_SIZE)
@@ -72,7 +72,7 @@ static long page_number(unsigned long vaddr)
 	return (vaddr - MEMORY_START) >> PAGE_SHIFT;
 }
 
-/* -1: no page frame is there. */
+/* -1: there is no page frame. */
 static int frame_at(unsigned long vaddr)
 {
 	const long n = page_number(vaddr);
@@ -99,13 +99,13 @@ unsigned long memory_phys(unsigned long vaddr)
 	return reg < 0 ? 0 : ((first_register + reg) << PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
 }
 
-/* True once, when the countdown is over. */
+/* True once, when the countdown ends. */
 static bool strikes(unsigned int *countdown)
 {
 	return *countdown && !--*countdown;
 }
 
-/* Prototypes differ after the fifth argument only. */
+/* The prototype depends on the version only after the fifth argument. */
 long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
 	      struct page **pages) __asm__("pin_user_pages_remote");
 long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
@@ -151,7 +151,7 @@ void unpin_user_pages_dirty_lock(struct page **pages, unsigned long count, bool 
 }
 
 static struct vm_area_struct registers;
-/* vma_lookup() ends here. */
+/* vma_lookup() calls this in the end. */
 void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
 {
 	registers.vm_start = MEMORY_START + MEMORY_REGISTERS * PAGE_SIZE;
@@ -160,7 +160,10 @@ void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
 	return register_at(vaddr) < 0 ? NULL : &registers;
 }
 
-/* Every other register page is not yet in the page table, and every eighth lost the lock. */
+/*
+ * Every second page of registers is not in the page table at first; for every eighth,
+ * fixup_user_fault() drops the lock.
+ */
 static bool register_present(unsigned long vaddr)
 {
 	const long n = register_at(vaddr);
@@ -210,7 +213,7 @@ int follow_pte(struct mm_struct *mm, unsigned long vaddr, pte_t **pte, spinlock_
 }
 #endif
 
-/* Adds up as mm/util.c does. */
+/* Accounts like mm/util.c. */
 int __account_locked_vm(struct mm_struct *mm, unsigned long count, bool inc,
 			struct task_struct *task, bool bypass)
 {
@@ -246,7 +249,7 @@ void __put_task_struct(struct task_struct *task)
 
 struct user_memory memory_user;
 
-/* Bytes of user memory from that address on; -1: it is none, and is copied as it is. */
+/* How many bytes of user memory begin there; -1: it is kernel memory, which is copied directly. */
 static long user_room(const void *p)
 {
 	const unsigned long at = (unsigned long)p;
@@ -295,7 +298,7 @@ struct extent {
 	unsigned long pgsize;
 };
 struct page_table {
-	struct extent *extents; /* by iova; no two overlap */
+	struct extent *extents; /* sorted by iova; no two overlap */
 	unsigned int count;
 	unsigned int room;
 };
@@ -308,7 +311,7 @@ struct page_table *table_new(void)
 	return table;
 }
 
-/* `size` is added to what is mapped of each frame, or taken away. */
+/* Adds `size` to the mapped bytes of each frame, or subtracts it. */
 static void account(unsigned long phys, unsigned long size, bool map)
 {
 	const unsigned long start = shim_frame_phys(0);
@@ -331,14 +334,14 @@ void table_free(struct page_table *table, int owned)
 {
 	unsigned int i;
 
-	/* VFIO unmaps only its container's last domain before it frees it. */
+	/* VFIO unmaps everything before it frees a domain only for a container's last domain. */
 	for (i = 0; owned && i < table->count; i++)
 		account(table->extents[i].phys, table->extents[i].size, false);
 	host_drop(table->extents);
 	host_drop(table);
 }
 
-/* The first extent that ends at the iova or after it. */
+/* The first extent that ends at or after the iova. */
 static unsigned int find(const struct page_table *table, unsigned long iova)
 {
 	unsigned int low = 0;
@@ -394,7 +397,7 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 		memory_complain("a domain is asked to map what it has mapped");
 		table_unmap(table, from, last - from + 1, owned, true);
 	}
-	/* A driver may stop half-way, and says how far it came. */
+	/* A driver may stop half-way, and returns how far it came. */
 	if (strikes(&fail_map)) {
 		done = count / 2 * pgsize;
 		ret = -ENOMEM;

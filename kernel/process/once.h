@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Comes before every real file. A WARN names the function it is in, and a WARN_ON_ONCE speaks each
- * time: one case must not change what the next one sees.
+ * Included before every real file. A WARN names its function, and a WARN_ON_ONCE warns every time:
+ * one case must not change what the next one sees.
  */
 #ifndef HARNESS_ONCE_H
 #define HARNESS_ONCE_H

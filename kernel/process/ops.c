@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ops of a case: what machine, firmware, user space and the drivers of devices do. */
+/* The ops of a case: the actions of machine, firmware, user space and device drivers. */
 #include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -9,12 +9,12 @@
 #include "internal.h"
 #include "memory.h"
 
-enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* as BoundTo in model/state.h */
+enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* like BoundTo in model/state.h */
 
 struct driven {
 	enum bound bound;
 	bool open;
-	int container; /* while it is open */
+	int container; /* valid while it is open */
 	struct vfio_device vdev;
 };
 static struct driven driven[HARNESS_DEVICES];
@@ -26,7 +26,7 @@ static u64 iova_of(u8 page)
 	return HARNESS_PAGE_0 + page * PAGE_SIZE;
 }
 
-/* VFIO registered the device: it asks IOMMU_CAP_CACHE_COHERENCY of those with an IOMMU. */
+/* Whether VFIO registered the device. It asks IOMMU_CAP_CACHE_COHERENCY if there is an IOMMU. */
 static bool is_vfios(int i)
 {
 	return driven[i].bound == BOUND_VFIO &&
@@ -63,8 +63,8 @@ static long do_register(u8 i)
 	if (fake_instances[i].registered)
 		return HARNESS_NOT_POSSIBLE;
 	/*
-	 * ABSTRACTION: whether a platform device of the instance exists to be probed is up to the
-	 * firmware that describes the machine; no code of iommu.c decides it.
+	 * ABSTRACTION: the firmware that describes the machine decides whether there is a platform
+	 * device of the instance to probe; no code of iommu.c does.
 	 */
 	if (fake_machine.drivers[instance->driver].other_firmware)
 		return -ENODEV;
@@ -103,7 +103,7 @@ static void leave_vfio(int i)
 		if (other != i && device_at(other) && driven[other].bound == BOUND_VFIO &&
 		    device_at(other)->iommu_group == dev->iommu_group)
 			return;
-	/* One that its IOMMU let go keeps the group that it was opened in. */
+	/* An open device that its IOMMU released keeps the group that it was opened in. */
 	for (other = 0; other < HARNESS_DEVICES; other++)
 		if (driven[other].open && driven[other].vdev.group == group)
 			return;
@@ -127,7 +127,7 @@ static long do_remove(int i)
 
 /* --- groups --- */
 
-/* The group of the number, wherever something holds it. */
+/* The group with this number, if anything holds it. */
 static struct iommu_group *find_group(int id)
 {
 	struct vfio_group *group = group_of_id(id);
@@ -136,8 +136,8 @@ static struct iommu_group *find_group(int id)
 }
 
 /*
- * ABSTRACTION: __vfio_register_dev() and vfio_group_ioctl_set_container() up to
- * vfio_container_attach_group(): what opens /dev/vfio/N and what the ioctl tests first.
+ * ABSTRACTION: the code before vfio_container_attach_group() in __vfio_register_dev() and
+ * vfio_group_ioctl_set_container(): the open of /dev/vfio/N and the tests of the ioctl.
  */
 static long set_container(u8 id, u8 container)
 {
@@ -199,7 +199,7 @@ static long map(const struct harness_op *op)
 static long unmap(const struct harness_op *op)
 {
 	struct vfio_iommu_type1_dma_unmap *unmap = (void *)memory_user.argument;
-	/* Unmapping everything takes no address. */
+	/* Unmapping everything needs no address. */
 	const bool all = op->flags & HARNESS_ALL && !op->first && !op->count;
 
 	*unmap = (struct vfio_iommu_type1_dma_unmap){
@@ -240,7 +240,7 @@ static int container_of_vdev(struct vfio_device *vdev)
 	return container_of(vdev, struct driven, vdev)->container;
 }
 
-/* The contract of dma_unmap(): whoever pinned them, pages of the mapping are let go of. */
+/* The contract of dma_unmap(): unpin the mapping's pages, no matter which device pinned them. */
 static void dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
 	const int container = container_of_vdev(vdev);
@@ -251,7 +251,7 @@ static const struct vfio_device_ops emulated_ops = { .dma_unmap = dma_unmap };
 static const struct vfio_device_ops device_ops;
 
 /*
- * ABSTRACTION: vfio_group_ioctl_get_device_fd() and what opens the device, as far as it is about
+ * ABSTRACTION: vfio_group_ioctl_get_device_fd() and the open of the device, only the parts about
  * the group's container.
  */
 static long open_device(int i)
@@ -288,7 +288,10 @@ static bool emulated_is_open(int container)
 	return false;
 }
 
-/* The contract of vfio_pin_pages(): pins are gone before the last who may have them is closed. */
+/*
+ * The contract of vfio_pin_pages(): the pins are gone before the container's last emulated device
+ * is closed.
+ */
 static long close_device(int i)
 {
 	struct vfio_device *vdev = &driven[i].vdev;
@@ -302,7 +305,7 @@ static long close_device(int i)
 	return 0;
 }
 
-/* A driver that pins a page twice lets go of the second reference. */
+/* A driver that pins a page twice drops the second reference. */
 static long pin(const struct harness_op *op)
 {
 	struct vfio_device *vdev = &driven[op->a].vdev;
@@ -329,7 +332,7 @@ static long unpin_pages(const struct harness_op *op)
 	int page;
 
 	container_unpin(vdev, iova_of(op->first), op->count);
-	/* The kernel stops at the first page that is not mapped. */
+	/* The kernel stops at the first page that is not mapped: ask it what is still pinned. */
 	container_type1(container, &data);
 	for (page = 0; page < HARNESS_PAGES; page++)
 		if (!type1_is_pinned(data, iova_of(page)))
@@ -423,7 +426,7 @@ int ops_play(const struct harness_op *op)
 	case HARNESS_ATTACH_PASID:
 		return attach_pasid(device_at(op->a), device_at(op->b));
 	case HARNESS_DETACH_PASID:
-		/* The drivers under test do not look at the domain. */
+		/* The drivers under test do not use the domain. */
 		iommu_detach_device_pasid(NULL, device_at(op->a), PASID);
 		return 0;
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Instead of the rest of the kernel the real files find this, and host.c, which has no kernel type. */
+/* The rest of the kernel, for the real files. The part without kernel types is host.c. */
 #include <linux/capability.h>
 #include <linux/device.h>
 #include <linux/mm.h>
@@ -42,7 +42,7 @@ struct kobject *kernel_kobj;
 const struct kernel_param_ops param_ops_bool;
 const struct kernel_param_ops param_ops_uint;
 
-/* --- caches: only for their size and constructor --- */
+/* --- caches: the code needs only their size and constructor --- */
 
 void *host_cache_create(unsigned long size, void (*ctor)(void *));
 #ifdef HARNESS_HAVE_CACHE_ARGS
@@ -61,7 +61,7 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 
 /* --- pages: numbers without memory --- */
 
-enum { PAGES = 1024 }; /* for alloc_pages(); after them those of the process */
+enum { PAGES = 1024 }; /* for alloc_pages(); after these come the pages of the process */
 static struct page pages[PAGES + MEMORY_FRAMES];
 static bool page_taken[PAGES];
 
@@ -74,7 +74,7 @@ static struct page *pages_alloc(unsigned int order)
 	if (host_refuses())
 		return NULL;
 
-	/* A page at 0 would look like none to iommu_iova_to_phys(). */
+	/* iommu_iova_to_phys() returns 0 for "no page", so no page may be at 0. */
 	for (i = count; i + count <= PAGES; i += count) {
 		for (n = 0; n < count && !page_taken[i + n]; n++)
 			;
@@ -119,7 +119,7 @@ unsigned long shim_frame_phys(unsigned int frame)
 
 /* --- devices --- */
 
-/* None of these is ever freed: only the balance of references counts. */
+/* None of these objects is ever freed; only the references are counted. */
 static int references[HARNESS_REFERENCES];
 
 struct device *get_device(struct device *dev)
@@ -139,12 +139,12 @@ struct fwnode_handle *shim_dev_fwnode(struct device *dev)
 struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode) __asm__("fwnode_handle_get");
 struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode)
 {
-#ifdef HARNESS_HAVE_FWNODE_GET /* else by of_node_get(), which is nothing without CONFIG_OF */
+#ifdef HARNESS_HAVE_FWNODE_GET /* otherwise of_node_get(), which does nothing without CONFIG_OF */
 	references[HARNESS_REF_FWNODE] += fwnode != NULL;
 #endif
 	return fwnode;
 }
-/* A function up to 6.11, then one of the fwnode's operations. */
+/* A function up to and including 6.11, an operation of the fwnode from 6.12 on. */
 void shim_fwnode_put(struct fwnode_handle *fwnode) __asm__("fwnode_handle_put");
 void shim_fwnode_put(struct fwnode_handle *fwnode)
 {
@@ -210,7 +210,7 @@ const struct harness_warn *shim_warns(unsigned int *places, int *count)
 
 /* --- capability chains of GET_INFO --- */
 
-/* ABSTRACTION: vfio_main.c's capability chain: each is written after the one before. */
+/* ABSTRACTION: vfio_main.c's capability chain: each entry is appended to those before. */
 struct vfio_info_cap_header *vfio_info_cap_add(struct vfio_info_cap *caps, size_t size, u16 id,
 					       u16 version)
 {
@@ -261,7 +261,7 @@ void vfio_info_cap_shift(struct vfio_info_cap *caps, size_t offset)
 	} while (next);
 }
 
-/* --- what depends on the machine of a case --- */
+/* --- functions that depend on the machine of a case --- */
 
 bool capable(int cap)
 {

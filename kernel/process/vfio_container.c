@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tree's drivers/vfio/container.c, unmodified, and doors to /dev/vfio/vfio. */
+/* The tree's drivers/vfio/container.c, unmodified, and access to /dev/vfio/vfio. */
 #include "drivers/vfio/container.c"
 
 #include "internal.h"
@@ -51,7 +51,7 @@ void container_unuse(struct vfio_device *vdev)
 int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
 		  struct page **pages)
 {
-	/* vfio_pin_pages() of vfio_main.c tests this first. */
+	/* vfio_pin_pages() of vfio_main.c tests the count first. */
 	return count ? vfio_device_container_pin_pages(vdev, iova, count, prot, pages) : -EINVAL;
 }
 void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)

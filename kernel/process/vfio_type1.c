@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and doors to its private parts. */
+/* The tree's drivers/vfio/vfio_iommu_type1.c, unmodified, and access to its private parts. */
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -10,15 +10,15 @@
 #include "fake/fake.h"
 #include "internal.h"
 
-/* Its own allocations, and its calls of iommu_map(), may fail by the case's faults. */
+/* The case's faults can make type1's own allocations, and its calls of iommu_map(), fail. */
 static void *type1_alloc(size_t size, const char *function)
 {
-	/* Without memory it unmaps the slow way, to the same effect. */
+	/* Without this memory type1 unmaps the slow way, to the same effect: not counted. */
 	if (strcmp(function, "unmap_unpin_fast") && fault_of_next(HARNESS_FAIL_MALLOC))
 		return NULL;
 	return kzalloc(size, GFP_KERNEL);
 }
-/* References to it are counted. */
+/* Counts references to the module. */
 #undef THIS_MODULE
 #define THIS_MODULE (&shim_module)
 #undef kzalloc

@@ -16,12 +16,12 @@
 
 int booted_devfns[HARNESS_DEVICES];
 static struct vfio_device *vfio[HARNESS_DEVICES];
-static int vfio_groups[HARNESS_DEVICES]; /* that VFIO had the device in */
+static int vfio_groups[HARNESS_DEVICES]; /* the group in which VFIO had the device */
 static struct pci_bus *pci_root;
 static int (*probe_device_again)(struct device *dev);
 struct module *host_module = THIS_MODULE;
 
-/* --- what fake.h wants of its host --- */
+/* --- functions that fake.h needs from its host --- */
 
 int host_index(struct device *dev)
 {
@@ -30,7 +30,7 @@ int host_index(struct device *dev)
 	for (i = 0; i < fake_machine.devices_count; i++) {
 		struct fake_device *d = &fake_devices[i];
 
-		/* pci_scan_single_device() has it probed before it returns it. */
+		/* pci_scan_single_device() probes the device before it returns it. */
 		if (!d->dev && d->present && dev_is_pci(dev) && to_pci_dev(dev)->bus == pci_root &&
 		    to_pci_dev(dev)->devfn == booted_devfns[i])
 			d->dev = dev;
@@ -60,8 +60,8 @@ int host_describe(struct device *dev, u8 instance)
 	if (!i->registered)
 		return -EPROBE_DEFER;
 	/*
-	 * iommu_fwspec_free() of these kernels puts the fwnode, whose reference iommu_fwspec_init()
-	 * takes only if it is of a device tree.
+	 * iommu_fwspec_free() of these kernels drops a reference to the fwnode that
+	 * iommu_fwspec_init() takes only for fwnodes of a device tree.
 	 */
 	if (!dev_iommu_fwspec_get(dev))
 		fwnode_handle_get(i->fwnode);
@@ -92,7 +92,7 @@ int host_attach_fails(const struct fake_domain *domain, u8 device)
 	return 0;
 }
 
-/* No device walks these: what is mapped is not kept. */
+/* No device uses these tables, so mappings are not stored. */
 struct page_table *table_new(void)
 {
 	return NULL;
@@ -122,8 +122,10 @@ unsigned long table_phys(const struct page_table *table, unsigned long iova)
 
 /* --- devices --- */
 
-/* A host bridge of ours, the way other host drivers make one, with functions that have no more than
- * a configuration header: no capabilities, so no isolation between the functions of a slot. */
+/*
+ * Our own host bridge, made in the same way as by other host drivers. Its functions have only a
+ * configuration header: no capabilities, so no isolation between the functions of a slot.
+ */
 static struct pci_sysdata sysdata = { .domain = PCI_DOMAIN, .node = NUMA_NO_NODE };
 static struct resource busn = { .name = "iommucheck", .end = 0, .flags = IORESOURCE_BUS };
 
@@ -157,7 +159,7 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int where, int 
 
 static struct pci_ops config_ops = { .read = config_read, .write = config_write };
 
-/* Before the core's own notifier, which probes: gives a function its alias, as a quirk would. */
+/* Runs before the core's notifier, which probes: gives a function its alias, as a quirk would. */
 static int pci_notified(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct device *dev = data;
@@ -239,7 +241,7 @@ int booted_group_id(int index)
 
 /*
  * Kernels that have fwspec ops oops in iommu_release_device() for a device that has a fwspec and
- * was never probed. A case may die of it; the way from case to case must not.
+ * was never probed. A case may die of it; the cleanup between cases must not.
  */
 void booted_forget_firmware(int index)
 {
@@ -254,7 +256,7 @@ void booted_forget_firmware(int index)
 #endif
 }
 
-/* --- VFIO: devices need no more than to be registered --- */
+/* --- VFIO: devices need only be registered --- */
 
 #ifdef HARNESS_HAVE_VFIO_FREE_DEVICE
 static void vfio_released(struct vfio_device *vdev)
@@ -274,7 +276,7 @@ struct fake_vfio {
 	struct vfio_device vdev;
 };
 
-/* A device that VFIO refuses is left out: without any there is no /dev/vfio/N. */
+/* Skips a device that VFIO refuses: if all are refused, there is no /dev/vfio/N. */
 void booted_bind(int group)
 {
 	int i;
@@ -305,11 +307,11 @@ void booted_unbind(int group)
 			release_vfio(i);
 }
 
-/* --- the module begins --- */
+/* --- start of the module --- */
 
 int booted_init(void)
 {
-	/* iommu_probe_device() is not exported, and firmware code calls it. */
+	/* Firmware code calls iommu_probe_device(), but it is not exported to modules. */
 	struct kprobe where = { .symbol_name = "iommu_probe_device" };
 	LIST_HEAD(resources);
 	int ret = register_kprobe(&where);

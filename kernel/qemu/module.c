@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fake IOMMU drivers and fake devices for a kernel that has no IOMMU of its own. A case is told
- * through /dev/iommucheck, a line a write(), and the calls of the drivers are read from it. The
+ * Fake IOMMU drivers and fake devices for a kernel without an IOMMU. A process writes a case to
+ * /dev/iommucheck, one line for each write(), and reads the calls of the drivers from it. The
  * drivers are those of kernel/fake; the lines are those of src/conform/script.cc.
  *
- * One process uses it at a time, and calls of the core come from that process, so there is no lock.
+ * One process uses the device at a time, and the core makes its calls in that process, so there is
+ * no lock.
  */
 #include <linux/iommu.h>
 #include <linux/miscdevice.h>
@@ -17,12 +18,12 @@
 #include "fake.h"
 #include "module.h"
 
-static struct harness_machine told; /* so far; boot makes it fake_machine */
-static bool vfio_held[HARNESS_DEVICES]; /* groups whose devices VFIO has */
-static struct harness_op op; /* its faults alone */
+static struct harness_machine told; /* what was written so far; boot() makes it fake_machine */
+static bool vfio_held[HARNESS_DEVICES]; /* by group: VFIO has its devices */
+static struct harness_op op; /* only its faults are used */
 static int faults_count;
 
-/* --- what a read() gives --- */
+/* --- the text of a read() --- */
 
 static char log_text[1 << 16];
 static size_t log_length;
@@ -79,7 +80,7 @@ static void note_calls(void)
 	calls_clear();
 }
 
-/* After an op: nothing fails any more, and VFIO has the late comers of its groups, too. */
+/* After an op: clears the faults, and gives VFIO the devices that have joined its groups. */
 static void settle(void)
 {
 	int g;
@@ -92,7 +93,7 @@ static void settle(void)
 			booted_bind(g);
 }
 
-/* The machine of the case before goes, by the ways of the core. */
+/* Removes the machine of the case before, through functions of the core. */
 static void reset(void)
 {
 	int i;
@@ -113,7 +114,7 @@ static void reset(void)
 			fwnode_remove_software_node(fake_instances[i].fwnode);
 	}
 #ifdef HARNESS_HAVE_BUS_OPS
-	/* Those kernels never take a bus from its driver: each case is a boot of its own. */
+	/* These kernels never take a bus from its driver, but each case must be like a new boot. */
 	platform_bus_type.iommu_ops = NULL;
 	pci_bus_type.iommu_ops = NULL;
 #endif
@@ -161,7 +162,7 @@ static void report_end(void)
 
 		if (booted_group_id(i) < 0)
 			continue;
-		/* Freed ones are still there, so that the core may look at them. */
+		/* The memory of freed domains is still there, so the core may still return one. */
 		domain = iommu_get_domain_for_dev(fake_devices[i].dev);
 		note("group %d %d %d\n", i, booted_group_id(i),
 		     domain ? fake_domain_of(domain)->number : -1);
@@ -216,7 +217,7 @@ static int describe_device(const int *v)
 	    v[5] >= told.instances_count || v[6] >= told.instances_count)
 		return -EINVAL;
 	booted_devfns[told.devices_count] = v[1];
-	/* HARNESS_NONE is -1 here. Functions that share a slot tell it by their devfn. */
+	/* HARNESS_NONE is -1 here. For the core, functions share a slot by their devfn. */
 	told.devices[told.devices_count++] = (struct harness_device){
 		.bus = v[0] ? PCI_BUS : 0,
 		.slot = v[2],
@@ -297,7 +298,7 @@ static ssize_t fake_write(struct file *file, const char __user *text, size_t siz
 	return ret ? ret : size;
 }
 
-/* Gives what was noted since the last read. */
+/* Returns the notes since the last read. */
 static ssize_t fake_read(struct file *file, char __user *text, size_t size, loff_t *at)
 {
 	size_t length;
@@ -329,7 +330,7 @@ static int __init fake_init(void)
 	return ret ? ret : misc_register(&fake_misc);
 }
 
-/* There is no way out: the machine is switched off when the cases are played. */
+/* No module_exit: the machine is switched off after the cases. */
 module_init(fake_init);
 MODULE_DESCRIPTION("Fake IOMMU drivers and devices that play the cases of iommucheck");
 MODULE_LICENSE("GPL");

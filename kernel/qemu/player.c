@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The first and only process of the recording machine: loads the modules, plays the cases of
- * /script, writes what happened to the second serial port and switches the machine off.
+ * /script, writes the results to the second serial port and switches the machine off.
  *
- * The machine and what happens to it goes to /dev/iommucheck as it stands; containers are VFIO's
- * own. Each case is played by a child: the core may oops, and then the machine is of no more use.
+ * Lines about the machine and its ops go to /dev/iommucheck unchanged; containers are VFIO's own. A
+ * child plays each case: the core may oops, and then the machine is unusable.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 static FILE *out;
 static int module;
 static int kmsg;
-static int group_fd[MAX_GROUPS];  // open while the group is in a container, else -1
+static int group_fd[MAX_GROUPS];  // open while the group is in a container, otherwise -1
 static int container_fd[MAX_CONTAINERS];
 
 static void die(const char *what) {
@@ -40,7 +40,7 @@ static void die(const char *what) {
   _exit(1);
 }
 
-// One command to the module: 0 or a negative errno.
+// Sends one command to the module. Returns 0 or a negative errno.
 static int tell(const char *format, ...) {
   char line[128];
   va_list args;
@@ -103,7 +103,7 @@ static int unset_container(int group) {
   return error;
 }
 
-// A group whose last device has gone is no longer VFIO's, whoever holds its file open.
+// A group whose last device is gone is no longer VFIO's, even if its file is open.
 static void drop_dead_groups(void) {
   for (int g = 0; g < MAX_GROUPS; ++g) {
     struct vfio_group_status status = {.argsz = sizeof(status)};
@@ -114,18 +114,18 @@ static void drop_dead_groups(void) {
 
 // --- the kernel's log ---
 
-// Names the function of each WARN, and of an oops, since the last time; nobody wants to know when
-// `to` is not given.
+// Prints the function of each WARN, and of an oops, since the last call. Without `to` it only skips
+// them.
 static void drain_log(FILE *to) {
   static char record[8192];
   ssize_t length;
-  int oops = 0;  // 1: one has begun, 2: its function is told
+  int oops = 0;  // 1: one has begun, 2: its function is printed
   while ((length = read(kmsg, record, sizeof(record) - 1)) > 0 || (length < 0 && errno == EPIPE)) {
     if (length < 0 || !to) continue;
     record[length] = 0;
     char function[64] = "?";
     const char *text = strstr(record, "WARNING: CPU:");
-    // Of an inlined part of a function, or one made for constants, the function's own name.
+    // The name stops at a '.', which begins the suffix of an inlined or specialised part.
     if (text && (text = strstr(text, " at "))) {
       sscanf(text, " at %*s %63[^+. ]", function);
       fprintf(to, "warn %s\n", function);
@@ -140,8 +140,8 @@ static void drain_log(FILE *to) {
   }
 }
 
-// Whether the case of the child that runs has oopsed. The child may then wait for a lock of its own
-// and never come to its end.
+// Whether the current case has oopsed. Its child may then wait for a lock that it holds itself, and
+// never exit.
 static int has_oopsed(void) {
   static char record[8192];
   ssize_t length;
@@ -165,7 +165,7 @@ static void warn_once_again(void) {
 
 // --- cases ---
 
-// One line of a case; the errno of an op.
+// Plays one line of a case. Returns the errno of an op.
 static int play_line(const char *line) {
   int a = 0;
   int b = 0;
@@ -221,17 +221,17 @@ static void play_case(FILE *script) {
   fflush(out);
 }
 
-// Something of the case is left: the next one would number its groups differently.
+// Whether groups of the case are left: the next case would number its groups differently.
 static int is_dirty(void) {
   struct stat status;
-  // A folder of groups has two links and one for each group.
+  // The folder of groups has two links, and one for each group.
   return stat("/sys/kernel/iommu_groups", &status) == 0 && status.st_nlink != 2;
 }
 
 static void on_alarm(int number) { (void)number; }
 
-// False: it oopsed, and the locks that it held are held for good. A child that does neither is
-// waited for until whoever recorded loses patience.
+// False: the case oopsed, and the locks that it held are held for ever. If a child neither oopses
+// nor exits, this waits until record.sh times out.
 static int came_to_its_end(pid_t child) {
   int status = 0;
   alarm(1);
@@ -285,7 +285,7 @@ static void set_up(void) {
 
 int main(void) {
   set_up();
-  // Without SA_RESTART: an alarm ends a wait.
+  // Without SA_RESTART, so that an alarm ends a wait.
   const struct sigaction alarmed = {.sa_handler = on_alarm};
   sigaction(SIGALRM, &alarmed, NULL);
   FILE *script = fopen("/script", "r");
@@ -299,7 +299,7 @@ int main(void) {
     const pid_t child = fork();
     if (child < 0) die("fork");
     if (child == 0) {
-      // A stream of its own: the offset of a file description is shared with the parent.
+      // A separate stream: the child would share the parent's file offset.
       FILE *own = fopen("/script", "r");
       if (!own || fseek(own, at, SEEK_SET) != 0) die("/script");
       play_case(own);
@@ -320,7 +320,8 @@ int main(void) {
   if (done) fprintf(out, "done\n");
   fflush(out);
   tcdrain(fileno(out));
-  // Where an oops holds locks, only a panic gets out: the end of the first process is one.
+  // If an oops holds locks, only a panic can end the machine: returning from the first process
+  // panics.
   if (done) reboot(RB_POWER_OFF);
   return 0;
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Boots Debian's kernels in QEMU, plays cases on them, and writes their traces to corpus/traces:
 #   record.sh [--package linux-image-..]... [--seed N [--count N]] [--out DIR]
-# Needs build/release/bin/recording and what `./dev kernel record` installs. With --seed the random
-# cases are drawn anew, else they are those of the last recording. Exit status 3: a machine did not
-# come to its end, twice, and nothing was written.
+# Needs build/release/bin/recording and the packages of `./dev kernel record`. With --seed it draws
+# new random cases, otherwise it uses those of the last recording. Exit status 3: a machine stopped
+# early, twice; nothing was written.
 set -euo pipefail
 shopt -s nullglob
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -32,7 +32,7 @@ done
 mkdir -p "$work" "$out"
 out=$(realpath "$out")
 
-# The cloud kernels are small, and have VFIO and no IOMMU of their own that would start.
+# The cloud kernels are small, and have VFIO and no driver for an IOMMU of their own.
 depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
 if ((${#packages[@]} == 0)); then
   for meta in linux-image-cloud-amd64 linux-image-6.12-cloud-amd64; do
@@ -45,7 +45,7 @@ if [[ -n $seed || ! -f $out/random.cases ]]; then
 fi
 cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$out/random.cases")
 
-# Image, headers and what builds with them, unpacked under $1 and nowhere else.
+# Unpacks the image, its headers and the tools to build with them, only under $1.
 unpack() {
   local tree=$1 image=$2 headers=${2/linux-image/linux-headers} deb
   local wanted=("$image" "$headers")
@@ -57,7 +57,7 @@ unpack() {
     unknown "apt-get could not download ${wanted[*]}"
   }
   for deb in "$tree"/debs/*.deb; do dpkg -x "$deb" "$tree"; done
-  # They look for each other in the place where they would be installed.
+  # The makefiles expect each other where they would be installed.
   sed -i "s,^include /usr/src,include $tree/usr/src," "$tree/usr/src/$headers/Makefile"
 }
 
@@ -69,7 +69,7 @@ build_module() {
     >"$tree/module.log" 2>&1 || { tail -n 30 "$tree/module.log" >&2; exit 2; }
 }
 
-# Adds a module of the tree, after those it needs, to what the player loads.
+# Adds a module of the tree to those that the player loads, after the modules it needs.
 add_module() {
   local tree=$1 name=$2 options=${3:-} file needed
   grep -q "^$name\.ko" "$tree/initrd/modules/list" && return
@@ -96,8 +96,8 @@ make_initrd() {
     "$here/player.c"
 }
 
-# Plays $tree/initrd/script into $tree/part. The player's last words say how it went: QEMU is
-# content with a panic, too.
+# Plays $tree/initrd/script into $tree/part. The player's last line shows whether it finished:
+# QEMU's exit status is good after a panic, too.
 boot() {
   local tree=$1
   rm -f "$tree/part"
@@ -110,7 +110,7 @@ boot() {
   grep -qE '^(done|stop)$' "$tree/part"
 }
 
-# The cases of the script $1 after the last one of the record $2.
+# The cases of the script $1 after the last one in the record $2.
 rest_of() {
   local last
   last=$(grep '^case ' "$2" | tail -n 1 || true)
@@ -122,7 +122,7 @@ rest_of() {
   fi
 }
 
-# A case that oopses, or leaves something behind, ends its machine, and the next one goes on.
+# A case that oopses, or leaves groups behind, ends its machine; the next case gets a new one.
 play() {
   local tree=$1 boots=0
   : >"$tree/record"
@@ -145,7 +145,7 @@ for image in "${packages[@]}"; do
   version=$(dpkg-deb -f "$tree"/debs/"$image"_*.deb Version)
   build_module "$tree" "linux-headers-$release"
   make_initrd "$tree"
-  # A case that no machine can play is named with the reason, and the others are played.
+  # Cases that no machine can play are printed with the reason, and the others are played.
   "$recording" script "$profile" "${cases[@]}" >"$tree/script" 2>"$tree/left-out" || {
     cat "$tree/left-out" >&2
     exit 2
@@ -158,7 +158,7 @@ for image in "${packages[@]}"; do
   "$recording" traces "$profile" "$image $version as $profile" "$tree/record" "${cases[@]}" \
     >"$tree/trace"
   mv "$tree/trace" "$out/$profile.trace"
-  # What is new is for whoever records to explain; it is no failure of the recording.
+  # A new difference does not fail the recording: the person who records has to explain it.
   "$recording" differ "$profile" "$out/$profile.trace" "${cases[@]}" >"$tree/differences" || true
   say "$(tail -n 1 "$tree/differences") from the model, see $tree/differences"
 done

@@ -17,8 +17,8 @@ constexpr int kTables = 8;
 constexpr int kInstanceRecords = 6;
 constexpr int kDeviceRecords = 8;
 constexpr int kSlots = 16;
-constexpr int kHasStream = 7;  // flag of a device that is not on pci: its slot is its stream id
-constexpr int kGroups = 16;    // as many as the records' devices and instances can make
+constexpr int kHasStream = 7;  // flag of a device that is not on pci: its slot field is a stream id
+constexpr int kGroups = 16;    // as many as the devices and instances of the records can make
 
 constexpr size_t kCountsSize = 5;
 constexpr size_t kSettingsSize = 3;
@@ -46,7 +46,7 @@ struct Numbered {
   KernelVersion version;
   RuleSet rules;
 };
-// By number; numbers beyond the last begin again.
+// By number, modulo the count of versions.
 const Numbered& KernelOf(uint8_t number) {
   static const auto kKernels = [] {
     std::array<Numbered, kKernelVersionCount> kernels;
@@ -70,7 +70,7 @@ void EncodeRules(RuleSet rules, uint8_t* r) {
 
 constexpr bool Bit(uint8_t flags, int n) { return ((flags >> n) & 1) != 0; }
 
-// "0 is none, n is entry n - 1"; what is out of range is none.
+// "0 is none, n is entry n - 1"; numbers out of range are none.
 uint8_t OptionalIndex(uint8_t byte, int count) {
   return byte >= 1 && byte <= count ? static_cast<uint8_t>(byte - 1) : kNoId;
 }
@@ -99,7 +99,7 @@ int RankOfOrder(const std::array<Bus, kBusCount>& order) {
   return rank;
 }
 
-// --- decoding: each takes one record ---
+// --- decoding: each function reads one record ---
 
 void DecodeKernel(const uint8_t* r, KernelSpec& out) {
   const auto& [version, rules] = KernelOf(r[0]);
@@ -119,7 +119,8 @@ void DecodeCounts(const uint8_t* r, Topology& t) {
   if (t.drivers_count != 0 && t.tables_count == 0) t.tables_count = 1;
 }
 
-// There is no errno 0, 41 or 58, nor any from 134 on that a byte can have.
+// Errno numbers that a byte can hold, without 0, 41 and 58, which do not exist, and those from 134
+// on.
 constexpr int kErrnoEnd = 134;
 bool HasErrno(int error) { return error > 0 && error < kErrnoEnd && error != 41 && error != 58; }
 
@@ -132,8 +133,8 @@ bool DecodeRegion(const uint8_t* r, Region& out) {
   return true;
 }
 
-// The rows of an owner that say where, apart by what it takes to decode them: flags are most of
-// them, and a million cases a second are decoded.
+// The rows of an owner that have a byte. Flags are apart from the rest, since most rows are flags
+// and a fuzzer decodes a million cases a second.
 struct Rows {
   struct Flag {
     uint8_t byte;
@@ -160,7 +161,7 @@ const std::array<Rows, 4> kRows = [] {
   return all;
 }();
 
-// From the byte at `r` on, into a member that is plain and those after it.
+// Decodes from the byte at `r` on. `member` and the members after it must be plain.
 void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* member) {
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
@@ -169,7 +170,7 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
       if (*member >= attribute.names.size())
         *member = static_cast<uint8_t>(*member - attribute.names.size());
       return;
-    case Kind::kNumber:  // less than the plain one
+    case Kind::kNumber:  // subtracted from the plain value
       *member = static_cast<uint8_t>(*member - *r % (*member + 1));
       return;
     case Kind::kErrno:
@@ -184,7 +185,7 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
         *member = static_cast<uint8_t>(sizes);
       return;
     default:
-      return;  // of regions, claims and references see the functions of whole records
+      return;  // the functions of whole records decode regions, claims and references
   }
 }
 
@@ -215,7 +216,7 @@ void DecodeInstance(const uint8_t* r, const Topology& t, Instance& out) {
   DecodeAttributes(Owner::kInstance, r, &out);
 }
 
-// The last three of the byte's eight parts are a kind of device without an IOMMU.
+// The last three of the byte's eight parts mean a device without an IOMMU.
 DeviceKind KindOf(uint8_t byte) {
   const int part = byte >> 5;
   return part == 7 ? DeviceKind::kNoIommu : part >= 5 ? DeviceKind::kEmulated : DeviceKind::kReal;
@@ -240,7 +241,8 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
     if (DecodeRegion(r + 7 + i * kRegionSize, out.regions[regions])) ++regions;
 }
 
-// What one record cannot tell: an address is not of a driver that has one, an alias is of pci.
+// Drops links that a single record cannot check: to an address of a driver that itself has an
+// address, to an alias that is not on pci.
 void DropBadLinks(Topology& t) {
   for (DriverId d = 0; d < t.drivers_count; ++d) {
     DriverId& address = t.drivers[d].address;
@@ -254,7 +256,7 @@ void DropBadLinks(Topology& t) {
   }
 }
 
-// Nine of the sixteen kinds are none, so that random bytes are not faults most of the time.
+// Nine of the sixteen kinds mean no fault, so that random bytes rarely make one.
 Fault DecodeFault(const uint8_t* r, const Topology& t) {
   Fault fault;
   const int kind = r[0] >> 4;
@@ -273,8 +275,8 @@ Fault DecodeFault(const uint8_t* r, const Topology& t) {
   return fault;
 }
 
-// The lower half of the bytes are the first eight codes, which the encodings know, and code n has
-// byte 128 + n as well. The bytes that are left over are the codes of the first days again, so that
+// The lower half of the bytes are the first eight codes, which the encodings know; code n also has
+// byte 128 + n. The remaining bytes are the codes of the first version of this form again, so that
 // saved inputs keep their meaning when a code is added.
 constexpr int kFirstEncodedCodes = 8;
 constexpr int kFirstCodes = 23;
@@ -288,7 +290,7 @@ const std::array<OpKind, 256> kKindOfByte = [] {
   return kinds;
 }();
 
-// The lower half of the bytes are type 1 version 2.
+// The lower half of the bytes mean type 1 version 2.
 uint8_t DecodeIommuType(uint8_t byte) {
   return byte < 128 ? uint8_t{0} : static_cast<uint8_t>((byte - 128) % kIommuTypeCount);
 }
@@ -299,7 +301,7 @@ const std::array<uint8_t, kOpKindCount> kFlagBits = [] {
   return bits;
 }();
 
-// A map is readable and writable at zero. Users are not privileged from 224 on.
+// Flag byte 0 of a map means readable and writable. From 224 on the user is not privileged.
 uint8_t DecodeFlags(OpKind kind, uint8_t byte) {
   const uint8_t bits = kFlagBits[static_cast<size_t>(kind)];
   if (bits == kUnprivileged) return byte >= 224 ? kUnprivileged : 0;
@@ -312,7 +314,7 @@ uint8_t EncodeFlags(const Op& op) {
                                                                                    : op.flags;
 }
 
-// How many of these the topology has.
+// How many values the operand can have in this topology.
 int CountOf(Operand operand, const Topology& t) {
   switch (operand) {
     case Operand::kInstance:
@@ -367,7 +369,7 @@ void EncodeRegion(const Region& region, uint8_t* r) {
   r[2] = static_cast<uint8_t>(region.last - region.first);
 }
 
-// The opposite of DecodeAttribute(), into bytes that are zero.
+// The inverse of DecodeAttribute(). The bytes must be zero.
 void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint8_t plain,
                      uint8_t* r) {
   using Kind = AttributeInfo::Kind;
@@ -507,7 +509,7 @@ absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
   r += kDeviceRecords * kDeviceSize;
   for (size_t i = 0; i < c.ops.size(); ++i) EncodeOp(c.ops[i].op, r + i * kOpSize);
 
-  // The one test for what the records have no room for: a high slot, a late allocation.
+  // Detects at once everything that does not fit into the records: a high slot, a late allocation.
   DecodedCase decoded;
   DecodeBytes(bytes, decoded);
   if (decoded.kernel != c.kernel || decoded.topology != t || !SameOps(decoded, c))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The binary form of a case, for fuzzers. Every byte string decodes, and to a case that passes
+// The binary form of a case, for fuzzers. Every byte string decodes to a case that passes
 // Validate(). Records have fixed sizes and places, so that a mutated byte changes one thing.
 //
 //   kernel     number of the version, 16 bytes: rules that differ from those of the version
@@ -15,9 +15,9 @@
 //   ops, to the end  kind, a, b, first page, count of pages, vaddr, flags, two faults: kind and
 //              target, count, errno
 //
-// Missing bytes are zero. An index out of range is taken modulo where something has to be named,
-// and as none where it need not. What the encodings do not know is off at zero, and in its place
-// small bytes, which random inputs are full of, leave most of it off.
+// Missing bytes are zero. An index out of range is taken modulo the count if something must be
+// named, and otherwise means none. Zero turns off everything that the encodings do not know, and
+// small bytes, which random inputs are full of, turn most of it off.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@ namespace iommucheck {
 
 inline constexpr int kMaxDecodedOps = 64;
 
-// The places, for who writes bytes himself. The rules' bits are least byte first.
+// The offsets, for code that writes bytes itself. The rules' bits start with the least byte.
 inline constexpr size_t kRulesAt = 1;
 inline constexpr size_t kRulesSize = size_t{RuleSet::kWords} * 8;
 inline constexpr size_t kCountsAt = kRulesAt + kRulesSize;
@@ -44,17 +44,17 @@ struct DecodedCase {
   KernelSpec kernel;
   Topology topology;
   int ops_count = 0;
-  std::array<Op, kMaxDecodedOps> ops;  // those from ops_count on have no meaning
+  std::array<Op, kMaxDecodedOps> ops;  // entries from ops_count on have no meaning
 };
 
 // Does not allocate.
 void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out);
 
-// DecodeBytes() of the result gives the same kernel, topology and ops. InvalidArgument where the
-// case has more than the records hold.
+// DecodeBytes() of the result gives the same kernel, topology and ops. InvalidArgument if the case
+// does not fit into the records.
 absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c);
 
-// The normal case with DefaultNames().
+// The normal form of the case, with DefaultNames().
 Case ToCase(const DecodedCase& decoded);
 
 }  // namespace iommucheck

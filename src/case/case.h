@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A case: kernel, machine, ops and the outcome that is expected of them. The one thing that every
-// engine reads and writes.
+// A case: kernel, machine, ops and their expected outcome. All engines read and write cases.
 //
 // Text, one statement a line; '#' starts a comment, blank lines are free, order as below:
 //
@@ -63,16 +62,16 @@ namespace iommucheck {
 // The names of a topology's entries, by their indices.
 struct Names {
   std::vector<std::string> drivers;
-  std::vector<std::string> tables;  // private tables go by "<driver>.ops"
+  std::vector<std::string> tables;  // private tables are named "<driver>.ops"
   std::vector<std::string> instances;
   std::vector<std::string> devices;
   friend bool operator==(const Names&, const Names&) = default;
 };
-// Names for a topology that has none: drvA.., iommu0.., dev0...
+// Names for a topology that has none: drvA, drvB .., iommu0 .., dev0 ..
 Names DefaultNames(const Topology& topology);
 
-// Where a statement stands in the file that it was read from. No part of what it says, so all are
-// equal; 0: not from a text.
+// The line of a statement in the file that it was read from; 0: it was not read from text. It is no
+// part of the statement's meaning, so all lines compare equal.
 struct SourceLine {
   int number = 0;
   friend bool operator==(const SourceLine&, const SourceLine&) { return true; }
@@ -102,13 +101,13 @@ struct Expectation {
 struct CaseOp {
   Op op;
   std::optional<int> expected;  // 0 or a negative errno
-  std::string comment;          // the comment lines right above it, without '#'
+  std::string comment;          // the comment lines directly above it, without '#'
   SourceLine line{};
   friend bool operator==(const CaseOp&, const CaseOp&) = default;
 };
 
 struct Case {
-  std::string comment;  // the comment lines at the top, without '#', '\n' between
+  std::string comment;  // the comment lines at the top, without '#', joined by '\n'
   KernelSpec kernel;
   Topology topology;
   Names names;
@@ -128,19 +127,19 @@ absl::StatusOr<Case> ParseCase(std::string_view text, std::string_view file);
 // The canonical text; ParseCase() of it gives an equal case, if the case is normal.
 std::string PrintCase(const Case& c);
 
-// Makes a valid case normal, as parsed ones are: buses that a driver does not claim come last in
-// its claim order, and what a count, an op, a fault or an expectation does not use is as in a new
-// one.
+// Makes a valid case normal, as parsed cases are: buses that a driver does not claim come last in
+// its claim order, and fields that a count, an op, a fault or an expectation does not use have
+// their initial values.
 void Normalize(Case& c);
 
-// The same in JSON, lossless, in the form of docs/case.schema.json.
+// The case in JSON, lossless, in the form of docs/case.schema.json.
 std::string CaseToJson(const Case& c);
 absl::StatusOr<Case> CaseFromJson(std::string_view json, std::string_view file);
 
-// "register dmar0", with the case's names; without the expectation.
+// "register dmar0", with the names of the case and without the expectation.
 std::string PrintOp(const Op& op, const Names& names);
 
-// "-EBUSY", "ok"; and back. Unknown numbers print as "-errno 123".
+// "-EBUSY", "ok"; and the inverse. Unknown numbers print as "-errno 123".
 std::string ErrnoName(int error);
 std::optional<int> FindErrno(std::string_view name);
 

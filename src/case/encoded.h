@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the encodings, the proofs and the explorer know of the model: all that chooses a group's
-// domain. The rest is in the model alone (docs/model.md says what, and why).
+// The part of the model that the encodings, the proofs and the explorer know: everything that
+// chooses a group's domain. Only the model has the rest (docs/model.md says which, and why).
 #pragma once
 
 #include <algorithm>
@@ -30,32 +30,35 @@ constexpr int EncodedIndex(OpKind kind) {
 }
 
 inline bool IsEncoded(Property property) { return InfoOf(property).encoded; }
-// Those whose rows say so, for the engines, which have one place for each, by its number.
+// The properties whose rows say that they are encoded. The engines have one place for each, by its
+// number.
 inline constexpr std::array kEncodedProperties = {Property::kNoCrossDriverAttach,
                                                   Property::kNoCrossDriverReuse};
 inline constexpr int kEncodedPropertyCount = kEncodedProperties.size();
-// nullopt: there is no such property, or it is not encoded. Whoever reads a property's name from
-// the user and asks an encoding asks this.
+// nullopt if there is no such property, or it is not encoded. Code that reads a property's name
+// from the user and asks an encoding calls this.
 std::optional<Property> FindEncodedProperty(std::string_view name);
 inline constexpr char kAnEncodedProperty[] = "no-cross-driver-attach or no-cross-driver-reuse";
-// Of the encoded properties.
+// The promises of the encoded properties.
 std::span<const Promise> EncodedPromises();
 
 inline bool IsEncoded(Rule rule) { return InfoOf(rule).encoded; }
 RuleSet EncodedRules();
-// The same with what is known of them, in the order of AllRules().
+// The rows of the encoded rules, in the order of AllRules().
 std::span<const RuleInfo> EncodedRuleInfos();
 
-// An op of such a kind without flags, of type 1 version 2, whose faults strike what is encoded.
+// Whether the op is of an encoded kind, without flags, of type 1 version 2, and its faults hit only
+// encoded calls.
 bool IsEncoded(const Op& op);
-// A machine without settings, regions, apertures or whatever else matters to these alone.
+// Whether every attribute that is not encoded has its plain value: settings, regions, apertures and
+// so on.
 bool IsEncoded(const Topology& topology);
-// The machine with all of that as it is where nobody says anything. Devices without an IOMMU have
-// no instances then.
+// The machine with all of these attributes made plain. Devices without an IOMMU have no instances
+// then.
 Topology EncodedPart(Topology topology);
 
-// OK, or InvalidArgument, "expected .., found ..", with the first rule dropped or added, or the
-// first entry of the machine, that is in the model alone.
+// OK, or InvalidArgument, "expected .., found ..". The error names the first rule that is dropped
+// or added, or the first entry of the machine, that only the model has.
 absl::Status CheckEncoded(const KernelSpec& kernel);
 absl::Status CheckEncoded(const Topology& topology, const Names& names);
 

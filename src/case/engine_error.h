@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an exception that left an engine says, and the memory Z3 cannot do without.
+// The errors for exceptions that leave an engine, and the memory that Z3 cannot do without.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace iommucheck {
 
-// Z3 has an exception of its own with the first of these words, and the second as a reason of
-// unknown.
+// Z3 has its own exception, which begins with the first of these words; the second is its reason
+// for an unknown.
 inline bool SaysOutOfMemory(std::string_view words) {
   return words.find("out of memory") != std::string_view::npos ||
          words.find("memout") != std::string_view::npos;
@@ -25,12 +25,12 @@ inline bool IsOutOfMemory(const std::exception& e) {
   return dynamic_cast<const std::bad_alloc*>(&e) != nullptr || SaysOutOfMemory(e.what());
 }
 
-// A Z3 context that finds no memory while it is made ends the process, with no exception. A member
-// that stands before the context asks for that much first, and throws std::bad_alloc.
+// A Z3 context that finds no memory while it is constructed ends the process without an exception.
+// A member declared before the context allocates that much first, and throws std::bad_alloc.
 struct RoomForZ3 {
   RoomForZ3() {
     constexpr std::size_t kRoom = std::size_t{24} << 20U;
-    void* const room = std::malloc(kRoom);  // NOLINT: asked for, and given back at once
+    void* const room = std::malloc(kRoom);  // NOLINT: allocated, and freed at once
     if (room == nullptr) throw std::bad_alloc();
     std::free(room);  // NOLINT
   }
@@ -38,8 +38,8 @@ struct RoomForZ3 {
 
 inline constexpr char kOutOfMemory[] = "out of memory";
 
-// Memory that ran out is ResourceExhausted: nothing is known. Anything else is a bug of iommucheck,
-// Internal.
+// Memory that ran out is ResourceExhausted: nothing is known. Everything else is a bug of
+// iommucheck, Internal.
 inline absl::Status EngineError(const std::exception& e) {
   if (IsOutOfMemory(e))
     return absl::ResourceExhaustedError(absl::StrCat("unknown: ", kOutOfMemory));

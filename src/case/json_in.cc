@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON becomes the statements that the same case has in text. Every string is checked to be one
-// word without a meaning of its own, so that none can turn into something else on the way.
+// Turns JSON into the statements of the same case in text. Every string must be a single word
+// without a meaning in the grammar, so that it cannot turn into something else on the way.
 #include <algorithm>
 #include <optional>
 
@@ -20,17 +20,17 @@ using Json = nlohmann::ordered_json;
 enum class Shape : uint8_t {
   kHead,     // already in the statement
   kWord,     // a string
-  kWords,    // strings, the lead before each
+  kWords,    // strings, each after the lead
   kNumber,   // an unsigned number
-  kFlag,     // a boolean: the lead itself, or nothing
+  kFlag,     // a boolean: true adds the lead itself
   kClaims,   // [{"bus": .., "claim": ..}]
   kErrno,    // the name of an errno
   kType,     // the name of a type of IOMMU
-  kFlags,    // [words of flags], which are the op's
+  kFlags,    // [words of flags] of the op
   kRange,    // {"first": .., "last": ..}
   kNumbers,  // [unsigned numbers]
   kRegions,  // [{"first": .., "last": .., "type": ..}]
-  kCount,    // an unsigned number, which goes to the word before
+  kCount,    // an unsigned number, appended to the word before
   kFaults,   // [{"fail": .., ..}]
   kComment,  // a string; comments are not words
 };
@@ -69,7 +69,7 @@ Shape ShapeOf(AttributeInfo::Kind kind) {
   return Shape::kWord;
 }
 
-// The keys of an entry: those it must have, and its attributes.
+// The keys of an entry: the required ones, and its attributes.
 Keys EntryKeys(Keys keys, Owner owner) {
   for (const AttributeInfo& attribute : AttributesOf(owner))
     keys.push_back({attribute.word, ShapeOf(attribute.kind), false, KeyOf(attribute)});
@@ -151,7 +151,7 @@ std::string Describe(const Json& value) {
   return value.dump();
 }
 
-// Functions answer false once status_ says why.
+// The functions return false once status_ holds an error.
 class JsonLexer {
  public:
   explicit JsonLexer(std::string_view file) { source_.file = file; }
@@ -261,7 +261,7 @@ class JsonLexer {
     return ReadStatement(value, at, form.head, form.keys);
   }
 
-  // Which of the names stands at `key`, which says what other keys there are.
+  // Finds which of the names is the value at `key`; this name decides which other keys are allowed.
   std::optional<size_t> FindForm(const Json& value, const std::string& at, std::string_view key,
                                  const std::vector<std::string>& names) {
     const std::string expected = absl::StrFormat("an object with the key '%s'", key);
@@ -387,7 +387,7 @@ class JsonLexer {
   bool CheckWord(const Json& value, const std::string& at) {
     if (!value.is_string()) return Fail(at, "a string", Describe(value));
     const auto& text = value.get_ref<const std::string&>();
-    // Alone, `absent` would be the flag, and so on.
+    // A device word alone, such as `absent`, would be read as the flag.
     return (HasNameCharacters(text) && !IsDeviceWord(text)) ||
            Fail(at, "a name of A-Z a-z 0-9 _ . : + -", Quote(text));
   }
@@ -396,7 +396,7 @@ class JsonLexer {
     return value.is_number_unsigned() || Fail(at, "a number", Describe(value));
   }
 
-  // The pages of an op are one word: the count goes to the first page.
+  // In text the pages of an op are one word, so the count is appended to the first page.
   bool AppendCount(const Json& value) {
     Word& word = source_.statements.back().words.back();
     source_.storage.push_back(std::string(word.text) + '+' + value.dump());
@@ -519,7 +519,7 @@ class JsonLexer {
     return true;
   }
 
-  // Without this, a count could hide behind the errno.
+  // Without this check, the errno could contain a count.
   bool CheckErrno(const Json& value, const std::string& at) {
     if (!CheckWord(value, at)) return false;
     const auto text = value.get<std::string>();

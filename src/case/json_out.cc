@@ -172,7 +172,7 @@ std::string CaseToJson(const Case& c) {
   for (const CaseOp& op : c.ops) json["ops"].push_back(OpJson(op, c.names));
   for (const Expectation& e : c.expectations)
     json["expectations"].push_back(ExpectationJson(e, c.names));
-  // A comment that did not come through a parser may be no UTF-8; that must not throw.
+  // A comment that did not come through a parser may be invalid UTF-8; this must not throw.
   return JsonText(json);
 }
 

@@ -43,7 +43,8 @@ class SyntaxChecker : public nlohmann::json_sax<nlohmann::ordered_json> {
 
   bool parse_error(std::size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
-    // The position is that of the last byte read, counted from 1; at the end it is one more.
+    // The position is that of the last byte read, counted from 1; at the end of the text it is one
+    // more.
     const size_t offset = std::min(position == 0 ? 0 : position - 1, json_.size());
     const std::string_view before = json_.substr(0, offset);
     Place place;
@@ -56,7 +57,7 @@ class SyntaxChecker : public nlohmann::json_sax<nlohmann::ordered_json> {
 
  private:
   struct Level {
-    std::string step;  // the key, or the index, of what is being read in it
+    std::string step;  // the key, or the index, of the value that is being read
     size_t index = 0;
     std::set<std::string> keys;
   };
@@ -72,7 +73,7 @@ class SyntaxChecker : public nlohmann::json_sax<nlohmann::ordered_json> {
     levels_.pop_back();
     return Value();
   }
-  // A value is over: in an array, the next has the next index.
+  // A value ends: in an array, the next one has the next index.
   bool Value() {
     if (!levels_.empty()) levels_.back().step = std::to_string(++levels_.back().index);
     return true;

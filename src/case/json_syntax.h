@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What must hold of a JSON text before it is read as a case.
+// Checks of a JSON text that come before it is read as a case.
 #pragma once
 
 #include <string_view>
@@ -9,8 +9,9 @@
 
 namespace iommucheck {
 
-// InvalidArgument with FILE:LINE:COLUMN if the text is no JSON; with the JSON pointer if an object
-// has a key twice, which nlohmann::json leaves unsaid, or if it is nested deeper than any case.
+// InvalidArgument with FILE:LINE:COLUMN if the text is not JSON; with the JSON pointer if an object
+// has a key twice, which nlohmann::json accepts silently, or if the nesting is deeper than that of
+// any case.
 absl::Status CheckJsonSyntax(std::string_view json, std::string_view file);
 
 }  // namespace iommucheck

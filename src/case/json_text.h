@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON as text. All that iommucheck writes goes this way.
+// JSON as text. iommucheck writes all of its JSON by these functions.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -8,11 +8,11 @@
 
 namespace iommucheck {
 
-// With an end of line, in ASCII: what a terminal would act on is escaped. Names and paths may have
-// bytes that are not UTF-8, which JSON cannot say: U+FFFD stands for each.
+// With an end of line, in ASCII; characters that a terminal would act on are escaped. Names and
+// paths may have bytes that are not UTF-8, which JSON cannot represent: each becomes U+FFFD.
 std::string JsonText(const nlohmann::ordered_json& json, int indent = 2);
 
-// The same on one line, without its end.
+// On one line, without an end of line.
 std::string JsonLine(const nlohmann::ordered_json& json);
 
 }  // namespace iommucheck

@@ -34,7 +34,7 @@ std::optional<std::pair<int, int>> NumbersOf(std::string_view release) {
   return numbers;
 }
 
-// "5.15.180" has a third number that is not 0.
+// Whether a third number follows that is not 0, as in "5.15.180".
 bool IsStable(std::string_view release) {
   const size_t dot = release.find('.', release.find('.') + 1);
   if (dot == std::string_view::npos) return false;

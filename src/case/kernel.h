@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A kernel by its words: a profile, and the rules that a patch drops and adds.
+// A kernel as the user names it: a profile, and the rules that a patch drops and adds.
 #pragma once
 
 #include <optional>
@@ -18,33 +18,34 @@ struct WrongRule {
   std::string expected;
   std::string found;
 };
-// Drops the rule from the kernel, or adds it, unless it is named a second time, or is dropped where
-// the profile has it not, or added where it has it. `may_drop`: what may be dropped all the same.
+// Drops the rule from the kernel, or adds it. It is an error to name a rule twice, to drop one that
+// the profile does not have and to add one that it has. `may_drop`: rules that may be dropped even
+// if the profile does not have them.
 std::optional<WrongRule> TakeRule(Rule rule, bool add, KernelSpec& kernel, RuleSet may_drop = {});
 
-// Errors: InvalidArgument, "expected WHAT, found WHAT": no such profile or rule, or what TakeRule()
-// says. `may_drop`: assumptions that are made of some machines; the result has them as dropped
-// (import::AssumingInTree()).
+// Errors: InvalidArgument, "expected WHAT, found WHAT": no such profile or rule, or an error of
+// TakeRule(). `may_drop`: assumptions that hold for some machines only; the result has them as
+// dropped (import::AssumingInTree()).
 absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<const std::string> drop,
                                       std::span<const std::string> add, RuleSet may_drop = {});
 
-// The same of a kernel in one word, such as "v6.0,-type1.same_ops,+assume.homogeneous_groups", and
-// what is dropped and added besides.
+// Makes a kernel from one word, such as "v6.0,-type1.same_ops,+assume.homogeneous_groups", and from
+// the rules that `drop` and `add` name besides.
 absl::StatusOr<KernelSpec> ParseKernel(const std::string& word, std::vector<std::string> drop,
                                        std::vector<std::string> add, RuleSet may_drop = {});
 
-// Where a release such as "6.12.117+deb12" lies among the profiles.
+// The place of a release such as "6.12.117+deb12" among the profiles.
 struct ReleasePlace {
-  std::optional<KernelVersion> below;  // the newest profile that is not newer; empty: all are
-  std::optional<KernelVersion> above;  // where `below` is older than it: the next; empty: none is
-  bool exact = false;                  // `below` is of its major and minor number
+  std::optional<KernelVersion> below;  // the newest profile that is not newer; empty: all are newer
+  std::optional<KernelVersion> above;  // if `below` is older: the next profile; empty: none is
+  bool exact = false;                  // `below` has its major and minor number
 };
-// Nothing where it does not begin with two numbers.
+// nullopt if the release does not begin with two numbers.
 std::optional<ReleasePlace> PlaceOf(std::string_view release);
 
-// The profiles to ask about for a release: its own, or those below and above it.
+// The profiles to ask about a release: its own, or those below and above it.
 std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place);
-// A sentence on what the profiles are to the release; "" where one is its own.
+// A sentence that relates the profiles to the release; "" if one is its own.
 std::string PlaceText(std::string_view release, const ReleasePlace& place);
 
 // The ids of the rules, in the order of AllRules().

@@ -15,7 +15,7 @@ std::string ByteName(char c) {
   return absl::StrFormat("byte 0x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
 }
 
-// The length of the UTF-8 sequence that `text` begins with; 0: it begins with none.
+// The length of the UTF-8 sequence at the beginning of `text`; 0: there is none.
 size_t Utf8Length(std::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -24,7 +24,7 @@ size_t Utf8Length(std::string_view text) {
   if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
   for (size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xc0) != 0x80) return 0;
-  // Overlong forms, surrogates, and what is above U+10FFFF.
+  // Overlong forms, surrogates, and code points above U+10FFFF.
   if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xed && byte(1) > 0x9f)) return 0;
   if ((lead == 0xf0 && byte(1) < 0x90) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;
   return length;

@@ -12,7 +12,7 @@
 namespace iommucheck {
 namespace {
 
-// include/linux/errno.h has two that IOMMU drivers use and user space has not.
+// Errnos of include/linux/errno.h that IOMMU drivers use; user space does not have them.
 constexpr std::pair<int, std::string_view> kKernelErrnos[] = {{kEProbeDefer, "EPROBE_DEFER"},
                                                               {524, "ENOTSUPP"}};
 
@@ -32,7 +32,7 @@ const std::vector<Errno>& Errnos() {
   return kErrnos;
 }
 
-// The driver that alone names the table, itself and by its instances; kNoId: there is none.
+// The only driver that names the table, itself or through its instances; kNoId: there is none.
 DriverId SoleOwner(const Topology& t, TableId table) {
   DriverId owner = kNoId;
   for (DriverId d = 0; d < t.drivers_count; ++d) {
@@ -45,8 +45,8 @@ DriverId SoleOwner(const Topology& t, TableId table) {
   return owner;
 }
 
-// The largest run of tables at the end whose sole owners are in the order of the drivers, and
-// which `may_be_private(table, owner)` grants.
+// The longest run of tables at the end whose sole owners are in the order of the drivers, and for
+// which may_be_private(table, owner) is true.
 template <typename F>
 int FirstOwned(const Topology& t, F may_be_private) {
   int first = t.tables_count;
@@ -67,7 +67,7 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// Levenshtein distance, without regard to case.
+// Levenshtein distance, ignoring case.
 size_t Distance(std::string_view from, std::string_view to) {
   const std::string a = Lower(from);
   const std::string b = Lower(to);
@@ -269,7 +269,7 @@ std::string DidYouMean(std::string_view word, std::span<const std::string> candi
   const std::string* closest = nullptr;
   for (const std::string& candidate : candidates) {
     if (std::max(word.size(), candidate.size()) > kMaxNameLength + limit) continue;
-    // A rule without its "where." is as good as close.
+    // A rule without its "where." counts as close.
     const bool tail = candidate.size() > word.size() && candidate.ends_with(word) &&
                       candidate[candidate.size() - word.size() - 1] == '.';
     const size_t distance = tail ? 0 : Distance(word, candidate);

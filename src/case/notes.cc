@@ -22,14 +22,14 @@ bool IsBehind(const Topology& t, const Device& device, DriverId driver) {
       device.masters, [&](InstanceId i) { return i != kNoId && t.instances[i].driver == driver; });
 }
 
-// A slot comes to a driver by its claims, or by an address that another one's ops lay at.
+// A driver gets a slot by its claims, or because its ops lie where another driver's lay.
 bool SharesAddress(const Topology& t, DriverId driver) {
   for (DriverId other = 0; other < t.drivers_count; ++other)
     if (other != driver && t.ops_address(other) == t.ops_address(driver)) return true;
   return false;
 }
 
-// Nothing where the driver can serve a device, or where none is behind it.
+// Empty if the driver can serve a device, or if no device is behind it.
 std::string NoteOf(const Case& c, DriverId driver) {
   const Topology& t = c.topology;
   const auto& claims = t.drivers[driver].claims;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a case says and its author may not have meant: nothing is wrong with it, but it plays as
-// another machine than it looks like.
+// Notes on cases that their authors may not have meant: the case is valid, but it plays as another
+// machine than it looks like.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace iommucheck {
 
-// One sentence each. Up to 6.0: a driver that the case registers and that claims no bus, or none
-// that a device behind it is on, serves no device.
+// One sentence each. Up to and including 6.0, a driver serves no device if it claims no bus, or
+// none that has a device behind it; there is a note if the case registers such a driver.
 std::vector<std::string> NotesOf(const Case& c);
 
 }  // namespace iommucheck

@@ -202,7 +202,7 @@ bool Parser::ReadPages(const Word& word, char sign, int most, uint8_t& first, ui
 
 bool Parser::ReadErrno(const Word& word, uint8_t& error) {
   const auto found = FindErrno("-" + std::string(word.text));
-  // The model keeps it in a byte.
+  // The model stores it in a byte.
   if (!found || *found < -255)
     return Fail(word, "an errno from 1 to 255 such as EINVAL", FaultErrnoNames());
   error = static_cast<uint8_t>(-*found);

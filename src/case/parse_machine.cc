@@ -39,7 +39,8 @@ std::string OneOf(std::span<const std::string> names) {
   return text;
 }
 
-// As many of the names as from the second on: the first is what nobody says.
+// As many of the names as there are from the second on: the first is the plain value, which no
+// statement names.
 std::vector<std::string> Sayable(std::span<const std::string_view> names) {
   return {names.begin() + 1, names.end()};
 }
@@ -123,7 +124,7 @@ bool Parser::ReadAttributes(std::string_view of, Owner owner, Bus bus) {
   return true;
 }
 
-// Of the entry that is not counted yet.
+// The entry is the one after the last that is counted.
 bool Parser::ReadAttribute(const AttributeInfo& attribute, const Word& key, const Word& value) {
   using Kind = AttributeInfo::Kind;
   Topology& t = case_.topology;
@@ -162,7 +163,7 @@ bool Parser::ReadAttribute(const AttributeInfo& attribute, const Word& key, cons
   return false;
 }
 
-// Two flags may be of one member, which can be but one of them.
+// Two flags may set the same member, and only one of them can be given.
 bool Parser::SetFlag(const AttributeInfo& attribute, const Word& key, uint8_t& member) {
   for (const AttributeInfo& other : AttributesOf(attribute.owner))
     if (other.at == attribute.at && other.word != attribute.word && member == other.value)

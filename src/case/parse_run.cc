@@ -26,7 +26,7 @@ bool IsCount(std::string_view text) {
          (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));
 }
 
-// Device names have ':' in them, so that faults are read from the right.
+// Device names contain ':', so faults are split from the right.
 struct Halves {
   Word left;
   Word right;
@@ -96,7 +96,7 @@ bool Parser::ReadOperand(Operand operand, uint8_t& out) {
       return set(TakeContainer());
     case Operand::kGroup:
       return set(TakeNumber("the number of a group", 0, kMaxGroups - 1));
-    case Operand::kIommuType:  // need not be there
+    case Operand::kIommuType:  // may be left out
       if (const auto* type = More() ? std::ranges::find(kIommuTypeNames, Peek().text) : nullptr;
           type != nullptr && type != kIommuTypeNames.end()) {
         out = static_cast<uint8_t>(type - kIommuTypeNames.begin());
@@ -181,7 +181,7 @@ bool Parser::ReadFault(const Word& text, Fault& fault) {
   return ReadTarget(*info, rest, fault.target);
 }
 
-// Takes a count off the end of the text, if there is one.
+// Removes a count from the end of the text, if there is one.
 bool Parser::ReadCount(Word& text, uint8_t& out) {
   const auto halves = SplitAtLastColon(text);
   if (!halves || !IsCount(halves->right.text)) return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From statements to a case. Functions that read answer false, or nothing, once status_ says why.
+// Turns statements into a case. Functions that read return false, or nothing, once status_ holds an
+// error.
 #pragma once
 
 #include <optional>
@@ -32,13 +33,13 @@ class Parser {
     kOp,
     kExpect
   };
-  // A name that may be of a later entry, and is looked up once all are known.
+  // A name that may refer to a later entry, and is looked up once all are known.
   struct Link {
     Word name;
     uint8_t owner;
   };
 
-  // parse.cc: words of the statement at hand.
+  // parse.cc: words of the current statement.
   bool Fail(const Word& word, std::string_view expected, Candidates close_to = {});
   bool FailAt(const Place& place, std::string_view expected, std::string_view found);
   bool More() const { return next_ < statement_->words.size(); }
@@ -54,9 +55,9 @@ class Parser {
   std::optional<uint8_t> Reference(const Word& word, std::string_view kind,
                                    const std::vector<std::string>& names);
   std::optional<int> Number(const Word& word, std::string_view kind, int low, int high);
-  // Sets `out`, if the word is a number from low to high.
+  // Sets `out` if the word is a number from `low` to `high`.
   bool ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out);
-  // Of two numbers of pages with a sign between.
+  // Reads two numbers of pages with a sign between them.
   bool ReadPages(const Word& word, char sign, int most, uint8_t& first, uint8_t& second);
   bool ReadErrno(const Word& word, uint8_t& error);
 
@@ -69,7 +70,7 @@ class Parser {
   // parse_machine.cc
   bool ReadKernel();
   bool ReadRule(bool add);
-  // One of the names but the first.
+  // Reads one of the names, but not the first.
   bool ReadName(const Word& word, std::string_view kind, std::span<const std::string_view> names,
                 uint8_t& value);
   bool ReadFirmware();
@@ -116,7 +117,7 @@ class Parser {
   absl::Status status_;
   const Statement* statement_ = nullptr;
   size_t next_ = 0;
-  std::optional<Section> section_;  // of the last statement
+  std::optional<Section> section_;  // section of the last statement
   std::vector<Link> addresses_;
   std::vector<Link> aliases_;
 };

@@ -51,7 +51,8 @@ unsigned InstancesOf(const Topology& t, DeviceId dev) {
   return mask;
 }
 
-// What can end in one group has one of what `masters_of` tells.
+// Isolates devices until those that can end in one group have together at most one master, as
+// `masters_of` counts them.
 void UnmixGroups(Topology& t, unsigned (*masters_of)(const Topology&, DeviceId)) {
   for (DeviceId a = 0; a < t.devices_count; ++a)
     for (DeviceId b = 0; b < a; ++b) {

@@ -8,7 +8,7 @@
 
 namespace iommucheck {
 
-// Changes what is outside of an assumption of `rules`, and nothing else. Afterwards
+// Changes the parts that break an assumption of `rules`, and nothing else. Afterwards
 // BrokenAssumption() finds none, and Validate() passes if it did before.
 void Repair(Topology& topology, RuleSet rules);
 

@@ -26,7 +26,7 @@ std::string Sharing(const State& s, GroupId a, GroupId b) {
   return x == y ? "on one domain" : "on two domains";
 }
 
-// What was found instead, or nothing where the expectation is met.
+// Describes what the run has instead, or returns nothing if the expectation is met.
 std::optional<std::string> Unmet(const Case& c, const Run& run, const Expectation& e) {
   const State& s = run.final_state();
   using enum Expectation::Kind;
@@ -110,7 +110,7 @@ std::string ResultName(const StepResult& result) {
   return "";
 }
 
-// What the step at `at` is the first to violate.
+// Adds the properties that the step at `at` is the first to violate.
 void Judge(const StepView& view, int at, Run& run) {
   for (Property p : kProperties) {
     FirstViolation& first = run.violations[static_cast<size_t>(p)];

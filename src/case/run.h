@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Playing a case in the model, and judging it by the outcome that is written in it.
+// Plays a case in the model, and compares the run with the outcome that the case expects.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ struct PlayedStep {
 
 struct FirstViolation {
   int at = 0;        // 1-based op; 0: the property was not violated
-  Violation what{};  // but for its event
+  Violation what{};  // without its event
   std::optional<Event> event{};
 };
 
@@ -32,13 +32,13 @@ struct Run {
   State initial;
   std::vector<PlayedStep> steps{};  // ends at the first op that is not possible or outside
   std::array<FirstViolation, kPropertyCount> violations{};
-  std::optional<Rule> outside{};  // the assumption that the machine or an op is outside of
+  std::optional<Rule> outside{};  // the assumption that the machine or an op breaks
   bool complete = false;          // every op was taken
 
   [[nodiscard]] const State& final_state() const {
     return steps.empty() ? initial : steps.back().after;
   }
-  // The state that the step found, from 0.
+  // The state before the step; steps count from 0.
   [[nodiscard]] const State& before(size_t step) const {
     return step == 0 ? initial : steps[step - 1].after;
   }
@@ -47,32 +47,33 @@ struct Run {
   }
 };
 
-// The driver that serves a device, and that of the domain its hardware points at; kNoId: none.
+// The driver that serves a device, and the driver of the domain that its hardware points at; kNoId:
+// none.
 DriverId DriverOfDevice(const Case& c, const State& s, DeviceId dev);
 DriverId DriverOfHardware(const State& s, DeviceId dev);
 
 // Precondition: the case passes Validate(), as parsed cases do.
 Run Play(const Case& c);
 
-// Whether nothing is expected of the case, so that it is as written whatever happens: no op has an
-// outcome, and there is no `expect`.
+// Whether the case expects nothing, so that every run meets it: no op has an outcome, and there is
+// no `expect`.
 bool AssertsNothing(const Case& c);
 inline constexpr const char* kAssertsNothing = "asserts nothing: no -> and no expect";
 
-// One sentence for each expectation of the case that the run does not meet. Where `file` says what
-// the case was read from, each begins with "FILE:LINE: ", or "FILE: " if that was no text.
+// One sentence for each expectation that the run does not meet. `file` is the file that the case
+// was read from: each sentence begins with "FILE:LINE: ", or "FILE: " if the file was not text.
 std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file = {});
 
-// The promises of the case's kernel that the run breaks, and whatever else it breaks that the
-// solver and the explorer know.
+// The promises of the case's kernel that the run breaks, and all other properties it violates that
+// the solver and the explorer know.
 std::vector<Property> Violated(const Case& c, const Run& run);
 
-// The case as the run played it, with all of it written down as expected: each op's errno, what is
-// said of the properties in `about`, and an assumption that the run left. An op that is not
-// possible, and what follows it, is left out. Every case that a search, a fuzzer or a test prints
-// has been through here, so that to judge it is to test what it was found for.
+// The case with everything that the run showed written down as expected: each op's errno, the
+// verdict on the properties in `about`, and an assumption that the run broke. An op that is not
+// possible is left out, and so are the ops after it. Every case that a search, a fuzzer or a test
+// prints was made by this function, so that judging the case tests what it was found for.
 Case Asserted(Case c, const Run& run, const std::vector<Property>& about);
-// The same about what is violated.
+// As above, about the properties that the run violates.
 Case Asserted(Case c, const Run& run);
 
 }  // namespace iommucheck

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Words of the grammar that more than one of parser, printer and JSON need.
+// Spellings of the grammar that at least two of the parser, the printer and JSON need.
 #pragma once
 
 #include <array>
@@ -16,11 +16,12 @@
 
 namespace iommucheck {
 
-// The word of an attribute in a statement, with '=' where a value follows.
+// The word of an attribute in a statement, followed by '=' if it has a value.
 std::string KeyOf(const AttributeInfo& attribute);
-// Whether a case says it of the n-th entry of the attribute's owner.
+// Whether a case mentions the attribute of the owner's n-th entry.
 bool IsSaid(const AttributeInfo& attribute, const Topology& topology, const Names& names, int n);
-// Its values as a case spells them: none of a flag, some of regions, else one.
+// The values of the attribute as a case spells them: none for a flag, one for each region,
+// otherwise one.
 std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology& topology,
                                   const Names& names, int n);
 
@@ -30,29 +31,30 @@ std::string EntryName(Owner owner, int n, const Names& names);
 // An operand as a case spells it.
 std::string OperandText(Operand operand, uint8_t value, const Names& names);
 
-inline constexpr uint8_t kAllocError = 12;  // ENOMEM, what a failed allocation always is
+inline constexpr uint8_t kAllocError = 12;  // ENOMEM, the error of every failed allocation
 
-// The tables from this one on are private: each is of one driver alone, is named after it, and
-// they are in the order of the drivers. The tables before have `table` statements.
+// The index of the first private table. Each private table belongs to one driver alone and is named
+// after it, and they are in the order of the drivers. The tables before it have `table` statements.
 int FirstPrivateTable(const Topology& topology, const Names& names);
 std::string PrivateTableName(std::string_view driver);
 
 inline constexpr size_t kMaxNameLength = 31;
 bool HasNameCharacters(std::string_view text);
-// An attribute of a device, where the name of an instance may stand: absent, emulated or noiommu.
+// Whether the word is an attribute of a device where an instance's name may stand: absent, emulated
+// or noiommu.
 bool IsDeviceWord(std::string_view text);
-// Also not a word that has a meaning where a name may stand.
+// Whether it is a valid name, and no word with a meaning where a name may stand.
 bool IsName(std::string_view text);
 
-// Text from a file or a file's name, as it may go to a terminal or into JSON: bytes that are not
-// printable ASCII are shown as \x1b, and never sent.
+// Text from a file, or a file's name, in a form that is safe for a terminal and for JSON: bytes
+// that are not printable ASCII become \x1b and the like.
 std::string Printable(std::string_view text);
 // 'text' as errors show it: short, on one line.
 std::string Quote(std::string_view text);
 // "; did you mean X?" for the one candidate that is closest, or "".
 std::string DidYouMean(std::string_view word, std::span<const std::string> candidates);
 std::vector<std::string> ErrnoNames();       // "-EPERM" ..
-std::vector<std::string> FaultErrnoNames();  // "EPERM" .., those that fit a Fault
+std::vector<std::string> FaultErrnoNames();  // "EPERM" .., those that fit into a Fault
 
 std::vector<std::string_view> SplitLines(std::string_view text);
 

@@ -17,13 +17,13 @@ constexpr std::array kFailing = {
     Failing{Fault::Kind::kAttachCall, EINVAL}, Failing{Fault::Kind::kMap, ENOMEM},
     Failing{Fault::Kind::kPin, EFAULT}};
 
-// The entry for one more failure, or nullptr.
+// A free entry for one more failure, or nullptr.
 Fault* FreeFault(Op& op) {
   const auto it = std::ranges::find(op.faults, Fault::Kind::kNone, &Fault::kind);
   return it == op.faults.end() ? nullptr : &*it;
 }
 
-// Every device closed, every group out of its container, as far as the kernel lets them.
+// Closes every device and takes every group out of its container, as far as the kernel allows.
 State GiveBack(const Case& c, State state) {
   const KernelProfile kernel = ProfileOf(c.kernel);
   std::vector<Event> events;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A case again and again, each time with one more call that fails: the n-th allocation, attach, map
-// or pin of each op, for every n that the op comes to.
+// Plays a case again and again, each time with one more call that fails: the n-th allocation,
+// attach, map or pin of each op, for every n that the op reaches.
 #pragma once
 
 #include <vector>
@@ -12,11 +12,12 @@
 
 namespace iommucheck {
 
-// What is never given back, once every device is closed and every group has left its container.
+// Resources that are still held after every device is closed and every group has left its
+// container.
 struct Leaks {
-  uint32_t pins = 0;       // pages of user memory
+  uint32_t pins = 0;       // pinned pages of user memory
   uint32_t locked_vm = 0;  // pages accounted to the user
-  int domains = 0;         // of type1
+  int domains = 0;         // domains of type1
   int owned_groups = 0;
   friend bool operator==(const Leaks&, const Leaks&) = default;
 };
@@ -25,17 +26,17 @@ struct SweptFailure {
   int at = 0;  // 1-based op
   Fault fault{};
   StepResult result{};
-  // After the op, and what that is compared with: the state before an op that failed, else that of
-  // the run without the failure.
+  // The state after the op, and the state to compare it with: that before the op if the op failed,
+  // otherwise that of the run without the failure.
   State after{};
   State before{};
-  // Violated by this run, and not by the one without the failure.
+  // The properties that this run violates and the run without the failure does not.
   std::vector<Property> violated{};
-  Leaks leaks{};  // beyond those of the run without the failure
+  Leaks leaks{};  // besides those of the run without the failure
 };
 
-// In the order of the ops, by kind of call, by n. Ops that fail twice already are left out.
-// Precondition: the case passes Validate(). What follows an op that cannot be taken is left out.
+// In the order of the ops, by kind of call, by n. Ops with two faults already are left out, and so
+// are the ops after one that cannot be taken. Precondition: the case passes Validate().
 std::vector<SweptFailure> SweepFailures(const Case& c);
 
 }  // namespace iommucheck

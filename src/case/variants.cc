@@ -16,7 +16,7 @@
 namespace iommucheck {
 namespace {
 
-// Numbers in the order in which things are first named.
+// Numbers things in the order in which they are first named.
 class Numbering {
  public:
   int operator()(int thing) {
@@ -27,7 +27,7 @@ class Numbering {
   std::map<int, int> numbers_;
 };
 
-// A case with its parts in other places: of each the place that it had.
+// A case whose ops and devices were reordered; `op` and `device` hold the former index of each.
 struct Moved {
   Case c;
   std::vector<int> op;
@@ -35,14 +35,14 @@ struct Moved {
   bool other_bus = false;  // platform and pci have changed places
 };
 
-// What there is of a group that its number does not tell: the devices that it has, or had last.
+// Identifies a group without its number: by the devices that it has, or had last.
 using Members = std::vector<int>;
 
 class Player {
  public:
   Player(const Case& c, Property property) : kernel_(ProfileOf(c.kernel)), property_(property) {}
 
-  // What the case, as it is, does; what Same() compares with.
+  // Plays the unchanged case; Same() compares with the result.
   void PlayFirst(const Moved& m) {
     errors_.assign(m.op.size(), 0);
     meant_.assign(m.op.size(), {});
@@ -51,7 +51,8 @@ class Player {
     end_ = *Play(first);
     first_ = false;
   }
-  // Whether it plays the same; gives its ops the numbers of the groups that they mean.
+  // Whether the case plays the same. Sets the group numbers of its ops to the groups that they
+  // mean.
   bool Same(Moved& m) {
     const std::optional<std::string> end = Play(m);
     return end && *end == end_;
@@ -60,7 +61,7 @@ class Player {
  private:
   static bool OnGroup(const Op& op) { return InfoOf(op.kind).a == Operand::kGroup; }
 
-  // The end of the run; nullopt: a step has gone otherwise.
+  // Returns the end of the run; nullopt: a step differs.
   std::optional<std::string> Play(Moved& m) {
     State state = InitialState(m.c.topology);
     members_.assign(kMaxGroups, {});
@@ -196,7 +197,7 @@ std::vector<Moved> Changes(const Moved& m) {
   return changes;
 }
 
-// What is in the model alone; "" of an op that is encoded.
+// The part of the op that only the model has; "" if the op is encoded.
 std::string RestOf(const Op& op) {
   if (IsEncoded(op)) return "";
   return absl::StrCat(" ", op.b, " ", op.at.first, "+", op.at.count, " ", op.vaddr, " ", op.flags);
@@ -225,7 +226,7 @@ std::string Shape(const Case& c) {
     absl::StrAppend(&text, std::string(InfoOf(op.op.kind).word), " ",
                     of_instance ? instance(op.op.a) : absl::StrCat(op.op.a), RestOf(op.op), "\n");
   }
-  // The order of devices on different buses says nothing.
+  // The order of devices on different buses has no meaning.
   for (Bus bus : {Bus::kPlatform, Bus::kPci}) {
     for (DeviceId d = 0; d < t.devices_count; ++d) {
       if (t.devices[d].bus != bus) continue;

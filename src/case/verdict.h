@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an engine says of a property.
+// The answer of an engine about a property.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace iommucheck {
 
 enum class Verdict : uint8_t {
   kHolds,     // within the scope that goes with it
-  kViolated,  // there is a case
-  kUnknown,   // the search did not come to its end; there is a reason
+  kViolated,  // there is a case that violates it
+  kUnknown,   // the search did not finish; there is a reason
 };
 
 }  // namespace iommucheck

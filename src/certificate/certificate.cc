@@ -22,7 +22,7 @@ smt::Cnf CnfOf(const Claim& claim, int steps) {
   return smt::CnfOf(claim.property, claim.kernel, claim.devices, steps);
 }
 
-// Rules whose assertion is in the core.
+// The rules whose assertion is in the core.
 RuleSet RulesOf(const smt::Cnf& cnf, const std::vector<size_t>& core) {
   RuleSet rules;
   for (const size_t clause : core) {
@@ -58,7 +58,8 @@ std::string Failure(const File& drat, const DratVerdict& verdict) {
   return absl::StrCat(drat.name, line, ": ", verdict.reason);
 }
 
-// Of the model, what its machine and run are: the inputs that hold. Only gates have blanks.
+// The error names the inputs that are true in the model: they make up its machine and run. Names of
+// gates have blanks, those of inputs do not.
 absl::Status Disagreement(const smt::Cnf& cnf, const std::vector<bool>& model, int steps) {
   std::string inputs;
   for (size_t v = 1; v < model.size(); ++v)
@@ -103,7 +104,7 @@ absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate
   return absl::OkStatus();
 }
 
-// Where a file is not what it should be: "FILE:LINE: why", or "".
+// Where a file differs from the expected one: "FILE:LINE: why", or "".
 std::string Difference(const File& file, const std::string& expected) {
   if (file.text == expected) return "";
   const auto at = std::ranges::mismatch(file.text, expected).in1;

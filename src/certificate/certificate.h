@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A certificate of a bounded answer: for each length of run a formula in clauses that has a model
-// if such a run violates the property, and a proof that it has none. docs/solver.md,
+// A certificate of a bounded answer. It has, for each length of run, a formula in clauses that has
+// a model if such a run violates the property, and a proof that there is no model. docs/solver.md,
 // "Certificates".
 #pragma once
 
@@ -16,7 +16,8 @@
 
 namespace iommucheck::certificate {
 
-// No machine of up to so many devices has a run of up to so many steps that violates the property.
+// No machine with up to `devices` devices has a run of up to `steps` steps that violates the
+// property.
 struct Claim {
   Property property = Property::kNoCrossDriverReuse;
   KernelSpec kernel;
@@ -29,32 +30,32 @@ struct ProvedRuns {
   int steps = 0;
   size_t variables = 0;
   size_t clauses = 0;
-  size_t core = 0;    // clauses that the proof rests on
-  size_t lemmas = 0;  // clauses of the proof that the core needs
-  RuleSet rules;      // of the kernel, that the core has
+  size_t core = 0;    // clauses of the formula that the proof needs
+  size_t lemmas = 0;  // clauses of the proof that are needed
+  RuleSet rules;      // rules of the kernel whose assertion is in the core
 };
 
 struct File {
   std::string name;
   std::string text;
 };
-// The file that says what a certificate claims, and how it begins.
+// The file with the claim of a certificate, and the text that it begins with.
 inline constexpr char kManifest[] = "MANIFEST.json";
 inline constexpr std::string_view kManifestStart = "{\n  \"tool\": \"";
 
 struct Certificate {
   Claim claim;
   std::vector<ProvedRuns> runs;
-  std::vector<File> files;  // MANIFEST.json is the last
+  std::vector<File> files;  // MANIFEST.json is last
 };
 
-// OutOfRange: runs of so many steps are too short to violate the property, so that there is no
+// OutOfRange: runs of at most this length are too short to violate the property, so there is no
 // formula about them, and no certificate.
 absl::Status CheckLength(Property property, int steps);
 
-// Solves the formulas of a claim that Z3 has found to hold, and checks the proofs. Errors: as
-// CheckLength(), ResourceExhausted when that takes more conflicts (0: no limit), Internal when a
-// formula has a model or a proof does not check.
+// Solves the formulas of a claim that Z3 found to hold, and checks the proofs. Errors: those of
+// CheckLength(), ResourceExhausted if that takes more than `conflicts` (0: no limit), Internal if a
+// formula has a model or a proof is wrong.
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);
 
 struct Checked {
@@ -62,13 +63,13 @@ struct Checked {
   std::vector<ProvedRuns> runs;
   std::string failure;  // "FILE:LINE: why"; empty: the certificate is right
 };
-// How the caller reads a file; its errors are passed on.
+// Reads a file for the checker; its errors are passed on.
 using Reader = std::function<absl::StatusOr<std::string>(const std::string& path)>;
 
-// Checks that there is a formula for each length of run that the claim rests on and that it is the
-// claim's, that the proofs are right, and that the manifest says what they show. Errors:
-// InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT", where a file is not of the form
-// that it should be, claims what nobody could check, or was made by another model.
+// Checks that each length of run of the claim has a formula, that this is the formula of the claim,
+// that the proofs are right, and that the manifest agrees with them. Errors: InvalidArgument,
+// "FILE:LINE:COLUMN: expected WHAT, found WHAT", if a file has the wrong form, claims something
+// that cannot be checked, or was made by another model.
 absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read);
 
 }  // namespace iommucheck::certificate

@@ -30,20 +30,20 @@ class Checker {
 
  private:
   struct Clause {
-    size_t begin = 0;  // of its literals; the first two are watched
+    size_t begin = 0;  // index of its first literal; the first two literals are watched
     uint32_t size = 0;
-    Literal pivot = kNoLiteral;  // the first one as it was written
+    Literal pivot = kNoLiteral;  // the first literal in the text of the proof
     bool present = false;
-    bool core = false;  // what is shown rests on it
+    bool core = false;  // the result depends on it
   };
   struct Watch {
     ClauseId clause;
-    Literal other;  // some literal of it; nothing is to do where that is true
+    Literal other;  // any other literal of it; if that is true, nothing needs to be done
   };
-  // A step of the proof that was played.
+  // A step of the proof, after PlayForward().
   struct Played {
-    ClauseId clause = kNone;  // kNone: a deletion that was passed over
-    size_t trail = 0;         // its length before the step
+    ClauseId clause = kNone;  // kNone: a deletion that was skipped
+    size_t trail = 0;         // length of the trail before the step
   };
 
   // --- clauses ---
@@ -92,7 +92,7 @@ class Checker {
   std::vector<uint8_t> marked_;              // by variable: the reasons for it are in the core
   std::vector<ClauseId> pending_;            // clauses whose literals' reasons are to be marked
   std::vector<Literal> trail_;
-  size_t head_ = 0;  // the trail before it has been propagated
+  size_t head_ = 0;  // the trail before this index has been propagated
   std::vector<Played> played_;
   ClauseId conflict_ = kNone;
 };
@@ -110,7 +110,7 @@ Checker::Checker(const Formula& formula, const DratProof& proof)
 // --- clauses ---
 
 uint64_t Checker::Hash(std::span<const Literal> literals) {
-  uint64_t sum = 0;  // the same in any order
+  uint64_t sum = 0;  // independent of the order
   for (const Literal literal : literals) {
     uint64_t x = literal * 0x9e3779b97f4a7c15U;
     x ^= x >> 32U;
@@ -119,7 +119,7 @@ uint64_t Checker::Hash(std::span<const Literal> literals) {
   return sum;
 }
 
-// Each literal once, in the order in which they are written.
+// Each literal once, in the order of the text.
 std::vector<Literal> Distinct(std::span<const int> literals) {
   std::vector<Literal> distinct;
   for (const int literal : literals) distinct.push_back(FromDimacs(literal));
@@ -143,7 +143,7 @@ ClauseId Checker::Store(std::span<const int> literals) {
   return id;
 }
 
-// A clause of these literals that is there.
+// A clause with these literals that is not deleted.
 ClauseId Checker::Find(std::span<const int> literals) {
   std::vector<Literal> wanted = Distinct(literals);
   const auto found = by_hash_.find(Hash(wanted));
@@ -159,7 +159,7 @@ ClauseId Checker::Find(std::span<const int> literals) {
   return kNone;
 }
 
-// Watches the literals that stay false for the shortest time when the trail shrinks.
+// Watches the literals that become unassigned first when the trail shrinks.
 void Checker::Attach(ClauseId c) {
   clauses_[c].present = true;
   const std::span<Literal> of = Of(c);
@@ -211,8 +211,8 @@ bool Checker::IsReason(ClauseId c) const {
   return std::ranges::any_of(Of(c), [&](Literal l) { return IsTrue(l) && reason_[l / 2] == c; });
 }
 
-// The clauses that watch a literal that has become false. Returns one whose literals are all
-// false, or kNone.
+// Updates the clauses that watch a literal that has become false. Returns one whose literals are
+// all false, or kNone.
 ClauseId Checker::PropagateFalse(Literal literal) {
   std::vector<Watch>& watches = watches_[literal];
   ClauseId conflict = kNone;
@@ -249,7 +249,7 @@ ClauseId Checker::Propagate() {
 
 // --- the proof, forwards ---
 
-// Adds a clause and what it propagates at once; a conflict goes to conflict_.
+// Adds a clause and propagates it at once; a conflict is stored in conflict_.
 ClauseId Checker::Add(std::span<const int> literals) {
   const ClauseId c = Store(literals);
   Attach(c);
@@ -264,7 +264,7 @@ ClauseId Checker::Add(std::span<const int> literals) {
   return c;
 }
 
-// Plays the proof up to a conflict. Returns whether there is one.
+// Plays the proof up to the first conflict. Returns whether there is one.
 bool Checker::PlayForward() {
   for (size_t i = 0; i < formula_.clauses.size() && conflict_ == kNone; ++i)
     Add(formula_.clauses[i]);
@@ -281,9 +281,9 @@ bool Checker::PlayForward() {
   return conflict_ != kNone;
 }
 
-// --- and backwards ---
+// --- the proof, backwards ---
 
-// The core gets the clauses whose propagation made the literal true or false.
+// Queues the clause that made the literal true or false for the core.
 void Checker::MarkReasons(Literal literal) {
   const Literal variable = literal / 2;
   if (marked_[variable] != 0) return;
@@ -305,8 +305,8 @@ void Checker::MarkConflict(ClauseId conflict) {
   MarkPending();
 }
 
-// Whether unit propagation refutes the negation of the clause without one of its literals. The
-// negation stays assigned if it does not.
+// Whether unit propagation refutes the negation of the clause without the literal `except`. If it
+// does not, the negation stays assigned.
 bool Checker::Implied(std::span<const Literal> clause, Literal except) {
   for (const Literal literal : clause) {
     if (literal == except || IsFalse(literal)) continue;
@@ -322,7 +322,7 @@ bool Checker::Implied(std::span<const Literal> clause, Literal except) {
   return conflict != kNone;
 }
 
-// RAT; the negation of the lemma is assigned and propagated.
+// The RAT check. Precondition: the negation of the lemma is assigned and propagated.
 bool Checker::CheckResolvents(ClauseId lemma) {
   const Literal pivot = clauses_[lemma].pivot;
   if (pivot == kNoLiteral) return false;

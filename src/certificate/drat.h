@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A checker of DRAT proofs: that a formula in clauses has no model, from the formula and the proof
-// alone. It knows nothing of the solver that wrote the proof, nor of the meaning of the formula.
+// A checker of DRAT proofs. It shows that a formula in clauses has no model, from the formula and
+// the proof alone, and knows neither the solver that wrote the proof nor the meaning of the
+// formula.
 //
-// A proof is a sequence of clauses, each of which keeps a formula that has a model from losing its
-// last one, up to the empty clause; and of clauses that the rest does without. A clause may be
-// added if unit propagation from its negation ends in a conflict (RUP), or if that is so of each of
-// its resolvents on its first literal (RAT). Wetzler, Heule, Hunt: "DRAT-trim", SAT 2014.
+// A proof is a sequence of added and deleted clauses that ends with the empty clause. Adding one
+// must not make a satisfiable formula unsatisfiable: unit propagation from the clause's negation
+// ends in a conflict (RUP), or the same is true of each resolvent on its first literal (RAT).
+// Deleted clauses are those that the rest does not need. Wetzler, Heule, Hunt: "DRAT-trim", SAT
+// 2014.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +22,7 @@
 
 namespace iommucheck::certificate {
 
-// Clauses one after another. Literals are as in DIMACS: variables from 1, negative where negated.
+// A list of clauses. Literals are as in DIMACS: variables from 1, negative if negated.
 class ClauseList {
  public:
   void Add(int literal) { literals_.push_back(literal); }
@@ -37,7 +39,7 @@ class ClauseList {
 };
 
 struct Formula {
-  int variables = 0;  // kMaxVariables at most
+  int variables = 0;  // at most kMaxVariables
   ClauseList clauses;
 };
 inline constexpr int kMaxVariables = 1 << 24;
@@ -48,24 +50,25 @@ struct DratProof {
     int line = 0;
   };
   std::vector<Step> steps;
-  ClauseList clauses;  // one a step
+  ClauseList clauses;  // one for each step
 };
 
 // Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT".
 absl::StatusOr<Formula> ParseDimacs(std::string_view text, std::string_view file);
-// In text; its literals are of the formula's variables.
+// Parses a proof in text form; its literals may use only the formula's variables.
 absl::StatusOr<DratProof> ParseDrat(std::string_view text, std::string_view file, int variables);
 
 struct DratVerdict {
   bool verified = false;
-  int line = 0;              // of the proof, where it fails; 0: at its end
+  int line = 0;              // line of the proof where the check fails; 0: at its end
   std::string reason;        // why it fails
-  std::vector<size_t> core;  // verified: the clauses of the formula that the proof rests on
-  size_t lemmas = 0;         // clauses of the proof that were checked, for the rest is not needed
+  std::vector<size_t> core;  // verified: the clauses of the formula that the proof needs
+  size_t lemmas = 0;         // clauses of the proof that were checked; the others are not needed
 };
 
-// As drat-trim does: backwards from the conflict, only what it rests on. Deletions of clauses that
-// are not there, or that unit propagation has used, are passed over: more clauses do no harm.
+// Checks as drat-trim does: backwards from the conflict, and only the clauses it depends on.
+// Deletions of clauses that do not exist, or that unit propagation has used, are skipped: extra
+// clauses do no harm.
 DratVerdict CheckDrat(const Formula& formula, const DratProof& proof);
 
 }  // namespace iommucheck::certificate

@@ -72,7 +72,7 @@ class Tokens {
   size_t line_begin_ = 0;
 };
 
-// Literals up to a 0, of which the first is read.
+// Reads literals up to a 0; `token` is the first of them.
 absl::Status ReadClause(Tokens& tokens, Token token, int variables, ClauseList& clauses) {
   while (true) {
     const absl::StatusOr<int> literal =

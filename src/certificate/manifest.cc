@@ -27,7 +27,7 @@ constexpr char kClaim[] =
     "No machine of up to so many devices has a run of up to so many steps that violates the "
     "property.";
 
-// The parts of the claim that no formula shows; docs/solver.md says more.
+// The parts of the claim that are argued, not proved by a formula; docs/solver.md says more.
 Json Argued(const Claim& claim) {
   Json argued = {
       "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "
@@ -61,7 +61,7 @@ Json RunsJson(const Claim& claim, const ProvedRuns& runs) {
           {"core_rules", RuleIds(runs.rules)}};
 }
 
-// The members of the manifest that make up the claim.
+// Reads the members of the manifest that make up the claim.
 class Members {
  public:
   Members(const Json& manifest, std::string path) : manifest_(manifest), path_(std::move(path)) {}
@@ -114,7 +114,7 @@ class Members {
     if (const auto property = FindEncodedProperty(*name)) return *property;
     return Wrong("property", kAnEncodedProperty);
   }
-  // Another model has other formulas.
+  // Formulas of another model differ from ours.
   [[nodiscard]] absl::Status CheckModel() const {
     const absl::StatusOr<std::string> model = Word("model", "a hash of model and encoding");
     if (!model.ok()) return model.status();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// MANIFEST.json: what a certificate claims, and which files make it up.
+// MANIFEST.json: the claim of a certificate, and its files.
 #pragma once
 
 #include <string>
@@ -16,12 +16,12 @@ namespace iommucheck::certificate {
 // "steps5" and the extension.
 std::string FileOf(int steps, std::string_view extension);
 
-// `tool`: the iommucheck that made it.
+// `tool`: the version of iommucheck that made it.
 std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
                           std::string_view tool = tool::Release());
 
-// Of a manifest only the claim and the tool are kept: the rest follows from the claim and the other
-// files.
+// The parts of a manifest that are read: the claim and the tool. Everything else follows from the
+// claim and the other files.
 struct Manifest {
   Claim claim;
   std::string tool;

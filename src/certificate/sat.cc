@@ -13,11 +13,11 @@
 namespace iommucheck::certificate {
 namespace {
 
-// Values that solve() returns: the exit statuses of SAT solvers.
+// Return values of solve(), which are the exit statuses of SAT solvers.
 constexpr int kSatisfiable = 10;
 constexpr int kUnsatisfiable = 20;
 
-// A FILE that writes into memory, for CaDiCaL writes proofs to a FILE.
+// A FILE that writes into memory, since CaDiCaL writes proofs to a FILE.
 class MemoryFile {
  public:
   MemoryFile() : file_(open_memstream(&bytes_, &size_)) {
@@ -61,7 +61,7 @@ void AddClauses(CaDiCaL::Solver& solver, const smt::Cnf& cnf) {
 
 SatAnswer SolveCnf(const smt::Cnf& cnf, uint64_t conflicts) {
   MemoryFile proof;   // outlives the solver, which writes to it
-  StopWhenTold stop;  // and this, which it asks
+  StopWhenTold stop;  // outlives the solver, which asks it
   CaDiCaL::Solver solver;
   solver.set("quiet", 1);
   solver.set("binary", 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The SAT solver that writes proofs. The only part that includes CaDiCaL.
+// The SAT solver that writes proofs. Only its implementation includes CaDiCaL.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@ namespace iommucheck::certificate {
 
 struct SatAnswer {
   enum class Kind : uint8_t { kSat, kUnsat, kUnknown };
-  Kind kind = Kind::kUnknown;  // kUnknown: the conflicts are used up
-  std::string drat;            // kUnsat: the proof, in text
+  Kind kind = Kind::kUnknown;  // kUnknown: the limit of conflicts was reached
+  std::string drat;            // kUnsat: the proof, as text
   std::vector<bool> model;     // kSat: by variable, from 1
 };
 
-// With at most so many conflicts; 0: no limit.
+// Gives up after `conflicts` conflicts; 0: no limit.
 SatAnswer SolveCnf(const smt::Cnf& cnf, uint64_t conflicts);
 
 }  // namespace iommucheck::certificate

@@ -39,9 +39,9 @@ bool SameLine(const Line& a, const Line& b) {
   return a.call && b.call ? Same(*a.call, *b.call) : a.text == b.text;
 }
 
-constexpr int kColumn = 36;  // two of them, a mark and a bar are 75
+constexpr int kColumn = 36;  // two columns, a mark and a bar make 75
 
-// By words, where they are short enough.
+// Wraps between words, if these are short enough.
 std::vector<std::string> Wrap(std::string text) {
   std::vector<std::string> rows;
   while (text.size() > kColumn) {
@@ -68,7 +68,7 @@ void AddRow(const char* mark, const std::string& left, const std::string& right,
 
 bool Agree(const Trace& a, const Trace& b) {
   if (a.has_mapped != b.has_mapped) {
-    // The slow way: lines, of which one column has some that the other cannot have.
+    // The slow way: only one of the traces can have lines about mappings, so leave these out.
     const auto steps = [](const Trace& t) { return t.steps.size(); };
     if (steps(a) != steps(b)) return false;
     for (size_t i = 0; i < steps(a); ++i) {
@@ -96,7 +96,7 @@ Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const
   result.agree = result.prefix == left.size() && result.prefix == right.size();
   result.step = a.steps.size();
   if (!result.agree) {
-    // The first line that only one of them has belongs to the earlier op.
+    // If a trace has ended here, the other's next line decides which op differs.
     for (const std::vector<Line>* lines : {&left, &right})
       if (result.prefix < lines->size())
         result.step = std::min(result.step, (*lines)[result.prefix].step);

@@ -7,7 +7,7 @@
 namespace iommucheck::conform {
 namespace {
 
-// The core calls a domain that it has freed.
+// Whether the core passes a domain that it has freed to a driver.
 bool UsesFreedDomain(const State& before, std::span<const Event> events) {
   std::array<bool, kMaxDomains> freed{};
   for (const Event& e : events) {
@@ -21,7 +21,8 @@ bool UsesFreedDomain(const State& before, std::span<const Event> events) {
   return false;
 }
 
-// Type1 maps a trial that it cannot unmap by halves, and takes that for superpages.
+// Whether type1 maps a trial that it cannot unmap in halves, and concludes that there are
+// superpages.
 bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
   std::array<InstanceId, kMaxDomains> bound{};
   for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
@@ -53,7 +54,7 @@ bool IsNeverUnmapped(const Op& op, int error) {
 
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls) {
-  // Where it lies in the tree decides what else is found.
+  // The place of the mapping in the kernel's tree would decide which other findings follow.
   if (IsNeverUnmapped(op, error))
     return "A mapping that ends at the top of the address space is never unmapped";
   if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {

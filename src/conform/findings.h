@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// States of real code that are known and that the model does not have, each by its heading in
-// docs/findings.md. Who plays random cases in both ends a case there, so that a report is news.
+// States of real code that are known and that the model does not have, each named by its heading in
+// docs/findings.md. Code that plays random cases in both ends a case at such a state, so that every
+// report is new.
 #pragma once
 
 #include <span>
@@ -14,17 +15,17 @@
 
 namespace iommucheck::conform {
 
-// The finding that an op would come to, by what the model does in it (`events`, from `before` on),
-// or nullptr. `sanitized`: a use of freed memory ends the process.
+// The finding that an op is about to reach, judged by the events of the model from `before` on;
+// nullptr: none. `sanitized`: a use of freed memory ends the process.
 const char* FindingBefore(const Topology& topology, const State& before,
                           std::span<const Event> events, bool sanitized);
 
-// The one that an op has come to, which gave `error` and in which the model has `calls`, or
-// nullptr.
+// The finding that an op has reached, with result `error` and with `calls` in the model; nullptr:
+// none.
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls);
 
-// The pins of a mapping that this op made are never given back.
+// Whether type1 never unpins the mapping that this op made.
 bool IsNeverUnmapped(const Op& op, int error);
 
 }  // namespace iommucheck::conform

@@ -22,7 +22,7 @@ absl::Status Add(std::string name, std::string_view text, const std::string& fil
   return absl::OkStatus();
 }
 
-// "=== NAME", then the case.
+// Reads cases, each after a line "=== NAME".
 absl::Status AddMany(std::string_view text, const std::string& file, Cases& cases) {
   constexpr std::string_view kMark = "=== ";
   if (!text.starts_with(kMark))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The recorded traces of booted kernels (corpus/traces), and who is held to them.
+// The recorded traces of booted kernels (corpus/traces), and the comparison of other traces with
+// them.
 #pragma once
 
 #include <functional>
@@ -16,15 +17,15 @@
 
 namespace iommucheck::conform {
 
-// By name. Files of many cases (.cases) have a line "=== NAME" before each; a .case goes by its
-// file's name.
+// By name. Files of many cases (.cases) have a line "=== NAME" before each; a .case has the name of
+// its file.
 using Cases = std::map<std::string, Case, std::less<>>;
 absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths);
 // The pointers are into `cases`.
 std::function<const Case*(std::string_view)> FindIn(const Cases& cases);
 
-// The case as a kernel does it that nobody patched and that assumes nothing: the ops are those that
-// the model of the version can take, to the first that it cannot.
+// The case as an unpatched kernel without assumptions plays it: with the ops that the model of the
+// version can take, up to the first that it cannot.
 Case AsPlayed(const Case& c, KernelVersion version);
 Cases AsPlayed(const Cases& cases, KernelVersion version);
 
@@ -32,7 +33,7 @@ struct Difference {
   std::string name;
   Comparison comparison;
 };
-// The cases of the file for which `trace_of` gives something else than was recorded.
+// The cases of the file for which `trace_of` differs from the recorded trace.
 std::vector<Difference> CompareTraces(const TraceFile& recorded, const Cases& cases,
                                       std::string_view other_name,
                                       const std::function<Trace(const Case&)>& trace_of);

@@ -42,7 +42,7 @@ KernelVersion ProfileOfTree(uint32_t features) {
 }
 
 std::string SandboxNote(const std::string& build) {
-  // kernel/sandbox.sh says that it is one.
+  // kernel/sandbox.sh sets this variable.
   const bool inside = std::getenv("IOMMUCHECK_SANDBOX") != nullptr;
   std::error_code ignored;
   if (inside || !std::filesystem::exists(std::filesystem::path(build) / "sandboxed", ignored))
@@ -63,7 +63,7 @@ absl::StatusOr<Harness> Harness::Load(const std::string& library, bool catch_oop
 }
 
 absl::Status Harness::Open() {
-  // A new load, since the one before may be half-way through anything.
+  // Load the library anew, since the last case may have left it in any state.
   if (handle_ != nullptr) dlclose(handle_);
   handle_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle_ == nullptr)

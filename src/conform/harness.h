@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A build of real kernel code (./dev kernel), loaded, and whole cases played in it. Op by op:
-// src/conform/real_run.h, and beside the model src/conform/lockstep.h.
+// A build of real kernel code (./dev kernel) that is loaded, and that plays whole cases. For single
+// ops: src/conform/real_run.h; together with the model: src/conform/lockstep.h.
 #pragma once
 
 #include <cstddef>
@@ -18,19 +18,19 @@
 
 namespace iommucheck::conform {
 
-// What is probed in trees and tells the profiles of an era apart: the rule, and the HARNESS_ bit of
-// a tree that has it.
+// A difference between the profiles of an era that can be probed in a tree: the rule, and the
+// HARNESS_ bit of trees that have it.
 struct ProbedRule {
   Rule rule;
   uint32_t feature;
 };
 std::span<const ProbedRule> ProbedRules();
-// The newest profile of the tree's era that has the same of these rules as the tree. Where none
-// has, as of a patched tree, the first of them count most.
+// The newest profile of the tree's era that agrees with the tree on these rules. If there is none,
+// as for a patched tree, earlier rules in the list decide before later ones.
 KernelVersion ProfileOfTree(uint32_t features);
 
-// "", or what to know before the library of this folder is loaded: that it is of a tree that was
-// built in a sandbox, and that this process is in none.
+// "", or a warning before the library in this folder is loaded: its tree was built in a sandbox,
+// and this process does not run in one.
 std::string SandboxNote(const std::string& build);
 
 class Harness {
@@ -39,32 +39,32 @@ class Harness {
   static absl::StatusOr<Harness> Load(const std::string& library, bool catch_oops);
 
   [[nodiscard]] const std::string& name() const { return name_; }
-  // The profile whose ops, allocations and probes the build has.
+  // The profile that has the ops, allocations and probes of the build.
   [[nodiscard]] KernelVersion version() const { return version_; }
-  // For who plays op by op.
+  // For code that plays single ops.
   [[nodiscard]] const harness& real() const { return *real_; }
-  // A new load: after an oops the one before is half-way through anything.
+  // Loads the library anew: after an oops its state is undefined.
   absl::Status Open();
   // Why the machine of the case cannot be built here, or "".
   [[nodiscard]] std::string WhyNot(const Case& c) const;
 
   struct Result {
     std::vector<std::string> warns;  // "iommu_detach_group(), drivers/iommu/iommu.c:3100"
-    std::vector<std::string> leaks;  // what the teardown left behind
-    std::string crash;  // "" or what the process died of, such as "signal 6 (SIGABRT), in op 3"
-    std::string said;   // what it printed before that
+    std::vector<std::string> leaks;  // resources that the teardown did not free
+    std::string crash;  // "" or how the process died, such as "signal 6 (SIGABRT), in op 3"
+    std::string said;   // its output before that
   };
-  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. What is
-  // left half-done is not there in the next case: the library is loaded anew.
+  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. The
+  // library is loaded anew, so that no state of this case is left for the next one.
   absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
-  // Plays them in a process of its own: a crash of kernel code, a function that the harness has not,
-  // or a minute of CPU time without an end is the result of this case, and the next starts from the
-  // library as it was loaded. `trace` then has what was played, and a call kCrash in the op that
-  // was not. Errors: no process can be had.
+  // Plays them in a separate process: a crash of kernel code, a function that the harness lacks, or
+  // a minute of CPU time without an end is the result of this case alone, and the next one starts
+  // with the library as it was loaded. `trace` then has the ops that were played, and a call kCrash
+  // in the one that was not. Errors: no process could be made.
   absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 
  private:
-  // True at an oops. `told` is called after each op and at the end.
+  // Returns true after an oops. `told` is called after each op and at the end.
   bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
 
@@ -72,7 +72,8 @@ class Harness {
   std::string name_;
   bool catch_oops_ = false;
   KernelVersion version_{};
-  // Stays loaded to the end of the process: what the kernel code allocated is found from there.
+  // Stays loaded until the process ends: the leak checker finds allocations of kernel code from
+  // there.
   void* handle_ = nullptr;
   const harness* real_ = nullptr;
 };

@@ -33,7 +33,7 @@ bool OtherFirmware(const Topology& topology, const Driver& driver) {
          driver.firmware != topology.firmware;
 }
 
-// A driver at another's address has its own table where the other's was.
+// The table of a driver at another's address lies where the other's table was.
 uint8_t TableAddress(const Topology& topology, TableId table) {
   for (const Driver& driver : topology.drivers)
     if (driver.table == table && driver.address != kNoId &&
@@ -42,7 +42,7 @@ uint8_t TableAddress(const Topology& topology, TableId table) {
   return table;
 }
 
-// As include/uapi/linux/vfio.h has it.
+// As in include/uapi/linux/vfio.h.
 uint8_t TypeOf(IommuType type) {
   switch (type) {
     case IommuType::kType1v2:
@@ -144,7 +144,7 @@ harness_op OpOf(const Op& op) {
 }
 
 const char* WhyNotPlayed(const Topology& topology) {
-  int smallest = 1;  // page of an IOMMU
+  int smallest = 1;  // the largest of the smallest pages of the IOMMUs
   for (const Instance& i : std::span(topology.instances).first(topology.instances_count))
     smallest = std::max(smallest, 1 << std::countr_zero(i.page_sizes));
   for (const AttributeInfo& attribute : AllAttributes())

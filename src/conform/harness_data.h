@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A case as the harness of real kernel code takes it (kernel/harness.h), and what the harness gives
-// back as a trace has it.
+// Translates a case for the harness of real kernel code (kernel/harness.h), and the results of the
+// harness for a trace.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@
 
 namespace iommucheck::conform {
 
-// The machine and the ops as the harness takes them. driver.same_instance is what drivers do, so it
-// is the machine's here.
+// The machine and the ops for the harness. driver.same_instance is a rule about drivers, so here it
+// belongs to the machine.
 harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
 harness_op OpOf(const Op& op);
-// Why no op like this can be played in a harness with these features, or nullptr.
+// Why a harness with these features cannot play such an op, or nullptr.
 const char* WhyNotPlayed(const Op& op, uint32_t features);
-// Why no such machine can be built in a harness, whatever the kernel says to it, or nullptr.
+// Why no harness can build such a machine, whatever the kernel, or nullptr.
 const char* WhyNotPlayed(const Topology& topology);
 Call CallOf(const harness_call& call);
-// Fills what the trace says of the end.
+// Fills the end of the trace.
 void SetEnd(const Topology& topology, const harness_end& end, Trace& trace);
 
 }  // namespace iommucheck::conform

@@ -56,7 +56,7 @@ bool Lockstep::Take(const Op& op) {
 
 Lockstep::Verdict Lockstep::End(bool promised) {
   model_run_.End(*topology_, state_);
-  // What the model has not may be who owns what.
+  // The finding may make the owners of groups differ from the model.
   if (finding_ != nullptr) model_.has_groups = false;
   if (real_.oops()) {
     spent_ = true;

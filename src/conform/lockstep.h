@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model and real kernel code, driven op by op on the same case.
+// Drives the model and real kernel code on the same case, one op at a time.
 #pragma once
 
 #include <cstdint>
@@ -19,48 +19,50 @@
 
 namespace iommucheck::conform {
 
-// Begin(), then Take() of each op until it says no, then End(). Does not allocate once it is warm.
+// Call Begin(), then Take() for each op until it returns false, then End(). Does not allocate once
+// the buffers have grown.
 class Lockstep {
  public:
   enum class Verdict : uint8_t {
     kAgree,
-    kCrossDriver,  // attach_dev() took a device of another driver, where the kernel promises not to
+    kCrossDriver,  // attach_dev() got a device of another driver, though the kernel promises not to
     kDiffer,       // errno, calls, groups, domains or WARNs
     kLeak,         // the teardown left domains, objects, locks, references or pins
-    kOops,         // a wild pointer in the teardown; in an op it is a difference
+    kOops,         // a wild pointer in the teardown (in an op: kDiffer)
   };
 
   // `sanitized`: in this build of real code a use of freed memory ends the process.
   explicit Lockstep(bool sanitized) : sanitized_(sanitized) {}
   Lockstep(const Lockstep&) = delete;
   Lockstep& operator=(const Lockstep&) = delete;
-  // Play an op in which the model has the kernel follow a wild pointer, too, and compare up to
-  // there: the library must be loaded anew after each. Else the case ends before such an op.
+  // After this call, Take() also plays an op in which the model says that the kernel follows a wild
+  // pointer, and compares up to there; the library must be loaded anew after each. Otherwise the
+  // case ends before such an op.
   void PlayOopses() { plays_oopses_ = true; }
 
   // The machine must be one that the harness can build (WhyNotPlayed()); library and machine
   // outlive the case.
   void Begin(const harness& real, const Topology& topology, const KernelProfile& kernel);
   // Gives the op to both. An op that is not possible, or that the harness cannot play, is left out.
-  // False ends the case: at the first difference, since nothing after it compares, and at what the
-  // kernel does not survive.
+  // False ends the case: at the first difference, since the rest cannot be compared, and at an op
+  // that the kernel does not survive.
   bool Take(const Op& op);
   // `promised`: the kernel promises that no driver gets another's device.
   Verdict End(bool promised);
 
-  // Of the case that was played last, or is under way:
-  // the ops that both were given,
+  // About the last or the current case: the ops that both were given,
   [[nodiscard]] std::span<const Op> ops() const { return taken_; }
   [[nodiscard]] const Trace& model() const { return model_; }
   [[nodiscard]] const Trace& real() const { return real_; }
-  // what the teardown left,
+  // the resources that the teardown left,
   [[nodiscard]] const harness_leaks& leaks() const { return leaks_; }
-  // whether it ended before an op in which the model has the kernel follow a wild pointer,
+  // whether the case ended before an op in which the model says that the kernel follows a wild
+  // pointer,
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
-  // whether it left the library half-way through something: to be loaded anew before the next,
+  // whether the library must be loaded anew before the next case, since its state is undefined,
   [[nodiscard]] bool spent() const { return spent_; }
-  // and the heading in docs/findings.md of a state that the kernel does not come back from, and
-  // that the model does not have, if it ended there, or nullptr.
+  // and the finding that ended the case, by its heading in docs/findings.md: a state that the
+  // kernel does not recover from and the model does not have. nullptr: none.
   [[nodiscard]] const char* finding() const { return finding_; }
 
  private:

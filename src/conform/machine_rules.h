@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rules that a machine and its drivers keep, whatever kernel runs on it. A build of real kernel
-// code has the kernel's rules, and a case brings these.
+// The rules that depend on a machine and its drivers, whatever kernel runs on it. The kernel's own
+// rules come with the build of real code, and these come with the case.
 #pragma once
 
 #include "model/rules.h"
@@ -9,11 +9,11 @@
 
 namespace iommucheck::conform {
 
-// Whether the machine and its drivers keep the rule, and not the kernel that was built.
+// Whether the machine and its drivers keep the rule, rather than the kernel that was built.
 bool IsTheMachines(const RuleInfo& info);
-// `built` with what the case drops and adds of the machine's rules.
+// `built`, with the machine's rules that the case drops and adds.
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
-// Real code goes on where an assumption ends a run of the model.
+// Drops the assumptions: real code goes on where an assumption ends a run of the model.
 KernelSpec WithoutAssumptions(KernelSpec kernel);
 
 }  // namespace iommucheck::conform

@@ -16,7 +16,7 @@ void TraceBuilder::Begin(Era era) {
   number_.fill(Call::kNoDomain);
 }
 
-// Pages that begin where the call before in this step ended belong to that call.
+// Pages that begin where the previous call in this step ended belong to that call.
 void TraceBuilder::AddPages(Call::Kind kind, DomainId domain, uint64_t pages) {
   for (int first = 0; first < kPages; ++first) {
     const int count = std::countr_one(pages >> first);
@@ -67,8 +67,8 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
       case kFree:
         call.kind = Call::Kind::kFree;
         --trace_.domains;
-        // Up to and including 6.1 a freed domain may be used. In later kernels the next with the id
-        // may be a static domain, which nobody allocates.
+        // Up to and including 6.1 a freed domain may still be used. In later kernels the next
+        // domain with this id may be a static one, which nobody allocates.
         if (era_ == Era::kFwnode) number_[e.domain] = Call::kNoDomain;
         break;
       case kAttachDev:
@@ -78,7 +78,7 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
         call.kind = Call::Kind::kDetach;
         break;
       case kOops:
-        // The op and what it was to do next end here, whatever the model goes on with.
+        // In the real kernel the op ends here, with all that it had yet to do; the model may go on.
         trace_.calls.push_back({.kind = Call::Kind::kOops});
         trace_.steps.push_back({-EFAULT, static_cast<uint32_t>(trace_.calls.size())});
         return;
@@ -121,10 +121,10 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
   const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
   const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
   const auto domain_of = [&](int dev) {
-    // What a group still points at, though it is freed, is no domain any more.
+    // A freed domain that a group still points at does not count as its domain.
     const DomainId domain = state.groups[state.devices[dev].group].domain;
     if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
-    // ABSTRACTION: a driver's static domain is one object, and of the model one a group.
+    // ABSTRACTION: a driver has one object for its static domain, the model has one for each group.
     return state.domains[domain].ownerless ? -1 : int{domain};
   };
   trace_.has_mapped = true;
@@ -142,7 +142,7 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
                         state.domains[domain].ownerless;
       return static_cast<int16_t>(none ? -1 : int{number_[domain]});
     };
-    // The owner is counted, too.
+    // The kernel's owner_cnt counts the owner, too.
     return GroupEnd{.domain = number_of(g.domain),
                     .default_domain = number_of(g.default_domain),
                     .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),

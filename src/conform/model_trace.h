@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The trace of what the model does.
+// The trace of a case in the model.
 #pragma once
 
 #include <array>
@@ -17,12 +17,12 @@
 namespace iommucheck::conform {
 
 // Ends before the first op that is not possible or outside of an assumption, and after an oops:
-// `steps` may be shorter than the case's ops. `run` is what Play(c) gives.
+// `steps` may be shorter than the case's ops. `run` is the result of Play(c).
 Trace TraceOf(const Case& c);
 Trace TraceOf(const Case& c, const Run& run);
 
-// For a caller that steps the model itself: Begin(), Step() of each op that was done, End(). Does not
-// allocate where the trace has room.
+// For a caller that steps the model itself: Begin(), Step() for each op that was done, End(). Does
+// not allocate if the trace has room.
 class TraceBuilder {
  public:
   explicit TraceBuilder(Trace& trace) : trace_(trace) {}
@@ -36,11 +36,11 @@ class TraceBuilder {
 
   Trace& trace_;
   Era era_{};
-  uint32_t step_calls_ = 0;  // calls before the step
+  uint32_t step_calls_ = 0;  // count of calls before the step
   uint16_t pins_ = 0;
   uint16_t locked_ = 0;
-  std::array<uint64_t, kMaxDomains> mapped_{};  // by the calls so far
-  std::array<uint16_t, kMaxDomains> number_{};  // of the model's ids, which are used again
+  std::array<uint64_t, kMaxDomains> mapped_{};  // pages that the calls so far have mapped
+  std::array<uint16_t, kMaxDomains> number_{};  // by the model's ids, which are reused
   uint16_t allocated_ = 0;
 };
 

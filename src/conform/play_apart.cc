@@ -18,8 +18,8 @@
 namespace iommucheck::conform {
 namespace {
 
-// A trace and what came of it, as they come from a child by a pipe. After each op the child writes
-// what the trace has so far, so that it is there whatever the next op does.
+// Sends a trace and its result from a child through a pipe. The child writes after each op, so that
+// the parent has the trace so far even if the next op crashes.
 class Writer {
  public:
   explicit Writer(int fd) : fd_(fd) {}
@@ -45,7 +45,7 @@ class Writer {
     while (size != 0) {
       const ssize_t written = write(fd_, at, size);
       if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) _exit(1);  // nobody reads any more
+      if (written <= 0) _exit(1);  // the reader has gone
       at += written;
       size -= static_cast<size_t>(written);
     }
@@ -57,7 +57,7 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
 
-  // False where the bytes end first.
+  // False if the bytes end first.
   template <typename T>
   bool Get(T& value) {
     if (bytes_.size() < sizeof(value)) return false;
@@ -105,7 +105,7 @@ bool GetEnd(Reader& in, Trace& trace) {
          in.Get(trace.warns) && in.GetAll(trace.mapped) && in.Get(trace.groups);
 }
 
-// Reads all parts that were written whole. Gives the last of them, or nothing.
+// Reads all parts that were written completely. Returns the kind of the last of them, or nothing.
 std::optional<Part> GetParts(Reader in, Trace& trace, Harness::Result& result) {
   std::optional<Part> last;
   for (Part part{}; in.Get(part); last = part) {

@@ -17,7 +17,7 @@
 namespace iommucheck::conform {
 namespace {
 
-// Both to their ends.
+// Reads both to their ends.
 std::array<std::string, 2> ReadBoth(const std::array<int, 2>& fds) {
   std::array<std::string, 2> texts;
   std::array<pollfd, 2> open = {{{fds[0], POLLIN, 0}, {fds[1], POLLIN, 0}}};
@@ -41,7 +41,7 @@ std::string DeathText(int status) {
   return absl::StrFormat("signal %d (SIG%s)", signal, name == nullptr ? "?" : name);
 }
 
-// Whoever loops for ever, or asks for memory for ever, ends like one that crashes.
+// A process that loops or allocates for ever then ends as if it had crashed.
 void LimitThisProcess() {
   const rlimit none = {0, 0};
   const rlimit minute = {60, 60};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Work in a process of its own, which it may end: what it sent before, what it printed, and what it
-// died of.
+// Work in a separate process that may crash: the data that it sent before, its output, and how it
+// died.
 #pragma once
 
 #include <functional>
@@ -14,11 +14,11 @@ namespace iommucheck::conform {
 struct ProcessEnd {
   std::string sent;   // to the file descriptor, to the last byte before the death
   std::string said;   // on standard error
-  std::string death;  // "" or what it died of, such as "signal 6 (SIGABRT)" or "exit status 2"
+  std::string death;  // "" or how it died, such as "signal 6 (SIGABRT)" or "exit status 2"
 };
 // Forks, and calls `work` in the child with the file descriptor to send to. A child that takes a
-// minute of CPU time is ended; it leaves no core file. When `work` returns the child is gone: no
-// destructor runs there. Errors: no process can be had.
+// minute of CPU time is ended; it leaves no core file. The child exits when `work` returns, without
+// running destructors. Errors: no process could be made.
 absl::StatusOr<ProcessEnd> RunApart(const std::function<void(int fd)>& work);
 
 }  // namespace iommucheck::conform

@@ -27,7 +27,7 @@ RealRun::Outcome RealRun::Take(const Op& op) {
   if (error == HARNESS_NOT_POSSIBLE) return Outcome::kNotPossible;
   uint32_t count = 0;
   const harness_call* calls = real_->calls(&count);
-  // The harness has no call for an oops, which only the last op has.
+  // Only the last op can oops, and the harness reports this without a call.
   for (const harness_call& call : std::span(calls, count).subspan(trace_->calls.size())) {
     trace_->calls.push_back(CallOf(call));
     cross_driver_ |=

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One case in real kernel code, op by op, into a trace.
+// Plays one case in real kernel code, op by op, into a trace.
 #pragma once
 
 #include "kernel/harness.h"
@@ -11,19 +11,21 @@
 
 namespace iommucheck::conform {
 
-// Begin(), then Take() of each op, then End() unless an op oopsed. What begin() and finish() of the
-// harness make and tear down is its user's. Does not allocate where the trace has room.
+// Call Begin(), then Take() for each op, then End() unless an op oopsed. The caller of begin() and
+// finish() of the harness owns what they set up and tear down. Does not allocate if the trace has
+// room.
 class RealRun {
  public:
-  // Clears the trace, and brings up the machine. All three outlive the run.
+  // Clears the trace, and builds the machine. All three arguments must outlive the run.
   void Begin(const harness& real, const Topology& topology, const KernelProfile& kernel,
              Trace& trace);
   enum class Outcome : uint8_t { kDone, kOops, kNotPossible };
-  // Appends the op's step and calls, of an oops, too; of an op that is not possible, nothing.
+  // Appends the step and the calls of the op, even if it oopses; appends nothing if the op is not
+  // possible.
   Outcome Take(const Op& op);
   // Fills the end of the trace.
   void End();
-  // attach_dev() has taken a device of another driver.
+  // Whether attach_dev() has accepted a device of another driver.
   [[nodiscard]] bool cross_driver() const { return cross_driver_; }
 
  private:

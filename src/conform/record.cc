@@ -24,7 +24,7 @@ class RecordParser {
 
   absl::StatusOr<Record> Run() {
     for (; line_ < lines_.size(); ++line_) {
-      // The last line of a machine that died may be cut.
+      // A machine that died may have cut off its last line.
       absl::Status s = ReadLine();
       if (!s.ok() && line_ + 1 < lines_.size()) return s;
     }
@@ -36,7 +36,7 @@ class RecordParser {
     return Mismatch(file_, {static_cast<int>(line_) + 1, 1, {}}, what, Quote(lines_[line_]));
   }
 
-  // The numbers after the first word; as many as there must be, or nothing.
+  // The numbers after the first word; nothing unless there are `count` of them.
   [[nodiscard]] std::optional<std::vector<int>> Numbers(size_t count) const {
     std::vector<int> numbers;
     std::string_view rest = lines_[line_];
@@ -73,7 +73,7 @@ class RecordParser {
     case_ = nullptr;
   }
 
-  // The machine is of no use any more, so the end of an oops is empty.
+  // The machine is unusable after an oops, so the end of the trace is empty.
   void FinishOops() {
     trace_.steps.push_back({.error = -EFAULT});
     trace_.calls.push_back({.kind = Call::Kind::kOops});
@@ -151,7 +151,7 @@ class RecordParser {
     return Expected("a call, result, warn, end or oops");
   }
 
-  // Whether all that the call names is there, or not named.
+  // Whether the case has everything that the call names.
   [[nodiscard]] bool Names(const Call& call) const {
     const Topology& t = case_->topology;
     const auto there = [](uint8_t id, int count) { return id == kNoId || id < count; };
@@ -190,11 +190,11 @@ class RecordParser {
         case Field::kPages:
         case Field::kPins:
         case Field::kLocked:
-          break;  // of no call that a module notes
+          break;  // the module reports no calls with these
       }
     }
     trace_.calls.push_back(call);
-    // The calls of an op come after its result, unless it never came back.
+    // The calls of an op come before its result only if it has not returned yet.
     if (!in_op_) trace_.steps.back().calls_end = static_cast<uint32_t>(trace_.calls.size());
   }
 
@@ -203,8 +203,8 @@ class RecordParser {
   const std::function<const Case*(std::string_view)>& find_;
   size_t line_ = 0;
   Record record_;
-  const Case* case_ = nullptr;  // being read
-  bool in_op_ = false;          // whose result has not come
+  const Case* case_ = nullptr;  // the case that is being read
+  bool in_op_ = false;          // an op has begun, and its result has not come yet
   std::string name_;
   Trace trace_;
   std::vector<std::string> functions_;

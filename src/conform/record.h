@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The record of a machine that has played a script (src/conform/script.h), as traces.
+// Reads the record of a machine that has played a script (src/conform/script.h) as traces.
 #pragma once
 
 #include <functional>
@@ -16,12 +16,12 @@ namespace iommucheck::conform {
 
 struct Record {
   std::vector<TraceFile::Entry> entries;
-  // The functions of the kernel that a WARN, or an oops, was in, for each entry.
+  // For each entry, the kernel functions in which a WARN or an oops happened.
   std::vector<std::vector<std::string>> functions;
-  bool done = false;  // the machine came to the end of its script
+  bool done = false;  // the machine reached the end of its script
 };
-// `find` gives the case of a name, or nullptr. A case that was cut off is left out.
-// Errors: "FILE:LINE:COLUMN: expected .., found ..".
+// `find` returns the case with a name, or nullptr. A case that was cut off is left out. Errors:
+// "FILE:LINE:COLUMN: expected .., found ..".
 absl::StatusOr<Record> ParseRecord(std::string_view text, std::string_view file,
                                    const std::function<const Case*(std::string_view)>& find);
 

@@ -18,12 +18,12 @@ namespace {
 
 int Id(uint8_t id) { return id == kNoId ? -1 : int{id}; }
 
-// Slot 0 of a bus is left to the host bridge, as everywhere.
+// As usual, the host bridge has slot 0 of a bus.
 constexpr int kPciSlots = 31;
 constexpr int kFunctions = 8;
 
-// Device and function numbers: a slot of its own for each isolated function, the functions of a
-// slot without isolation together.
+// Device and function numbers: each isolated function gets a slot for itself, and the functions of
+// a slot without isolation share one.
 absl::StatusOr<std::vector<int>> Devfns(const Topology& t) {
   std::vector<int> devfns(t.devices_count, 0);
   std::array<int, 256> slot_of{};
@@ -47,7 +47,7 @@ bool OtherFirmware(const Topology& t, InstanceId instance) {
   return firmware != Firmware::kAny && t.firmware != Firmware::kAny && firmware != t.firmware;
 }
 
-// Why the machine that is booted cannot be given the op, or "".
+// Why the booted machine cannot play the op, or "".
 std::string WhyNotBooted(const Op& op) {
   const OpInfo& info = InfoOf(op.kind);
   if (!info.is(OpInfo::kBooted)) return "the player has no such op";
@@ -58,7 +58,7 @@ std::string WhyNotBooted(const Op& op) {
   return fails ? "" : "the module's drivers cannot fail so";
 }
 
-// Why the module cannot make the machine, or "". It knows what is encoded.
+// Why the module cannot make the machine, or "". The module knows the encoded attributes.
 std::string WhyNotBooted(const Topology& t, const Names& names) {
   for (const AttributeInfo& attribute : AllAttributes())
     for (int n = 0; n < CountOf(t, attribute.owner); ++n) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The script that the machine which records real kernels plays (kernel/qemu, docs/recording.md).
-// Numbers stand for names.
+// The script for the machine that records real kernels (kernel/qemu, docs/recording.md). The script
+// has numbers instead of names.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@
 
 namespace iommucheck::conform {
 
-// The lines that play the case. FailedPrecondition where the machine cannot play it as it is, with
-// the reason: "op 3, bind dev0: ..", "device dev1: ..", ".. no bus amba". Nothing is left out of a
-// case that is played.
+// The lines that play the case. FailedPrecondition if the machine cannot play the whole case, with
+// the reason: "op 3, bind dev0: ..", "device dev1: ..", ".. no bus amba". No part of a case is ever
+// left out.
 absl::StatusOr<std::string> PrintScript(const Case& c, std::string_view name);
 
 }  // namespace iommucheck::conform

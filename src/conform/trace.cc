@@ -48,7 +48,7 @@ void SetSharing(int devices, const std::function<int(int)>& group_of,
   for (int dev = 0; dev < devices; ++dev) {
     if (group[dev] >= 0) trace.group[dev] = first(group, group[dev]);
     if (domain[dev] < 0) continue;
-    // A domain that one group is on is not shared, whatever the group's size.
+    // A domain with one group is not shared, whatever the size of that group.
     bool shared = false;
     for (int other = 0; other < devices; ++other)
       shared |= domain[other] == domain[dev] && group[other] != group[dev];

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A trace is a case as the drivers of a kernel saw it: each op's errno and the calls that the core
-// made of the drivers, and where it left the machine. The model, the real code in a process and a
-// booted kernel all give one, so that any two can be compared.
+// A trace is a case as the drivers of a kernel see it: the errno of each op, the calls that the
+// core makes to the drivers, and the final state of the machine. The model, the real code in a
+// process and a booted kernel all make traces, so that any two of them can be compared.
 //
 //   trace 1
-//   kernel linux-source-6.12 6.12.117-1       (free text: who gave it)
+//   kernel linux-source-6.12 6.12.117-1       (free text: the source of the trace)
 //   case two-buses                            (any number of cases a file)
 //   1 register iommu0 = 0                     (the op, "=", errno or 0)
-//     probe dev0 iommu0                       (probe_device() took it, for this instance)
-//     alloc d0 drvA drvA.ops dev0             (driver, domain-ops table, device; `-`: not said)
+//     probe dev0 iommu0                       (probe_device() succeeds, for this instance)
+//     alloc d0 drvA drvA.ops dev0             (driver, domain-ops table, device; `-`: unknown)
 //     attach d0 dev0 = 0
 //   2 set-container 0 c0 = -ENOMEM
 //     alloc - drvA drvA.ops dev0 = -ENOMEM    (a failed allocation has no number)
@@ -17,11 +17,11 @@
 //     free d0
 //     release dev0                            (release_device())
 //     map d1 0-3                              (iommu_map(), pages of IOVA; no line if it fails)
-//     unmap d1 0-3                            (what iommu_unmap() found mapped)
+//     unmap d1 0-3                            (the pages that iommu_unmap() found mapped)
 //     cookie d1                               (iommu_get_msi_cookie())
-//     held 4 pinned 4 locked                  (user memory after the op, if not as before)
+//     held 4 pinned 4 locked                  (user memory after the op, if it has changed)
 //     oops                                    (the op and the case end here; the end is empty)
-//     crash                                   (the same, of a process that died of the op)
+//     crash                                   (as `oops`, for a process that died of the op)
 //   end
 //     groups dev0 dev1 | dev2                 (devices by group; those without are left out)
 //     share dev0 dev2                         (devices of groups that are on one domain)
@@ -29,13 +29,13 @@
 //     warns 0                                 (WARNs of the core)
 //     pins 0                                  (only where the case can pin)
 //     mappings 0
-//     mapped d1 0-3 7 | d4 0                  (what each domain translates; only where known)
+//     mapped d1 0-3 7 | d4 0                  (the pages that each domain maps; where known)
 //     domain dev0 d3 | dev2 -                 (group->domain, by a group's first device)
 //     default_domain dev0 d0 | dev2 d1        (as `domain`: all three or none)
 //     owner_cnt dev0 1 owned | dev2 0         (owned: group->owner is set)
 //
 // Names are those of the case; domains are numbered in the order of their allocation, from 0 in
-// each case. Which of it is compared, and where leniently: src/conform/compare.h.
+// each case. src/conform/compare.h says which parts are compared, and where leniently.
 #pragma once
 
 #include <array>
@@ -78,23 +78,23 @@ struct Call {
   uint16_t locked = 0;          // held
   friend bool operator==(const Call&, const Call&) = default;
 };
-// A call of which a trace has none if who gave it does not see mappings (Trace::has_mapped).
+// Whether traces from sources that do not see mappings lack such calls (Trace::has_mapped).
 bool IsOfMappings(const Call& call);
 
 struct TraceStep {
   int error = 0;
-  uint32_t calls_end = 0;  // its calls are those before, from the end of the step before on
+  uint32_t calls_end = 0;  // the step's calls are those from the end of the step before to here
   friend bool operator==(const TraceStep&, const TraceStep&) = default;
 };
 
-// The pages that a domain translates, a bit each.
+// The pages that a domain maps, a bit each.
 struct Mapped {
   uint16_t domain = Call::kNoDomain;
   uint64_t pages = 0;
   friend bool operator==(const Mapped&, const Mapped&) = default;
 };
 
-// A group as the core keeps it. Domains by number; -1: none, or one that nobody allocated.
+// A group's state in the core. Domains by number; -1: none, or one that nobody allocated.
 struct GroupEnd {
   int16_t domain = -1;
   int16_t default_domain = -1;
@@ -106,23 +106,24 @@ struct GroupEnd {
 struct Trace {
   std::vector<TraceStep> steps;
   std::vector<Call> calls;
-  // The first device of the device's group; kNoId: in none.
+  // The first device in the group of each device; kNoId: it is in no group.
   std::array<DeviceId, kMaxDevices> group;
-  // The first device of all groups whose group->domain is the device's group's; kNoId: no other's.
+  // The first device whose group is on the same domain as this device's group (group->domain);
+  // kNoId: no other group is.
   std::array<DeviceId, kMaxDevices> share;
   int domains = 0;
   int warns = 0;
   std::optional<int> pins;
   std::optional<int> mappings;
-  bool has_mapped = false;                   // who gave the trace sees mappings and pins
-  std::vector<Mapped> mapped{};              // of domains that translate any, by number
-  bool has_groups = false;                   // who gave the trace sees what is in a group
-  std::array<GroupEnd, kMaxDevices> groups;  // of the group whose first device it is
+  bool has_mapped = false;                   // the source of the trace sees mappings and pins
+  std::vector<Mapped> mapped{};              // of the domains that map any page, by number
+  bool has_groups = false;                   // the source of the trace sees the state of groups
+  std::array<GroupEnd, kMaxDevices> groups;  // each group's entry is at its first device
 
   Trace() { Clear(); }
-  void Clear();  // as new; keeps what is allocated
+  void Clear();  // empties the trace, but keeps its buffers
   [[nodiscard]] std::span<const Call> CallsOf(size_t step) const;
-  // The last op was the end of it: no end was reached.
+  // Whether the process died in the last op, so that the trace has no end.
   [[nodiscard]] bool crashed() const {
     return !calls.empty() && calls.back().kind == Call::Kind::kCrash;
   }
@@ -132,11 +133,11 @@ struct Trace {
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
-// Fills what the end says of groups, by SetSharing()'s `group`.
+// Fills the state of the groups; needs `group`, which SetSharing() fills.
 void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace);
 
-// Fills group and share. `group_of` and `domain_of` give a device's group and group->domain as any
-// number, -1 for none.
+// Fills `group` and `share`. `group_of` and `domain_of` return any number that identifies a
+// device's group and its group->domain; -1: none.
 void SetSharing(int devices, const std::function<int(int)>& group_of,
                 const std::function<int(int)>& domain_of, Trace& trace);
 

@@ -13,7 +13,7 @@
 namespace iommucheck::conform {
 namespace {
 
-// The lines of the end, in their order.
+// Whether a line of the end is needed. The lines have a fixed order.
 enum class Need : uint8_t { kAlways, kMaybe, kWithTheLast };
 constexpr auto kEndLines = std::to_array<std::pair<std::string_view, Need>>({
     {"groups", Need::kAlways},
@@ -45,7 +45,7 @@ class TraceParser {
 
  private:
   [[nodiscard]] TraceWords Words() const { return {file_, lines_, line_}; }
-  // Goes on to the next line that has words.
+  // Advances to the next line that has words.
   bool AtEnd() {
     while (line_ < lines_.size() && Words().size() == 0) ++line_;
     return line_ == lines_.size();
@@ -106,7 +106,7 @@ class TraceParser {
     return absl::OkStatus();
   }
 
-  // Reads the field at word `at`, which is then that of the next.
+  // Reads the field at word `at`, and sets `at` to the next field.
   static absl::Status ReadField(Field field, const Names& n, const TraceWords& words, size_t& at,
                                 Call& call) {
     switch (field) {
@@ -193,7 +193,7 @@ class TraceParser {
     return s.ok() ? words.NoMore(2) : s;
   }
 
-  // "dev0 d3 | dev2 -", or of owner_cnt "dev0 1 owned | dev2 0"; each group once.
+  // "dev0 d3 | dev2 -", or for owner_cnt "dev0 1 owned | dev2 0"; each group once.
   static absl::Status ReadGroups(const Case& c, const TraceWords& words, int16_t GroupEnd::* field,
                                  Trace& trace) {
     const bool counts = field == &GroupEnd::owner_cnt;
@@ -222,7 +222,7 @@ class TraceParser {
   }
 
   absl::Status ReadEnd(const Case& c, Trace& trace) {
-    bool there = false;  // the line before
+    bool there = false;  // whether the line before was there
     for (const auto& [word, need] : kEndLines) {
       if (need == Need::kWithTheLast && !there) continue;
       const bool end = AtEnd();

@@ -72,7 +72,7 @@ std::string CallText(const Case& c, const Call& call) {
   return text;
 }
 
-// "a b | c": the sets of devices of which each names its first.
+// "a b | c": the sets of devices that have the same first device.
 std::string Sets(const Case& c, const std::array<DeviceId, kMaxDevices>& first, size_t at_least) {
   std::string text;
   for (DeviceId head = 0; head < c.topology.devices_count; ++head) {
@@ -98,7 +98,7 @@ std::string MappedText(const std::vector<Mapped>& mapped) {
   return text;
 }
 
-// "dev0 d3 | dev2 -": of each group by its first device.
+// "dev0 d3 | dev2 -": one entry for each group, named by its first device.
 std::string ByGroup(const Case& c, const Trace& trace,
                     const std::function<std::string(const GroupEnd&)>& text_of) {
   std::string text;
@@ -111,7 +111,7 @@ std::string ByGroup(const Case& c, const Trace& trace,
 
 std::string NumberText(int domain) { return domain < 0 ? "-" : absl::StrCat("d", domain); }
 
-// Without what the other cannot have.
+// Adds the lines of the end without those that `other` cannot have.
 void AddEndLines(const Case& c, const Trace& trace, const Trace& other, std::vector<Line>& lines) {
   const size_t at = trace.steps.size();
   lines.push_back({at, "end"});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Traces as text, in the form that src/conform/trace.h has.
+// Traces as text, in the form that src/conform/trace.h describes.
 #pragma once
 
 #include <array>
@@ -19,20 +19,20 @@ namespace iommucheck::conform {
 // A field of a call's line.
 enum class Field : uint8_t {
   kNone,
-  kDomain,  // d0; `-`: a static one, or the allocation failed
+  kDomain,  // d0; `-`: a static domain, or the allocation failed
   kDriver,
-  kTable,  // `-`: not said
+  kTable,  // `-`: unknown
   kInstance,
   kDevice,
-  kDeviceIfSaid,     // `-`: not said
+  kDeviceIfSaid,     // `-`: unknown
   kPages,            // 3, or 0-3
   kPins,             // "4 pinned"
   kLocked,           // "4 locked"
   kError,            // "= 0", "= -EBUSY"
   kErrorIfNoDomain,  // the error of an allocation that failed
 };
-// The line of a call: its word, then its fields in this order. Printer and parser of traces and the
-// parser of records (src/conform/script.h) walk this table.
+// The line of a call: its word, then its fields in this order. The printer and the parser of traces
+// and the parser of records (src/conform/script.h) walk this table.
 struct CallForm {
   Call::Kind kind;
   std::string_view word;
@@ -57,19 +57,19 @@ inline constexpr auto kCallForms = std::to_array<CallForm>({
     {Call::Kind::kCrash, "crash", {}},
 });
 
-// A line, and the op that it belongs to by its index; of the end: the number of ops.
+// A line and the index of its op; for lines of the end, the number of ops.
 struct Line {
   size_t step;
   std::string text;
-  const Call* call = nullptr;  // of the trace; nullptr: an op, or a line of the end
+  const Call* call = nullptr;  // in the trace; nullptr: an op, or a line of the end
 };
-// The lines of a trace, without those that `other` cannot have, since who gave it does not see
-// mappings or groups. `c` gives the names. The pointers are into `trace`.
+// The lines of a trace, without those that `other` cannot have because its source does not see
+// mappings or groups. `c` has the names. The pointers are into `trace`.
 std::vector<Line> LinesOf(const Case& c, const Trace& trace, const Trace& other);
 // The text of all lines.
 std::vector<std::string> TraceLines(const Case& c, const Trace& trace);
 
-// The two lines that a file begins with.
+// The first two lines of a file.
 std::string PrintTraceHeader(std::string_view kernel);
 // One case of a trace file.
 std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name);
@@ -82,7 +82,8 @@ struct TraceFile {
   };
   std::vector<Entry> entries;
 };
-// `find` gives the case of a name, or nullptr. Errors: "FILE:LINE:COLUMN: expected .., found ..".
+// `find` returns the case with a name, or nullptr. Errors: "FILE:LINE:COLUMN: expected .., found
+// ..".
 absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
                                       const std::function<const Case*(std::string_view)>& find);
 

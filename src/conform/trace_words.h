@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One line of a trace file, by its words.
+// One line of a trace file, split into words.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@
 
 namespace iommucheck::conform {
 
-// Words count from 0; those after the last are empty. Whoever reads one as what it must be gets
-// InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WORD", where it is not. All texts
-// outlive this.
+// Words count from 0; those after the last are empty. The functions that read a word return
+// InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WORD", if it is something else. All
+// texts must outlive this.
 class TraceWords {
  public:
-  // The line of that number, counted from 0, or, past the last, "the end".
+  // The line with this number, counted from 0; after the last line, "the end".
   TraceWords(std::string_view file, const std::vector<std::string_view>& lines, size_t line);
 
   [[nodiscard]] size_t size() const { return words_.size(); }
@@ -27,23 +27,23 @@ class TraceWords {
   [[nodiscard]] std::string_view operator[](size_t i) const {
     return i < words_.size() ? words_[i].text : std::string_view();
   }
-  // Where the word begins in the line.
+  // The offset of the word in the line.
   [[nodiscard]] size_t Offset(size_t i) const {
     return i < words_.size() ? words_[i].at : line_.size();
   }
 
   [[nodiscard]] absl::Status Expected(std::string_view what, size_t i) const;
-  // OK if there are `count` words.
+  // OK if there are exactly `count` words.
   [[nodiscard]] absl::Status NoMore(size_t count) const;
 
   // A number from 0 to `most`.
   absl::Status ReadNumber(size_t i, const char* what, int most, int& number) const;
   absl::Status ReadPages(size_t i, Pages& pages) const;       // 3, or 0-3
-  absl::Status ReadDomain(size_t i, uint16_t& domain) const;  // d0; `-` leaves it
+  absl::Status ReadDomain(size_t i, uint16_t& domain) const;  // d0; `-` leaves `domain` as it is
   absl::Status ReadError(size_t i, int& error) const;         // 0, or -EBUSY
   absl::Status ReadName(size_t i, const std::vector<std::string>& names, const char* what,
                         uint8_t& id) const;  // one of the names
-  // These take two words, and `i` is then that of the next.
+  // These read two words, and set `i` to the next.
   absl::Status ReadResult(size_t& i, int16_t& error) const;  // "= -EBUSY"
   absl::Status ReadAmount(size_t& i, const char* what, std::string_view unit,
                           uint16_t& amount) const;  // "4 pinned"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The minimal removals are the minimal sets that hit every sufficient set. So: what would be a
-// removal, given the sufficient sets known so far, is tried; either it breaks the property, or the
-// rules that are left hold another sufficient set. When all of them break it, both lists are whole.
-// That is MARCO's enumeration with the seeds taken largest first, so that no removal needs growing.
+// The minimal removals are the minimal sets that hit every sufficient set. So the search takes a
+// minimal set that hits all sufficient sets known so far, and removes its rules: either that breaks
+// the property, or the remaining rules hold another sufficient set. When every such set breaks the
+// property, both lists are complete. This is MARCO's enumeration with the largest seeds first, so
+// that no removal has to grow.
 #include "src/guards/guards.h"
 
 #include <algorithm>
@@ -29,10 +30,10 @@ void ForEach(RuleSet rules, const std::function<void(Rule)>& visit) {
     if (rules.has(info.rule)) visit(info.rule);
 }
 
-// Solver resources for a look beyond the bounds: a few seconds.
+// Solver resources for a search beyond the bounds: a few seconds.
 constexpr uint64_t kLookBudget = 40'000'000;
 
-// The budget or memory is used up, or the command was stopped.
+// Thrown when the budget or memory is used up, or the command was stopped.
 struct Spent {
   std::string reason;
 };
@@ -75,7 +76,7 @@ class Search {
 
   template <typename Result>
   absl::StatusOr<Result> Counted(absl::StatusOr<Result> result) {
-    // A search that was interrupted says nothing about the rules.
+    // An interrupted search proves nothing about the rules.
     if (tool::Stopped()) throw Spent{tool::StopReason()};
     if (absl::IsResourceExhausted(result.status())) throw Spent{kOutOfMemory};
     if (!result.ok()) throw Failed{result.status()};
@@ -86,8 +87,8 @@ class Search {
 
   const Question& question_;
   Map map_;
-  int as_is_looked_ = 0;  // the kernel as it is does not violate the property within so many steps
-  RuleSet open_;          // but rules that suffice alone
+  int as_is_looked_ = 0;                        // the kernel in question holds for so many steps
+  RuleSet open_;                                // `universe` without rules that suffice alone
   std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
   std::vector<RuleSet> broken_;                 // kernels that violate the property
   std::optional<smt::RuleQuery> query_;
@@ -99,8 +100,8 @@ Search::Search(const Question& question)
 Map Search::Run() {
   try {
     LookAtTheKernelAsItIs();
-    // A driver's own test refuses all that is foreign, and makes for large circuits: it is decided
-    // first, and not there from then on.
+    // A driver's own test refuses every foreign device, and makes circuits large. So this rule is
+    // decided first, and left out of all circuits after that.
     RuleSet open = map_.universe;
     if (Sufficient set{.rules = RuleSet().add(Rule::kDriverSameInstance)};
         open.has_all(set.rules) && Proved(set)) {
@@ -134,7 +135,7 @@ Map Search::Run() {
   return std::move(map_);
 }
 
-// First, for the rest takes longer: a map that is cut short has this answer.
+// This comes first, since the rest takes longer: even a map that is cut short has this answer.
 void Search::LookAtTheKernelAsItIs() {
   smt::Bounds bounds = question_.bounds;
   if (bounds.steps == 0) bounds.steps = smt::Bounds{}.steps;
@@ -147,7 +148,7 @@ void Search::LookAtTheKernelAsItIs() {
     as_is_looked_ = bounds.steps;
 }
 
-// The shortest violation of all says how far to look, where the question does not.
+// If the question does not give a number of steps, the shortest violation decides it.
 void Search::Prepare(RuleSet open) {
   if (map_.question.bounds.steps == 0) {
     smt::Bounds bounds = question_.bounds;
@@ -162,7 +163,7 @@ void Search::Prepare(RuleSet open) {
   open_ = open;
 }
 
-// A removal must hit the new set, too; removals that are no longer minimal are dropped.
+// Every removal must hit the new set, too; drops removals that are no longer minimal.
 void Search::AddSufficient(const Sufficient& set) {
   map_.sufficient.push_back(set);
   std::vector<RuleSet> hit;
@@ -180,7 +181,7 @@ void Search::AddSufficient(const Sufficient& set) {
   hitting_ = std::move(hit);
 }
 
-// Finds that these rules break the property, or a sufficient set among them.
+// Shows that these rules break the property, or finds a sufficient set among them.
 void Search::Decide(RuleSet kept) {
   while (!Breaks(kept)) {
     Sufficient set{.rules = Shrink(kept)};
@@ -188,7 +189,8 @@ void Search::Decide(RuleSet kept) {
   }
 }
 
-// Whether a kernel that has at least these rules violates the property where others did.
+// Whether a kernel with at least these rules violates the property, within the steps that sufficed
+// for others.
 bool Search::Breaks(RuleSet kept) {
   return KnownToBreak(kept) || Violates(query_->ViolatedAsBefore(kept));
 }
@@ -200,7 +202,7 @@ bool Search::Violates(Verdict verdict) {
   return verdict == Verdict::kViolated;
 }
 
-// Leaves out what can be left out without breaking the property, after Breaks() said no.
+// Leaves out rules as long as this does not break the property. Precondition: Breaks() was false.
 RuleSet Search::Shrink(RuleSet kept) {
   const auto narrow = [&](RuleSet to) {
     kept = KnownToBreak(query_->Core()) ? to : query_->Core();
@@ -213,7 +215,7 @@ RuleSet Search::Shrink(RuleSet kept) {
   return kept;
 }
 
-// By a proof, or as far as the bounds go.
+// Whether the set suffices, by a proof or within the bounds.
 bool Search::Suffices(Sufficient& set) {
   if (!question_.bounded) {
     if (Proved(set)) return true;
@@ -224,8 +226,8 @@ bool Search::Suffices(Sufficient& set) {
   return true;
 }
 
-// Finds rules that make a proof of the set, by leaving out what the proof of all rules does not
-// use.
+// Finds rules with which the set can be proved: starts with the proof for all rules, and leaves out
+// those that it does not use.
 void Search::Complete(Sufficient& set) {
   const KernelProfile all = ProfileOf(With(open_));
   const absl::StatusOr<prove::Proof> whole = Counted(prove::Prove(question_.property, all, Left()));
@@ -241,8 +243,8 @@ void Search::Complete(Sufficient& set) {
   set.proved_with = kept - set.rules;
 }
 
-// Whether a longer run breaks the property on the kernel that has these rules and no others. With
-// all rules given, a look goes far; what it does not find is not claimed.
+// Whether a longer run violates the property on the kernel with exactly these rules. As all rules
+// are fixed, the search reaches far; if it finds nothing, nothing is claimed.
 bool Search::BreaksLater(RuleSet kept) {
   const smt::Bounds bounds{.devices = std::min(question_.bounds.devices, 2),
                            .steps = std::min(map_.question.bounds.steps + 2, smt::kMaxBoundSteps),
@@ -252,9 +254,9 @@ bool Search::BreaksLater(RuleSet kept) {
   return result->verdict == Verdict::kViolated;
 }
 
-// The kernel that has exactly these rules. Where a set that suffices is proved, it holds. Where
-// none is among them, that says only that some kernel with these and others violates the property;
-// so that this one is asked about.
+// The answer for the kernel with exactly these rules. If a proved sufficient set is among them, the
+// property holds. If no sufficient set is, we know only that some kernel with these and other rules
+// violates the property, so ask about this one.
 Standing Search::StandingOf(RuleSet kept, int steps) {
   Standing standing{.verdict = Verdict::kHolds};
   for (size_t n = 0; n < map_.sufficient.size() && !standing.proved; ++n) {
@@ -267,7 +269,7 @@ Standing Search::StandingOf(RuleSet kept, int steps) {
   smt::Bounds bounds = map_.question.bounds;
   bounds.steps = steps;
   if (With(kept) == question_.kernel) bounds.proved_steps = as_is_looked_;
-  // A set that was not looked at so far is no reason.
+  // A set that was not checked for so many steps is no reason.
   if (steps > map_.question.bounds.steps) standing.by.reset();
   for (const Removal& removal : map_.removals) {
     Case c = removal.found;
@@ -280,7 +282,7 @@ Standing Search::StandingOf(RuleSet kept, int steps) {
   return {.verdict = Verdict::kViolated, .found = *std::move(found)};
 }
 
-// Drops each rule alone: from the kernel as it is, and from the kernel with all assumptions except
+// Drops each rule alone: from the kernel in question, and from the kernel with all assumptions but
 // those that suffice alone.
 void Search::DropEachAlone() {
   map_.in_table = open_;
@@ -291,7 +293,7 @@ void Search::DropEachAlone() {
     as_is_looked_ = std::min(as_is_looked_, map_.as_is_steps);
     map_.kernel = StandingOf(as_is, map_.as_is_steps);
   }
-  // With all that it has a kernel may be proved where no few of its rules are.
+  // The kernel with all its rules may be provable even if no small set of them is.
   if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
     map_.kernel.proved =
         Counted(prove::Prove(question_.property, ProfileOf(question_.kernel), Left()))->proved;
@@ -311,8 +313,8 @@ bool Search::Proved(Sufficient& set) {
   return set.every_size;
 }
 
-// Keeps the largest kernel that the case shows to violate the property: each rule that makes no
-// difference to it is there.
+// Stores the largest kernel that the case shows to violate the property: the one with every rule
+// that does not stop this run.
 void Search::Learn(Case c) {
   const auto violates = [&] {
     return Play(c).of(question_.property).at == static_cast<int>(c.ops.size());

@@ -28,7 +28,7 @@ constexpr size_t kViotEndpointBytes = 24;
 enum class ViotNode : uint8_t { kPciRange = 1, kMmio = 2, kIommuPci = 3, kIommuMmio = 4 };
 constexpr size_t kIortHeader = 48;
 constexpr size_t kIortNodeBytes = 16;
-constexpr size_t kIortSmmuBytes = 24;  // up to its address
+constexpr size_t kIortSmmuBytes = 24;  // up to and including its address
 constexpr uint8_t kIortSmmuV2 = 3;
 constexpr uint8_t kIortSmmuV3 = 4;
 constexpr size_t kIvrsFirst = 48;
@@ -40,7 +40,7 @@ absl::Status Invalid(std::string_view expected, size_t at, std::string_view foun
       absl::StrFormat("expected %s at byte %d, found %s", expected, at, found));
 }
 
-// Little-endian numbers out of bytes. Callers check the length first.
+// Read little-endian numbers from bytes. Callers check the length first.
 uint8_t U8(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
 uint16_t U16(std::string_view bytes, size_t at) {
   return static_cast<uint16_t>(U8(bytes, at) | (U8(bytes, at + 1) << 8));
@@ -52,7 +52,7 @@ uint64_t U64(std::string_view bytes, size_t at) {
   return U32(bytes, at) | (static_cast<uint64_t>(U32(bytes, at + 4)) << 32);
 }
 
-// Checks signature, length and checksum; what follows the length that the header gives is cut off.
+// Checks signature, length and checksum, and cuts off the bytes after the length in the header.
 absl::Status CheckHeader(std::string_view signature, size_t fixed, std::string_view& table) {
   if (table.size() < kHeader || table.substr(0, 4) != signature)
     return Invalid(absl::StrFormat("a %s table", signature), 0,
@@ -96,7 +96,7 @@ absl::Status ReadViotNode(std::string_view table, size_t at, size_t length,
   const auto type = static_cast<ViotNode>(U8(table, at));
   const bool is_iommu = type == ViotNode::kIommuPci || type == ViotNode::kIommuMmio;
   const bool is_endpoint = type == ViotNode::kPciRange || type == ViotNode::kMmio;
-  // What a node says that is not known here may be an IOMMU, or what is behind one.
+  // A node of an unknown type may be an IOMMU, or a device behind one.
   if (!is_iommu && !is_endpoint)
     return Invalid("a node of type 1 to 4", at, absl::StrFormat("type %d", U8(table, at)));
   if (length < (is_iommu ? kViotIommuBytes : kViotEndpointBytes))

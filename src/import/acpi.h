@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The ACPI tables that say which IOMMU a device is behind: DMAR (VT-d) and VIOT (virtio-iommu); and
-// of IORT (Arm) and IVRS (AMD) which IOMMUs there are.
+// The ACPI tables. DMAR (VT-d) and VIOT (virtio-iommu) say which IOMMU a device is behind; from
+// IORT (Arm) and IVRS (AMD) we read only which IOMMUs exist.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,10 @@ struct PciAddress {
 // A remapping unit (DRHD) and the devices in its scope.
 struct DmarUnit {
   uint16_t segment = 0;
-  bool all_pci = false;  // INCLUDE_PCI_ALL: all of the segment that no other unit names
+  bool all_pci = false;  // INCLUDE_PCI_ALL: all devices of the segment that no other unit names
   uint64_t address = 0;  // of its registers; sysfs has the same
   struct Scope {
-    bool below = false;  // a bridge, which stands for all behind it
+    bool below = false;  // a bridge: the scope covers every device below it
     uint8_t bus = 0;
     std::vector<uint8_t> path;  // device and function (devfn) at each level below that bus
   };
@@ -62,7 +62,7 @@ struct IortSmmu {
 absl::StatusOr<std::vector<DmarUnit>> ParseDmar(std::string_view table);
 absl::StatusOr<Viot> ParseViot(std::string_view table);
 absl::StatusOr<std::vector<IortSmmu>> ParseIort(std::string_view table);
-// The PCI functions that are IOMMUs; blocks of several types tell of each.
+// The PCI functions that are IOMMUs; blocks of several types name each of them.
 absl::StatusOr<std::vector<PciAddress>> ParseIvrs(std::string_view table);
 
 }  // namespace iommucheck::import

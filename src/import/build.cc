@@ -19,8 +19,8 @@ namespace {
 // VT-d's Snoop Control, ecap bit 7.
 constexpr uint64_t kEcapSnoopControl = uint64_t{1} << 7;
 
-// Names that the kernel gives to the instances of drivers without a bound device driver, and of
-// those that the name alone tells (iommu_device_sysfs_add() calls).
+// Names that the kernel gives to instances whose driver has no bound device driver, and other names
+// that identify the driver (iommu_device_sysfs_add() calls).
 struct NameRule {
   std::string_view prefix;
   bool digits_follow;
@@ -34,7 +34,7 @@ constexpr NameRule kNameRules[] = {
     {"iommu0", false, "fsl_pamu"},
 };
 
-// What the names of the instances of one driver have in common: "fkA" of "fkA0", ".iommu" of
+// The common part of the names of one driver's instances: "fkA" of "fkA0", ".iommu" of
 // "fdab9000.iommu", "pci" of a PCI function.
 std::string StemOf(std::string_view name) {
   if (ParsePciName(name)) return "pci";
@@ -54,7 +54,7 @@ std::string_view DriverByName(std::string_view name) {
   return "";
 }
 
-// The row of a driver for a kernel, or the nearest one where that kernel has not got it.
+// The row of a driver for a kernel; if that kernel does not have the driver, the nearest row.
 const CatalogueDriver* NearestRow(std::string_view name, KernelVersion version) {
   if (const CatalogueDriver* row = FindDriver(name, version)) return row;
   const CatalogueDriver* nearest = nullptr;
@@ -82,7 +82,7 @@ class Builder {
   }
 
  private:
-  // Only s390 and hypervisors need none to find their IOMMUs.
+  // Only s390 and hypervisors find their IOMMUs without firmware.
   void NoteFirmware() {
     const auto built_in = [&](const MachineInstance& i) {
       return m_.drivers[i.driver].name == "s390";
@@ -107,7 +107,8 @@ class Builder {
     instance.name = found.name;
     instance.driver = row == nullptr ? UnknownDriver(found) : KnownDriver(*row);
     instance.fwnode = row == nullptr || row->fwnode;
-    // Kernels ask for it from v6.0 on only, and the machine may be asked about a later one.
+    // Only kernels from v6.0 on ask for enforcement, but a later question may be about one of
+    // these.
     const std::optional<bool> enforces = Enforces(
         found,
         row == nullptr ? nullptr : NearestRow(name, std::max(version_, KernelVersion::kV6_0)));
@@ -133,7 +134,7 @@ class Builder {
     return FindOrAdd({row.name, model});
   }
 
-  // One that no link names is told by the names of its instances.
+  // If no link names the driver, its name is made of the names of its instances.
   int UnknownDriver(const FoundInstance& found) {
     const bool named = !found.bound.empty();
     const std::string name = named ? found.bound : absl::StrCat("unknown-", StemOf(found.name));
@@ -153,7 +154,7 @@ class Builder {
     return driver;
   }
 
-  // Instances whose names are alike are taken to be of one driver.
+  // Instances with names of the same form are assumed to belong to one driver.
   void NoteGuessedDrivers() {
     for (const auto& [driver, instances] : guessed_)
       if (instances.size() > 1)
@@ -163,7 +164,7 @@ class Builder {
              .settle = "record the links 'driver' below sys/devices, too"});
   }
 
-  // Nothing: it cannot be known from sysfs.
+  // nullopt: sysfs does not show it.
   static std::optional<bool> Enforces(const FoundInstance& found, const CatalogueDriver* row) {
     if (row == nullptr) return std::nullopt;
     if (row->name == "intel")
@@ -173,8 +174,9 @@ class Builder {
     return std::nullopt;
   }
 
-  // Domains are shared by groups of which both or none are enforced (type1.same_coherency), so what
-  // is not known is taken to be like the rest: that hides nothing, unless the rest differs.
+  // Groups share a domain only if it is enforced for all of them or for none
+  // (type1.same_coherency). So an instance with an unknown value is assumed to be like the others:
+  // this hides no violation, unless the others differ.
   void TakeCoherency() {
     bool yes = false;
     bool no = false;
@@ -199,7 +201,7 @@ class Builder {
                          .hides = Gap::Hides::kDevices});
   }
 
-  // Drivers without fwnodes set up at boot, those with one when their device is probed.
+  // Drivers without fwnodes set up devices at boot, drivers with fwnodes when the device is probed.
   void SortInstances() {
     std::vector<std::pair<MachineInstance, FoundInstance>> both;
     both.reserve(m_.instances.size());
@@ -223,7 +225,7 @@ class Builder {
     SortDrivers();
   }
 
-  // In the order in which the first instances of them register.
+  // Sorts drivers in the order in which their first instances register.
   void SortDrivers() {
     std::vector<MachineDriver> drivers;
     std::map<int, int> moved;
@@ -267,7 +269,8 @@ class Builder {
                          .settle = "record sys/devices with its links 'iommu_group'"});
   }
 
-  // Instances without fwnode first: their driver's own tables need no firmware description.
+  // Instances without a fwnode come first: they are in their driver's own tables, and need no
+  // firmware description.
   std::vector<int> MastersOf(const FoundDevice& found, const FirmwareMap& firmware) {
     const std::optional<int> as_found =
         found.instance < 0 ? std::nullopt : std::optional(found.instance);
@@ -317,12 +320,13 @@ class Builder {
       return HasInstanceGroups(d) &&
              m_.devices[d].masters.front() == m_.devices[devices.front()].masters.front();
     };
-    // "0000:00:1f.3" without its function is the slot.
+    // The first 10 characters of "0000:00:1f.3" name the slot.
     const auto same_slot = [&](int d) {
       return m_.devices[d].name.substr(0, 10) == m_.devices[devices.front()].name.substr(0, 10);
     };
-    // A link of PCI Express has slot 0 alone at its end, so others are on a conventional bus, whose
-    // bridge stands in for them (or within a switch, which sysfs does not tell from that).
+    // The far end of a PCI Express link has only slot 0. So devices with other slots are on a
+    // conventional bus whose bridge sends their DMA, or within a switch, which sysfs does not
+    // distinguish.
     const auto below_a_bus = [&](int d) {
       const auto address = ParsePciName(m_.devices[d].name);
       return m_.devices[d].below_bridge && address && (address->bdf >> 3 & 0x1f) != 0;
@@ -333,8 +337,8 @@ class Builder {
     } else if (all(of_one_instance)) {
       shape = MachineGroup::Shape::kInstance;
     } else if (!all(on_one_bus) || std::ranges::any_of(devices, has_instance_groups)) {
-      // A driver with a group per instance looks at nothing else, so that the model would part
-      // them.
+      // A driver with a group per instance considers nothing else, so the model would split this
+      // group.
       const std::string_view what =
           all(on_one_bus) ? "of a driver that makes a group per instance" : "on several buses";
       m_.gaps.push_back(
@@ -349,7 +353,7 @@ class Builder {
     } else if (m_.devices[devices.front()].bus != Bus::kPci || all(same_slot)) {
       shape = MachineGroup::Shape::kSlot;
     } else if (std::ranges::none_of(devices, below_a_bus)) {
-      // Such as a root port without ACS and what is below it.
+      // For example, a root port without ACS and the devices below it.
       shape = MachineGroup::Shape::kSlot;
       Assume(absl::StrCat("Group ", number,
                           " is not of one slot and has no bus that DMA aliases come from; it is "
@@ -363,7 +367,7 @@ class Builder {
     return m_.drivers[m_.instances[instance].driver].model.instance_groups;
   }
 
-  // Such a driver makes one group of all that is behind an instance, also of what was found in two.
+  // Such a driver makes one group of all devices behind an instance, even if several were found.
   void NoteInstanceGroups() {
     std::map<int, std::set<int>> found;  // groups by instance
     for (size_t d = 0; d < m_.devices.size(); ++d)
@@ -398,7 +402,7 @@ class Builder {
   Found found_;
   KernelVersion version_;
   Machine m_;
-  std::map<std::string, std::vector<std::string>> guessed_;  // instances by the driver's name
+  std::map<std::string, std::vector<std::string>> guessed_;  // instances by guessed driver
 };
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 namespace iommucheck::import {
 
-// The machine that a tree shows: all of it, before Reduce(). What drivers do is taken from the
-// catalogue as of `version`, the kernel asked about.
+// The machine that a tree shows, in full, before Reduce(). The behaviour of the drivers is that of
+// the catalogue for `version`, the kernel that the question is about.
 Machine BuildMachine(const Found& found, KernelVersion version);
 
 }  // namespace iommucheck::import

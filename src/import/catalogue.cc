@@ -20,8 +20,8 @@ namespace {
 
 using nlohmann::json;
 
-// A word of the file that the reader does not know; carried as an exception like those of the
-// JSON library, up to ParseCatalogue().
+// Throws an error about a word of the file that the reader does not know. ParseCatalogue() catches
+// it, together with the exceptions of the JSON library.
 [[noreturn]] void Unknown(std::string_view what, const std::string& word) {
   throw json::other_error::create(
       501, absl::StrCat(std::string(what), " '", word, "' is not known"), nullptr);
@@ -104,7 +104,7 @@ KernelVersion ReadEra(const json& value) {
   return *era;
 }
 
-// A driver's entry holds what never changes; each era holds what is new in it.
+// A driver's entry holds the facts that never change; each era holds those that are new in it.
 std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
   std::vector<CatalogueDriver> rows;
   const auto unbinds = file.value("unbinds", std::vector<std::string>());
@@ -126,8 +126,8 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
   return rows;
 }
 
-// What a kernel goes by where the file has nothing of its own: the nearest era before it of the
-// same kind (bus slots, one driver, fwnode), or the first after it, as v6.8 goes by v6.12.
+// The era whose facts apply to a kernel for which the file has none: the nearest earlier era of the
+// same kind (bus slots, one driver, fwnode), or else the first later one, as v6.12 for v6.8.
 KernelVersion EraOf(KernelVersion version) {
   const auto is_read = [version](KernelVersion era) {
     return InfoOf(era).era == InfoOf(version).era &&
@@ -152,7 +152,8 @@ Firmware FirmwareOf(const CatalogueDriver& driver) {
   return acpi ? Firmware::kAcpi : Firmware::kDt;
 }
 
-// The model walks all buses in claim_order: those claimed first, in call order, then the rest.
+// The model walks all buses in claim_order: first the claimed ones, in the order of the calls, then
+// the rest.
 void SetClaims(const CatalogueDriver& driver, Driver& model) {
   size_t next = 0;
   for (const auto& [bus, claim] : driver.claims) {
@@ -164,7 +165,7 @@ void SetClaims(const CatalogueDriver& driver, Driver& model) {
       model.claim_order[next++] = static_cast<Bus>(b);
 }
 
-// The model clears all claimed buses or none.
+// In the model a driver clears either all buses that it claims or none.
 bool ClearsAll(const CatalogueDriver& driver) {
   return !driver.claims.empty() && std::ranges::all_of(driver.claims, [&](const auto& claim) {
     return std::ranges::find(driver.remove_clears, claim.first) != driver.remove_clears.end();
@@ -215,16 +216,17 @@ Driver ToModelDriver(const CatalogueDriver& driver) {
   model.claims_once = driver.claims_once;
   model.unwinds = driver.on_failure == "unwind";
   model.clears = ClearsAll(driver);
-  // A domain that is offered to a second device has one already, so that a driver of single
-  // devices refuses it like one that tests instances.
+  // When a domain is offered to a second device, it has one already, so a driver of single devices
+  // refuses like one that tests instances.
   model.same_instance =
       driver.reuse == Reuse::kSameInstance || driver.reuse == Reuse::kSingleDevice;
-  // Up to 6.1 these two compare fwspec->ops in attach_dev.
+  // Up to and including 6.1 these two drivers compare fwspec->ops in attach_dev.
   model.refuses_foreign = driver.era <= KernelVersion::kV6_1 &&
                           (driver.name == "arm-smmu" || driver.name == "qcom_iommu");
   model.instance_groups = driver.group == "instance";
   model.default_domains = driver.default_domains;
-  // "As the hardware can" counts as can: more machines get as far as sharing a domain.
+  // If it depends on the hardware, the model assumes coherency: more machines get as far as sharing
+  // a domain.
   model.coherent =
       driver.cache_coherency == Coherency::kYes || driver.cache_coherency == Coherency::kHardware;
   return model;
@@ -236,7 +238,7 @@ bool Unbinds(std::string_view driver) {
 }
 
 KernelSpec AssumingInTree(KernelSpec kernel, std::span<const std::string> drivers) {
-  // One driver alone needs no assumption to have no other's domains.
+  // With one driver there are no domains of others, and so no need for the assumption.
   if (drivers.size() > 1 && std::ranges::none_of(drivers, Unbinds))
     kernel.added = kernel.added | (kAssumedInTree - kernel.dropped);
   kernel.dropped = kernel.dropped - kAssumedInTree;  // no profile has it

@@ -12,7 +12,7 @@
 namespace iommucheck::import {
 namespace {
 
-// The PCI functions from the root bus down to a device.
+// The PCI functions from the root bus down to the device.
 std::vector<PciAddress> ChainOf(const FoundDevice& device) {
   std::vector<PciAddress> chain;
   std::string_view rest = device.folder;
@@ -24,7 +24,7 @@ std::vector<PciAddress> ChainOf(const FoundDevice& device) {
   return chain;
 }
 
-// A scope gives a bus and the way down from it.
+// A scope gives a bus and the path down from it.
 bool InScope(const DmarUnit::Scope& scope, const std::vector<PciAddress>& chain) {
   const auto start = std::ranges::find_if(
       chain, [&](const PciAddress& address) { return address.bdf >> 8 == scope.bus; });
@@ -46,7 +46,7 @@ std::optional<uint64_t> AddressIn(std::string_view name) {
   return at == std::string_view::npos ? std::nullopt : ParseNumber(name.substr(at + 3), 16);
 }
 
-// Which tables the instances of a driver are found by, on a machine with ACPI.
+// The table by which a kernel finds the instances of a driver, on a machine with ACPI.
 struct NeededTable {
   std::string_view driver;
   std::string_view table;
@@ -69,7 +69,7 @@ FirmwareMap::FirmwareMap(const Found& found, Machine& machine) : found_(found), 
   NoteTablesThatMustBe();
 }
 
-// /sys lets only root read them.
+// In /sys only root can read the tables.
 const std::string* FirmwareMap::TableText(const std::string& signature) {
   const auto it = found_.tables.find(signature);
   if (it == found_.tables.end()) return nullptr;
@@ -96,7 +96,7 @@ int FirmwareMap::Registered(std::string_view driver) const {
 }
 
 void FirmwareMap::NoteUnregistered(const std::string& what, const std::string& driver) {
-  // Of a machine whose IOMMUs are all switched off, the answer says so.
+  // If no IOMMU of the machine is registered, the answer says so instead.
   machine_.described.push_back(driver);
   if (machine_.instances.empty()) return;
   machine_.gaps.push_back({.missing = absl::StrCat(what, ", and sys/class/iommu has none for it."),
@@ -144,7 +144,7 @@ void FirmwareMap::ReadViot() {
            .hides = Gap::Hides::kDevices});
 }
 
-// What is behind these comes from sysfs.
+// sysfs shows which devices are behind these.
 void FirmwareMap::ReadIort() {
   const std::string* text = TableText("IORT");
   if (text == nullptr) return;
@@ -175,13 +175,13 @@ void FirmwareMap::ReadIvrs() {
                      "amd");
 }
 
-// Its nodes are not read.
+// Only the presence of the table counts; its nodes are not read.
 void FirmwareMap::ReadRimt() {
   if (TableText("RIMT") != nullptr && Registered("riscv") == 0)
     NoteUnregistered("RIMT describes RISC-V IOMMUs", "riscv");
 }
 
-// A node of the device tree tells its driver by what else has its `compatible`.
+// The driver of an unregistered node is that of registered instances with the same `compatible`.
 void FirmwareMap::ReadNodes() {
   std::map<std::string, std::string> driver_of;  // by compatible
   std::set<std::string> registered;
@@ -199,7 +199,7 @@ void FirmwareMap::ReadNodes() {
   }
 }
 
-// A driver whose instances are found by a table proves that there is one.
+// If a driver finds its instances by a table and has some, the table must exist.
 void FirmwareMap::NoteTablesThatMustBe() {
   if (found_.firmware != Firmware::kAcpi) return;
   std::set<std::string_view> noted;
@@ -216,7 +216,7 @@ void FirmwareMap::NoteTablesThatMustBe() {
   }
 }
 
-// sysfs shows the address of a unit's registers. Without it, units register in table order.
+// sysfs shows the address of a unit's registers. If it does not, units register in table order.
 int FirmwareMap::FindDmarInstance(const DmarUnit& unit, size_t index) const {
   const std::string by_order = absl::StrCat("dmar", index);
   int found = -1;
@@ -232,8 +232,8 @@ int FirmwareMap::FindDmarInstance(const DmarUnit& unit, size_t index) const {
   return found;
 }
 
-// A virtio-iommu is a child of its PCI function. Of an MMIO one sysfs does not show the address,
-// so that it can be told only where there is one.
+// A virtio-iommu is a child of its PCI function. sysfs does not show the address of an MMIO one, so
+// it can be identified only if it is the only one.
 int FirmwareMap::FindViotInstance(const ViotIommu& iommu) const {
   int found = -1;
   for (size_t i = 0; i < found_.instances.size(); ++i) {

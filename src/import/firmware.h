@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which instances the ACPI tables put a device behind.
+// The instances that the ACPI tables put a device behind.
 #pragma once
 
 #include <optional>
@@ -14,11 +14,11 @@
 
 namespace iommucheck::import {
 
-// `machine` has the instances of `found`, by the same indices.
+// `machine` has the instances of `found`, with the same indices.
 class FirmwareMap {
  public:
-  // Reads the tables and the device tree's nodes; what they say and nothing registered, and what
-  // cannot be read, becomes a gap of `machine`.
+  // Reads the tables and the device tree's nodes. IOMMUs in them that nobody registered, and
+  // anything that cannot be read, become gaps of `machine`.
   FirmwareMap(const Found& found, Machine& machine);
 
   // The VT-d unit, and the virtio-iommu, that a PCI device is behind.
@@ -35,7 +35,7 @@ class FirmwareMap {
   void ReadNodes();
   void NoteTablesThatMustBe();
   void NoteInvalid(const char* table, const absl::Status& status);
-  // IOMMUs that firmware describes, and that nobody registered.
+  // Notes IOMMUs that firmware describes and nobody registered.
   void NoteUnregistered(const std::string& what, const std::string& driver);
   [[nodiscard]] int Registered(std::string_view driver) const;
   [[nodiscard]] int FindDmarInstance(const DmarUnit& unit, size_t index) const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a tree does not show of its machine. A violation could hide in it, so that no "holds" rests
-// on a machine with gaps; a violation that is found on what is there stands.
+// A part of the machine that a tree does not show. It could hide a violation, so "holds" is never
+// the answer for a machine with gaps; a violation among the visible parts is one all the same.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +13,18 @@ namespace iommucheck::import {
 
 struct Gap {
   enum class Hides : uint8_t {
-    kIommus,   // IOMMUs, and with them drivers
-    kDevices,  // devices, groups or answers of known IOMMUs: nothing where there is one driver
+    kIommus,   // IOMMUs, and so drivers
+    kDevices,  // devices, groups or facts of known IOMMUs: harmless if there is only one driver
   };
   std::string missing;  // a sentence
-  std::string unknown;  // what is not known without it, as in "which devices there are"
-  std::string settle;   // what to do to know it
+  std::string unknown;  // the unknown facts, such as "which devices there are"
+  std::string settle;   // what the user can do about it
   Hides hides = Hides::kIommus;
-  std::string driver = {};      // kIommus: the only driver that they can be of; empty: any
-  bool bus_slots_only = false;  // only kernels whose drivers claim buses, up to v6.0
+  std::string driver = {};      // kIommus: the only driver that they can have; empty: any
+  bool bus_slots_only = false;  // only kernels whose drivers claim buses, up to and including v6.0
 };
 
-// What to do about input that is not there.
+// Advice about missing input.
 inline constexpr std::string_view kRunAsRoot = "run as root, or take the snapshot as root";
 inline constexpr std::string_view kRecordAnew = "record the system anew (docs/check.md)";
 

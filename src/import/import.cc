@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Errors name files, which can have any name.
+// Makes the error printable: it names files, and these can have any name.
 absl::Status Shown(const absl::Status& status) {
   return {status.code(), Printable(std::string(status.message()))};
 }
@@ -34,7 +34,7 @@ constexpr size_t kMaxName = 31;
 constexpr std::string_view kNameCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:+-";
 
-// A name as cases allow it, and that no other entry has.
+// A valid name for a case that no other entry has.
 std::string UniqueName(std::string name, std::set<std::string>& used) {
   for (char& c : name)
     if (kNameCharacters.find(c) == std::string_view::npos) c = '_';
@@ -48,7 +48,7 @@ std::string UniqueName(std::string name, std::set<std::string>& used) {
   return unique;
 }
 
-// "00:1f.3" where the machine has one segment.
+// Shortens to "00:1f.3" if the machine has only one segment.
 std::string ShortName(const MachineDevice& device, bool one_segment) {
   const bool shorten = device.bus == Bus::kPci && one_segment && device.name.starts_with("0000:");
   return shorten ? device.name.substr(5) : device.name;
@@ -117,8 +117,8 @@ void AddGroups(const Machine& m, System& system) {
   }
 }
 
-// Where all that is there, and all that can be missing, is of one driver, nothing that is missing
-// changes an answer about two.
+// If everything found, and everything that may be missing, belongs to one driver, no missing part
+// changes an answer about two drivers.
 bool IsOfOneDriver(const Machine& m) {
   std::set<std::string> drivers;
   for (const MachineInstance& instance : m.instances)
@@ -131,7 +131,7 @@ bool IsOfOneDriver(const Machine& m) {
   return drivers.size() < 2;
 }
 
-// What firmware describes and nobody registered, on a machine without any registered IOMMU.
+// Notes the IOMMUs that firmware describes, on a machine where none is registered.
 void TakeUnregistered(Machine& m) {
   if (!m.instances.empty() || m.described.empty()) return;
   const std::set<std::string> drivers(m.described.begin(), m.described.end());
@@ -178,7 +178,7 @@ absl::StatusOr<std::string> ReadBytes(const std::string& path) {
   return std::move(bytes).str();
 }
 
-// The proc/version beside a sysfs, where the path is one: of /sys that is /proc/version.
+// The proc/version beside a sysfs whose folder is the path: for /sys this is /proc/version.
 std::optional<std::string> VersionBeside(const std::string& path) {
   std::error_code error;
   const fs::path sys = fs::canonical(path, error);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A real system in: a /sys tree, or a snapshot tar (also compressed) of one, becomes a topology.
+// Reads a real system: turns a /sys tree, or a snapshot tar of one (also compressed), into a
+// topology.
 #pragma once
 
 #include <optional>
@@ -16,29 +17,30 @@
 
 namespace iommucheck::import {
 
-// What the tree says of a machine, and what it does not say and had to be assumed. Texts from files
-// are as they stand there: see Printable().
+// The machine of the tree, and the facts that the tree does not show and had to be assumed. Texts
+// from files are unchanged: see Printable().
 struct System {
-  Topology topology;  // at boot: what the kernel registered and probed is undone
+  Topology topology;  // the machine at boot: nothing is registered or probed
   Names names;
-  // All that was found, before what is alike was left out of the topology.
+  // Everything that was found, before devices of the same kind were left out of the topology.
   std::vector<std::string> instances_found;
   std::vector<std::string> instance_drivers_found;  // by the same indices
   std::vector<AsFound> as_found;
-  int devices_found = 0;                 // those behind an instance
+  int devices_found = 0;                 // devices that are behind an instance
   std::vector<std::string> assumptions;  // sentences; printed with the answer
-  // What a violation could hide in: as long as there are any, nothing is known to hold.
+  // Gaps could hide a violation: while there are any, "holds" is not the answer.
   std::vector<Gap> gaps;
 };
 
-// Limits of a snapshot: names and contents; the tar, unpacked; and files, folders and links.
+// Limits of a snapshot: names and contents; the unpacked tar; and the number of files, folders and
+// links.
 inline constexpr size_t kMaxSnapshotBytes = size_t{64} << 20;
 inline constexpr size_t kMaxStreamBytes = size_t{128} << 20;
 inline constexpr int kMaxSnapshotEntries = 200'000;
 
-// What is kept of devices that no step of the model tells apart.
+// How many of the devices to keep that no step of the model can tell apart.
 enum class Keep : uint8_t {
-  kAllThatFit,  // all, where the model has room for all; else as below
+  kAllThatFit,  // all, if the model has room for all; otherwise as below
   kTwoOfAKind,  // two of a kind; the assumptions say so
 };
 
@@ -46,14 +48,14 @@ enum class Keep : uint8_t {
 // tar. Errors: InvalidArgument, "PATH: what was expected": not a tar, no sysfs, too large, links
 // that form a cycle.
 absl::StatusOr<Found> ReadTree(const std::string& path);
-// The same from a tar in memory; `name` stands for the path in errors.
+// Reads a tar in memory; errors give `name` as its path.
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name);
-// The machine, with its drivers as the kernel asked about has them. Errors: InvalidArgument,
-// "what was expected": larger than the model has room for.
+// The machine, with drivers as the kernel in question has them. Errors: InvalidArgument, "what was
+// expected": the machine is larger than the model.
 absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version,
                                 Keep keep = Keep::kTwoOfAKind);
-// Whether the path is for ReadTree(): a folder, or a file that begins as a tar or a compressed file
-// does.
+// Whether ReadTree() can read the path: a folder, or a file that begins like a tar or a compressed
+// file.
 bool IsSystem(const std::string& path);
 
 }  // namespace iommucheck::import

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Between what sysfs says and a topology: instances with their drivers, devices with all instances
+// The step between sysfs and a topology: instances with their drivers, devices with all instances
 // that they are behind, and groups with their shape.
 #pragma once
 
@@ -35,16 +35,16 @@ struct MachineDevice {
   int found_group = -1;
 };
 
-// Devices that end in one group, in the order of the machine.
+// Devices that share a group, in the order of the machine.
 struct MachineGroup {
-  // What makes them one: their slot, or off pci a stream id; a common alias; an instance's shared
-  // group; nothing (one device).
+  // The reason that they share it: their slot (on other buses than pci: a stream id); a common
+  // alias; the group that an instance shares out. kSingle: there is one device.
   enum class Shape : uint8_t { kSingle, kSlot, kAlias, kInstance };
   Shape shape = Shape::kSingle;
   std::vector<int> devices;
 };
 
-// What the running kernel had made of a device that is in a group or behind an instance.
+// A device that is in a group or behind an instance, as the running kernel has it.
 struct AsFound {
   std::string device;
   Bus bus{};
@@ -55,22 +55,21 @@ struct AsFound {
 
 struct Machine {
   std::vector<MachineDriver> drivers;
-  std::vector<MachineInstance> instances;  // in the order they register
-  std::vector<MachineDevice> devices;      // in the order they are walked
+  std::vector<MachineInstance> instances;  // in the order in which they register
+  std::vector<MachineDevice> devices;      // in the order in which the kernel walks them
   std::vector<MachineGroup> groups;
   std::vector<std::string> assumptions;
   std::vector<Gap> gaps;
-  // All that was found, before Reduce().
+  // Everything that was found, before Reduce().
   std::vector<std::string> instances_found;
   std::vector<std::string> instance_drivers_found;  // by the same indices
   std::vector<AsFound> as_found;
-  // The drivers of the IOMMUs that firmware describes and that are not registered, one each; empty:
-  // not known.
+  // One driver for each IOMMU that firmware describes and nobody registered; empty: unknown.
   std::vector<std::string> described;
 };
 
-// Leaves out instances, groups and devices of which two, or three in a group, are like them, and
-// adds the sentence that says so.
+// Leaves out instances, groups and devices if two others of their kind remain (three in a group),
+// and adds a sentence that says so.
 void Reduce(Machine& machine);
 
 }  // namespace iommucheck::import

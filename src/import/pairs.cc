@@ -33,7 +33,7 @@ std::string List(const Words& words) { return absl::StrJoin(words, ", "); }
 
 Words Architectures(const CatalogueDriver& d) { return {d.arch.begin(), d.arch.end()}; }
 
-// "acpi:DMAR" is ACPI: nothing forbids a machine to have both this table and another.
+// "acpi:DMAR" becomes ACPI: a machine may have both this table and another.
 Words FirmwareKinds(const CatalogueDriver& d) {
   Words kinds;
   for (const std::string& f : d.firmware)
@@ -47,8 +47,8 @@ Words Buses(const CatalogueDriver& d) {
   return buses;
 }
 
-// One machine with an instance of each driver and a device behind it on every bus it claims, and
-// one run on it.
+// One machine, with an instance of each driver and a device behind it on every bus that the driver
+// claims, and one run on it.
 class PairRun {
  public:
   PairRun(const KernelSpec& kernel, const CatalogueDriver& a, const CatalogueDriver& b)
@@ -64,15 +64,15 @@ class PairRun {
     state_ = InitialState(case_.topology);
   }
 
-  // Registers both and lets the devices find their drivers.
+  // Registers both drivers and lets the devices find them.
   void Probe(InstanceId first) {
     const Topology& t = case_.topology;
     Take(OpKind::kRegister, first);
     Take(OpKind::kRegister, static_cast<uint8_t>(1 - first));
     for (DeviceId d = 0; d < t.devices_count; ++d) {
       if (state_.devices[d].instance != kNoId) continue;
-      // Instances without a fwnode find what is plugged in; so does VT-d its ACPI-namespace
-      // devices, which it probes after it has stored its ops in their bus.
+      // Drivers without fwnodes find devices that are plugged in. VT-d finds its ACPI-namespace
+      // devices in this way, too: it probes them after it has stored its ops in their bus.
       if (t.instances[t.devices[d].masters[0]].fwnode) {
         Take(OpKind::kConfigure, d);
       } else {
@@ -91,14 +91,14 @@ class PairRun {
     return served;
   }
 
-  // Puts the groups of both devices into one container. Returns whether VFIO let them.
+  // Puts the groups of both devices into one container. Returns whether VFIO allowed it.
   bool Join(DeviceId first, DeviceId second) {
     return Take(OpKind::kSetContainer, state_.devices[first].group) == 0 &&
            Take(OpKind::kSetIommu, 0) == 0 &&
            Take(OpKind::kSetContainer, state_.devices[second].group) == 0;
   }
 
-  // The rule that refused something last.
+  // The last rule that refused.
   [[nodiscard]] std::optional<Rule> refused() const {
     for (auto e = events_.rbegin(); e != events_.rend(); ++e)
       if (e->kind == Event::Kind::kRefused && e->error != 0) return e->rule;
@@ -108,8 +108,8 @@ class PairRun {
   [[nodiscard]] const Case& example() const { return case_; }
 
  private:
-  // Where the hardware decides whether coherency is enforced, it decides as for the other driver:
-  // domains that differ in this are never shared.
+  // If enforcement depends on the hardware, it is as for the other driver, since groups that differ
+  // in it never share a domain.
   static bool Enforces(const CatalogueDriver& driver, const CatalogueDriver& other) {
     return driver.enforces_coherency == Coherency::kYes ||
            (driver.enforces_coherency == Coherency::kHardware &&
@@ -162,7 +162,7 @@ class PairRun {
 // How much a run shows.
 int Rank(const PairResult& r) { return r.both_serve + r.vfio_usable + r.violates; }
 
-// All ways to put a device of each into one container, after one order of registration.
+// Tries all ways to put a device of each into one container, after one order of registration.
 void TryJoins(const PairRun& probed, PairResult& best) {
   for (const DeviceId a : probed.ServedBy(0))
     for (const DeviceId b : probed.ServedBy(1))
@@ -195,7 +195,7 @@ void RunInModel(const KernelSpec& kernel, const CatalogueDriver& a, const Catalo
   if (orders.size() == 2) absl::StrAppend(&best.detail, semicolon, "both serve in either order");
 }
 
-// Why a pair falls before any kernel runs; nullopt: it does not.
+// The reason why the pair is impossible before any kernel runs; nullopt: there is none.
 std::optional<PairReason> FallsOnPaper(const CatalogueDriver& a, const CatalogueDriver& b,
                                        bool claims, std::string& detail) {
   for (const CatalogueDriver* d : {&a, &b})

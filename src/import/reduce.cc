@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Machines have dozens of devices that no step of the model tells apart. Two of a kind are kept:
-// one group can found a domain that the other joins, and a third could only repeat what one of
-// them does. That is an argument, not a proof, and the answer says so.
+// Machines have dozens of devices that no step of the model can tell apart. Two of a kind are
+// enough: the domain that one group allocates is the one that the other joins, and a third group
+// could only repeat a step of these two. This is an argument, not a proof, and the answer says so.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -15,7 +15,7 @@ namespace iommucheck::import {
 namespace {
 
 constexpr int kOfAKind = 2;
-// In a group the first device is special (it founds the group), so one more is kept.
+// In a group the first device is special (the group is made for it), so one more is kept.
 constexpr int kOfAKindInGroup = 3;
 constexpr size_t kMaxListed = 6;
 
@@ -33,7 +33,7 @@ class Reducer {
   }
 
  private:
-  // How a device looks; instances by driver and answers only, or by name.
+  // Describes a device; instances either by their driver and facts only, or by name.
   [[nodiscard]] std::string Look(int device, bool by_name) const {
     const MachineDevice& d = m_.devices[device];
     std::string look = absl::StrCat(static_cast<int>(d.bus));
@@ -91,7 +91,7 @@ class Reducer {
     });
   }
 
-  // Takes the dropped ones out and renumbers the rest.
+  // Removes the dropped ones and renumbers the rest.
   void Rebuild() {
     const std::vector<int> new_device = Renumber(m_.devices.size(), dropped_devices_);
     const std::vector<int> new_instance = Renumber(m_.instances.size(), dropped_instances_);

@@ -24,10 +24,10 @@ constexpr std::string_view kReleaseStart = "Linux version ";
 constexpr std::string_view kBase = "firmware/devicetree/base";
 constexpr int kMaxNodeDepth = 32;
 constexpr int kMaxDeviceDepth = 24;
-constexpr size_t kMaxBases = 4;  // folders around a sys/ that are looked into
+constexpr size_t kMaxBases = 4;  // candidates for the folder that has sys/
 constexpr int kMaxGroup = 1'000'000;
 
-// A device of a bus that is none of iommu_buses[]: an mdev is named by its UUID.
+// An mdev is named by its UUID; its bus is not in iommu_buses[].
 bool IsUuid(std::string_view name) { return name.size() == 36 && name[8] == '-'; }
 
 class SysfsReader {
@@ -56,7 +56,7 @@ class SysfsReader {
                            .settle = std::string(settle)});
   }
 
-  // The names in a folder of sysfs; a gap where it cannot be read.
+  // The names in a folder of sysfs; adds a gap if it cannot be read.
   std::vector<std::string> List(const std::string& path, std::string_view unknown) {
     std::optional<std::vector<std::string>> names = tree_.List(path);
     if (names) return *std::move(names);
@@ -64,8 +64,8 @@ class SysfsReader {
     return {};
   }
 
-  // A one-line file, without its end of line; empty where there is none. Plain tar pads the files
-  // of sysfs with zero bytes to the 4096 that they say they have.
+  // The text of a one-line file, without its end of line; empty if there is no file. Plain tar pads
+  // the files of sysfs with zero bytes to the size of 4096 that they claim.
   [[nodiscard]] std::string Line(const std::string& path) const {
     return Trimmed(tree_.ReadFile(path).value_or(""));
   }
@@ -92,7 +92,7 @@ class SysfsReader {
                                  : "a proc/version that does not begin with 'Linux version'";
   }
 
-  // Where both are, ACPI describes the devices: arm64 leaves an almost empty device tree beside it.
+  // If both exist, ACPI describes the devices: arm64 has an almost empty device tree beside it.
   void ReadFirmware() {
     if (tree_.KindOf(Sys("firmware/acpi")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kAcpi;
@@ -134,7 +134,7 @@ class SysfsReader {
              "record sys/firmware/devicetree/base with all that is below it");
   }
 
-  // What is below a disabled node is not there either.
+  // The nodes below a disabled node are disabled, too.
   void ReadNode(const std::string& path, int depth) {
     const std::string folder = Join(Sys(kBase), path);
     const std::string status = Line(Join(folder, "status"));
@@ -147,7 +147,7 @@ class SysfsReader {
         ReadNode(Join(path, name), depth + 1);
   }
 
-  // Where a path leads, all links followed; "" when it leads nowhere.
+  // The target of a path, after all links; "" if there is none.
   [[nodiscard]] absl::StatusOr<std::string> Follow(const std::string& path) const {
     absl::StatusOr<std::optional<std::string>> end = Resolve(tree_, path);
     if (!end.ok()) return end.status();
@@ -178,7 +178,7 @@ class SysfsReader {
     const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
     if (!device.ok()) return device.status();
     instance.device = *device;
-    // Its folder lies below that of its device.
+    // An instance's folder is below that of its device.
     const std::string& from = instance.device.empty() ? instance.folder : instance.device;
     instance.bound = BaseName(LinkAbove(from, "driver"));
     instance.of_node = NodeOf(LinkAbove(from, "of_node"));
@@ -188,8 +188,8 @@ class SysfsReader {
     return absl::OkStatus();
   }
 
-  // Where the link of this name points that a device or the nearest one above it has; what it
-  // points at need not be in a snapshot.
+  // The target of the link of this name in the folder of the device, or in the nearest folder above
+  // that has one. The target need not be in the snapshot.
   [[nodiscard]] std::string LinkAbove(std::string device, std::string_view name) const {
     for (; !device.empty(); device = FolderOf(device))
       if (const auto link = tree_.ReadLink(Join(device, name))) return *link;
@@ -202,7 +202,7 @@ class SysfsReader {
     return at == std::string::npos ? "" : link.substr(at + above.size());
   }
 
-  // Kernels without a device's `iommu` link have its name in the instance's folder.
+  // In kernels whose devices have no `iommu` link, the instance's folder lists the devices.
   absl::Status ReadListedDevices() {
     for (size_t i = 0; i < found_.instances.size(); ++i) {
       const std::string list = Join(found_.instances[i].folder, "devices");
@@ -218,7 +218,7 @@ class SysfsReader {
     return absl::OkStatus();
   }
 
-  // The kernel has a platform bus always, and a pci bus where there is anything on it.
+  // The kernel always has a platform bus, and a pci bus if a device is on it.
   [[nodiscard]] bool MustHave(Bus bus) {
     if (bus == Bus::kPlatform) return true;
     if (bus != Bus::kPci) return false;
@@ -282,7 +282,7 @@ class SysfsReader {
     return listed;
   }
 
-  // kernel/iommu_groups names each device of a group once more.
+  // Checks against kernel/iommu_groups, which names each device of a group once more.
   void CompareGroups() {
     std::set<std::string> known;
     for (const FoundDevice& device : found_.devices)
@@ -295,7 +295,7 @@ class SysfsReader {
           lost_members_.push_back(name);
   }
 
-  // An instance lies in a folder `iommu` of its device; the class has a link to each.
+  // Finds instances that sys/class/iommu does not list: each is a folder `iommu` of its device.
   void FindUnlisted(const std::string& folder, int depth) {
     if (depth > kMaxDeviceDepth) return;
     for (const std::string& name : tree_.List(folder).value_or(std::vector<std::string>())) {
@@ -332,7 +332,7 @@ class SysfsReader {
   const std::string sys_;
   Found found_;
   std::map<std::string, int> listed_;  // device folder -> instance
-  // Names of what links lead nowhere to.
+  // Names of links that lead nowhere.
   std::vector<std::string> lost_instances_;
   std::vector<std::string> unlisted_;
   std::vector<std::string> lost_devices_;
@@ -357,7 +357,7 @@ absl::StatusOr<Found> ReadFound(const Tree& tree, const std::optional<std::strin
       for (const char* folder : {"class", "kernel", "bus"})
         if (tree.KindOf(Join(root, folder)) == Tree::Kind::kFolder)
           return SysfsReader(tree, root).Read(proc_version);
-    // An archive can have one folder around all that it holds.
+    // An archive may have one folder around everything.
     const std::optional<std::vector<std::string>> names = tree.List(base);
     if (!names || names->size() != 1) break;
     base = Join(base, names->front());

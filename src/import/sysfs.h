@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a /sys tree says about IOMMUs, as it stands there.
+// The contents of a /sys tree about IOMMUs, uninterpreted.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ namespace iommucheck::import {
 // An entry of /sys/class/iommu.
 struct FoundInstance {
   std::string name;
-  std::string folder;  // where the entry leads
+  std::string folder;  // the target of the entry
   std::string device;  // the folder of the device that is the IOMMU; empty: none
   std::string bound;   // the driver bound to that device, or to the nearest one above it
   std::string ecap;    // VT-d: extended capabilities, and the address of the registers
@@ -44,26 +44,27 @@ struct FoundDevice {
 
 struct Found {
   std::string kernel_release;
-  std::string release_trouble;  // why there is none, and what to do; empty: there is one
+  std::string release_trouble;  // why there is no release, and what to do; empty: there is one
   Firmware firmware = Firmware::kAny;
   std::vector<FoundInstance> instances;
   std::vector<FoundDevice> devices;
-  // ACPI tables by signature; nullopt: there, but not readable.
+  // ACPI tables by signature; nullopt: the table is there, but cannot be read.
   std::map<std::string, std::optional<std::string>> tables;
   std::vector<FoundNode> nodes;
   std::vector<Gap> gaps;
 };
 
-// Of a tree that has sys/ in it (also below one folder that holds all), or that is a sysfs itself;
-// `proc_version` is what stands in the file beside it, where that is known. What cannot be read is
-// a gap. Errors: InvalidArgument "expected WHAT, found WHAT": no sysfs at all, links in a cycle.
+// Reads a tree that has sys/ in it (also below a single folder), or that is a sysfs itself;
+// `proc_version` is the content of the file beside it, if known. Anything that cannot be read
+// becomes a gap. Errors: InvalidArgument "expected WHAT, found WHAT": no sysfs at all, links in a
+// cycle.
 absl::StatusOr<Found> ReadFound(const Tree& tree,
                                 const std::optional<std::string>& proc_version = std::nullopt);
 
-// "0000:00:1f.3", the name of a PCI device.
+// Parses a PCI device's name, such as "0000:00:1f.3".
 std::optional<PciAddress> ParsePciName(std::string_view name);
 
-// The number that `text` is, in full, to a base; nullopt: it is none, or too large.
+// The number that the whole text is, in this base; nullopt: it is none, or too large.
 std::optional<uint64_t> ParseNumber(std::string_view text, int base);
 
 }  // namespace iommucheck::import

@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kMaxPathBytes = 4096;
 constexpr size_t kBlock = 512;
 constexpr std::string_view kTar = "a tar, plain or compressed (gzip, xz, zstd, bzip2)";
-// How compressed files begin.
+// The first bytes of compressed files.
 constexpr std::string_view kGzipMagic = "\x1f\x8b";
 constexpr std::array<std::string_view, 4> kMagics = {kGzipMagic,
                                                      std::string_view("\xfd"
@@ -58,7 +58,7 @@ class TarTree : public Tree {
     return TextOf(path, Kind::kFile);
   }
 
-  // Adds an entry and the folders above it. False: something else has the name already.
+  // Adds an entry and the folders above it. False: the name is taken by an entry of another kind.
   bool Add(const std::string& path, Kind kind, std::string text) {
     if (!path.empty() && !AddFolders(path)) return false;
     const auto [it, is_new] = nodes_.try_emplace(path);
@@ -76,7 +76,7 @@ class TarTree : public Tree {
  private:
   struct Node {
     Kind kind = Kind::kNone;
-    std::string text;             // of a file, or where a link points
+    std::string text;             // content of a file, or target of a link
     std::set<std::string> names;  // in a folder
   };
 
@@ -90,7 +90,7 @@ class TarTree : public Tree {
       }
       if (it->second.kind != Kind::kFolder) return false;
       it->second.names.insert(BaseName(child));
-      if (!is_new) break;  // the folders above it are there already
+      if (!is_new) break;  // the folders above it exist already
       child = folder;
     }
     return true;
@@ -161,7 +161,7 @@ class Reader {
         if (absl::Status status = ReadText(tree.bytes(), text); !status.ok()) return status;
         break;
       default:
-        return absl::OkStatus();  // pipes and device nodes say nothing
+        return absl::OkStatus();  // pipes and device nodes have no content
     }
     if (!tree.Add(path, kind, std::move(text)))
       return Invalid("each name once", absl::StrCat("two different kinds of ", path));
@@ -170,7 +170,7 @@ class Reader {
     return CheckBytes(tree.bytes());
   }
 
-  // "./sys/x/" and "/sys/x" are "sys/x"; what points out of the tar is refused.
+  // Makes "sys/x" of "./sys/x/" and "/sys/x"; refuses paths that leave the tar.
   absl::Status CleanPath(std::string_view raw, std::string& path) {
     if (raw.size() > kMaxPathBytes) return Invalid("names that are not longer than 4096", "one");
     while (!raw.empty()) {
@@ -188,7 +188,8 @@ class Reader {
     return Invalid(absl::StrCat("at most ", kMaxSnapshotBytes, " bytes unpacked"), "more");
   }
 
-  // Reads what there is, not what the header announces, so that a header cannot claim memory.
+  // Reads the bytes that there are, not the size that the header claims: a header alone must not
+  // allocate memory.
   absl::Status ReadText(size_t so_far, std::string& text) {
     std::array<char, 16384> buffer{};
     for (;;) {
@@ -205,7 +206,7 @@ class Reader {
   bool opened_ = false;
 };
 
-// Whether the zero blocks are there that a tar ends in: libarchive does not insist on them.
+// Whether the bytes end in the zero blocks of a tar, which libarchive does not require.
 bool EndsLikeATar(std::string_view bytes) {
   return bytes.size() >= kBlock && bytes.size() % kBlock == 0 &&
          bytes.substr(bytes.size() - kBlock).find_first_not_of('\0') == std::string_view::npos;
@@ -221,13 +222,13 @@ absl::Status TooLarge(const std::string& name) {
       absl::StrCat(name, ": expected at most ", kMaxStreamBytes, " bytes unpacked, found more"));
 }
 
-// zlib and not libarchive, which does not look at the checksum.
+// By zlib: libarchive does not check the checksum.
 absl::StatusOr<std::string> Gunzip(std::string_view bytes, const std::string& name) {
   z_stream stream{};
   constexpr int kGzipOnly = 16 + MAX_WBITS;
   if (inflateInit2(&stream, kGzipOnly) != Z_OK) return NotWhole(name, "no memory to unpack it");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, inflateEnd);
-  // zlib takes no const bytes, and writes to none.
+  // zlib's interface is not const, but it does not write to its input.
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());
   std::string text;
@@ -242,7 +243,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes, const std::string& na
       const std::string_view rest = bytes.substr(bytes.size() - stream.avail_in);
       if (rest.find_first_not_of('\0') == std::string_view::npos) return text;
       if (!rest.starts_with(kGzipMagic)) return NotWhole(name, "bytes after the end of its gzip");
-      inflateReset(&stream);  // several in a row are one
+      inflateReset(&stream);  // adjacent members make one file
     } else if (result == Z_BUF_ERROR && stream.avail_in == 0) {
       return NotWhole(name, "no end of its gzip");
     } else if (result != Z_OK) {
@@ -252,7 +253,7 @@ absl::StatusOr<std::string> Gunzip(std::string_view bytes, const std::string& na
   }
 }
 
-// What libarchive unpacks and checks.
+// Unpacks the formats that libarchive can unpack and check.
 absl::StatusOr<std::string> Unpack(std::string_view bytes, const std::string& name) {
   const std::unique_ptr<archive, FreeArchive> in(archive_read_new());
   archive_read_support_format_raw(in.get());

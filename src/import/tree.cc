@@ -16,9 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As many links as the kernel follows in one path (MAXSYMLINKS).
+// The number of links that the kernel follows in one path (MAXSYMLINKS).
 constexpr int kMaxLinks = 40;
-// The files that are read are a line long; the ACPI tables are a few pages.
+// All files that we read are short: lines, and ACPI tables of a few pages.
 constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 class FolderTree : public Tree {
@@ -62,7 +62,7 @@ class FolderTree : public Tree {
     return target.string();
   }
 
-  // sysfs files say that they are 4096 bytes long, so the size is what can be read.
+  // sysfs files claim a size of 4096 bytes, so the text is whatever can be read.
   [[nodiscard]] std::optional<std::string> ReadFile(const std::string& path) const override {
     if (KindOf(path) != Kind::kFile) return std::nullopt;
     std::ifstream in(root_ / path, std::ios::binary);
@@ -78,7 +78,7 @@ class FolderTree : public Tree {
   fs::path root_;
 };
 
-// The names of a path, last one first, on top of those that `pending` has left.
+// Pushes the names of a path onto `pending`, the last name first.
 void PushNames(std::string_view path, std::vector<std::string>& pending) {
   const size_t old = pending.size();
   while (!path.empty()) {
@@ -91,7 +91,7 @@ void PushNames(std::string_view path, std::vector<std::string>& pending) {
 
 bool IsDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
-// Cuts the run of digits that `text` begins with, and returns it without leading zeros.
+// Removes the digits at the beginning of `text`, and returns them without leading zeros.
 std::string_view TakeNumber(std::string_view& text) {
   size_t end = 0;
   while (end < text.size() && IsDigit(text[end])) ++end;

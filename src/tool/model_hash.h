@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tells one model and its encodings from another: files that claim a verdict carry it, and are
-// believed only where it is the same.
+// Identifies a model and its encodings. Files that claim a verdict carry the hash, and are trusted
+// only if it is the same.
 #pragma once
 
 #include <string_view>

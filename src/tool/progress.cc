@@ -36,7 +36,7 @@ size_t Columns() {
   return known ? size.ws_col : kUsualColumns;
 }
 
-// What cannot be drawn is no loss.
+// A line that cannot be drawn is no error.
 void Draw(const std::string& text) {
   const std::string out = "\r\033[K" + text;
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, out.data(), out.size());
@@ -63,7 +63,7 @@ void RefreshProgress() {
   if (line.text.empty() || now - line.start < kQuiet || now - line.drawn < kEvery) return;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - line.start).count();
   const std::string time = " (" + std::to_string(seconds) + " s)";
-  // A line that wraps could not be taken away again.
+  // A line that wraps could not be removed again.
   const size_t room = Columns() > time.size() ? Columns() - time.size() - 1 : 0;
   Draw(line.text.substr(0, room) + time);
   line.drawn = now;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which iommucheck this is and how it was called: what every report names, so that it can be had
-// again.
+// Which iommucheck this is and how it was called. Every report names both, so that it can be
+// reproduced.
 #pragma once
 
 #include <string>
@@ -12,21 +12,21 @@ namespace iommucheck::tool {
 // "0.1.0"
 std::string_view Version();
 
-// 12 hex digits of the commit, with a + where the build has changes of its own; "unknown" where it
-// was not built from a checkout.
+// 12 hex digits of the commit, with a + if the build has uncommitted changes; "unknown" if it was
+// not built from a checkout.
 std::string_view Commit();
 
-// "iommucheck 0.1.0", which files that claim a verdict carry.
+// "iommucheck 0.1.0"; files that claim a verdict carry it.
 std::string Release();
 
-// Both: "iommucheck 0.1.0 (d04f127f0e5a)", for what has no command line of its own.
+// Version and commit: "iommucheck 0.1.0 (d04f127f0e5a)", for output without a command line.
 std::string Build();
 
-// To be called once, before what follows. The program is called iommucheck, wherever it lies.
+// Call this once, before CommandLine(). The program is named iommucheck, wherever it is installed.
 void SetCommandLine(int argc, const char* const* argv);
 
-// As a shell takes it: arguments with other than plain characters are quoted, and bytes that a
-// terminal would act on are written out. Empty where nobody set it.
+// In a form that a shell accepts: arguments with special characters are quoted, and bytes that a
+// terminal would act on are escaped. Empty if nobody set it.
 std::string CommandLine();
 
 }  // namespace iommucheck::tool

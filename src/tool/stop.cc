@@ -20,14 +20,14 @@ namespace iommucheck::tool {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// timeout(1) sends a signal to its child and to the group that the child is in: two that mean one.
+// timeout(1) sends a signal to its child and to the child's process group: two signals mean one.
 constexpr auto kOneSignal = std::chrono::milliseconds(250);
 constexpr timespec kTick{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 struct Watch {
   std::atomic<bool> stopped = false;
   std::atomic<int> waiting = 0;
-  std::mutex mutex;  // of what follows
+  std::mutex mutex;  // guards the members below
   std::string reason;
   std::optional<Clock::time_point> deadline;
   std::string deadline_reason;
@@ -50,7 +50,7 @@ const char* NameOf(int signal) {
   return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "SIGHUP";
 }
 
-// As if nobody had taken it.
+// Ends the process as if nobody handled the signal.
 void DieOf(int signal) {
   sigset_t one;
   sigemptyset(&one);
@@ -131,7 +131,7 @@ Interruptible::Interruptible(std::function<void()> interrupt) : interrupt_(std::
   watch.interrupts.push_back(&interrupt_);
 }
 
-// Waits for a call of it that runs.
+// Blocks while another thread calls `interrupt`.
 Interruptible::~Interruptible() {
   Watch& watch = TheWatch();
   const std::scoped_lock lock(watch.mutex);

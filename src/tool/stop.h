@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a command is ended early: the first SIGINT, SIGTERM or SIGHUP, or --timeout, ends the check
-// that runs, and the command prints what it knows, as "unknown". A second signal ends the process
-// at once. Whoever works for long asks Stopped() between parts, and lets a library that does not
-// ask be interrupted. What was interrupted shows nothing: no lemma is broken, no case is absent.
+// How a command is ended early: the first SIGINT, SIGTERM or SIGHUP, or --timeout, ends the current
+// check, and the command prints its results so far, as "unknown". A second signal ends the process
+// at once. Code that works for long asks Stopped() between parts, and interrupts libraries that
+// cannot ask. An interrupted part proves nothing: no lemma is broken, no case is absent.
 #pragma once
 
 #include <chrono>
@@ -13,19 +13,19 @@
 
 namespace iommucheck::tool {
 
-// Takes SIGINT, SIGTERM and SIGHUP for all threads; a signal that the caller ignores stays ignored.
-// To be called first in main(), before there are other threads.
+// Handles SIGINT, SIGTERM and SIGHUP for all threads; a signal that the caller ignores stays
+// ignored. Must be called first in main(), before there are other threads.
 void WatchSignals();
 
-// Stops after so long, unless it is called again with 0.
+// Stops after this time, unless it is called again with 0.
 void StopAfter(std::chrono::milliseconds time);
 
 [[nodiscard]] bool Stopped();
 
-// Such as "interrupted by SIGINT"; empty where nobody stopped it.
+// For example "interrupted by SIGINT"; empty if nobody stopped it.
 [[nodiscard]] std::string StopReason();
 
-// What ends work that is too deep to ask Stopped(): whoever started the work catches it.
+// Ends work that is too deep to ask Stopped(); the code that started the work catches it.
 struct Interrupted : std::exception {
   [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
 };
@@ -33,8 +33,8 @@ inline void ThrowIfStopped() {
   if (Stopped()) throw Interrupted();
 }
 
-// While it lives, `interrupt` is called from another thread when the command is stopped, and again
-// every now and then, for it may have come before there was something to interrupt.
+// While this object lives, another thread calls `interrupt` when the command is stopped, and again
+// from time to time, since the first call may have come before there was something to interrupt.
 class Interruptible {
  public:
   explicit Interruptible(std::function<void()> interrupt);
@@ -46,8 +46,8 @@ class Interruptible {
   std::function<void()> interrupt_;
 };
 
-// While it lives nothing is known yet, and what is waited for may never come: input from a pipe. A
-// stop ends the process then, with a line and exit status 3.
+// While this object lives, nothing is known yet, and the input, from a pipe, may never come. So a
+// stop ends the process, with a line and exit status 3.
 class Waiting {
  public:
   Waiting();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* UML finds the current task by the stack pointer, which is nonsense on a process's stack. */
+/* UML finds the current task by the stack pointer, which does not work on a process's stack. */
 #ifndef __ASM_CURRENT_H
 #define __ASM_CURRENT_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* As asm/current.h: one thread, whose thread_info is ours. */
+/* Like asm/current.h: there is one thread, and we define its thread_info. */
 #include_next <asm/thread_info.h>
 #ifndef HARNESS_THREAD_INFO_H
 #define HARNESS_THREAD_INFO_H
