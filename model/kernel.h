@@ -113,7 +113,7 @@ DriverId BusOps(Kernel& k, Bus bus);
 // Allocates for `dev`; kNoId where the core allocates by bus. Returns kNoId when memory runs out or
 // a fault says so.
 DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev);
-// Makes a domain of the group for one that exists already, a driver's static domain.
+// Adds a domain without a call of the driver: for its static domain, which exists already.
 DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table);
 void iommu_domain_free(Kernel& k, DomainId domain);
 void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain);  // group->domain = domain

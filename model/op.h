@@ -74,7 +74,7 @@ inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
 inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
 inline constexpr uint8_t kZeroPage = 16;     // memory that was never written: the zero page
 
-// What an operand numbers.
+// The kind of thing whose number an operand is.
 enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };
 
 std::string_view OperandWord(Operand operand);  // "device"; its key in JSON

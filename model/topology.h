@@ -54,8 +54,8 @@ inline std::string_view FirmwareName(Firmware firmware) {
   return kFirmwareNames[static_cast<size_t>(firmware)];
 }
 
-// What a driver of the bus-slot era does with one bus when one of its instances probes (the callers
-// of bus_set_iommu() in each driver, 5.15 to 6.0).
+// How a driver of the bus-slot era treats one bus when one of its instances probes (the callers of
+// bus_set_iommu() in each driver, 5.15 to 6.0).
 enum class Claim : uint8_t {
   kNone,    // leaves the bus alone
   kStrict,  // calls bus_set_iommu(), an error is an error

@@ -173,8 +173,8 @@ void DetachEmulated(Kernel& k, ContainerId container, GroupId group) {
     vfio_iommu_unmap_unpin_all(k, container);
 }
 
-// Frees a domain whose last group has left; if it is the container's last domain, its mappings go,
-// too.
+// Frees a domain whose last group has left. With the container's last domain its mappings go, too,
+// unless the container still has emulated groups.
 void FreeDomain(Kernel& k, ContainerId container, DomainId domain, IovaList& copy) {
   ContainerState& c = k.state.containers[container];
   const bool last = c.domains == domain && k.domain(domain).next == kNoId;

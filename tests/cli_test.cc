@@ -359,7 +359,7 @@ TEST(Judge, FailsWhatAssertsNothing) {
   const ToolOutcome judged = RunTool("judge " + nothing);
   EXPECT_EQ(judged.status, 1);
   EXPECT_THAT(judged.out, testing::HasSubstr(nothing + ": asserts nothing"));
-  // That the run violates a property makes no difference to judge.
+  // replay fails for another reason: the run violates a property.
   EXPECT_EQ(RunTool("replay " + nothing).status, 1);
 }
 

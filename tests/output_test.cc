@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a command does if its output cannot be written, and if it is stopped: no answer is lost or
-// weakened, no file is left half-written, and files of others are not replaced.
+// Commands whose output cannot be written, or that are stopped: no answer is lost or weakened, no
+// file is left half-written, and files of others are not replaced.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

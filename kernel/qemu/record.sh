@@ -3,8 +3,8 @@
 # Boots Debian's kernels in QEMU, plays cases on them, and writes their traces to corpus/traces:
 #   record.sh [--package linux-image-..]... [--seed N [--count N]] [--out DIR]
 # Needs build/release/bin/recording and the packages of `./dev kernel record`. With --seed it draws
-# new random cases, otherwise it uses those of the last recording. Exit status 3: a machine stopped
-# early, twice; nothing was written.
+# new random cases, otherwise it uses those of the last recording. Exit status 3: a download
+# failed, or a machine stopped early, twice; the trace of this kernel was not written.
 set -euo pipefail
 shopt -s nullglob
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

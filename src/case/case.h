@@ -38,11 +38,11 @@
 //   expect group 0 apart 1                            (both attached, to two type1 domains)
 //   expect group 0 domain intel                       (group->domain is of this driver; or none)
 //
-// The grammar in full is in docs/case-format.md. A driver that names no table has one of its own,
-// and so does an instance: its driver's. Groups go by number, lowest free first, as in
-// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 of [A-Za-z0-9_.:+-], not `none` and not
-// `absent`, `emulated` or `noiommu`. Only alias= and address= may name what comes later: the order
-// of devices means something.
+// The full grammar is in docs/case-format.md. A driver without table= has a private table, and an
+// instance without table= has its driver's. A group's number is the lowest that is free, as in
+// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 characters of [A-Za-z0-9_.:+-], but not
+// `none`, `absent`, `emulated` or `noiommu`. Only alias= and address= may name a later entry: the
+// order of devices has a meaning.
 #pragma once
 
 #include <optional>
