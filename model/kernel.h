@@ -113,7 +113,8 @@ DriverId BusOps(Kernel& k, Bus bus);
 // Allocates for `dev`; kNoId where the core allocates by bus. Returns kNoId when memory runs out or
 // a fault says so.
 DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev);
-// Adds a domain without a call of the driver: for its static domain, which exists already.
+// Adds a domain without a call of the driver: the half of AllocDomain() that does so, and that of a
+// static domain, which the driver has already.
 DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table);
 void iommu_domain_free(Kernel& k, DomainId domain);
 void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain);  // group->domain = domain
