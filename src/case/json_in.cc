@@ -39,7 +39,7 @@ struct Key {
   std::string_view name;
   Shape shape;
   bool required = false;
-  std::string lead = "";  // what the text has before the value; with '=' at the end: its part
+  std::string lead;  // what the text has before the value; with '=' at the end: its part
 };
 using Keys = std::vector<Key>;
 

@@ -42,8 +42,8 @@ class Parser {
   // parse.cc: words of the current statement.
   bool Fail(const Word& word, std::string_view expected, Candidates close_to = {});
   bool FailAt(const Place& place, std::string_view expected, std::string_view found);
-  bool More() const { return next_ < statement_->words.size(); }
-  const Word& Peek() const { return statement_->words[next_]; }
+  [[nodiscard]] bool More() const { return next_ < statement_->words.size(); }
+  [[nodiscard]] const Word& Peek() const { return statement_->words[next_]; }
   std::optional<Word> Take(std::string_view expected);
   bool TakeKeyword(std::string_view keyword);
   bool TakeEnd();
@@ -65,7 +65,7 @@ class Parser {
   bool ReadStatement();
   bool EnterSection(const Word& head);
   bool ReadSection(Section section, const Word& head);
-  std::string ExpectedStatements() const;
+  [[nodiscard]] std::string ExpectedStatements() const;
 
   // parse_machine.cc
   bool ReadKernel();
