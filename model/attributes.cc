@@ -20,7 +20,7 @@ using enum Owner;
 
 // Owner, word, kind; member; encoded; byte and bit; weight; phrase; what else its kind has.
 constexpr auto kAttributes = std::to_array<AttributeInfo>({
-    {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), false, 0, 6, 3,
+    {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), false, 0, 6, 6,
      "iommu.passthrough=1", 1},
     {kSettings, "unsafe-interrupts", Kind::kFlag, MEMBER(Settings, unsafe_interrupts), false, 0, 7,
      12, "vfio_iommu_type1.allow_unsafe_interrupts=1", 1},
@@ -29,7 +29,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
     {kSettings, "memlock", Kind::kNumber, MEMBER(Settings, memlock), false, 2, 0, 6,
      "RLIMIT_MEMLOCK of %s", 0, 0, kNoLimit - 1, "a number of pages"},
 
-    {kDriver, "firmware", Kind::kName, MEMBER(Driver, firmware), true, 1, 0, 0, "by %s", 0, 0, 0,
+    {kDriver, "firmware", Kind::kName, MEMBER(Driver, firmware), true, 1, 0, 2, "by %s", 0, 0, 0,
      "", kFirmwareNames},
     {kDriver, "claims", Kind::kClaims, MEMBERS(Driver, claims, claim_order), true, kNoByte, 0, 0,
      "claims %s"},

@@ -99,6 +99,7 @@ struct OpInfo {
   OpKind kind;
   std::string_view word;  // in a case
   uint8_t code;           // in the binary form; never that of another op
+  uint8_t weight;         // generators draw it so often, beside the others
   Operand a;              // always there
   Operand b;
   std::string_view b_key;  // of b in JSON
