@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   Generator fresh(seed);
   Mutator derived(inputs, seed);
-  const iommucheck::draw::Shape shape{.ops = 28, .scope = iommucheck::draw::Scope::kInProcess};
+  const iommucheck::draw::Shape shape{.ops = 36, .scope = iommucheck::draw::Scope::kInProcess};
   iommucheck::draw::Words words(seed);
   bool sound = true;
   for (size_t i = 0; sound && i < inputs.size(); ++i)

@@ -230,15 +230,16 @@ Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
 
 // --- runs ---
 
-// Every instance registers, every device is bound, most groups come to one container, most devices
-// are open, and there is a mapping.
+// Every instance registers and every device is bound. Mostly, most groups come to one container
+// then, most devices are open, and there is a mapping.
 template <typename Take>
 void WarmStart(Words& words, const Topology& t, Take take) {
   for (InstanceId i = 0; i < t.instances_count; ++i) take(Op{.kind = OpKind::kRegister, .a = i});
   for (DeviceId d = 0; d < t.devices_count; ++d) take(Op{.kind = OpKind::kConfigure, .a = d});
+  if (words.OneIn(4)) return;
   bool asked = false;
   for (GroupId g = 0; g < t.devices_count; ++g) {
-    if (words.OneIn(4)) continue;
+    if (words.OneIn(6)) continue;
     take(Op{.kind = OpKind::kSetContainer, .a = g, .b = 0});
     // The first group may not have come, or may have no IOMMU.
     if (asked && words.OneIn(2)) continue;
@@ -247,13 +248,13 @@ void WarmStart(Words& words, const Topology& t, Take take) {
     asked = true;
   }
   for (DeviceId d = 0; d < t.devices_count; ++d)
-    if (!words.OneIn(4)) take(Op{.kind = OpKind::kGetDevice, .a = d});
-  if (!words.OneIn(3))
+    if (!words.OneIn(6)) take(Op{.kind = OpKind::kGetDevice, .a = d});
+  if (!words.OneIn(6))
     take(Op{.kind = OpKind::kMap, .a = 0, .at = {0, 16}, .flags = kRead | kWrite});
 }
 
 bool StartsWarm(Words& words, const Shape& shape) {
-  return shape.scope != Scope::kEncoded && !words.OneIn(4);
+  return shape.scope != Scope::kEncoded && !words.OneIn(8);
 }
 
 // False if there was no room.
