@@ -24,7 +24,8 @@ const char* FindingBefore(const Topology& topology, const State& before,
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls);
 
-// The pins of a mapping that this op made are never given back.
+// The pins of a mapping that this op made are never given back. Those of emulated devices in others
+// may not be found any more: each leaves its vfio_pfn, too.
 bool IsNeverUnmapped(const Op& op, int error);
 
 }  // namespace iommucheck::conform
