@@ -55,13 +55,12 @@ Topology DrawTopology(Words& words, const Shape& shape);
 // than not.
 Op DrawOp(Words& words, const Topology& topology, const Shape& shape, const State* state = nullptr);
 
-// The kernel is left to the caller. But for encoded scopes, most runs begin with groups in a
-// container that has an IOMMU, so that they map and pin. DrawCase() and DrawRun() do not allocate
-// for each case.
+// A machine and ops; the kernel is left to the caller. Outside of Scope::kEncoded most begin with
+// groups in a container that has an IOMMU, so that they map and pin. Does not allocate.
 DecodedCase DrawCase(Words& words, const Shape& shape);
 
-// The same on a machine that the kernel's assumptions allow, with ops that are possible one after
-// the other. Shows each step.
+// A case on a machine that the kernel's assumptions allow, with ops that are possible one after the
+// other. Shows each step.
 using Show = std::function<void(const StepView&)>;
 DecodedCase DrawRun(Words& words, const KernelProfile& kernel, const Shape& shape,
                     const Show& show = {});
