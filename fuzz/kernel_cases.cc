@@ -21,7 +21,7 @@
 
 #include "fuzz/model_and_kernel.h"
 #include "fuzz/mutator.h"
-#include "fuzz/type1_cases.h"
+#include "src/draw/draw.h"
 
 namespace {
 
@@ -34,7 +34,6 @@ using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::ModelAndKernel;
 using iommucheck::fuzzing::Mutator;
 using iommucheck::fuzzing::Option;
-using iommucheck::fuzzing::Type1Cases;
 
 // Cases with any machine, in the form of src/case/bytes.h.
 class Generator {
@@ -154,12 +153,13 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   Generator fresh(seed);
   Mutator derived(inputs, seed);
-  Type1Cases type1(seed);
+  const iommucheck::draw::Shape shape{.ops = 36, .scope = iommucheck::draw::Scope::kInProcess};
+  iommucheck::draw::Words words(seed);
   bool sound = true;
   for (size_t i = 0; sound && i < inputs.size(); ++i)
     sound = PlayAndCount(**both, inputs[i], show, count);
   for (uint64_t n = 0; sound && n < cases; ++n)
-    sound = n % 4 < 2    ? PlayAndCount(**both, type1.Next(), show, count)
+    sound = n % 4 < 2    ? PlayAndCount(**both, DrawCase(words, shape), show, count)
             : n % 4 == 2 ? PlayAndCount(**both, fresh.Next(), show, count)
                          : PlayAndCount(**both, derived.Next(), show, count);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;

@@ -25,7 +25,7 @@ constexpr AttributeInfo::Place kNoPlace = {kNoByte, 0};
 // Columns: owner, word, kind; member; who plays it; place; weight; phrase; then the fields of the
 // kind.
 constexpr auto kAttributes = std::to_array<AttributeInfo>({
-    {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), kProcess, Bit(0, 6), 3,
+    {kSettings, "passthrough", Kind::kFlag, MEMBER(Settings, passthrough), kProcess, Bit(0, 6), 6,
      "iommu.passthrough=1", 1},
     {kSettings, "unsafe-interrupts", Kind::kFlag, MEMBER(Settings, unsafe_interrupts), kProcess,
      Bit(0, 7), 12, "vfio_iommu_type1.allow_unsafe_interrupts=1", 1},
@@ -34,7 +34,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
     {kSettings, "memlock", Kind::kNumber, MEMBER(Settings, memlock), kProcess, Bit(2, 0), 6,
      "RLIMIT_MEMLOCK of %s", 0, 0, kNoLimit - 1, "a number of pages"},
 
-    {kDriver, "firmware", Kind::kName, MEMBER(Driver, firmware), kEverywhere, Bit(1, 0), 0, "by %s",
+    {kDriver, "firmware", Kind::kName, MEMBER(Driver, firmware), kEverywhere, Bit(1, 0), 2, "by %s",
      0, 0, 0, "", kFirmwareNames},
     {kDriver, "claims", Kind::kClaims, MEMBERS(Driver, claims, claim_order), kEverywhere, kNoPlace,
      0, "claims %s"},
@@ -62,12 +62,12 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
      "has enable_nesting", 1},
     {kDriver, "static-identity", Kind::kFlag, MEMBER(Driver, static_identity), kProcess, Bit(12, 5),
      6, "its identity domain is static", 1},
-    {kDriver, "checks-snoop", Kind::kFlag, MEMBER(Driver, checks_snoop), kProcess, Bit(12, 6), 3,
+    {kDriver, "checks-snoop", Kind::kFlag, MEMBER(Driver, checks_snoop), kProcess, Bit(12, 6), 6,
      "attach_dev tests the coherency", 1},
     {kDriver, "drops-old", Kind::kFlag, MEMBER(Driver, drops_old), kProcess, Bit(12, 7), 3,
      "attach_dev takes a device off its domain before it may fail", 1},
     {kDriver, "mismatch-errno", Kind::kErrno, MEMBER(Driver, mismatch_errno), kProcess, Bit(13, 0),
-     3, "attach_dev says %s to what is incompatible"},
+     6, "attach_dev says %s to what is incompatible"},
     {kDriver, "table", Kind::kTable, MEMBER(Driver, table), kEverywhere, kNoPlace, 0,
      "domain ops %s"},
     {kDriver, "address", Kind::kDriver, MEMBER(Driver, address), kEverywhere, kNoPlace, 0,

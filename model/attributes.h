@@ -60,7 +60,7 @@ struct AttributeInfo {
   uint8_t value = 0;                          // kFlag
   uint8_t least = 0;                          // kNumber
   uint8_t most = 0;                           // kNumber
-  std::string_view noun;                 // kNumber
+  std::string_view noun;                      // kNumber
   std::span<const std::string_view> names{};  // kName
   On on = On::kAnyBus;
 

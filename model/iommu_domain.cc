@@ -365,8 +365,13 @@ int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
 }
 
 void iommu_group_release_dma_owner(Kernel& k, GroupId group) {
-  if (!k.group(group).owner) return;
-  k.group(group).owner = false;
+  GroupState& g = k.group(group);
+  if (!g.owner) return;
+  // A kernel driver that was bound before the IOMMU came may have attached a PASID meanwhile
+  // (assume.no_driver_before_iommu): the owner stays then, and the domain.
+  if (k.fwnode_era() && g.pasid_domain != kNoId)
+    return k.warn("__iommu_release_dma_ownership", group);
+  g.owner = false;
   SetCoreDomain(k, group);
 }
 

@@ -76,6 +76,7 @@ inline constexpr uint8_t kZeroPage = 16;     // memory that was never written: t
 
 // The kind of thing whose number an operand is.
 enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };
+inline constexpr int kOperandCount = static_cast<int>(Operand::kIommuType) + 1;
 
 std::string_view OperandWord(Operand operand);  // "device"; its key in JSON
 
@@ -100,6 +101,7 @@ struct OpInfo {
   OpKind kind;
   std::string_view word;  // in a case
   uint8_t code;           // in the binary form; no other op has it
+  uint8_t weight;         // how often generators draw it, relative to the other ops
   Operand a;              // always there
   Operand b;
   std::string_view b_key;  // of b in JSON

@@ -52,44 +52,45 @@ constexpr uint8_t kLeaves = OpInfo::kMayLeaveAssumption;
 constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
 
-// Columns: op, word, code; first operand, second, key of the second in JSON; traits; flags;
+// Columns: op, word, code, weight; first operand, second, key of the second in JSON; traits; flags;
 // functions.
 }  // namespace
 
 constexpr std::array<OpInfo, kOpKindCount> kOps = {{
-    {kRegister, "register", 0, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
+    {kRegister, "register", 0, 3, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
      CannotRegister, Register},
-    {kUnregister, "unregister", 1, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
+    {kUnregister, "unregister", 1, 1, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
      CannotUnregister, Unregister},
-    {kAdd, "add", 2, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags, CannotAdd, Add},
-    {kRemove, "remove", 3, kDevice, kNone, "", kEverywhere, kNoFlags, CannotRemove, Remove},
-    {kConfigure, "configure", 4, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags,
+    {kAdd, "add", 2, 1, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags, CannotAdd, Add},
+    {kRemove, "remove", 3, 1, kDevice, kNone, "", kEverywhere, kNoFlags, CannotRemove, Remove},
+    {kConfigure, "configure", 4, 3, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags,
      CannotConfigure, Configure},
-    {kSetContainer, "set-container", 5, kGroup, kContainer, "container", kEverywhere, kOfUser,
+    {kSetContainer, "set-container", 5, 4, kGroup, kContainer, "container", kEverywhere, kOfUser,
      CannotSetContainer, SetContainer},
-    {kSetIommu, "set-iommu", 6, kContainer, kIommuType, "type", kEverywhere, kOfUser,
+    {kSetIommu, "set-iommu", 6, 2, kContainer, kIommuType, "type", kEverywhere, kOfUser,
      CannotSetIommu, SetIommu},
-    {kUnsetContainer, "unset-container", 7, kGroup, kNone, "", kEverywhere, kNoFlags,
+    {kUnsetContainer, "unset-container", 7, 2, kGroup, kNone, "", kEverywhere, kNoFlags,
      CannotUnsetContainer, UnsetContainer},
-    {kOpen, "open", 8, kGroup, kNone, "", kModelAlone, kOfUser, CannotOpen, Open},
-    {kClose, "close", 9, kGroup, kNone, "", kModelAlone, kNoFlags, CannotClose, Close},
-    {kGetDevice, "get-device", 10, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice,
+    {kOpen, "open", 8, 1, kGroup, kNone, "", kModelAlone, kOfUser, CannotOpen, Open},
+    {kClose, "close", 9, 1, kGroup, kNone, "", kModelAlone, kNoFlags, CannotClose, Close},
+    {kGetDevice, "get-device", 10, 4, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice,
      GetDevice},
-    {kPutDevice, "put-device", 11, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice,
+    {kPutDevice, "put-device", 11, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice,
      PutDevice},
-    {kMap, "map", 12, kContainer, kNone, "", kProcess | kAt | kMemory, kOfMap, CannotMap, Map},
-    {kUnmap, "unmap", 13, kContainer, kNone, "", kProcess | kAt, kOfUnmap, CannotUnmap, Unmap},
-    {kPin, "pin", 14, kDevice, kNone, "", kProcess | kAt, kOfPin, CannotPin, Pin},
-    {kUnpin, "unpin", 15, kDevice, kNone, "", kProcess | kAt, kNoFlags, CannotUnpin, Unpin},
-    {kBind, "bind", 16, kDevice, kNone, "", kProcess, kNoFlags, CannotBind, Bind},
-    {kUnbind, "unbind", 17, kDevice, kNone, "", kProcess, kNoFlags, CannotUnbind, Unbind},
-    {kDma, "dma", 18, kDevice, kNone, "", kProcess, kNoFlags, CannotDeferredAttach, DeferredAttach},
-    {kAttachPasid, "attach-pasid", 19, kDevice, kDevice, "domain-of", kProcess, kNoFlags,
+    {kMap, "map", 12, 8, kContainer, kNone, "", kProcess | kAt | kMemory, kOfMap, CannotMap, Map},
+    {kUnmap, "unmap", 13, 5, kContainer, kNone, "", kProcess | kAt, kOfUnmap, CannotUnmap, Unmap},
+    {kPin, "pin", 14, 5, kDevice, kNone, "", kProcess | kAt, kOfPin, CannotPin, Pin},
+    {kUnpin, "unpin", 15, 2, kDevice, kNone, "", kProcess | kAt, kNoFlags, CannotUnpin, Unpin},
+    {kBind, "bind", 16, 4, kDevice, kNone, "", kProcess, kNoFlags, CannotBind, Bind},
+    {kUnbind, "unbind", 17, 2, kDevice, kNone, "", kProcess, kNoFlags, CannotUnbind, Unbind},
+    {kDma, "dma", 18, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotDeferredAttach,
+     DeferredAttach},
+    {kAttachPasid, "attach-pasid", 19, 3, kDevice, kDevice, "domain-of", kProcess, kNoFlags,
      CannotAttachPasid, AttachPasid},
-    {kDetachPasid, "detach-pasid", 20, kDevice, kNone, "", kProcess, kNoFlags, CannotDetachPasid,
+    {kDetachPasid, "detach-pasid", 20, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotDetachPasid,
      DetachPasid},
-    {kReset, "reset", 21, kDevice, kNone, "", kModelAlone, kNoFlags, CannotReset, Reset},
-    {kResetDone, "reset-done", 22, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone,
+    {kReset, "reset", 21, 2, kDevice, kNone, "", kModelAlone, kNoFlags, CannotReset, Reset},
+    {kResetDone, "reset-done", 22, 1, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone,
      ResetDone},
 }};
 
@@ -143,8 +144,8 @@ std::optional<OpKind> FindOp(std::string_view word) {
 }
 
 std::string_view OperandWord(Operand operand) {
-  constexpr std::array<std::string_view, 6> kWords = {"",      "instance",  "device",
-                                                      "group", "container", "type"};
+  constexpr std::array<std::string_view, kOperandCount> kWords = {"",      "instance",  "device",
+                                                                  "group", "container", "type"};
   return kWords[static_cast<size_t>(operand)];
 }
 

@@ -104,7 +104,8 @@ struct Violation {
 };
 
 // A set of kinds of faults.
-using FaultSet = uint8_t;
+using FaultSet = uint16_t;
+static_assert(kFaultKindCount < 16);
 constexpr FaultSet FaultBit(Fault::Kind kind) {
   return static_cast<FaultSet>(1U << static_cast<unsigned>(kind));
 }

@@ -364,7 +364,7 @@ constexpr PropertyInfo kCoreRows[] = {
      "ownership-balances",
      "a group is claimed only while it is in a container",
      OwnershipBalances,
-     {{Since(kV6_0)}}},
+     {{Since(kV6_0).Until(kV6_8)}, {Since(kV6_8), kDriversCome}}},
     {kKernelUsersBalance,
      "kernel-users-balance",
      "a group counts at least each of its devices that a kernel driver has",

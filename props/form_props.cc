@@ -26,7 +26,8 @@ Case PlayedCase(const Shape& shape = kWhole) {
 }
 
 RC_GTEST_PROP(ACase, PrintsAndParsesBackEqual, ()) {
-  const Case c = PlayedCase({.drivers = 6, .instances = 10, .devices = 20, .whole = true});
+  const Case c =
+      PlayedCase({.drivers = 6, .instances = 10, .devices = 20, .scope = draw::Scope::kWhole});
   const auto again = ParseCase(PrintCase(c), "printed");
   if (!again.ok()) RC_FAIL(again.status().ToString() + "\n" + PrintCase(c));
   RC_ASSERT(PrintCase(*again) == PrintCase(c));
@@ -34,15 +35,16 @@ RC_GTEST_PROP(ACase, PrintsAndParsesBackEqual, ()) {
 }
 
 RC_GTEST_PROP(ACase, IsTheSameInJson, ()) {
-  const Case c = PlayedCase({.drivers = 6, .instances = 10, .devices = 20, .whole = true});
+  const Case c =
+      PlayedCase({.drivers = 6, .instances = 10, .devices = 20, .scope = draw::Scope::kWhole});
   const auto again = CaseFromJson(CaseToJson(c), "json");
   if (!again.ok()) RC_FAIL(again.status().ToString() + "\n" + CaseToJson(c));
   RC_ASSERT(*again == c);
 }
 
 RC_GTEST_PROP(ACase, IsTheSameInBytes, ()) {
-  const Case c = ToCase(
-      *Scenarios(DrawAnyKernel, {.drivers = 4, .instances = 6, .devices = 8, .whole = true}));
+  const Case c = ToCase(*Scenarios(
+      DrawAnyKernel, {.drivers = 4, .instances = 6, .devices = 8, .scope = draw::Scope::kWhole}));
   const auto bytes = EncodeBytes(c);
   if (!bytes.ok()) RC_FAIL(bytes.status().ToString());
   DecodedCase decoded;

@@ -16,7 +16,8 @@ namespace iommucheck {
 namespace {
 
 // Faults are not encoded.
-constexpr Shape kSmall = {.drivers = 3, .instances = 4, .devices = 4, .ops = 14, .faults = false};
+constexpr Shape kSmall = {
+    .drivers = 3, .instances = 4, .devices = 4, .ops = 14, .without = draw::kAllFaults};
 
 DomainId Type1Of(const State& s, DeviceId dev) {
   const GroupId group = s.devices[dev].group;

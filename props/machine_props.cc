@@ -52,8 +52,9 @@ void ExpectSame(const Case& machine, int steps, int whole_devices) {
 }
 
 Scenario DrawMachine(const DrawKernel& draw_kernel) {
-  Scenario s = *Scenarios(draw_kernel,
-                          {.drivers = 3, .instances = 4, .devices = 4, .ops = 1, .faults = false});
+  Scenario s = *Scenarios(
+      draw_kernel,
+      {.drivers = 3, .instances = 4, .devices = 4, .ops = 1, .without = draw::kAllFaults});
   s.ops.clear();
   return s;
 }
@@ -102,7 +103,7 @@ RC_GTEST_PROP(OneMachine, ReusesADomain, (uint64_t seed)) {
 
 // A rule that the facts say a machine fulfils changes no run on it.
 RC_GTEST_PROP(FactsOfAMachine, ChangeNoRun, ()) {
-  const Scenario s = *Scenarios(DrawWeakKernel, {.faults = false});
+  const Scenario s = *Scenarios(DrawWeakKernel, {.without = draw::kAllFaults});
   const KernelProfile kernel = ProfileOf(s.kernel);
   const RuleSet facts = prove::FactsOf(kernel, s.topology);
   KernelProfile with = kernel;

@@ -21,12 +21,16 @@
 #include "model/step.h"
 #include "src/case/case.h"
 #include "src/case/encoded.h"
-#include "tests/random_runs.h"
+#include "src/draw/draw.h"
 
 namespace iommucheck {
 namespace {
 
-using testing_runs::PlayRandom;
+void PlayRandom(const KernelProfile& kernel, uint64_t seed, FaultSet without,
+                const draw::Show& show) {
+  draw::Words words(seed);
+  draw::DrawRun(words, kernel, {.scope = draw::Scope::kWhole, .without = without}, show);
+}
 
 KernelProfile With(KernelVersion version, std::span<const Rule> assumptions) {
   KernelProfile kernel = ProfileOf(version);

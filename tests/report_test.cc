@@ -19,10 +19,10 @@
 #include "absl/strings/str_format.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
+#include "src/draw/draw.h"
 #include "src/report/changes.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
-#include "tests/random_runs.h"
 
 namespace iommucheck {
 namespace {
@@ -34,12 +34,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-using testing_runs::PlayRandom;
 
 Case MustParse(std::string_view text) {
   absl::StatusOr<Case> c = ParseCase(text, "test");
   if (!c.ok()) ADD_FAILURE() << c.status();
   return c.value_or(Case{});
+}
+
+void PlayRandom(const KernelProfile& kernel, uint64_t seed, const draw::Show& show) {
+  draw::Words words(seed);
+  draw::DrawRun(words, kernel, {.scope = draw::Scope::kWhole}, show);
 }
 
 struct NamedCase {
@@ -261,7 +265,7 @@ TEST(ChangesText, EveryStepOfRandomRunsThatChangesTheStateSaysSo) {
     for (uint64_t seed = 0; seed < 300; ++seed) {
       Case c;
       c.kernel.version = version;
-      PlayRandom(ProfileOf(version), seed, 0, [&](const StepView& view) {
+      PlayRandom(ProfileOf(version), seed, [&](const StepView& view) {
         c.topology = view.topology;
         if (c.names.drivers.empty()) c.names = DefaultNames(c.topology);
         const auto changes = Changes(c, view.before, view.after, &view.op);
@@ -475,7 +479,7 @@ TEST(Oopses, AreCalledWhatTheyAre) {
     // Without these rules, some of the oopses become possible.
     kernel.rules.drop(Rule::kVfioContainerOnce).drop(Rule::kType1DetachEmptyCopy);
     for (uint64_t seed = 0; seed < 3000; ++seed)
-      PlayRandom(kernel, seed, 0, [&](const StepView& view) {
+      PlayRandom(kernel, seed, [&](const StepView& view) {
         for (const Event& e : view.events) look(Case{}, e);
       });
   }

@@ -400,7 +400,7 @@ Case RandomCase::Make() {
   MakeTopology(c.topology);
   // Leave out steps that are not possible.
   for (int n = 0; n < 24 && c.ops.size() < 14; ++n) {
-    const auto kind = static_cast<OpKind>(Pick(kOpKindCount));
+    const OpKind kind = kEncodedOps[Pick(kEncodedOpCount)];
     int limit = c.topology.devices_count;
     if (kind == kRegister || kind == kUnregister) limit = c.topology.instances_count;
     Add(c, kind, kind == kSetIommu ? 0 : Pick(limit));

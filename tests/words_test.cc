@@ -13,6 +13,7 @@
 #include "src/case/encoded.h"
 #include "src/case/spelling.h"
 #include "src/conform/harness_data.h"
+#include "src/conform/script.h"
 #include "src/report/text.h"
 
 namespace iommucheck {
@@ -192,6 +193,23 @@ TEST(EveryFault, IsInEveryForm) {
       ExpectEveryForm(c, std::string(fault.word));
       EXPECT_EQ(PrintOp(c.ops[0].op, c.names), each);
       EXPECT_EQ(IsEncoded(c.ops[0].op), fault.encoded);
+    }
+  }
+}
+
+// A recorder of booted kernels plays a machine as it is, or says what it does not know.
+TEST(EveryAttribute, IsPlayedByABootedKernelOrRefused) {
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    const std::string word(attribute.word);
+    SCOPED_TRACE(word);
+    const std::string machine =
+        absl::StrReplaceAll(MachineWith(&attribute), {{"device mdev platform emulated\n", ""}});
+    const auto script = conform::PrintScript(Parsed(machine + "register s\n"), "a");
+    if (!attribute.encoded()) {
+      EXPECT_FALSE(script.ok());
+    }
+    if (!script.ok()) {
+      EXPECT_THAT(std::string(script.status().message()), HasSubstr(word));
     }
   }
 }

@@ -142,7 +142,7 @@ struct Rows {
     uint8_t at;
     uint8_t if_unset;
   };
-  std::array<Flag, 16> flags{};
+  std::array<Flag, 32> flags{};
   size_t flags_count = 0;
   std::array<const AttributeInfo*, 4> others{};
   size_t others_count = 0;
@@ -184,8 +184,13 @@ void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r, uint8_t* 
       if (const int sizes = *r & ((1 << kPageSizes) - 1); Bit(*r, 7) && sizes != 0)
         *member = static_cast<uint8_t>(sizes);
       return;
-    default:
-      return;  // the functions of whole records decode regions, claims and references
+    case Kind::kFlag:
+    case Kind::kRegions:
+    case Kind::kClaims:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
+      return;  // the functions of whole records decode these
   }
 }
 
@@ -260,18 +265,18 @@ void DropBadLinks(Topology& t) {
 Fault DecodeFault(const uint8_t* r, const Topology& t) {
   Fault fault;
   const int kind = r[0] >> 4;
-  if (kind == 0 || kind > static_cast<int>(Fault::Kind::kAttachCall)) return fault;
+  if (kind == 0 || kind > kFaultKindCount) return fault;
   fault.kind = static_cast<Fault::Kind>(kind);
   const int target = r[0] & 15;
   fault.target = static_cast<uint8_t>(target + 1);
   fault.error = kAllocError;
-  if (fault.kind == Fault::Kind::kAlloc || fault.kind == Fault::Kind::kMalloc) return fault;
+  if (!InfoOf(fault.kind).has_errno) return fault;
   fault.error = static_cast<uint8_t>(r[2] % kErrnoEnd);
   if (!HasErrno(fault.error)) fault.error = EINVAL;
   if (!NamesDevice(fault)) return fault;
   if (t.devices_count == 0) return {};
   fault.target = static_cast<uint8_t>(target % t.devices_count);
-  if (fault.kind == Fault::Kind::kAttach && r[1] != 0) fault.count = r[1];
+  if (InfoOf(fault.kind).has_count && r[1] != 0) fault.count = r[1];
   return fault;
 }
 
@@ -393,7 +398,11 @@ void EncodeAttribute(const AttributeInfo& attribute, const uint8_t* member, uint
     case Kind::kSizes:
       if (*member != plain) *r = static_cast<uint8_t>(1 << 7 | *member);
       return;
-    default:
+    case Kind::kRegions:
+    case Kind::kClaims:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
       return;
   }
 }

@@ -157,7 +157,7 @@ Moved SwapOps(Moved m, size_t i) {
 template <typename F>
 void ForEachDevice(Op& op, F apply) {
   if (InfoOf(op.kind).a == Operand::kDevice) apply(op.a);
-  if (op.kind == OpKind::kAttachPasid) apply(op.b);
+  if (InfoOf(op.kind).b == Operand::kDevice) apply(op.b);
 }
 
 Moved SwapDevices(Moved m, size_t d) {

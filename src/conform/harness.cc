@@ -117,16 +117,18 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   const auto leak = [&result](int left, const char* what) {
     if (left != 0) result.leaks.push_back(absl::StrFormat("%d %s", left, what));
   };
+  bool lost = false;
+  for (size_t i = 0; i < trace.steps.size(); ++i)
+    lost |= IsNeverUnmapped(c.ops[i].op, trace.steps[i].error);
   leak(leaks.domains, "domains");
-  leak(leaks.objects, "heap objects");
+  leak(std::max(0, leaks.objects - (lost ? leaks.pins : 0)), "heap objects");
   leak(leaks.written, "freed objects that were written to");
   leak(leaks.locks, "locks");
   leak(leaks.references[HARNESS_REF_MODULE], "references to modules");
   leak(leaks.references[HARNESS_REF_DEVICE], "references to devices");
   leak(leaks.references[HARNESS_REF_FWNODE], "references to fwnodes");
   leak(leaks.references[HARNESS_REF_TASK], "references to the task and its mm");
-  for (size_t i = 0; i < trace.steps.size(); ++i)
-    if (IsNeverUnmapped(c.ops[i].op, trace.steps[i].error)) return result;
+  if (lost) return result;
   leak(leaks.pins, "pinned pages");
   leak(leaks.locked, "locked pages");
   return result;

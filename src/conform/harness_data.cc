@@ -151,7 +151,8 @@ const char* WhyNotPlayed(const Topology& topology) {
     for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
       if (attribute.played == AttributeInfo::Played::kModelAlone &&
           !IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
-        return "the code behind it is not built (devices without an IOMMU are group.c's)";
+        return "only the model has such a machine (devices without an IOMMU are group.c's, which "
+               "is not built)";
   // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))
     for (const Region& region : device.regions)
@@ -163,7 +164,7 @@ const char* WhyNotPlayed(const Topology& topology) {
 
 const char* WhyNotPlayed(const Op& op, uint32_t features) {
   if (!InfoOf(op.kind).is(OpInfo::kInProcess))
-    return "its code is not built (files of groups in group.c, resets)";
+    return "only the model has such an op (group.c's files and resets are not built)";
   switch (op.kind) {
     case OpKind::kAttachPasid:
     case OpKind::kDetachPasid:

@@ -75,7 +75,9 @@ Lockstep::Verdict Lockstep::End(bool promised) {
 
 bool Lockstep::Leaks() const {
   const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
-  return leaks_.domains != 0 || leaks_.objects != 0 || leaks_.locks != 0 || leaks_.written != 0 ||
+  const bool lost = finding_ != nullptr && IsNeverUnmapped(taken_.back(), 0);
+  const bool objects = leaks_.objects > (lost ? leaks_.pins : 0);
+  return leaks_.domains != 0 || objects || leaks_.locks != 0 || leaks_.written != 0 ||
          std::ranges::any_of(leaks_.references, [](int left) { return left != 0; }) || pins;
 }
 

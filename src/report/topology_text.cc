@@ -29,9 +29,15 @@ std::string ValueText(const AttributeInfo& attribute, std::string value) {
     case Kind::kNumber:
       if (attribute.noun == "a number of pages") value += value == "1" ? " page" : " pages";
       return value;
-    default:
+    case Kind::kFlag:
+    case Kind::kName:
+    case Kind::kRange:
+    case Kind::kTable:
+    case Kind::kDriver:
+    case Kind::kDevice:
       return value;
   }
+  return value;
 }
 
 // A phrase for each attribute that a case says of the n-th entry.

@@ -40,6 +40,8 @@ std::string Unsupported(const Case& c) {
   for (const CaseOp& op : c.ops)
     for (const Fault& fault : op.op.faults)
       if (fault.kind != Fault::Kind::kNone) return "an injected fault";
+  for (const CaseOp& op : c.ops)
+    if (!IsEncoded(op.op)) return "an op that is not encoded";
   return "";
 }
 
