@@ -78,7 +78,7 @@ void AddPlainer(const Scenario& s, std::vector<Scenario>& candidates) {
   };
   add([&](Scenario& to) { to.topology = EncodedPart(to.topology); });
   for (const AttributeInfo& attribute : AllAttributes())
-    for (int n = 0; !attribute.encoded && n < CountOf(s.topology, attribute.owner); ++n)
+    for (int n = 0; !attribute.encoded() && n < CountOf(s.topology, attribute.owner); ++n)
       add([&](Scenario& to) { MakePlain(attribute, EntryOf(to.topology, attribute.owner, n)); });
   for (size_t i = 0; i < s.ops.size(); ++i) {
     for (const OpFlag& flag : InfoOf(s.ops[i].kind).flags)

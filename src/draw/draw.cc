@@ -75,7 +75,7 @@ void DrawValue(Words& words, const AttributeInfo& attribute, uint8_t* entry) {
 
 void DrawAttributes(Words& words, Owner owner, const Shape& shape, uint8_t* entry) {
   for (const AttributeInfo& attribute : AttributesOf(owner)) {
-    if (attribute.weight == 0 || (shape.scope == Scope::kEncoded && !attribute.encoded)) continue;
+    if (attribute.weight == 0 || (shape.scope == Scope::kEncoded && !attribute.encoded())) continue;
     if (words.Below(24) < attribute.weight) DrawValue(words, attribute, entry);
   }
 }
