@@ -34,8 +34,8 @@ struct AttributeInfo {
     kDriver,   // WORD=NAME of a driver
     kDevice,   // WORD=NAME of a device
   };
-  // Who plays machines with the attribute beside the model: nobody; real kernel code in a process; that,
-  // the engines (solver, proofs, explorer) and a kernel that was booted.
+  // Who plays machines with the attribute beside the model: nobody; real kernel code in a process;
+  // everybody, which is that code, the engines (solver, proofs, explorer) and booted kernels.
   enum class Played : uint8_t { kModelAlone, kProcess, kEverywhere };
   // The buses whose devices can have the attribute.
   enum class On : uint8_t { kAnyBus, kPci, kOthers };
