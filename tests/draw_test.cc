@@ -61,7 +61,8 @@ TEST(WhatIsDrawn, HasAllThatTheTablesHave) {
 TEST(WhatIsDrawn, KeepsToWhatIsEncoded) {
   const Seen seen = Draw({});
   for (const AttributeInfo& attribute : AllAttributes())
-    EXPECT_EQ(seen.attributes.contains(NameOf(attribute)), attribute.encoded()) << NameOf(attribute);
+    EXPECT_EQ(seen.attributes.contains(NameOf(attribute)), attribute.encoded())
+        << NameOf(attribute);
   for (const OpInfo& op : AllOps())
     EXPECT_EQ(seen.ops.contains(op.kind), op.is(OpInfo::kEncoded)) << op.word;
 }

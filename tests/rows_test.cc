@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Documents agree with the rows of profiles, properties, ops, faults and attributes, and the probes
-// distinguish kernel trees. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew; read
-// the diff.
+// distinguish kernel trees. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew;
+// read the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
