@@ -136,7 +136,7 @@ constexpr auto kAttributes = std::to_array<AttributeInfo>({
      "in VFIO's no-IOMMU mode", static_cast<uint8_t>(DeviceKind::kNoIommu)},
     {kDevice, "default", Kind::kName, MEMBER(Device, default_type), kProcess, Bit(6, 3), 6,
      "asks for a default domain of type %s", 0, 0, 0, "", kDefaultTypeNames},
-    {kDevice, "resv", Kind::kRegions, MEMBER(Device, regions), kProcess, Bit(7, 0), 6,
+    {kDevice, "resv", Kind::kRegions, MEMBER(Device, regions), kProcess, kNoPlace, 6,
      "reserved pages %s"},
 });
 

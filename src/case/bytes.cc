@@ -46,7 +46,9 @@ struct Numbered {
   KernelVersion version;
   RuleSet rules;
 };
-// By number, modulo the count of versions.
+// By number. The numbers beyond the last version are the first nine again, so that saved inputs keep
+// their meaning when a version is added.
+constexpr int kFirstVersions = 9;
 const Numbered& KernelOf(uint8_t number) {
   static const auto kKernels = [] {
     std::array<Numbered, kKernelVersionCount> kernels;
@@ -54,7 +56,7 @@ const Numbered& KernelOf(uint8_t number) {
       kernels[info.number] = {info.version, ProfileOf(info.version).rules};
     return kernels;
   }();
-  return kKernels[number % kKernelVersionCount];
+  return kKernels[number < kKernelVersionCount ? number : number % kFirstVersions];
 }
 
 RuleSet DecodeRules(const uint8_t* r) {
@@ -288,10 +290,11 @@ constexpr int kFirstCodes = 23;
 const std::array<OpKind, 256> kKindOfByte = [] {
   std::array<OpKind, 256> kinds{};
   for (const OpInfo& op : AllOps())
-    for (int byte = 0; byte < 256; ++byte) {
-      const int code = byte < 128 ? byte % kFirstEncodedCodes : (byte - 128) % kFirstCodes;
-      if (op.code == code || op.code + 128 == byte) kinds[byte] = op.kind;
-    }
+    for (int byte = 0; byte < 256; ++byte)
+      if (op.code == (byte < 128 ? byte % kFirstEncodedCodes : (byte - 128) % kFirstCodes))
+        kinds[byte] = op.kind;
+  // After all of these: a code's own byte is its own, wherever its row stands.
+  for (const OpInfo& op : AllOps()) kinds[op.code + 128U] = op.kind;
   return kinds;
 }();
 

@@ -147,12 +147,13 @@ const char* WhyNotPlayed(const Topology& topology) {
   int smallest = 1;  // the largest of the smallest pages of the IOMMUs
   for (const Instance& i : std::span(topology.instances).first(topology.instances_count))
     smallest = std::max(smallest, 1 << std::countr_zero(i.page_sizes));
-  for (const AttributeInfo& attribute : AllAttributes())
+  for (const AttributeInfo& attribute : AllAttributes()) {
+    if (attribute.played != AttributeInfo::Played::kModelAlone) continue;
     for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
-      if (attribute.played == AttributeInfo::Played::kModelAlone &&
-          !IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
+      if (!IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
         return "only the model has such a machine (devices without an IOMMU are group.c's, which "
                "is not built)";
+  }
   // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))
     for (const Region& region : device.regions)

@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto kErrors = std::to_array<uint8_t>({EINVAL, EBUSY, ENOMEM, ENODEV, EIO, EXDEV});
 
-// Small numbers and low pages meet each other, and the limits that are small, too.
+// A number that is mostly small, so that pages overlap, and limits are reached, in a short run.
 uint8_t Small(Words& words, int limit) {
   return words.Below(words.OneIn(6) ? limit : std::min(limit, 16));
 }
@@ -73,9 +73,14 @@ void DrawValue(Words& words, const AttributeInfo& attribute, uint8_t* entry) {
   }
 }
 
+bool IsIn(Scope scope, const AttributeInfo& attribute) {
+  if (scope == Scope::kEncoded) return attribute.encoded();
+  return scope == Scope::kWhole || attribute.played != AttributeInfo::Played::kModelAlone;
+}
+
 void DrawAttributes(Words& words, Owner owner, const Shape& shape, uint8_t* entry) {
   for (const AttributeInfo& attribute : AttributesOf(owner)) {
-    if (attribute.weight == 0 || (shape.scope == Scope::kEncoded && !attribute.encoded())) continue;
+    if (attribute.weight == 0 || !IsIn(shape.scope, attribute)) continue;
     if (words.Below(24) < attribute.weight) DrawValue(words, attribute, entry);
   }
 }
@@ -94,7 +99,7 @@ void DrawDriver(Words& words, DriverId self, Topology& t) {
         static_cast<Claim>(1 + words.Below(int{kClaimNames.size()} - 1));
   std::swap(d.claim_order[0], d.claim_order[words.Below(kBusCount)]);
   d.table = words.OneIn(2) ? words.Below(t.tables_count) : self;
-  // To the first only, so that no address is of a driver that has one.
+  // Only the first driver's address, since a driver whose address is used may not have one itself.
   if (self != 0 && words.OneIn(8)) d.address = 0;
 }
 
@@ -118,7 +123,7 @@ void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
     if (other.bus == Bus::kPci && other.kind == DeviceKind::kReal) d.alias = alias;
   }
   if (shape.scope == Scope::kEncoded || !words.OneIn(4)) return;
-  // It has nothing of what comes from IOMMUs.
+  // A device without an IOMMU has no instances, alias, slot or reserved regions.
   d = {.bus = d.bus,
        .absent = d.absent,
        .kind = words.OneIn(4) ? DeviceKind::kNoIommu : DeviceKind::kEmulated,
@@ -175,7 +180,7 @@ uint8_t DrawOperand(Words& words, Operand operand, const Topology& t, const Stat
   return 0;
 }
 
-// Mappings ask to be readable or writable, or both, and any flag may be asked for by itself.
+// A mapping is readable or writable, or both; now and then an op has one flag alone.
 uint8_t DrawFlags(Words& words, const OpInfo& info) {
   if (info.flags.empty()) return 0;
   if (words.OneIn(6)) return info.flags[words.Below(static_cast<int>(info.flags.size()))].bit;
@@ -230,8 +235,8 @@ Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
 
 // --- runs ---
 
-// Every instance registers and every device is bound. Mostly, most groups come to one container
-// then, most devices are open, and there is a mapping.
+// Every instance registers and every device is configured. In three runs of four, most groups are
+// then put into one container, most devices are opened, and the container gets a mapping.
 template <typename Take>
 void WarmStart(Words& words, const Topology& t, Take take) {
   for (InstanceId i = 0; i < t.instances_count; ++i) take(Op{.kind = OpKind::kRegister, .a = i});
