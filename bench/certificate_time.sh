@@ -2,13 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # CPU seconds (user and system) of bounded answers at the default bounds: Z3's search; CaDiCaL
 # solving the certificate's formulas and writing proofs; checking these. Ratios are relative to Z3.
-set -euo pipefail
-tool=build/release/bin/iommucheck
-folder=$(mktemp -d)
-trap 'rm -r "$folder"' EXIT
-TIMEFORMAT='%U %S'
-
-cpu() { { time "$tool" "$@" >/dev/null; } 2>&1 | awk '{print $1 + $2}'; }
+. bench/measure.sh
+folder=$work/certificate
+mkdir "$folder"
 
 printf '%7s %8s %7s %7s %7s %9s  %s\n' Z3 CaDiCaL ratio check ratio proofs query
 slots='--add assume.bus_ops_not_replaced'
@@ -16,8 +12,8 @@ groups='--add assume.homogeneous_groups'
 while read -r query; do
   rm -rf "${folder:?}"/*
   # shellcheck disable=SC2086  # a query is several words
-  z3=$(cpu query $query --bounded) all=$(cpu query $query --certificate "$folder")
-  check=$(cpu check-certificate "$folder")
+  z3=$(cpu "$tool" query $query --bounded) all=$(cpu "$tool" query $query --certificate "$folder")
+  check=$(cpu "$tool" check-certificate "$folder")
   bytes=$(cat "$folder"/*.drat | wc -c)
   # Writing a certificate runs Z3, CaDiCaL and the checker.
   awk -v z3="$z3" -v all="$all" -v check="$check" -v bytes="$bytes" -v query="$query" 'BEGIN {

@@ -5,17 +5,15 @@
 # the original? Each build of ./dev kernel --patch runs beside the model of the original kernel,
 # which must trap if the patch changes anything, and beside the model with the same patch, which
 # must not. No seeds: the engine makes every case.
-set -eu
 cd "$(dirname "$0")/.."
+. bench/measure.sh
 
 seconds=${1:-30}
 seeds=${2:-5}
 shift $(($# < 2 ? $# : 2))
 (($#)) || set -- linux-source-6.12 linux-source-6.1
 max_len=$(sed -n 's/^max_len = //p' fuzz/attach.options)
-log=$(mktemp)
-work=$(mktemp -d)
-trap 'rm -rf "$log" "$work"' EXIT
+log=$work/log
 wrong=0
 
 # Prints the seconds to the trap and its kind, or that there was none.

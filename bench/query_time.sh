@@ -2,24 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # CPU seconds (user and system, process start included) of queries, the median of five runs each,
 # and of a process that only starts.
-set -euo pipefail
-tool=build/release/bin/iommucheck
-TIMEFORMAT='%U %S'
+. bench/measure.sh
 
-cpu() {
-  local run
-  for run in 1 2 3 4 5; do
-    { time "$@" >/dev/null || true; } 2>&1 | awk -v run="$run" '{printf "%.3f\n", $1 + $2}'
-  done | sort -n | sed -n 3p
-}
+# shellcheck disable=SC2046  # five numbers
+median_cpu() { median $(for _ in 1 2 3 4 5; do cpu "$@"; done); }
 
 printf '%8s  %s\n' CPU-s query
-printf '%8s  %s\n' "$(cpu "$tool" --version)" "(start alone: iommucheck --version)"
+printf '%8s  %s\n' "$(median_cpu "$tool" --version)" "(start alone: iommucheck --version)"
 slots='--add assume.bus_ops_not_replaced'
 groups='--add assume.homogeneous_groups'
 while read -r query; do
   # shellcheck disable=SC2086  # a query is several words
-  printf '%8s  %s\n' "$(cpu "$tool" query $query)" "$query"
+  printf '%8s  %s\n' "$(median_cpu "$tool" query $query)" "$query"
 done <<END
 no-cross-driver-reuse --kernel v5.15 --drop type1.same_ops $slots
 no-cross-driver-reuse --kernel v5.18 --drop type1.same_ops $slots

@@ -4,7 +4,6 @@
 // parses back equal.
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "fuzz/fuzzing.h"

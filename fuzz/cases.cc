@@ -8,20 +8,6 @@
 #include "src/case/bytes.h"
 
 namespace iommucheck::fuzzing {
-namespace {
-
-bool ReadOne(const std::filesystem::path& path, GivenCases& given) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  absl::StatusOr<Case> c = ParseCase(text, path.string());
-  if (!in || !c.ok()) return false;
-  if (const auto bytes = EncodeBytes(*c); bytes.ok()) given.inputs.push_back(*bytes);
-  given.cases.emplace_back(path.filename().string(), *std::move(c));
-  return true;
-}
-
-}  // namespace
-
 std::vector<Op> OpsOf(const Case& c) {
   std::vector<Op> ops;
   ops.reserve(c.ops.size());
@@ -29,13 +15,28 @@ std::vector<Op> OpsOf(const Case& c) {
   return ops;
 }
 
-bool ReadCases(const std::filesystem::path& path, GivenCases& given) {
-  if (!std::filesystem::is_directory(path)) return ReadOne(path, given);
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(path))
-    if (entry.path().extension() == ".case") files.push_back(entry.path());
-  std::ranges::sort(files);
-  return std::ranges::all_of(files, [&](const auto& file) { return ReadOne(file, given); });
+absl::StatusOr<Case> ReadCase(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in) return absl::InvalidArgumentError(path.string() + ": cannot be read");
+  return ParseCase(text, path.string());
+}
+
+std::string ReadCases(const std::filesystem::path& path, GivenCases& given) {
+  std::vector<std::filesystem::path> files = {path};
+  if (std::filesystem::is_directory(path)) {
+    files.clear();
+    for (const auto& entry : std::filesystem::directory_iterator(path))
+      if (entry.path().extension() == ".case") files.push_back(entry.path());
+    std::ranges::sort(files);
+  }
+  for (const auto& file : files) {
+    absl::StatusOr<Case> c = ReadCase(file);
+    if (!c.ok()) return std::string(c.status().message());
+    if (const auto bytes = EncodeBytes(*c); bytes.ok()) given.inputs.push_back(*bytes);
+    given.cases.emplace_back(file.filename().string(), *std::move(c));
+  }
+  return "";
 }
 
 }  // namespace iommucheck::fuzzing

@@ -20,8 +20,10 @@ struct GivenCases {
 
 std::vector<Op> OpsOf(const Case& c);
 
-// Adds the case of a file, or those of a folder in the order of their names. False if one cannot be
-// read.
-bool ReadCases(const std::filesystem::path& path, GivenCases& given);
+absl::StatusOr<Case> ReadCase(const std::filesystem::path& path);
+
+// Adds the case of a file, or those of a folder in the order of their names. Returns what is wrong,
+// or "".
+std::string ReadCases(const std::filesystem::path& path, GivenCases& given);
 
 }  // namespace iommucheck::fuzzing

@@ -27,59 +27,47 @@
 namespace iommucheck::fuzzing {
 namespace {
 
-// A misspelt variable must look neither like a kernel without bugs nor like a bug. An engine takes
-// handlers that run at exit() for a crash of the target, hence _exit().
-[[noreturn]] void BadEnvironment(const char* variable, std::string_view expected,
-                                 const std::string& value,
-                                 const std::vector<std::string>& candidates) {
+// The one of `all` that the word names. A misspelt variable must look neither like a kernel without
+// bugs nor like a bug. An engine takes handlers that run at exit() for a crash of the target, hence
+// _Exit().
+template <typename All, typename NameOf>
+const auto& OneNamed(const char* variable, std::string_view expected, const std::string& word,
+                     const All& all, NameOf name_of) {
+  std::vector<std::string> names;
+  names.reserve(all.size());
+  for (const auto& one : all) {
+    if (name_of(one) == word) return one;
+    names.emplace_back(name_of(one));
+  }
   const std::string line = absl::StrCat(variable, ": expected ", std::string(expected), ", found ",
-                                        Quote(value), DidYouMean(value, candidates), "\n");
+                                        Quote(word), DidYouMean(word, names), "\n");
   std::fputs(line.c_str(), stderr);
   std::fflush(nullptr);
   std::_Exit(2);
 }
 
-std::vector<std::string> RuleNames() {
-  std::vector<std::string> names;
-  for (const RuleInfo& info : AllRules()) names.emplace_back(info.id);
-  return names;
-}
-
 RuleSet DroppedRules() {
   RuleSet dropped;
-  const char* value = std::getenv("IOMMUCHECK_DROP");
-  if (value == nullptr) return dropped;
-  for (const std::string& id :
-       std::vector<std::string>(absl::StrSplit(value, ',', absl::SkipEmpty()))) {
-    const std::optional<Rule> rule = FindRule(id);
-    if (!rule) BadEnvironment("IOMMUCHECK_DROP", "the id of a rule", id, RuleNames());
-    dropped.add(*rule);
-  }
+  const char* const value = std::getenv("IOMMUCHECK_DROP");
+  const std::vector<std::string> ids =
+      absl::StrSplit(value == nullptr ? "" : value, ',', absl::SkipEmpty());
+  for (const std::string& id : ids)
+    dropped.add(OneNamed("IOMMUCHECK_DROP", "the id of a rule", id, AllRules(), [](const auto& r) {
+                  return r.id;
+                }).rule);
   return dropped;
 }
 
 std::optional<KernelVersion> FixedVersion() {
-  const char* value = std::getenv("IOMMUCHECK_KERNEL");
+  const char* const value = std::getenv("IOMMUCHECK_KERNEL");
   if (value == nullptr) return std::nullopt;
-  const std::optional<KernelVersion> version = FindVersion(value);
-  if (!version) {
-    std::vector<std::string> names;
-    for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
-    BadEnvironment("IOMMUCHECK_KERNEL", "a kernel", value, names);
-  }
-  return version;
+  return OneNamed("IOMMUCHECK_KERNEL", "a kernel", value, kKernelVersions, VersionName);
 }
 
 std::optional<Property> FixedProperty() {
-  const char* value = std::getenv("IOMMUCHECK_PROPERTY");
+  const char* const value = std::getenv("IOMMUCHECK_PROPERTY");
   if (value == nullptr) return std::nullopt;
-  const std::optional<Property> property = FindProperty(value);
-  if (!property) {
-    std::vector<std::string> names;
-    for (Property p : kProperties) names.emplace_back(PropertyName(p));
-    BadEnvironment("IOMMUCHECK_PROPERTY", "a property", value, names);
-  }
-  return property;
+  return OneNamed("IOMMUCHECK_PROPERTY", "a property", value, kProperties, PropertyName);
 }
 
 // The assumptions under which the version promises the properties that are not encoded.

@@ -3,8 +3,6 @@
 // For any machine and any ops, real kernel code does the same as the model, and breaks no promise.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "fuzz/model_and_kernel.h"
 
@@ -13,15 +11,8 @@ namespace {
 using iommucheck::fuzzing::ModelAndKernel;
 
 ModelAndKernel& Both() {
-  static ModelAndKernel* both = [] {
-    auto opened = ModelAndKernel::Open("kernel-fuzz.so", /*catch_oops=*/false);
-    if (!opened.ok()) {
-      std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
-      std::exit(2);
-    }
-    return opened->release();
-  }();
-  return *both;
+  static ModelAndKernel& both = ModelAndKernel::OpenOrExit("kernel-fuzz.so", /*catch_oops=*/false);
+  return both;
 }
 
 }  // namespace

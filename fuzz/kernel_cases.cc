@@ -11,14 +11,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <numeric>
-#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "fuzz/model_and_kernel.h"
 #include "fuzz/mutator.h"
 #include "src/draw/draw.h"
@@ -33,7 +32,6 @@ using iommucheck::RuleSet;
 using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::ModelAndKernel;
 using iommucheck::fuzzing::Mutator;
-using iommucheck::fuzzing::Option;
 
 // Cases with any machine, in the form of src/case/bytes.h.
 class Generator {
@@ -102,25 +100,17 @@ bool PlayAndCount(ModelAndKernel& both, const Input& input, uint64_t show, Count
 }
 
 void PrintOps(const Count& count) {
-  std::printf("ops          %llu\n", static_cast<unsigned long long>(std::accumulate(
-                                         count.ops.begin(), count.ops.end(), uint64_t{0})));
+  absl::PrintF("ops          %d\n",
+               std::accumulate(count.ops.begin(), count.ops.end(), uint64_t{0}));
   std::string never;
   for (size_t kind = 0; kind < count.ops.size(); ++kind) {
     const std::string name(InfoOf(static_cast<iommucheck::OpKind>(kind)).word);
     if (count.ops[kind] == 0)
       never += ' ' + name;
     else
-      std::printf("  %-15s %llu\n", name.c_str(), static_cast<unsigned long long>(count.ops[kind]));
+      absl::PrintF("  %-15s %d\n", name, count.ops[kind]);
   }
-  std::printf("never played%s\n", never.c_str());
-}
-
-int Usage(const std::string& what) {
-  std::fprintf(stderr,
-               "kernel_cases: %s\n"
-               "usage: kernel_cases [--cases=N] [--seed=S] [--show=N] [FILE|FOLDER]...\n",
-               what.c_str());
-  return 2;
+  absl::PrintF("never played%s\n", never);
 }
 
 }  // namespace
@@ -130,24 +120,12 @@ int main(int argc, char** argv) {
   uint64_t seed = 1;
   uint64_t show = 1;
   std::vector<Bytes> inputs;
-  for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
-    if (const auto n = Option(argument, "--cases=")) {
-      cases = *n;
-    } else if (const auto s = Option(argument, "--seed=")) {
-      seed = *s;
-    } else if (const auto w = Option(argument, "--show=")) {
-      show = *w;
-    } else if (argument.starts_with("--")) {
-      return Usage("no such option: " + argument);
-    } else {
-      std::string unread;
-      if (!iommucheck::fuzzing::ReadInputs(argument, inputs, unread))
-        return Usage("cannot read " + unread);
-    }
-  }
-  auto both = ModelAndKernel::Open("kernel.so", /*catch_oops=*/true);
-  if (!both.ok()) return Usage(std::string(both.status().message()));
-  ReportDeaths(**both);
+  if (!iommucheck::fuzzing::ReadArguments(
+          argc, argv, {{"cases", cases}, {"seed", seed}, {"show", show}},
+          [&](const std::string& path) { return iommucheck::fuzzing::ReadInputs(path, inputs); }))
+    return 2;
+  ModelAndKernel& both = ModelAndKernel::OpenOrExit("kernel.so", /*catch_oops=*/true);
+  ReportDeaths(both);
 
   Count count;
   const auto start = std::chrono::steady_clock::now();
@@ -157,26 +135,22 @@ int main(int argc, char** argv) {
   iommucheck::draw::Words words(seed);
   bool sound = true;
   for (size_t i = 0; sound && i < inputs.size(); ++i)
-    sound = PlayAndCount(**both, inputs[i], show, count);
+    sound = PlayAndCount(both, inputs[i], show, count);
   for (uint64_t n = 0; sound && n < cases; ++n)
-    sound = n % 4 < 2    ? PlayAndCount(**both, DrawCase(words, shape), show, count)
-            : n % 4 == 2 ? PlayAndCount(**both, fresh.Next(), show, count)
-                         : PlayAndCount(**both, derived.Next(), show, count);
+    sound = n % 4 < 2    ? PlayAndCount(both, DrawCase(words, shape), show, count)
+            : n % 4 == 2 ? PlayAndCount(both, fresh.Next(), show, count)
+                         : PlayAndCount(both, derived.Next(), show, count);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
 
-  std::printf("build        %s\n", (*both)->loaded().name().c_str());
-  std::printf("cases        %llu, of them %llu given, seed %llu\n",
-              static_cast<unsigned long long>(count.cases),
-              static_cast<unsigned long long>(inputs.size()),
-              static_cast<unsigned long long>(seed));
+  absl::PrintF("build        %s\n", both.loaded().name());
+  absl::PrintF("cases        %d, of them %d given, seed %d\n", count.cases, inputs.size(), seed);
   PrintOps(count);
-  std::printf("ended early  %llu, before an op that the model says no kernel survives\n",
-              static_cast<unsigned long long>(count.before_oops));
+  absl::PrintF("ended early  %d, before an op that the model says no kernel survives\n",
+               count.before_oops);
   for (const auto& [finding, times] : count.findings)
-    std::printf("ended early  %llu, at \"%s\"\n", static_cast<unsigned long long>(times),
-                std::string(finding).c_str());
-  std::printf("rate         %.0f cases/s\n", static_cast<double>(count.cases) / taken.count());
-  std::printf("divergences  %llu\n", static_cast<unsigned long long>(count.wrong));
-  if (!sound) std::printf("stopped: the kernel code cannot be loaded again\n");
+    absl::PrintF("ended early  %d, at \"%s\"\n", times, finding);
+  absl::PrintF("rate         %.0f cases/s\n", static_cast<double>(count.cases) / taken.count());
+  absl::PrintF("divergences  %d\n", count.wrong);
+  if (!sound) absl::PrintF("stopped: the kernel code cannot be loaded again\n");
   return sound && count.wrong == 0 ? 0 : 1;
 }

@@ -15,7 +15,6 @@
 //   IOMMUCHECK_FINDINGS=1   does not avoid the findings of docs/findings.md
 #include <dlfcn.h>
 #include <linux/vfio.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigaction()
 
 #include <algorithm>
 #include <array>
@@ -27,9 +26,8 @@
 #include <cstring>
 #include <span>
 #include <string>
-#include <utility>
 
-#include "kernel/extra.h"
+#include "fuzz/deaths.h"
 #include "kernel/harness.h"
 
 namespace {
@@ -109,10 +107,8 @@ Played& Begin(const Played& p) {
   return log.played[log.count++] = p;
 }
 
-// Only once: printing may fail in turn.
 void PrintInput() {
-  static bool printed = false;
-  if (std::exchange(printed, true) || log.input.empty()) return;
+  if (log.input.empty()) return;
   const uint8_t* const in = log.input.data();
   std::fprintf(stderr, "start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
   for (const Played& p : std::span(log.played).first(log.count)) Print(p);
@@ -125,29 +121,11 @@ void PrintInput() {
 [[noreturn]] void Fail(const char* sentence, const char* detail) {
   const char* const colon = *detail == 0 ? "" : ": ";
   std::fprintf(stderr, "kernel_ioctl: %s%s%s\n", sentence, colon, detail);
+  iommucheck::fuzzing::LeaveDeathsUnreported();
   PrintInput();
   std::fprintf(stderr, "SUMMARY: iommucheck: kernel_ioctl: %s%s%s\n", sentence, colon, detail);
   std::fflush(stderr);
   std::abort();
-}
-
-// Not safe in a signal handler, but the process is lost anyway, and we want the input.
-constexpr std::array kDeaths = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-std::array<struct sigaction, kDeaths.size()> before;
-
-void OnDeath(int signal) {
-  PrintInput();
-  for (size_t i = 0; i < kDeaths.size(); ++i)
-    if (kDeaths[i] == signal) sigaction(signal, &before[i], nullptr);
-  raise(signal);
-}
-
-// Call this after the engine has set its own handlers, since the last handlers win.
-void CatchDeaths() {
-  struct sigaction action{};
-  action.sa_handler = OnDeath;
-  action.sa_flags = SA_NODEFER;
-  for (size_t i = 0; i < kDeaths.size(); ++i) sigaction(kDeaths[i], &action, &before[i]);
 }
 
 const Kernel& TheKernel() {
@@ -162,13 +140,11 @@ const Kernel& TheKernel() {
       std::exit(77);
     }
     const auto open = reinterpret_cast<harness_open_fn>(dlsym(library, "harness_open"));
-    const auto open_extra =
-        reinterpret_cast<harness_extra_open_fn>(dlsym(library, "harness_extra_open"));
     Kernel found;
     if (open != nullptr) found.real = open(HARNESS_VERSION, 0);
-    if (found.real == nullptr || open_extra == nullptr)
+    if (found.real == nullptr)
       Fail("the build is of another version, run ./dev kernel", path.c_str());
-    found.extra = open_extra();
+    found.extra = found.real->extra;
     found.trace = std::getenv("IOMMUCHECK_TRACE") != nullptr;
     found.findings = std::getenv("IOMMUCHECK_FINDINGS") != nullptr;
     return found;
@@ -284,9 +260,9 @@ uint64_t Size(uint8_t byte) {
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
 
-// The ops of an input: ops of a case, some of them only for emulated devices, ops of
-// kernel/extra.h, and ioctls of a container; ioctl 0 means any command. An op's weight is the
-// number of its rows. A byte of the input is an index into the table, so new rows come last.
+// The ops of an input: ops of a case, some of them only for emulated devices, ops that
+// cases lack, and ioctls of a container; ioctl 0 means any command. An op's weight is the number of
+// its rows. A byte of the input is an index into the table, so new rows come last.
 enum class Of : uint8_t { kCase, kEmulated, kExtra, kIoctl };
 using enum Of;
 struct Kind {
@@ -633,7 +609,7 @@ void Judge(const Kernel& kernel) {
   }
   const harness_call* const calls = kernel.real->calls(&count);
   for (const harness_call& call : std::span(calls, count))
-    if (call.kind == HARNESS_ATTACH && call.error == 0 && call.driver != call.device_driver)
+    if (call.kind == HARNESS_ATTACH && call.error == 0 && call.foreign != 0)
       Fail("a device is attached to a domain of another driver", "");
 }
 
@@ -646,7 +622,7 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kHeader) return 0;
-  static const bool armed = (CatchDeaths(), true);
+  static const bool armed = (iommucheck::fuzzing::ReportDeathsBy(PrintInput), true);
   (void)armed;
   log.input = {data, size};
   log.count = 0;
@@ -674,7 +650,3 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   log.input = {};
   return 0;
 }
-
-// ASan calls this when a report begins.
-// NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" void __asan_on_error() { PrintInput(); }

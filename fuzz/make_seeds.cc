@@ -5,20 +5,16 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 
+#include "fuzz/cases.h"
 #include "src/case/bytes.h"
-#include "src/case/case.h"
 
 namespace {
 
 bool WriteSeed(const std::filesystem::path& folder, const std::filesystem::path& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  const auto c = iommucheck::ParseCase(text.str(), path.string());
-  if (!in || !c.ok()) {
+  const auto c = iommucheck::fuzzing::ReadCase(path);
+  if (!c.ok()) {
     std::fprintf(stderr, "%s\n", c.status().ToString().c_str());
     return false;
   }

@@ -17,8 +17,8 @@
 #include "src/case/repair.h"
 #include "src/case/run.h"
 #include "src/conform/compare.h"
-#include "src/conform/harness_data.h"
 #include "src/conform/machine_rules.h"
+#include "src/conform/real_run.h"
 #include "src/conform/trace.h"
 #include "src/tool/provenance.h"
 
@@ -91,6 +91,13 @@ absl::StatusOr<std::unique_ptr<ModelAndKernel>> ModelAndKernel::Open(const std::
   if (!note.empty()) std::fprintf(stderr, "%s\n", note.c_str());
   return std::unique_ptr<ModelAndKernel>(
       new ModelAndKernel(*std::move(harness), build, *kernel, !catch_oops));
+}
+
+ModelAndKernel& ModelAndKernel::OpenOrExit(const std::string& library, bool catch_oops) {
+  auto opened = Open(library, catch_oops);
+  if (opened.ok()) return *opened->release();
+  std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
+  std::exit(2);
 }
 
 ModelAndKernel::ModelAndKernel(conform::Harness harness, std::string build,

@@ -30,6 +30,10 @@ class ModelAndKernel {
   static absl::StatusOr<std::unique_ptr<ModelAndKernel>> Open(const std::string& library,
                                                               bool catch_oops);
 
+  // As Open(), for programs that cannot do without: ends with status 2 and the reason. The result
+  // lives as long as the process.
+  static ModelAndKernel& OpenOrExit(const std::string& library, bool catch_oops);
+
   using Verdict = conform::Lockstep::Verdict;
   // Decodes a case, replaces its kernel by that of the build, and plays it after a warm start. Does
   // not allocate once its buffers have grown.

@@ -27,7 +27,6 @@ namespace {
 
 using fuzzing::GivenCases;
 using fuzzing::Mutator;
-using fuzzing::Option;
 
 class Coverage {
  public:
@@ -92,28 +91,18 @@ class Coverage {
   std::vector<Event> events_;
 };
 
-int Main(const std::vector<std::string>& arguments) {
+int Main(int argc, char** argv) {
   uint64_t executions = 200'000;
   uint64_t seed = 1;
   GivenCases given;
-  for (const std::string& argument : arguments) {
-    if (const auto n = Option(argument, "--executions=")) {
-      executions = *n;
-    } else if (const auto s = Option(argument, "--seed=")) {
-      seed = *s;
-    } else if (argument.starts_with("--") || !fuzzing::ReadCases(argument, given)) {
-      std::fprintf(stderr,
-                   "model_coverage: cannot read %s\n"
-                   "usage: model_coverage [--executions=N] [--seed=S] CASE|FOLDER...\n",
-                   argument.c_str());
-      return 2;
-    }
-  }
-
+  if (!fuzzing::ReadArguments(
+          argc, argv, {{"executions", executions}, {"seed", seed}},
+          [&](const std::string& path) { return fuzzing::ReadCases(path, given); },
+          "CASE|FOLDER..."))
+    return 2;
   Coverage coverage;
-  for (const auto& [name, c] : given.cases) {
+  for (const auto& [name, c] : given.cases)
     coverage.Play(ProfileOf(c.kernel), c.topology, fuzzing::OpsOf(c));
-  }
   Mutator derived(given.inputs, seed);
   DecodedCase decoded;
   for (uint64_t n = 0; n < executions && !given.inputs.empty(); ++n) {
@@ -129,6 +118,4 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace
 }  // namespace iommucheck
 
-int main(int argc, char** argv) {
-  return iommucheck::Main(std::vector<std::string>(argv + 1, argv + argc));
-}
+int main(int argc, char** argv) { return iommucheck::Main(argc, argv); }

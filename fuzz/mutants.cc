@@ -10,8 +10,8 @@
 //   solver      with --solver, for encoded rules: on a kernel without the rule, two devices violate
 //               an encoded property within six steps. Most rules have another as a backup.
 //
-// Rules that nobody can notice are listed with the reason; any other rule that goes unnoticed is an
-// error.
+// Rules that no property is about are listed with the reason; any other rule that goes unnoticed is
+// an error.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -42,12 +42,14 @@ namespace {
 
 using fuzzing::GivenCases;
 using fuzzing::Mutator;
-using fuzzing::Option;
 
 using PropertySet = uint64_t;
 static_assert(kPropertyCount <= 64);
 
-// Rules that no run can notice on these kernels, apart from silent checks.
+// Rules that no property is about on these kernels, apart from silent checks. That is no fact of the
+// rule alone: it is what the other rules and the properties leave to notice. A run without such a
+// rule may still go on where the rule would have ended it and violate something later, which shows
+// nothing about the rule; so nobody looks.
 struct Unnoticeable {
   Rule rule;
   VersionRange versions;
@@ -248,39 +250,28 @@ void Print(const KernelRun& kernel, bool solver, Score& score) {
   }
 }
 
-int Usage(const std::string& what) {
-  std::fprintf(
-      stderr,
-      "mutants: %s\nusage: mutants [--executions=N] [--seed=S] [--kernel=VERSION] [--solver] "
-      "CASE|FOLDER...\n",
-      what.c_str());
-  return 2;
-}
-
 }  // namespace
 
-int Main(const std::vector<std::string>& arguments) {
+int Main(int argc, char** argv) {
   uint64_t executions = 100'000;
   uint64_t seed = 1;
   bool solver = false;
   std::optional<KernelVersion> only;
   GivenCases given;
-  for (const std::string& argument : arguments) {
-    if (const auto n = Option(argument, "--executions=")) {
-      executions = *n;
-    } else if (const auto s = Option(argument, "--seed=")) {
-      seed = *s;
-    } else if (argument == "--solver") {
+  const auto take = [&](const std::string& argument) -> std::string {
+    if (argument == "--solver") {
       solver = true;
     } else if (argument.starts_with("--kernel=")) {
       only = FindVersion(std::string_view(argument).substr(9));
-      if (!only) return Usage("no such kernel: " + argument.substr(9));
-    } else if (argument.starts_with("--")) {
-      return Usage("no such option: " + argument);
-    } else if (!fuzzing::ReadCases(argument, given)) {
-      return Usage("cannot read " + argument);
+      if (!only) return "no such kernel: " + argument.substr(9);
+    } else {
+      return fuzzing::ReadCases(argument, given);
     }
-  }
+    return "";
+  };
+  if (!fuzzing::ReadArguments(argc, argv, {{"executions", executions}, {"seed", seed}}, take,
+                              "[--kernel=VERSION] [--solver] CASE|FOLDER..."))
+    return 2;
 
   Score score;
   DecodedCase decoded;
@@ -311,6 +302,4 @@ int Main(const std::vector<std::string>& arguments) {
 
 }  // namespace iommucheck
 
-int main(int argc, char** argv) {
-  return iommucheck::Main(std::vector<std::string>(argv + 1, argv + argc));
-}
+int main(int argc, char** argv) { return iommucheck::Main(argc, argv); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 
@@ -13,8 +14,7 @@ constexpr size_t kMaxGeneratedSize = 4096;
 
 }  // namespace
 
-bool ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs,
-                std::string& unread) {
+std::string ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs) {
   std::vector<std::filesystem::path> files;
   if (std::filesystem::is_directory(path)) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path))
@@ -25,13 +25,10 @@ bool ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs,
   }
   for (const auto& file : files) {
     std::ifstream in(file, std::ios::binary);
-    if (!in) {
-      unread = file.string();
-      return false;
-    }
+    if (!in) return "cannot read " + file.string();
     inputs.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   }
-  return true;
+  return "";
 }
 
 const Bytes& Mutator::Next() {
@@ -97,14 +94,26 @@ void Mutator::Splice() {
                   part.end());
 }
 
-std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix) {
-  if (!argument.starts_with(prefix)) return std::nullopt;
-  argument.remove_prefix(prefix.size());
-  uint64_t value = 0;
-  const std::string digits(argument);
-  const char* const end = digits.c_str() + digits.size();
-  if (std::from_chars(digits.c_str(), end, value).ptr != end) return std::nullopt;
-  return value;
+bool ReadArguments(int argc, char** argv, const std::vector<NumberOption>& numbers,
+                   const std::function<std::string(const std::string&)>& take,
+                   std::string_view others) {
+  std::string usage = "usage: " + std::string(argv[0]);
+  for (const NumberOption& number : numbers) usage += " [--" + std::string(number.name) + "=N]";
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const bool is_number = std::ranges::any_of(numbers, [&](const NumberOption& number) {
+      const std::string prefix = "--" + std::string(number.name) + "=";
+      const char* const end = argument.data() + argument.size();
+      return argument.starts_with(prefix) && argument.size() > prefix.size() &&
+             std::from_chars(argument.data() + prefix.size(), end, number.value).ptr == end;
+    });
+    const std::string wrong = is_number ? "" : take(argument);
+    if (wrong.empty()) continue;
+    std::fprintf(stderr, "%s: %s\n%s %.*s\n", argv[0], wrong.c_str(), usage.c_str(),
+                 static_cast<int>(others.size()), others.data());
+    return false;
+  }
+  return true;
 }
 
 }  // namespace iommucheck::fuzzing

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <functional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -18,8 +18,8 @@ namespace iommucheck::fuzzing {
 using Bytes = std::vector<uint8_t>;
 
 // Adds the file, or the files below the folder in the order of their names, so that a seed gives
-// the same inputs everywhere. False, and the file's name, if one cannot be read.
-bool ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs, std::string& unread);
+// the same inputs everywhere. Returns what is wrong, or "".
+std::string ReadInputs(const std::filesystem::path& path, std::vector<Bytes>& inputs);
 
 // Makes inputs from the given ones. It uses only the raw numbers of the generator, since the
 // distributions of <random> differ between libraries.
@@ -43,7 +43,14 @@ class Mutator {
   Bytes current_;
 };
 
-// N if the argument is "--name=N"; `prefix` is "--name=".
-std::optional<uint64_t> Option(std::string_view argument, std::string_view prefix);
+// Reads the arguments of a tool: --NAME=N sets one of `numbers`, and `take` gets each other argument
+// and returns what is wrong with it, or "". Prints that and the usage. False: something was wrong.
+struct NumberOption {
+  std::string_view name;
+  uint64_t& value;
+};
+bool ReadArguments(int argc, char** argv, const std::vector<NumberOption>& numbers,
+                   const std::function<std::string(const std::string&)>& take,
+                   std::string_view others = "[FILE|FOLDER]...");
 
 }  // namespace iommucheck::fuzzing

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checks that never refuse, on any kernel: another check always refuses before.
+// Checks that never refuse on a kernel that has all its others: another check always refuses before.
 #pragma once
 
 #include <algorithm>

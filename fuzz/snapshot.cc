@@ -3,7 +3,6 @@
 // Any archive is either refused, or it becomes a machine that the model accepts.
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "fuzz/fuzzing.h"

@@ -5,10 +5,11 @@
  * it play cases:
  *
  *   begin(machine)  op(op) op(op) ...  end(&end)  finish(&leaks)
+ *   begin(machine)  op(op) extra->op(op) ...  extra->judge()  finish(&leaks)
  *
- * finish() tears everything down with the kernel's own code, so that the next begin() finds a clean
- * kernel. Calls are appended to one buffer that begin() empties. Not thread safe; one user for each
- * loaded library.
+ * The ops of `extra` are those that cases lack. finish() tears everything down with the kernel's
+ * own code, so that the next begin() finds a clean kernel. Calls are appended to one buffer that
+ * begin() empties. Not thread safe; one user for each loaded library.
  */
 #ifndef IOMMUCHECK_KERNEL_HARNESS_H
 #define IOMMUCHECK_KERNEL_HARNESS_H
@@ -25,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 4
+#define HARNESS_VERSION 5
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -38,13 +39,11 @@ enum {
   HARNESS_PAGES = 64,
   HARNESS_DOMAINS = 192,
   HARNESS_FAULTS = 2,
-  HARNESS_BUSES = 6,
+  HARNESS_BUSES = 6,  /* platform, pci, amba, fsl-mc, host1x, cdx, as in model/topology.h */
   HARNESS_WARNS = 16, /* places that are recorded; warns() counts all */
   HARNESS_NONE = 0xff,
   HARNESS_NO_DOMAIN = 0xffff,
 };
-
-/* platform, pci, amba, fsl-mc, host1x, cdx, as in model/topology.h */
 
 /*
  * The address of page 0 of a case, for IOVA and user memory alike. The last page of a case is the
@@ -223,9 +222,8 @@ struct harness_call {
   uint8_t device;
   uint16_t domain;
   int16_t error;
-  /* attach: the driver that serves the device, to detect cross-driver attaches. */
-  uint8_t device_driver;
-  uint8_t first; /* mapped, unmapped: pages of IOVA */
+  uint8_t foreign; /* attach: the domain is not of the driver that serves the device */
+  uint8_t first;   /* mapped, unmapped: pages of IOVA */
   uint8_t count;
   uint16_t pins;   /* held: pins of user memory */
   uint16_t locked; /* held: mm->locked_vm */
@@ -287,6 +285,57 @@ struct harness_leaks {
  */
 #define HARNESS_NOT_POSSIBLE (-100001)
 
+/* --- ops that cases lack: any ioctl, scattered memory, users in the kernel, sysfs, failures --- */
+
+enum harness_arm {
+  HARNESS_ARM_NONE,
+  HARNESS_ARM_ALLOC,  /* the n-th allocation of kernel memory fails */
+  HARNESS_ARM_MAP,    /* the n-th map_pages() stops half-way with -ENOMEM */
+  HARNESS_ARM_PIN,    /* the n-th page cannot be pinned */
+  HARNESS_ARM_ATTACH, /* the n-th attach_dev() that may fail returns -ENOMEM */
+  HARNESS_ARMS,
+};
+
+enum harness_extra_kind {
+  HARNESS_EXTRA_IOCTL,        /* container, count: command, argument */
+  HARNESS_EXTRA_EXTENSION,    /* container, count: VFIO_CHECK_EXTENSION */
+  HARNESS_EXTRA_DMA_RW,       /* a: emulated device, open; iova, count bytes, flags: write */
+  HARNESS_EXTRA_CLAIM,        /* a: device, by another owner; flags: by device, not by group */
+  HARNESS_EXTRA_RELEASE,      /* a */
+  HARNESS_EXTRA_ATTACH,       /* a: device, by a user in the kernel; flags: by group */
+  HARNESS_EXTRA_DETACH,       /* a */
+  HARNESS_EXTRA_KERNEL_MAP,   /* a: device, iova, size, paddr, flags: IOMMU_READ, IOMMU_WRITE */
+  HARNESS_EXTRA_KERNEL_UNMAP, /* a, iova, size */
+  HARNESS_EXTRA_STORE_TYPE,   /* a: device, count: 0 to 4: identity, DMA, DMA-FQ, auto, other */
+  HARNESS_EXTRA_SHOW,         /* a: device */
+  HARNESS_EXTRA_KINDS,
+};
+
+struct harness_extra_op {
+  uint8_t kind;
+  uint8_t container;
+  uint8_t a;
+  uint32_t flags;
+  uint32_t count;
+  uint64_t iova;
+  uint64_t size;
+  uint64_t paddr;
+  uint64_t argument[6]; /* the memory that the ioctl's pointer points at; zero after it */
+};
+
+struct harness_extra {
+  uint64_t memory; /* start of the process's memory; for its layout see kernel/process/memory.h */
+  uint64_t bitmap; /* where user space has room for dirty bitmaps */
+  /* Applies to the next op of either interface. */
+  void (*arm)(uint8_t arm, uint8_t nth);
+  /* Returns like harness.op(). */
+  int (*op)(const struct harness_extra_op* op);
+  /* Bit per page of a case that the drivers of the container's emulated devices have pinned. */
+  uint64_t (*pinned)(uint8_t container);
+  /* NULL, or a description of what is wrong now. */
+  const char* (*judge)(void);
+};
+
 struct harness {
   const char* name;    /* "linux-source-6.12 6.12.117-1" */
   const char* flavour; /* "plain" or "fuzz" */
@@ -304,6 +353,7 @@ struct harness {
   const struct harness_warn* (*warns)(uint32_t* count);
   void (*end)(struct harness_end* end);
   int (*finish)(struct harness_leaks* leaks);
+  const struct harness_extra* extra;
 };
 
 /*

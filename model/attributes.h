@@ -20,7 +20,15 @@ namespace iommucheck {
 // The struct that has the attribute. The words are those of the statements in a case.
 enum class Owner : uint8_t { kSettings, kDriver, kInstance, kDevice };
 
-struct AttributeInfo {
+// The member of an owner's struct, or several that lie side by side.
+struct AttributeMember {
+  Owner owner;
+  uint8_t at;    // offset of the first
+  uint8_t size;  // of all
+};
+
+// The sort of value, and what only this sort has.
+struct AttributeValues {
   enum class Kind : uint8_t {
     kFlag,     // WORD: the member is `value`
     kName,     // WORD=NAME: one of `names` but the first, which names the plain value
@@ -34,17 +42,22 @@ struct AttributeInfo {
     kDriver,   // WORD=NAME of a driver
     kDevice,   // WORD=NAME of a device
   };
+  Kind kind;
+  uint8_t value = 0;
+  uint8_t least = 0;
+  uint8_t most = 0;
+  std::string_view noun{};  // of the number
+  std::span<const std::string_view> names{};
+};
+
+struct AttributeInfo : AttributeMember, AttributeValues {
   // Who plays machines with the attribute beside the model: nobody; real kernel code in a process;
   // everybody, which is that code, the engines (solver, proofs, explorer) and booted kernels.
   enum class Played : uint8_t { kModelAlone, kProcess, kEverywhere };
   // The buses whose devices can have the attribute.
   enum class On : uint8_t { kAnyBus, kPci, kOthers };
 
-  Owner owner;
   std::string_view word;
-  Kind kind;
-  uint8_t at;    // offset of the member in the owner's struct
-  uint8_t size;  // of the member, or of all members that the attribute fills
   Played played;
   // The binary form keeps the attribute in this byte of the owner's record, from this bit on.
   // kNoByte: src/case/bytes.cc stores it elsewhere.
@@ -56,12 +69,6 @@ struct AttributeInfo {
   // rule for it.
   uint8_t weight;
   std::string_view phrase;  // how replay describes it; replay puts the value for %s
-
-  uint8_t value = 0;                          // kFlag
-  uint8_t least = 0;                          // kNumber
-  uint8_t most = 0;                           // kNumber
-  std::string_view noun;                      // kNumber
-  std::span<const std::string_view> names{};  // kName
   On on = On::kAnyBus;
 
   [[nodiscard]] constexpr bool encoded() const { return played == Played::kEverywhere; }

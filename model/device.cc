@@ -48,10 +48,7 @@ int Remove(Kernel& k) {  // device_del(): unbind, BUS_NOTIFY_REMOVED_DEVICE
   // The kernel of 6.1 takes dev->iommu as a sign that a driver serves the device, but a fwspec
   // alone also allocates dev->iommu. After the oops the model goes on as a fixed kernel does.
   if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
-    k.emit({.kind = Event::Kind::kOops,
-            .device = dev,
-            .oops = Oops::kNullPointer,
-            .where = "iommu_release_device"});
+    k.oops(Oops::kNullPointer, "iommu_release_device", kNoId, dev);
   if (k.topology.devices[dev].kind == DeviceKind::kReal)
     iommu_release_device(k, dev);
   else
@@ -96,11 +93,7 @@ int Bind(Kernel& k) {  // unbind from VFIO, then really_probe() of another drive
   // A fake group's device is on a bus without an IOMMU, and so without a notifier.
   if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&
       d.group != kNoId && k.group(d.group).container != kNoId)
-    k.emit({.kind = Event::Kind::kOops,
-            .device = dev,
-            .group = d.group,
-            .oops = Oops::kBug,
-            .where = "vfio_iommu_group_notifier"});
+    k.oops(Oops::kBug, "vfio_iommu_group_notifier", d.group, dev);
   return 0;
 }
 

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "model/table.h"
+
 namespace iommucheck {
 namespace {
 
@@ -42,13 +44,8 @@ constexpr std::array<Row<Event::Kind>, kEventKindCount> kEvents = {{
     {kAttachPasid, "set_dev_pasid"},
 }};
 
-template <typename Rows>
-constexpr bool InOrder(const Rows& rows) {
-  for (size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<size_t>(rows[i].kind) != i) return false;
-  return true;
-}
-static_assert(InOrder(kOopses) && InOrder(kEvents), "both are indexed by their kinds");
+static_assert(IsIndexedBy(&Row<Oops>::kind, kOopses));
+static_assert(IsIndexedBy(&Row<Event::Kind>::kind, kEvents));
 
 }  // namespace
 

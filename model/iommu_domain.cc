@@ -32,6 +32,21 @@ void PointAt(Kernel& k, DomainId& pointer, DomainId domain) {
   Unref(k, old);
 }
 
+// Adds a domain without a call of the driver: the second half of AllocDomain(), and all that a
+// static domain needs, which the driver has already.
+DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table) {
+  for (DomainId id = 0; id < kMaxDomains; ++id) {
+    DomainState& d = k.domain(id);
+    if (d.type != DomainType::kFree) continue;
+    d.type = type;
+    d.driver = driver;
+    d.table = table;
+    if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
+    return id;
+  }
+  return kNoId;
+}
+
 // The test of virtio, arm-smmu and others: is the domain bound to another instance? A domain that
 // is not bound yet accepts any device, even one of another driver, unless the driver looks at the
 // device's fwspec (arm-smmu and qcom_iommu up to and including 6.1). driver.same_instance: every
@@ -124,19 +139,6 @@ DriverId BusOps(Kernel& k, Bus bus) {
     }
   }
   return found;
-}
-
-DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table) {
-  for (DomainId id = 0; id < kMaxDomains; ++id) {
-    DomainState& d = k.domain(id);
-    if (d.type != DomainType::kFree) continue;
-    d.type = type;
-    d.driver = driver;
-    d.table = table;
-    if (id >= k.state.domains_end) k.state.domains_end = static_cast<uint8_t>(id + 1);
-    return id;
-  }
-  return kNoId;
 }
 
 DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev) {

@@ -46,10 +46,7 @@ int MapDirect(Kernel& k, DomainId domain, const Region& region) {
 
 uint64_t ApertureOf(const Kernel& k, DomainId domain) {
   const InstanceId i = k.domain(domain).instance;
-  if (i == kNoId) return ~uint64_t{0};
-  const Instance& instance = k.topology.instances[i];
-  return MaskOf({instance.aperture_first,
-                 static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
+  return i == kNoId ? ~uint64_t{0} : ApertureOf(k.topology.instances[i]);
 }
 
 uint8_t PageSizesOf(const Kernel& k, DomainId domain) {

@@ -418,6 +418,15 @@ void ReleaseServedBy(Kernel& k, InstanceId instance) {
     }
 }
 
+// Whether an instance of the driver is registered or a device is served by it.
+bool DriverLoaded(const Kernel& k, DriverId driver) {
+  const auto of_driver = [&](InstanceId i) { return k.topology.instances[i].driver == driver; };
+  if (std::ranges::any_of(Registered(k), of_driver)) return true;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.driver_of(dev) == driver) return true;
+  return false;
+}
+
 // Whether another driver is loaded at the address where this one's ops would lie.
 bool AddressTaken(const Kernel& k, DriverId driver) {
   for (DriverId d = 0; d < k.topology.drivers_count; ++d)
@@ -439,28 +448,8 @@ void UnregisterInstance(Kernel& k, InstanceId instance) {
 
 }  // namespace
 
-int Kernel::inject(Fault::Kind kind, uint8_t target) {
-  for (size_t i = 0; i < op.faults.size(); ++i) {
-    const Fault& fault = op.faults[i];
-    if (fault.kind != kind || fault.target != target) continue;
-    if (kind == Fault::Kind::kAttach && fault.count != 255 && fault_hits[i] >= fault.count)
-      continue;
-    ++fault_hits[i];
-    return -fault.error;
-  }
-  return 0;
-}
-
 bool IsRegistered(const Kernel& k, InstanceId instance) {
   return std::ranges::find(Registered(k), instance) != Registered(k).end();
-}
-
-bool DriverLoaded(const Kernel& k, DriverId driver) {
-  const auto of_driver = [&](InstanceId i) { return k.topology.instances[i].driver == driver; };
-  if (std::ranges::any_of(Registered(k), of_driver)) return true;
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.driver_of(dev) == driver) return true;
-  return false;
 }
 
 const char* CannotRegister(const Kernel& k) {

@@ -65,6 +65,9 @@ struct Kernel {
   void warn(const char* where, GroupId g) {
     emit({.kind = Event::Kind::kWarn, .group = g, .where = where});
   }
+  void oops(Oops oops, const char* where, GroupId g = kNoId, DeviceId d = kNoId) {
+    emit({.kind = Event::Kind::kOops, .device = d, .group = g, .oops = oops, .where = where});
+  }
   void leave(Rule assumption) {
     if (has(assumption) && !outside) outside = assumption;
   }
@@ -89,8 +92,6 @@ inline constexpr const char* kNoSuchGroup = "there is no such group";
 
 // --- iommu_probe.cc: drivers/iommu/iommu.c, how devices get their ops ---
 
-// Whether an instance of the driver is registered or a device is served by it.
-bool DriverLoaded(const Kernel& k, DriverId driver);
 bool IsRegistered(const Kernel& k, InstanceId instance);
 int iommu_probe_device(Kernel& k, DeviceId dev);
 void iommu_release_device(Kernel& k, DeviceId dev);
@@ -113,9 +114,6 @@ DriverId BusOps(Kernel& k, Bus bus);
 // Allocates for `dev`; kNoId where the core allocates by bus. Returns kNoId when memory runs out or
 // a fault says so.
 DomainId AllocDomain(Kernel& k, DomainType type, DriverId driver, TableId table, DeviceId dev);
-// Adds a domain without a call of the driver: the half of AllocDomain() that does so, and that of a
-// static domain, which the driver has already.
-DomainId NewDomain(Kernel& k, DomainType type, DriverId driver, TableId table);
 void iommu_domain_free(Kernel& k, DomainId domain);
 void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain);  // group->domain = domain
 void SetPasidPointer(Kernel& k, GroupId group, DomainId domain);
@@ -162,8 +160,6 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev);
 
 // --- vfio_group.cc: drivers/vfio/group.c ---
 
-// Whether VFIO has registered any device of the group, so that /dev/vfio/N exists.
-bool HasVfioDevice(const Kernel& k, GroupId group);
 // The device's driver unbinds: if it was the last of VFIO's in the group, the group leaves its
 // container.
 void LeaveVfio(Kernel& k, DeviceId dev);

@@ -47,8 +47,8 @@ inline constexpr int kOpKindCount = static_cast<int>(OpKind::kResetDone) + 1;
 // EPROBE_DEFER of include/linux/errno.h, which user space's errno.h does not have.
 inline constexpr int kEProbeDefer = 517;
 
-// The backend that VFIO_SET_IOMMU asks for: b of kSetIommu. The model has two of the backends that
-// may be loaded, type1 and the one without an IOMMU; kUnknownIommu is a type that no backend knows.
+// The type that VFIO_SET_IOMMU asks for: b of kSetIommu. Two backends are loaded: type1, which knows
+// the first three, and the one without an IOMMU, which knows kNoIommu. None knows kUnknownIommu.
 enum class IommuType : uint8_t { kType1v2, kType1, kNesting, kNoIommu, kUnknownIommu };
 inline constexpr int kIommuTypeCount = static_cast<int>(IommuType::kUnknownIommu) + 1;
 inline constexpr std::array<std::string_view, kIommuTypeCount> kIommuTypeNames = {
@@ -65,6 +65,8 @@ struct Pages {
 };
 // One bit per page; pages after the last of the address space are left out.
 uint64_t MaskOf(Pages pages);
+uint64_t MaskOf(const Region& region);
+uint64_t ApertureOf(const Instance& instance);  // of the domains that are bound to it
 
 // Flags of an op.
 inline constexpr uint8_t kUnprivileged = 1;  // by a user without CAP_SYS_RAWIO
@@ -74,7 +76,7 @@ inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
 inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
 inline constexpr uint8_t kZeroPage = 16;     // memory that was never written: the zero page
 
-// The kind of thing whose number an operand is.
+// An operand is the number of one of these.
 enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };
 inline constexpr int kOperandCount = static_cast<int>(Operand::kIommuType) + 1;
 
@@ -87,8 +89,8 @@ struct OpFlag {
 
 struct Kernel;  // model/kernel.h
 
-// One row an op (model/ops.cc). All code that reads, prints, plays, draws or refuses ops asks the
-// row.
+// One row for each op (model/ops.cc). All code that reads, prints, plays, draws or refuses ops asks
+// the row.
 struct OpInfo {
   enum Trait : uint8_t {
     kHasPages = 1,            // Op::at
@@ -102,14 +104,14 @@ struct OpInfo {
   std::string_view word;  // in a case
   uint8_t code;           // in the binary form; no other op has it
   uint8_t weight;         // how often generators draw it, relative to the other ops
-  Operand a;              // always there
-  Operand b;
-  std::string_view b_key;  // of b in JSON
+  Operand a;
   uint8_t traits;
-  std::span<const OpFlag> flags;  // in the order of a case
   // Why no kernel, driver or admin can take the op now; nullptr: it is possible.
   const char* (*cannot)(const Kernel&);
-  int (*apply)(Kernel&);  // takes the op: 0 or a negative errno
+  int (*apply)(Kernel&);            // takes the op: 0 or a negative errno
+  std::span<const OpFlag> flags{};  // in the order of a case
+  Operand b = Operand::kNone;
+  std::string_view b_key{};  // of b in JSON
 
   [[nodiscard]] constexpr bool is(Trait trait) const { return (traits & trait) != 0; }
   [[nodiscard]] constexpr uint8_t flag_bits() const {
@@ -124,7 +126,7 @@ inline std::span<const OpInfo> AllOps() { return kOps; }
 inline const OpInfo& InfoOf(OpKind kind) { return kOps[static_cast<size_t>(kind)]; }
 std::optional<OpKind> FindOp(std::string_view word);
 
-// A call of a driver or an allocator that the op makes fail.
+// A fault makes a call of a driver or an allocator fail while the kernel takes the op.
 struct Fault {
   enum class Kind : uint8_t {
     kNone,
@@ -144,15 +146,17 @@ struct Fault {
 };
 inline constexpr uint8_t kEveryAttach = 255;  // Fault::count of every call
 
-// One row a kind of fault: `fail=WORD:TARGET[:ERRNO[:COUNT]]` in a case.
+// One row for each kind of fault: `fail=WORD:TARGET[:ERRNO[:COUNT]]` in a case.
 struct FaultInfo {
   Fault::Kind kind;
-  std::string_view word;
-  bool of_device;       // the target is a device; otherwise it is the n-th call of the op, from 1
-  std::string_view of;  // the counted thing if it is no device: "an allocation", "a call"
-  bool has_errno;       // otherwise the errno is ENOMEM
-  bool has_count;
-  bool encoded;
+  std::string_view word{};
+  bool of_device =
+      false;              // the target is a device; otherwise it is the n-th call of the op, from 1
+  std::string_view of{};  // the thing that is counted then: "an allocation", "a call"
+  bool has_errno = false;   // otherwise the errno is ENOMEM
+  bool has_count = false;   // may fail several calls for the device
+  bool encoded = false;     // solver, proofs and explorer know it
+  uint8_t swept_error = 0;  // `replay --sweep` makes counted calls fail with it
 };
 inline constexpr int kFaultKindCount = static_cast<int>(Fault::Kind::kAttachCall);
 // Without kNone, in the order of Fault::Kind.

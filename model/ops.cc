@@ -6,6 +6,7 @@
 
 #include "model/op.h"
 #include "model/state.h"
+#include "model/table.h"
 
 namespace iommucheck {
 namespace {
@@ -52,71 +53,78 @@ constexpr uint8_t kLeaves = OpInfo::kMayLeaveAssumption;
 constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
 
-// Columns: op, word, code, weight; first operand, second, key of the second in JSON; traits; flags;
-// functions.
 }  // namespace
 
+// Columns: op, word, code, weight; operand; traits; functions; flags; second operand and its key in
+// JSON.
 constexpr std::array<OpInfo, kOpKindCount> kOps = {{
-    {kRegister, "register", 0, 3, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
-     CannotRegister, Register},
-    {kUnregister, "unregister", 1, 1, kInstance, kNone, "", kEverywhere | kLeaves, kNoFlags,
-     CannotUnregister, Unregister},
-    {kAdd, "add", 2, 1, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags, CannotAdd, Add},
-    {kRemove, "remove", 3, 1, kDevice, kNone, "", kEverywhere, kNoFlags, CannotRemove, Remove},
-    {kConfigure, "configure", 4, 3, kDevice, kNone, "", kEverywhere | kLeaves, kNoFlags,
-     CannotConfigure, Configure},
-    {kSetContainer, "set-container", 5, 4, kGroup, kContainer, "container", kEverywhere, kOfUser,
-     CannotSetContainer, SetContainer},
-    {kSetIommu, "set-iommu", 6, 2, kContainer, kIommuType, "type", kEverywhere, kOfUser,
-     CannotSetIommu, SetIommu},
-    {kUnsetContainer, "unset-container", 7, 2, kGroup, kNone, "", kEverywhere, kNoFlags,
-     CannotUnsetContainer, UnsetContainer},
-    {kOpen, "open", 8, 1, kGroup, kNone, "", kModelAlone, kOfUser, CannotOpen, Open},
-    {kClose, "close", 9, 1, kGroup, kNone, "", kModelAlone, kNoFlags, CannotClose, Close},
-    {kGetDevice, "get-device", 10, 4, kDevice, kNone, "", kProcess, kOfUser, CannotGetDevice,
-     GetDevice},
-    {kPutDevice, "put-device", 11, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotPutDevice,
-     PutDevice},
-    {kMap, "map", 12, 8, kContainer, kNone, "", kProcess | kAt | kMemory, kOfMap, CannotMap, Map},
-    {kUnmap, "unmap", 13, 5, kContainer, kNone, "", kProcess | kAt, kOfUnmap, CannotUnmap, Unmap},
-    {kPin, "pin", 14, 5, kDevice, kNone, "", kProcess | kAt, kOfPin, CannotPin, Pin},
-    {kUnpin, "unpin", 15, 2, kDevice, kNone, "", kProcess | kAt, kNoFlags, CannotUnpin, Unpin},
-    {kBind, "bind", 16, 4, kDevice, kNone, "", kProcess, kNoFlags, CannotBind, Bind},
-    {kUnbind, "unbind", 17, 2, kDevice, kNone, "", kProcess, kNoFlags, CannotUnbind, Unbind},
-    {kDma, "dma", 18, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotDeferredAttach,
-     DeferredAttach},
-    {kAttachPasid, "attach-pasid", 19, 3, kDevice, kDevice, "domain-of", kProcess, kNoFlags,
-     CannotAttachPasid, AttachPasid},
-    {kDetachPasid, "detach-pasid", 20, 1, kDevice, kNone, "", kProcess, kNoFlags, CannotDetachPasid,
-     DetachPasid},
-    {kReset, "reset", 21, 2, kDevice, kNone, "", kModelAlone, kNoFlags, CannotReset, Reset},
-    {kResetDone, "reset-done", 22, 1, kDevice, kNone, "", kModelAlone, kNoFlags, CannotResetDone,
-     ResetDone},
-}};
-
-// Columns: kind, word; whether the target is a device, and if not, the thing that is counted;
-// errno; count; encoded.
-constexpr std::array<FaultInfo, kFaultKindCount + 1> kFaults = {{
-    {Fault::Kind::kNone, "", false, "", false, false, true},
-    {Fault::Kind::kAttach, "attach", true, "", true, true, true},
-    {Fault::Kind::kAlloc, "alloc", false, "an allocation", false, false, true},
-    {Fault::Kind::kProbe, "probe", true, "", true, false, true},
-    {Fault::Kind::kMalloc, "malloc", false, "an allocation", false, false, false},
-    {Fault::Kind::kMap, "map", false, "a call", true, false, false},
-    {Fault::Kind::kPin, "pin", false, "a call", true, false, false},
-    {Fault::Kind::kAttachCall, "attach-call", false, "a call", true, false, false},
+    {kRegister, "register", 0, 3, kInstance, kEverywhere | kLeaves, CannotRegister, Register},
+    {kUnregister, "unregister", 1, 1, kInstance, kEverywhere | kLeaves, CannotUnregister,
+     Unregister},
+    {kAdd, "add", 2, 1, kDevice, kEverywhere | kLeaves, CannotAdd, Add},
+    {kRemove, "remove", 3, 1, kDevice, kEverywhere, CannotRemove, Remove},
+    {kConfigure, "configure", 4, 3, kDevice, kEverywhere | kLeaves, CannotConfigure, Configure},
+    {kSetContainer, "set-container", 5, 4, kGroup, kEverywhere, CannotSetContainer, SetContainer,
+     kOfUser, kContainer, "container"},
+    {kSetIommu, "set-iommu", 6, 2, kContainer, kEverywhere, CannotSetIommu, SetIommu, kOfUser,
+     kIommuType, "type"},
+    {kUnsetContainer, "unset-container", 7, 2, kGroup, kEverywhere, CannotUnsetContainer,
+     UnsetContainer},
+    {kOpen, "open", 8, 1, kGroup, kModelAlone, CannotOpen, Open, kOfUser},
+    {kClose, "close", 9, 1, kGroup, kModelAlone, CannotClose, Close},
+    {kGetDevice, "get-device", 10, 4, kDevice, kProcess, CannotGetDevice, GetDevice, kOfUser},
+    {kPutDevice, "put-device", 11, 1, kDevice, kProcess, CannotPutDevice, PutDevice},
+    {kMap, "map", 12, 8, kContainer, kProcess | kAt | kMemory, CannotMap, Map, kOfMap},
+    {kUnmap, "unmap", 13, 5, kContainer, kProcess | kAt, CannotUnmap, Unmap, kOfUnmap},
+    {kPin, "pin", 14, 5, kDevice, kProcess | kAt, CannotPin, Pin, kOfPin},
+    {kUnpin, "unpin", 15, 2, kDevice, kProcess | kAt, CannotUnpin, Unpin},
+    {kBind, "bind", 16, 4, kDevice, kProcess, CannotBind, Bind},
+    {kUnbind, "unbind", 17, 2, kDevice, kProcess, CannotUnbind, Unbind},
+    {kDma, "dma", 18, 1, kDevice, kProcess, CannotDeferredAttach, DeferredAttach},
+    {kAttachPasid, "attach-pasid", 19, 3, kDevice, kProcess, CannotAttachPasid, AttachPasid,
+     kNoFlags, kDevice, "domain-of"},
+    {kDetachPasid, "detach-pasid", 20, 1, kDevice, kProcess, CannotDetachPasid, DetachPasid},
+    {kReset, "reset", 21, 2, kDevice, kModelAlone, CannotReset, Reset},
+    {kResetDone, "reset-done", 22, 1, kDevice, kModelAlone, CannotResetDone, ResetDone},
 }};
 
 namespace {
 
-constexpr bool InOrder() {
-  for (size_t i = 0; i < kOps.size(); ++i)
-    if (static_cast<size_t>(kOps[i].kind) != i) return false;
-  for (size_t i = 0; i < kFaults.size(); ++i)
-    if (static_cast<size_t>(kFaults[i].kind) != i) return false;
-  return true;
+constexpr FaultInfo OfDevice(Fault::Kind kind, std::string_view word, bool has_count) {
+  return {.kind = kind,
+          .word = word,
+          .of_device = true,
+          .has_errno = true,
+          .has_count = has_count,
+          .encoded = true};
 }
-static_assert(InOrder(), "the tables are indexed by the enumerations");
+constexpr FaultInfo Allocation(Fault::Kind kind, std::string_view word, bool encoded) {
+  return {
+      .kind = kind, .word = word, .of = "an allocation", .encoded = encoded, .swept_error = ENOMEM};
+}
+constexpr FaultInfo Call(Fault::Kind kind, std::string_view word, uint8_t swept_error) {
+  return {
+      .kind = kind, .word = word, .of = "a call", .has_errno = true, .swept_error = swept_error};
+}
+constexpr bool kCounted = true;
+constexpr bool kEncoded = true;
+
+}  // namespace
+
+constexpr std::array<FaultInfo, kFaultKindCount + 1> kFaults = {{
+    {.kind = Fault::Kind::kNone, .encoded = true},
+    OfDevice(Fault::Kind::kAttach, "attach", kCounted),
+    Allocation(Fault::Kind::kAlloc, "alloc", kEncoded),
+    OfDevice(Fault::Kind::kProbe, "probe", !kCounted),
+    Allocation(Fault::Kind::kMalloc, "malloc", !kEncoded),
+    Call(Fault::Kind::kMap, "map", ENOMEM),
+    Call(Fault::Kind::kPin, "pin", EFAULT),
+    Call(Fault::Kind::kAttachCall, "attach-call", EINVAL),
+}};
+
+namespace {
+
+static_assert(IsIndexedBy(&OpInfo::kind, kOps) && IsIndexedBy(&FaultInfo::kind, kFaults));
 
 bool InRange(Operand operand, uint8_t value, const Topology& t) {
   switch (operand) {
@@ -153,6 +161,14 @@ uint64_t MaskOf(Pages pages) {
   if (pages.count == 0 || pages.first >= kPages) return 0;
   const int count = std::min<int>(pages.count, kPages - pages.first);
   return (~uint64_t{0} >> (kPages - count)) << pages.first;
+}
+
+uint64_t MaskOf(const Region& region) {
+  return MaskOf({region.first, static_cast<uint8_t>(region.last - region.first + 1)});
+}
+uint64_t ApertureOf(const Instance& instance) {
+  return MaskOf({instance.aperture_first,
+                 static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
 }
 
 absl::Status Validate(const Op& op, const Topology& t) {

@@ -28,19 +28,11 @@ constexpr std::array<ProfileInfo, kKernelVersionCount> kProfiles = {{
     {kV7_1, "v7.1", 8, kFwnode, kV7_1},
 }};
 
-constexpr bool InOrder() {
-  for (int i = 0; i < kKernelVersionCount; ++i)
-    if (static_cast<int>(kProfiles[i].version) != i) return false;
-  return true;
-}
-static_assert(InOrder(), "kProfiles is indexed by KernelVersion");
+static_assert(IsIndexedBy(&ProfileInfo::version, kProfiles));
 
-constexpr bool HasNumber(int number) {
-  return std::ranges::count(kProfiles, number, &ProfileInfo::number) == 1;
-}
 constexpr bool NumbersAreApart() {
   for (int i = 0; i < kKernelVersionCount; ++i)
-    if (!HasNumber(i)) return false;
+    if (std::ranges::count(kProfiles, i, &ProfileInfo::number) != 1) return false;
   return true;
 }
 static_assert(NumbersAreApart(), "the next free number is the count of those before");

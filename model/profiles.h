@@ -4,11 +4,12 @@
 // rules.cc say in which releases each rule came and went.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+
+#include "model/table.h"
 
 namespace iommucheck {
 
@@ -28,14 +29,10 @@ enum class KernelVersion : uint8_t {
 };
 inline constexpr auto kNewestVersion = KernelVersion::kV7_1;
 inline constexpr int kKernelVersionCount = static_cast<int>(kNewestVersion) + 1;
-inline constexpr auto kKernelVersions = [] {
-  std::array<KernelVersion, kKernelVersionCount> all{};
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<KernelVersion>(i);
-  return all;
-}();
+inline constexpr auto kKernelVersions = kValuesOf<KernelVersion, kKernelVersionCount>;
 
-// How devices get their iommu_ops. The era decides registration, probe and default-domain set-up
-// together; none of these can be dropped alone, so the era is not a rule.
+// How devices get their iommu_ops. This is no rule: registration, probe and the set-up of default
+// domains depend on it together, and no patch drops one of them alone.
 enum class Era : uint8_t {
   kBusSlots,      // up to and including 6.0: bus->iommu_ops, written by bus_set_iommu()
   kSingleDriver,  // 6.1 to 6.7: bus->iommu_ops of every bus, written by iommu_device_register()
@@ -48,10 +45,9 @@ struct ProfileInfo {
   std::string_view name;
   uint8_t number;  // in saved fuzz inputs (src/case/bytes.h): never changes; new rows take the next
   Era era;
-  // The mainline .0 release whose rules it has: itself, or the release of its stable series, which
-  // has the backported rules besides.
+  // The mainline release whose rules it has: itself, or the one that its stable series follows.
   KernelVersion mainline;
-  std::span<const Rule> backported{};
+  std::span<const Rule> backported{};  // the rules that the stable series has besides
   [[nodiscard]] bool is_stable() const { return mainline != version; }
 };
 
@@ -61,8 +57,8 @@ const ProfileInfo& InfoOf(KernelVersion version);
 std::string_view VersionName(KernelVersion version);
 std::optional<KernelVersion> FindVersion(std::string_view name);
 
-// The versions from one on and before another. A profile that is added between these, or after the
-// newest, belongs to the range without a change.
+// The versions from one on, up to another and without it. A new profile that lies in a range, or is
+// the newest and the range has no end, belongs to it without an edit.
 class VersionRange {
  public:
   [[nodiscard]] constexpr VersionRange Until(KernelVersion end) const {

@@ -2,6 +2,7 @@
 #include "model/properties.h"
 
 #include <algorithm>
+#include <cassert>
 #include <vector>
 
 #include "model/property_checks.h"
@@ -52,18 +53,12 @@ constexpr bool kEncoded = true;
 using enum KernelVersion;
 using enum Property;
 constexpr PropertyInfo kEventRows[] = {
-    {kNoCrossDriverAttach,
-     "no-cross-driver-attach",
+    {kNoCrossDriverAttach, "no-cross-driver-attach",
      "every device's attached domain was allocated by the driver that serves the device",
-     NoCrossDriverAttach,
-     {{Until(kV6_1), kSlotsStay}, {Since(kV6_1).Until(kV6_8)}, {Since(kV6_8), kOneDriverGroups}},
-     kEncoded},
-    {kNoCrossDriverReuse,
-     "no-cross-driver-reuse",
+     NoCrossDriverAttach, kOneDriverAGroup, kEncoded},
+    {kNoCrossDriverReuse, "no-cross-driver-reuse",
      "attaching a group never puts a device on an already existing domain of another driver",
-     NoCrossDriverReuse,
-     {{Until(kV6_1), kSlotsStay}, {Since(kV6_1).Until(kV6_8)}, {Since(kV6_8), kOneDriverGroups}},
-     kEncoded},
+     NoCrossDriverReuse, kOneDriverAGroup, kEncoded},
 };
 
 // In the order of Property.
@@ -93,14 +88,8 @@ std::optional<Property> FindProperty(std::string_view name) {
 }
 
 const Event* FindViolation(Property property, std::span<const Event> events) {
-  switch (property) {
-    case kNoCrossDriverAttach:
-      return FindForeignAttach(events);
-    case kNoCrossDriverReuse:
-      return FindForeignReuse(events);
-    default:
-      return nullptr;
-  }
+  assert(InfoOf(property).encoded);
+  return property == kNoCrossDriverAttach ? FindForeignAttach(events) : FindForeignReuse(events);
 }
 
 std::optional<Violation> FindViolation(Property property, const StepView& view) {
@@ -120,7 +109,7 @@ std::span<const Promise> Promises() {
     std::vector<Promise> promises;
     for (const PropertyInfo* const info : AllInfos())
       for (const KernelVersion v : kKernelVersions)
-        for (const PromiseRange& range : info->promised)
+        for (const PromiseRange& range : info->promised.ranges())
           if (range.versions.has(v))
             promises.push_back({v, info->property, range.assumptions, range.without});
     return promises;
@@ -129,7 +118,7 @@ std::span<const Promise> Promises() {
 }
 
 bool IsPromised(KernelVersion version, Property property) {
-  return std::ranges::any_of(InfoOf(property).promised, [&](const PromiseRange& range) {
+  return std::ranges::any_of(InfoOf(property).promised.ranges(), [&](const PromiseRange& range) {
     return range.versions.has(version);
   });
 }

@@ -14,6 +14,7 @@
 #include "model/rules.h"
 #include "model/state.h"
 #include "model/step.h"
+#include "model/table.h"
 #include "model/topology.h"
 
 namespace iommucheck {
@@ -77,11 +78,7 @@ enum class Property : uint8_t {
   kLockedMemoryKeepsItsLimit,
 };
 inline constexpr int kPropertyCount = static_cast<int>(Property::kLockedMemoryKeepsItsLimit) + 1;
-inline constexpr auto kProperties = [] {
-  std::array<Property, kPropertyCount> all{};
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Property>(i);
-  return all;
-}();
+inline constexpr auto kProperties = kValuesOf<Property, kPropertyCount>;
 
 // Everything that a property reads: a step that was taken, and the states before and after it.
 struct StepView {
@@ -118,13 +115,42 @@ struct PromiseRange {
   FaultSet without = 0;
 };
 
+// The promises of all kernels: ranges, of which each kernel is in one at most. By default no kernel
+// promises anything.
+class PromisedOn {
+ public:
+  constexpr PromisedOn() = default;
+  constexpr PromisedOn(VersionRange versions, std::span<const Rule> assumptions = {}) {  // NOLINT
+    *this = And(versions, assumptions);
+  }
+  [[nodiscard]] constexpr PromisedOn And(VersionRange versions,
+                                         std::span<const Rule> assumptions = {}) const {
+    PromisedOn more = *this;
+    more.ranges_[more.count_++] = {versions, assumptions};
+    return more;
+  }
+  // Of the last range.
+  [[nodiscard]] constexpr PromisedOn Without(FaultSet faults) const {
+    PromisedOn less = *this;
+    less.ranges_[less.count_ - 1].without = faults;
+    return less;
+  }
+  [[nodiscard]] constexpr std::span<const PromiseRange> ranges() const {
+    return std::span(ranges_).first(count_);
+  }
+
+ private:
+  std::array<PromiseRange, 3> ranges_{};
+  size_t count_ = 0;
+};
+
 // Everything about a property. Its row is in the file that has its check.
 struct PropertyInfo {
   Property property;
   std::string_view name;
   std::string_view sentence;
   std::optional<Violation> (*find)(const StepView& view);
-  PromiseRange promised[3] = {};
+  PromisedOn promised{};
   bool encoded = false;  // the encodings know it
 };
 const PropertyInfo& InfoOf(Property property);
@@ -132,8 +158,8 @@ std::string_view PropertyName(Property property);
 std::string_view PropertySentence(Property property);
 std::optional<Property> FindProperty(std::string_view name);
 
-// The first event of a step that violates one of the first two properties, or nullptr. Always
-// nullptr for the others.
+// The first event that violates the property, or nullptr. Precondition: the row of the property says
+// kEncoded. The events of a step alone decide these properties, so that engines need no states.
 const Event* FindViolation(Property property, std::span<const Event> events);
 // The first violation, in the order of events, containers, groups and devices. Once a state
 // violates a property, the following steps report it again. Allocates nothing.

@@ -46,6 +46,22 @@ Found AnyContainer(const State& s, Find find) {
   return std::nullopt;
 }
 
+// The first container of which `is` is true; of a container's domains, the first.
+template <typename Is>
+Found ContainerWhere(const StepView& v, std::string_view why, Is is) {
+  return AnyContainer(v.after, [&](ContainerId id, const ContainerState& c) -> Found {
+    return is(c) ? Found({.why = why, .container = id}) : std::nullopt;
+  });
+}
+template <typename Is>
+Found DomainWhere(const StepView& v, std::string_view why, Is is) {
+  return AnyContainer(v.after, [&](ContainerId id, const ContainerState& c) -> Found {
+    for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
+      if (is(c, d)) return Violation{.why = why, .domain = d, .container = id};
+    return std::nullopt;
+  });
+}
+
 template <typename Find>
 Found AnyEvent(const StepView& v, Find find) {
   for (const Event& e : v.events)
@@ -55,10 +71,6 @@ Found AnyEvent(const StepView& v, Find find) {
 
 inline std::span<const Dma> MappingsOf(const ContainerState& c) {
   return std::span(c.dmas).first(c.dmas_count);
-}
-
-inline uint64_t PagesOf(const Region& region) {
-  return MaskOf({region.first, static_cast<uint8_t>(region.last - region.first + 1)});
 }
 
 // Whether the op may make the driver fail attach_dev for the device.
@@ -94,6 +106,12 @@ inline constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
 inline constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
 inline constexpr std::array kNoHotAddUnmapTop = {Rule::kAssumeNoHotAddWhenAttached,
                                                  Rule::kType1UnmapTop};
+
+// No device gets on a domain of another driver.
+inline constexpr PromisedOn kOneDriverAGroup =
+    PromisedOn(Until(KernelVersion::kV6_1), kSlotsStay)
+        .And(Since(KernelVersion::kV6_1).Until(KernelVersion::kV6_8))
+        .And(Since(KernelVersion::kV6_8), kOneDriverGroups);
 
 inline constexpr FaultSet kAttachFaults =
     FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);

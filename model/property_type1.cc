@@ -8,22 +8,6 @@
 namespace iommucheck {
 namespace {
 
-template <typename Find>
-Found AnyDomainOf(const State& s, const ContainerState& c, Find find) {
-  for (DomainId d = c.domains; d != kNoId; d = s.domains[d].next)
-    if (const Found found = find(d, s.domains[d])) return found;
-  return std::nullopt;
-}
-
-template <typename Find>
-Found AnyDomain(const StepView& v, Find find) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) {
-    return AnyDomainOf(v.after, c, [&](DomainId domain, const DomainState& d) {
-      return find(container, c, domain, d);
-    });
-  });
-}
-
 bool IsReserved(const Region& region) {  // whether user space cannot map it
   return region.type != Region::Type::kNone && region.type != Region::Type::kDirectRelaxable;
 }
@@ -32,22 +16,16 @@ uint64_t ReservedOf(const StepView& v, const State& s, GroupId group) {
   uint64_t pages = 0;
   for (DeviceId dev = s.groups[group].devices; dev != kNoId; dev = s.devices[dev].next)
     for (const Region& region : v.topology.devices[dev].regions)
-      if (IsReserved(region)) pages |= PagesOf(region);
+      if (IsReserved(region)) pages |= MaskOf(region);
   return pages;
-}
-
-uint64_t ApertureOf(const StepView& v, InstanceId i) {
-  if (i == kNoId) return ~uint64_t{0};
-  const Instance& instance = v.topology.instances[i];
-  return MaskOf({instance.aperture_first,
-                 static_cast<uint8_t>(instance.aperture_last - instance.aperture_first + 1)});
 }
 
 // The pages that all domains of a container can map.
 uint64_t AperturesOf(const StepView& v, const ContainerState& c) {
   uint64_t pages = ~uint64_t{0};
   for (DomainId d = c.domains; d != kNoId; d = v.after.domains[d].next)
-    pages &= ApertureOf(v, v.after.domains[d].instance);
+    if (const InstanceId i = v.after.domains[d].instance; i != kNoId)
+      pages &= ApertureOf(v.topology.instances[i]);
   return pages;
 }
 
@@ -140,11 +118,10 @@ Found ContainerGroupsAreOnTheirDomain(const StepView& v) {
                              .domain = g.vfio_domain,
                              .container = g.container};
     if (g.vfio_domain == kNoId || !joined || g.domain != g.vfio_domain) return found;
-    const ContainerState& c = v.after.containers[g.container];
-    const Found listed = AnyDomainOf(v.after, c, [&](DomainId d, const DomainState&) -> Found {
-      return d == g.vfio_domain ? Found(found) : std::nullopt;
-    });
-    return listed ? std::nullopt : Found(found);
+    for (DomainId d = v.after.containers[g.container].domains; d != kNoId;
+         d = v.after.domains[d].next)
+      if (d == g.vfio_domain) return std::nullopt;
+    return found;
   });
 }
 
@@ -158,14 +135,9 @@ Found CoherentDomainIsEnforced(const StepView& v) {
 }
 
 Found NestingIsThere(const StepView& v) {
-  return AnyDomain(v,
-                   [&](ContainerId container, const ContainerState& c, DomainId domain,
-                       const DomainState& d) -> Found {
-                     if (c.type != IommuType::kNesting || v.topology.drivers[d.driver].nesting)
-                       return std::nullopt;
-                     return Violation{
-                         .why = "its driver cannot", .domain = domain, .container = container};
-                   });
+  return DomainWhere(v, "its driver cannot", [&](const ContainerState& c, DomainId d) {
+    return c.type == IommuType::kNesting && !v.topology.drivers[v.after.domains[d].driver].nesting;
+  });
 }
 
 Found MsiIsIsolated(const StepView& v) {
@@ -218,73 +190,58 @@ Found UnmapTakesWholeMappings(const StepView& v) {
 }
 
 Found MappingsAreApart(const StepView& v) {
-  return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
+  constexpr auto kWhy = "one is empty, meets the one before it, or wraps around";
+  return ContainerWhere(v, kWhy, [](const ContainerState& c) {
     int end = 0;
     for (const Dma& dma : MappingsOf(c)) {
-      if (dma.at.count == 0 || dma.at.first < end || dma.at.first + dma.at.count > kPages)
-        return Violation{.why = "one is empty, meets the one before it, or wraps around",
-                         .container = container};
+      if (dma.at.count == 0 || dma.at.first < end) return true;
       end = dma.at.first + dma.at.count;
     }
-    return std::nullopt;
+    return end > kPages;
   });
 }
 
 Found MappingsKeepTheirLimit(const StepView& v) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if (c.dmas_count <= v.topology.settings.dma_entries) return std::nullopt;
-    return Violation{.why = "it has more than dma_entry_limit", .container = container};
+  return ContainerWhere(v, "it has more than dma_entry_limit", [&](const ContainerState& c) {
+    return c.dmas_count > v.topology.settings.dma_entries;
   });
 }
 
 Found MappedInEveryDomain(const StepView& v) {
-  return AnyDomain(v,
-                   [&](ContainerId container, const ContainerState& c, DomainId domain,
-                       const DomainState&) -> Found {
-                     if ((MappedBy(c) & ~v.after.mapped[domain]) == 0) return std::nullopt;
-                     return Violation{
-                         .why = "it lacks a mapping", .domain = domain, .container = container};
-                   });
+  return DomainWhere(v, "it lacks a mapping", [&](const ContainerState& c, DomainId d) {
+    return (MappedBy(c) & ~v.after.mapped[d]) != 0;
+  });
 }
 
 Found NoStaleTranslation(const StepView& v) {
-  return AnyDomain(v,
-                   [&](ContainerId container, const ContainerState& c, DomainId domain,
-                       const DomainState&) -> Found {
-                     if ((v.after.mapped[domain] & ~WantedOf(c)) == 0) return std::nullopt;
-                     return Violation{.why = "it maps what nobody asks for any more",
-                                      .domain = domain,
-                                      .container = container};
-                   });
+  constexpr auto kWhy = "it maps what nobody asks for any more";
+  return DomainWhere(v, kWhy, [&](const ContainerState& c, DomainId d) {
+    return (v.after.mapped[d] & ~WantedOf(c)) != 0;
+  });
 }
 
 Found MappingsLieOffReserved(const StepView& v) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if ((MappedBy(c) & ReservedIn(v, c)) == 0) return std::nullopt;
-    return Violation{.why = "one meets a reserved region", .container = container};
+  return ContainerWhere(v, "one meets a reserved region", [&](const ContainerState& c) {
+    return (MappedBy(c) & ReservedIn(v, c)) != 0;
   });
 }
 
 Found MappingsLieInApertures(const StepView& v) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if ((MappedBy(c) & ~AperturesOf(v, c)) == 0) return std::nullopt;
-    return Violation{.why = "one is beyond an aperture", .container = container};
+  return ContainerWhere(v, "one is beyond an aperture", [&](const ContainerState& c) {
+    return (MappedBy(c) & ~AperturesOf(v, c)) != 0;
   });
 }
 
 Found ValidIovaCanBeMapped(const StepView& v) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if ((c.iova & ~UsableIova(v, c)) == 0) return std::nullopt;
-    return Violation{.why = "a page that is listed is reserved, or beyond an aperture",
-                     .container = container};
-  });
+  constexpr auto kWhy = "a page that is listed is reserved, or beyond an aperture";
+  return ContainerWhere(v, kWhy,
+                        [&](const ContainerState& c) { return (c.iova & ~UsableIova(v, c)) != 0; });
 }
 
 Found NoValidIovaIsLost(const StepView& v) {
-  return AnyContainer(v.after, [&](ContainerId container, const ContainerState& c) -> Found {
-    if ((UsableIova(v, c) & ~c.iova) == 0) return std::nullopt;
-    return Violation{.why = "a page that is not listed could be mapped", .container = container};
-  });
+  constexpr auto kWhy = "a page that is not listed could be mapped";
+  return ContainerWhere(v, kWhy,
+                        [&](const ContainerState& c) { return (UsableIova(v, c) & ~c.iova) != 0; });
 }
 
 Found AttachMapsNothingReserved(const StepView& v) {
@@ -300,11 +257,9 @@ Found NoLeakedPin(const StepView& v) {
   const State& s = v.after;
   const uint32_t pins = MemoryOf(s).pins;
   if (s.zero_pins != 0) return Violation{.why = "the zero page is pinned"};
-  const Found pfns = AnyContainer(s, [](ContainerId container, const ContainerState& c) -> Found {
-    if ((c.pfns & ~MappedBy(c)) == 0) return std::nullopt;
-    return Violation{.why = "an emulated device has pinned what is not mapped",
-                     .container = container};
-  });
+  constexpr auto kWhy = "an emulated device has pinned what is not mapped";
+  const Found pfns =
+      ContainerWhere(v, kWhy, [](const ContainerState& c) { return (c.pfns & ~MappedBy(c)) != 0; });
   if (pfns || s.pins == pins) return pfns;
   return Violation{.why = s.pins > pins ? "more pages are pinned than mappings have"
                                         : "a mapping has pages that are not pinned"};
@@ -339,106 +294,70 @@ Found LockedMemoryKeepsItsLimit(const StepView& v) {
 using enum KernelVersion;
 using enum Property;
 constexpr PropertyInfo kType1Rows[] = {
-    {kFailedCallGoesBack,
-     "failed-call-goes-back",
+    {kFailedCallGoesBack, "failed-call-goes-back",
      "a call that joins a container or sets its driver, and fails, leaves all as it was",
      FailedCallGoesBack,
-     {{Since(kV6_0).Until(kV6_8), kOneInstance, kAttachFaults},
-      {Since(kV6_8).Until(kV7_1), {}, kAttachFaults},
-      {Since(kV7_1), {}, kAttachFaults}}},
-    {kContainerGroupsAreOnTheirDomain,
-     "container-groups-are-on-their-domain",
+     PromisedOn(Since(kV6_0).Until(kV6_8), kOneInstance)
+         .Without(kAttachFaults)
+         .And(Since(kV6_8))
+         .Without(kAttachFaults)},
+    {kContainerGroupsAreOnTheirDomain, "container-groups-are-on-their-domain",
      "a group in a container with a driver is on one of its domains, as type1 has it",
      ContainerGroupsAreOnTheirDomain,
-     {{Since(kV6_0).Until(kV6_8)}, {Since(kV6_8), kNoUnregister}}},
-    {kCoherentDomainIsEnforced,
-     "coherent-domain-is-enforced",
+     PromisedOn(Since(kV6_0).Until(kV6_8)).And(Since(kV6_8), kNoUnregister)},
+    {kCoherentDomainIsEnforced, "coherent-domain-is-enforced",
      "a domain that enforces cache coherency has only devices whose IOMMUs can",
-     CoherentDomainIsEnforced,
-     {{Since(kV6_0), kNoHotAdd}}},
-    {kNestingIsThere,
-     "nesting-is-there",
-     "a container with nesting has only domains whose drivers can",
-     NestingIsThere,
-     {{Until(kV7_1)}}},
-    {kMsiIsIsolated,
-     "msi-is-isolated",
+     CoherentDomainIsEnforced, PromisedOn(Since(kV6_0), kNoHotAdd)},
+    {kNestingIsThere, "nesting-is-there",
+     "a container with nesting has only domains whose drivers can", NestingIsThere, Until(kV7_1)},
+    {kMsiIsIsolated, "msi-is-isolated",
      "a device that type1 has isolates its interrupts, unless unsafe ones are allowed",
-     MsiIsIsolated,
-     {{Until(kV6_8), kOneInstanceNoHotAdd}, {Since(kV6_8), kNoHotAdd}}},
-    {kMsiCookieOnce,
-     "msi-cookie-once",
-     "no domain is given an MSI cookie twice",
-     MsiCookieOnce,
-     {{kEveryVersion}}},
+     MsiIsIsolated, PromisedOn(Until(kV6_8), kOneInstanceNoHotAdd).And(Since(kV6_8), kNoHotAdd)},
+    {kMsiCookieOnce, "msi-cookie-once", "no domain is given an MSI cookie twice", MsiCookieOnce,
+     kEveryVersion},
     {kMsiIsMapped, "msi-is-mapped",
      "a group whose interrupts software maps is on a domain with an MSI cookie", MsiIsMapped},
-    {kUnmapTakesWholeMappings,
-     "unmap-takes-whole-mappings",
+    {kUnmapTakesWholeMappings, "unmap-takes-whole-mappings",
      "an unmap takes mappings that start in what it names, and with version 2 end there",
-     UnmapTakesWholeMappings,
-     {{kEveryVersion, kUnmapTop}}},
-    {kMappingsAreApart,
-     "mappings-are-apart",
+     UnmapTakesWholeMappings, PromisedOn(kEveryVersion, kUnmapTop)},
+    {kMappingsAreApart, "mappings-are-apart",
      "the mappings of a container are not empty, do not meet and do not wrap around",
-     MappingsAreApart,
-     {{kEveryVersion, kUnmapTop}}},
-    {kMappingsKeepTheirLimit,
-     "mappings-keep-their-limit",
-     "a container has no more mappings than dma_entry_limit",
-     MappingsKeepTheirLimit,
-     {{kEveryVersion}}},
-    {kMappedInEveryDomain,
-     "mapped-in-every-domain",
-     "every domain of a container has each of its mappings",
-     MappedInEveryDomain,
-     {{kEveryVersion, kUnmapTop}}},
-    {kNoStaleTranslation,
-     "no-stale-translation",
-     "a domain of a container maps nothing but its mappings",
-     NoStaleTranslation,
-     {{Since(kV7_1), kUnmapTop}}},
-    {kMappingsLieOffReserved,
-     "mappings-lie-off-reserved",
-     "no mapping of a container meets a reserved region of a device in it",
-     MappingsLieOffReserved,
-     {{kEveryVersion, kNoHotAddUnmapTop}}},
+     MappingsAreApart, PromisedOn(kEveryVersion, kUnmapTop)},
+    {kMappingsKeepTheirLimit, "mappings-keep-their-limit",
+     "a container has no more mappings than dma_entry_limit", MappingsKeepTheirLimit,
+     kEveryVersion},
+    {kMappedInEveryDomain, "mapped-in-every-domain",
+     "every domain of a container has each of its mappings", MappedInEveryDomain,
+     PromisedOn(kEveryVersion, kUnmapTop)},
+    {kNoStaleTranslation, "no-stale-translation",
+     "a domain of a container maps nothing but its mappings", NoStaleTranslation,
+     PromisedOn(Since(kV7_1), kUnmapTop)},
+    {kMappingsLieOffReserved, "mappings-lie-off-reserved",
+     "no mapping of a container meets a reserved region of a device in it", MappingsLieOffReserved,
+     PromisedOn(kEveryVersion, kNoHotAddUnmapTop)},
     {kMappingsLieInApertures, "mappings-lie-in-apertures",
      "every mapping of a container is within the aperture of each of its domains",
      MappingsLieInApertures},
-    {kValidIovaCanBeMapped,
-     "valid-iova-can-be-mapped",
+    {kValidIovaCanBeMapped, "valid-iova-can-be-mapped",
      "every IOVA listed as valid is within all apertures and off every reserved region",
-     ValidIovaCanBeMapped,
-     {{kEveryVersion, kNoHotAdd}}},
+     ValidIovaCanBeMapped, PromisedOn(kEveryVersion, kNoHotAdd)},
     {kNoValidIovaIsLost, "no-valid-iova-is-lost",
      "every IOVA within all apertures and off every reserved region is listed as valid",
      NoValidIovaIsLost},
-    {kAttachMapsNothingReserved,
-     "attach-maps-nothing-reserved",
+    {kAttachMapsNothingReserved, "attach-maps-nothing-reserved",
      "attaching a group maps nothing in its reserved regions, not even for a moment",
-     AttachMapsNothingReserved,
-     {{Since(kV6_1_y), kUnmapTop}}},
-    {kNoLeakedPin,
-     "no-leaked-pin",
-     "every page that is pinned belongs to a mapping, and is counted",
-     NoLeakedPin,
-     {{Since(kV6_0), kUnmapTop}}},
-    {kNoPinByStaleVaddr,
-     "no-pin-by-stale-vaddr",
-     "nothing is pinned while a mapping of the container has no valid vaddr",
-     NoPinByStaleVaddr,
-     {{kEveryVersion}}},
-    {kLockedMemoryBalances,
-     "locked-memory-balances",
-     "the user pays for each page that is pinned, once",
-     LockedMemoryBalances,
-     {{kEveryVersion, kUnmapTop}}},
-    {kLockedMemoryKeepsItsLimit,
-     "locked-memory-keeps-its-limit",
-     "no more is locked than RLIMIT_MEMLOCK",
-     LockedMemoryKeepsItsLimit,
-     {{kEveryVersion}}},
+     AttachMapsNothingReserved, PromisedOn(Since(kV6_1_y), kUnmapTop)},
+    {kNoLeakedPin, "no-leaked-pin",
+     "every page that is pinned belongs to a mapping, and is counted", NoLeakedPin,
+     PromisedOn(Since(kV6_0), kUnmapTop)},
+    {kNoPinByStaleVaddr, "no-pin-by-stale-vaddr",
+     "nothing is pinned while a mapping of the container has no valid vaddr", NoPinByStaleVaddr,
+     kEveryVersion},
+    {kLockedMemoryBalances, "locked-memory-balances",
+     "the user pays for each page that is pinned, once", LockedMemoryBalances,
+     PromisedOn(kEveryVersion, kUnmapTop)},
+    {kLockedMemoryKeepsItsLimit, "locked-memory-keeps-its-limit",
+     "no more is locked than RLIMIT_MEMLOCK", LockedMemoryKeepsItsLimit, kEveryVersion},
 };
 
 }  // namespace

@@ -93,10 +93,8 @@ Found OpenDeviceHasItsIommu(const StepView& v) {
 }
 
 Found EmptyContainerHasNoDriver(const StepView& v) {
-  return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
-    if (c.groups != kNoId || (!c.iommu && c.domains == kNoId && c.dmas_count == 0))
-      return std::nullopt;
-    return Violation{.why = "it has no groups", .container = container};
+  return ContainerWhere(v, "it has no groups", [](const ContainerState& c) {
+    return c.groups == kNoId && (c.iommu || c.domains != kNoId || c.dmas_count != 0);
   });
 }
 
@@ -136,46 +134,27 @@ Found EmulatedGroupsNeedNoIommu(const StepView& v) {
 using enum KernelVersion;
 using enum Property;
 constexpr PropertyInfo kVfioRows[] = {
-    {kGroupIsOpenedOnce,
-     "group-is-opened-once",
-     "a group is open once at a time",
-     GroupIsOpenedOnce,
-     {{kEveryVersion}}},
-    {kNoIommuWantsPrivilege,
-     "noiommu-wants-privilege",
-     "no user without CAP_SYS_RAWIO gets at a group without an IOMMU",
-     NoIommuWantsPrivilege,
-     {{kEveryVersion}}},
-    {kNoIommuStaysApart,
-     "noiommu-stays-apart",
-     "no container has groups with an IOMMU and groups without",
-     NoIommuStaysApart,
-     {{kEveryVersion}}},
-    {kGroupHasOneContainer,
-     "group-has-one-container",
-     "a group is on the list of the container that it is in, and on no other",
-     GroupHasOneContainer,
-     {{kEveryVersion}}},
-    {kSetIommuOnce,
-     "set-iommu-once",
-     "a container is given a driver once",
-     SetIommuOnce,
-     {{kEveryVersion}}},
-    {kOpenDeviceHasItsIommu,
-     "open-device-has-its-iommu",
+    {kGroupIsOpenedOnce, "group-is-opened-once", "a group is open once at a time",
+     GroupIsOpenedOnce, kEveryVersion},
+    {kNoIommuWantsPrivilege, "noiommu-wants-privilege",
+     "no user without CAP_SYS_RAWIO gets at a group without an IOMMU", NoIommuWantsPrivilege,
+     kEveryVersion},
+    {kNoIommuStaysApart, "noiommu-stays-apart",
+     "no container has groups with an IOMMU and groups without", NoIommuStaysApart, kEveryVersion},
+    {kGroupHasOneContainer, "group-has-one-container",
+     "a group is on the list of the container that it is in, and on no other", GroupHasOneContainer,
+     kEveryVersion},
+    {kSetIommuOnce, "set-iommu-once", "a container is given a driver once", SetIommuOnce,
+     kEveryVersion},
+    {kOpenDeviceHasItsIommu, "open-device-has-its-iommu",
      "the group of a device that user space has is in a container with a driver",
-     OpenDeviceHasItsIommu,
-     {{kEveryVersion}}},
-    {kEmptyContainerHasNoDriver,
-     "empty-container-has-no-driver",
+     OpenDeviceHasItsIommu, kEveryVersion},
+    {kEmptyContainerHasNoDriver, "empty-container-has-no-driver",
      "a container without groups has no driver, no domains and no mappings",
-     EmptyContainerHasNoDriver,
-     {{kEveryVersion}}},
-    {kEmulatedGroupsNeedNoIommu,
-     "emulated-groups-need-no-iommu",
-     "a group of emulated devices joins and leaves without the IOMMU",
-     EmulatedGroupsNeedNoIommu,
-     {{kEveryVersion}}},
+     EmptyContainerHasNoDriver, kEveryVersion},
+    {kEmulatedGroupsNeedNoIommu, "emulated-groups-need-no-iommu",
+     "a group of emulated devices joins and leaves without the IOMMU", EmulatedGroupsNeedNoIommu,
+     kEveryVersion},
 };
 
 }  // namespace

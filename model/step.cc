@@ -31,6 +31,18 @@ StepResult Done(const Kernel& k, int error) {
 
 }  // namespace
 
+int Kernel::inject(Fault::Kind kind, uint8_t target) {
+  for (size_t i = 0; i < op.faults.size(); ++i) {
+    const Fault& fault = op.faults[i];
+    if (fault.kind != kind || fault.target != target) continue;
+    if (kind == Fault::Kind::kAttach && fault.count != kEveryAttach && fault_hits[i] >= fault.count)
+      continue;
+    ++fault_hits[i];
+    return -fault.error;
+  }
+  return 0;
+}
+
 State InitialState(const Topology& topology) {
   static const State kBlank;  // one copy is cheaper than to initialise every entry
   State state = kBlank;

@@ -3,87 +3,95 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 
 #include "absl/strings/str_format.h"
 
 namespace iommucheck {
 namespace {
 
-absl::Status Invalid(const char* what, int index, const char* why) {
-  return absl::InvalidArgumentError(absl::StrFormat("%s %d: %s", what, index, why));
-}
+// Each returns the first fault of an entry, or nullptr.
 
-absl::Status ValidateDriver(const Topology& t, int i) {
+const char* WrongDriver(const Topology& t, int i) {
   const Driver& driver = t.drivers[i];
-  if (driver.table >= t.tables_count) return Invalid("driver", i, "table out of range");
+  if (driver.table >= t.tables_count) return "table out of range";
   if (driver.address != kNoId) {
-    if (driver.address >= t.drivers_count) return Invalid("driver", i, "address out of range");
-    if (driver.address == i) return Invalid("driver", i, "address is the driver itself");
+    if (driver.address >= t.drivers_count) return "address out of range";
+    if (driver.address == i) return "address is the driver itself";
     // Only one step, so that each driver has one address and nobody can write a cycle.
     if (t.drivers[driver.address].address != kNoId)
-      return Invalid("driver", i, "address is a driver that has an address= itself");
+      return "address is a driver that has an address= itself";
   }
   std::array<bool, kBusCount> seen{};
   for (Bus bus : driver.claim_order) {
     const auto b = static_cast<size_t>(bus);
-    if (b >= kBusCount || seen[b]) return Invalid("driver", i, "claim order is not a permutation");
+    if (b >= kBusCount || seen[b]) return "claim order is not a permutation";
     seen[b] = true;
   }
-  return absl::OkStatus();
+  return nullptr;
 }
 
-absl::Status ValidateInstance(const Topology& t, int i) {
+const char* WrongInstance(const Topology& t, int i) {
   const Instance& instance = t.instances[i];
-  if (instance.driver >= t.drivers_count) return Invalid("instance", i, "driver out of range");
-  if (instance.table >= t.tables_count) return Invalid("instance", i, "table out of range");
+  if (instance.driver >= t.drivers_count) return "driver out of range";
+  if (instance.table >= t.tables_count) return "table out of range";
   if (instance.aperture_first > instance.aperture_last || instance.aperture_last > kLastPage)
-    return Invalid("instance", i, "aperture out of range");
+    return "aperture out of range";
   if (instance.page_sizes == 0 || instance.page_sizes >= 1U << kPageSizes)
-    return Invalid("instance", i, "page sizes out of range");
-  return absl::OkStatus();
+    return "page sizes out of range";
+  return nullptr;
 }
 
-absl::Status ValidateRegions(const Device& device, int i) {
+const char* WrongRegion(const Device& device) {
   bool ended = false;
   for (const Region& region : device.regions) {
     const bool none = region.type == Region::Type::kNone;
-    if (!none && ended) return Invalid("device", i, "region after none");
+    if (!none && ended) return "region after none";
     ended = none;
     if (!none && (region.first > region.last || region.last > kLastPage))
-      return Invalid("device", i, "region out of range");
+      return "region out of range";
   }
-  return absl::OkStatus();
+  return nullptr;
 }
 
-absl::Status ValidateDevice(const Topology& t, int i) {
+const char* WrongAlias(const Topology& t, int i) {
+  const Device& device = t.devices[i];
+  if (device.alias == kNoId) return nullptr;
+  if (device.bus != Bus::kPci) return "alias on a bus that is not pci";
+  if (device.alias >= t.devices_count) return "alias out of range";
+  if (device.alias == i) return "alias is the device itself";
+  if (t.devices[device.alias].bus != Bus::kPci) return "alias is not a pci device";
+  if (t.devices[device.alias].kind != DeviceKind::kReal)
+    return "alias is a device without an IOMMU";
+  return nullptr;
+}
+
+const char* WrongDevice(const Topology& t, int i) {
   const Device& device = t.devices[i];
   const bool fake = device.kind != DeviceKind::kReal;
   if (fake && (device.masters[0] != kNoId || device.alias != kNoId || device.slot != 0 ||
                device.regions[0].type != Region::Type::kNone))
-    return Invalid("device", i,
-                   "what has no IOMMU has instances, an alias, a slot, a stream id or a region");
-  if (absl::Status s = ValidateRegions(device, i); !s.ok()) return s;
-  if (static_cast<int>(device.bus) >= kBusCount) return Invalid("device", i, "bus out of range");
+    return "what has no IOMMU has instances, an alias, a slot, a stream id or a region";
+  if (const char* why = WrongRegion(device)) return why;
+  if (static_cast<int>(device.bus) >= kBusCount) return "bus out of range";
   for (InstanceId master : device.masters)
-    if (master != kNoId && master >= t.instances_count)
-      return Invalid("device", i, "instance out of range");
+    if (master != kNoId && master >= t.instances_count) return "instance out of range";
   if (device.masters[0] == kNoId && device.masters[1] != kNoId)
-    return Invalid("device", i, "second instance without a first");
+    return "second instance without a first";
   if (device.masters[0] != kNoId && device.masters[0] == device.masters[1])
-    return Invalid("device", i, "behind the same instance twice");
-  if (device.bus != Bus::kPci && device.alias != kNoId)
-    return Invalid("device", i, "alias on a bus that is not pci");
-  if (device.alias == kNoId) return absl::OkStatus();
-  if (device.alias >= t.devices_count) return Invalid("device", i, "alias out of range");
-  if (device.alias == i) return Invalid("device", i, "alias is the device itself");
-  if (t.devices[device.alias].bus != Bus::kPci)
-    return Invalid("device", i, "alias is not a pci device");
-  if (t.devices[device.alias].kind != DeviceKind::kReal)
-    return Invalid("device", i, "alias is a device without an IOMMU");
+    return "behind the same instance twice";
+  return WrongAlias(t, i);
+}
+
+absl::Status ValidateEach(const Topology& t, const char* what, int count,
+                          const char* (*wrong)(const Topology&, int)) {
+  for (int i = 0; i < count; ++i)
+    if (const char* why = wrong(t, i))
+      return absl::InvalidArgumentError(absl::StrFormat("%s %d: %s", what, i, why));
   return absl::OkStatus();
 }
 
-bool Claims(const Driver& driver, int bus) { return driver.claims[bus] != Claim::kNone; }
+// --- assumptions about machines ---
 
 bool SharesTable(const Topology& t) {
   // The first driver that names a table, through itself or an instance, owns it.
@@ -100,37 +108,28 @@ bool SharesTable(const Topology& t) {
   return false;
 }
 
-bool HasMixedGroups(const Topology& t) {
-  const auto drivers_of = [&t](DeviceId d) {
-    unsigned mask = 0;
-    for (InstanceId m : t.devices[d].masters)
-      if (m != kNoId) mask |= 1U << t.instances[m].driver;
-    return mask;
-  };
-  for (DeviceId a = 0; a < t.devices_count; ++a)
-    for (DeviceId b = 0; b < a; ++b)
-      if (t.related(a, b)) {
-        const unsigned both = drivers_of(a) | drivers_of(b);
-        if ((both & (both - 1)) != 0) return true;
-      }
-  return false;
+std::span<const Driver> DriversOf(const Topology& t) {
+  return std::span(t.drivers).first(t.drivers_count);
 }
 
-bool HasTwoInstanceGroups(const Topology& t) {
-  const auto instances_of = [&t](DeviceId d) {
-    unsigned mask = 0;
-    for (InstanceId m : t.devices[d].masters)
-      if (m != kNoId) mask |= 1U << m;
-    return mask;
-  };
+bool ReusesAddress(const Topology& t) {
+  return std::ranges::any_of(DriversOf(t), [](const Driver& d) { return d.address != kNoId; });
+}
+
+bool AcceptsForeign(const Topology& t) {
+  return std::ranges::any_of(DriversOf(t), &Driver::accepts_foreign);
+}
+
+// Whether two devices that can end in one group are together behind more than one of the things
+// whose bits `of` returns.
+bool MixesGroups(const Topology& t, unsigned (Topology::*of)(DeviceId) const) {
   for (DeviceId a = 0; a < t.devices_count; ++a)
     for (DeviceId b = 0; b < a; ++b)
-      if (t.related(a, b)) {
-        const unsigned both = instances_of(a) | instances_of(b);
-        if ((both & (both - 1)) != 0) return true;
-      }
+      if (t.related(a, b) && std::popcount((t.*of)(a) | (t.*of)(b)) > 1) return true;
   return false;
 }
+bool MixesDrivers(const Topology& t) { return MixesGroups(t, &Topology::drivers_of); }
+bool MixesInstances(const Topology& t) { return MixesGroups(t, &Topology::instances_of); }
 
 bool LacksCpuPages(const Topology& t) {
   const auto instances = std::span(t.instances).first(t.instances_count);
@@ -142,11 +141,26 @@ bool HasDisjointClaims(const Topology& t) {
     for (DriverId b = 0; b < a; ++b) {
       bool common = false;
       for (int bus = 0; bus < kBusCount; ++bus)
-        common |= Claims(t.drivers[a], bus) && Claims(t.drivers[b], bus);
+        common |= t.drivers[a].claims[bus] != Claim::kNone &&
+                  t.drivers[b].claims[bus] != Claim::kNone;
       if (!common) return true;
     }
   return false;
 }
+
+struct MachineAssumption {
+  Rule rule;
+  bool (*is_broken)(const Topology&);
+};
+constexpr MachineAssumption kMachineAssumptions[] = {
+    {Rule::kAssumeTablesNotShared, SharesTable},
+    {Rule::kAssumeAddressNotReused, ReusesAddress},
+    {Rule::kAssumeProbeRejectsForeign, AcceptsForeign},
+    {Rule::kAssumeHomogeneousGroups, MixesDrivers},
+    {Rule::kAssumeOneInstanceGroups, MixesInstances},
+    {Rule::kAssumeCommonPageSize, LacksCpuPages},
+    {Rule::kAssumeDriversCompeteForABus, HasDisjointClaims},
+};
 
 }  // namespace
 
@@ -161,6 +175,20 @@ TableId Topology::table_address(TableId table) const {
     if (drivers[d].table == table && drivers[d].address != kNoId)
       return drivers[drivers[d].address].table;
   return table;
+}
+
+unsigned Topology::instances_of(DeviceId dev) const {
+  unsigned mask = 0;
+  for (InstanceId master : devices[dev].masters)
+    if (master != kNoId) mask |= 1U << master;
+  return mask;
+}
+
+unsigned Topology::drivers_of(DeviceId dev) const {
+  unsigned mask = 0;
+  for (InstanceId master : devices[dev].masters)
+    if (master != kNoId) mask |= 1U << instances[master].driver;
+  return mask;
 }
 
 bool Topology::aliases(DeviceId a, DeviceId b) const {
@@ -192,33 +220,15 @@ absl::Status Validate(const Topology& t) {
     return absl::InvalidArgumentError("more entries than the model's capacity");
   if (t.settings.dma_entries > kMaxDmas)
     return absl::InvalidArgumentError("more mappings than the model's capacity");
-  for (int i = 0; i < t.drivers_count; ++i)
-    if (absl::Status s = ValidateDriver(t, i); !s.ok()) return s;
-  for (int i = 0; i < t.instances_count; ++i)
-    if (absl::Status s = ValidateInstance(t, i); !s.ok()) return s;
-  for (int i = 0; i < t.devices_count; ++i)
-    if (absl::Status s = ValidateDevice(t, i); !s.ok()) return s;
-  return absl::OkStatus();
+  absl::Status s = ValidateEach(t, "driver", t.drivers_count, WrongDriver);
+  if (s.ok()) s = ValidateEach(t, "instance", t.instances_count, WrongInstance);
+  if (s.ok()) s = ValidateEach(t, "device", t.devices_count, WrongDevice);
+  return s;
 }
 
 std::optional<Rule> BrokenAssumption(const Topology& t, RuleSet rules) {
-  const auto drivers = std::span(t.drivers).first(t.drivers_count);
-  if (rules.has(Rule::kAssumeTablesNotShared) && SharesTable(t))
-    return Rule::kAssumeTablesNotShared;
-  if (rules.has(Rule::kAssumeAddressNotReused) &&
-      std::ranges::any_of(drivers, [](const Driver& d) { return d.address != kNoId; }))
-    return Rule::kAssumeAddressNotReused;
-  if (rules.has(Rule::kAssumeProbeRejectsForeign) &&
-      std::ranges::any_of(drivers, &Driver::accepts_foreign))
-    return Rule::kAssumeProbeRejectsForeign;
-  if (rules.has(Rule::kAssumeHomogeneousGroups) && HasMixedGroups(t))
-    return Rule::kAssumeHomogeneousGroups;
-  if (rules.has(Rule::kAssumeOneInstanceGroups) && HasTwoInstanceGroups(t))
-    return Rule::kAssumeOneInstanceGroups;
-  if (rules.has(Rule::kAssumeCommonPageSize) && LacksCpuPages(t))
-    return Rule::kAssumeCommonPageSize;
-  if (rules.has(Rule::kAssumeDriversCompeteForABus) && HasDisjointClaims(t))
-    return Rule::kAssumeDriversCompeteForABus;
+  for (const MachineAssumption& assumption : kMachineAssumptions)
+    if (rules.has(assumption.rule) && assumption.is_broken(t)) return assumption.rule;
   return std::nullopt;
 }
 

@@ -137,9 +137,6 @@ inline std::string_view DeviceKindName(DeviceKind kind) {
 enum class DefaultType : uint8_t { kAny, kIdentity, kDma };
 inline constexpr auto kDefaultTypeNames =
     std::to_array<std::string_view>({"any", "identity", "dma"});
-inline std::string_view DefaultTypeName(DefaultType type) {
-  return kDefaultTypeNames[static_cast<size_t>(type)];
-}
 
 struct Device {
   Bus bus = Bus::kPci;
@@ -185,6 +182,9 @@ struct Topology {
   }
   // The address of a domain-ops table, for comparisons of pointers.
   [[nodiscard]] TableId table_address(TableId table) const;
+  // The instances that a device is behind, and their drivers: a bit each.
+  [[nodiscard]] unsigned instances_of(DeviceId dev) const;
+  [[nodiscard]] unsigned drivers_of(DeviceId dev) const;
   // aliases(): one is the other's alias (pci devices only). same_slot(): both are on one bus and
   // have the same number of a slot or a stream.
   [[nodiscard]] bool aliases(DeviceId a, DeviceId b) const;

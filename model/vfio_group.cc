@@ -22,6 +22,13 @@ bool IsVfioDevice(const Kernel& k, DeviceId dev) {
          k.topology.drivers[k.driver_of(dev)].coherent;
 }
 
+// Whether VFIO has registered any device of the group, so that /dev/vfio/N exists.
+bool HasVfioDevice(const Kernel& k, GroupId group) {
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (IsVfioDevice(k, dev)) return true;
+  return false;
+}
+
 // Up to and including 5.18: whether every device of the group is VFIO's or has no driver.
 bool IsViable(const Kernel& k, GroupId group) {
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
@@ -54,12 +61,6 @@ bool AnyEmulatedOpen(const Kernel& k, ContainerId container) {
 }
 
 }  // namespace
-
-bool HasVfioDevice(const Kernel& k, GroupId group) {
-  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-    if (IsVfioDevice(k, dev)) return true;
-  return false;
-}
 
 const char* CannotOpen(const Kernel& k) { return k.group(k.op.a).live ? nullptr : kNoSuchGroup; }
 
@@ -102,10 +103,7 @@ int SetContainer(Kernel& k) {  // vfio_group_ioctl_set_container()
     return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
   if (g.devices == kNoId) return -ENODEV;
   if (g.container != kNoId) {  // the kernel adds its container_next to a second list
-    k.emit({.kind = Event::Kind::kOops,
-            .group = group,
-            .oops = Oops::kListCorruption,
-            .where = "list_add"});
+    k.oops(Oops::kListCorruption, "list_add", group);
     return -EFAULT;
   }
   return vfio_container_attach_group(k, k.op.b, group);

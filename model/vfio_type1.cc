@@ -24,10 +24,7 @@ int AllocForGroup(Kernel& k, GroupId group, DomainId* domain) {
   if (k.has(Rule::kAllocByDevice)) {
     if (first == kNoId) {
       // No device, no domain, no error: iommu_attach_group() gets a NULL domain.
-      k.emit({.kind = Event::Kind::kOops,
-              .group = group,
-              .oops = Oops::kNullPointer,
-              .where = "iommu_attach_group"});
+      k.oops(Oops::kNullPointer, "iommu_attach_group", group);
       return -EFAULT;
     }
     if (k.device(first).instance == kNoId) return -ENODEV;  // a fake group

@@ -35,7 +35,7 @@ uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
 int SmallestPage(Kernel& k, ContainerId container) {
   const uint8_t bitmap = PgsizeBitmap(k, container);
   if (bitmap != 0) return 1 << std::countr_zero(bitmap);
-  k.emit({.kind = Event::Kind::kOops, .oops = Oops::kUndefined, .where = "__ffs"});  // of 0
+  k.oops(Oops::kUndefined, "__ffs");  // of 0
   return kPages;
 }
 
@@ -299,7 +299,7 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
                        static_cast<uint8_t>(std::popcount(mapped))};
   // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work.
   if (iommu_unmap(k, domain, pages) == 0)
-    k.emit({.kind = Event::Kind::kOops, .oops = Oops::kEndlessLoop, .where = "vfio_iommu_replay"});
+    k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
   UnpinPages(k, container, dma, mapped);
 }
 

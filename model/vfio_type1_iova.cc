@@ -52,10 +52,6 @@ uint64_t Mapped(Kernel& k, ContainerId container) {
   return pages;
 }
 
-uint64_t PagesOf(const Region& region) {
-  return MaskOf({region.first, static_cast<uint8_t>(region.last - region.first + 1)});
-}
-
 bool Exempt(Region::Type type) {  // IOMMU_RESV_DIRECT_RELAXABLE gives way to user space
   return type == Region::Type::kNone || type == Region::Type::kDirectRelaxable;
 }
@@ -126,7 +122,7 @@ int RefuseIfEmpty(IovaList& list) {
 
 int ExcludeAll(Kernel& k, IovaList& list, const RegionList& resv) {
   for (const Region& region : resv.regions())
-    if (const int ret = Exclude(k, list, PagesOf(region)); ret != 0) return ret;
+    if (const int ret = Exclude(k, list, MaskOf(region)); ret != 0) return ret;
   return RefuseIfEmpty(list);
 }
 
@@ -184,7 +180,7 @@ bool vfio_iommu_resv_conflict(Kernel& k, ContainerId container, GroupId group) {
   resv.AddGroup(k, group);
   return std::ranges::any_of(resv.regions(), [&](const Region& region) {
     if (region.last == kLastPage && !k.has(Rule::kType1UnmapTop)) return false;  // its end is 0
-    return (Mapped(k, container) & PagesOf(region)) != 0;
+    return (Mapped(k, container) & MaskOf(region)) != 0;
   });
 }
 
@@ -197,8 +193,7 @@ int vfio_iommu_resv_exclude(Kernel& k, IovaList& list, GroupId group) {
 int vfio_iommu_resv_refresh(Kernel& k, ContainerId container, IovaList& list) {
   if (list.empty) {
     if (k.has(Rule::kType1DetachEmptyCopy)) return -EINVAL;
-    k.emit(
-        {.kind = Event::Kind::kOops, .oops = Oops::kEmptyList, .where = "vfio_iommu_resv_refresh"});
+    k.oops(Oops::kEmptyList, "vfio_iommu_resv_refresh");
   }
   RegionList resv;
   for (DomainId d = k.state.containers[container].domains; d != kNoId; d = k.domain(d).next)

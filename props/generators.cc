@@ -5,7 +5,6 @@
 
 #include "fuzz/fuzzing.h"
 #include "model/attributes.h"
-#include "model/step.h"
 #include "src/case/encoded.h"
 #include "src/case/run.h"
 
@@ -14,12 +13,11 @@ namespace {
 
 // The run with the ops that are still possible in it.
 Scenario OnlyPossible(Scenario s) {
-  const KernelProfile kernel = ProfileOf(s.kernel);
-  std::vector<Event> events;
-  State state = InitialState(s.topology);
-  std::erase_if(s.ops, [&](const Op& op) {
-    return Step(kernel, s.topology, op, state, events).outcome != Outcome::kDone;
+  std::vector<Op> possible;
+  ForEachStep(s, [&](const StepView& step) {
+    if (step.result.outcome == Outcome::kDone) possible.push_back(step.op);
   });
+  s.ops = std::move(possible);
   return s;
 }
 
@@ -68,49 +66,38 @@ Scenario WithoutInstance(Scenario s, InstanceId gone) {
   return s;
 }
 
-// Adds candidates in which one attribute that only the model has gets its plain value.
-void AddPlainer(const Scenario& s, std::vector<Scenario>& candidates) {
+rc::Seq<Scenario> Smaller(const Scenario& s) {
+  std::vector<Scenario> candidates;
   const auto add = [&](auto change) {
     Scenario smaller = s;
     change(smaller);
     if (smaller.topology != s.topology || smaller.ops != s.ops)
       candidates.push_back(OnlyPossible(std::move(smaller)));
   };
+  for (size_t chunk = s.ops.size(); chunk > 0; chunk /= 2)
+    for (size_t from = 0; from < s.ops.size(); from += chunk)
+      add([&](Scenario& to) {
+        const auto first = to.ops.begin() + static_cast<std::ptrdiff_t>(from);
+        const size_t length = std::min(chunk, s.ops.size() - from);
+        to.ops.erase(first, first + static_cast<std::ptrdiff_t>(length));
+      });
+  for (DeviceId d = 0; d < s.topology.devices_count; ++d)
+    add([&](Scenario& to) { to = WithoutDevice(s, d); });
+  for (InstanceId i = 0; i < s.topology.instances_count; ++i)
+    add([&](Scenario& to) { to = WithoutInstance(s, i); });
+  // Attributes that only the model has get their plain values.
   add([&](Scenario& to) { to.topology = EncodedPart(to.topology); });
   for (const AttributeInfo& attribute : AllAttributes())
     for (int n = 0; !attribute.encoded() && n < CountOf(s.topology, attribute.owner); ++n)
       add([&](Scenario& to) { MakePlain(attribute, EntryOf(to.topology, attribute.owner, n)); });
   for (size_t i = 0; i < s.ops.size(); ++i) {
+    for (size_t n = 0; n < kMaxFaults; ++n) add([&](Scenario& to) { to.ops[i].faults[n] = {}; });
     for (const OpFlag& flag : InfoOf(s.ops[i].kind).flags)
       add([&](Scenario& to) { to.ops[i].flags &= static_cast<uint8_t>(~flag.bit); });
     if (s.ops[i].at.count > 1) add([&](Scenario& to) { to.ops[i].at.count = 1; });
     add([&](Scenario& to) { to.ops[i].vaddr = 0; });
     if (InfoOf(s.ops[i].kind).b == Operand::kIommuType) add([&](Scenario& to) { to.ops[i].b = 0; });
   }
-}
-
-rc::Seq<Scenario> Smaller(const Scenario& s) {
-  std::vector<Scenario> candidates;
-  for (size_t chunk = s.ops.size(); chunk > 0; chunk /= 2)
-    for (size_t from = 0; from < s.ops.size(); from += chunk) {
-      Scenario smaller = s;
-      const auto first = smaller.ops.begin() + static_cast<std::ptrdiff_t>(from);
-      const size_t length = std::min(chunk, s.ops.size() - from);
-      smaller.ops.erase(first, first + static_cast<std::ptrdiff_t>(length));
-      candidates.push_back(OnlyPossible(std::move(smaller)));
-    }
-  for (DeviceId d = 0; d < s.topology.devices_count; ++d)
-    candidates.push_back(OnlyPossible(WithoutDevice(s, d)));
-  for (InstanceId i = 0; i < s.topology.instances_count; ++i)
-    candidates.push_back(OnlyPossible(WithoutInstance(s, i)));
-  for (size_t i = 0; i < s.ops.size(); ++i)
-    for (size_t n = 0; n < kMaxFaults; ++n) {
-      if (s.ops[i].faults[n].kind == Fault::Kind::kNone) continue;
-      Scenario smaller = s;
-      smaller.ops[i].faults[n] = {};
-      candidates.push_back(OnlyPossible(std::move(smaller)));
-    }
-  AddPlainer(s, candidates);
   return rc::seq::fromContainer(std::move(candidates));
 }
 

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "model/op.h"
+#include "model/properties.h"
 #include "model/rules.h"
 #include "model/state.h"
+#include "model/step.h"
 #include "model/topology.h"
 #include "src/case/case.h"
 #include "src/draw/draw.h"
@@ -31,6 +33,21 @@ struct Scenario {
 };
 Case ToCase(const Scenario& scenario);
 void showValue(const Scenario& scenario, std::ostream& os);  // the name that rapidcheck looks for
+
+// Plays the scenario, passes each step to `see`, and returns the state in the end. An op that is not
+// taken changes nothing.
+template <typename See>
+State ForEachStep(const Scenario& s, See see) {
+  const KernelProfile kernel = ProfileOf(s.kernel);
+  std::vector<Event> events;
+  State state = InitialState(s.topology);
+  for (const Op& op : s.ops) {
+    const State before = state;
+    const StepResult result = Step(kernel, s.topology, op, state, events);
+    see(StepView{s.topology, op, result, before, state, events});
+  }
+  return state;
+}
 
 inline constexpr Shape kWhole = {.scope = draw::Scope::kWhole};
 

@@ -8,9 +8,7 @@
 #include <bit>
 
 #include "props/generators.h"
-#include "src/case/encoded.h"
-#include "src/case/run.h"
-#include "src/smt/query.h"
+#include "tests/replayed.h"
 
 namespace iommucheck {
 namespace {
@@ -19,23 +17,7 @@ namespace {
 constexpr Shape kSmall = {
     .drivers = 3, .instances = 4, .devices = 4, .ops = 14, .without = draw::kAllFaults};
 
-DomainId Type1Of(const State& s, DeviceId dev) {
-  const GroupId group = s.devices[dev].group;
-  return group == kNoId ? kNoId : s.groups[group].vfio_domain;
-}
-
-void ExpectSameDevices(const Case& c, const State& s, const smt::Replay& replay) {
-  for (DeviceId a = 0; a < c.topology.devices_count; ++a) {
-    RC_ASSERT(replay.device_driver[a] == DriverOfDevice(c, s, a));
-    RC_ASSERT(replay.device_hw_driver[a] == DriverOfHardware(s, a));
-    RC_ASSERT((replay.device_vfio[a] == kNoId) == (Type1Of(s, a) == kNoId));
-    for (DeviceId b = 0; b < a; ++b)
-      RC_ASSERT((replay.device_vfio[a] == replay.device_vfio[b]) ==
-                (Type1Of(s, a) == Type1Of(s, b)));
-  }
-}
-
-// A query considers only runs that have these ops (src/smt/needed.h).
+// A query considers only runs that have these ops (Needed() of src/smt/query.h).
 void ExpectNeededOps(const Case& c, Property property, int violated_at) {
   unsigned drivers = 0;
   int set_containers = 0;
@@ -56,25 +38,12 @@ void ExpectNeededOps(const Case& c, Property property, int violated_at) {
 
 void ExpectSame(const Case& c) {
   const Run run = Play(c);
-  const auto replay = smt::ReplayInSolver(c);
-  if (!replay.ok()) RC_FAIL(replay.status().ToString());
-  if (!replay->supported) RC_FAIL(replay->reason);
-
-  const size_t taken = run.complete ? run.steps.size() : run.steps.size() - 1;
-  for (size_t i = 0; i < std::min(taken, replay->errors.size()); ++i)
-    RC_ASSERT(replay->errors[i] == run.steps[i].result.error);
-  RC_ASSERT(replay->errors.size() == taken);
-  RC_ASSERT(replay->possible == run.complete);
-  if (!run.complete) {
-    RC_ASSERT(replay->impossible_at == static_cast<int>(run.steps.size()));
-    return;
-  }
-  for (Property p : kEncodedProperties) {
-    const int at = run.of(p).at;
-    RC_ASSERT(replay->violated[static_cast<size_t>(p)] == (at != 0));
-    if (at != 0) ExpectNeededOps(c, p, at);
-  }
-  ExpectSameDevices(c, run.final_state(), *replay);
+  const smt::Replay replay = smt::ReplayInSolver(c).value();
+  if (!replay.supported) RC_FAIL(replay.reason);
+  RC_ASSERT(ReplayDiffersIn(c, run, replay) == "");
+  if (!run.complete) return;
+  for (Property p : kEncodedProperties)
+    if (run.of(p).at != 0) ExpectNeededOps(c, p, run.of(p).at);
 }
 
 RC_GTEST_PROP(TheTwoJudges, AgreeOnEveryKernel, ()) {

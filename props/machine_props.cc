@@ -42,9 +42,8 @@ void ExpectSame(const Case& machine, int steps, int whole_devices) {
   RC_PRE(!BrokenAssumption(machine.topology, ProfileOf(machine.kernel).rules));
   for (Property p : kEncodedProperties) {
     const explore::ExploreResult explored = explore::ExploreMachine(machine, p, steps, kStates);
-    const auto solved = smt::QueryMachine(p, machine, {.steps = steps}, false, {}, whole_devices);
-    if (!solved.ok()) RC_FAIL(solved.status().ToString());
-    const smt::QueryResult& result = solved->query;
+    const smt::QueryResult result =
+        smt::QueryMachine(p, machine, {.steps = steps}, false, {}, whole_devices).value().query;
     const int at = StepsIn(result.verdict, result.found);
     RC_ASSERT(at == StepsIn(explored.verdict, explored.found));
     if (at != 0) RC_ASSERT(Play(result.found).of(p).at == at);

@@ -12,7 +12,6 @@
 #include <map>
 
 #include "fuzz/fuzzing.h"
-#include "model/step.h"
 #include "props/generators.h"
 #include "props/structure.h"
 #include "src/case/encoded.h"
@@ -87,7 +86,7 @@ class Shadow {
   }
 
   // Performs the actions of one step that the model has taken.
-  void Follow(const Op& op, const State& before, std::span<const Event> events, const State& after);
+  void Follow(const StepView& step);
 
  private:
   void Do(ActionKind kind, const std::vector<int>& arguments);
@@ -352,8 +351,8 @@ void Shadow::ExpectSame(const State& after) {
     if (!machine_.Satisfies(lemmas_[n])) RC_FAIL("after a step not: " + lemma_texts_[n]);
 }
 
-void Shadow::Follow(const Op& op, const State& before, std::span<const Event> events,
-                    const State& after) {
+void Shadow::Follow(const StepView& step) {
+  const auto& [topology, op, result, before, after, events] = step;
   violated_ = {};
   if (op.kind == OpKind::kRegister) BeginRegister(op.a, before, events);
   for (size_t n = 0; n < events.size(); ++n) {
@@ -390,16 +389,11 @@ void Shadow::Follow(const Op& op, const State& before, std::span<const Event> ev
 // Follows a run in the abstraction of the kernel, or of a family that contains it.
 void FollowRun(const Scenario& s, const prove::KernelFamily& family,
                std::span<const prove::Lemma> lemmas) {
-  const KernelProfile kernel = ProfileOf(s.kernel);
   Shadow shadow(family, s.topology);
   shadow.Watch(lemmas);
-  State state = InitialState(s.topology);
-  std::vector<Event> events;
-  for (const Op& op : s.ops) {
-    const State before = state;
-    if (Step(kernel, s.topology, op, state, events).outcome != Outcome::kDone) return;
-    shadow.Follow(op, before, events, state);
-  }
+  ForEachStep(s, [&](const StepView& step) {
+    if (step.result.outcome == Outcome::kDone) shadow.Follow(step);
+  });
 }
 
 RC_GTEST_PROP(Abstraction, AllowsWhatTheModelDoes, ()) {
@@ -469,13 +463,10 @@ TEST(Proof, OfAPatchedKernelIsOfNoRunThatViolates) {
       ++proved;
       for (int run = 0; run < 500; ++run) {
         const Scenario s = DrawScenario(words, [&](Words&) { return spec; }, {});
-        State state = InitialState(s.topology);
-        std::vector<Event> events;
-        for (const Op& op : s.ops) {
-          if (Step(kernel, s.topology, op, state, events).outcome != Outcome::kDone) break;
-          ASSERT_EQ(FindViolation(property, events), nullptr)
+        ForEachStep(s, [&](const StepView& step) {
+          ASSERT_EQ(FindViolation(property, step.events), nullptr)
               << PrintCase(Asserted(ToCase(s), iommucheck::Play(ToCase(s))));
-        }
+        });
       }
     }
   }

@@ -7,8 +7,6 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "fuzz/model_and_kernel.h"
@@ -20,17 +18,13 @@ namespace {
 using fuzzing::ModelAndKernel;
 
 ModelAndKernel& Both() {
-  static ModelAndKernel* const both = [] {
-    auto opened = ModelAndKernel::Open("kernel.so", /*catch_oops=*/true);
-    if (!opened.ok()) {
-      std::fprintf(stderr, "%s\n", std::string(opened.status().message()).c_str());
-      std::exit(2);
-    }
-    (*opened)->PlayOopses();
-    ReportDeaths(**opened);
-    return opened->release();
+  static ModelAndKernel& both = []() -> ModelAndKernel& {
+    ModelAndKernel& opened = ModelAndKernel::OpenOrExit("kernel.so", /*catch_oops=*/true);
+    opened.PlayOopses();
+    ReportDeaths(opened);
+    return opened;
   }();
-  return *both;
+  return both;
 }
 
 // The kernel of the build, on machines that keep the assumptions and on others.

@@ -12,7 +12,6 @@
 #include <charconv>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -23,7 +22,6 @@
 #include "src/case/kernel.h"
 #include "src/conform/golden.h"
 #include "src/conform/model_trace.h"
-#include "src/conform/record.h"
 #include "src/conform/script.h"
 #include "src/tool/provenance.h"
 
@@ -32,11 +30,6 @@ namespace {
 
 constexpr int kUsage = 2;
 constexpr int kBadInput = 5;
-
-int Fail(const absl::Status& status) {
-  std::cerr << std::string(status.message()) << "\n";
-  return kBadInput;
-}
 
 // Draws cases for both kernels in turn, so that each has cases that go far on it. Leaves out cases
 // in which the model oopses, since each costs a boot; the litmus cases have some.
@@ -58,15 +51,14 @@ int Random(uint64_t seed, int count) {
 int Profile(const std::string& release) {
   const std::optional<ReleasePlace> place = PlaceOf(release);
   if (!place || !place->exact || !place->below)
-    return Fail(absl::InvalidArgumentError("expected a release with a profile, found " + release));
+    throw absl::BadStatusOrAccess(
+        absl::InvalidArgumentError("expected a release with a profile, found " + release));
   std::cout << std::string(VersionName(*place->below)) << "\n";
   return 0;
 }
 
 int Script(KernelVersion version, const std::vector<std::string>& paths) {
-  const absl::StatusOr<Cases> cases = ReadCases(paths);
-  if (!cases.ok()) return Fail(cases.status());
-  for (const auto& [name, c] : AsPlayed(*cases, version)) {
+  for (const auto& [name, c] : AsPlayed(ReadCases(paths).value(), version)) {
     const absl::StatusOr<std::string> script = PrintScript(c, name);
     if (script.ok())
       std::cout << *script;
@@ -76,48 +68,33 @@ int Script(KernelVersion version, const std::vector<std::string>& paths) {
   return 0;
 }
 
-absl::StatusOr<std::string> ReadText(const std::string& path) {
+std::string ReadText(const std::string& path) {
   std::ifstream in(path);
   std::ostringstream text;
   text << in.rdbuf();
-  if (!in) return absl::InvalidArgumentError(path + ": cannot be read");
+  if (!in) throw absl::BadStatusOrAccess(absl::InvalidArgumentError(path + ": cannot be read"));
   return text.str();
 }
 
 int Differ(KernelVersion version, const std::string& path, const std::vector<std::string>& paths) {
-  const absl::StatusOr<Cases> cases = ReadCases(paths);
-  if (!cases.ok()) return Fail(cases.status());
-  const Cases played = AsPlayed(*cases, version);
-  const absl::StatusOr<std::string> text = ReadText(path);
-  if (!text.ok()) return Fail(text.status());
-  const absl::StatusOr<TraceFile> recorded = ParseTraces(*text, path, FindIn(played));
-  if (!recorded.ok()) return Fail(recorded.status());
+  const Cases played = AsPlayed(ReadCases(paths).value(), version);
+  const TraceFile recorded = ParseTraces(ReadText(path), path, played).value();
   const std::vector<Difference> differences =
-      CompareTraces(*recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
+      CompareTraces(recorded, played, "the model", [](const Case& c) { return TraceOf(c); });
   for (const Difference& d : differences) std::cout << d.name << "\n" << d.comparison.text;
-  std::cout << absl::StrFormat("%d traces, %d differ\n", recorded->entries.size(),
+  std::cout << absl::StrFormat("%d traces, %d differ\n", recorded.entries.size(),
                                differences.size());
   return differences.empty() ? 0 : 1;
 }
 
 int Traces(KernelVersion version, const std::string& title, const std::string& path,
            const std::vector<std::string>& paths) {
-  const absl::StatusOr<Cases> cases = ReadCases(paths);
-  if (!cases.ok()) return Fail(cases.status());
-  const Cases played = AsPlayed(*cases, version);
-  const auto find = FindIn(played);
-  const absl::StatusOr<std::string> text = ReadText(path);
-  if (!text.ok()) return Fail(text.status());
-  const absl::StatusOr<Record> record = ParseRecord(*text, path, find);
-  if (!record.ok()) return Fail(record.status());
+  const Cases played = AsPlayed(ReadCases(paths).value(), version);
+  const Record record = ParseRecord(ReadText(path), path, played).value();
   std::cout << PrintTraceHeader(title + ", by " + tool::Build());
-  std::map<std::string, int> functions;
-  for (size_t i = 0; i < record->entries.size(); ++i) {
-    const TraceFile::Entry& entry = record->entries[i];
-    std::cout << PrintTrace(*find(entry.name), entry.trace, entry.name);
-    for (const std::string& function : record->functions[i]) ++functions[function];
-  }
-  for (const auto& [function, count] : functions)
+  for (const TraceFile::Entry& entry : record.entries)
+    std::cout << PrintTrace(played.find(entry.name)->second, entry.trace, entry.name);
+  for (const auto& [function, count] : record.functions)
     std::cerr << absl::StrFormat("WARN or oops in %s: %d\n", function, count);
   return 0;
 }
@@ -155,5 +132,10 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace iommucheck::conform
 
 int main(int argc, char** argv) {
-  return iommucheck::conform::Main(std::vector<std::string>(argv + 1, argv + argc));
+  try {
+    return iommucheck::conform::Main(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const absl::BadStatusOrAccess& error) {
+    std::cerr << std::string(error.status().message()) << "\n";
+    return iommucheck::conform::kBadInput;
+  }
 }

@@ -11,20 +11,15 @@
 #include <string_view>
 
 #include "model/invariants.h"
-#include "model/step.h"
 #include "props/generators.h"
 
 namespace iommucheck {
 namespace {
 
-struct Taken {
+using enum OpKind;
+
+struct Taken : StepView {
   const KernelProfile& kernel;
-  const Topology& topology;
-  const Op& op;
-  const State& before;
-  const State& after;
-  const std::vector<Event>& events;
-  StepResult result;
 
   [[nodiscard]] bool failed() const { return result.error != 0; }
   [[nodiscard]] const GroupState& group_before() const { return before.groups[op.a]; }
@@ -36,25 +31,13 @@ struct Taken {
   }
 };
 
-// Runs the scenario and passes each step that was taken to `judge`.
+// Plays the scenario and passes each step to `judge`.
 template <typename Judge>
-void ForEachStep(const Scenario& s, Judge judge) {
+void ForEachTaken(const Scenario& s, Judge judge) {
   const KernelProfile kernel = ProfileOf(s.kernel);
-  std::vector<Event> events;
-  State state = InitialState(s.topology);
-  for (const Op& op : s.ops) {
-    const State before = state;
-    const StepResult result = Step(kernel, s.topology, op, state, events);
-    RC_ASSERT(result.outcome == Outcome::kDone);
-    judge(Taken{kernel, s.topology, op, before, state, events, result});
-  }
-}
-
-// As above, only for the steps of one kind that fail, or that do not.
-template <typename Judge>
-void ForEach(OpKind kind, bool failed, Judge judge) {
-  ForEachStep(*Scenarios(DrawPatchedKernel), [&](const Taken& t) {
-    if (t.op.kind == kind && t.failed() == failed) judge(t);
+  ForEachStep(s, [&](const StepView& step) {
+    RC_ASSERT(step.result.outcome == Outcome::kDone);
+    judge(Taken{step, kernel});
   });
 }
 
@@ -90,12 +73,10 @@ TEST(WholeScenarios, OftenMapAndPin) {
   std::map<OpKind, int> runs_with;
   for (int n = 0; n < kRuns; ++n) {
     const Scenario s = DrawScenario(words, DrawPromisedKernel, kWhole);
-    const KernelProfile kernel = ProfileOf(s.kernel);
-    std::vector<Event> events;
-    State state = InitialState(s.topology);
     std::set<OpKind> done;
-    for (const Op& op : s.ops)
-      if (Step(kernel, s.topology, op, state, events).error == 0) done.insert(op.kind);
+    ForEachStep(s, [&](const StepView& step) {
+      if (step.result.error == 0) done.insert(step.op.kind);
+    });
     for (const OpKind kind : done) ++runs_with[kind];
   }
   for (int kind = 0; kind < kOpKindCount; ++kind)
@@ -106,7 +87,7 @@ TEST(WholeScenarios, OftenMapAndPin) {
 }
 
 RC_GTEST_PROP(Step, GivesTheSameEachTime, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
+  ForEachTaken(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     State again = t.before;
     std::vector<Event> events(3, Event{.kind = Event::Kind::kOops});
     const StepResult result = Step(t.kernel, t.topology, t.op, again, events);
@@ -134,14 +115,14 @@ RC_GTEST_PROP(Step, LeavesTheStateAloneIfItIsNotTaken, ()) {
 }
 
 RC_GTEST_PROP(Step, KeepsEveryInvariant, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
+  ForEachTaken(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     const char* broken = BrokenInvariant(t.topology, t.after);
     if (broken != nullptr) RC_FAIL(broken);
   });
 }
 
 RC_GTEST_PROP(Step, LeavesNothingPastTheEnds, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
+  ForEachTaken(*Scenarios(DrawPatchedKernel, kWhole), [](const Taken& t) {
     const State& s = t.after;
     const auto blank = [](const auto& entry) { return entry == std::decay_t<decltype(entry)>{}; };
     RC_ASSERT(std::all_of(s.groups.begin() + s.groups_end, s.groups.end(), blank));
@@ -149,182 +130,150 @@ RC_GTEST_PROP(Step, LeavesNothingPastTheEnds, ()) {
   });
 }
 
-// --- register, unregister ---
+// --- the effects of each op ---
 
-RC_GTEST_PROP(FailedRegister, LeavesTheInstanceUnlisted, ()) {
-  ForEach(OpKind::kRegister, true, [](const Taken& t) { RC_ASSERT(!Registered(t.after, t.op.a)); });
-}
+// A sentence about each step of one kind that failed, or about each that did not.
+struct Law {
+  const char* sentence;
+  OpKind kind;
+  bool failed;
+  void (*judge)(const Taken& t);
+};
 
-RC_GTEST_PROP(FailedRegister, LeavesNoDeviceServedFromSixOneOn, ()) {
-  ForEach(OpKind::kRegister, true, [](const Taken& t) {
-    if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
-  });
-}
+const Law kLaws[] = {
+    {"FailedRegister.LeavesTheInstanceUnlisted", kRegister, true,
+     [](const Taken& t) { RC_ASSERT(!Registered(t.after, t.op.a)); }},
+    {"FailedRegister.LeavesNoDeviceServedFromSixOneOn", kRegister, true,
+     [](const Taken& t) {
+       if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
+     }},
+    {"FailedRegister.ChangesNothingWhereTheFirmwareIsOfTheOtherKind", kRegister, true,
+     [](const Taken& t) {
+       if (!t.events.empty() && t.events[0].kind == Event::Kind::kRefused &&
+           t.events[0].rule == Rule::kFirmwareDtXorAcpi)
+         RC_ASSERT(t.after == t.before);
+     }},
+    {"TakenRegister.ListsTheInstanceLast", kRegister, false,
+     [](const Taken& t) {
+       RC_ASSERT(t.after.registered[t.after.registered_count - 1] == t.op.a);
+       RC_ASSERT(t.after.registered_count == t.before.registered_count + 1);
+     }},
+    {"Unregister.TakesTheDevicesAlongFromSixOneOn", kUnregister, false,
+     [](const Taken& t) {
+       RC_ASSERT(!Registered(t.after, t.op.a));
+       RC_ASSERT(t.after.instance_group[t.op.a] == kNoId);
+       if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
+     }},
+    {"Unregister.NeverFails", kUnregister, true, [](const Taken&) { RC_FAIL("it failed"); }},
+    {"Add.BringsTheDevice", kAdd, false,
+     [](const Taken& t) { RC_ASSERT(t.after.devices[t.op.a].present); }},
+    {"Add.NeverFails", kAdd, true, [](const Taken&) { RC_FAIL("it failed"); }},
+    {"Remove.LeavesTheDeviceUnserved", kRemove, false,
+     [](const Taken& t) { RC_ASSERT(t.after.devices[t.op.a] == DeviceState{}); }},
+    {"Remove.NeverFails", kRemove, true, [](const Taken&) { RC_FAIL("it failed"); }},
+    {"Remove.OfTheLastDeviceTakesTheGroupOutOfItsContainer", kRemove, false,
+     [](const Taken& t) {
+       const GroupId group = t.before.devices[t.op.a].group;
+       if (group == kNoId || !t.kernel.has(Rule::kVfioLeaveOnLast)) return;
+       if (t.after.groups[group].devices == kNoId)
+         RC_ASSERT(t.after.groups[group].container == kNoId);
+     }},
+    {"FailedConfigure.LeavesTheDeviceWithTheInstanceItHad", kConfigure, true,
+     [](const Taken& t) {
+       RC_ASSERT(t.after.devices[t.op.a].instance == t.before.devices[t.op.a].instance);
+       RC_ASSERT(t.after.devices[t.op.a].group == t.before.devices[t.op.a].group);
+     }},
+    {"TakenConfigure.LeavesTheDeviceInAGroup", kConfigure, false,
+     [](const Taken& t) { RC_ASSERT(t.after.devices[t.op.a].group != kNoId); }},
+    {"FailedSetContainer.ChangesNothingForAGroupThatIsInOne", kSetContainer, true,
+     [](const Taken& t) {
+       if (t.group_before().container != kNoId) RC_ASSERT(t.after == t.before);
+     }},
+    {"FailedSetContainer.LeavesTheGroupInNoneAndNotOwned", kSetContainer, true,
+     [](const Taken& t) {
+       if (t.group_before().container != kNoId) return;
+       RC_ASSERT(t.group_after().container == kNoId);
+       RC_ASSERT(t.group_after().vfio_domain == kNoId);
+       RC_ASSERT(!t.group_after().owner);
+       RC_ASSERT(t.after.containers == t.before.containers);
+     }},
+    {"FailedSetContainer.LeavesTheGroupWhereItWasOrOnItsDefaultDomain", kSetContainer, true,
+     [](const Taken& t) {
+       if (t.warned()) return;  // the rollback failed, too
+       RC_ASSERT(t.group_after().domain == t.group_before().domain ||
+                 t.group_after().domain == t.group_after().default_domain);
+     }},
+    {"TakenSetContainer.PutsTheGroupFirst", kSetContainer, false,
+     [](const Taken& t) {
+       const ContainerState& c = t.after.containers[t.op.b];
+       RC_ASSERT(c.groups == t.op.a);
+       RC_ASSERT(t.group_after().next_in_container == t.before.containers[t.op.b].groups);
+       RC_ASSERT((t.group_after().vfio_domain != kNoId) == c.iommu);
+       RC_ASSERT(t.group_after().owner == t.kernel.has(Rule::kCoreDmaOwner));
+     }},
+    {"FailedSetIommu.LeavesTheContainerAsItWas", kSetIommu, true,
+     [](const Taken& t) {
+       RC_ASSERT(t.container_after() == t.container_before());
+       if (t.container_before().iommu) RC_ASSERT(t.after == t.before);
+     }},
+    {"FailedSetIommu.LeavesNoGroupOnAType1Domain", kSetIommu, true,
+     [](const Taken& t) {
+       if (t.container_before().iommu) return;
+       RC_ASSERT(t.container_after().domains == kNoId);
+       for (GroupId g = t.container_after().groups; g != kNoId;
+            g = t.after.groups[g].next_in_container)
+         RC_ASSERT(t.after.groups[g].vfio_domain == kNoId);
+     }},
+    {"TakenSetIommu.PutsEveryGroupOnAType1Domain", kSetIommu, false,
+     [](const Taken& t) {
+       RC_ASSERT(t.container_after().iommu);
+       for (GroupId g = t.container_after().groups; g != kNoId;
+            g = t.after.groups[g].next_in_container)
+         RC_ASSERT(t.after.groups[g].vfio_domain != kNoId);
+     }},
+    {"FailedUnsetContainer.ChangesNothing", kUnsetContainer, true,
+     [](const Taken& t) { RC_ASSERT(t.after == t.before); }},
+    {"TakenUnsetContainer.ReleasesTheGroup", kUnsetContainer, false,
+     [](const Taken& t) {
+       RC_ASSERT(t.group_after().container == kNoId);
+       RC_ASSERT(t.group_after().vfio_domain == kNoId);
+       RC_ASSERT(!t.group_after().owner);
+     }},
+    {"TakenUnsetContainer.PutsTheGroupToRest", kUnsetContainer, false,
+     [](const Taken& t) {
+       if (t.warned() || !t.group_after().live) return;
+       const ContainerState& container = t.before.containers[t.group_before().container];
+       const bool was_moved = container.iommu || t.kernel.has(Rule::kCoreDmaOwner);
+       RC_ASSERT(t.group_after().domain ==
+                 (was_moved ? t.group_after().default_domain : t.group_before().domain));
+     }},
+};
 
-RC_GTEST_PROP(FailedRegister, ChangesNothingWhereTheFirmwareIsOfTheOtherKind, ()) {
-  ForEach(OpKind::kRegister, true, [](const Taken& t) {
-    if (!t.events.empty() && t.events[0].kind == Event::Kind::kRefused &&
-        t.events[0].rule == Rule::kFirmwareDtXorAcpi)
-      RC_ASSERT(t.after == t.before);
-  });
-}
-
-RC_GTEST_PROP(TakenRegister, ListsTheInstanceLast, ()) {
-  ForEach(OpKind::kRegister, false, [](const Taken& t) {
-    RC_ASSERT(t.after.registered[t.after.registered_count - 1] == t.op.a);
-    RC_ASSERT(t.after.registered_count == t.before.registered_count + 1);
-  });
-}
-
-RC_GTEST_PROP(Unregister, TakesTheDevicesAlongFromSixOneOn, ()) {
-  ForEach(OpKind::kUnregister, false, [](const Taken& t) {
-    RC_ASSERT(!Registered(t.after, t.op.a));
-    RC_ASSERT(t.after.instance_group[t.op.a] == kNoId);
-    if (t.kernel.era != Era::kBusSlots) RC_ASSERT(!Serves(t.after, t.op.a));
-  });
-}
-
-RC_GTEST_PROP(Unregister, NeverFails, ()) {
-  ForEach(OpKind::kUnregister, true, [](const Taken&) { RC_FAIL("it failed"); });
-}
-
-// --- add, remove, configure ---
-
-RC_GTEST_PROP(Add, BringsTheDeviceAndNeverFails, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
-    if (t.op.kind != OpKind::kAdd) return;
-    RC_ASSERT(!t.failed());
-    RC_ASSERT(t.after.devices[t.op.a].present);
-  });
-}
-
-RC_GTEST_PROP(Remove, LeavesTheDeviceUnservedAndNeverFails, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
-    if (t.op.kind != OpKind::kRemove) return;
-    RC_ASSERT(!t.failed());
-    RC_ASSERT(t.after.devices[t.op.a] == DeviceState{});
-  });
-}
-
-RC_GTEST_PROP(Remove, OfTheLastDeviceTakesTheGroupOutOfItsContainer, ()) {
-  ForEach(OpKind::kRemove, false, [](const Taken& t) {
-    const GroupId group = t.before.devices[t.op.a].group;
-    if (group == kNoId || !t.kernel.has(Rule::kVfioLeaveOnLast)) return;
-    if (t.after.groups[group].devices == kNoId) RC_ASSERT(t.after.groups[group].container == kNoId);
-  });
-}
-
-RC_GTEST_PROP(FailedConfigure, LeavesTheDeviceWithTheInstanceItHad, ()) {
-  ForEach(OpKind::kConfigure, true, [](const Taken& t) {
-    RC_ASSERT(t.after.devices[t.op.a].instance == t.before.devices[t.op.a].instance);
-    RC_ASSERT(t.after.devices[t.op.a].group == t.before.devices[t.op.a].group);
-  });
-}
-
-RC_GTEST_PROP(TakenConfigure, LeavesTheDeviceInAGroup, ()) {
-  ForEach(OpKind::kConfigure, false,
-          [](const Taken& t) { RC_ASSERT(t.after.devices[t.op.a].group != kNoId); });
-}
-
-// --- set-container ---
-
-RC_GTEST_PROP(FailedSetContainer, ChangesNothingForAGroupThatIsInOne, ()) {
-  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
-    if (t.group_before().container != kNoId) RC_ASSERT(t.after == t.before);
-  });
-}
-
-RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupInNoneAndNotOwned, ()) {
-  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
-    if (t.group_before().container != kNoId) return;
-    RC_ASSERT(t.group_after().container == kNoId);
-    RC_ASSERT(t.group_after().vfio_domain == kNoId);
-    RC_ASSERT(!t.group_after().owner);
-    RC_ASSERT(t.after.containers == t.before.containers);
-  });
-}
-
-RC_GTEST_PROP(FailedSetContainer, LeavesTheGroupWhereItWasOrOnItsDefaultDomain, ()) {
-  ForEach(OpKind::kSetContainer, true, [](const Taken& t) {
-    if (t.warned()) return;  // the rollback failed, too
-    RC_ASSERT(t.group_after().domain == t.group_before().domain ||
-              t.group_after().domain == t.group_after().default_domain);
+RC_GTEST_PROP(EachOp, KeepsTheLaws, ()) {
+  ForEachTaken(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+    for (const Law& law : kLaws) {
+      if (t.op.kind != law.kind || t.failed() != law.failed) continue;
+      try {
+        law.judge(t);
+      } catch (...) {
+        RC_LOG() << law.sentence << '\n';
+        throw;
+      }
+    }
   });
 }
 
 // core.attach_rollback, as long as no driver fails during the rollback.
 RC_GTEST_PROP(FailedSetContainer, LeavesEveryDeviceWhereItsGroupIs, ()) {
-  ForEachStep(*Scenarios(DrawPromisedKernel), [](const Taken& t) {
+  ForEachTaken(*Scenarios(DrawPromisedKernel), [](const Taken& t) {
     if (t.op.kind != OpKind::kSetContainer || !t.failed() || t.warned()) return;
     if (!t.kernel.has(Rule::kCoreAttachRollback) || !Settled(t.before, t.op.a)) return;
     RC_ASSERT(Settled(t.after, t.op.a));
   });
 }
 
-RC_GTEST_PROP(TakenSetContainer, PutsTheGroupFirst, ()) {
-  ForEach(OpKind::kSetContainer, false, [](const Taken& t) {
-    const ContainerState& c = t.after.containers[t.op.b];
-    RC_ASSERT(c.groups == t.op.a);
-    RC_ASSERT(t.group_after().next_in_container == t.before.containers[t.op.b].groups);
-    RC_ASSERT((t.group_after().vfio_domain != kNoId) == c.iommu);
-    RC_ASSERT(t.group_after().owner == t.kernel.has(Rule::kCoreDmaOwner));
-  });
-}
-
-// --- set-iommu ---
-
-RC_GTEST_PROP(FailedSetIommu, LeavesTheContainerAsItWas, ()) {
-  ForEach(OpKind::kSetIommu, true, [](const Taken& t) {
-    RC_ASSERT(t.container_after() == t.container_before());
-    if (t.container_before().iommu) RC_ASSERT(t.after == t.before);
-  });
-}
-
-RC_GTEST_PROP(FailedSetIommu, LeavesNoGroupOnAType1Domain, ()) {
-  ForEach(OpKind::kSetIommu, true, [](const Taken& t) {
-    if (t.container_before().iommu) return;
-    RC_ASSERT(t.container_after().domains == kNoId);
-    for (GroupId g = t.container_after().groups; g != kNoId;
-         g = t.after.groups[g].next_in_container)
-      RC_ASSERT(t.after.groups[g].vfio_domain == kNoId);
-  });
-}
-
-RC_GTEST_PROP(TakenSetIommu, PutsEveryGroupOnAType1Domain, ()) {
-  ForEach(OpKind::kSetIommu, false, [](const Taken& t) {
-    RC_ASSERT(t.container_after().iommu);
-    for (GroupId g = t.container_after().groups; g != kNoId;
-         g = t.after.groups[g].next_in_container)
-      RC_ASSERT(t.after.groups[g].vfio_domain != kNoId);
-  });
-}
-
-// --- unset-container ---
-
-RC_GTEST_PROP(FailedUnsetContainer, ChangesNothing, ()) {
-  ForEach(OpKind::kUnsetContainer, true, [](const Taken& t) { RC_ASSERT(t.after == t.before); });
-}
-
-RC_GTEST_PROP(TakenUnsetContainer, ReleasesTheGroup, ()) {
-  ForEach(OpKind::kUnsetContainer, false, [](const Taken& t) {
-    RC_ASSERT(t.group_after().container == kNoId);
-    RC_ASSERT(t.group_after().vfio_domain == kNoId);
-    RC_ASSERT(!t.group_after().owner);
-  });
-}
-
-RC_GTEST_PROP(TakenUnsetContainer, PutsTheGroupToRest, ()) {
-  ForEach(OpKind::kUnsetContainer, false, [](const Taken& t) {
-    if (t.warned() || !t.group_after().live) return;
-    const ContainerState& container = t.before.containers[t.group_before().container];
-    const bool was_moved = container.iommu || t.kernel.has(Rule::kCoreDmaOwner);
-    RC_ASSERT(t.group_after().domain ==
-              (was_moved ? t.group_after().default_domain : t.group_before().domain));
-  });
-}
-
 RC_GTEST_PROP(AGroup, IsOwnedWhileItIsInAContainer, ()) {
-  ForEachStep(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
+  ForEachTaken(*Scenarios(DrawPatchedKernel), [](const Taken& t) {
     const bool claims = t.kernel.has(Rule::kCoreDmaOwner);
     for (const GroupState& g : t.after.groups)
       RC_ASSERT(g.owner == (claims && g.container != kNoId));

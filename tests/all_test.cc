@@ -9,28 +9,19 @@
 #include <map>
 #include <set>
 
-#include "src/case/kernel.h"
 #include "src/case/variants.h"
+#include "tests/given.h"
 #include "tests/small_machines.h"
 
 namespace iommucheck {
 namespace {
 
-constexpr Property kAttach = Property::kNoCrossDriverAttach;
-constexpr Property kReuse = Property::kNoCrossDriverReuse;
-
-KernelSpec Kernel(const std::string& word) {
-  const absl::StatusOr<KernelSpec> kernel = ParseKernel(word, {}, {});
-  EXPECT_TRUE(kernel.ok()) << kernel.status();
-  return kernel.ok() ? *kernel : KernelSpec{};
-}
-
 report::AllCases AskAll(Property property, const std::string& kernel, const smt::Bounds& bounds,
                         int max = 0) {
-  const absl::StatusOr<report::AllCases> all = report::AskAll(
-      {.property = property, .kernel = Kernel(kernel), .bounds = bounds, .bounded = true}, max);
-  EXPECT_TRUE(all.ok()) << all.status();
-  return all.ok() ? *all : report::AllCases{};
+  return report::AskAll(
+             {.property = property, .kernel = KernelOf(kernel), .bounds = bounds, .bounded = true},
+             max)
+      .value();
 }
 
 // Classes of equivalent cases, each as the shapes of all its variants.
@@ -85,7 +76,7 @@ std::vector<int> Oddness(const Topology& t) {
 class BruteForce {
  public:
   BruteForce(Property property, const std::string& kernel, int steps)
-      : property_(property), spec_(Kernel(kernel)), kernel_(ProfileOf(spec_)), steps_(steps) {}
+      : property_(property), spec_(KernelOf(kernel)), kernel_(ProfileOf(spec_)), steps_(steps) {}
 
   Classes All(const SmallMachines& small) {
     ForEachSmallMachine(small, [this](const Topology& t) {
@@ -222,29 +213,30 @@ TEST(All, EndsWithItsBudget) {
 }
 
 TEST(Variants, KeepWhatTellsRunsApart) {
-  const absl::StatusOr<Case> c = ParseCase(
-      "kernel v6.0 drop type1.same_ops\n"
-      "driver a claims=pci:strict\n"
-      "driver b claims=platform:strict\n"
-      "instance i a\n"
-      "instance j b\n"
-      "device d platform j\n"
-      "device e pci i\n"
-      "register i\nregister j\nset-container 0 c0\nset-container 1 c0\nset-iommu c0\n",
-      "test");
-  ASSERT_TRUE(c.ok()) << c.status();
-  Case other = *c;
+  const Case c =
+      ParseCase(
+          "kernel v6.0 drop type1.same_ops\n"
+          "driver a claims=pci:strict\n"
+          "driver b claims=platform:strict\n"
+          "instance i a\n"
+          "instance j b\n"
+          "device d platform j\n"
+          "device e pci i\n"
+          "register i\nregister j\nset-container 0 c0\nset-container 1 c0\nset-iommu c0\n",
+          "test")
+          .value();
+  Case other = c;
   // The swap exchanges the numbers of its groups, so the joins must mean the same groups as before.
   std::swap(other.ops[0], other.ops[1]);
-  const std::vector<std::string> variants = Variants(*c, kReuse);
-  EXPECT_EQ(variants.front(), Shape(*c));
+  const std::vector<std::string> variants = Variants(c, kReuse);
+  EXPECT_EQ(variants.front(), Shape(c));
   const auto has = [&](const Case& v) {
     return std::ranges::find(variants, Shape(v)) != variants.end();
   };
   std::swap(other.ops[2].op.a, other.ops[3].op.a);
   EXPECT_TRUE(has(other));
   // The group at the head of the list is attached first, so this is another run.
-  other = *c;
+  other = c;
   std::swap(other.ops[3], other.ops[4]);
   EXPECT_FALSE(has(other));
 }

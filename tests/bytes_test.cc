@@ -4,14 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <random>
-#include <sstream>
 
 #include "src/case/encoded.h"
 #include "src/case/repair.h"
+#include "tests/given.h"
+#include "tests/seen.h"
 
 namespace iommucheck {
 namespace {
@@ -79,41 +77,26 @@ TEST(Bytes, SmallBytesAreMostlyWhatIsEncoded) {
 TEST(Bytes, RandomBytesSayAllThatTheModelKnows) {
   std::mt19937_64 words(7);
   DecodedCase c;
-  std::map<std::string, int> seen;
-  for (int kind = 0; kind < kOpKindCount; ++kind)
-    seen[std::string(InfoOf(static_cast<OpKind>(kind)).word)] = 0;
-  for (const char* what :
-       {"settings", "aperture", "page sizes", "msi", "fake", "default", "two regions", "mismatch",
-        "deferred", "nesting", "rules", "type", "fault", "unprivileged"})
-    seen[what] = 0;
+  Seen seen;
+  RuleSet changed;
+  int two_ends = 0;
+  int two_regions = 0;
+  int other_types = 0;
   for (int n = 0; n < 2000; ++n) {
     DecodeBytes(RandomBytes(words, kMostBytes), c);
-    const Topology& t = c.topology;
-    seen["settings"] += t.settings != Settings{};
-    seen["rules"] += !((c.kernel.dropped | c.kernel.added) - EncodedRules()).empty();
-    for (const Instance& i : t.instances) {
-      seen["aperture"] += i.aperture_first != 0 && i.aperture_last != kLastPage;
-      seen["page sizes"] += i.page_sizes != 1;
-      seen["msi"] += !i.isolates_msi;
-    }
-    for (const Device& d : t.devices) {
-      seen["fake"] += d.kind != DeviceKind::kReal;
-      seen["default"] += d.default_type != DefaultType::kAny;
-      seen["two regions"] += d.regions[1].type != Region::Type::kNone;
-    }
-    for (const Driver& d : t.drivers) {
-      seen["mismatch"] += d.mismatch_errno != 0;
-      seen["deferred"] += d.deferred && d.checks_snoop && d.drops_old;
-      seen["nesting"] += d.nesting && d.static_identity;
-    }
-    for (const Op& op : Ops(c)) {
-      ++seen[std::string(InfoOf(op.kind).word)];
-      seen["type"] += op.kind == OpKind::kSetIommu && op.b != 0;
-      seen["unprivileged"] += op.kind == OpKind::kOpen && op.flags == kUnprivileged;
-      for (const Fault& f : op.faults) seen["fault"] += f.kind == Fault::Kind::kPin;
-    }
+    seen.Add(c);
+    changed = changed | c.kernel.dropped | c.kernel.added;
+    for (const Instance& i : c.topology.instances)
+      two_ends += i.aperture_first != 0 && i.aperture_last != kLastPage;
+    for (const Device& d : c.topology.devices)
+      two_regions += d.regions[1].type != Region::Type::kNone;
+    for (const Op& op : Ops(c)) other_types += op.kind == OpKind::kSetIommu && op.b != 0;
   }
-  for (const auto& [what, times] : seen) EXPECT_GT(times, 0) << what;
+  seen.ExpectAll();
+  EXPECT_EQ(changed, EveryRule());
+  EXPECT_GT(two_ends, 0);
+  EXPECT_GT(two_regions, 0);
+  EXPECT_GT(other_types, 0);
 }
 
 TEST(Bytes, NothingOfTheCaseBeforeIsLeft) {
@@ -150,17 +133,12 @@ TEST(Bytes, EncodeAndDecodeGiveTheSame) {
 }
 
 TEST(Bytes, CasesOfTheCorpusRoundTrip) {
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(IOMMUCHECK_SOURCE_DIR "/corpus")) {
-    if (entry.path().extension() != ".case") continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const auto c = ParseCase(text.str(), entry.path().string());
-    ASSERT_TRUE(c.ok()) << c.status();
+  for (const auto& [name, c] : CorpusCases()) {
+    SCOPED_TRACE(name);
     // Large machines fit only into the text form.
-    if (c->topology.devices_count <= 8 && c->topology.drivers_count <= 4 &&
-        c->topology.instances_count <= 6 && c->topology.tables_count <= 8 && c->ops.size() <= 64)
-      ExpectRoundTrip(*c);
+    if (c.topology.devices_count <= 8 && c.topology.drivers_count <= 4 &&
+        c.topology.instances_count <= 6 && c.topology.tables_count <= 8 && c.ops.size() <= 64)
+      ExpectRoundTrip(c);
   }
 }
 

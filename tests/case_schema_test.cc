@@ -5,14 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <functional>
 
 #include "model/attributes.h"
 #include "model/state.h"
 #include "nlohmann/json.hpp"
-#include "src/case/case.h"
 #include "src/case/spelling.h"
+#include "tests/given.h"
 
 namespace iommucheck {
 namespace {
@@ -44,18 +43,15 @@ Json Object(const std::vector<std::string>& required, Json properties) {
   return object;
 }
 
+template <typename Rows, typename NameOf = std::identity>
+Json AllOf(const Rows& rows, NameOf name_of = {}) {
+  Json list = Json::array();
+  for (const auto& row : rows) list.push_back(name_of(row));
+  return {{"enum", list}};
+}
+
 // Without the first, which names the plain value and is never written.
-Json NamesFromSecond(std::span<const std::string_view> names) {
-  Json list = Json::array();
-  for (std::string_view name : names.subspan(1)) list.push_back(name);
-  return {{"enum", list}};
-}
-template <typename Names>
-Json AllOf(const Names& names) {
-  Json list = Json::array();
-  for (const auto& name : names) list.push_back(name);
-  return {{"enum", list}};
-}
+Json NamesFromSecond(std::span<const std::string_view> names) { return AllOf(names.subspan(1)); }
 
 Json RangeSchema() {
   return Object({"first", "last"}, {{"first", Ref("page")}, {"last", Ref("page")}});
@@ -141,9 +137,7 @@ Json OpSchema(const OpInfo& op) {
     required.emplace_back("vaddr");
   }
   if (!op.flags.empty()) {
-    std::vector<std::string> words;
-    for (const OpFlag& flag : op.flags) words.emplace_back(flag.word);
-    properties["flags"] = Set(AllOf(words));
+    properties["flags"] = Set(AllOf(op.flags, [](const OpFlag& flag) { return flag.word; }));
   }
   properties["faults"] = Ref("faults");
   properties["result"] = Ref("result");
@@ -226,8 +220,6 @@ Json Definitions() {
 }
 
 Json Schema() {
-  std::vector<std::string_view> versions;
-  for (KernelVersion version : kKernelVersions) versions.push_back(VersionName(version));
   Json schema = {
       {"$schema", "http://json-schema.org/draft-07/schema#"},
       {"$comment", "SPDX-License-Identifier: Apache-2.0"},
@@ -235,18 +227,19 @@ Json Schema() {
       {"description",
        "The JSON form of a case, see case-format.md. A case that fits may still be refused: names "
        "must be known and unique, rules must be the version's to drop or not its own to add."}};
-  schema.update(Object({"kernel"}, {{"comment", {{"type", "string"}}},
-                                    {"kernel", Object({"version"}, {{"version", AllOf(versions)},
-                                                                    {"drop", Ref("rules")},
-                                                                    {"add", Ref("rules")}})},
-                                    {"firmware", NamesFromSecond(kFirmwareNames)},
-                                    {"settings", Ref("settings")},
-                                    {"tables", Array(Ref("name"), kMaxTables)},
-                                    {"drivers", Array(Ref("driver"), kMaxDrivers)},
-                                    {"instances", Array(Ref("instance"), kMaxInstances)},
-                                    {"devices", Array(Ref("device"), kMaxDevices)},
-                                    {"ops", Array(Ref("op"), kMaxCaseOps)},
-                                    {"expectations", Array(Ref("expectation"))}}));
+  schema.update(Object(
+      {"kernel"}, {{"comment", {{"type", "string"}}},
+                   {"kernel", Object({"version"}, {{"version", AllOf(kKernelVersions, VersionName)},
+                                                   {"drop", Ref("rules")},
+                                                   {"add", Ref("rules")}})},
+                   {"firmware", NamesFromSecond(kFirmwareNames)},
+                   {"settings", Ref("settings")},
+                   {"tables", Array(Ref("name"), kMaxTables)},
+                   {"drivers", Array(Ref("driver"), kMaxDrivers)},
+                   {"instances", Array(Ref("instance"), kMaxInstances)},
+                   {"devices", Array(Ref("device"), kMaxDevices)},
+                   {"ops", Array(Ref("op"), kMaxCaseOps)},
+                   {"expectations", Array(Ref("expectation"))}}));
   schema["definitions"] = Definitions();
   return schema;
 }
@@ -266,12 +259,10 @@ std::string Print(const Json& json, const std::string& indent = "") {
 }
 
 TEST(CaseSchema, IsPrintedFromTheRows) {
-  const std::string path = IOMMUCHECK_SOURCE_DIR "/docs/case.schema.json";
+  const std::filesystem::path path = kSource / "docs/case.schema.json";
   const std::string text = Print(Schema()) + "\n";
   if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
-  std::ostringstream committed;
-  committed << std::ifstream(path).rdbuf();
-  EXPECT_EQ(committed.str(), text);
+  EXPECT_EQ(ReadWhole(path), text);
 }
 
 }  // namespace

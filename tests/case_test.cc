@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "src/case/spelling.h"
+#include "tests/given.h"
 
 namespace iommucheck {
 namespace {
@@ -90,12 +91,6 @@ put-device nic
 close 0
 )";
 
-Case MustParse(std::string_view text) {
-  auto parsed = ParseCase(text, "t");
-  EXPECT_TRUE(parsed.ok()) << parsed.status() << "\n" << text;
-  return parsed.ok() ? *std::move(parsed) : Case();
-}
-
 std::string ErrorOf(const absl::StatusOr<Case>& parsed) {
   if (parsed.ok()) return "no error";
   EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
@@ -113,12 +108,12 @@ void ExpectRoundTrips(const Case& c) {
   EXPECT_TRUE(*from_json == c) << json;
 }
 
-TEST(CaseText, CanonicalTextPrintsAsItIs) { EXPECT_EQ(PrintCase(MustParse(kExample)), kExample); }
+TEST(CaseText, CanonicalTextPrintsAsItIs) { EXPECT_EQ(PrintCase(Parsed(kExample)), kExample); }
 
-TEST(CaseText, TheWholeModelPrintsAsItIs) { EXPECT_EQ(PrintCase(MustParse(kWhole)), kWhole); }
+TEST(CaseText, TheWholeModelPrintsAsItIs) { EXPECT_EQ(PrintCase(Parsed(kWhole)), kWhole); }
 
 TEST(CaseText, ReadsTheWholeModel) {
-  const Case c = MustParse(kWhole);
+  const Case c = Parsed(kWhole);
   const Topology& t = c.topology;
   EXPECT_EQ(t.settings, (Settings{true, true, 3, 254}));
   EXPECT_TRUE(t.drivers[0].deferred && t.drivers[0].nesting && t.drivers[0].static_identity);
@@ -155,15 +150,15 @@ TEST(CaseText, ReadsTheWholeModel) {
 
 // Words that mean the default are left out when the case is printed.
 TEST(CaseText, DefaultsMayBeSaid) {
-  const Case c = MustParse(
+  const Case c = Parsed(
       "kernel v6.0\nsettings dma-entries=8\ndriver d\n"
       "instance i d page-sizes=1 aperture=0-63\nset-iommu c0 type1v2\n");
   EXPECT_EQ(PrintCase(c), "kernel v6.0\ndriver d\ninstance i d\n\nset-iommu c0\n");
-  EXPECT_EQ(PrintCase(MustParse("kernel v6.0\nsettings\n")), "kernel v6.0\n");
+  EXPECT_EQ(PrintCase(Parsed("kernel v6.0\nsettings\n")), "kernel v6.0\n");
 }
 
 TEST(CaseText, ReadsTheExample) {
-  const Case c = MustParse(kExample);
+  const Case c = Parsed(kExample);
   EXPECT_EQ(c.comment, "two buses, two drivers\n\n  indented");
   EXPECT_EQ(c.kernel.version, KernelVersion::kV6_0);
   EXPECT_TRUE(c.kernel.dropped.has(Rule::kType1SameOps));
@@ -195,7 +190,7 @@ TEST(CaseText, ReadsTheExample) {
 }
 
 TEST(CaseText, LayoutIsFree) {
-  const Case c = MustParse(
+  const Case c = Parsed(
       "\n  # top \t\r\n\n#more\n\tkernel v7.1 add core.owner_every drop core.owner_first # x\r\n"
       "driver d no-default-domain claims=cdx:own-ok clears\n\n\n"
       "# dropped\n\ninstance i d#y\n# kept\nregister i -> ok # dropped\n# dropped");
@@ -205,8 +200,14 @@ TEST(CaseText, LayoutIsFree) {
             "# kept\nregister i -> ok\n");
 }
 
+TEST(CaseText, NamesMayComeLater) {
+  ExpectRoundTrips(
+      Parsed("kernel v6.0\ndriver a address=b\ndriver b\n"
+             "device d pci alias=e\ndevice e pci\n"));
+}
+
 TEST(CaseText, FaultsAreReadFromTheRight) {
-  const Case c = MustParse(
+  const Case c = Parsed(
       "kernel v6.0\ndevice a pci\ndevice a:EIO pci\ndevice a:EIO:3 pci\n"
       "add a fail=attach:a:EIO:3 fail=attach:a:EIO:EIO\nadd a fail=attach:a:EIO:3:EIO:3\n");
   EXPECT_EQ(c.ops[0].op.faults[0], (Fault{Fault::Kind::kAttach, 0, 3, 5}));
@@ -227,192 +228,173 @@ std::string Versions() {
 
 struct Mistake {
   std::string text;
-  std::string error;
+  std::string place;     // LINE:COLUMN, or the path in JSON
+  std::string expected;  // what the error expects, and what it found
 };
 
-// A machine for testing mistakes; the faulty statement is on line 8.
-std::string After(std::string_view statement) {
-  return "kernel v6.0\ntable shared\ndriver intel\ndriver amd\ninstance dmar0 intel\n"
-         "device 00:04.0 pci dmar0\ndevice uart platform\n" +
-         std::string(statement);
+void ExpectMistakes(const std::string& before, const std::vector<Mistake>& mistakes) {
+  for (const auto& [text, place, expected] : mistakes)
+    EXPECT_EQ(ErrorOf(ParseCase(before + text, "f")), "f:" + place + ": expected " + expected);
 }
+
+// A machine for testing mistakes; the faulty statement is on line 8.
+const std::string kMachine =
+    "kernel v6.0\ntable shared\ndriver intel\ndriver amd\ninstance dmar0 intel\n"
+    "device 00:04.0 pci dmar0\ndevice uart platform\n";
 
 TEST(CaseText, SaysWhatIsWrongInTheKernel) {
   const std::string versions = Versions();
-  const std::vector<Mistake> mistakes = {
-      {"", "f:1:1: expected 'kernel', found end of file"},
-      {"# only\n", "f:2:1: expected 'kernel', found end of file"},
-      {"device a pci", "f:1:1: expected 'kernel', found 'device'"},
-      {"kernal v6.0", "f:1:1: expected 'kernel', found 'kernal'; did you mean kernel?"},
-      {"kernel", "f:1:7: expected " + versions + ", found end of line"},
-      {"kernel  # v6.0", "f:1:7: expected " + versions + ", found end of line"},
-      {"kernel 6.0", "f:1:8: expected " + versions + ", found '6.0'; did you mean v6.0?"},
-      {"kernel v6.2", "f:1:8: expected " + versions + ", found 'v6.2'"},
-      {"kernel v6.0 dorp bus.one_ops",
-       "f:1:13: expected 'drop', 'add' or end of line, found 'dorp'; did you mean drop?"},
-      {"kernel v6.0 drop", "f:1:17: expected the id of a rule, found end of line"},
-      {"kernel v6.0 drop add", "f:1:18: expected the id of a rule, found 'add'"},
-      {"kernel v6.0 drop type1.same_op",
-       "f:1:18: expected the id of a rule, found 'type1.same_op'; did you mean type1.same_ops?"},
-      {"kernel v6.0 drop bus.one_ops same_ops",
-       "f:1:30: expected the id of a rule, found 'same_ops'; did you mean type1.same_ops?"},
-      {"kernel v6.1 drop bus.one_ops",
-       "f:1:18: expected a rule that v6.1 has, found 'bus.one_ops'"},
-      {"kernel v6.0 add bus.one_ops",
-       "f:1:17: expected a rule that v6.0 has not, found 'bus.one_ops'"},
-      {"kernel v6.0 drop bus.one_ops bus.one_ops",
-       "f:1:30: expected each rule once, found 'bus.one_ops' again"},
-      {"kernel v6.0\nkernel v6.0",
-       "f:2:1: expected 'firmware', 'settings', 'table', 'driver', 'instance', 'device', an op or "
-       "'expect', found 'kernel'"},
-      {"kernel v6.0\nfirmware", "f:2:9: expected acpi or dt, found end of line"},
-      {"kernel v6.0\nfirmware any", "f:2:10: expected acpi or dt, found 'any'"},
-      {"kernel v6.0\nfirmware dt acpi", "f:2:13: expected end of line, found 'acpi'"},
-      {"kernel v6.0\nfirmware dt\nfirmware dt",
-       "f:3:1: expected 'settings', 'table', 'driver', 'instance', 'device', an op or 'expect', "
-       "found 'firmware'"},
-      {"kernel v6.0\nsettings\nfirmware dt",
-       "f:3:1: expected 'table', 'driver', 'instance', 'device', an op or 'expect', found "
-       "'firmware'"},
-      {"kernel v6.0\nsettings memlock",
-       "f:2:10: expected an attribute of settings, found 'memlock'; did you mean memlock=?"},
-      {"kernel v6.0\nsettings memlock=255",
-       "f:2:18: expected a number of pages (0 to 254), found '255'"},
-      {"kernel v6.0\nsettings dma-entries=9",
-       "f:2:22: expected a number of mappings (0 to 8), found '9'"},
-      {"kernel v6.0\nsettings passthrough passthrough",
-       "f:2:22: expected each attribute once, found 'passthrough' again"},
-      {std::string("kernel v6.0\n\0", 13), "f:2:1: expected printable ASCII, found byte 0x00"},
-      {"kernel v6.0\n \xc3\xa4", "f:2:2: expected printable ASCII, found byte 0xc3"},
-      {"# \xc3\xa4 \xff\nkernel v6.0",
-       "f:1:6: expected UTF-8 without control characters, found byte 0xff"},
-      {std::string("kernel v6.0 # \0.", 16),
-       "f:1:15: expected UTF-8 without control characters, found byte 0x00"},
-      {"# \xed\xa0\x80", "f:1:3: expected UTF-8 without control characters, found byte 0xed"},
-      {"# \xc3", "f:1:3: expected UTF-8 without control characters, found byte 0xc3"},
-      {std::string(kMaxCaseBytes + 1, '\n'),
-       "f:1:1: expected at most 1048576 bytes, found 1048577"},
+  const std::vector<Mistake> whole = {
+      {"", "1:1", "'kernel', found end of file"},
+      {"# only\n", "2:1", "'kernel', found end of file"},
+      {"device a pci", "1:1", "'kernel', found 'device'"},
+      {"kernal v6.0", "1:1", "'kernel', found 'kernal'; did you mean kernel?"},
+      {"kernel", "1:7", versions + ", found end of line"},
+      {"kernel  # v6.0", "1:7", versions + ", found end of line"},
+      {"kernel 6.0", "1:8", versions + ", found '6.0'; did you mean v6.0?"},
+      {"kernel v6.2", "1:8", versions + ", found 'v6.2'"},
+      {"kernel v6.0 dorp bus.one_ops", "1:13",
+       "'drop', 'add' or end of line, found 'dorp'; did you mean drop?"},
+      {"kernel v6.0 drop", "1:17", "the id of a rule, found end of line"},
+      {"kernel v6.0 drop add", "1:18", "the id of a rule, found 'add'"},
+      {"kernel v6.0 drop type1.same_op", "1:18",
+       "the id of a rule, found 'type1.same_op'; did you mean type1.same_ops?"},
+      {"kernel v6.0 drop bus.one_ops same_ops", "1:30",
+       "the id of a rule, found 'same_ops'; did you mean type1.same_ops?"},
+      {"kernel v6.1 drop bus.one_ops", "1:18", "a rule that v6.1 has, found 'bus.one_ops'"},
+      {"kernel v6.0 add bus.one_ops", "1:17", "a rule that v6.0 has not, found 'bus.one_ops'"},
+      {"kernel v6.0 drop bus.one_ops bus.one_ops", "1:30",
+       "each rule once, found 'bus.one_ops' again"},
+      {std::string("kernel v6.0\n\0", 13), "2:1", "printable ASCII, found byte 0x00"},
+      {"# \xc3\xa4 \xff\nkernel v6.0", "1:6", "UTF-8 without control characters, found byte 0xff"},
+      {std::string("kernel v6.0 # \0.", 16), "1:15",
+       "UTF-8 without control characters, found byte 0x00"},
+      {"# \xed\xa0\x80", "1:3", "UTF-8 without control characters, found byte 0xed"},
+      {"# \xc3", "1:3", "UTF-8 without control characters, found byte 0xc3"},
+      {std::string(kMaxCaseBytes + 1, '\n'), "1:1", "at most 1048576 bytes, found 1048577"},
   };
-  for (const Mistake& m : mistakes) EXPECT_EQ(ErrorOf(ParseCase(m.text, "f")), m.error);
+  ExpectMistakes("", whole);
+  const std::vector<Mistake> first = {
+      {"kernel v6.0", "2:1",
+       "'firmware', 'settings', 'table', 'driver', 'instance', 'device', an op or 'expect', "
+       "found 'kernel'"},
+      {"firmware", "2:9", "acpi or dt, found end of line"},
+      {"firmware any", "2:10", "acpi or dt, found 'any'"},
+      {"firmware dt acpi", "2:13", "end of line, found 'acpi'"},
+      {"firmware dt\nfirmware dt", "3:1",
+       "'settings', 'table', 'driver', 'instance', 'device', an op or 'expect', found "
+       "'firmware'"},
+      {"settings\nfirmware dt", "3:1",
+       "'table', 'driver', 'instance', 'device', an op or 'expect', found 'firmware'"},
+      {"settings memlock", "2:10",
+       "an attribute of settings, found 'memlock'; did you mean memlock=?"},
+      {"settings memlock=255", "2:18", "a number of pages (0 to 254), found '255'"},
+      {"settings dma-entries=9", "2:22", "a number of mappings (0 to 8), found '9'"},
+      {"settings passthrough passthrough", "2:22",
+       "each attribute once, found 'passthrough' again"},
+      {" \xc3\xa4", "2:2", "printable ASCII, found byte 0xc3"},
+  };
+  ExpectMistakes("kernel v6.0\n", first);
 }
 
 TEST(CaseText, SaysWhatIsWrongInTheMachine) {
   const std::string buses = "a bus: platform, pci, amba, fsl-mc, host1x or cdx";
   const std::string claims = "a claim: strict, own-ok, skip, ignore or store";
-  const std::string after_devices = "expected 'device', an op or 'expect', found ";
-  const std::vector<Mistake> mistakes = {
-      {After("driver x"), "f:8:1: " + after_devices + "'driver'"},
-      {After("regsiter dmar0"), "f:8:1: " + after_devices + "'regsiter'; did you mean register?"},
-      {After("device"), "f:8:7: expected a name for a device, found end of line"},
-      {After("device a/b pci"),
-       "f:8:8: expected a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'a/b'"},
-      {After("device none pci"),
-       "f:8:8: expected a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'none'"},
-      {After("device " + std::string(32, 'x') + " pci"),
-       "f:8:8: expected a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found "
-       "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"},
-      {After("device uart pci"), "f:8:8: expected a name that no other device has, found 'uart'"},
-      {After("device a"), "f:8:9: expected " + buses + ", found end of line"},
-      {After("device a pcie"), "f:8:10: expected " + buses + ", found 'pcie'; did you mean pci?"},
-      {After("device a pci dmra0"),
-       "f:8:14: expected the name of an instance or an attribute of a device, found 'dmra0'; did "
-       "you mean dmar0?"},
-      {After("device a pci absnt"),
-       "f:8:14: expected the name of an instance or an attribute of a device, found 'absnt'; did "
-       "you mean absent?"},
-      {After("device a pci dmar0 dmar0"),
-       "f:8:20: expected each instance once, found 'dmar0' again"},
-      {After("device a pci absent dmar0"),
-       "f:8:21: expected an attribute of a device, found 'dmar0'"},
-      {After("device a pci absent absent"),
-       "f:8:21: expected each attribute once, found 'absent' again"},
-      {After("device a pci absent=1"),
-       "f:8:14: expected an attribute of a device, found 'absent='; did you mean absent?"},
-      {After("device a pci slot=0"), "f:8:19: expected a slot (1 to 255), found '0'"},
-      {After("device a pci slot=99999999999"),
-       "f:8:19: expected a slot (1 to 255), found '99999999999'"},
-      {After("device a pci slot=-0"), "f:8:19: expected a slot (1 to 255), found '-0'"},
-      {After("device a pci slot="), "f:8:19: expected a slot (1 to 255), found nothing"},
-      {After("device a amba slot=1"),
-       "f:8:15: expected an attribute of a device that is not on pci, found 'slot='"},
-      {After("device a pci sid=1"), "f:8:14: expected an attribute of a device, found 'sid='"},
-      {After("device a amba sid=0"), "f:8:19: expected a stream id (1 to 255), found '0'"},
-      {After("device a pci alias=a"), "f:8:20: expected the name of another device, found 'a'"},
-      {After("device a pci alias=b\nregister dmar0"),
-       "f:8:20: expected the name of a device, found 'b'"},
-      {After("device a pci alias=00:04.9"),
-       "f:8:20: expected the name of a device, found '00:04.9'; did you mean 00:04.0?"},
-      {After("device a pci alias=uart"), "f:8:20: expected a device on pci, found 'uart'"},
-      {"kernel v6.0\ntable", "f:2:6: expected a name for a table, found end of line"},
-      {"kernel v6.0\ntable a\ntable a",
-       "f:3:7: expected a name that no other table has, found 'a'"},
-      {"kernel v6.0\ntable a.ops\ndriver a",
-       "f:3:8: expected a driver whose own table's name is free, found 'table a.ops' above"},
-      {"kernel v6.0\ndriver a table=b", "f:2:16: expected the name of a table, found 'b'"},
-      {"kernel v6.0\ndriver a clear",
-       "f:2:10: expected an attribute of a driver, found 'clear'; did you mean clears?"},
-      {"kernel v6.0\ndriver a firmware=any", "f:2:19: expected acpi or dt, found 'any'"},
-      {"kernel v6.0\ndriver a claims=", "f:2:17: expected " + buses + ", found nothing"},
-      {"kernel v6.0\ndriver a claims=pci", "f:2:17: expected BUS:CLAIM, found 'pci'"},
-      {"kernel v6.0\ndriver a claims=pci:none", "f:2:21: expected " + claims + ", found 'none'"},
-      {"kernel v6.0\ndriver a claims=pci:strict,amba:own",
-       "f:2:33: expected " + claims + ", found 'own'"},
-      {"kernel v6.0\ndriver a claims=pci:strict,pci:skip",
-       "f:2:28: expected each bus once, found 'pci' again"},
-      {"kernel v6.0\ndriver a claims=pci:strict,", "f:2:28: expected " + buses + ", found nothing"},
-      {"kernel v6.0\ndriver a address=a", "f:2:18: expected the name of another driver, found 'a'"},
-      {"kernel v6.0\ndriver a address=b\ninstance i a",
-       "f:2:18: expected the name of a driver, found 'b'"},
-      {"kernel v6.0\ndriver a address=b\ndriver b address=a",
-       "f:2:18: expected a driver that has no address= itself, found 'b'"},
-      {"kernel v6.0\ndriver a\ninstance i",
-       "f:3:11: expected the name of a driver, found end of line"},
-      {"kernel v6.0\ndriver a\ninstance i b", "f:3:12: expected the name of a driver, found 'b'"},
-      {"kernel v6.0\ndriver a\ninstance i a fwnod",
-       "f:3:14: expected an attribute of an instance, found 'fwnod'; did you mean fwnode?"},
-      {"kernel v6.0\ndriver a mismatch-errno=ok",
-       "f:2:25: expected an errno from 1 to 255 such as EINVAL, found 'ok'"},
-      {"kernel v6.0\ndriver a\ninstance i a aperture=1",
-       "f:3:23: expected pages as FIRST-LAST, found '1'"},
-      {"kernel v6.0\ndriver a\ninstance i a aperture=1-64",
-       "f:3:25: expected a page (0 to 63), found '64'"},
-      {"kernel v6.0\ndriver a\ninstance i a aperture=2-1",
-       "f:3:23: expected the last page not before the first, found '2-1'"},
-      {"kernel v6.0\ndriver a\ninstance i a page-sizes=",
-       "f:3:25: expected a page size (1 to 64), found nothing"},
-      {"kernel v6.0\ndriver a\ninstance i a page-sizes=1,3",
-       "f:3:27: expected a power of two, found '3'"},
-      {"kernel v6.0\ndriver a\ninstance i a page-sizes=2,128",
-       "f:3:27: expected a page size (1 to 64), found '128'"},
-      {"kernel v6.0\ndriver a\ninstance i a page-sizes=2,2",
-       "f:3:27: expected each page size once, found '2' again"},
-      {After("device emulated pci"),
-       "f:8:8: expected a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
-      {After("device a pci emulated noiommu"),
-       "f:8:23: expected no more than emulated, found 'noiommu'"},
-      {After("device a pci emulated dmar0"),
-       "f:8:23: expected an attribute of a device, found 'dmar0'"},
-      {After("device a pci dmar0 emulated"),
-       "f:8:8: expected a valid machine, found device 2: what has no IOMMU has instances, an "
-       "alias, "
-       "a slot, a stream id or a region"},
-      {After("device a pci emulated\ndevice b pci alias=a"),
-       "f:9:20: expected a device that is neither emulated nor noiommu, found 'a'"},
-      {After("device a pci default=any"), "f:8:22: expected identity or dma, found 'any'"},
-      {After("device a pci resv=1-2"),
-       "f:8:19: expected a reserved region as FIRST-LAST:TYPE, found '1-2'"},
-      {After("device a pci resv=1:msi"), "f:8:19: expected pages as FIRST-LAST, found '1'"},
-      {After("device a pci resv=3-2:msi"),
-       "f:8:19: expected the last page not before the first, found '3-2'"},
-      {After("device a pci resv=2-3:none"),
-       "f:8:23: expected a type of region: direct, direct-relaxable, reserved, msi or sw-msi, "
-       "found 'none'"},
-      {After("device a pci resv=0-0:msi resv=1-1:msi resv=2-2:msi"),
-       "f:8:45: expected at most 2 reserved regions, found one more"},
-      {"kernel v6.0\ndriver a\ninstance i a table=a.ops.",
-       "f:3:20: expected the name of a table, found 'a.ops.'; did you mean a.ops?"},
+  const std::string after_devices = "'device', an op or 'expect', found ";
+  const std::vector<Mistake> first = {
+      {"table", "2:6", "a name for a table, found end of line"},
+      {"table a\ntable a", "3:7", "a name that no other table has, found 'a'"},
+      {"table a.ops\ndriver a", "3:8",
+       "a driver whose own table's name is free, found 'table a.ops' above"},
+      {"driver a table=b", "2:16", "the name of a table, found 'b'"},
+      {"driver a clear", "2:10", "an attribute of a driver, found 'clear'; did you mean clears?"},
+      {"driver a firmware=any", "2:19", "acpi or dt, found 'any'"},
+      {"driver a claims=", "2:17", buses + ", found nothing"},
+      {"driver a claims=pci", "2:17", "BUS:CLAIM, found 'pci'"},
+      {"driver a claims=pci:none", "2:21", claims + ", found 'none'"},
+      {"driver a claims=pci:strict,amba:own", "2:33", claims + ", found 'own'"},
+      {"driver a claims=pci:strict,pci:skip", "2:28", "each bus once, found 'pci' again"},
+      {"driver a claims=pci:strict,", "2:28", buses + ", found nothing"},
+      {"driver a address=a", "2:18", "the name of another driver, found 'a'"},
+      {"driver a address=b\ninstance i a", "2:18", "the name of a driver, found 'b'"},
+      {"driver a address=b\ndriver b address=a", "2:18",
+       "a driver that has no address= itself, found 'b'"},
+      {"driver a mismatch-errno=ok", "2:25", "an errno from 1 to 255 such as EINVAL, found 'ok'"},
   };
-  for (const Mistake& m : mistakes) EXPECT_EQ(ErrorOf(ParseCase(m.text, "f")), m.error);
+  ExpectMistakes("kernel v6.0\n", first);
+  const std::vector<Mistake> instances = {
+      {"instance i", "3:11", "the name of a driver, found end of line"},
+      {"instance i b", "3:12", "the name of a driver, found 'b'"},
+      {"instance i a fwnod", "3:14",
+       "an attribute of an instance, found 'fwnod'; did you mean fwnode?"},
+      {"instance i a aperture=1", "3:23", "pages as FIRST-LAST, found '1'"},
+      {"instance i a aperture=1-64", "3:25", "a page (0 to 63), found '64'"},
+      {"instance i a aperture=2-1", "3:23", "the last page not before the first, found '2-1'"},
+      {"instance i a page-sizes=", "3:25", "a page size (1 to 64), found nothing"},
+      {"instance i a page-sizes=1,3", "3:27", "a power of two, found '3'"},
+      {"instance i a page-sizes=2,128", "3:27", "a page size (1 to 64), found '128'"},
+      {"instance i a page-sizes=2,2", "3:27", "each page size once, found '2' again"},
+      {"instance i a table=a.ops.", "3:20",
+       "the name of a table, found 'a.ops.'; did you mean a.ops?"},
+  };
+  ExpectMistakes("kernel v6.0\ndriver a\n", instances);
+  const std::vector<Mistake> last = {
+      {"driver x", "8:1", after_devices + "'driver'"},
+      {"regsiter dmar0", "8:1", after_devices + "'regsiter'; did you mean register?"},
+      {"device", "8:7", "a name for a device, found end of line"},
+      {"device a/b pci", "8:8",
+       "a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'a/b'"},
+      {"device none pci", "8:8",
+       "a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'none'"},
+      {"device " + std::string(32, 'x') + " pci", "8:8",
+       "a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found "
+       "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"},
+      {"device uart pci", "8:8", "a name that no other device has, found 'uart'"},
+      {"device a", "8:9", buses + ", found end of line"},
+      {"device a pcie", "8:10", buses + ", found 'pcie'; did you mean pci?"},
+      {"device a pci dmra0", "8:14",
+       "the name of an instance or an attribute of a device, found 'dmra0'; did you mean "
+       "dmar0?"},
+      {"device a pci absnt", "8:14",
+       "the name of an instance or an attribute of a device, found 'absnt'; did you mean "
+       "absent?"},
+      {"device a pci dmar0 dmar0", "8:20", "each instance once, found 'dmar0' again"},
+      {"device a pci absent dmar0", "8:21", "an attribute of a device, found 'dmar0'"},
+      {"device a pci absent absent", "8:21", "each attribute once, found 'absent' again"},
+      {"device a pci absent=1", "8:14",
+       "an attribute of a device, found 'absent='; did you mean absent?"},
+      {"device a pci slot=0", "8:19", "a slot (1 to 255), found '0'"},
+      {"device a pci slot=99999999999", "8:19", "a slot (1 to 255), found '99999999999'"},
+      {"device a pci slot=-0", "8:19", "a slot (1 to 255), found '-0'"},
+      {"device a pci slot=", "8:19", "a slot (1 to 255), found nothing"},
+      {"device a amba slot=1", "8:15",
+       "an attribute of a device that is not on pci, found 'slot='"},
+      {"device a pci sid=1", "8:14", "an attribute of a device, found 'sid='"},
+      {"device a amba sid=0", "8:19", "a stream id (1 to 255), found '0'"},
+      {"device a pci alias=a", "8:20", "the name of another device, found 'a'"},
+      {"device a pci alias=b\nregister dmar0", "8:20", "the name of a device, found 'b'"},
+      {"device a pci alias=00:04.9", "8:20",
+       "the name of a device, found '00:04.9'; did you mean 00:04.0?"},
+      {"device a pci alias=uart", "8:20", "a device on pci, found 'uart'"},
+      {"device emulated pci", "8:8",
+       "a name for a device, 1 to 31 of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
+      {"device a pci emulated noiommu", "8:23", "no more than emulated, found 'noiommu'"},
+      {"device a pci emulated dmar0", "8:23", "an attribute of a device, found 'dmar0'"},
+      {"device a pci dmar0 emulated", "8:8",
+       "a valid machine, found device 2: what has no IOMMU has instances, an alias, a slot, a "
+       "stream id or a region"},
+      {"device a pci emulated\ndevice b pci alias=a", "9:20",
+       "a device that is neither emulated nor noiommu, found 'a'"},
+      {"device a pci default=any", "8:22", "identity or dma, found 'any'"},
+      {"device a pci resv=1-2", "8:19", "a reserved region as FIRST-LAST:TYPE, found '1-2'"},
+      {"device a pci resv=1:msi", "8:19", "pages as FIRST-LAST, found '1'"},
+      {"device a pci resv=3-2:msi", "8:19", "the last page not before the first, found '3-2'"},
+      {"device a pci resv=2-3:none", "8:23",
+       "a type of region: direct, direct-relaxable, reserved, msi or sw-msi, found 'none'"},
+      {"device a pci resv=0-0:msi resv=1-1:msi resv=2-2:msi", "8:45",
+       "at most 2 reserved regions, found one more"},
+  };
+  ExpectMistakes(kMachine, last);
 }
 
 TEST(CaseText, SaysWhatIsWrongInTheRun) {
@@ -424,85 +406,71 @@ TEST(CaseText, SaysWhatIsWrongInTheRun) {
   const std::string of_set_iommu =
       "'type1v2', 'type1', 'nesting', 'noiommu', 'unknown', 'unprivileged', ";
   const std::string expectations = "violated, holds, outside, device or group";
-  const std::vector<Mistake> mistakes = {
-      {After("register"), "f:8:9: expected the name of an instance, found end of line"},
-      {After("register 00:04.0"), "f:8:10: expected the name of an instance, found '00:04.0'"},
-      {After("add dmar0"), "f:8:5: expected the name of a device, found 'dmar0'"},
-      {After("set-container 64 c0"), "f:8:15: expected " + group + ", found '64'"},
-      {After("set-container 0x1 c0"), "f:8:15: expected " + group + ", found '0x1'"},
-      {After("set-container -1 c0"), "f:8:15: expected " + group + ", found '-1'"},
-      {After("set-container 0"), "f:8:16: expected " + container + ", found end of line"},
-      {After("set-container 0 c4"), "f:8:17: expected " + container + ", found 'c4'"},
-      {After("set-iommu c00"), "f:8:11: expected " + container + ", found 'c00'"},
-      {After("set-iommu c0 c1"),
-       "f:8:14: expected " + of_set_iommu + "'fail=', '->' or end of line, found 'c1'"},
-      {After("set-iommu c0 type2"), "f:8:14: expected " + of_set_iommu +
-                                        "'fail=', '->' or end of line, found 'type2'; did you "
-                                        "mean type1?"},
-      {After("unset-container 0 unprivileged"),
-       "f:8:19: expected 'fail=', '->' or end of line, found 'unprivileged'"},
-      {After("open 0 unprivileged unprivileged"),
-       "f:8:21: expected each flag once, found 'unprivileged' again"},
-      {After("unmap c0 0+1 read"),
-       "f:8:14: expected 'vaddr', 'all', 'fail=', '->' or end of line, found 'read'"},
-      {After("map c0"), "f:8:7: expected pages as FIRST+COUNT, found end of line"},
-      {After("map c0 4 0"), "f:8:8: expected pages as FIRST+COUNT, found '4'"},
-      {After("map c0 64+1 0"), "f:8:8: expected a page (0 to 63), found '64'"},
-      {After("map c0 0+65 0"), "f:8:10: expected a count of pages (0 to 64), found '65'"},
-      {After("map c0 0+1"), "f:8:11: expected a page of user memory (0 to 63), found end of line"},
-      {After("map c0 0+1 64"), "f:8:12: expected a page of user memory (0 to 63), found '64'"},
-      {After("attach-pasid uart"), "f:8:18: expected the name of a device, found end of line"},
-      {After("pin uart 0+1 fail=pin:EIO"), "f:8:23: expected N:ERRNO, found 'EIO'"},
-      {After("pin uart 0+1 fail=pin:0:EIO"),
-       "f:8:23: expected the number of a call (1 to 255), found '0'"},
-      {After("set-iommu c0 ->"),
-       "f:8:16: expected ok or an errno such as -EBUSY, found end of line"},
-      {After("set-iommu c0 -> EBUSY"),
-       "f:8:17: expected ok or an errno such as -EBUSY, found 'EBUSY'; did you mean -EBUSY?"},
-      {After("set-iommu c0 -> -EWHAT"),
-       "f:8:17: expected ok or an errno such as -EBUSY, found '-EWHAT'"},
-      {After("set-iommu c0 -> ok fail=alloc:1"),
-       "f:8:20: expected end of line, found 'fail=alloc:1'"},
-      {After("set-iommu c0 fail=alloc"), "f:8:19: expected " + forms + ", found 'alloc'"},
-      {After("set-iommu c0 fail="), "f:8:19: expected " + forms + ", found nothing"},
-      {After("set-iommu c0 fail=atach:1"),
-       "f:8:19: expected " + forms + ", found 'atach'; did you mean attach?"},
-      {After("set-iommu c0 fail=alloc:0"),
-       "f:8:25: expected the number of an allocation (1 to 255), found '0'"},
-      {After("set-iommu c0 fail=attach:uart"), "f:8:26: expected DEVICE:ERRNO, found 'uart'"},
-      {After("set-iommu c0 fail=attach:uart:EIO:255"),
-       "f:8:35: expected a count (1 to 254), found '255'"},
-      {After("set-iommu c0 fail=attach:uart:EIOO"),
-       "f:8:31: expected an errno from 1 to 255 such as EINVAL, found 'EIOO'; did you mean EIO?"},
-      {After("set-iommu c0 fail=probe:uart:EPROBE_DEFER"),
-       "f:8:30: expected an errno from 1 to 255 such as EINVAL, found 'EPROBE_DEFER'"},
-      {After("set-iommu c0 fail=probe:uat:EIO"),
-       "f:8:25: expected the name of a device, found 'uat'; did you mean uart?"},
-      {After("set-iommu c0 fail=alloc:1 fail=alloc:2 fail=alloc:3"),
-       "f:8:40: expected at most 2 faults, found one more"},
-      {After("add uart\ndevice a pci"), "f:9:1: expected an op or 'expect', found 'device'"},
-      {After("expect\n"), "f:8:7: expected " + expectations + ", found end of line"},
-      {After("expect hold x"),
-       "f:8:8: expected " + expectations + ", found 'hold'; did you mean holds?"},
-      {After("expect holds no-cross-driver-atach"),
-       "f:8:14: expected the name of a property, found 'no-cross-driver-atach'; did you mean "
+  const std::vector<Mistake> last = {
+      {"register", "8:9", "the name of an instance, found end of line"},
+      {"register 00:04.0", "8:10", "the name of an instance, found '00:04.0'"},
+      {"add dmar0", "8:5", "the name of a device, found 'dmar0'"},
+      {"set-container 64 c0", "8:15", group + ", found '64'"},
+      {"set-container 0x1 c0", "8:15", group + ", found '0x1'"},
+      {"set-container -1 c0", "8:15", group + ", found '-1'"},
+      {"set-container 0", "8:16", container + ", found end of line"},
+      {"set-container 0 c4", "8:17", container + ", found 'c4'"},
+      {"set-iommu c00", "8:11", container + ", found 'c00'"},
+      {"set-iommu c0 c1", "8:14", of_set_iommu + "'fail=', '->' or end of line, found 'c1'"},
+      {"set-iommu c0 type2", "8:14",
+       of_set_iommu + "'fail=', '->' or end of line, found 'type2'; did you mean type1?"},
+      {"unset-container 0 unprivileged", "8:19",
+       "'fail=', '->' or end of line, found 'unprivileged'"},
+      {"open 0 unprivileged unprivileged", "8:21", "each flag once, found 'unprivileged' again"},
+      {"unmap c0 0+1 read", "8:14", "'vaddr', 'all', 'fail=', '->' or end of line, found 'read'"},
+      {"map c0", "8:7", "pages as FIRST+COUNT, found end of line"},
+      {"map c0 4 0", "8:8", "pages as FIRST+COUNT, found '4'"},
+      {"map c0 64+1 0", "8:8", "a page (0 to 63), found '64'"},
+      {"map c0 0+65 0", "8:10", "a count of pages (0 to 64), found '65'"},
+      {"map c0 0+1", "8:11", "a page of user memory (0 to 63), found end of line"},
+      {"map c0 0+1 64", "8:12", "a page of user memory (0 to 63), found '64'"},
+      {"attach-pasid uart", "8:18", "the name of a device, found end of line"},
+      {"pin uart 0+1 fail=pin:EIO", "8:23", "N:ERRNO, found 'EIO'"},
+      {"pin uart 0+1 fail=pin:0:EIO", "8:23", "the number of a call (1 to 255), found '0'"},
+      {"set-iommu c0 ->", "8:16", "ok or an errno such as -EBUSY, found end of line"},
+      {"set-iommu c0 -> EBUSY", "8:17",
+       "ok or an errno such as -EBUSY, found 'EBUSY'; did you mean -EBUSY?"},
+      {"set-iommu c0 -> -EWHAT", "8:17", "ok or an errno such as -EBUSY, found '-EWHAT'"},
+      {"set-iommu c0 -> ok fail=alloc:1", "8:20", "end of line, found 'fail=alloc:1'"},
+      {"set-iommu c0 fail=alloc", "8:19", forms + ", found 'alloc'"},
+      {"set-iommu c0 fail=", "8:19", forms + ", found nothing"},
+      {"set-iommu c0 fail=atach:1", "8:19", forms + ", found 'atach'; did you mean attach?"},
+      {"set-iommu c0 fail=alloc:0", "8:25", "the number of an allocation (1 to 255), found '0'"},
+      {"set-iommu c0 fail=attach:uart", "8:26", "DEVICE:ERRNO, found 'uart'"},
+      {"set-iommu c0 fail=attach:uart:EIO:255", "8:35", "a count (1 to 254), found '255'"},
+      {"set-iommu c0 fail=attach:uart:EIOO", "8:31",
+       "an errno from 1 to 255 such as EINVAL, found 'EIOO'; did you mean EIO?"},
+      {"set-iommu c0 fail=probe:uart:EPROBE_DEFER", "8:30",
+       "an errno from 1 to 255 such as EINVAL, found 'EPROBE_DEFER'"},
+      {"set-iommu c0 fail=probe:uat:EIO", "8:25",
+       "the name of a device, found 'uat'; did you mean uart?"},
+      {"set-iommu c0 fail=alloc:1 fail=alloc:2 fail=alloc:3", "8:40",
+       "at most 2 faults, found one more"},
+      {"add uart\ndevice a pci", "9:1", "an op or 'expect', found 'device'"},
+      {"expect\n", "8:7", expectations + ", found end of line"},
+      {"expect hold x", "8:8", expectations + ", found 'hold'; did you mean holds?"},
+      {"expect holds no-cross-driver-atach", "8:14",
+       "the name of a property, found 'no-cross-driver-atach'; did you mean "
        "no-cross-driver-attach?"},
-      {After("add uart\nexpect violated no-cross-driver-reuse at 2"),
-       "f:9:42: expected the number of an op (1 to 1), found '2'"},
-      {After("expect violated no-cross-driver-reuse on 1"), "f:8:39: expected 'at', found 'on'"},
-      {After("expect outside type1.same_ops"),
-       "f:8:16: expected the id of an assumption, found 'type1.same_ops'"},
-      {After("expect device uart intel"), "f:8:20: expected driver or domain, found 'intel'"},
-      {After("expect device uart driver inetl"),
-       "f:8:27: expected the name of a driver, found 'inetl'; did you mean intel?"},
-      {After("expect group 0 share 1"),
-       "f:8:16: expected shares, apart or domain, found 'share'; did you mean shares?"},
-      {After("expect group 0 shares 64"), "f:8:23: expected " + group + ", found '64'"},
-      {After("expect group 0 domain none x"), "f:8:28: expected end of line, found 'x'"},
-      {After("expect holds no-cross-driver-reuse\nadd uart"),
-       "f:9:1: expected 'expect', found 'add'"},
+      {"add uart\nexpect violated no-cross-driver-reuse at 2", "9:42",
+       "the number of an op (1 to 1), found '2'"},
+      {"expect violated no-cross-driver-reuse on 1", "8:39", "'at', found 'on'"},
+      {"expect outside type1.same_ops", "8:16", "the id of an assumption, found 'type1.same_ops'"},
+      {"expect device uart intel", "8:20", "driver or domain, found 'intel'"},
+      {"expect device uart driver inetl", "8:27",
+       "the name of a driver, found 'inetl'; did you mean intel?"},
+      {"expect group 0 share 1", "8:16",
+       "shares, apart or domain, found 'share'; did you mean shares?"},
+      {"expect group 0 shares 64", "8:23", group + ", found '64'"},
+      {"expect group 0 domain none x", "8:28", "end of line, found 'x'"},
+      {"expect holds no-cross-driver-reuse\nadd uart", "9:1", "'expect', found 'add'"},
   };
-  for (const Mistake& m : mistakes) EXPECT_EQ(ErrorOf(ParseCase(m.text, "f")), m.error);
+  ExpectMistakes(kMachine, last);
 }
 
 TEST(CaseText, RefusesMoreThanTheModelHolds) {
@@ -533,95 +501,91 @@ TEST(CaseJson, SaysWhatIsWrong) {
   };
   std::string ops;
   for (const OpInfo& op : AllOps()) ops += (ops.empty() ? "" : ", ") + std::string(op.word);
-  const std::vector<Mistake> mistakes = {
-      {"", "f:1:1: expected JSON, found end of file"},
-      {"{\n  \"kernel\": }", "f:2:13: expected JSON, found '}'"},
-      {"{\"kernel\": 1e999}", "f:1:16: expected JSON, found '9'"},
-      {"{\"kernel\": \"\xff\"}", "f:1:13: expected JSON, found '\\xff'"},
-      {"[]", "f: /: expected an object, found an array"},
-      {"{}", "f: /: expected an object with the key 'kernel', found none"},
-      {"[[[[[[[[[]]]]]]]]]", "f: /0/0/0/0/0/0/0/0: expected at most 8 levels, found one more"},
-      {R"({"kernel": {"version": "v6.0", "version": "v6.1"}})",
-       "f: /kernel: expected each key once, found 'version' again"},
-      {R"({"kernel": {"version": "6.0"}})",
-       "f: /kernel/version: expected " + Versions() + ", found '6.0'; did you mean v6.0?"},
-      {R"({"kernel": {"version": 6.5}})", "f: /kernel/version: expected a string, found 6.5"},
-      {R"({"kernel": {"version": "v6.0", "drop": ["add"]}})",
-       "f: /kernel/drop/0: expected the id of a rule, found 'add'"},
-      {R"({"kernel": {"version": "v6.0", "drops": []}})",
-       "f: /kernel: expected only the keys version, drop, add, found 'drops'; did you mean drop?"},
-      {with(R"("comment": "a\u0000")"),
-       "f: /comment: expected UTF-8 without control characters, found 'a\\x00'"},
-      {with(R"("firmware": "any")"), "f: /firmware: expected acpi or dt, found 'any'"},
-      {with(R"("devices": {})"), "f: /devices: expected an array, found an object"},
-      {with(R"("devices": [{"name": "a"}])"),
-       "f: /devices/0: expected an object with the key 'bus', found none"},
-      {with(R"("devices": [{"name": "a b", "bus": "pci"}])"),
-       "f: /devices/0/name: expected a name of A-Z a-z 0-9 _ . : + -, found 'a b'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "instances": ["absent"]}])"),
-       "f: /devices/0/instances/0: expected a name of A-Z a-z 0-9 _ . : + -, found 'absent'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "absent": 1}])"),
-       "f: /devices/0/absent: expected true or false, found 1"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "slot": -1}])"),
-       "f: /devices/0/slot: expected a number, found -1"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "slot": 18446744073709551615}])"),
-       "f: /devices/0/slot: expected a slot (1 to 255), found '18446744073709551615'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "sid": 1}])"),
-       "f: /devices/0/sid: expected an attribute of a device, found 'sid='"},
-      {with(R"("devices": [{"name": "a", "bus": "cdx", "sid": 256}])"),
-       "f: /devices/0/sid: expected a stream id (1 to 255), found '256'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci"}, {"name": "a", "bus": "pci"}])"),
-       "f: /devices/1/name: expected a name that no other device has, found 'a'"},
-      {with(R"("drivers": [{"name": "a", "claims": [{"bus": "pci", "claim": "steal"}]}])"),
-       "f: /drivers/0/claims: expected a claim: strict, own-ok, skip, ignore or store, found "
-       "'steal'"},
-      {with(R"("drivers": [{"name": "a", "address": "b"}])"),
-       "f: /drivers/0/address: expected the name of a driver, found 'b'"},
-      {with(R"("ops": [{"op": "expect"}])"),
-       "f: /ops/0/op: expected one of " + ops + ", found 'expect'"},
-      {with(R"("settings": {"memlock": "all"})"),
-       "f: /settings/memlock: expected a number, found 'all'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "instances": ["emulated"]}])"),
-       "f: /devices/0/instances/0: expected a name of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "type": "msi"}]}])"),
-       "f: /devices/0/resv/0: expected an object with the key 'last', found none"},
-      {with(R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "last": "1:msi",
-               "type": "msi"}]}])"),
-       "f: /devices/0/resv/0/last: expected a number, found '1:msi'"},
-      {with(R"("drivers": [{"name": "a"}], "instances": [{"name": "i", "driver": "a",
-               "page-sizes": []}])"),
-       "f: /instances/0/page-sizes: expected a page size (1 to 64), found nothing"},
-      {with(R"("ops": [{"op": "set-iommu", "container": "c0", "type": "unprivileged"}])"),
-       "f: /ops/0/type: expected one of type1v2, type1, nesting, noiommu, unknown, found "
-       "'unprivileged'"},
-      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 2,
-               "flags": ["fail=alloc:1"]}])"),
-       "f: /ops/0/flags/0: expected one of vaddr, all, found 'fail=alloc:1'"},
-      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": -2}])"),
-       "f: /ops/0/count: expected a number, found -2"},
-      {with(R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 65}])"),
-       "f: /ops/0/iova: expected a count of pages (0 to 64), found '65'"},
-      {with(R"("ops": [{"op": "set-iommu", "container": "c0",
-               "faults": [{"fail": "map", "nth": 1}]}])"),
-       "f: /ops/0/faults/0: expected an object with the key 'errno', found none"},
-      {with(R"("ops": [{"op": "set-iommu", "group": 1, "container": "c0"}])"),
-       "f: /ops/0: expected only the keys comment, op, container, type, flags, faults, result, "
-       "found 'group'"},
-      {with(R"("ops": [{"op": "set-iommu", "container": "c0", "result": "EIO"}])"),
-       "f: /ops/0/result: expected ok or an errno such as -EBUSY, found 'EIO'; did you mean -EIO?"},
-      {with(R"("ops": [{"op": "set-iommu", "container": "c0", "faults": [{"fail": "attach",
-               "device": "a", "errno": "EIO:2"}]}])"),
-       "f: /ops/0/faults/0/errno: expected an errno such as EINVAL, found 'EIO:2'; did you mean "
-       "EIO?"},
-      {with(R"("ops": [{"op": "set-iommu", "container": "c0", "faults": [{"fail": "alloc",
-               "nth": 0}]}])"),
-       "f: /ops/0/faults/0: expected the number of an allocation (1 to 255), found '0'"},
-      {with(R"("expectations": [{"expect": "shares", "group": 0}])"),
-       "f: /expectations/0: expected an object with the key 'with', found none"},
-      {with(R"("expectations": [{"group": 0}])"),
-       "f: /expectations/0: expected an object with the key 'expect', found none"},
-  };
-  for (const Mistake& m : mistakes) EXPECT_EQ(ErrorOf(CaseFromJson(m.text, "f")), m.error);
+  for (const auto& [text, place, expected] : std::vector<Mistake>{
+           {"", "1:1", "JSON, found end of file"},
+           {"{\n  \"kernel\": }", "2:13", "JSON, found '}'"},
+           {"{\"kernel\": 1e999}", "1:16", "JSON, found '9'"},
+           {"{\"kernel\": \"\xff\"}", "1:13", "JSON, found '\\xff'"},
+           {"[]", " /", "an object, found an array"},
+           {"{}", " /", "an object with the key 'kernel', found none"},
+           {"[[[[[[[[[]]]]]]]]]", " /0/0/0/0/0/0/0/0", "at most 8 levels, found one more"},
+           {R"({"kernel": {"version": "v6.0", "version": "v6.1"}})", " /kernel",
+            "each key once, found 'version' again"},
+           {R"({"kernel": {"version": "6.0"}})", " /kernel/version",
+            Versions() + ", found '6.0'; did you mean v6.0?"},
+           {R"({"kernel": {"version": 6.5}})", " /kernel/version", "a string, found 6.5"},
+           {R"({"kernel": {"version": "v6.0", "drop": ["add"]}})", " /kernel/drop/0",
+            "the id of a rule, found 'add'"},
+           {R"({"kernel": {"version": "v6.0", "drops": []}})", " /kernel",
+            "only the keys version, drop, add, found 'drops'; did you mean drop?"}})
+    EXPECT_EQ(ErrorOf(CaseFromJson(text, "f")), "f:" + place + ": expected " + expected);
+  for (const auto& [rest, place, expected] : std::vector<Mistake>{
+           {R"("comment": "a\u0000")", "/comment",
+            "UTF-8 without control characters, found 'a\\x00'"},
+           {R"("firmware": "any")", "/firmware", "acpi or dt, found 'any'"},
+           {R"("devices": {})", "/devices", "an array, found an object"},
+           {R"("devices": [{"name": "a"}])", "/devices/0",
+            "an object with the key 'bus', found none"},
+           {R"("devices": [{"name": "a b", "bus": "pci"}])", "/devices/0/name",
+            "a name of A-Z a-z 0-9 _ . : + -, found 'a b'"},
+           {R"("devices": [{"name": "a", "bus": "pci", "instances": ["absent"]}])",
+            "/devices/0/instances/0", "a name of A-Z a-z 0-9 _ . : + -, found 'absent'"},
+           {R"("devices": [{"name": "a", "bus": "pci", "absent": 1}])", "/devices/0/absent",
+            "true or false, found 1"},
+           {R"("devices": [{"name": "a", "bus": "pci", "slot": -1}])", "/devices/0/slot",
+            "a number, found -1"},
+           {R"("devices": [{"name": "a", "bus": "pci", "slot": 18446744073709551615}])",
+            "/devices/0/slot", "a slot (1 to 255), found '18446744073709551615'"},
+           {R"("devices": [{"name": "a", "bus": "pci", "sid": 1}])", "/devices/0/sid",
+            "an attribute of a device, found 'sid='"},
+           {R"("devices": [{"name": "a", "bus": "cdx", "sid": 256}])", "/devices/0/sid",
+            "a stream id (1 to 255), found '256'"},
+           {R"("devices": [{"name": "a", "bus": "pci"}, {"name": "a", "bus": "pci"}])",
+            "/devices/1/name", "a name that no other device has, found 'a'"},
+           {R"("drivers": [{"name": "a", "claims": [{"bus": "pci", "claim": "steal"}]}])",
+            "/drivers/0/claims", "a claim: strict, own-ok, skip, ignore or store, found 'steal'"},
+           {R"("drivers": [{"name": "a", "address": "b"}])", "/drivers/0/address",
+            "the name of a driver, found 'b'"},
+           {R"("ops": [{"op": "expect"}])", "/ops/0/op", "one of " + ops + ", found 'expect'"},
+           {R"("settings": {"memlock": "all"})", "/settings/memlock", "a number, found 'all'"},
+           {R"("devices": [{"name": "a", "bus": "pci", "instances": ["emulated"]}])",
+            "/devices/0/instances/0", "a name of A-Z a-z 0-9 _ . : + -, found 'emulated'"},
+           {R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "type": "msi"}]}])",
+            "/devices/0/resv/0", "an object with the key 'last', found none"},
+           {R"("devices": [{"name": "a", "bus": "pci", "resv": [{"first": 0, "last": "1:msi",
+               "type": "msi"}]}])",
+            "/devices/0/resv/0/last", "a number, found '1:msi'"},
+           {R"("drivers": [{"name": "a"}], "instances": [{"name": "i", "driver": "a",
+               "page-sizes": []}])",
+            "/instances/0/page-sizes", "a page size (1 to 64), found nothing"},
+           {R"("ops": [{"op": "set-iommu", "container": "c0", "type": "unprivileged"}])",
+            "/ops/0/type",
+            "one of type1v2, type1, nesting, noiommu, unknown, found 'unprivileged'"},
+           {R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 2,
+               "flags": ["fail=alloc:1"]}])",
+            "/ops/0/flags/0", "one of vaddr, all, found 'fail=alloc:1'"},
+           {R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": -2}])",
+            "/ops/0/count", "a number, found -2"},
+           {R"("ops": [{"op": "unmap", "container": "c0", "iova": 1, "count": 65}])", "/ops/0/iova",
+            "a count of pages (0 to 64), found '65'"},
+           {R"("ops": [{"op": "set-iommu", "container": "c0",
+               "faults": [{"fail": "map", "nth": 1}]}])",
+            "/ops/0/faults/0", "an object with the key 'errno', found none"},
+           {R"("ops": [{"op": "set-iommu", "group": 1, "container": "c0"}])", "/ops/0",
+            "only the keys comment, op, container, type, flags, faults, result, found 'group'"},
+           {R"("ops": [{"op": "set-iommu", "container": "c0", "result": "EIO"}])", "/ops/0/result",
+            "ok or an errno such as -EBUSY, found 'EIO'; did you mean -EIO?"},
+           {R"("ops": [{"op": "set-iommu", "container": "c0", "faults": [{"fail": "attach",
+               "device": "a", "errno": "EIO:2"}]}])",
+            "/ops/0/faults/0/errno", "an errno such as EINVAL, found 'EIO:2'; did you mean EIO?"},
+           {R"("ops": [{"op": "set-iommu", "container": "c0", "faults": [{"fail": "alloc",
+               "nth": 0}]}])",
+            "/ops/0/faults/0", "the number of an allocation (1 to 255), found '0'"},
+           {R"("expectations": [{"expect": "shares", "group": 0}])", "/expectations/0",
+            "an object with the key 'with', found none"},
+           {R"("expectations": [{"group": 0}])", "/expectations/0",
+            "an object with the key 'expect', found none"}})
+    EXPECT_EQ(ErrorOf(CaseFromJson(with(rest), "f")), "f: " + place + ": expected " + expected);
   const std::string large(4 * kMaxCaseBytes + 1, ' ');
   EXPECT_EQ(ErrorOf(CaseFromJson(large, "f")),
             "f:1:1: expected at most 4194304 bytes, found 4194305");
@@ -631,17 +595,18 @@ TEST(CaseJson, SaysWhatIsWrong) {
 }
 
 TEST(CaseJson, RoundTrips) {
-  ExpectRoundTrips(MustParse(kExample));
-  ExpectRoundTrips(MustParse(kWhole));
-  ExpectRoundTrips(MustParse("kernel v5.15"));
+  ExpectRoundTrips(Parsed(kExample));
+  ExpectRoundTrips(Parsed(kWhole));
+  ExpectRoundTrips(Parsed("kernel v5.15"));
 }
 
 TEST(CaseJson, CommentsAreTrimmedAsInText) {
-  const auto parsed = CaseFromJson(
-      "{\"comment\": \"a \\r\\n\\n  \xc3\xa4\\t\", \"kernel\": {\"version\": \"v6.1\"}}", "f");
-  ASSERT_TRUE(parsed.ok()) << parsed.status();
-  EXPECT_EQ(parsed->comment, "a\n\n  \xc3\xa4");
-  ExpectRoundTrips(*parsed);
+  const auto parsed =
+      CaseFromJson(
+          "{\"comment\": \"a \\r\\n\\n  \xc3\xa4\\t\", \"kernel\": {\"version\": \"v6.1\"}}", "f")
+          .value();
+  EXPECT_EQ(parsed.comment, "a\n\n  \xc3\xa4");
+  ExpectRoundTrips(parsed);
 }
 
 TEST(CaseTables, PrivateOnesComeLastInTheOrderOfDrivers) {
@@ -667,147 +632,16 @@ TEST(CaseTables, PrivateOnesComeLastInTheOrderOfDrivers) {
 TEST(CaseTables, OwnNameOutOfPlaceIsDeclared) {
   const std::string text =
       "kernel v6.0\ntable a.ops\ntable b\ndriver a table=a.ops\ndriver b table=b\n";
-  EXPECT_EQ(PrintCase(MustParse(text)), text);
+  EXPECT_EQ(PrintCase(Parsed(text)), text);
   // Without the statement the table would get the same place, so none is needed.
-  EXPECT_EQ(PrintCase(MustParse("kernel v6.0\ntable a.ops\ndriver a table=a.ops\n")),
+  EXPECT_EQ(PrintCase(Parsed("kernel v6.0\ntable a.ops\ndriver a table=a.ops\n")),
             "kernel v6.0\ndriver a\n");
 }
 
-// Any valid case, even one that no parser would produce.
-class RandomCase {
- public:
-  explicit RandomCase(uint32_t seed) : random_(seed) {}
-
-  Case Make() {
-    Case c;
-    c.kernel.version = static_cast<KernelVersion>(Below(kKernelVersionCount));
-    for (const RuleInfo& info : AllRules())
-      if (Below(8) == 0)
-        (ProfileOf(c.kernel.version).has(info.rule) ? c.kernel.dropped : c.kernel.added)
-            .add(info.rule);
-    MakeMachine(c.topology);
-    c.names = DefaultNames(c.topology);
-    for (int i = Below(12); i > 0; --i) AddOp(c);
-    EXPECT_TRUE(Validate(c.topology).ok()) << Validate(c.topology);
-    return c;
-  }
-
- private:
-  int Below(int n) { return static_cast<int>(random_() % static_cast<uint32_t>(n)); }
-  uint8_t Index(int n) { return static_cast<uint8_t>(Below(n)); }
-  bool Coin() { return Below(2) == 1; }
-
-  void MakeMachine(Topology& t) {
-    t.firmware = static_cast<Firmware>(Below(3));
-    t.settings = {Coin(), Coin(), Index(kMaxDmas + 1), Index(256)};
-    t.drivers_count = static_cast<uint8_t>(1 + Below(4));
-    t.tables_count = static_cast<uint8_t>(1 + Below(6));
-    t.instances_count = static_cast<uint8_t>(1 + Below(4));
-    t.devices_count = static_cast<uint8_t>(1 + Below(6));
-    for (int i = 0; i < t.drivers_count; ++i) MakeDriver(t, i);
-    for (int i = 0; i < t.instances_count; ++i) {
-      const DriverId driver = Index(t.drivers_count);
-      Instance& instance = t.instances[i];
-      instance = {driver, Coin(), Coin() ? t.drivers[driver].table : Index(t.tables_count), Coin(),
-                  Coin()};
-      instance.aperture_last = Index(kPages);
-      instance.aperture_first = Index(instance.aperture_last + 1);
-      instance.page_sizes = static_cast<uint8_t>(1 + Below((1 << kPageSizes) - 1));
-    }
-    for (int i = 0; i < t.devices_count; ++i) MakeDevice(t, i);
-    for (Device& d : t.devices)
-      if (d.alias != kNoId && t.devices[d.alias].kind != DeviceKind::kReal) d.alias = kNoId;
-  }
-
-  void MakeDriver(Topology& t, int i) {
-    Driver& d = t.drivers[i];
-    d.firmware = static_cast<Firmware>(Below(3));
-    for (Claim& claim : d.claims) claim = static_cast<Claim>(Below(6));
-    std::ranges::shuffle(d.claim_order, random_);
-    d.table =
-        Coin() ? Index(t.tables_count) : static_cast<TableId>(std::min(i, t.tables_count - 1));
-    d.unwinds = Coin();
-    d.clears = Coin();
-    d.same_instance = Coin();
-    d.instance_groups = Coin();
-    d.default_domains = Coin();
-    d.coherent = Coin();
-    d.accepts_foreign = Coin();
-    d.deferred = Coin();
-    d.nesting = Coin();
-    d.static_identity = Coin();
-    d.checks_snoop = Coin();
-    d.drops_old = Coin();
-    d.mismatch_errno = Index(41);
-    // Only even drivers have an address, only odd ones are named as one: no chains, both
-    // directions.
-    if (i % 2 == 0 && t.drivers_count > 1 && Coin()) d.address = 1;
-  }
-
-  void MakeDevice(Topology& t, int i) {
-    Device& d = t.devices[i];
-    const bool first_half = i < t.devices_count / 2;
-    d.bus = first_half ? Bus::kPci : static_cast<Bus>(Below(kBusCount));
-    if (Coin()) d.masters[0] = Index(t.instances_count);
-    const InstanceId second = Index(t.instances_count);
-    if (d.masters[0] != kNoId && d.masters[0] != second) d.masters[1] = second;
-    d.absent = Coin();
-    d.default_type = static_cast<DefaultType>(Below(3));
-    if (d.masters[0] == kNoId && Coin()) {
-      d.kind = static_cast<DeviceKind>(1 + Below(2));
-      return;
-    }
-    MakeRegions(d);
-    d.slot = Index(256);
-    if (d.bus != Bus::kPci) return;
-    const int alias = t.devices_count / 2 > 0 ? Below(t.devices_count / 2) : i;
-    if (alias != i) d.alias = static_cast<DeviceId>(alias);
-  }
-
-  void MakeRegions(Device& d) {
-    for (int n = Below(kMaxRegions + 1); n > 0; --n) {
-      Region& region = d.regions[static_cast<size_t>(n - 1)];
-      region.type = static_cast<Region::Type>(1 + Below(kRegionTypeNames.size() - 1));
-      region.last = Index(kPages);
-      region.first = Index(region.last + 1);
-    }
-  }
-
-  void AddOp(Case& c) {
-    const Topology& t = c.topology;
-    CaseOp& op = c.ops.emplace_back();
-    op.op.kind = static_cast<OpKind>(Below(kOpKindCount));
-    op.op.a = Index(std::min({t.instances_count + 0, t.devices_count + 0, kMaxContainers}));
-    op.op.b = Index(op.op.kind == OpKind::kAttachPasid ? t.devices_count : kMaxContainers);
-    op.op.at = {Index(kPages), Index(kPages + 1)};
-    op.op.vaddr = Index(kPages);
-    op.op.flags = static_cast<uint8_t>(random_()) & InfoOf(op.op.kind).flag_bits();
-    for (Fault& fault : op.op.faults)
-      fault = {static_cast<Fault::Kind>(Below(8)), static_cast<uint8_t>(Below(t.devices_count)),
-               static_cast<uint8_t>(1 + Below(255)), static_cast<uint8_t>(1 + Below(40))};
-    for (Fault& fault : op.op.faults)
-      if (fault.kind != Fault::Kind::kAttach && fault.kind != Fault::Kind::kProbe) ++fault.target;
-    if (Coin()) op.expected = -Below(41);
-    if (Coin()) op.comment = "why\n\n  this";
-    EXPECT_TRUE(Validate(op.op, t).ok()) << Validate(op.op, t);
-  }
-
-  std::mt19937 random_;
-};
-
-TEST(CaseRandom, NormalCasesRoundTrip) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
-    Case c = RandomCase(seed).Make();
-    Normalize(c);
-    ExpectRoundTrips(c);
-    if (HasFailure()) return;
-  }
-}
-
 TEST(CaseRandom, NormalizeLeavesParsedCasesAlone) {
-  Case c = MustParse(kExample);
+  Case c = Parsed(kExample);
   Normalize(c);
-  EXPECT_TRUE(c == MustParse(kExample));
+  EXPECT_TRUE(c == Parsed(kExample));
 }
 
 // Replaces, removes, doubles or swaps a few bytes.
@@ -835,7 +669,7 @@ std::string Mutate(std::string text, std::mt19937& random) {
 TEST(CaseRandom, AnyBytesAreACaseOrAnError) {
   std::mt19937 random(1);
   for (const std::string_view text : {kExample, kWhole}) {
-    const std::string json = CaseToJson(MustParse(text));
+    const std::string json = CaseToJson(Parsed(text));
     for (int i = 0; i < 3000; ++i) {
       const auto from_text = ParseCase(Mutate(std::string(text), random), "t");
       if (from_text.ok()) ExpectRoundTrips(*from_text);
@@ -863,7 +697,7 @@ TEST(CaseErrno, NamesGoBothWays) {
 }
 
 TEST(CaseOps, PrintWithoutTheExpectation) {
-  const Case c = MustParse(kExample);
+  const Case c = Parsed(kExample);
   EXPECT_EQ(PrintOp(c.ops[0].op, c.names), "register dmar0");
   EXPECT_EQ(PrintOp(c.ops[2].op, c.names),
             "set-iommu c3 fail=attach:00:04.0:EINVAL:2 fail=alloc:1");

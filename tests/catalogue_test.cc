@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/import/catalogue.h"
 
+#include <map>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -18,13 +19,15 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 TEST(Catalogue, HasEveryDriverOfEveryEra) {
-  EXPECT_EQ(DriversOf(KernelVersion::kV5_15).size(), 21U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV5_18).size(), 21U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV6_0).size(), 22U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV6_1).size(), 22U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV6_8).size(), 23U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV6_12).size(), 23U);
-  EXPECT_EQ(DriversOf(KernelVersion::kV7_1).size(), 24U);
+  using enum KernelVersion;
+  for (const auto& [version, drivers] : std::map<KernelVersion, size_t>{{kV5_15, 21},
+                                                                        {kV5_18, 21},
+                                                                        {kV6_0, 22},
+                                                                        {kV6_1, 22},
+                                                                        {kV6_8, 23},
+                                                                        {kV6_12, 23},
+                                                                        {kV7_1, 24}})
+    EXPECT_EQ(DriversOf(version).size(), drivers) << VersionName(version);
   EXPECT_EQ(FindDriver("riscv", KernelVersion::kV6_12), nullptr);
   EXPECT_NE(FindDriver("riscv", KernelVersion::kV7_1), nullptr);
   EXPECT_EQ(FindDriver("tegra-gart", KernelVersion::kV6_12), nullptr);
@@ -59,9 +62,8 @@ TEST(Catalogue, AssumesOfAMachineWhatAllItsDriversKeep) {
 TEST(Catalogue, ADropOfWhatIsAssumedIsUnderstood) {
   const std::vector<std::string> id = {"assume.no_unregister_while_serving"};
   EXPECT_FALSE(MakeKernel("v6.0", id, {}).ok());
-  const auto kernel = MakeKernel("v6.0", id, {}, kAssumedInTree);
-  ASSERT_TRUE(kernel.ok());
-  EXPECT_EQ(kernel->dropped, kAssumedInTree);
+  const auto kernel = MakeKernel("v6.0", id, {}, kAssumedInTree).value();
+  EXPECT_EQ(kernel.dropped, kAssumedInTree);
   EXPECT_THAT(
       std::string(MakeKernel("v6.0", id, id, kAssumedInTree).status().message()),
       HasSubstr("expected each rule once, found 'assume.no_unregister_while_serving' again"));
@@ -125,10 +127,7 @@ TEST(Catalogue, RefusesOtherText) {
 }
 
 KernelSpec Patched(KernelVersion version) {
-  KernelSpec kernel;
-  kernel.version = version;
-  kernel.dropped.add(Rule::kType1SameOps);
-  return kernel;
+  return {.version = version, .dropped = RuleSet().add(Rule::kType1SameOps)};
 }
 
 const PairResult* Find(const std::vector<PairResult>& pairs, std::string_view a,

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -12,11 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "src/case/encoded.h"
-#include "src/case/kernel.h"
 #include "src/certificate/sat.h"
 #include "src/smt/cnf.h"
-#include "src/smt/needed.h"
 #include "src/smt/query.h"
+#include "tests/given.h"
 
 namespace iommucheck::certificate {
 namespace {
@@ -24,24 +22,12 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr Property kAttach = Property::kNoCrossDriverAttach;
-constexpr Property kReuse = Property::kNoCrossDriverReuse;
-
-KernelSpec Kernel(const std::string& version, const std::vector<std::string>& drop = {},
-                  const std::vector<std::string>& add = {}) {
-  const absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
-  EXPECT_TRUE(kernel.ok()) << kernel.status();
-  return kernel.value_or(KernelSpec());
-}
-
 using Files = std::map<std::string, std::string>;
 
 Files FilesOf(const Claim& claim) {
-  const absl::StatusOr<Certificate> certificate = Certify(claim, 0);
-  EXPECT_TRUE(certificate.ok()) << certificate.status();
   Files files;
-  if (certificate.ok())
-    for (const File& file : certificate->files) files["dir/" + file.name] = file.text;
+  const Certificate certificate = Certify(claim, 0).value();
+  for (const File& file : certificate.files) files["dir/" + file.name] = file.text;
   return files;
 }
 
@@ -54,11 +40,7 @@ absl::StatusOr<Checked> Check(const Files& files) {
 }
 
 // "" if the certificate is right.
-std::string FailureOf(const Files& files) {
-  const absl::StatusOr<Checked> checked = Check(files);
-  EXPECT_TRUE(checked.ok()) << checked.status();
-  return checked.ok() ? checked->failure : "";
-}
+std::string FailureOf(const Files& files) { return Check(files).value().failure; }
 std::string ErrorOf(const Files& files) {
   const absl::StatusOr<Checked> checked = Check(files);
   EXPECT_EQ(checked.status().code(), absl::StatusCode::kInvalidArgument);
@@ -69,14 +51,13 @@ class Certificates : public testing::TestWithParam<Claim> {};
 
 TEST_P(Certificates, ShowWhatTheyClaim) {
   const Claim& claim = GetParam();
-  const absl::StatusOr<Checked> checked = Check(FilesOf(claim));
-  ASSERT_TRUE(checked.ok()) << checked.status();
-  EXPECT_EQ(checked->failure, "");
-  EXPECT_EQ(PropertyName(checked->claim.property), PropertyName(claim.property));
-  EXPECT_EQ(checked->claim.kernel, claim.kernel);
+  const Checked checked = Check(FilesOf(claim)).value();
+  EXPECT_EQ(checked.failure, "");
+  EXPECT_EQ(PropertyName(checked.claim.property), PropertyName(claim.property));
+  EXPECT_EQ(checked.claim.kernel, claim.kernel);
   const int lengths = claim.steps - smt::StepsNeeded(claim.property) + 1;
-  ASSERT_EQ(checked->runs.size(), static_cast<size_t>(lengths));
-  for (const ProvedRuns& runs : checked->runs) {
+  ASSERT_EQ(checked.runs.size(), static_cast<size_t>(lengths));
+  for (const ProvedRuns& runs : checked.runs) {
     EXPECT_GT(runs.core, 0U);
     EXPECT_LT(runs.core, runs.clauses);
   }
@@ -85,10 +66,9 @@ TEST_P(Certificates, ShowWhatTheyClaim) {
 // The proof is valid for every kernel that has the rules in its core, whatever other rules it has.
 TEST_P(Certificates, HoldWithoutTheRulesThatNoProofUses) {
   Claim claim = GetParam();
-  const absl::StatusOr<Certificate> certificate = Certify(claim, 0);
-  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  const Certificate certificate = Certify(claim, 0).value();
   RuleSet used;
-  for (const ProvedRuns& runs : certificate->runs)
+  for (const ProvedRuns& runs : certificate.runs)
     for (const RuleInfo& info : EncodedRuleInfos())
       if (runs.rules.has(info.rule)) used.add(info.rule);
   for (const RuleInfo& info : EncodedRuleInfos()) {
@@ -98,33 +78,31 @@ TEST_P(Certificates, HoldWithoutTheRulesThatNoProofUses) {
     else
       claim.kernel.dropped.add(info.rule);
   }
-  const absl::StatusOr<smt::QueryResult> result =
-      smt::Query(claim.property, claim.kernel, {.devices = claim.devices, .steps = claim.steps});
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->verdict, Verdict::kHolds);
+  const smt::QueryResult result =
+      smt::Query(claim.property, claim.kernel, {.devices = claim.devices, .steps = claim.steps})
+          .value();
+  EXPECT_EQ(result.verdict, Verdict::kHolds);
 }
 
 std::vector<Claim> Claims() {
-  const std::vector<std::string> slots = {"assume.bus_ops_not_replaced"};
-  const std::vector<std::string> groups = {"assume.homogeneous_groups"};
+  const std::string slots = ",+assume.bus_ops_not_replaced";
+  const std::string groups = ",+assume.homogeneous_groups";
   return {
-      {.property = kReuse, .kernel = Kernel("v5.15", {}, slots), .devices = 2, .steps = 5},
-      {.property = kReuse, .kernel = Kernel("v6.0", {}, slots), .devices = 3, .steps = 5},
-      {.property = kReuse, .kernel = Kernel("v6.1"), .devices = 3, .steps = 6},
-      {.property = kReuse, .kernel = Kernel("v6.12", {}, groups), .devices = 2, .steps = 6},
-      {.property = kReuse, .kernel = Kernel("v7.1", {}, groups), .devices = 3, .steps = 5},
-      {.property = kAttach, .kernel = Kernel("v5.18", {}, slots), .devices = 2, .steps = 3},
-      {.property = kAttach, .kernel = Kernel("v6.1.y"), .devices = 2, .steps = 4},
-      {.property = kAttach, .kernel = Kernel("v6.8", {}, groups), .devices = 1, .steps = 5},
+      {.property = kReuse, .kernel = KernelOf("v5.15" + slots), .devices = 2, .steps = 5},
+      {.property = kReuse, .kernel = KernelOf("v6.0" + slots), .devices = 3, .steps = 5},
+      {.property = kReuse, .kernel = KernelOf("v6.1"), .devices = 3, .steps = 6},
+      {.property = kReuse, .kernel = KernelOf("v6.12" + groups), .devices = 2, .steps = 6},
+      {.property = kReuse, .kernel = KernelOf("v7.1" + groups), .devices = 3, .steps = 5},
+      {.property = kAttach, .kernel = KernelOf("v5.18" + slots), .devices = 2, .steps = 3},
+      {.property = kAttach, .kernel = KernelOf("v6.1.y"), .devices = 2, .steps = 4},
+      {.property = kAttach, .kernel = KernelOf("v6.8" + groups), .devices = 1, .steps = 5},
   };
 }
-std::string NameOf(const testing::TestParamInfo<Claim>& info) {
-  std::string name =
-      absl::StrCat(std::string(VersionName(info.param.kernel.version)), "_",
-                   std::string(PropertyName(info.param.property)), "_", info.param.steps);
-  return absl::StrReplaceAll(name, {{".", "_"}, {"-", "_"}});
-}
-INSTANTIATE_TEST_SUITE_P(Profiles, Certificates, testing::ValuesIn(Claims()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Profiles, Certificates, testing::ValuesIn(Claims()), [](const auto& row) {
+  return TestName(absl::StrCat(std::string(VersionName(row.param.kernel.version)), " ",
+                               std::string(PropertyName(row.param.property)), " ",
+                               row.param.steps));
+});
 
 // --- certificates that are not right ---
 
@@ -132,7 +110,7 @@ class Forged : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     files_ = new Files(
-        FilesOf({.property = kReuse, .kernel = Kernel("v6.1"), .devices = 2, .steps = 5}));
+        FilesOf({.property = kReuse, .kernel = KernelOf("v6.1"), .devices = 2, .steps = 5}));
   }
   static void TearDownTestSuite() { delete files_; }
   static Files* files_;
@@ -211,21 +189,18 @@ TEST_F(Forged, FilesThatAreNotOfTheirForm) {
 // --- the formulas, against Z3 ---
 
 TEST(Formulas, HaveAModelWhereZ3FindsACase) {
-  const std::vector<std::string> patch = {"type1.same_ops"};
-  const std::vector<std::string> first = {"type1.same_ops", "core.owner_first"};
   for (const auto& [property, kernel] : std::vector<std::pair<Property, KernelSpec>>{
-           {kReuse, Kernel("v5.15", patch)},
-           {kReuse, Kernel("v6.0", patch)},
-           {kReuse, Kernel("v6.8", first)},
-           {kReuse, Kernel("v7.1", first)},
-           {kReuse, Kernel("v6.12")},
-           {kAttach, Kernel("v6.0")},
-           {kAttach, Kernel("v7.1")},
-           {kAttach, Kernel("v6.8", {"assume.probe_rejects_foreign"})}}) {
-    const absl::StatusOr<smt::QueryResult> found = smt::Query(property, kernel, {});
-    ASSERT_TRUE(found.ok()) << found.status();
-    ASSERT_EQ(found->verdict, Verdict::kViolated) << VersionName(kernel.version);
-    const int steps = static_cast<int>(found->found.ops.size());
+           {kReuse, KernelOf("v5.15,-type1.same_ops")},
+           {kReuse, KernelOf("v6.0,-type1.same_ops")},
+           {kReuse, KernelOf("v6.8,-type1.same_ops,-core.owner_first")},
+           {kReuse, KernelOf("v7.1,-type1.same_ops,-core.owner_first")},
+           {kReuse, KernelOf("v6.12")},
+           {kAttach, KernelOf("v6.0")},
+           {kAttach, KernelOf("v7.1")},
+           {kAttach, KernelOf("v6.8,-assume.probe_rejects_foreign")}}) {
+    const smt::QueryResult found = smt::Query(property, kernel, {}).value();
+    ASSERT_EQ(found.verdict, Verdict::kViolated) << VersionName(kernel.version);
+    const int steps = static_cast<int>(found.found.ops.size());
     for (int s = smt::StepsNeeded(property); s <= steps; ++s)
       EXPECT_EQ(SolveCnf(smt::CnfOf(property, kernel, 3, s), 0).kind,
                 s < steps ? SatAnswer::Kind::kUnsat : SatAnswer::Kind::kSat)
@@ -235,7 +210,7 @@ TEST(Formulas, HaveAModelWhereZ3FindsACase) {
 
 TEST(Formulas, CertifyNothingOfAKernelThatIsViolated) {
   const absl::StatusOr<Certificate> certificate = Certify(
-      {.property = kReuse, .kernel = Kernel("v6.0", {"type1.same_ops"}), .devices = 2, .steps = 5},
+      {.property = kReuse, .kernel = KernelOf("v6.0,-type1.same_ops"), .devices = 2, .steps = 5},
       0);
   EXPECT_EQ(certificate.status().code(), absl::StatusCode::kInternal);
   // The error reports both solvers, and the machine and the run of the model.
@@ -246,7 +221,7 @@ TEST(Formulas, CertifyNothingOfAKernelThatIsViolated) {
 TEST(Budget, EndsWithoutACertificate) {
   const absl::StatusOr<Certificate> certificate =
       Certify({.property = kReuse,
-               .kernel = Kernel("v6.0", {}, {"assume.bus_ops_not_replaced"}),
+               .kernel = KernelOf("v6.0,+assume.bus_ops_not_replaced"),
                .devices = 3,
                .steps = 6},
               10);

@@ -5,16 +5,11 @@
 // way. IOMMUCHECK_UPDATE_GOLDEN=1 writes the .out files anew; read the diff.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
-#include <sstream>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -24,13 +19,11 @@
 
 namespace {
 
-using iommucheck::ReadWhole;
-using iommucheck::RunTool;
-using iommucheck::ToolOutcome;
-
+using namespace iommucheck;
 namespace fs = std::filesystem;
+using testing::EndsWith;
+using testing::HasSubstr;
 
-const fs::path kSource = IOMMUCHECK_SOURCE_DIR;
 constexpr size_t kColumns = 75;
 
 // The commit and the solver's version differ from build to build.
@@ -42,25 +35,16 @@ std::string WithoutBuild(const std::string& text) {
                             R"re("commit": "unknown",$1"z3": "4")re");
 }
 
-std::vector<fs::path> FilesWith(const fs::path& folder, const std::string& extension) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == extension) files.push_back(entry.path());
-  std::ranges::sort(files);
-  return files;
-}
-
 // For grep, verdicts are one line each, and so are lines that begin with a place (errors,
 // differences).
 bool BeginsWithAPlace(const std::string& line) {
-  return line.starts_with("iommucheck: ") || line.starts_with("PROPERTY: ") ||
-         line.starts_with("tests/") || line.starts_with("Verdict ") ||
-         line.starts_with("# Verdict ") || line.starts_with("Difference ");
+  static constexpr const char* kPlaces[] = {"iommucheck: ", "PROPERTY: ", "tests/",
+                                            "Verdict ",     "# Verdict ", "Difference "};
+  return std::ranges::any_of(kPlaces, [&](const char* place) { return line.starts_with(place); });
 }
 
 void ExpectPlain(const std::string& text, const std::string& what) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : Split(text)) {
     if (BeginsWithAPlace(line)) continue;
     EXPECT_LE(line.size(), kColumns) << what << ": " << line;
     for (const char c : line) EXPECT_TRUE(c >= ' ' && c <= '~') << what << ": " << line;
@@ -111,10 +95,7 @@ TEST_P(GoldenJson, FollowsThePublishedSchema) {
 }
 
 std::string NameOf(const testing::TestParamInfo<fs::path>& info) {
-  std::string name = info.param.stem().string();
-  std::ranges::replace_if(
-      name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return TestName(info.param.stem().string());
 }
 std::vector<fs::path> GoldenFiles() { return FilesWith(kSource / "tests/golden", ".args"); }
 std::vector<fs::path> GoldenJsonFiles() {
@@ -135,10 +116,9 @@ struct Block {
 std::vector<Block> ConsoleBlocks(const fs::path& path) {
   static const std::string kPrompt = "$ ./dev run ";
   std::vector<Block> blocks;
-  std::istringstream lines(ReadWhole(path));
   bool inside = false;
   bool ours = false;
-  for (std::string line; std::getline(lines, line);) {
+  for (const std::string& line : Split(ReadWhole(path))) {
     if (line.starts_with("```")) {
       inside = line == "```console";
       ours = false;
@@ -165,20 +145,15 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
   EXPECT_GE(blocks, 3);
 }
 
-// A search writes its case so that judging it tests what the search found it for.
-class FoundInFolder : public testing::Test {
- protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-  const fs::path folder_ = fs::path(testing::TempDir()) / ("found-" + std::to_string(getpid()));
-};
-class FoundCases : public FoundInFolder, public testing::WithParamInterface<const char*> {};
+// The case that a search writes expects the violation, so that judge tests it.
+class FoundCases : public testing::TestWithParam<const char*> {};
 
 TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
-  const ToolOutcome search = RunTool(GetParam() + (" --out '" + folder_.string() + "/found.case'"));
+  const TemporaryFolder folder;
+  const ToolOutcome search = RunTool(GetParam() + (" --out '" + folder.In("found.case") + "'"));
   EXPECT_EQ(search.status, 1) << search.out;
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder_))
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder.path()))
     if (entry.is_regular_file()) files.push_back(entry.path());
   ASSERT_FALSE(files.empty());
   for (const fs::path& file : files) {
@@ -186,7 +161,7 @@ TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
     const ToolOutcome judged = RunTool("judge " + path);
     EXPECT_EQ(judged.status, 0) << judged.out;
     const std::string text = ReadWhole(file);
-    EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-"));
+    EXPECT_THAT(text, HasSubstr("\nexpect violated no-cross-driver-"));
     // All lines between the machine and the expectations at the end.
     size_t ops = 0;
     for (size_t at = text.find("\n\n") + 2; text[at] != '\n'; at = text.find('\n', at) + 1) {
@@ -200,7 +175,7 @@ TEST_P(FoundCases, AreJudgedByAllThatTheirRunGave) {
       EXPECT_EQ(RunTool("judge " + path).status, 1) << wrong;
       const ToolOutcome replay = RunTool("replay " + path);
       EXPECT_EQ(replay.status, 1);
-      EXPECT_THAT(replay.out, testing::HasSubstr("\ndiffers "));
+      EXPECT_THAT(replay.out, HasSubstr("\ndiffers "));
     }
     EXPECT_GE(ops, 3U);
   }
@@ -216,16 +191,17 @@ INSTANTIATE_TEST_SUITE_P(
                     "diff no-cross-driver-attach --kernel v6.0 --kernel v6.12"));
 
 // Cases found by guards are on other kernels; v6.0 itself violates the property, too.
-TEST_F(FoundInFolder, AreJudgedToo) {
-  const std::string path = "'" + folder_.string() + "'";
+TEST(FoundByGuards, AreJudgedToo) {
+  const TemporaryFolder folder;
+  const std::string path = "'" + folder.path().string() + "'";
   ASSERT_EQ(RunTool("guards no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --out " + path)
                 .status,
             1);
-  ASSERT_FALSE(fs::is_empty(folder_));
+  ASSERT_FALSE(fs::is_empty(folder.path()));
   EXPECT_EQ(RunTool("judge " + path).status, 0);
-  for (const fs::path& file : FilesWith(folder_, ".case")) {
+  for (const fs::path& file : FilesWith(folder.path(), ".case")) {
     const std::string text = ReadWhole(file);
-    EXPECT_THAT(text, testing::HasSubstr("\nexpect violated no-cross-driver-reuse at "));
+    EXPECT_THAT(text, HasSubstr("\nexpect violated no-cross-driver-reuse at "));
     const size_t arrow = text.find(" -> ok");
     ASSERT_NE(arrow, std::string::npos) << text;
     std::ofstream(file) << text.substr(0, arrow) + " -> -EDOM" + text.substr(arrow + 6);
@@ -233,28 +209,22 @@ TEST_F(FoundInFolder, AreJudgedToo) {
   }
 }
 
-TEST_F(FoundInFolder, AFuzzersBytesAreReadBack) {
-  const std::string seed = folder_.string() + "/input";
+TEST(FoundByAFuzzer, BytesAreReadBack) {
+  const TemporaryFolder folder;
+  const std::string seed = folder.In("input");
   const std::string original = "corpus/litmus/v6.0+two-buses+same_ops-dropped.case";
   ASSERT_EQ(RunTool("convert " + original + " --to bytes --out '" + seed + "'").status, 0);
   const ToolOutcome text = RunTool("convert --from bytes '" + seed + "'");
   EXPECT_EQ(text.status, 0);
-  const std::string back = folder_.string() + "/back.case";
+  const std::string back = folder.In("back.case");
   std::ofstream(back) << text.out;
-  const std::string again = folder_.string() + "/again";
+  const std::string again = folder.In("again");
   ASSERT_EQ(RunTool("convert '" + back + "' --to bytes --out '" + again + "'").status, 0);
   EXPECT_EQ(ReadWhole(again), ReadWhole(seed));
   // A file that is no input of a fuzzer.
   EXPECT_EQ(RunTool("convert --from bytes /nonexistent").status, 5);
-  EXPECT_EQ(RunTool("convert --from bytes '" + folder_.string() + "'").status, 5);
+  EXPECT_EQ(RunTool("convert --from bytes '" + folder.path().string() + "'").status, 5);
   EXPECT_EQ(RunTool("convert --to bytes corpus/litmus --out '" + again + "'").status, 5);
-}
-
-std::vector<std::string> Lines(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 // The last line of every golden report is the verdict line, and agrees with the exit status.
@@ -264,7 +234,7 @@ TEST_P(Golden, EndsWithTheVerdictsLine) {
   const std::string args = ReadWhole(GetParam());
   const bool asks = std::ranges::any_of(
       kCommands, [&](const std::string& command) { return args.starts_with(command); });
-  std::vector<std::string> lines = Lines(ReadWhole(fs::path(GetParam()).replace_extension(".out")));
+  std::vector<std::string> lines = Split(ReadWhole(fs::path(GetParam()).replace_extension(".out")));
   ASSERT_FALSE(lines.empty());
   const std::string status = lines.back();
   lines.pop_back();
@@ -305,7 +275,7 @@ TEST(VerdictLine, OfAMachineThatIsNotAllThereIsOfNothing) {
   const ToolOutcome check = RunTool(golden.substr(0, golden.find('\n')));
   EXPECT_EQ(check.status, 3);
   int lines = 0;
-  for (const std::string& line : Lines(check.out)) {
+  for (const std::string& line : Split(check.out)) {
     if (!line.starts_with("Verdict ")) continue;
     EXPECT_TRUE(line.ends_with(" unknown nothing")) << line;
     ++lines;
@@ -358,7 +328,7 @@ TEST(Judge, FailsWhatAssertsNothing) {
   const std::string nothing = "tests/golden/input/asserts-nothing.case";
   const ToolOutcome judged = RunTool("judge " + nothing);
   EXPECT_EQ(judged.status, 1);
-  EXPECT_THAT(judged.out, testing::HasSubstr(nothing + ": asserts nothing"));
+  EXPECT_THAT(judged.out, HasSubstr(nothing + ": asserts nothing"));
   // replay fails for another reason: the run violates a property.
   EXPECT_EQ(RunTool("replay " + nothing).status, 1);
 }
@@ -367,7 +337,7 @@ TEST(Judge, FailsWhatAssertsNothing) {
 TEST(Tour, NeedsItsCorpus) {
   const ToolOutcome tour = RunTool("tour --corpus /nonexistent");
   EXPECT_EQ(tour.status, 5);
-  EXPECT_EQ(Lines(tour.out).size(), 1U) << tour.out;
+  EXPECT_THAT(tour.out, testing::MatchesRegex("[^\n]+\n"));
 }
 
 TEST(Json, OfWhatHasNoGoldenFile) {
@@ -380,14 +350,10 @@ TEST(Json, OfWhatHasNoGoldenFile) {
 std::vector<std::string> Commands() {
   std::vector<std::string> names;
   bool inside = false;
-  for (const std::string& line : Lines(RunTool("--help").out)) {
-    if (line == "Subcommands:") {
-      inside = true;
-    } else if (inside && line.starts_with("  ") && line[2] != ' ') {
+  for (const std::string& line : Split(RunTool("--help").out)) {
+    if (inside && line.starts_with("  ") && line[2] != ' ')
       names.push_back(line.substr(2, line.find(' ', 2) - 2));
-    } else if (inside && line.empty()) {
-      inside = false;
-    }
+    if (!line.starts_with(' ')) inside = line == "Subcommands:";
   }
   return names;
 }
@@ -395,22 +361,21 @@ std::vector<std::string> Commands() {
 TEST(Help, FitsATerminalAndHasAnExample) {
   const std::vector<std::string> commands = Commands();
   EXPECT_GE(commands.size(), 15U);
-  for (const std::string& line : Lines(RunTool("--help").out)) EXPECT_LE(line.size(), 80U) << line;
+  for (const std::string& line : Split(RunTool("--help").out)) EXPECT_LE(line.size(), 80U) << line;
   for (const std::string& command : commands) {
     const ToolOutcome help = RunTool(command + " --help");
     EXPECT_EQ(help.status, 0) << command;
-    EXPECT_THAT(help.out, testing::HasSubstr("Example: iommucheck " + command));
-    for (const std::string& line : Lines(help.out))
+    EXPECT_THAT(help.out, HasSubstr("Example: iommucheck " + command));
+    for (const std::string& line : Split(help.out))
       EXPECT_LE(line.size(), 80U) << command << ": " << line;
   }
 }
 
 class Certificate : public testing::Test {
  protected:
-  void TearDown() override { fs::remove_all(folder_); }
   [[nodiscard]] std::string Folder() const { return "'" + folder_.string() + "'"; }
-  const fs::path folder_ =
-      fs::path(testing::TempDir()) / ("certificate-" + std::to_string(getpid()));
+  const TemporaryFolder parent_;
+  const fs::path folder_ = parent_.path() / "certificate";
 };
 
 TEST_F(Certificate, IsWrittenAndChecked) {
@@ -422,9 +387,8 @@ TEST_F(Certificate, IsWrittenAndChecked) {
   EXPECT_EQ(nlohmann::json::parse(query.out)["certificate"].size(), 1U);
   const ToolOutcome check = RunTool("check-certificate " + Folder());
   EXPECT_EQ(check.status, 0);
-  EXPECT_THAT(check.out, testing::HasSubstr("\nverdict   verified\n"));
-  EXPECT_THAT(check.out,
-              testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 none devices=1,steps=5\n"));
+  EXPECT_THAT(check.out, HasSubstr("\nverdict   verified\n"));
+  EXPECT_THAT(check.out, EndsWith("\nVerdict no-cross-driver-reuse v6.1 none devices=1,steps=5\n"));
   ExpectPublishedSchema(RunTool("check-certificate --json " + Folder()).out, "check-certificate");
   ExpectPlain(check.out, "check-certificate");
 
@@ -433,9 +397,8 @@ TEST_F(Certificate, IsWrittenAndChecked) {
   std::ofstream(folder_ / "steps5.drat") << "0\n";
   const ToolOutcome wrong = RunTool("check-certificate " + Folder());
   EXPECT_EQ(wrong.status, 1);
-  EXPECT_THAT(wrong.out, testing::HasSubstr("\nverdict   NOT VERIFIED\n"));
-  EXPECT_THAT(wrong.out,
-              testing::EndsWith("\nVerdict no-cross-driver-reuse v6.1 unknown nothing\n"));
+  EXPECT_THAT(wrong.out, HasSubstr("\nverdict   NOT VERIFIED\n"));
+  EXPECT_THAT(wrong.out, EndsWith("\nVerdict no-cross-driver-reuse v6.1 unknown nothing\n"));
   fs::remove(folder_ / "MANIFEST.json");
   EXPECT_EQ(RunTool("check-certificate " + Folder()).status, 5);
 }

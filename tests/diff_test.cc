@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "src/case/kernel.h"
-#include "src/report/diff_text.h"
+#include "src/report/diff.h"
+#include "tests/given.h"
 #include "tests/small_machines.h"
 
 namespace iommucheck {
 namespace {
 
-constexpr Property kAttach = Property::kNoCrossDriverAttach;
-constexpr Property kReuse = Property::kNoCrossDriverReuse;
-
-KernelSpec Kernel(const std::string& word) {
-  const absl::StatusOr<KernelSpec> kernel = ParseKernel(word, {}, {});
-  EXPECT_TRUE(kernel.ok()) << kernel.status();
-  return kernel.ok() ? *kernel : KernelSpec{};
-}
-
 report::Diff Ask(Property property, const std::string& a, const std::string& b,
                  const smt::Bounds& bounds) {
-  const absl::StatusOr<report::Diff> diff = report::AskDiff(
-      {.property = property, .kernels = {Kernel(a), Kernel(b)}, .bounds = bounds, .bounded = true});
-  EXPECT_TRUE(diff.ok()) << diff.status();
-  return diff.ok() ? *diff : report::Diff{};
+  return report::AskDiff({.property = property,
+                          .kernels = {KernelOf(a), KernelOf(b)},
+                          .bounds = bounds,
+                          .bounded = true})
+      .value();
 }
 
 // Whether a run from here with exactly so many steps violates the property on the first kernel at
@@ -81,16 +73,16 @@ TEST_P(Pairs, FindTheSmallestCase) {
   EXPECT_EQ(found.ops.size(), static_cast<size_t>(p.steps));
   EXPECT_EQ(found.topology.devices_count, p.devices);
   EXPECT_EQ(Play(found).of(p.property).at, p.steps);
-  const Case other = report::RefusedCase(diff, only_a);
-  EXPECT_EQ(other.kernel, Kernel(p.b));
+  const Case other = report::RefusedCase(diff.question, only_a);
+  EXPECT_EQ(other.kernel, KernelOf(p.b));
   EXPECT_EQ(Play(other).of(p.property).at, 0);
 }
 
 // Compares with brute force: every run of every machine in a part of the space.
 TEST_P(Pairs, AreAsBruteForceFindsThem) {
   const Pair& p = GetParam();
-  const KernelProfile a = ProfileOf(Kernel(p.a));
-  const KernelProfile b = ProfileOf(Kernel(p.b));
+  const KernelProfile a = ProfileOf(KernelOf(p.a));
+  const KernelProfile b = ProfileOf(KernelOf(p.b));
   for (int steps = 1; steps <= (p.steps == 0 ? 3 : p.steps); ++steps)
     for (int devices = 1; devices <= (steps == p.steps ? p.devices : 2); ++devices) {
       SmallMachines small = p.small;
@@ -117,11 +109,10 @@ INSTANTIATE_TEST_SUITE_P(
 // The solver gets no hint that the kernels are equal, and has to find it out.
 TEST(Diff, OfAKernelAndItselfIsNothing) {
   for (const char* word : {"v5.15", "v6.0", "v6.12", "v7.1"}) {
-    const KernelSpec kernel = Kernel(word);
-    const absl::StatusOr<smt::QueryResult> result =
-        smt::Query(kAttach, kernel, {.devices = 2, .steps = 4}, false, {}, kernel);
-    ASSERT_TRUE(result.ok()) << result.status();
-    EXPECT_EQ(result->verdict, Verdict::kHolds) << word;
+    const KernelSpec kernel = KernelOf(word);
+    const smt::QueryResult result =
+        smt::Query(kAttach, kernel, {.devices = 2, .steps = 4}, false, {}, kernel).value();
+    EXPECT_EQ(result.verdict, Verdict::kHolds) << word;
     EXPECT_TRUE(Ask(kAttach, word, word, {}).same_rules);
   }
 }
@@ -145,11 +136,12 @@ TEST(Diff, PrefersRunsThatBothTake) {
 }
 
 TEST(Diff, IsProvedForEverySize) {
-  const absl::StatusOr<report::Diff> diff = report::AskDiff(
-      {.property = kAttach, .kernels = {Kernel("v6.1"), Kernel("v6.1.y")}, .bounds = {}});
-  ASSERT_TRUE(diff.ok()) << diff.status();
-  EXPECT_EQ(diff->verdict(), Verdict::kHolds);
-  for (const report::Direction& d : diff->directions) EXPECT_TRUE(d.every_size);
+  const report::Diff diff =
+      report::AskDiff(
+          {.property = kAttach, .kernels = {KernelOf("v6.1"), KernelOf("v6.1.y")}, .bounds = {}})
+          .value();
+  EXPECT_EQ(diff.verdict(), Verdict::kHolds);
+  for (const report::Direction& d : diff.directions) EXPECT_TRUE(d.every_size);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <string>
 
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "src/certificate/sat.h"
+#include "tests/given.h"
 
 namespace iommucheck::certificate {
 namespace {
@@ -20,12 +20,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 DratVerdict Check(const std::string& dimacs, const std::string& drat) {
-  const absl::StatusOr<Formula> formula = ParseDimacs(dimacs, "f.cnf");
-  EXPECT_TRUE(formula.ok()) << formula.status();
-  if (!formula.ok()) return {};
-  const absl::StatusOr<DratProof> proof = ParseDrat(drat, "f.drat", formula->variables);
-  EXPECT_TRUE(proof.ok()) << proof.status();
-  return proof.ok() ? CheckDrat(*formula, *proof) : DratVerdict();
+  const Formula formula = ParseDimacs(dimacs, "f.cnf").value();
+  return CheckDrat(formula, ParseDrat(drat, "f.drat", formula.variables).value());
 }
 
 // All clauses of three variables, and the proof of the paper on DRAT-trim's example.
@@ -35,92 +31,74 @@ constexpr char kEight[] =
     " 1  2 -3 0\n-1 -2  3 0\n 2  3 -4 0\n-2 -3  4 0\n"
     "-1 -3 -4 0\n 1  3  4 0\n-1  2  4 0\n 1 -2 -4 0\n";
 
-TEST(Drat, AcceptsARupProof) {
-  const DratVerdict verdict = Check(kEight, "1 2 0\n1 0\n2 0\n0\n");
-  EXPECT_TRUE(verdict.verified) << verdict.reason;
-  EXPECT_EQ(verdict.line, 0);
+struct Proved {
+  std::string sentence;
+  std::string formula;
+  std::string proof;
+  int line = 0;             // of the clause that does not follow; 0: none
+  std::string reason = "";  // part of why it is not verified; "": it is
+};
+
+const char kTwo[] = "p cnf 3 4\n1 2 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";
+const char kCopies[] = "p cnf 2 5\n1 2 0\n2 1 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";
+const char kTwice[] = "p cnf 2 5\n1 1 2 0\n1 -1 0\n-1 2 2 0\n1 -2 0\n-1 -2 0\n";
+
+class Drat : public testing::TestWithParam<Proved> {};
+
+TEST_P(Drat, IsChecked) {
+  const Proved& row = GetParam();
+  const DratVerdict verdict = Check(row.formula, row.proof);
+  EXPECT_EQ(verdict.verified, row.reason.empty()) << verdict.reason;
+  EXPECT_EQ(verdict.line, row.line);
+  EXPECT_THAT(verdict.reason, HasSubstr(row.reason));
 }
 
-TEST(Drat, AcceptsALemmaThatIsOnlyRat) {
-  // -1 is blocked: no assignment of the other variables needs 1. It is not RUP.
-  const DratVerdict verdict = Check(kEight, "-1 0\nd -1 2 4 0\n2 0\n0\n");
-  EXPECT_TRUE(verdict.verified) << verdict.reason << " at " << verdict.line;
-}
+const char kNeither[] = "neither RUP nor RAT";
+const char kNoEnd[] = "without a conflict";
+INSTANTIATE_TEST_SUITE_P(
+    Proofs, Drat,
+    testing::Values(
+        Proved{"a RUP proof is accepted", kEight, "1 2 0\n1 0\n2 0\n0\n"},
+        // -1 is blocked: no assignment of the other variables needs 1. It is not RUP.
+        Proved{"a lemma that is only RAT is accepted", kEight, "-1 0\nd -1 2 4 0\n2 0\n0\n"},
+        // 3 does not occur in the formula, so any clause is RAT on 3. In the next one -3 occurs.
+        Proved{"the first literal is the pivot", kTwo, "3 1 0\n1 0\n0\n"},
+        Proved{"a pivot whose complement occurs is no excuse",
+               "p cnf 3 3\n1 2 0\n-3 -1 0\n-3 -2 0\n", "3 1 0\n0\n", 2, kNeither},
+        // Defines 3 as 1 and 2, then adds clauses that follow.
+        Proved{"a definition is RAT and its use is RUP",
+               "p cnf 4 6\n1 4 0\n1 -4 0\n2 4 0\n2 -4 0\n-1 -2 4 0\n-1 -2 -4 0\n",
+               "3 -1 -2 0\n-3 1 0\n-3 2 0\n1 0\n2 0\n3 0\n0\n"},
+        Proved{"a clause that is neither is refused", "p cnf 2 3\n1 2 0\n-1 2 0\n1 -2 0\n",
+               "c one more\n2 0\n-1 0\n0\n", 3, kNeither},
+        Proved{"an empty clause out of nothing is refused", "p cnf 2 2\n1 2 0\n-1 2 0\n", "0\n", 1,
+               kNeither},
+        Proved{"a proof that ends early is refused", kEight, "1 2 0\n", 0, kNoEnd},
+        Proved{"unit propagation that ends in a conflict needs no proof",
+               "p cnf 2 3\n1 0\n-1 2 0\n-2 0\n", ""},
+        Proved{"an empty clause needs no proof", "p cnf 0 1\n0\n", ""},
+        Proved{"a deleted clause is of no use", kEight,
+               "d 1 2 -3 0\nd 3 4 1 0\n1 2 0\n1 0\n2 0\n0\n", 4, kNeither},
+        Proved{"a deletion takes away one copy", kCopies, "d 1 2 0\n2 0\n0\n"},
+        Proved{"two deletions take away both copies", kCopies, "d 1 2 0\nd 1 2 0\n2 0\n0\n", 3,
+               kNeither},
+        // Like drat-trim, since solvers delete clauses that they have propagated.
+        Proved{"deletions of units are passed over",
+               "p cnf 3 6\n1 0\n-1 2 3 0\n-1 2 -3 0\n-1 -2 3 0\n-2 -3 0\n-1 2 0\n",
+               "d 1 0\nd -1 2 0\n2 0\n0\n"},
+        Proved{"deletions of clauses that are not there are passed over", kEight,
+               "d 1 0\nd 1 2 3 0\n1 2 0\n1 0\n2 0\n0\n"},
+        Proved{"a literal may be there twice", kTwice, "1 -1 0\n2 2 0\n0\n"},
+        Proved{"a deletion finds a clause with a literal twice", kTwice, "d 2 1 0\n2 2 0\n0\n", 2,
+               kNeither}),
+    [](const auto& row) { return TestName(row.param.sentence); });
 
-TEST(Drat, TakesTheFirstLiteralAsThePivot) {
-  // 3 does not occur in the formula, so any clause is RAT on 3. In the second formula -3 occurs.
-  const std::string formula = "p cnf 3 4\n1 2 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";
-  EXPECT_TRUE(Check(formula, "3 1 0\n1 0\n0\n").verified);
-  const DratVerdict wrong = Check("p cnf 3 3\n1 2 0\n-3 -1 0\n-3 -2 0\n", "3 1 0\n0\n");
-  EXPECT_FALSE(wrong.verified);
-}
-
-TEST(Drat, ADefinitionIsRatAndItsUseIsRup) {
-  // Defines 3 as 1 and 2, then adds clauses that follow.
-  const std::string formula = "p cnf 4 6\n1 4 0\n1 -4 0\n2 4 0\n2 -4 0\n-1 -2 4 0\n-1 -2 -4 0\n";
-  const DratVerdict verdict = Check(formula, "3 -1 -2 0\n-3 1 0\n-3 2 0\n1 0\n2 0\n3 0\n0\n");
-  EXPECT_TRUE(verdict.verified) << verdict.reason << " at " << verdict.line;
-}
-
-TEST(Drat, RefusesAClauseThatIsNeither) {
-  const DratVerdict verdict =
-      Check("p cnf 2 3\n1 2 0\n-1 2 0\n1 -2 0\n", "c one more\n2 0\n-1 0\n0\n");
-  EXPECT_FALSE(verdict.verified);
-  EXPECT_EQ(verdict.line, 3);
-  EXPECT_THAT(verdict.reason, HasSubstr("neither RUP nor RAT"));
-}
-
-TEST(Drat, RefusesAnEmptyClauseOutOfNothing) {
-  const DratVerdict verdict = Check("p cnf 2 2\n1 2 0\n-1 2 0\n", "0\n");
-  EXPECT_FALSE(verdict.verified);
-  EXPECT_EQ(verdict.line, 1);
-}
-
-TEST(Drat, RefusesAProofThatEndsEarly) {
-  const DratVerdict verdict = Check(kEight, "1 2 0\n");
-  EXPECT_FALSE(verdict.verified);
-  EXPECT_EQ(verdict.line, 0);
-  EXPECT_THAT(verdict.reason, HasSubstr("without a conflict"));
-}
-
-TEST(Drat, NeedsNoProofWhereUnitPropagationEndsInAConflict) {
-  EXPECT_TRUE(Check("p cnf 2 3\n1 0\n-1 2 0\n-2 0\n", "").verified);
-  EXPECT_TRUE(Check("p cnf 0 1\n0\n", "").verified);
-}
-
-TEST(Drat, ADeletedClauseIsOfNoUse) {
-  EXPECT_TRUE(Check(kEight, "1 2 0\n1 0\n2 0\n0\n").verified);
-  EXPECT_FALSE(Check(kEight, "d 1 2 -3 0\nd 3 4 1 0\n1 2 0\n1 0\n2 0\n0\n").verified);
-}
-
-TEST(Drat, ADeletionTakesAwayOneCopy) {
-  const std::string formula = "p cnf 2 5\n1 2 0\n2 1 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";
-  EXPECT_TRUE(Check(formula, "d 1 2 0\n2 0\n0\n").verified);
-  EXPECT_FALSE(Check(formula, "d 1 2 0\nd 1 2 0\n2 0\n0\n").verified);
-}
-
-// Like drat-trim, since solvers delete clauses that they have propagated.
-TEST(Drat, PassesOverDeletionsOfUnits) {
-  const std::string formula = "p cnf 3 6\n1 0\n-1 2 3 0\n-1 2 -3 0\n-1 -2 3 0\n-2 -3 0\n-1 2 0\n";
-  EXPECT_TRUE(Check(formula, "d 1 0\nd -1 2 0\n2 0\n0\n").verified);
-}
-
-TEST(Drat, PassesOverDeletionsOfWhatIsNotThere) {
-  EXPECT_TRUE(Check(kEight, "d 1 0\nd 1 2 3 0\n1 2 0\n1 0\n2 0\n0\n").verified);
-}
-
-TEST(Drat, TellsWhichClausesTheProofRestsOn) {
+TEST(DratCore, HasTheClausesThatTheProofRestsOn) {
   const DratVerdict verdict =
       Check("p cnf 4 6\n3 4 0\n1 2 0\n-1 2 0\n-3 0\n1 -2 0\n-1 -2 0\n", "4 3 1 0\n2 0\n0\n");
   ASSERT_TRUE(verdict.verified);
   EXPECT_THAT(verdict.core, ElementsAre(1, 2, 4, 5));
   EXPECT_EQ(verdict.lemmas, 1U);
-}
-
-TEST(Drat, BearsLiteralsTwiceAndClausesThatSayNothing) {
-  const std::string formula = "p cnf 2 5\n1 1 2 0\n1 -1 0\n-1 2 2 0\n1 -2 0\n-1 -2 0\n";
-  EXPECT_TRUE(Check(formula, "1 -1 0\n2 2 0\n0\n").verified);
-  EXPECT_FALSE(Check(formula, "d 2 1 0\n2 2 0\n0\n").verified);
 }
 
 struct Broken {
@@ -187,10 +165,6 @@ bool HasModel(const smt::Cnf& cnf) {
   return false;
 }
 
-std::vector<std::string> Lines(const std::string& text) {
-  return absl::StrSplit(text, '\n', absl::SkipEmpty());
-}
-
 TEST(DratOfTheSolver, ChecksAndTheCoreAloneHasNoModel) {
   std::mt19937 random(1);
   int proofs = 0;
@@ -221,7 +195,7 @@ TEST(DratOfTheSolver, NoProofRefutesAFormulaThatHasAModel) {
     smt::Cnf fewer = cnf;
     fewer.definitions.erase(fewer.definitions.begin() +
                             static_cast<long>(random() % fewer.definitions.size()));
-    std::vector<std::string> lines = Lines(answer.drat);
+    std::vector<std::string> lines = Split(answer.drat);
     if (random() % 2 == 0 && !lines.empty())
       lines.erase(lines.begin() + static_cast<long>(random() % lines.size()));
     const bool model = HasModel(fewer);

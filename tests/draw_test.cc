@@ -6,27 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-#include <span>
-#include <string>
-
-#include "model/attributes.h"
 #include "src/case/encoded.h"
+#include "tests/seen.h"
 
 namespace iommucheck::draw {
 namespace {
 
 constexpr int kCases = 3000;
-
-struct Seen {
-  std::set<std::string> attributes;
-  std::set<OpKind> ops;
-  std::set<Fault::Kind> faults;
-};
-
-std::string NameOf(const AttributeInfo& attribute) {
-  return std::string(OwnerWord(attribute.owner)) + " " + std::string(attribute.word);
-}
 
 Seen Draw(const Shape& shape) {
   Seen seen;
@@ -35,28 +21,16 @@ Seen Draw(const Shape& shape) {
     const DecodedCase c = DrawCase(words, shape);
     EXPECT_TRUE(Validate(c.topology).ok()) << Validate(c.topology);
     EXPECT_TRUE(shape.scope != Scope::kEncoded || IsEncoded(c.topology));
-    for (const AttributeInfo& attribute : AllAttributes())
-      for (int i = 0; i < CountOf(c.topology, attribute.owner); ++i)
-        if (!IsPlain(attribute, EntryOf(c.topology, attribute.owner, i)))
-          seen.attributes.insert(NameOf(attribute));
+    seen.Add(c);
     for (const Op& op : std::span(c.ops).first(static_cast<size_t>(c.ops_count))) {
       EXPECT_TRUE(Validate(op, c.topology).ok()) << Validate(op, c.topology);
       EXPECT_TRUE(shape.scope != Scope::kEncoded || IsEncoded(op));
-      seen.ops.insert(op.kind);
-      for (const Fault& fault : op.faults) seen.faults.insert(fault.kind);
     }
   }
   return seen;
 }
 
-TEST(WhatIsDrawn, HasAllThatTheTablesHave) {
-  const Seen seen = Draw({.scope = Scope::kWhole});
-  for (const AttributeInfo& attribute : AllAttributes())
-    EXPECT_TRUE(seen.attributes.contains(NameOf(attribute))) << NameOf(attribute);
-  for (const OpInfo& op : AllOps()) EXPECT_TRUE(seen.ops.contains(op.kind)) << op.word;
-  for (const FaultInfo& fault : AllFaults())
-    EXPECT_TRUE(seen.faults.contains(fault.kind)) << fault.word;
-}
+TEST(WhatIsDrawn, HasAllThatTheTablesHave) { Draw({.scope = Scope::kWhole}).ExpectAll(); }
 
 TEST(WhatIsDrawn, KeepsToWhatIsEncoded) {
   const Seen seen = Draw({});

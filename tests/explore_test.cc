@@ -14,26 +14,20 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/step.h"
-#include "src/case/case.h"
 #include "src/case/encoded.h"
-#include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/explore/key_set.h"
 #include "src/explore/state_codec.h"
 #include "src/explore/visited.h"
 #include "src/import/import.h"
+#include "src/report/text.h"
+#include "tests/given.h"
 
 namespace iommucheck::explore {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-Case Parse(const std::string& text) {
-  absl::StatusOr<Case> parsed = ParseCase(text, "test");
-  EXPECT_TRUE(parsed.ok()) << parsed.status();
-  return *std::move(parsed);
-}
 
 constexpr char kTwoBuses[] = R"(
 driver A claims=pci:strict
@@ -82,8 +76,8 @@ std::string On(const std::string& kernel, const std::string& machine) {
 }
 
 TEST(Explore, FindsTheShortestRun) {
-  const Case machine = Parse(On("v6.0 drop type1.same_ops", kTwoBuses));
-  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 8, 1'000'000);
+  const Case machine = Parsed(On("v6.0 drop type1.same_ops", kTwoBuses));
+  const ExploreResult r = ExploreMachine(machine, kReuse, 8, 1'000'000);
   ASSERT_EQ(r.verdict, Verdict::kViolated) << r.reason;
   // Two drivers, two groups, one container with an iommu.
   EXPECT_EQ(r.found.ops.size(), 5U);
@@ -93,34 +87,34 @@ TEST(Explore, FindsTheShortestRun) {
 }
 
 TEST(Explore, TheComparisonHolds) {
-  const Case machine = Parse(On("v6.0", kTwoBuses));
-  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 6, 1'000'000);
+  const Case machine = Parsed(On("v6.0", kTwoBuses));
+  const ExploreResult r = ExploreMachine(machine, kReuse, 6, 1'000'000);
   EXPECT_EQ(r.verdict, Verdict::kHolds);
   EXPECT_EQ(r.depth, 6);
 }
 
 TEST(Explore, SeesEveryStateOfASmallMachine) {
-  const Case machine = Parse(On("v6.0", "\ndriver A claims=pci:strict\ninstance a0 A\n"));
-  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverAttach, 100, 1'000);
+  const Case machine = Parsed(On("v6.0", "\ndriver A claims=pci:strict\ninstance a0 A\n"));
+  const ExploreResult r = ExploreMachine(machine, kAttach, 100, 1'000);
   EXPECT_EQ(r.verdict, Verdict::kHolds);
   EXPECT_TRUE(r.every_depth);
   EXPECT_LT(r.depth, 100);
 }
 
 TEST(Explore, GivesUpWhenStatesRunOut) {
-  const Case machine = Parse(On("v6.12", kOneGroupOfTwo));
-  const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 20, 100);
+  const Case machine = Parsed(On("v6.12", kOneGroupOfTwo));
+  const ExploreResult r = ExploreMachine(machine, kReuse, 20, 100);
   EXPECT_EQ(r.verdict, Verdict::kUnknown);
   EXPECT_THAT(r.reason, HasSubstr("more than 100 states"));
   EXPECT_GT(r.depth, 0);
 }
 
 TEST(Explore, KeepsToTheAssumptions) {
-  const Case inside = Parse(On("v6.12", kOneGroupOfTwo));
-  const ExploreResult found = ExploreMachine(inside, Property::kNoCrossDriverAttach, 6, 1'000'000);
+  const Case inside = Parsed(On("v6.12", kOneGroupOfTwo));
+  const ExploreResult found = ExploreMachine(inside, kAttach, 6, 1'000'000);
   EXPECT_EQ(found.verdict, Verdict::kViolated);
-  const Case outside = Parse(On("v6.12 add assume.homogeneous_groups", kOneGroupOfTwo));
-  const ExploreResult r = ExploreMachine(outside, Property::kNoCrossDriverAttach, 6, 1'000'000);
+  const Case outside = Parsed(On("v6.12 add assume.homogeneous_groups", kOneGroupOfTwo));
+  const ExploreResult r = ExploreMachine(outside, kAttach, 6, 1'000'000);
   EXPECT_EQ(r.verdict, Verdict::kHolds);
   EXPECT_THAT(r.reason, HasSubstr("assume.homogeneous_groups"));
 }
@@ -128,10 +122,6 @@ TEST(Explore, KeepsToTheAssumptions) {
 // --- compared with a search that keeps whole states ---
 
 static_assert(std::has_unique_object_representations_v<State>, "states compare as bytes");
-
-struct Plain {
-  int violated_at = 0;  // 0: no run of that many steps violates it
-};
 
 std::vector<Op> EveryOp(const Topology& t, int containers) {
   std::vector<Op> ops;
@@ -148,7 +138,8 @@ std::vector<Op> EveryOp(const Topology& t, int containers) {
   return ops;
 }
 
-Plain SearchPlainly(const Case& machine, Property property, int max_steps, int containers) {
+// The fewest steps of a run that violates the property; 0: there is none of up to `max_steps`.
+int SearchPlainly(const Case& machine, Property property, int max_steps, int containers) {
   const KernelProfile profile = ProfileOf(machine.kernel);
   const std::vector<Op> ops = EveryOp(machine.topology, containers);
   std::vector<Event> events;
@@ -163,12 +154,12 @@ Plain SearchPlainly(const Case& machine, Property property, int max_steps, int c
       for (const Op& op : ops) {
         State state = from;
         if (Step(profile, machine.topology, op, state, events).outcome != Outcome::kDone) continue;
-        if (FindViolation(property, events) != nullptr) return {step};
+        if (FindViolation(property, events) != nullptr) return step;
         if (known.insert(bytes(state)).second) next.push_back(state);
       }
     level = std::move(next);
   }
-  return {};
+  return 0;
 }
 
 class Agreement : public testing::TestWithParam<const char*> {};
@@ -176,17 +167,16 @@ class Agreement : public testing::TestWithParam<const char*> {};
 TEST_P(Agreement, OfBothSearches) {
   constexpr int kSteps = 7;
   for (const KernelVersion version : kKernelVersions)
-    for (const char* patch : {"", " drop type1.same_ops", " drop type1.same_ops core.owner_first"})
+    for (const RuleSet& patch : {RuleSet(), RuleSet().add(Rule::kType1SameOps),
+                                 RuleSet().add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst)})
       for (const Property property : kEncodedProperties) {
-        Case machine = Parse(On(std::string(VersionName(version)), GetParam()));
-        if (std::string(patch) != "") machine.kernel.dropped.add(Rule::kType1SameOps);
-        if (std::string(patch).ends_with("first"))
-          machine.kernel.dropped.add(Rule::kCoreOwnerFirst);
+        Case machine = Parsed(On(std::string(VersionName(version)), GetParam()));
+        machine.kernel.dropped = patch;
         const ExploreResult r = ExploreMachine(machine, property, kSteps, 10'000'000);
-        const Plain one = SearchPlainly(machine, property, kSteps, 1);
-        EXPECT_EQ(r.verdict == Verdict::kViolated, one.violated_at > 0);
-        EXPECT_EQ(static_cast<int>(r.found.ops.size()), one.violated_at)
-            << VersionName(version) << patch << " " << PropertyName(property);
+        const int shortest = SearchPlainly(machine, property, kSteps, 1);
+        EXPECT_EQ(r.verdict == Verdict::kViolated, shortest > 0);
+        EXPECT_EQ(static_cast<int>(r.found.ops.size()), shortest)
+            << report::KernelName(machine.kernel) << " " << PropertyName(property);
         if (r.verdict != Verdict::kViolated) continue;
         EXPECT_THAT(Mismatches(r.found, Play(r.found)), IsEmpty());
       }
@@ -202,7 +192,7 @@ TEST(Explore, SecondContainerChangesNoVerdict) {
     for (const KernelVersion version : kKernelVersions)
       for (const Property property : kEncodedProperties)
         for (const bool drop : {false, true}) {
-          Case machine = Parse(On(std::string(VersionName(version)), text));
+          Case machine = Parsed(On(std::string(VersionName(version)), text));
           if (drop) machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
           Explorer explorer(ProfileOf(machine.kernel), property);
           const auto explore = [&](int containers) {
@@ -211,11 +201,11 @@ TEST(Explore, SecondContainerChangesNoVerdict) {
           };
           const ShapeResult one = explore(1);
           const ShapeResult two = explore(2);
-          const Plain plain = SearchPlainly(machine, property, 5, 2);
+          const int shortest = SearchPlainly(machine, property, 5, 2);
           EXPECT_EQ(one.verdict, two.verdict);
           EXPECT_EQ(one.ops.size(), two.ops.size());
-          EXPECT_EQ(two.verdict == Verdict::kViolated, plain.violated_at > 0);
-          EXPECT_EQ(static_cast<int>(two.ops.size()), plain.violated_at);
+          EXPECT_EQ(two.verdict == Verdict::kViolated, shortest > 0);
+          EXPECT_EQ(static_cast<int>(two.ops.size()), shortest);
           if (two.verdict != Verdict::kViolated) continue;
           const Case found = CaseOf(machine.kernel, two.topology, machine.names, two.ops, property);
           EXPECT_THAT(Mismatches(found, Play(found)), IsEmpty());
@@ -224,25 +214,15 @@ TEST(Explore, SecondContainerChangesNoVerdict) {
 
 // If groups join one at a time, it does not matter which container they are in.
 TEST(Explore, ContainersTradeNames) {
-  const Case machine = Parse(On("v7.1 add assume.no_unregister_when_attached",
-                                "\ndriver A\ninstance a0 A\ninstance a1 A\ndevice d0 pci a0\n"));
-  Explorer explorer(ProfileOf(machine.kernel), Property::kNoCrossDriverReuse);
+  const Case machine = Parsed(On("v7.1 add assume.no_unregister_when_attached",
+                                 "\ndriver A\ninstance a0 A\ninstance a1 A\ndevice d0 pci a0\n"));
+  Explorer explorer(ProfileOf(machine.kernel), kReuse);
   const ShapeResult one = explorer.Explore({.topology = machine.topology}, {});
   const ShapeResult two = explorer.Explore({.topology = machine.topology, .containers = 2}, {});
   EXPECT_TRUE(one.every_depth);
   EXPECT_TRUE(two.every_depth);
   EXPECT_EQ(one.states, two.states);
   EXPECT_EQ(one.transitions, two.transitions);
-}
-
-TEST(Explore, OneContainerIsEnough) {
-  for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_12})
-    for (const Property property : kEncodedProperties) {
-      Case machine = Parse(On(std::string(VersionName(version)), kTwoBuses));
-      machine.kernel.dropped.add(Rule::kType1SameOps).add(Rule::kCoreOwnerFirst);
-      EXPECT_EQ(SearchPlainly(machine, property, 5, 1).violated_at,
-                SearchPlainly(machine, property, 5, 2).violated_at);
-    }
 }
 
 // --- states as bits ---
@@ -271,7 +251,7 @@ TEST(Packer, UnpackedIsTheSameStateAnew) {
   std::mt19937 random(1);
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kSharedGroup, kChain})
     for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
-      const Case machine = Parse(On("v7.1", text));
+      const Case machine = Parsed(On("v7.1", text));
       const KernelProfile profile = ProfileOf(kernel);
       const std::vector<Op> ops = EveryOp(machine.topology, 1);
       Packer packer(profile, {.topology = machine.topology});
@@ -415,7 +395,7 @@ TEST(StateCodec, TellApartWhatPackerTellsApart) {
   std::mt19937 random(3);
   for (const char* text : {kTwoBuses, kOneGroupOfTwo, kChain, kAlike, kAlikeAndNot, kPairAndOne})
     for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
-      const Case machine = Parse(On("v7.1", text));
+      const Case machine = Parsed(On("v7.1", text));
       const KernelProfile profile = ProfileOf(kernel);
       const std::vector<Op> ops = EveryOp(machine.topology, 1);
       const Shape shape{.topology = machine.topology};
@@ -464,7 +444,7 @@ TEST_P(LookedUp, StepsAreThoseOfTheModel) {
   constexpr uint64_t kMost = 2'000;
   size_t turn = 0;
   for (const KernelSpec& kernel : KernelsWithAndWithoutEachRule()) {
-    Case machine = Parse(On("v7.1", GetParam()));
+    Case machine = Parsed(On("v7.1", GetParam()));
     machine.kernel = kernel;
     if (BrokenAssumption(machine.topology, ProfileOf(kernel).rules)) continue;
     // Ask two of the four questions about each kernel.
@@ -517,8 +497,8 @@ device d4 pci a1
   for (const char* kernel :
        {"v7.1 add assume.no_unregister_when_attached", "v7.1 drop type1.same_ops core.owner_first"})
     for (const bool tables : {true, false}) {
-      const Case machine = Parse(On(kernel, kWide));
-      Explorer explorer(ProfileOf(machine.kernel), Property::kNoCrossDriverReuse);
+      const Case machine = Parsed(On(kernel, kWide));
+      Explorer explorer(ProfileOf(machine.kernel), kReuse);
       const Shape shape{.topology = machine.topology};
       const auto explore = [&](int threads) {
         return explorer.Explore(
@@ -538,16 +518,12 @@ device d4 pci a1
 
 TEST(Explore, AnswersForSnapshots) {
   for (const char* name : {"qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz"}) {
-    const auto found =
-        import::ReadTree(std::string(IOMMUCHECK_SOURCE_DIR) + "/corpus/systems/" + name);
-    ASSERT_TRUE(found.ok()) << found.status();
-    Case machine;
-    machine.kernel.version = *PlaceOf(found->kernel_release)->below;
-    const auto system = import::ToSystem(*found, machine.kernel.version);
-    ASSERT_TRUE(system.ok()) << system.status();
-    machine.topology = system->topology;
-    machine.names = system->names;
-    const ExploreResult r = ExploreMachine(machine, Property::kNoCrossDriverReuse, 5, 10'000'000);
+    const auto found = import::ReadTree(kSource / "corpus/systems" / name).value();
+    const KernelVersion version = *PlaceOf(found.kernel_release)->below;
+    const auto system = import::ToSystem(found, version).value();
+    const ExploreResult r = ExploreMachine(
+        {.kernel = {.version = version}, .topology = system.topology, .names = system.names},
+        kReuse, 5, 10'000'000);
     EXPECT_EQ(r.verdict, Verdict::kHolds) << name;
   }
 }

@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "src/case/kernel.h"
 #include "src/case/run.h"
 #include "src/report/guards_text.h"
+#include "tests/given.h"
 
 namespace iommucheck::guards {
 namespace {
@@ -20,13 +20,13 @@ RuleSet Rules(std::initializer_list<const char*> ids) {
 }
 
 Map MapOf(KernelVersion version, Property property, bool bounded) {
-  absl::StatusOr<Map> map = FindGuards({.property = property,
-                                        .kernel = {.version = version},
-                                        .bounds = {.steps = 0},
-                                        .bounded = bounded});
-  EXPECT_TRUE(map.ok()) << map.status();
-  EXPECT_TRUE(map->complete);
-  return *std::move(map);
+  Map map = FindGuards({.property = property,
+                        .kernel = {.version = version},
+                        .bounds = {.steps = 0},
+                        .bounded = bounded})
+                .value();
+  EXPECT_TRUE(map.complete);
+  return map;
 }
 
 bool Violates(const Map& map, const Case& found, RuleSet rules) {
@@ -36,14 +36,18 @@ bool Violates(const Map& map, const Case& found, RuleSet rules) {
 }
 
 Verdict Ask(const Map& map, RuleSet rules) {
-  const absl::StatusOr<smt::QueryResult> result =
-      smt::Query(map.question.property, KernelWith(map.question.kernel, map.universe, rules),
-                 map.question.bounds);
-  EXPECT_TRUE(result.ok()) << result.status();
-  return result->verdict;
+  const KernelSpec kernel = KernelWith(map.question.kernel, map.universe, rules);
+  return smt::Query(map.question.property, kernel, map.question.bounds).value().verdict;
 }
 
-class BoundedMap : public testing::TestWithParam<std::pair<KernelVersion, Property>> {};
+using enum KernelVersion;
+using Asked = std::pair<KernelVersion, Property>;
+std::string NameOf(const testing::TestParamInfo<Asked>& asked) {
+  return TestName(absl::StrCat(std::string(VersionName(asked.param.first)), " ",
+                               std::string(PropertyName(asked.param.second))));
+}
+
+class BoundedMap : public testing::TestWithParam<Asked> {};
 
 TEST_P(BoundedMap, IsWhatSingleQuestionsSay) {
   const Map map = MapOf(GetParam().first, GetParam().second, true);
@@ -76,43 +80,34 @@ TEST_P(BoundedMap, IsWhatSingleQuestionsSay) {
         << InfoOf(alone.rule).id;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Guards, BoundedMap,
-    testing::Values(std::pair(KernelVersion::kV5_15, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV6_0, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV6_1, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV7_1, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV6_0, Property::kNoCrossDriverAttach),
-                    std::pair(KernelVersion::kV7_1, Property::kNoCrossDriverAttach)),
-    [](const auto& param) {
-      std::string name(VersionName(param.param.first));
-      std::erase(name, '.');
-      return absl::StrCat(name,
-                          param.param.second == Property::kNoCrossDriverReuse ? "Reuse" : "Attach");
-    });
+INSTANTIATE_TEST_SUITE_P(Guards, BoundedMap,
+                         testing::Values(Asked(kV5_15, kReuse), Asked(kV6_0, kReuse),
+                                         Asked(kV6_1, kReuse), Asked(kV7_1, kReuse),
+                                         Asked(kV6_0, kAttach), Asked(kV7_1, kAttach)),
+                         NameOf);
 
 // The map's answers about the kernel in question, and about it without each rule, are those of
 // `query` and `query --drop`, down to the size: the map adds no assumption that the kernel does not
 // make.
-class KernelAsItIs : public testing::TestWithParam<std::pair<KernelVersion, Property>> {};
+class KernelAsItIs : public testing::TestWithParam<Asked> {};
 
 TEST_P(KernelAsItIs, IsWhatQuerySays) {
   const auto& [version, property] = GetParam();
   const smt::Bounds bounds{.devices = 2, .steps = 5};
-  const absl::StatusOr<Map> map = FindGuards(
-      {.property = property, .kernel = {.version = version}, .bounds = bounds, .bounded = true});
-  ASSERT_TRUE(map.ok()) << map.status();
+  const Map map =
+      FindGuards(
+          {.property = property, .kernel = {.version = version}, .bounds = bounds, .bounded = true})
+          .value();
   const auto agrees = [&](const Standing& standing, const KernelSpec& kernel,
                           std::string_view what) {
-    const absl::StatusOr<smt::QueryResult> asked = smt::Query(property, kernel, bounds);
-    ASSERT_TRUE(asked.ok()) << asked.status();
-    EXPECT_EQ(standing.verdict, asked->verdict) << what;
-    EXPECT_EQ(standing.found.ops.size(), asked->found.ops.size()) << what;
-    EXPECT_EQ(standing.found.topology.devices_count, asked->found.topology.devices_count) << what;
+    const smt::QueryResult asked = smt::Query(property, kernel, bounds).value();
+    EXPECT_EQ(standing.verdict, asked.verdict) << what;
+    EXPECT_EQ(standing.found.ops.size(), asked.found.ops.size()) << what;
+    EXPECT_EQ(standing.found.topology.devices_count, asked.found.topology.devices_count) << what;
   };
-  agrees(map->kernel, {.version = version}, "as it is");
+  agrees(map.kernel, {.version = version}, "as it is");
   int rules = 0;
-  for (const Alone& alone : map->alone) {
+  for (const Alone& alone : map.alone) {
     EXPECT_EQ(alone.as_is.has_value(), ProfileOf(version).has(alone.rule));
     if (!alone.as_is) continue;
     agrees(*alone.as_is, {.version = version, .dropped = RuleSet().add(alone.rule)},
@@ -122,21 +117,15 @@ TEST_P(KernelAsItIs, IsWhatQuerySays) {
   EXPECT_GE(rules, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Guards, KernelAsItIs,
-    testing::Values(std::pair(KernelVersion::kV6_0, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV6_1, Property::kNoCrossDriverReuse),
-                    std::pair(KernelVersion::kV7_1, Property::kNoCrossDriverAttach)),
-    [](const auto& param) {
-      std::string name(VersionName(param.param.first));
-      std::erase(name, '.');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Guards, KernelAsItIs,
+                         testing::Values(Asked(kV6_0, kReuse), Asked(kV6_1, kReuse),
+                                         Asked(kV7_1, kAttach)),
+                         NameOf);
 
 // v6.1 does not assume that bus slots stay. Without register.single_driver it violates the
 // property, though the rule is redundant on a kernel with that assumption.
 TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
-  const Map map = MapOf(KernelVersion::kV6_1, Property::kNoCrossDriverReuse, true);
+  const Map map = MapOf(KernelVersion::kV6_1, kReuse, true);
   const auto row = std::ranges::find(map.alone, Rule::kRegisterSingleDriver, &Alone::rule);
   ASSERT_NE(row, map.alone.end());
   EXPECT_EQ(row->as_is->verdict, Verdict::kViolated);
@@ -148,7 +137,7 @@ TEST(Map, DoesNotCallARuleRedundantThatTheKernelNeeds) {
 // Together with these rules the comparison of 2022 keeps the property, and nothing else does but
 // the drivers' own test.
 TEST(Map, OfThe2022QuestionIsProved) {
-  const Map map = MapOf(KernelVersion::kV6_0, Property::kNoCrossDriverReuse, false);
+  const Map map = MapOf(KernelVersion::kV6_0, kReuse, false);
   std::vector<RuleSet> sets;
   for (const Sufficient& set : map.sufficient) {
     EXPECT_TRUE(set.every_size);
@@ -162,16 +151,16 @@ TEST(Map, OfThe2022QuestionIsProved) {
 }
 
 TEST(Map, WithoutBudgetIsNotComplete) {
-  const absl::StatusOr<Map> map = FindGuards({.property = Property::kNoCrossDriverReuse,
-                                              .kernel = {.version = KernelVersion::kV6_0},
-                                              .bounds = {.steps = 0, .budget = 1'000'000}});
-  ASSERT_TRUE(map.ok()) << map.status();
-  EXPECT_FALSE(map->complete);
-  EXPECT_THAT(report::GuardsText(*map, false), testing::HasSubstr("the budget is used up"));
+  const Map map = FindGuards({.property = kReuse,
+                              .kernel = {.version = KernelVersion::kV6_0},
+                              .bounds = {.steps = 0, .budget = 1'000'000}})
+                      .value();
+  EXPECT_FALSE(map.complete);
+  EXPECT_THAT(report::GuardsText(map, false), testing::HasSubstr("the budget is used up"));
 }
 
 TEST(Map, LeavesOutWhatTheQuestionDrops) {
-  const KernelSpec kernel = *MakeKernel("v6.0", std::vector<std::string>{"type1.same_ops"}, {});
+  const KernelSpec kernel = KernelOf("v6.0,-type1.same_ops");
   EXPECT_FALSE(UniverseOf(kernel).has(Rule::kType1SameOps));
   EXPECT_TRUE(UniverseOf(kernel).has(Rule::kAssumeHomogeneousGroups));
 }

@@ -23,8 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kTables = fs::path(IOMMUCHECK_SOURCE_DIR) / "tests/hostile";
-
 struct Hostile {
   fs::path table;
   std::string name;
@@ -50,13 +48,7 @@ std::vector<Hostile> Read(const fs::path& table) {
   return all;
 }
 
-std::vector<fs::path> Tables() {
-  std::vector<fs::path> tables;
-  for (const fs::directory_entry& entry : fs::directory_iterator(kTables))
-    if (entry.path().extension() == ".txt") tables.push_back(entry.path());
-  std::ranges::sort(tables);
-  return tables;
-}
+std::vector<fs::path> Tables() { return FilesWith(kSource / "tests/hostile", ".txt"); }
 
 bool Matches(std::string_view text, std::string_view pattern) {
   const size_t star = pattern.find('*');
@@ -139,10 +131,8 @@ TEST(HostileTables, AreOfTwoHundredInputs) {
   EXPECT_GE(count, 200U);
 }
 
-std::string NameOf(const testing::TestParamInfo<fs::path>& table) {
-  return table.param.stem().string();
-}
-INSTANTIATE_TEST_SUITE_P(Tables, HostileInput, testing::ValuesIn(Tables()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Tables, HostileInput, testing::ValuesIn(Tables()),
+                         [](const auto& table) { return table.param.stem().string(); });
 
 }  // namespace
 }  // namespace iommucheck

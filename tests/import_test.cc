@@ -3,36 +3,31 @@
 
 #include <zlib.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "src/import/acpi.h"
 #include "src/import/tree.h"
+#include "tests/run_tool.h"
 
 namespace iommucheck::import {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+constexpr char kOne[] = "qemu-vtd-6.1.tar.gz";
+constexpr char kMixed[] = "qemu-vtd-virtio-6.12.tar.gz";
+const std::string kTables = "sys/firmware/acpi/tables";
+
 std::string ReadCorpus(const std::string& name) {
-  std::ifstream in(std::string(IOMMUCHECK_SOURCE_DIR) + "/corpus/systems/" + name,
-                   std::ios::binary);
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return std::move(bytes).str();
+  return ReadWhole(kSource / "corpus/systems" / name);
 }
 
 // A tar in memory that can have any defect a test wants.
@@ -74,6 +69,24 @@ void AddPci(Tar& tar, const std::string& name, int group, const std::string& ins
   tar.Link(folder + "/iommu", "../../virtual/iommu/" + instance);
 }
 
+// An IOMMU in a folder below sys/devices.
+void AddIommu(Tar& tar, const std::string& name, const std::string& folder) {
+  tar.Link("sys/class/iommu/" + name, "../../devices/" + folder);
+  tar.Folder("sys/devices/" + folder);
+}
+
+// A platform device of a bus, in group 0, behind the IOMMU in a folder of sys/devices/platform; "":
+// behind none.
+void AddDevice(Tar& tar, const std::string& name, const std::string& iommu,
+               const std::string& bus = "platform") {
+  const std::string folder = "sys/devices/platform/" + name;
+  tar.Folder(folder);
+  tar.Link("sys/bus/" + bus + "/devices/" + name, "../../../devices/platform/" + name);
+  if (iommu.empty()) return;
+  tar.Link(folder + "/iommu_group", "../../../kernel/iommu_groups/0");
+  tar.Link(folder + "/iommu", "../" + iommu);
+}
+
 Tar WithDmar(int count = 1) {
   Tar tar;
   for (int i = 0; i < count; ++i) {
@@ -109,72 +122,59 @@ std::string GapsOf(const Tar& tar, KernelVersion version = KernelVersion::kV7_1)
 }
 
 TEST(Import, ReadsAMachineWithVtd) {
-  const auto system = Read(ReadCorpus("qemu-vtd-6.1.tar.gz"));
-  ASSERT_TRUE(system.ok()) << system.status();
-  EXPECT_EQ(ReadSnapshot(ReadCorpus("qemu-vtd-6.1.tar.gz"), "vtd")->kernel_release,
-            "6.1.0-56-amd64");
-  EXPECT_EQ(system->topology.firmware, Firmware::kAcpi);
-  EXPECT_THAT(system->names.drivers, ElementsAre("intel"));
-  EXPECT_THAT(system->names.instances, ElementsAre("dmar0"));
-  EXPECT_FALSE(system->topology.instances[0].fwnode);
-  EXPECT_FALSE(system->topology.instances[0].enforces_coherency);  // ecap.SC is clear in QEMU
-  EXPECT_EQ(system->devices_found, 13);
-  EXPECT_THAT(system->names.devices, ElementsAre("00:00.0", "00:01.0", "00:1f.0", "00:1f.2",
-                                                 "00:1f.3", "01:00.0", "02:01.0", "02:02.0"));
-  EXPECT_EQ(system->topology.devices[2].slot, 1);
-  EXPECT_EQ(system->topology.devices[4].slot, 1);
-  EXPECT_EQ(system->topology.devices[5].alias, kNoId);
-  EXPECT_EQ(system->topology.devices[6].alias, 5);
-  ASSERT_EQ(system->as_found.size(), 13U);  // all that were found, not only those that are kept
-  EXPECT_EQ(system->as_found[10].device, "0000:02:01.0");
-  EXPECT_EQ(system->as_found[10].group, 7);
-  EXPECT_EQ(system->as_found[10].driver, "intel");
+  const auto system = Read(ReadCorpus(kOne)).value();
+  EXPECT_EQ(ReadSnapshot(ReadCorpus(kOne), "vtd")->kernel_release, "6.1.0-56-amd64");
+  EXPECT_EQ(system.topology.firmware, Firmware::kAcpi);
+  EXPECT_THAT(system.names.drivers, ElementsAre("intel"));
+  EXPECT_THAT(system.names.instances, ElementsAre("dmar0"));
+  EXPECT_FALSE(system.topology.instances[0].fwnode);
+  EXPECT_FALSE(system.topology.instances[0].enforces_coherency);  // ecap.SC is clear in QEMU
+  EXPECT_EQ(system.devices_found, 13);
+  EXPECT_THAT(system.names.devices, ElementsAre("00:00.0", "00:01.0", "00:1f.0", "00:1f.2",
+                                                "00:1f.3", "01:00.0", "02:01.0", "02:02.0"));
+  EXPECT_EQ(system.topology.devices[2].slot, 1);
+  EXPECT_EQ(system.topology.devices[4].slot, 1);
+  EXPECT_EQ(system.topology.devices[5].alias, kNoId);
+  EXPECT_EQ(system.topology.devices[6].alias, 5);
+  ASSERT_EQ(system.as_found.size(), 13U);  // all that were found, not only those that are kept
+  EXPECT_EQ(system.as_found[10].device, "0000:02:01.0");
+  EXPECT_EQ(system.as_found[10].group, 7);
+  EXPECT_EQ(system.as_found[10].driver, "intel");
   EXPECT_EQ(GapsOf(system), "");
-  EXPECT_THAT(system->assumptions, Contains(HasSubstr("0000:03:00.0")));
+  EXPECT_THAT(system.assumptions, Contains(HasSubstr("0000:03:00.0")));
 }
 
 TEST(Import, ReadsAMachineWithTwoDrivers) {
-  const auto system = Read(ReadCorpus("qemu-vtd-virtio-6.12.tar.gz"));
-  ASSERT_TRUE(system.ok()) << system.status();
+  const auto system = Read(ReadCorpus(kMixed)).value();
   EXPECT_EQ(GapsOf(system), "");
-  EXPECT_THAT(system->names.drivers, ElementsAre("intel", "virtio-iommu"));
-  EXPECT_THAT(system->names.instances, ElementsAre("dmar0", "0000:00:08.0"));
-  EXPECT_TRUE(system->topology.instances[1].fwnode);
-  ASSERT_THAT(system->names.devices, Contains("00:08.0"));
-  for (size_t d = 0; d < system->names.devices.size(); ++d) {
+  EXPECT_THAT(system.names.drivers, ElementsAre("intel", "virtio-iommu"));
+  EXPECT_THAT(system.names.instances, ElementsAre("dmar0", "0000:00:08.0"));
+  EXPECT_TRUE(system.topology.instances[1].fwnode);
+  ASSERT_THAT(system.names.devices, Contains("00:08.0"));
+  for (size_t d = 0; d < system.names.devices.size(); ++d) {
     // The virtio-iommu is not behind itself.
-    const bool self = system->names.devices[d] == "00:08.0";
-    EXPECT_EQ(system->topology.devices[d].masters[0], 0);
-    EXPECT_EQ(system->topology.devices[d].masters[1], self ? kNoId : 1);
+    const bool self = system.names.devices[d] == "00:08.0";
+    EXPECT_EQ(system.topology.devices[d].masters[0], 0);
+    EXPECT_EQ(system.topology.devices[d].masters[1], self ? kNoId : 1);
   }
-  for (const AsFound& device : system->as_found) EXPECT_EQ(device.instance, "dmar0");
+  for (const AsFound& device : system.as_found) EXPECT_EQ(device.instance, "dmar0");
 }
 
-// Two devices of a bus in one group, each behind an instance of another driver.
-std::string MixedGroup(const std::string& bus) {
+// Two devices in one group, each behind an IOMMU whose driver no link names.
+Tar MixedGroup(const std::string& second = "fkB0", const std::string& bus = "platform") {
   Tar tar;
-  tar.File("proc/version", "Linux version 6.12.117 (x)\n");
-  tar.Folder("sys/firmware/devicetree");
-  for (const char* n : {"A", "B"}) {
-    const std::string iommu = std::string("hw") + n + "/iommu/fk" + n + "0";
-    const std::string folder = std::string("sys/devices/platform/m") + n;
-    tar.Folder("sys/devices/platform/" + iommu);
-    tar.Link(std::string("sys/class/iommu/fk") + n + "0", "../../devices/platform/" + iommu);
-    tar.Folder(folder);
-    tar.Link("sys/bus/" + bus + "/devices/m" + n, std::string("../../../devices/platform/m") + n);
-    tar.Link(folder + "/iommu_group", "../../../kernel/iommu_groups/0");
-    tar.Link(folder + "/iommu", "../" + iommu);
+  tar.File(kTables + "/FACP", "FACP");
+  for (const std::string& name : {std::string("fkA0"), second}) {
+    AddIommu(tar, name, "platform/hw" + name + "/iommu/" + name);
+    AddDevice(tar, "m" + name, "hw" + name + "/iommu/" + name, bus);
   }
-  return tar.bytes();
+  return tar;
 }
 
 TEST(Import, KeepsAGroupOfTwoDriversOnAnyBus) {
   for (const char* bus : {"platform", "amba", "fsl-mc"}) {
-    const auto found = ReadSnapshot(MixedGroup(bus), "mixed");
-    ASSERT_TRUE(found.ok()) << found.status();
-    const auto system = ToSystem(*found, KernelVersion::kV6_12);
-    ASSERT_TRUE(system.ok()) << system.status();
-    const Topology& t = system->topology;
+    const auto system = Read(MixedGroup("fkB0", bus).bytes(), KernelVersion::kV6_12).value();
+    const Topology& t = system.topology;
     ASSERT_EQ(t.devices_count, 2) << bus;
     EXPECT_EQ(t.devices[0].bus, *FindBus(bus));
     EXPECT_NE(t.instances[t.devices[0].masters[0]].driver,
@@ -186,37 +186,27 @@ TEST(Import, KeepsAGroupOfTwoDriversOnAnyBus) {
 }
 
 TEST(Import, ReadsAFolderAndASysfsRoot) {
-  namespace fs = std::filesystem;
-  const fs::path root = fs::path(testing::TempDir()) / "iommucheck_import_test";
-  fs::remove_all(root);
+  Tar tar;
+  AddIommu(tar, "dmar0", "virtual/iommu/dmar0");
+  AddPci(tar, "0000:00:02.0", 3, "dmar0");
+  tar.File("proc/version", "Linux version 5.19.3-x (a@b) #1\n");
+  const TemporaryFolder folder;
+  const fs::path& root = folder.path();
   const fs::path sys = root / "sys";
-  fs::create_directories(sys / "class/iommu");
-  fs::create_directories(sys / "devices/virtual/iommu/dmar0");
-  fs::create_directories(sys / "devices/pci0000:00/0000:00:02.0");
-  fs::create_directories(sys / "bus/pci/devices");
-  fs::create_directories(root / "proc");
-  std::ofstream(root / "proc/version") << "Linux version 5.19.3-x (a@b) #1\n";
-  fs::create_symlink("../../devices/virtual/iommu/dmar0", sys / "class/iommu/dmar0");
-  fs::create_symlink("../../../devices/pci0000:00/0000:00:02.0",
-                     sys / "bus/pci/devices/0000:00:02.0");
-  fs::create_symlink("../../virtual/iommu/dmar0", sys / "devices/pci0000:00/0000:00:02.0/iommu");
-  fs::create_symlink("../../../kernel/iommu_groups/3",
-                     sys / "devices/pci0000:00/0000:00:02.0/iommu_group");
+  std::ofstream(root / "x.tar", std::ios::binary) << tar.bytes();
+  ASSERT_EQ(RunShell("cd '" + root.string() + "' && tar -xf x.tar 2>&1").out, "");
 
-  const auto found = ReadTree(root.string());
-  ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(found->kernel_release, "5.19.3-x");
-  const auto machine = ToSystem(*found, KernelVersion::kV5_18);
-  ASSERT_TRUE(machine.ok()) << machine.status();
-  EXPECT_THAT(machine->names.devices, ElementsAre("00:02.0"));
-  EXPECT_EQ(machine->as_found[0].group, 3);
-  EXPECT_THAT(machine->assumptions, Contains(HasSubstr("taken to be enforced by dmar0")));
+  const auto found = ReadTree(root.string()).value();
+  EXPECT_EQ(found.kernel_release, "5.19.3-x");
+  const auto machine = ToSystem(found, KernelVersion::kV5_18).value();
+  EXPECT_THAT(machine.names.devices, ElementsAre("00:02.0"));
+  EXPECT_EQ(machine.as_found[0].group, 3);
+  EXPECT_THAT(machine.assumptions, Contains(HasSubstr("taken to be enforced by dmar0")));
 
   // A folder that is itself a sysfs, with the proc/version beside it.
-  const auto bare = ReadTree(sys.string());
-  ASSERT_TRUE(bare.ok()) << bare.status();
-  EXPECT_EQ(bare->kernel_release, "5.19.3-x");
-  EXPECT_EQ(ToSystem(*bare, KernelVersion::kV5_18)->topology, machine->topology);
+  const auto bare = ReadTree(sys.string()).value();
+  EXPECT_EQ(bare.kernel_release, "5.19.3-x");
+  EXPECT_EQ(ToSystem(bare, KernelVersion::kV5_18)->topology, machine.topology);
   fs::remove(root / "proc/version");
   EXPECT_THAT(ReadTree(sys.string())->release_trouble, HasSubstr("no proc/version"));
   std::ofstream(root / "proc/version").close();
@@ -227,21 +217,17 @@ TEST(Import, ReadsAFolderAndASysfsRoot) {
   fs::create_symlink((sys / "devices/virtual/iommu/dmar0").string(), sys / "class/iommu/dmar0");
   EXPECT_THAT(GapsOf(ToSystem(*ReadTree(root.string()), KernelVersion::kV6_0)),
               HasSubstr("Links of sys/class/iommu that lead nowhere: dmar0."));
-  fs::remove_all(root);
 }
 
 TEST(Import, TakesDriversItDoesNotKnow) {
   Tar tar = WithDmar();
-  tar.Link("sys/class/iommu/odd", "../../devices/platform/odd/iommu/odd");
-  tar.Folder("sys/devices/platform/odd/iommu/odd");
+  AddIommu(tar, "odd", "platform/odd/iommu/odd");
   tar.Link("sys/devices/platform/odd/iommu/odd/device", "../../../odd");
   tar.Link("sys/devices/platform/odd/driver", "../../../bus/platform/drivers/odd_iommu");
-  tar.Link("sys/class/iommu/none", "../../devices/virtual/iommu/none");
-  tar.Folder("sys/devices/virtual/iommu/none");
-  const auto system = Read(tar.bytes());
-  ASSERT_TRUE(system.ok()) << system.status();
-  EXPECT_THAT(system->names.drivers, ElementsAre("intel", "unknown-none", "odd_iommu"));
-  EXPECT_THAT(system->assumptions, Contains(HasSubstr("The driver of odd (odd_iommu)")));
+  AddIommu(tar, "none", "virtual/iommu/none");
+  const auto system = Read(tar.bytes()).value();
+  EXPECT_THAT(system.names.drivers, ElementsAre("intel", "unknown-none", "odd_iommu"));
+  EXPECT_THAT(system.assumptions, Contains(HasSubstr("The driver of odd (odd_iommu)")));
 }
 
 TEST(Import, KeepsTwoOfAKind) {
@@ -252,25 +238,48 @@ TEST(Import, KeepsTwoOfAKind) {
       std::snprintf(name.data(), name.size(), "0000:00:%02x.%d", static_cast<unsigned>(i), f);
       AddPci(tar, name.data(), i, "dmar" + std::to_string(i));
     }
-  const auto system = Read(tar.bytes());
-  ASSERT_TRUE(system.ok()) << system.status();
-  EXPECT_EQ(system->devices_found, 120);
-  EXPECT_THAT(system->names.instances, ElementsAre("dmar0", "dmar1"));
-  EXPECT_EQ(system->topology.devices_count, 6);
-  EXPECT_THAT(system->assumptions, Contains(HasSubstr("argued, not proved")));
-  EXPECT_THAT(system->assumptions, Contains(HasSubstr("dmar2")));
+  const auto system = Read(tar.bytes()).value();
+  EXPECT_EQ(system.devices_found, 120);
+  EXPECT_THAT(system.names.instances, ElementsAre("dmar0", "dmar1"));
+  EXPECT_EQ(system.topology.devices_count, 6);
+  EXPECT_THAT(system.assumptions, Contains(HasSubstr("argued, not proved")));
+  EXPECT_THAT(system.assumptions, Contains(HasSubstr("dmar2")));
 }
 
-TEST(Import, RefusesWhatIsNoTar) {
-  EXPECT_THAT(ErrorOf(""), StartsWith("x.tar: expected"));
-  EXPECT_THAT(ErrorOf("not a tar at all"), StartsWith("x.tar: expected a tar"));
-  EXPECT_THAT(ErrorOf(std::string(4096, 'a')), StartsWith("x.tar: expected a tar"));
-  EXPECT_THAT(std::string(ReadTree("/nonexistent/path").status().message()),
+TEST(Import, RefusesWhatIsNoSnapshot) {
+  struct Refused {
+    const char* what;
+    std::string bytes;
+    const char* error;
+  };
+  for (const auto& [what, bytes, error] : std::vector<Refused>{
+           {"nothing", "", "x.tar: expected"},
+           {"no tar", "not a tar at all", "x.tar: expected a tar"},
+           {"no tar as long as one", std::string(4096, 'a'), "x.tar: expected a tar"},
+           {"a name above the tar", WithDmar().File("../etc/passwd", "x").bytes(), "'..'"},
+           {"a name that leaves it", WithDmar().File("sys/../../etc", "x").bytes(), "'..'"},
+           {"a hard link", WithDmar().HardLink("sys/x", "/etc/passwd").bytes(), "hard links"},
+           {"a name with an escape sequence",
+            WithDmar().HardLink("sys/\x1b[31mx", "/etc/passwd").bytes(), "\\x1b[31mx"},
+           {"a folder that is a file", WithDmar().File("sys/class", "x").bytes(), "each name once"},
+           {"a file that has files", Tar().File("sys", "x").File("sys/class/iommu", "x").bytes(),
+            "each name once"},
+           {"no sysfs", Tar().File("readme", "x").bytes(), "expected a sys folder"},
+           {"links in a circle",
+            Tar().Link("sys/class/iommu/a", "b").Link("sys/class/iommu/b", "a").bytes(),
+            "found a cycle"},
+           {"a link to itself",
+            WithDmar().Link("sys/bus/pci/devices/0000:00:01.0", "0000:00:01.0").bytes(),
+            "found a cycle"},
+           {"too much", WithDmar().File("sys/large", std::string(kMaxSnapshotBytes, 'x')).bytes(),
+            "bytes unpacked"}})
+    EXPECT_THAT(ErrorOf(bytes), HasSubstr(error)) << what;
+  EXPECT_THAT(MessageOf(ReadTree("/nonexistent/path")),
               StartsWith("/nonexistent/path: expected a folder or a tar"));
 }
 
 TEST(Import, RefusesTruncatedSnapshots) {
-  const std::string whole = ReadCorpus("qemu-vtd-6.1.tar.gz");
+  const std::string whole = ReadCorpus(kOne);
   ASSERT_TRUE(ReadSnapshot(whole, "whole").ok());
   for (size_t length = 0; length < whole.size(); length += 7)
     EXPECT_FALSE(ReadSnapshot(whole.substr(0, length), "cut").ok()) << length;
@@ -291,42 +300,11 @@ TEST(Import, SurvivesFlippedBytes) {
     }
 }
 
-TEST(Import, RefusesNamesThatLeaveTheTar) {
-  EXPECT_THAT(ErrorOf(WithDmar().File("../etc/passwd", "x").bytes()), HasSubstr("'..'"));
-  EXPECT_THAT(ErrorOf(WithDmar().File("sys/../../etc", "x").bytes()), HasSubstr("'..'"));
-  EXPECT_THAT(ErrorOf(WithDmar().HardLink("sys/x", "/etc/passwd").bytes()),
-              HasSubstr("hard links"));
-}
-
-TEST(Import, RefusesTreesThatContradictThemselves) {
-  EXPECT_THAT(ErrorOf(WithDmar().File("sys/class", "x").bytes()), HasSubstr("each name once"));
-  EXPECT_THAT(ErrorOf(Tar().File("sys", "x").File("sys/class/iommu", "x").bytes()),
-              HasSubstr("each name once"));
-}
-
-TEST(Import, RefusesTreesWithoutSysfs) {
-  EXPECT_THAT(ErrorOf(Tar().File("readme", "x").bytes()), HasSubstr("expected a sys folder"));
-}
-
-TEST(Import, RefusesLinkCycles) {
-  EXPECT_THAT(ErrorOf(Tar().Link("sys/class/iommu/a", "b").Link("sys/class/iommu/b", "a").bytes()),
-              HasSubstr("found a cycle"));
-  EXPECT_THAT(ErrorOf(WithDmar().Link("sys/bus/pci/devices/0000:00:01.0", "0000:00:01.0").bytes()),
-              HasSubstr("found a cycle"));
-}
-
-TEST(Import, RefusesSnapshotsThatAreTooLarge) {
-  Tar tar = WithDmar();
-  std::string large = tar.File("sys/large", std::string(kMaxSnapshotBytes, 'x')).bytes();
-  EXPECT_THAT(ErrorOf(large), HasSubstr("bytes unpacked"));
-}
-
 TEST(Import, SaysWhatItCouldNotUse) {
   Tar tar = WithDmar();
-  tar.File("sys/firmware/acpi/tables/VIOT", "VIOT garbage");
-  tar.File("sys/firmware/acpi/tables/IVRS", "IVRS");
-  const auto system = Read(tar.bytes());
-  ASSERT_TRUE(system.ok()) << system.status();
+  tar.File(kTables + "/VIOT", "VIOT garbage");
+  tar.File(kTables + "/IVRS", "IVRS");
+  const auto system = Read(tar.bytes()).value();
   EXPECT_THAT(GapsOf(system), HasSubstr("table VIOT is not valid"));
   EXPECT_THAT(GapsOf(system), HasSubstr("table IVRS is not valid"));
 }
@@ -334,30 +312,28 @@ TEST(Import, SaysWhatItCouldNotUse) {
 // --- ACPI tables ---
 
 std::string TableOf(const std::string& snapshot, const std::string& table) {
-  const auto tree = OpenTar(ReadCorpus(snapshot), snapshot);
+  const auto tree = OpenTar(ReadCorpus(snapshot));
   EXPECT_TRUE(tree.ok());
-  return (*tree)->ReadFile("sys/firmware/acpi/tables/" + table).value_or("");
+  return (*tree)->ReadFile(kTables + "/" + table).value_or("");
 }
 
 TEST(Acpi, ReadsViot) {
-  const auto viot = ParseViot(TableOf("qemu-vtd-virtio-6.12.tar.gz", "VIOT"));
-  ASSERT_TRUE(viot.ok()) << viot.status();
-  ASSERT_EQ(viot->iommus.size(), 1U);
-  EXPECT_TRUE(viot->iommus[0].is_pci);
-  EXPECT_EQ(viot->iommus[0].pci, (PciAddress{0, 0x40}));
-  ASSERT_EQ(viot->endpoints.size(), 1U);
-  EXPECT_EQ(viot->endpoints[0].bdf_last, 0x3ff);
+  const auto viot = ParseViot(TableOf(kMixed, "VIOT")).value();
+  ASSERT_EQ(viot.iommus.size(), 1U);
+  EXPECT_TRUE(viot.iommus[0].is_pci);
+  EXPECT_EQ(viot.iommus[0].pci, (PciAddress{0, 0x40}));
+  ASSERT_EQ(viot.endpoints.size(), 1U);
+  EXPECT_EQ(viot.endpoints[0].bdf_last, 0x3ff);
 }
 
 TEST(Acpi, ReadsDmar) {
-  const auto units = ParseDmar(TableOf("qemu-vtd-virtio-6.12.tar.gz", "DMAR"));
-  ASSERT_TRUE(units.ok()) << units.status();
-  ASSERT_EQ(units->size(), 1U);
-  EXPECT_FALSE((*units)[0].all_pci);
-  EXPECT_EQ((*units)[0].address, 0xfed90000U);
-  ASSERT_EQ((*units)[0].scopes.size(), 10U);
-  EXPECT_TRUE((*units)[0].scopes[1].below);
-  EXPECT_THAT((*units)[0].scopes[1].path, ElementsAre(0x08));
+  const auto units = ParseDmar(TableOf(kMixed, "DMAR")).value();
+  ASSERT_EQ(units.size(), 1U);
+  EXPECT_FALSE(units[0].all_pci);
+  EXPECT_EQ(units[0].address, 0xfed90000U);
+  ASSERT_EQ(units[0].scopes.size(), 10U);
+  EXPECT_TRUE(units[0].scopes[1].below);
+  EXPECT_THAT(units[0].scopes[1].path, ElementsAre(0x08));
 }
 
 // Sets the checksum, so that the table's bytes add up to 0.
@@ -390,7 +366,7 @@ void Torture(const std::string& table, Parse parse) {
 
 // An unknown node may be an IOMMU, or a device behind one.
 TEST(Acpi, TakesNoPartOfADamagedViotForTheWhole) {
-  const std::string viot = TableOf("qemu-vtd-virtio-6.12.tar.gz", "VIOT");
+  const std::string viot = TableOf(kMixed, "VIOT");
   const auto error = [&](size_t at, uint8_t value) {
     std::string bad = viot;
     bad[at] = static_cast<char>(value);
@@ -406,8 +382,8 @@ TEST(Acpi, TakesNoPartOfADamagedViotForTheWhole) {
 }
 
 TEST(Acpi, SurvivesGarbage) {
-  Torture(TableOf("qemu-vtd-virtio-6.12.tar.gz", "VIOT"), ParseViot);
-  Torture(TableOf("qemu-vtd-virtio-6.12.tar.gz", "DMAR"), ParseDmar);
+  Torture(TableOf(kMixed, "VIOT"), ParseViot);
+  Torture(TableOf(kMixed, "DMAR"), ParseDmar);
 }
 
 // --- missing parts ---
@@ -451,16 +427,11 @@ class Partial : public Tree {
 
 std::string GapsWithout(const std::string& snapshot, std::vector<std::string> gone,
                         std::string unreadable = "-") {
-  const Partial tree(*OpenTar(ReadCorpus(snapshot), snapshot), std::move(gone),
-                     std::move(unreadable));
+  const Partial tree(*OpenTar(ReadCorpus(snapshot)), std::move(gone), std::move(unreadable));
   const auto found = ReadFound(tree);
   EXPECT_TRUE(found.ok()) << found.status();
   return found.ok() ? GapsOf(ToSystem(*found, KernelVersion::kV7_1)) : "";
 }
-
-constexpr char kOne[] = "qemu-vtd-6.1.tar.gz";
-constexpr char kMixed[] = "qemu-vtd-virtio-6.12.tar.gz";
-const std::string kTables = "sys/firmware/acpi/tables";
 
 TEST(Gaps, OfWhatCannotBeRead) {
   for (const char* snapshot : {kOne, kMixed}) {
@@ -478,23 +449,21 @@ TEST(Gaps, OfWhatCannotBeRead) {
 
 TEST(Gaps, OfWhatIsNotThere) {
   const std::string virtio = "sys/devices/pci0000:00/0000:00:08.0/virtio0/iommu";
-  for (const char* snapshot : {kOne, kMixed}) {
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/firmware"}), HasSubstr("record sys/firmware, too"));
-    EXPECT_THAT(GapsWithout(snapshot, {kTables + "/DMAR", kTables + "/VIOT"}),
-                HasSubstr("No ACPI table is in"));
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/class/iommu"}), HasSubstr("There is no folder"));
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/devices/virtual/iommu/dmar0"}),
-                HasSubstr("Links of sys/class/iommu that lead nowhere: dmar0."));
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/devices/pci0000:00/0000:00:02.0"}),
-                HasSubstr("Links to devices that lead nowhere: 0000:00:02.0"));
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/bus"}), HasSubstr("No device was found."));
-    EXPECT_THAT(GapsWithout(snapshot, {"*/iommu_group"}),
-                HasSubstr("Devices behind an IOMMU, but in no group: 0000:00:00.0"));
-    EXPECT_THAT(GapsWithout(snapshot, {"*/iommu", "*/dmar0/devices", kTables + "/DMAR"}),
-                HasSubstr("Devices in a group, but behind no IOMMU"));
-    EXPECT_THAT(GapsWithout(snapshot, {"sys/bus/pci/devices/0000:00:03.0"}),
-                HasSubstr("kernel/iommu_groups names and sys/bus does not know so: 0000:00:03.0."));
-  }
+  const std::vector<std::pair<std::vector<std::string>, const char*>> gaps = {
+      {{"sys/firmware"}, "record sys/firmware, too"},
+      {{kTables + "/DMAR", kTables + "/VIOT"}, "No ACPI table is in"},
+      {{"sys/class/iommu"}, "There is no folder"},
+      {{"sys/devices/virtual/iommu/dmar0"}, "Links of sys/class/iommu that lead nowhere: dmar0."},
+      {{"sys/devices/pci0000:00/0000:00:02.0"}, "Links to devices that lead nowhere: 0000:00:02.0"},
+      {{"sys/bus"}, "No device was found."},
+      {{"*/iommu_group"}, "Devices behind an IOMMU, but in no group: 0000:00:00.0"},
+      {{"*/iommu", "*/dmar0/devices", kTables + "/DMAR"},
+       "Devices in a group, but behind no IOMMU"},
+      {{"sys/bus/pci/devices/0000:00:03.0"},
+       "kernel/iommu_groups names and sys/bus does not know so: 0000:00:03.0."}};
+  for (const char* snapshot : {kOne, kMixed})
+    for (const auto& [gone, gap] : gaps)
+      EXPECT_THAT(GapsWithout(snapshot, gone), HasSubstr(gap)) << snapshot;
   EXPECT_THAT(GapsWithout(kMixed, {kTables + "/DMAR"}), HasSubstr("table DMAR is not there"));
   // arm64 also has a device tree besides ACPI; it does not replace the ACPI tables.
   Tar arm = WithDmar();
@@ -518,15 +487,14 @@ TEST(Gaps, OfLinksThatLeadToNoIommu) {
 
 // The missing parts can only belong to the one driver that is there.
 TEST(Gaps, AreNoneWhereOneDriverIsAllThereCanBe) {
-  const Partial tree(*OpenTar(ReadCorpus(kOne), kOne), {"sys/bus/platform"});
+  const Partial tree(*OpenTar(ReadCorpus(kOne)), {"sys/bus/platform"});
   const auto system = ToSystem(*ReadFound(tree), KernelVersion::kV7_1);
   EXPECT_EQ(GapsOf(system), "");
   EXPECT_THAT(system->assumptions, Contains(HasSubstr("With one driver that changes nothing")));
   EXPECT_THAT(GapsWithout(kMixed, {"sys/bus/platform"}), HasSubstr("sys/bus/platform/devices"));
   // Only the folder of the IOMMU is left.
-  EXPECT_THAT(
-      GapsWithout(kMixed, {"sys/class/iommu/0000:00:08.0", "sys/firmware/acpi/tables/VIOT"}),
-      HasSubstr("Folders of IOMMUs that sys/class/iommu has no link to: 0000:00:08.0."));
+  EXPECT_THAT(GapsWithout(kMixed, {"sys/class/iommu/0000:00:08.0", kTables + "/VIOT"}),
+              HasSubstr("Folders of IOMMUs that sys/class/iommu has no link to: 0000:00:08.0."));
 }
 
 // Makes a table: a header with signature, length and checksum, then the body.
@@ -552,12 +520,8 @@ std::string Ivhd(int type, int device) {
 TEST(Gaps, OfIommusThatNobodyRegistered) {
   const auto with_smmu3 = [](const std::string& iort) {
     Tar tar;
-    tar.Link("sys/class/iommu/smmu3.0x0000000014f80000", "../../devices/platform/s/iommu/s3");
-    tar.Folder("sys/devices/platform/s/iommu/s3");
-    tar.Folder("sys/devices/platform/m");
-    tar.Link("sys/bus/platform/devices/m", "../../../devices/platform/m");
-    tar.Link("sys/devices/platform/m/iommu_group", "../../../kernel/iommu_groups/0");
-    tar.Link("sys/devices/platform/m/iommu", "../s/iommu/s3");
+    AddIommu(tar, "smmu3.0x0000000014f80000", "platform/s/iommu/s3");
+    AddDevice(tar, "m", "s/iommu/s3");
     tar.File(kTables + "/IORT", iort);
     return GapsOf(tar);
   };
@@ -570,25 +534,21 @@ TEST(Gaps, OfIommusThatNobodyRegistered) {
   EXPECT_THAT(with_smmu3(Table("IORT", head + IortNode(4, 0x14f80000))),
               HasSubstr("table IORT is not valid"));
 
-  const auto ivrs = ParseIvrs(
-      Table("IVRS", std::string(12, '\0') + Ivhd(0x10, 2) + Ivhd(0x11, 2) + Ivhd(0x40, 0x4002)));
-  ASSERT_TRUE(ivrs.ok()) << ivrs.status();
-  EXPECT_THAT(*ivrs, ElementsAre(PciAddress{0, 2}, PciAddress{0, 0x4002}));
+  const auto ivrs = ParseIvrs(Table("IVRS", std::string(12, '\0') + Ivhd(0x10, 2) + Ivhd(0x11, 2) +
+                                                Ivhd(0x40, 0x4002)))
+                        .value();
+  EXPECT_THAT(ivrs, ElementsAre(PciAddress{0, 2}, PciAddress{0, 0x4002}));
 }
 
 // A board with a device tree; `node` has the properties of its second IOMMU.
 std::string GapsOfBoard(const std::string& status, const std::string& compatible,
                         bool with_nodes = true) {
   Tar tar;
-  tar.Link("sys/class/iommu/a.iommu", "../../devices/platform/a.iommu/iommu/a.iommu");
-  tar.Folder("sys/devices/platform/a.iommu/iommu/a.iommu");
+  AddIommu(tar, "a.iommu", "platform/a.iommu/iommu/a.iommu");
   tar.Link("sys/devices/platform/a.iommu/iommu/a.iommu/device", "../../../a.iommu");
   tar.Link("sys/devices/platform/a.iommu/driver", "../../../bus/platform/drivers/rk_iommu");
   tar.Link("sys/devices/platform/a.iommu/of_node", "../../../firmware/devicetree/base/iommu@a");
-  tar.Folder("sys/devices/platform/m");
-  tar.Link("sys/bus/platform/devices/m", "../../../devices/platform/m");
-  tar.Link("sys/devices/platform/m/iommu_group", "../../../kernel/iommu_groups/0");
-  tar.Link("sys/devices/platform/m/iommu", "../a.iommu/iommu/a.iommu");
+  AddDevice(tar, "m", "a.iommu/iommu/a.iommu");
   const std::string base = "sys/firmware/devicetree/base/";
   tar.Folder(base);
   if (with_nodes) {
@@ -612,45 +572,29 @@ TEST(Gaps, OfIommusOfTheDeviceTree) {
 
 // Assumptions of the importer that could hide a violation.
 TEST(Gaps, OfWhatWasAssumed) {
-  const auto mixed_group = [](const std::string& second) {
-    Tar tar;
-    tar.File(kTables + "/FACP", "FACP");
-    for (const std::string& n : {std::string("fkA0"), second}) {
-      tar.Link("sys/class/iommu/" + n, "../../devices/platform/hw" + n + "/iommu/" + n);
-      tar.Folder("sys/devices/platform/hw" + n + "/iommu/" + n);
-      tar.Folder("sys/devices/platform/m" + n);
-      tar.Link("sys/bus/platform/devices/m" + n, "../../../devices/platform/m" + n);
-      tar.Link("sys/devices/platform/m" + n + "/iommu_group", "../../../kernel/iommu_groups/0");
-      tar.Link("sys/devices/platform/m" + n + "/iommu", "../hw" + n + "/iommu/" + n);
-    }
-    return tar;
-  };
-  EXPECT_EQ(GapsOf(mixed_group("fkB0")), "");  // the model has such groups
-  EXPECT_THAT(GapsOf(mixed_group("fkB0"), KernelVersion::kV6_0),
+  EXPECT_EQ(GapsOf(MixedGroup()), "");  // the model has such groups
+  EXPECT_THAT(GapsOf(MixedGroup(), KernelVersion::kV6_0),
               HasSubstr("The driver unknown-fkA is not in the catalogue"));
   // If the driver made a group per instance, the model would split the group.
-  EXPECT_THAT(GapsOf(mixed_group("fkB0").Link("sys/devices/platform/hwfkB0/driver",
-                                              "../../../bus/platform/drivers/rk_iommu")),
+  EXPECT_THAT(GapsOf(MixedGroup().Link("sys/devices/platform/hwfkB0/driver",
+                                       "../../../bus/platform/drivers/rk_iommu")),
               HasSubstr("Group 0 holds devices of a driver that makes a group per instance"));
   // Names of the same form are assumed to be of one driver, which may be wrong.
-  EXPECT_THAT(GapsOf(mixed_group("fkA1")),
+  EXPECT_THAT(GapsOf(MixedGroup("fkA1")),
               HasSubstr("No link names the driver of fkA0, fkA1. | record the links 'driver'"));
-  const auto alike = Read(mixed_group("fkA1").bytes());
-  ASSERT_TRUE(alike.ok());
-  EXPECT_THAT(alike->names.drivers, ElementsAre("unknown-fkA"));
+  const auto alike = Read(MixedGroup("fkA1").bytes()).value();
+  EXPECT_THAT(alike.names.drivers, ElementsAre("unknown-fkA"));
 }
 
 TEST(Import, TakesPowerPcBridgesForOneDriver) {
   Tar tar;
   for (int i = 0; i < 10; ++i) {
     const std::string name = "iommu-phb000" + std::to_string(i);
-    tar.Link("sys/class/iommu/" + name, "../../devices/p/iommu/" + name);
-    tar.Folder("sys/devices/p/iommu/" + name);
+    AddIommu(tar, name, "p/iommu/" + name);
   }
-  const auto system = Read(tar.bytes());
-  ASSERT_TRUE(system.ok()) << system.status();
-  EXPECT_THAT(system->names.drivers, ElementsAre("spapr_tce"));
-  EXPECT_EQ(system->instances_found.size(), 10U);
+  const auto system = Read(tar.bytes()).value();
+  EXPECT_THAT(system.names.drivers, ElementsAre("spapr_tce"));
+  EXPECT_EQ(system.instances_found.size(), 10U);
 }
 
 // The drivers are those of the kernel in question, not of the kernel that ran.
@@ -661,8 +605,7 @@ TEST(Import, TakesDriversAsTheKernelAskedAboutHasThem) {
   EXPECT_NE(driver(kOne, KernelVersion::kV6_0).claims, (Driver{}.claims));
   EXPECT_EQ(driver(kOne, KernelVersion::kV7_1).claims, (Driver{}.claims));
   Tar tar;
-  tar.Link("sys/class/iommu/smmu.0x1000", "../../devices/platform/s/iommu/s");
-  tar.Folder("sys/devices/platform/s/iommu/s");
+  AddIommu(tar, "smmu.0x1000", "platform/s/iommu/s");
   EXPECT_TRUE(Read(tar.bytes(), KernelVersion::kV6_1)->topology.drivers[0].refuses_foreign);
   EXPECT_FALSE(Read(tar.bytes(), KernelVersion::kV7_1)->topology.drivers[0].refuses_foreign);
 }
@@ -670,8 +613,7 @@ TEST(Import, TakesDriversAsTheKernelAskedAboutHasThem) {
 TEST(Import, KnowsAMachineWithoutIommus) {
   Tar none;
   none.Folder("sys/class/iommu").File(kTables + "/FACP", "FACP");
-  none.Link("sys/bus/platform/devices/m", "../../../devices/platform/m");
-  none.Folder("sys/devices/platform/m");
+  AddDevice(none, "m", "");
   const auto system = Read(none.bytes());
   EXPECT_EQ(GapsOf(system), "");
   EXPECT_EQ(system->instances_found.size(), 0U);
@@ -740,11 +682,6 @@ TEST(Import, ReadsGzipsToTheirEnd) {
   EXPECT_TRUE(Read(Gzip(tar.substr(0, half)) + Gzip(tar.substr(half))).ok());
 }
 
-TEST(Import, ShowsNamesOfFilesAndSendsThemNot) {
-  EXPECT_THAT(ErrorOf(WithDmar().HardLink("sys/\x1b[31mx", "/etc/passwd").bytes()),
-              HasSubstr("\\x1b[31mx"));
-}
-
 // --- the tree ---
 
 TEST(Tree, OrdersNumbersByValue) {
@@ -760,13 +697,12 @@ TEST(Tree, FollowsLinksInsideOnly) {
   Tar tar;
   tar.File("a/b/file", "text").Link("a/to_b", "b").Link("out", "../x").Link("root", "/etc");
   tar.Link("back", "a/to_b/../b/file");
-  const auto tree = OpenTar(tar.bytes(), "x.tar");
-  ASSERT_TRUE(tree.ok());
-  EXPECT_EQ(*Resolve(**tree, "a/to_b/file"), "a/b/file");
-  EXPECT_EQ(*Resolve(**tree, "back"), "a/b/file");
-  EXPECT_EQ(*Resolve(**tree, "out"), std::nullopt);
-  EXPECT_EQ(*Resolve(**tree, "root"), std::nullopt);
-  EXPECT_EQ(*Resolve(**tree, "a/none"), std::nullopt);
+  const auto tree = OpenTar(tar.bytes()).value();
+  EXPECT_EQ(*Resolve(*tree, "a/to_b/file"), "a/b/file");
+  EXPECT_EQ(*Resolve(*tree, "back"), "a/b/file");
+  EXPECT_EQ(*Resolve(*tree, "out"), std::nullopt);
+  EXPECT_EQ(*Resolve(*tree, "root"), std::nullopt);
+  EXPECT_EQ(*Resolve(*tree, "a/none"), std::nullopt);
 }
 
 }  // namespace

@@ -85,29 +85,27 @@ TEST_P(Judges, Agree) {
         continue;
       SCOPED_TRACE(report::KernelName(kernel) + ": " + std::string(PropertyName(property)));
       const auto solved =
-          smt::Query(property, kernel, {.devices = devices, .steps = steps, .budget = 0});
-      ASSERT_TRUE(solved.ok()) << solved.status();
+          smt::Query(property, kernel, {.devices = devices, .steps = steps, .budget = 0}).value();
       explore::Progress progress;
       progress.question = {
           .property = property, .kernel = kernel, .scope = {.devices = devices, .steps = steps}};
       const explore::ScopeAnswer explored = explore::SearchScope(progress, {.threads = 2});
-      const bool is_violated = solved->verdict == Verdict::kViolated;
+      const bool is_violated = solved.verdict == Verdict::kViolated;
       EXPECT_EQ(is_violated, explored.verdict == Verdict::kViolated)
-          << PrintCase(is_violated ? solved->found : explored.found);
-      EXPECT_NE(solved->verdict, Verdict::kUnknown);
+          << PrintCase(is_violated ? solved.found : explored.found);
+      EXPECT_NE(solved.verdict, Verdict::kUnknown);
       EXPECT_NE(explored.verdict, Verdict::kUnknown);
       ++(is_violated ? violated : held);
       if (!is_violated || explored.verdict != Verdict::kViolated) continue;
-      EXPECT_EQ(solved->found.ops.size(), explored.found.ops.size());
-      EXPECT_EQ(solved->found.topology.devices_count, explored.found.topology.devices_count);
+      EXPECT_EQ(solved.found.ops.size(), explored.found.ops.size());
+      EXPECT_EQ(solved.found.topology.devices_count, explored.found.topology.devices_count);
       // A case found by one judge is a case for the others.
       const auto at_end = static_cast<int>(explored.found.ops.size());
-      EXPECT_EQ(Play(solved->found).of(property).at, at_end);
+      EXPECT_EQ(Play(solved.found).of(property).at, at_end);
       EXPECT_EQ(Play(explored.found).of(property).at, at_end);
-      const auto replay = smt::ReplayInSolver(explored.found);
-      ASSERT_TRUE(replay.ok()) << replay.status();
-      ASSERT_TRUE(replay->supported && replay->possible) << PrintCase(explored.found);
-      EXPECT_TRUE(replay->violated[static_cast<size_t>(property)]) << PrintCase(explored.found);
+      const auto replay = smt::ReplayInSolver(explored.found).value();
+      ASSERT_TRUE(replay.supported && replay.possible) << PrintCase(explored.found);
+      EXPECT_TRUE(replay.violated[static_cast<size_t>(property)]) << PrintCase(explored.found);
     }
   // If every answer were the same, the test would show little.
   EXPECT_GT(violated, 0);

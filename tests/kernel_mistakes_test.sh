@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What conform says of kernel code with mistakes, and that it says it of the cases that have them
-# alone.
+# conform reports mistakes of kernel code in the cases that come to them, and in no others.
 #   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT
 # Exit status 77: ./dev test has not built them.
 set -euo pipefail
@@ -24,52 +23,33 @@ conform() {
 }
 says() { grep -q -- "$1" "$work/out" || fail "expected '$1'"; }
 
+# a_case NAME MACHINE...: writes NAME.case, with the machine that comes as arguments and the ops that
+# come by stdin.
+a_case() {
+  { echo 'kernel v6.12.y'; printf '%s\n' "${@:2}"; cat; } >"$work/$1.case"
+}
+amd=('driver amd' 'instance i0 amd' 'device d0 pci i0')
+
 # A group is left to an owner whose claim failed, and no later op asks.
-cat >"$work/owner.case" <<'CASE'
-kernel v6.12.y
-driver amd
-instance i0 amd
-device d0 pci i0 resv=3-3:direct
-register i0
-set-container 0 c0
-CASE
+printf '%s\n' 'register i0' 'set-container 0 c0' |
+  a_case owner "${amd[@]::2}" 'device d0 pci i0 resv=3-3:direct'
 conform 0 "$build" "$work/owner.case"
 conform 1 "$mistaken" "$work/owner.case"
 says '^!   owner_cnt d0 0 *|  owner_cnt d0 0 owned$'
 
-# What leaks, and behind it what does not.
-cat >"$work/1-leaks.case" <<'CASE'
-kernel v6.12.y
-driver exynos per-instance-groups
-instance i0 exynos fwnode
-device d0 platform i0
-register i0
-configure d0
-CASE
-cat >"$work/2-sound.case" <<'CASE'
-kernel v6.12.y
-driver amd
-instance i0 amd
-device d0 pci i0
-register i0
-set-container 0 c0
-CASE
+# A case that leaks, and after it one that does not.
+printf '%s\n' 'register i0' 'configure d0' |
+  a_case 1-leaks 'driver exynos per-instance-groups' 'instance i0 exynos fwnode' \
+    'device d0 platform i0'
+printf '%s\n' 'register i0' 'set-container 0 c0' | a_case 2-sound "${amd[@]}"
 conform 0 "$build" "$work"/?-*.case
 conform 1 "$mistaken" "$work"/?-*.case
 says '^left  .* after the teardown$'
 says '^1 agree, 1 differ, 0 skipped$'
 
-# What dies is named, and the others are played.
-cat >"$work/1-dies.case" <<'CASE'
-kernel v6.12.y
-driver amd
-instance i0 amd
-device d0 pci i0
-register i0
-set-container 0 c0
-set-iommu c0
-map c0 8+4 0 read write
-CASE
+# A case that dies is named, and the others are played.
+printf '%s\n' 'register i0' 'set-container 0 c0' 'set-iommu c0' 'map c0 8+4 0 read write' |
+  a_case 1-dies "${amd[@]}"
 conform 0 "$build" "$work/1-dies.case" "$work/2-sound.case"
 conform 1 "$mistaken" "$work/1-dies.case" "$work/2-sound.case"
 says '^differs .*1-dies.case$'
@@ -91,15 +71,8 @@ says '^0 agree, 2 differ, 0 skipped$'
 conform 0 "$build" --as-built corpus/litmus/v6.12+last-group+unset-container.case
 conform 1 "$spoilt" --as-built corpus/litmus/v6.12+last-group+unset-container.case
 says '^crashed   signal 6 (SIGABRT), in op 6$'
-cat >"$work/1-written.case" <<'CASE'
-kernel v6.12.y
-driver amd
-instance i0 amd
-device d0 pci i0
-register i0
-set-container 0 c0
-unset-container 0
-CASE
+printf '%s\n' 'register i0' 'set-container 0 c0' 'unset-container 0' |
+  a_case 1-written "${amd[@]}"
 conform 0 "$build" "$work/1-written.case"
 conform 1 "$spoilt" "$work/1-written.case" "$work/1-leaks.case"
 says '^1 agree, 1 differ, 0 skipped$'

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Holds the model to real code on all cases of the corpus and on random ones.
 #   kernel_test.sh IOMMUCHECK REAL_PROPS BUILD NEVER
-# NEVER: the ops that the build cannot play. Every case without them agrees, but for those with
-# devices without an IOMMU and with the zero page, which no build has.
+# NEVER: the ops that the build cannot play. Every case without them agrees, except for those that
+# have devices without an IOMMU or the zero page, which no build has.
 # Exit status 77: ./dev test has not built it, since the package cannot be had, or nobody ran that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -21,7 +21,7 @@ if ((expected == 0 || ${agree:-0} != expected)); then
   exit 1
 fi
 ((status == 0)) || exit "$status"
-# The seeds are those that once came to what docs/findings.md knows.
+# Runs of these seeds once came to the findings of docs/findings.md.
 for seed in 1 2 3; do
   IOMMUCHECK_KERNEL_BUILD=$3 RC_PARAMS="max_success=${IOMMUCHECK_REAL_CASES:-30000} seed=$seed" "$2"
 done

@@ -10,16 +10,13 @@
 #include "src/explore/explore.h"
 #include "src/import/import.h"
 #include "src/prove/facts.h"
-#include "src/report/machine_text.h"
 #include "src/report/system.h"
+#include "tests/given.h"
 
 namespace iommucheck::report {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr Property kAttach = Property::kNoCrossDriverAttach;
-constexpr Property kReuse = Property::kNoCrossDriverReuse;
 
 KernelSpec Kernel(KernelVersion version, std::initializer_list<Rule> dropped = {},
                   std::initializer_list<Rule> added = {}) {
@@ -75,9 +72,7 @@ MachineAnswer Ask(Property property, const Case& machine, int steps, bool bounde
                            .bounds = {.steps = steps},
                            .want_smt2 = false,
                            .bounded = bounded};
-  absl::StatusOr<MachineAnswer> answer = AskOnMachine(question);
-  EXPECT_TRUE(answer.ok()) << answer.status();
-  return answer.ok() ? *std::move(answer) : MachineAnswer{};
+  return AskOnMachine(question).value();
 }
 
 // The fewest steps of a violation; 0: there is none.
@@ -145,7 +140,7 @@ TEST(Machine, IsRefutedByWhatIsNotInTheCircuit) {
 
 // A PCI host behind arm-smmu-v3 and platform devices behind arm-smmu, as on laptops at EL2.
 Case TwoSmmus(const KernelSpec& kernel) {
-  const auto c = ParseCase(
+  Case machine = Parsed(
       "kernel v6.0\nfirmware dt\n"
       "driver arm-smmu claims=platform:skip,amba:skip,pci:skip,fsl-mc:skip unwinds same-instance\n"
       "driver arm-smmu-v3 claims=pci:own-ok,amba:own-ok,platform:own-ok clears unwinds "
@@ -154,10 +149,7 @@ Case TwoSmmus(const KernelSpec& kernel) {
       "instance smmu1 arm-smmu fwnode not-enforcing\n"
       "instance smmu3 arm-smmu-v3 fwnode\n"
       "device gpu platform smmu0\ndevice gmu platform smmu0\n"
-      "device dma platform smmu1\ndevice host pci smmu3\ndevice nvme pci smmu3\n",
-      "two-smmus");
-  EXPECT_TRUE(c.ok()) << c.status();
-  Case machine = *c;
+      "device dma platform smmu1\ndevice host pci smmu3\ndevice nvme pci smmu3\n");
   machine.kernel = kernel;
   return machine;
 }
@@ -302,24 +294,20 @@ TEST(Machine, RunsOutOfBudget) {
   question.machine = Large(Kernel(KernelVersion::kV7_1));
   question.bounds = {.steps = 6, .budget = 1000};
   question.bounded = true;
-  const absl::StatusOr<MachineAnswer> answer = AskOnMachine(question);
-  ASSERT_TRUE(answer.ok());
-  EXPECT_EQ(answer->result.query.verdict, Verdict::kUnknown);
-  EXPECT_FALSE(answer->result.query.reason.empty());
+  const MachineAnswer answer = AskOnMachine(question).value();
+  EXPECT_EQ(answer.result.query.verdict, Verdict::kUnknown);
+  EXPECT_FALSE(answer.result.query.reason.empty());
 }
 
 // Compares whole snapshots in the solver with their reduced machines in the explorer.
 class Snapshot : public testing::TestWithParam<const char*> {};
 
 TEST_P(Snapshot, IsAsTheExplorerSays) {
-  const std::string path = std::string(IOMMUCHECK_SOURCE_DIR "/corpus/systems/") + GetParam();
-  const auto found = import::ReadTree(path);
-  ASSERT_TRUE(found.ok());
+  const auto found = import::ReadTree(kSource / "corpus/systems" / GetParam()).value();
   for (KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV6_1, KernelVersion::kV7_1}) {
-    const auto whole = import::ToSystem(*found, version, import::Keep::kAllThatFit);
-    const auto part = import::ToSystem(*found, version);
-    ASSERT_TRUE(whole.ok() && part.ok());
-    EXPECT_EQ(whole->topology.devices_count, whole->devices_found);
+    const auto whole = import::ToSystem(found, version, import::Keep::kAllThatFit).value();
+    const auto part = import::ToSystem(found, version).value();
+    EXPECT_EQ(whole.topology.devices_count, whole.devices_found);
     for (Property p : kEncodedProperties) {
       const auto machine = [&](const import::System& s) {
         Case c;
@@ -329,8 +317,8 @@ TEST_P(Snapshot, IsAsTheExplorerSays) {
         return c;
       };
       const explore::ExploreResult explored =
-          explore::ExploreMachine(machine(*part), p, 4, 2'000'000);
-      const MachineAnswer answer = Ask(p, machine(*whole), 4);
+          explore::ExploreMachine(machine(part), p, 4, 2'000'000);
+      const MachineAnswer answer = Ask(p, machine(whole), 4);
       EXPECT_EQ(StepsOf(answer), explored.verdict == Verdict::kViolated
                                      ? static_cast<int>(explored.found.ops.size())
                                      : 0)

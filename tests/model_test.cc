@@ -4,6 +4,7 @@
 // kernel's behaviour are in corpus/litmus.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "model/properties.h"
@@ -29,32 +30,6 @@ TEST(Rules, HaveUniqueIdsThatAreFound) {
     EXPECT_EQ(info.kind == RuleKind::kAssumption, info.file.empty()) << info.id;
   }
   EXPECT_EQ(FindRule("type1.no_such_rule"), std::nullopt);
-}
-
-TEST(Rules, TheDesignsIdsAreThere) {
-  for (const char* id : {"bus.one_ops",
-                         "register.single_driver",
-                         "register.sticky_ops",
-                         "type1.same_bus",
-                         "type1.same_ops",
-                         "type1.same_coherency",
-                         "core.owner_first",
-                         "core.owner_every",
-                         "core.attach_busy",
-                         "core.attach_rollback",
-                         "core.dma_owner",
-                         "fwspec.one_driver",
-                         "firmware.dt_xor_acpi",
-                         "assume.tables_not_shared",
-                         "assume.address_not_reused",
-                         "assume.probe_rejects_foreign",
-                         "assume.homogeneous_groups",
-                         "assume.no_hot_add_when_attached",
-                         "assume.no_unregister_when_attached",
-                         "assume.no_unregister_while_serving",
-                         "assume.drivers_compete_for_a_bus",
-                         "driver.same_instance"})
-    EXPECT_TRUE(FindRule(id).has_value()) << id;
 }
 
 TEST(Rules, AssumptionsThatDriversKeepAreOnAndOthersOff) {
@@ -112,78 +87,82 @@ TEST(Rules, ASpecDropsAndAdds) {
 }
 
 TEST(Validate, RefusesWhatIsOutOfRange) {
-  const Topology good = OneDevice();
-  EXPECT_TRUE(Validate(good).ok());
-  Topology t = good;
-  t.instances[0].driver = 1;
-  EXPECT_FALSE(Validate(t).ok());
-  t = good;
-  t.devices[0].masters[0] = 1;
-  EXPECT_FALSE(Validate(t).ok());
-  t = good;
-  t.devices[0].alias = 0;
-  EXPECT_FALSE(Validate(t).ok());
-  t = good;
-  t.drivers[0].address = 0;
-  EXPECT_FALSE(Validate(t).ok());
-  t = good;
+  EXPECT_TRUE(Validate(OneDevice()).ok());
+  Topology t = OneDevice();
   t.devices[0].bus = Bus::kPlatform;
   t.devices[0].slot = 1;
   EXPECT_TRUE(Validate(t).ok());
-  t.devices_count = 2;
-  t.devices[0].alias = 1;
-  EXPECT_FALSE(Validate(t).ok());
-  t = good;
-  t.drivers_count = kMaxDrivers + 1;
-  EXPECT_FALSE(Validate(t).ok());
+  const std::map<const char*, void (*)(Topology&)> wrong = {
+      {"an instance of no driver", [](Topology& m) { m.instances[0].driver = 1; }},
+      {"a device behind no instance", [](Topology& m) { m.devices[0].masters[0] = 1; }},
+      {"a device that is its own alias", [](Topology& m) { m.devices[0].alias = 0; }},
+      {"a driver that names itself", [](Topology& m) { m.drivers[0].address = 0; }},
+      {"an alias of a platform device",
+       [](Topology& m) {
+         m.devices_count = 2;
+         m.devices[0].bus = Bus::kPlatform;
+         m.devices[0].alias = 1;
+       }},
+      {"too many drivers", [](Topology& m) { m.drivers_count = kMaxDrivers + 1; }}};
+  for (const auto& [what, change] : wrong) {
+    t = OneDevice();
+    change(t);
+    EXPECT_FALSE(Validate(t).ok()) << what;
+  }
 }
 
+// A run on one kernel.
+struct Machine {
+  Topology topology;
+  KernelProfile kernel;
+  State state = InitialState(topology);
+  std::vector<Event> events{};
+
+  StepResult Do(const Op& op) { return Step(kernel, topology, op, state, events); }
+};
+
+constexpr Op kRegister0{.kind = OpKind::kRegister, .a = 0};
+constexpr Op kUnregister0{.kind = OpKind::kUnregister, .a = 0};
+
 TEST(Step, RegisterProbesAndUnregisterReleasesFrom6_1On) {
-  const Topology t = OneDevice();
   for (KernelVersion v : kKernelVersions) {
-    State state = InitialState(t);
-    std::vector<Event> events;
-    const KernelProfile kernel = ProfileOf(v);
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = 0}, state, events).error, 0);
-    EXPECT_EQ(state.devices[0].instance, 0) << VersionName(v);
-    EXPECT_EQ(state.devices[0].group, 0) << VersionName(v);
-    EXPECT_NE(state.devices[0].hw, kNoId) << VersionName(v);
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kUnregister, .a = 0}, state, events).error, 0);
-    EXPECT_EQ(state.devices[0].instance == kNoId, v >= KernelVersion::kV6_1) << VersionName(v);
+    SCOPED_TRACE(VersionName(v));
+    Machine m{OneDevice(), ProfileOf(v)};
+    EXPECT_EQ(m.Do(kRegister0).error, 0);
+    EXPECT_EQ(m.state.devices[0].instance, 0);
+    EXPECT_EQ(m.state.devices[0].group, 0);
+    EXPECT_NE(m.state.devices[0].hw, kNoId);
+    EXPECT_EQ(m.Do(kUnregister0).error, 0);
+    EXPECT_EQ(m.state.devices[0].instance == kNoId, v >= KernelVersion::kV6_1);
   }
 }
 
 TEST(Step, AnImpossibleOpLeavesTheStateAlone) {
-  const Topology t = OneDevice();
-  State state = InitialState(t);
-  std::vector<Event> events;
-  for (const Op& op : {Op{.kind = OpKind::kUnregister}, Op{.kind = OpKind::kAdd},
-                       Op{.kind = OpKind::kConfigure}, Op{.kind = OpKind::kSetContainer}}) {
-    const State before = state;
-    const StepResult result = Step(ProfileOf(KernelVersion::kV6_12), t, op, state, events);
-    EXPECT_EQ(result.outcome, Outcome::kNotPossible) << InfoOf(op.kind).word;
+  Machine m{OneDevice(), ProfileOf(KernelVersion::kV6_12)};
+  for (const OpKind kind :
+       {OpKind::kUnregister, OpKind::kAdd, OpKind::kConfigure, OpKind::kSetContainer}) {
+    const State before = m.state;
+    const StepResult result = m.Do({.kind = kind});
+    EXPECT_EQ(result.outcome, Outcome::kNotPossible) << InfoOf(kind).word;
     EXPECT_STRNE(result.why, "");
-    EXPECT_EQ(state, before) << InfoOf(op.kind).word;
+    EXPECT_EQ(m.state, before) << InfoOf(kind).word;
   }
 }
 
 TEST(Step, AnInstanceThatServesADeviceStaysWhereThatIsAssumed) {
-  const Topology t = OneDevice();
   for (KernelVersion v : kKernelVersions) {
-    State state = InitialState(t);
-    std::vector<Event> events;
-    KernelProfile kernel = ProfileOf(v);
-    EXPECT_FALSE(kernel.has(Rule::kAssumeNoUnregisterWhileServing));
-    kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
-    const Op unregister{.kind = OpKind::kUnregister, .a = 0};
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = 0}, state, events).error, 0);
-    const State before = state;
-    const StepResult refused = Step(kernel, t, unregister, state, events);
-    EXPECT_EQ(refused.outcome, Outcome::kOutside) << VersionName(v);
-    EXPECT_EQ(refused.assumption, Rule::kAssumeNoUnregisterWhileServing) << VersionName(v);
-    EXPECT_EQ(state, before) << VersionName(v);
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRemove, .a = 0}, state, events).error, 0);
-    EXPECT_EQ(Step(kernel, t, unregister, state, events).outcome, Outcome::kDone) << VersionName(v);
+    SCOPED_TRACE(VersionName(v));
+    Machine m{OneDevice(), ProfileOf(v)};
+    EXPECT_FALSE(m.kernel.has(Rule::kAssumeNoUnregisterWhileServing));
+    m.kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
+    EXPECT_EQ(m.Do(kRegister0).error, 0);
+    const State before = m.state;
+    const StepResult refused = m.Do(kUnregister0);
+    EXPECT_EQ(refused.outcome, Outcome::kOutside);
+    EXPECT_EQ(refused.assumption, Rule::kAssumeNoUnregisterWhileServing);
+    EXPECT_EQ(m.state, before);
+    EXPECT_EQ(m.Do({.kind = OpKind::kRemove, .a = 0}).error, 0);
+    EXPECT_EQ(m.Do(kUnregister0).outcome, Outcome::kDone);
   }
 }
 
@@ -192,16 +171,14 @@ TEST(Step, ARegisterThatFailsUnregistersWhateverIsAssumed) {
   Topology t = OneDevice();
   t.devices_count = 2;
   t.devices[1] = t.devices[0];
-  State state = InitialState(t);
-  std::vector<Event> events;
-  KernelProfile kernel = ProfileOf(KernelVersion::kV6_12);
-  kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
-  Op op{.kind = OpKind::kRegister, .a = 0};
+  Machine m{t, ProfileOf(KernelVersion::kV6_12)};
+  m.kernel.rules.add(Rule::kAssumeNoUnregisterWhileServing);
+  Op op = kRegister0;
   op.faults[0] = {Fault::Kind::kProbe, 1, 1, EBUSY};
-  const StepResult result = Step(kernel, t, op, state, events);
+  const StepResult result = m.Do(op);
   EXPECT_EQ(result.outcome, Outcome::kDone);
   EXPECT_EQ(result.error, -EBUSY);
-  EXPECT_EQ(state.registered_count, 0);
+  EXPECT_EQ(m.state.registered_count, 0);
 }
 
 // really_probe() calls dma_configure() first, and stops if that defers.
@@ -211,22 +188,21 @@ TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
   const Op configure{.kind = OpKind::kConfigure, .a = 0};
   const Op bind{.kind = OpKind::kBind, .a = 0};
   for (KernelVersion v : kKernelVersions) {
-    State state = InitialState(t);
-    std::vector<Event> events;
-    const KernelProfile kernel = ProfileOf(v);
-    EXPECT_EQ(Step(kernel, t, configure, state, events).error, -517) << VersionName(v);
-    const StepResult refused = Step(kernel, t, bind, state, events);
-    EXPECT_EQ(refused.outcome, Outcome::kNotPossible) << VersionName(v);
+    SCOPED_TRACE(VersionName(v));
+    Machine m{t, ProfileOf(v)};
+    EXPECT_EQ(m.Do(configure).error, -517);
+    const StepResult refused = m.Do(bind);
+    EXPECT_EQ(refused.outcome, Outcome::kNotPossible);
     EXPECT_STREQ(refused.why, "dma_configure() of the device has deferred its drivers");
     // Another device in its place has not been configured yet.
-    State again = state;
-    Step(kernel, t, {.kind = OpKind::kRemove, .a = 0}, again, events);
-    Step(kernel, t, {.kind = OpKind::kAdd, .a = 0}, again, events);
-    EXPECT_EQ(Step(kernel, t, bind, again, events).outcome, Outcome::kDone) << VersionName(v);
+    Machine again = m;
+    again.Do({.kind = OpKind::kRemove, .a = 0});
+    again.Do({.kind = OpKind::kAdd, .a = 0});
+    EXPECT_EQ(again.Do(bind).outcome, Outcome::kDone);
 
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = 0}, state, events).error, 0);
-    EXPECT_EQ(Step(kernel, t, configure, state, events).error, 0) << VersionName(v);
-    EXPECT_EQ(Step(kernel, t, bind, state, events).outcome, Outcome::kDone) << VersionName(v);
+    EXPECT_EQ(m.Do(kRegister0).error, 0);
+    EXPECT_EQ(m.Do(configure).error, 0);
+    EXPECT_EQ(m.Do(bind).outcome, Outcome::kDone);
   }
 }
 
@@ -250,19 +226,12 @@ TEST(Step, DevicesOfOneStreamShareAGroup) {
   EXPECT_FALSE(t.related(0, 3));
   EXPECT_EQ(BrokenAssumption(t, RuleSet().add(Rule::kAssumeHomogeneousGroups)),
             Rule::kAssumeHomogeneousGroups);
-  State state = InitialState(t);
-  std::vector<Event> events;
-  const KernelProfile kernel = ProfileOf(KernelVersion::kV7_1);
-  for (InstanceId i = 0; i < 2; ++i)
-    EXPECT_EQ(Step(kernel, t, {.kind = OpKind::kRegister, .a = i}, state, events).error, 0);
-  EXPECT_EQ(state.devices[0].group, state.devices[2].group);
-  EXPECT_NE(state.devices[0].group, state.devices[1].group);
-  EXPECT_NE(state.devices[0].group, state.devices[3].group);
-  EXPECT_EQ(state.devices[2].instance, 1);
-}
-
-TEST(Properties, HaveNamesThatAreFound) {
-  for (Property p : kProperties) EXPECT_EQ(FindProperty(PropertyName(p)), p);
+  Machine m{t, ProfileOf(KernelVersion::kV7_1)};
+  for (InstanceId i = 0; i < 2; ++i) EXPECT_EQ(m.Do({.kind = OpKind::kRegister, .a = i}).error, 0);
+  EXPECT_EQ(m.state.devices[0].group, m.state.devices[2].group);
+  EXPECT_NE(m.state.devices[0].group, m.state.devices[1].group);
+  EXPECT_NE(m.state.devices[0].group, m.state.devices[3].group);
+  EXPECT_EQ(m.state.devices[2].instance, 1);
 }
 
 }  // namespace

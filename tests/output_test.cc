@@ -10,56 +10,46 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "tests/run_tool.h"
 
 namespace {
 
-using iommucheck::ReadWhole;
-using iommucheck::RunTool;
-using iommucheck::ToolOutcome;
-
+using namespace iommucheck;
 namespace fs = std::filesystem;
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr char kCase[] = "corpus/litmus/v6.0+one-bus+walk-error.case";
-constexpr char kViolated[] =
+const std::string kCase = "corpus/litmus/v6.0+one-bus+walk-error.case";
+const std::string kViolated =
     "query no-cross-driver-reuse --kernel v6.0 --bounded --steps 5 --devices 2";
-constexpr char kHolds[] =
+const std::string kHolds =
     "query no-cross-driver-reuse --kernel v6.0 --add assume.bus_ops_not_replaced";
 
 class Output : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  [[nodiscard]] std::string In(const std::string& name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::string In(const std::string& name) const { return folder_.In(name); }
   [[nodiscard]] std::vector<std::string> Files() const {
     std::vector<std::string> names;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_.path()))
       names.push_back(entry.path().filename());
     std::ranges::sort(names);
     return names;
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / ("output-" + std::to_string(getpid()));
+  const TemporaryFolder folder_;
 };
 
 TEST_F(Output, ThatCannotBeWrittenIsAnError) {
   for (const std::string& args : std::vector<std::string>{
-           kViolated, std::string(kViolated) + " --json", "kernels", "kernels --json", "properties",
-           std::string("judge ") + kCase, std::string("replay ") + kCase,
-           std::string("replay --json ") + kCase, std::string("convert --to json ") + kCase,
+           kViolated, kViolated + " --json", "kernels", "kernels --json", "properties",
+           "judge " + kCase, "replay " + kCase, "replay --json " + kCase,
+           "convert --to json " + kCase,
            "explore no-cross-driver-reuse --kernel v6.1 --scope devices=1,instances=1,steps=3",
            "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0", "--help", "query --help",
            "--version"}) {
@@ -77,7 +67,7 @@ TEST_F(Output, ThatCannotBeWrittenIsAnError) {
 
 // If the caller closed standard output, a file must not be opened under its number.
 TEST_F(Output, OfAClosedStreamIsNotWrittenToAFile) {
-  const ToolOutcome closed = RunTool(std::string(kViolated) + " --out " + In("x.case"), "2>&1 >&-");
+  const ToolOutcome closed = RunTool(kViolated + " --out " + In("x.case"), "2>&1 >&-");
   EXPECT_EQ(closed.status, 2);
   EXPECT_THAT(ReadWhole(In("x.case")), AnyOf("", StartsWith("# iommucheck ")));
 }
@@ -93,7 +83,7 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
         std::string("/dev/full"), std::string("/dev/null"), std::string("-")})
     for (const char* option : {" --out ", " --smt2 "}) {
       // With this budget a search would be unknown; wrong usage shows that none was begun.
-      const ToolOutcome run = RunTool(std::string(kViolated) + option + path + " --budget 1");
+      const ToolOutcome run = RunTool(kViolated + option + path + " --budget 1");
       EXPECT_EQ(run.status, 2) << option << path;
       EXPECT_THAT(run.out, StartsWith("iommucheck: " + path + ": cannot be written: "));
     }
@@ -102,10 +92,8 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
   for (const std::string& args :
        {explore + "--out " + In("none/x"), explore + "--checkpoint " + In("none/x"),
         "guards no-cross-driver-reuse --kernel v6.0 --bounded --out " + In("file"),
-        std::string(kViolated) + " --all --out " + In("file"),
-        std::string(kHolds) + " --certificate " + In("file"),
-        std::string(kHolds) + " --vcs " + In("file/x"),
-        std::string("convert --out ") + In("none/x") + " " + kCase,
+        kViolated + " --all --out " + In("file"), kHolds + " --certificate " + In("file"),
+        kHolds + " --vcs " + In("file/x"), "convert --out " + In("none/x") + " " + kCase,
         "diff no-cross-driver-reuse --kernel v6.0 --kernel v6.1 --out " + In("fifo")}) {
     const ToolOutcome run = RunTool(args);
     EXPECT_EQ(run.status, 2) << args;
@@ -119,8 +107,7 @@ TEST_F(Output, ThatCannotBeWrittenIsFoundBeforeTheWork) {
 TEST_F(Output, DoesNotFollowWhatSomebodyLaid) {
   std::ofstream(In("victim")) << "keep\n";
   fs::create_symlink(In("victim"), In("x.case.tmp"));
-  EXPECT_EQ(RunTool(std::string("convert --to text --out ") + In("x.case") + " " + kCase).status,
-            0);
+  EXPECT_EQ(RunTool("convert --to text --out " + In("x.case") + " " + kCase).status, 0);
   EXPECT_EQ(ReadWhole(In("victim")), "keep\n");
   EXPECT_THAT(ReadWhole(In("x.case")), HasSubstr("kernel v6.0"));
   EXPECT_THAT(Files(), testing::ElementsAre("victim", "x.case", "x.case.tmp"));
@@ -129,7 +116,7 @@ TEST_F(Output, DoesNotFollowWhatSomebodyLaid) {
 // A file-size limit simulates a disk that fills up while the file is written.
 TEST_F(Output, IsWholeOrNotThere) {
   const ToolOutcome cut = RunTool("convert --to json --out " + In("x.json") + " " + kCase + " 2>&1",
-                                  "|| echo \"exit $?\"; ls " + folder_.string());
+                                  "|| echo \"exit $?\"; ls " + folder_.path().string());
   EXPECT_EQ(cut.out, "x.json\n");
   const std::string limited = "cd '" IOMMUCHECK_SOURCE_DIR
                               "'; ulimit -f 0; trap '' XFSZ; '" IOMMUCHECK_BINARY
@@ -143,17 +130,17 @@ TEST_F(Output, OfAnEarlierQuestionDoesNotSurvive) {
   const std::string out = " --out " + In("x.case");
   ASSERT_EQ(RunTool(kViolated + out).status, 1);
   EXPECT_THAT(ReadWhole(In("x.case")), HasSubstr("iommucheck query no-cross-driver-reuse"));
-  EXPECT_EQ(RunTool(std::string("judge ") + In("x.case")).status, 0);
+  EXPECT_EQ(RunTool("judge " + In("x.case")).status, 0);
   EXPECT_EQ(RunTool(kHolds + out).status, 0);
   EXPECT_FALSE(fs::exists(In("x.case")));
 
   const std::string folder = " --out " + In("all");
-  ASSERT_EQ(RunTool(std::string(kViolated) + " --all" + folder).status, 1);
+  ASSERT_EQ(RunTool(kViolated + " --all" + folder).status, 1);
   EXPECT_TRUE(fs::exists(In("all/001.case")));
   std::ofstream(In("all/mine.case")) << "keep";
-  ASSERT_EQ(RunTool(std::string(kViolated) + " --out " + In("all/best.case")).status, 1);
+  ASSERT_EQ(RunTool(kViolated + " --out " + In("all/best.case")).status, 1);
   ASSERT_EQ(mkfifo(In("all/099.case").c_str(), 0600), 0);
-  EXPECT_EQ(RunTool(std::string(kHolds) + " --all" + folder).status, 0);
+  EXPECT_EQ(RunTool(kHolds + " --all" + folder).status, 0);
   EXPECT_FALSE(fs::exists(In("all/001.case")));
   EXPECT_TRUE(fs::exists(In("all/mine.case")));
   EXPECT_TRUE(fs::exists(In("all/best.case")));
@@ -198,20 +185,20 @@ class Running {
 };
 
 TEST_F(Output, OfAQuestionThatIsNotAskedChangesNothing) {
-  fs::copy(fs::path(IOMMUCHECK_SOURCE_DIR) / kCase, In("a.case"));
+  fs::copy(kSource / kCase, In("a.case"));
   std::ofstream(In("notes.txt")) << "precious\n";
   const std::string attach = "query no-cross-driver-attach --kernel ";
-  for (const std::string& args :
-       {attach + "v9 --out " + In("notes.txt"),
-        attach + "v7.1 --drop nope --out " + In("notes.txt"),
-        "convert /nonexistent --to json --out " + In("notes.txt"),
-        "merge /nonexistent --out " + In("notes.txt"),
-        attach + "v99 --certificate " + folder_.string(), attach + "v99 --vcs " + folder_.string(),
-        attach + "v99 --all --out " + folder_.string()})
+  for (const std::string& args : {attach + "v9 --out " + In("notes.txt"),
+                                  attach + "v7.1 --drop nope --out " + In("notes.txt"),
+                                  "convert /nonexistent --to json --out " + In("notes.txt"),
+                                  "merge /nonexistent --out " + In("notes.txt"),
+                                  attach + "v99 --certificate " + folder_.path().string(),
+                                  attach + "v99 --vcs " + folder_.path().string(),
+                                  attach + "v99 --all --out " + folder_.path().string()})
     EXPECT_GE(RunTool(args).status, 2) << args;
   EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
   // The tool does not take a file that it did not write for an earlier answer.
-  EXPECT_EQ(RunTool(std::string(kHolds) + " --out " + In("notes.txt")).status, 0);
+  EXPECT_EQ(RunTool(kHolds + " --out " + In("notes.txt")).status, 0);
   EXPECT_EQ(ReadWhole(In("notes.txt")), "precious\n");
   // The input is read before it is replaced.
   EXPECT_EQ(RunTool("convert --to json --out " + In("a.case") + " " + In("a.case")).status, 0);
@@ -300,9 +287,9 @@ TEST_F(Output, SaysWhatIsKnownAfterItsTime) {
       "--timeout 1s");
   EXPECT_EQ(query.status, 3);
   EXPECT_THAT(query.out, HasSubstr("unknown: the time of --timeout 1 s is over"));
-  EXPECT_EQ(RunTool(std::string(kHolds) + " --timeout 2h").status, 0);
+  EXPECT_EQ(RunTool(kHolds + " --timeout 2h").status, 0);
   for (const char* time : {"1x", "abc", "-5", "0", "1 year", "nan", "99999999999h", "1e400s", "''"})
-    EXPECT_EQ(RunTool(std::string(kHolds) + " --timeout '" + time + "'").status, 2) << time;
+    EXPECT_EQ(RunTool(kHolds + " --timeout '" + time + "'").status, 2) << time;
 }
 
 }  // namespace

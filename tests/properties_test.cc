@@ -6,22 +6,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "model/step.h"
-#include "src/case/case.h"
 #include "src/case/encoded.h"
 #include "src/draw/draw.h"
+#include "tests/given.h"
 
 namespace iommucheck {
 namespace {
@@ -105,11 +100,8 @@ struct Needed {
 };
 
 std::string Name(const testing::TestParamInfo<Needed>& param) {
-  std::string name = absl::StrCat(std::string(PropertyName(param.param.property)), "_without_",
-                                  std::string(InfoOf(param.param.rule).id));
-  for (char& c : name)
-    if (c == '-' || c == '.') c = '_';
-  return name;
+  return TestName(absl::StrCat(std::string(PropertyName(param.param.property)), " without ",
+                               std::string(InfoOf(param.param.rule).id)));
 }
 
 class WithoutARule : public testing::TestWithParam<Needed> {};
@@ -186,22 +178,20 @@ struct Seen {
 
 // Two groups in a container, of which the first has no IOMMU; one mapping.
 Seen HealthyStep() {
-  const absl::StatusOr<Case> c = ParseCase(
+  const Case c = Parsed(
       "kernel v6.12\ndriver A\ninstance i A\ndevice d0 pci i\ndevice d1 platform emulated\n\n"
       "register i\nset-container 0 c0\nset-container 1 c0\nset-iommu c0\n"
-      "map c0 8+4 0 read write\n",
-      "healthy.case");
-  EXPECT_TRUE(c.ok()) << c.status();
-  Seen seen{.topology = c->topology,
+      "map c0 8+4 0 read write\n");
+  Seen seen{.topology = c.topology,
             .op = {},
             .result = {},
-            .before = InitialState(c->topology),
-            .after = InitialState(c->topology),
+            .before = InitialState(c.topology),
+            .after = InitialState(c.topology),
             .events = {}};
-  for (const CaseOp& op : c->ops) {
+  for (const CaseOp& op : c.ops) {
     seen.op = op.op;
     seen.before = seen.after;
-    seen.result = Step(ProfileOf(c->kernel), c->topology, op.op, seen.after, seen.events);
+    seen.result = Step(ProfileOf(c.kernel), c.topology, op.op, seen.after, seen.events);
     EXPECT_EQ(seen.result.outcome, Outcome::kDone);
     EXPECT_EQ(seen.result.error, 0);
   }
@@ -285,30 +275,16 @@ TEST(AHealthyStep, ViolatesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Properties, ABrokenStep, testing::ValuesIn(BrokenSteps()),
-                         [](const testing::TestParamInfo<Broken>& param) {
-                           std::string name = param.param.what;
-                           for (char& c : name)
-                             if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-                           return name;
-                         });
+                         [](const auto& row) { return TestName(row.param.what); });
 
 // By a kernel without a rule, by a case of the corpus, or by a broken step.
 TEST(EveryProperty, IsViolatedBySomething) {
   std::set<Property> violated;
   for (const Broken& broken : BrokenSteps()) violated.insert(broken.property);
   for (const Needed& needed : WithoutRules()) violated.insert(needed.property);
-  for (const char* folder : {"litmus", "bugs"})
-    for (const auto& entry : std::filesystem::directory_iterator(
-             std::filesystem::path(IOMMUCHECK_SOURCE_DIR) / "corpus" / folder)) {
-      if (entry.path().extension() != ".case") continue;
-      std::ifstream in(entry.path());
-      std::ostringstream text;
-      text << in.rdbuf();
-      const absl::StatusOr<Case> c = ParseCase(text.str(), entry.path().string());
-      ASSERT_TRUE(c.ok()) << c.status();
-      for (const Expectation& e : c->expectations)
-        if (e.kind == Expectation::Kind::kViolated) violated.insert(e.property);
-    }
+  for (const auto& [name, c] : CorpusCases())
+    for (const Expectation& e : c.expectations)
+      if (e.kind == Expectation::Kind::kViolated) violated.insert(e.property);
   for (Property p : kProperties) EXPECT_TRUE(violated.contains(p)) << PropertyName(p);
 }
 

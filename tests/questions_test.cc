@@ -113,14 +113,13 @@ Said Questions::Explore(const report::Question& q, std::optional<Case>& found) c
 Said Questions::Guards(const report::Question& q) const {
   guards::Question question{.property = q.property, .kernel = q.kernel, .bounds = q.bounds};
   question.bounded = true;
-  const absl::StatusOr<guards::Map> map = guards::FindGuards(question);
+  const guards::Map map = guards::FindGuards(question).value();
   Said said{.who = "guards"};
-  EXPECT_TRUE(map.ok()) << map.status();
-  if (!map.ok() || !map->complete) return said;
-  const RuleSet rules = ProfileOf(q.kernel).rules & map->universe;
-  for (const guards::Sufficient& set : map->sufficient)
+  if (!map.complete) return said;
+  const RuleSet rules = ProfileOf(q.kernel).rules & map.universe;
+  for (const guards::Sufficient& set : map.sufficient)
     if (rules.has_all(set.rules)) said = {.who = said.who, .verdict = Verdict::kHolds};
-  for (const guards::Removal& removal : map->removals) {
+  for (const guards::Removal& removal : map.removals) {
     if (rules.has_any(removal.rules)) continue;
     EXPECT_NE(said.verdict, Verdict::kHolds) << "a removal and a sufficient set are both there";
     said.verdict = Verdict::kViolated;
@@ -137,41 +136,38 @@ Said Questions::Diff(const report::Question& q) const {
                                 .kernels = {KernelSpec{.version = q.kernel.version}, q.kernel},
                                 .bounds = q.bounds,
                                 .bounded = true};
-  const absl::StatusOr<report::Diff> diff = report::AskDiff(question);
+  const report::Diff diff = report::AskDiff(question).value();
   Said said{.who = "diff"};
-  EXPECT_TRUE(diff.ok()) << diff.status();
-  if (!diff.ok() || diff->same_rules) return {.who = "", .verdict = Verdict::kUnknown};
-  const report::Answer& alone = *diff->alone[1];
+  if (diff.same_rules) return {.who = "", .verdict = Verdict::kUnknown};
+  const report::Answer& alone = *diff.alone[1];
   said.verdict = alone.result.verdict;
   if (said.verdict == Verdict::kViolated) said.size = SizeOf(alone.result.found);
-  const report::Direction& only = diff->directions[1];
+  const report::Direction& only = diff.directions[1];
   if (only.verdict == Verdict::kViolated) {
     EXPECT_EQ(said.verdict, Verdict::kViolated);
     EXPECT_LE(said.size.steps, static_cast<int>(only.result.found.ops.size()));
   }
   // If only this kernel violates the property, there are cases that only it allows.
-  if (said.verdict == Verdict::kViolated && diff->alone[0]->result.verdict == Verdict::kHolds) {
+  if (said.verdict == Verdict::kViolated && diff.alone[0]->result.verdict == Verdict::kHolds) {
     EXPECT_EQ(only.verdict, Verdict::kViolated);
   }
   return said;
 }
 
 void Questions::Certificate(const report::Question& q) const {
-  const absl::StatusOr<certificate::Certificate> certificate =
-      certificate::Certify({.property = q.property,
-                            .kernel = q.kernel,
-                            .devices = q.bounds.devices,
-                            .steps = q.bounds.steps},
-                           0);
-  ASSERT_TRUE(certificate.ok()) << certificate.status();
+  const certificate::Certificate certificate = certificate::Certify({.property = q.property,
+                                                                     .kernel = q.kernel,
+                                                                     .devices = q.bounds.devices,
+                                                                     .steps = q.bounds.steps},
+                                                                    0)
+                                                   .value();
   const auto read = [&](const std::string& path) -> absl::StatusOr<std::string> {
-    for (const certificate::File& file : certificate->files)
+    for (const certificate::File& file : certificate.files)
       if (path == "D/" + file.name) return file.text;
     return absl::InvalidArgumentError(path);
   };
-  const absl::StatusOr<certificate::Checked> checked = certificate::CheckCertificate("D", read);
-  ASSERT_TRUE(checked.ok()) << checked.status();
-  EXPECT_EQ(checked->failure, "");
+  const certificate::Checked checked = certificate::CheckCertificate("D", read).value();
+  EXPECT_EQ(checked.failure, "");
 }
 
 // Asks about the machines of found cases, with the solver and with check's exhaustive search.
@@ -185,9 +181,8 @@ void Questions::AskAboutMachines(const report::Question& q, const std::vector<Sa
                                    .assumptions = {},
                                    .bounds = q.bounds};
   question.machine.kernel = q.kernel;
-  const absl::StatusOr<report::MachineAnswer> answer = report::AskOnMachine(question);
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  const smt::QueryResult& on = answer->result.query;
+  const report::MachineAnswer answer = report::AskOnMachine(question).value();
+  const smt::QueryResult& on = answer.result.query;
   const explore::ExploreResult searched =
       explore::ExploreMachine(question.machine, q.property, q.bounds.steps, explore::kMaxStates);
   SCOPED_TRACE(PrintCase(question.machine));
@@ -205,9 +200,9 @@ void Questions::AskAboutMachines(const report::Question& q, const std::vector<Sa
       EXPECT_EQ(static_cast<int>(on.found.ops.size()), s.size.steps) << s;
     }
   }
-  answers_[on.verdict == Verdict::kViolated    ? "machine violated"
-           : report::HoldsForEveryRun(*answer) ? "machine holds"
-                                               : "machine none"]++;
+  answers_[on.verdict == Verdict::kViolated   ? "machine violated"
+           : report::HoldsForEveryRun(answer) ? "machine holds"
+                                              : "machine none"]++;
 }
 
 void Questions::Ask() {
@@ -219,13 +214,12 @@ void Questions::Ask() {
   std::optional<Case> found;
   for (const bool bounded : {true, false}) {
     q.bounded = bounded;
-    const absl::StatusOr<report::Answer> answer = report::Ask(q);
-    ASSERT_TRUE(answer.ok()) << answer.status();
+    const report::Answer answer = report::Ask(q).value();
     said.push_back({.who = bounded ? "query --bounded" : "query",
-                    .verdict = answer->result.verdict,
-                    .every_size = report::HoldsForEverySize(*answer)});
-    if (answer->result.verdict == Verdict::kViolated) {
-      found = answer->result.found;
+                    .verdict = answer.result.verdict,
+                    .every_size = report::HoldsForEverySize(answer)});
+    if (answer.result.verdict == Verdict::kViolated) {
+      found = answer.result.found;
       said.back().size = SizeOf(*found);
     }
   }

@@ -7,22 +7,17 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "src/case/case.h"
 #include "src/case/run.h"
 #include "src/draw/draw.h"
-#include "src/report/changes.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
+#include "tests/given.h"
 
 namespace iommucheck {
 namespace {
@@ -35,32 +30,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-Case MustParse(std::string_view text) {
-  absl::StatusOr<Case> c = ParseCase(text, "test");
-  if (!c.ok()) ADD_FAILURE() << c.status();
-  return c.value_or(Case{});
-}
-
 void PlayRandom(const KernelProfile& kernel, uint64_t seed, const draw::Show& show) {
   draw::Words words(seed);
   draw::DrawRun(words, kernel, {.scope = draw::Scope::kWhole}, show);
-}
-
-struct NamedCase {
-  std::string name;
-  Case c;
-};
-std::vector<NamedCase> Corpus() {
-  std::vector<NamedCase> cases;
-  for (const char* folder : {"/corpus/litmus", "/corpus/bugs"})
-    for (const auto& entry :
-         std::filesystem::directory_iterator(std::string(IOMMUCHECK_SOURCE_DIR) + folder)) {
-      if (entry.path().extension() != ".case") continue;
-      std::stringstream text;
-      text << std::ifstream(entry.path()).rdbuf();
-      cases.push_back({entry.path().filename(), MustParse(text.str())});
-    }
-  return cases;
 }
 
 // --- machines ---
@@ -142,29 +114,30 @@ void EachMember(Device& d, F change) {
   change("kind", kind, DeviceKind::kNoIommu);
 }
 
+// Calls `visit(name, changed)` with copies of `base`, each with another value of one member of the
+// struct that `part` selects.
+template <typename Base, typename Part, typename Visit>
+void ForEachChanged(const Base& base, Part part, Visit visit) {
+  int members = 0;
+  Base scratch = base;
+  EachMember(part(scratch), [&](const char*, auto&, auto) { ++members; });
+  for (int n = 0; n < members; ++n) {
+    Base changed = base;
+    const char* changed_name = nullptr;
+    int i = 0;
+    EachMember(part(changed), [&](const char* name, auto& member, auto value) {
+      if (i++ != n) return;
+      changed_name = name;
+      member = value;
+    });
+    visit(changed_name, changed);
+  }
+}
+
 struct Machine {
   std::string what;
   Case c;
 };
-
-// Adds copies of the base, each with one member changed of the struct that `part` selects.
-template <typename Part>
-void AddChanged(const Case& base, const std::string& part_name, Part part,
-                std::vector<Machine>& out) {
-  int members = 0;
-  Case scratch = base;
-  EachMember(part(scratch), [&](const char*, auto&, auto) { ++members; });
-  for (int n = 0; n < members; ++n) {
-    Machine machine{part_name, base};
-    int i = 0;
-    EachMember(part(machine.c), [&](const char* name, auto& member, auto value) {
-      if (i++ != n) return;
-      machine.what += std::string(" ") + name;
-      member = value;
-    });
-    out.push_back(std::move(machine));
-  }
-}
 
 const char* const kPlainMachine =
     "kernel v6.0\n"
@@ -178,13 +151,18 @@ const char* const kPlainMachine =
     "device r platform j\n";
 
 std::vector<Machine> Machines() {
-  const Case base = MustParse(kPlainMachine);
+  const Case base = Parsed(kPlainMachine);
   std::vector<Machine> out;
-  AddChanged(base, "settings", [](Case& c) -> Settings& { return c.topology.settings; }, out);
-  AddChanged(base, "driver", [](Case& c) -> Driver& { return c.topology.drivers[0]; }, out);
-  AddChanged(base, "instance", [](Case& c) -> Instance& { return c.topology.instances[0]; }, out);
-  AddChanged(base, "device", [](Case& c) -> Device& { return c.topology.devices[0]; }, out);
-  AddChanged(base, "other device", [](Case& c) -> Device& { return c.topology.devices[1]; }, out);
+  const auto add = [&](const std::string& owner, auto part) {
+    ForEachChanged(base, part, [&](const std::string& name, const Case& changed) {
+      out.push_back({absl::StrCat(owner, " ", name), changed});
+    });
+  };
+  add("settings", [](Case& c) -> Settings& { return c.topology.settings; });
+  add("driver", [](Case& c) -> Driver& { return c.topology.drivers[0]; });
+  add("instance", [](Case& c) -> Instance& { return c.topology.instances[0]; });
+  add("device", [](Case& c) -> Device& { return c.topology.devices[0]; });
+  add("other device", [](Case& c) -> Device& { return c.topology.devices[1]; });
   for (Firmware firmware : {Firmware::kAcpi, Firmware::kDt}) {
     out.push_back({"firmware", base});
     out.back().c.topology.firmware = firmware;
@@ -196,7 +174,7 @@ std::vector<Machine> Machines() {
 }
 
 TEST(MachineText, SaysEveryAttributeThatACaseCanSay) {
-  const Case base = MustParse(kPlainMachine);
+  const Case base = Parsed(kPlainMachine);
   const std::vector<Machine> machines = Machines();
   EXPECT_GE(machines.size(), 60U);
   for (const Machine& machine : machines) {
@@ -212,7 +190,7 @@ TEST(MachineText, SaysEveryAttributeThatACaseCanSay) {
 
 TEST(MachineText, OfTwoMachinesOfTheCorpusIsTheSameOnlyIfTheyAre) {
   std::map<std::string, NamedCase> seen;
-  for (NamedCase& entry : Corpus()) {
+  for (NamedCase& entry : CorpusCases()) {
     Case machine = entry.c;
     machine.comment.clear();
     machine.kernel = {};
@@ -228,12 +206,12 @@ TEST(MachineText, OfTwoMachinesOfTheCorpusIsTheSameOnlyIfTheyAre) {
 
 TEST(MachineText, SaysItInTheKernelsTerms) {
   const std::string text =
-      TopologyText(MustParse("kernel v6.12\n"
-                             "settings passthrough dma-entries=4 memlock=1\n"
-                             "driver smmu deferred mismatch-errno=EXDEV\n"
-                             "instance s smmu no-msi-isolation aperture=0-47 page-sizes=1,16\n"
-                             "device nic pci s default=identity resv=8-15:msi\n"
-                             "device mdev platform emulated\n"));
+      TopologyText(Parsed("kernel v6.12\n"
+                          "settings passthrough dma-entries=4 memlock=1\n"
+                          "driver smmu deferred mismatch-errno=EXDEV\n"
+                          "instance s smmu no-msi-isolation aperture=0-47 page-sizes=1,16\n"
+                          "device nic pci s default=identity resv=8-15:msi\n"
+                          "device mdev platform emulated\n"));
   for (const char* part :
        {"iommu.passthrough=1", "dma_entry_limit=4", "RLIMIT_MEMLOCK of 1 page\n",
         "defers attaching to the first DMA", "-EXDEV", "does not isolate MSIs", "maps pages 0-47",
@@ -245,7 +223,7 @@ TEST(MachineText, SaysItInTheKernelsTerms) {
 
 TEST(ChangesText, EveryStepOfTheCorpusThatChangesTheStateSaysSo) {
   int steps = 0;
-  for (const NamedCase& entry : Corpus()) {
+  for (const NamedCase& entry : CorpusCases()) {
     const auto run = Play(entry.c);
     for (size_t i = 0; i < run.steps.size(); ++i) {
       const PlayedStep& step = run.steps[i];
@@ -423,31 +401,22 @@ void EachMember(State& s, F change) {
 }
 
 TEST(ChangesText, SayTheChangeOfEveryMemberOfTheState) {
-  const Case c = MustParse(kBusyRun);
+  const Case c = Parsed(kBusyRun);
   const auto run = Play(c);
   ASSERT_THAT(Mismatches(c, run), IsEmpty());
   const State base = run.final_state();
   EXPECT_THAT(Changes(c, base, base), IsEmpty());
-  int members = 0;
-  State scratch = base;
-  EachMember(scratch, [&](const char*, auto&, auto) { ++members; });
-  for (int n = 0; n < members; ++n) {
-    State changed = base;
-    std::string what;
-    int i = 0;
-    EachMember(changed, [&](const char* name, auto& member, auto value) {
-      if (i++ != n) return;
-      what = name;
-      member = value;
-    });
-    ASSERT_NE(changed, base) << what << " is as it was";
-    EXPECT_THAT(Changes(c, base, changed), Not(IsEmpty())) << what;
-    EXPECT_THAT(Changes(c, changed, base), Not(IsEmpty())) << what << ", and back";
-  }
+  ForEachChanged(
+      base, [](State& s) -> State& { return s; },
+      [&](const char* what, const State& changed) {
+        ASSERT_NE(changed, base) << what << " is as it was";
+        EXPECT_THAT(Changes(c, base, changed), Not(IsEmpty())) << what;
+        EXPECT_THAT(Changes(c, changed, base), Not(IsEmpty())) << what << ", and back";
+      });
 }
 
 TEST(ChangesText, AreInTheKernelsTerms) {
-  const Case c = MustParse(kBusyRun);
+  const Case c = Parsed(kBusyRun);
   const auto run = Play(c);
   const auto at = [&](size_t op) {
     return Changes(c, run.before(op), run.steps[op].after, &c.ops[op].op);
@@ -491,7 +460,7 @@ TEST(Oopses, AreCalledWhatTheyAre) {
         "kernel v6.12\ndriver a\ninstance i a page-sizes=2\ndevice p pci i\n"
         "device m platform emulated\nregister i\nset-container 0 c0\nset-iommu c0\n"
         "map c0 1+1 0 read write\nset-container 1 c0\n"}) {
-    const Case c = MustParse(text);
+    const Case c = Parsed(text);
     for (const PlayedStep& step : Play(c).steps)
       for (const Event& e : step.events) look(c, e);
   }
@@ -508,7 +477,7 @@ TEST(Oopses, HaveANameEach) {
 // --- cases that were found ---
 
 TEST(FoundCases, AssertTheWholeOfTheirRun) {
-  for (const NamedCase& entry : Corpus()) {
+  for (const NamedCase& entry : CorpusCases()) {
     const auto run = Play(entry.c);
     const Case found = Asserted(entry.c, run);
     EXPECT_THAT(Mismatches(found, Play(found)), IsEmpty()) << entry.name;
@@ -530,7 +499,7 @@ TEST(FoundCases, AssertTheWholeOfTheirRun) {
 }
 
 TEST(FoundCases, LeaveOutWhatIsNotPossible) {
-  const Case c = MustParse(
+  const Case c = Parsed(
       "kernel v6.1\ndriver a\ninstance i a\ndevice d pci i\n"
       "register i\nregister i\nunregister i\n");
   const Case found = Asserted(c, Play(c), {Property::kNoCrossDriverAttach});
@@ -540,15 +509,14 @@ TEST(FoundCases, LeaveOutWhatIsNotPossible) {
 }
 
 TEST(Mismatches, SayWhereTheyAreWritten) {
-  const Case c = MustParse(
+  const Case c = Parsed(
       "kernel v6.1\ndriver a\ninstance i a\ndevice d pci i\n\n# why\nregister i -> -EBUSY\n\n"
       "expect violated no-cross-driver-attach\n");
   EXPECT_THAT(Mismatches(c, Play(c), "x.case"),
               ElementsAre("x.case:7: op 1, register i: expected -EBUSY, got ok",
                           "x.case:9: expected no-cross-driver-attach violated, but it is not"));
-  const auto json = CaseFromJson(CaseToJson(c), "x.json");
-  ASSERT_TRUE(json.ok()) << json.status();
-  EXPECT_THAT(Mismatches(*json, Play(*json), "x.json"),
+  const auto json = CaseFromJson(CaseToJson(c), "x.json").value();
+  EXPECT_THAT(Mismatches(json, Play(json), "x.json"),
               testing::Contains("x.json: op 1, register i: expected -EBUSY, got ok"));
 }
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Documents agree with the rows of profiles, properties, ops, faults and attributes, and the probes
-// distinguish kernel trees. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew;
+// Documents agree with the rows of profiles, rules, properties, ops, faults and attributes, and the
+// probes distinguish kernel trees. IOMMUCHECK_UPDATE_GOLDEN=1 writes these parts of the documents anew;
 // read the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,20 +19,16 @@
 #include "model/profiles.h"
 #include "model/properties.h"
 #include "src/conform/harness.h"
+#include "src/report/json.h"
+#include "tests/given.h"
 
 namespace iommucheck {
 namespace {
 
-std::string ReadWhole(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 // Expects `wanted` as the text of the file from the only `begin` to the next `end`.
 void ExpectPart(const std::string& file, std::string_view begin, std::string_view end,
                 const std::string& wanted) {
-  const std::string path = std::string(IOMMUCHECK_SOURCE_DIR) + "/" + file;
+  const std::filesystem::path path = kSource / file;
   std::string text = ReadWhole(path);
   const size_t at = text.find(begin);
   ASSERT_NE(at, std::string::npos) << file << " has no: " << begin;
@@ -48,8 +42,24 @@ void ExpectPart(const std::string& file, std::string_view begin, std::string_vie
   std::ofstream(path) << text;
 }
 
-std::string JsonList(const std::vector<std::string>& words) {
-  return absl::StrCat("\"", absl::StrJoin(words, "\", \""), "\"");
+// Expects the words as the only enumeration of this name in the schema of what is printed, on as
+// many lines as they need.
+void ExpectWords(const std::string& definition, const std::vector<std::string>& words) {
+  constexpr size_t kColumns = 100;
+  const std::string begin = absl::StrCat("\n    \"", definition, "\": {\"enum\": [");
+  std::string list = absl::StrCat("\"", absl::StrJoin(words, "\", \""), "\"");
+  if (begin.size() + list.size() > kColumns) {
+    list.clear();
+    size_t line = kColumns;
+    for (const std::string& word : words) {
+      const std::string quoted = absl::StrCat("\"", word, "\"", &word == &words.back() ? "" : ",");
+      const bool fits = line + 1 + quoted.size() <= kColumns;
+      absl::StrAppend(&list, fits ? " " : "\n      ", quoted);
+      line = (fits ? line + 1 : 6) + quoted.size();
+    }
+    list += "\n    ";
+  }
+  ExpectPart("docs/output.schema.json", begin, "]", list);
 }
 
 // "a, b and c"
@@ -67,8 +77,12 @@ std::vector<std::string> Names(bool mainline, bool stable) {
 }
 
 TEST(Docs, HaveTheProfiles) {
-  const std::string all = JsonList(Names(true, true));
-  ExpectPart("docs/output.schema.json", R"("profile": {"enum": [)", "]}", all);
+  ExpectWords("profile", Names(true, true));
+  std::vector<std::string> eras;
+  for (const ProfileInfo& info : AllProfiles())
+    if (const std::string era(EraName(info.era)); eras.empty() || eras.back() != era)
+      eras.push_back(era);
+  ExpectWords("era", eras);
   ExpectPart("README.md", "Modelled, for ", ", each step",
              absl::StrCat(ProseList(Names(true, false)), " (mainline `.0`), and ",
                           ProseList(Names(false, true)), "\n(stable)"));
@@ -89,10 +103,12 @@ std::string PromisedBySome() {
 }
 
 TEST(Docs, HaveTheProperties) {
+  std::vector<std::string> all;
   std::vector<std::string> encoded;
   std::string table;
   for (const Property property : kProperties) {
     const PropertyInfo& info = InfoOf(property);
+    all.emplace_back(info.name);
     if (info.encoded) encoded.emplace_back(info.name);
     absl::StrAppend(&table, "| `", std::string(info.name), "` | ", std::string(info.sentence),
                     " |\n");
@@ -100,7 +116,26 @@ TEST(Docs, HaveTheProperties) {
   ExpectPart("docs/properties.md", "| property | sentence |\n|---|---|\n", "\nNot among", table);
   ExpectPart("docs/properties.md", "| property | not promised by |\n|---|---|\n", "\nThe reasons",
              PromisedBySome());
-  ExpectPart("docs/output.schema.json", R"("property": {"enum": [)", "]}", JsonList(encoded));
+  ExpectWords("property", encoded);
+  ExpectWords("any_property", all);
+}
+
+TEST(Docs, HaveTheRules) {
+  std::vector<std::string> ids;
+  for (const RuleInfo& info : AllRules()) ids.emplace_back(info.id);
+  ExpectWords("rule", ids);
+  ExpectWords("rule_kind", {report::kRuleKindNames.begin(), report::kRuleKindNames.end()});
+}
+
+TEST(Docs, HaveTheBuses) { ExpectWords("bus", {kBusNames.begin(), kBusNames.end()}); }
+
+TEST(Docs, HaveTheVerdicts) {
+  std::vector<std::string> words;
+  for (const auto& [verdict, proved] :
+       {std::pair(Verdict::kHolds, true), std::pair(Verdict::kHolds, false),
+        std::pair(Verdict::kViolated, false), std::pair(Verdict::kUnknown, false)})
+    words.emplace_back(report::VerdictName(verdict, proved));
+  ExpectWords("verdict", words);
 }
 
 // A row of a table. In a document an empty line ends the table.
@@ -141,14 +176,17 @@ TEST(Docs, HaveTheOps) {
 }
 
 TEST(Docs, HaveTheFaults) {
+  std::vector<std::string> words;
   std::vector<std::string> rows;
   for (const FaultInfo& fault : AllFaults()) {
+    words.emplace_back(fault.word);
     std::string form = absl::StrCat("fail=", std::string(fault.word));
     absl::StrAppend(&form, fault.of_device ? ":DEVICE" : ":N", fault.has_errno ? ":ERRNO" : "",
                     fault.has_count ? "[:COUNT]" : "");
     rows.push_back(Row(
         {absl::StrCat("`", form, "`"), fault.has_errno ? "ERRNO" : "ENOMEM", Yes(fault.encoded)}));
   }
+  ExpectWords("fault", words);
   ExpectPart("docs/case-format.md", "| fault | errno | engines |\n|---|---|---|\n", "\n\n",
              absl::StrJoin(rows, "\n"));
 }

@@ -8,10 +8,9 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
+
+#include "tests/given.h"
 
 namespace iommucheck {
 
@@ -26,17 +25,8 @@ struct ToolOutcome {
   }
 };
 
-inline std::string ReadWhole(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Runs `iommucheck ARGS REDIRECTIONS` in the source folder; `out` is what the shell prints.
-inline ToolOutcome RunTool(const std::string& args, const std::string& redirections = "2>&1") {
-  const std::string command =
-      "cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " + redirections;
+// `out` is what the shell prints for the command.
+inline ToolOutcome RunShell(const std::string& command) {
   ToolOutcome outcome;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;
@@ -46,6 +36,13 @@ inline ToolOutcome RunTool(const std::string& args, const std::string& redirecti
   const int raw = pclose(pipe);
   outcome.status = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
   return outcome;
+}
+
+#ifdef IOMMUCHECK_BINARY
+// Runs `iommucheck ARGS REDIRECTIONS` in the source folder.
+inline ToolOutcome RunTool(const std::string& args, const std::string& redirections = "2>&1") {
+  return RunShell("cd '" IOMMUCHECK_SOURCE_DIR "' && '" IOMMUCHECK_BINARY "' " + args + " " +
+                  redirections);
 }
 
 // Runs a shell script in `folder`, in which $B is the tool and $S the source folder. After half an
@@ -64,6 +61,7 @@ inline ToolOutcome RunScript(const std::filesystem::path& folder, const std::str
   for (const char* name : {".script", ".out", ".err"}) std::filesystem::remove(folder / name);
   return outcome;
 }
+#endif
 
 // An empty folder that is removed afterwards.
 class TemporaryFolder {
@@ -81,6 +79,7 @@ class TemporaryFolder {
           ("chmod -R u+rwX '" + path_.string() + "'; rm -rf '" + path_.string() + "'").c_str());
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::string In(const std::string& name) const { return (path_ / name).string(); }
 
  private:
   std::filesystem::path path_;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Trees that want more than to be built: nothing of theirs runs outside of the sandbox, and no path
-# of theirs is a command.
+# Kernel trees that try to do more than to be built. None of their code runs outside of the sandbox,
+# and no path is taken for a command.
 # Exit status 77: bubblewrap cannot make a sandbox here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -60,7 +60,7 @@ build 2 'outside of the tree' "$work/etc" "$work/out3" --sandbox
 makefile "clang-19 -I$work/up/../../etc -c -o lib/rbtree.o" true | tree "$work/up"
 build 2 'outside of the tree' "$work/up" "$work/out4" --sandbox
 
-# 3. What a makefile sees and can write.
+# 3. The files that a makefile sees and can write.
 echo secret >"$work/secret"
 makefile "clang-19 -c -o lib/rbtree.o" \
   "cat $work/secret; ls /home /root /etc/passwd; touch $work/out5/build.ninja; ln -s $work/victim $work/out5/headers/iommucheck.config; echo \$\$HOME; false" |
@@ -95,7 +95,7 @@ for name in "${odd[@]}"; do
 done
 [[ ! -e PW4 ]] || { fail "a path was run here"; rm -f PW4; }
 
-# 6. What runs in the sandbox has its arguments whole, no network, and nothing to write.
+# 6. A command in the sandbox gets its arguments whole, no network, and nothing to write to.
 kernel/sandbox.sh --ro "$work/secret" -- cat "$work/secret" >"$work/log" || fail "--ro shows nothing"
 mkdir "$work/mine"
 kernel/sandbox.sh --rw "$work/mine" -- touch "$work/mine/a b" || fail "--rw writes nothing"

@@ -5,10 +5,8 @@
 #include "src/explore/scope.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
-#include <set>
-#include <string>
-#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -19,9 +17,9 @@
 #include "src/explore/search.h"
 #include "src/explore/search_json.h"
 #include "src/report/exploration.h"
-#include "src/report/exploration_text.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
+#include "tests/given.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -29,19 +27,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-KernelSpec Kernel(KernelVersion version, std::initializer_list<Rule> dropped = {},
-                  std::initializer_list<Rule> added = {}) {
-  KernelSpec kernel{.version = version};
-  for (const Rule rule : dropped) kernel.dropped.add(rule);
-  for (const Rule rule : added) kernel.added.add(rule);
-  return kernel;
-}
-
-Scope ScopeOf(const std::string& text) {
-  const absl::StatusOr<Scope> scope = ParseScope(text);
-  EXPECT_TRUE(scope.ok()) << scope.status();
-  return *scope;
-}
+Scope ScopeOf(const std::string& text) { return ParseScope(text).value(); }
 
 ScopeAnswer Search(const Question& question, const SearchOptions& options = {}) {
   Progress progress;
@@ -51,24 +37,25 @@ ScopeAnswer Search(const Question& question, const SearchOptions& options = {}) 
 
 // --- scopes in words ---
 
-TEST(Scope, PrintsWhatItParses) {
-  for (const char* text : {"drivers=2,buses=1,devices=3,instances=1,groups=4,containers=1,steps=9",
-                           "devices=1,steps=unbounded"}) {
-    const Scope scope = ScopeOf(text);
-    const absl::StatusOr<Scope> again = ParseScope(ScopeText(scope));
-    ASSERT_TRUE(again.ok());
-    EXPECT_EQ(ScopeText(*again), ScopeText(scope));
-  }
+TEST(Scope, SaysWhereItIsWrong) {
+  for (const auto& [text, error] : std::map<std::string, std::string>{
+           {"devices=2,buzes=1", "--scope:11: expected drivers, buses"},
+           {"devices=9", "--scope:9: expected 1 to 4, found '9'"},
+           {"steps=", "1 to 64 or unbounded"},
+           {"devices=2,", "found ''"}})
+    EXPECT_THAT(MessageOf(ParseScope(text)), HasSubstr(error));
 }
 
-TEST(Scope, SaysWhereItIsWrong) {
-  const auto error = [](const char* text) {
-    return std::string(ParseScope(text).status().message());
-  };
-  EXPECT_THAT(error("devices=2,buzes=1"), HasSubstr("--scope:11: expected drivers, buses"));
-  EXPECT_THAT(error("devices=9"), HasSubstr("--scope:9: expected 1 to 4, found '9'"));
-  EXPECT_THAT(error("steps="), HasSubstr("1 to 64 or unbounded"));
-  EXPECT_THAT(error("devices=2,"), HasSubstr("found ''"));
+TEST(Scope, PrintsWhatItParses) {
+  for (const char* text : {"drivers=2,buses=1,devices=3,instances=1,groups=4,containers=1,steps=9",
+                           "devices=1,steps=unbounded", "devices=1", "devices=3,steps=unbounded",
+                           "steps=4", "groups=2"}) {
+    const Scope scope = ScopeOf(text);
+    EXPECT_EQ(ScopeOf(ScopeText(scope)), scope);
+    EXPECT_EQ(ScopeText(ScopeOf(ScopeText(scope))), ScopeText(scope));
+  }
+  EXPECT_EQ(ScopeOf(ScopeText(Scope())), Scope());
+  EXPECT_NE(ScopeOf("devices=2,groups=2"), Scope());
 }
 
 // --- shapes ---
@@ -93,9 +80,9 @@ TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
   Key key;
   Key other_key;
   for (const KernelVersion version : kKernelVersions) {
-    std::vector<KernelSpec> kernels = {Kernel(version)};
+    std::vector<KernelSpec> kernels = {{.version = version}};
     for (const RuleInfo& rule : EncodedRuleInfos()) {
-      KernelSpec kernel = Kernel(version);
+      KernelSpec kernel{.version = version};
       (ProfileOf(version).has(rule.rule) ? kernel.dropped : kernel.added).add(rule.rule);
       kernels.push_back(kernel);
     }
@@ -125,12 +112,12 @@ TEST(Shape, AStepReadsNoMoreThanItAsksFor) {
           State one = state;
           const Topology first = AnyMachine(shape, values, random);
           const StepResult result = Step(kernel, first, op, one, events);
-          const Event* const violation = FindViolation(Property::kNoCrossDriverAttach, events);
+          const Event* const violation = FindViolation(kAttach, events);
           const bool violated = violation != nullptr;
           State other = state;
           const Topology second = AnyMachine(shape, values, random);
           EXPECT_EQ(Step(kernel, second, op, other, events).error, result.error);
-          EXPECT_EQ(FindViolation(Property::kNoCrossDriverAttach, events) != nullptr, violated);
+          EXPECT_EQ(FindViolation(kAttach, events) != nullptr, violated);
           packer.Pack(one, values, key);
           packer.Pack(other, values, other_key);
           ASSERT_TRUE(std::ranges::equal(key.span(), other_key.span()))
@@ -160,10 +147,9 @@ TEST(ScopeSearch, AgreesWithMachinesOneByOne) {
     const char* scope;
   };
   const Asked questions[] = {
-      {Kernel(KernelVersion::kV7_1), "devices=2,instances=1,buses=1,steps=4"},
-      {Kernel(KernelVersion::kV6_1, {Rule::kRegisterSingleDriver}),
-       "devices=2,instances=1,buses=1,steps=4"},
-      {Kernel(KernelVersion::kV6_0), "devices=1,instances=1,buses=1,steps=3"}};
+      {KernelOf("v7.1"), "devices=2,instances=1,buses=1,steps=4"},
+      {KernelOf("v6.1,-register.single_driver"), "devices=2,instances=1,buses=1,steps=4"},
+      {KernelOf("v6.0"), "devices=1,instances=1,buses=1,steps=3"}};
   for (const Asked& asked : questions)
     for (const Property property : kEncodedProperties) {
       const Question question{
@@ -205,10 +191,9 @@ TEST(ScopeSearch, AgreesWithMachinesOneByOne) {
 }
 
 TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
-  const KernelSpec kernels[] = {Kernel(KernelVersion::kV7_1),
-                                Kernel(KernelVersion::kV7_1, {Rule::kType1SameOps}),
-                                Kernel(KernelVersion::kV6_12, {Rule::kType1SameOps}),
-                                Kernel(KernelVersion::kV6_1, {Rule::kType1SameOps})};
+  const KernelSpec kernels[] = {KernelOf("v7.1"), KernelOf("v7.1,-type1.same_ops"),
+                                KernelOf("v6.12,-type1.same_ops"),
+                                KernelOf("v6.1,-type1.same_ops")};
   for (const KernelSpec& kernel : kernels)
     for (const Property property : kEncodedProperties) {
       Question question{.property = property,
@@ -229,16 +214,15 @@ TEST(ScopeSearch, SecondContainerChangesNoVerdict) {
 
 const std::string kTool = tool::Release();
 
-const Question kQuestions[] = {
-    {.property = Property::kNoCrossDriverReuse,
-     .kernel = {.version = KernelVersion::kV7_1},
-     .scope = {.devices = 2, .instances = 1, .steps = kUnbounded}},
-    {.property = Property::kNoCrossDriverAttach,
-     .kernel = Kernel(KernelVersion::kV7_1, {}, {Rule::kAssumeHomogeneousGroups}),
-     .scope = {.devices = 2, .steps = 3}},
-    {.property = Property::kNoCrossDriverReuse,
-     .kernel = Kernel(KernelVersion::kV6_0, {Rule::kType1SameOps}),
-     .scope = {.devices = 2, .instances = 1, .steps = 6}}};
+const Question kQuestions[] = {{.property = kReuse,
+                                .kernel = {.version = KernelVersion::kV7_1},
+                                .scope = {.devices = 2, .instances = 1, .steps = kUnbounded}},
+                               {.property = kAttach,
+                                .kernel = KernelOf("v7.1,+assume.homogeneous_groups"),
+                                .scope = {.devices = 2, .steps = 3}},
+                               {.property = kReuse,
+                                .kernel = KernelOf("v6.0,-type1.same_ops"),
+                                .scope = {.devices = 2, .instances = 1, .steps = 6}}};
 
 void ExpectSame(const ScopeAnswer& a, const ScopeAnswer& b) {
   EXPECT_EQ(a.verdict, b.verdict);
@@ -274,9 +258,7 @@ TEST(ScopeSearch, GoesOnWhereItWasStopped) {
         ++stops;
       }
       // Write it to text and read it back.
-      const absl::StatusOr<Progress> again = ParseProgress(PrintProgress(progress), "file");
-      ASSERT_TRUE(again.ok()) << again.status();
-      progress = *again;
+      progress = ParseProgress(PrintProgress(progress), "file").value();
     }
     EXPECT_GT(stops, 1);
     ExpectSame(whole, answer);
@@ -292,31 +274,28 @@ TEST(ScopeSearch, ShardsMakeTheWhole) {
       Question part = question;
       part.shard = shard;
       part.shards = 3;
-      const auto replayed = report::Replayed(Search(part));
-      ASSERT_TRUE(replayed.ok());
+      const auto replayed = report::Replayed(Search(part)).value();
       files.push_back("shard" + std::to_string(shard));
       // Write it to JSON and read it back.
-      const auto read = AnswerFromJson(report::ExplorationJson(*replayed), files.back(), kTool);
-      ASSERT_TRUE(read.ok()) << read.status();
-      shards.push_back(*read);
+      shards.push_back(
+          AnswerFromJson(report::ExplorationJson(replayed), files.back(), kTool).value());
     }
-    const auto merged = report::Merge(shards, files);
-    ASSERT_TRUE(merged.ok()) << merged.status();
-    EXPECT_EQ(merged->verdict, whole.verdict);
-    EXPECT_EQ(merged->depth, whole.depth);
-    EXPECT_EQ(merged->machines, whole.machines);
-    EXPECT_EQ(merged->shapes, whole.shapes);
-    EXPECT_EQ(PrintCase(merged->found), PrintCase(report::Replayed(whole)->answer.found));
+    const auto merged = report::Merge(shards, files).value();
+    EXPECT_EQ(merged.verdict, whole.verdict);
+    EXPECT_EQ(merged.depth, whole.depth);
+    EXPECT_EQ(merged.machines, whole.machines);
+    EXPECT_EQ(merged.shapes, whole.shapes);
+    EXPECT_EQ(PrintCase(merged.found), PrintCase(report::Replayed(whole)->answer.found));
     // After a violation, each shard has searched only up to its own first one.
     if (whole.verdict == Verdict::kHolds) {
-      EXPECT_EQ(merged->states, whole.states);
-      EXPECT_EQ(merged->transitions, whole.transitions);
-      EXPECT_EQ(merged->every_depth, whole.every_depth);
+      EXPECT_EQ(merged.states, whole.states);
+      EXPECT_EQ(merged.transitions, whole.transitions);
+      EXPECT_EQ(merged.every_depth, whole.every_depth);
     }
-    EXPECT_THAT(std::string(report::Merge(std::span(shards).first(2), files).status().message()),
+    EXPECT_THAT(MessageOf(report::Merge(std::span(shards).first(2), files)),
                 HasSubstr("expected shard 3 of 3 beside it, found none"));
     shards[1] = shards[0];
-    EXPECT_THAT(std::string(report::Merge(shards, files).status().message()),
+    EXPECT_THAT(MessageOf(report::Merge(shards, files)),
                 HasSubstr("shard2: expected another shard than 1"));
   }
 }
@@ -330,7 +309,7 @@ TEST(ScopeSearch, SaysWhatItCoveredWhenMemoryRunsOut) {
 
 // The last pass adds many steps. If it did not finish, only the pass before it counts.
 TEST(ScopeSearch, SaysWhatItCoveredInALongPass) {
-  const Question question = {.property = Property::kNoCrossDriverReuse,
+  const Question question = {.property = kReuse,
                              .kernel = {.version = KernelVersion::kV6_1},
                              .scope = {.devices = 1, .instances = 1, .steps = 40}};
   Progress progress;
@@ -364,19 +343,9 @@ TEST(ScopeSearch, SaysWhetherACaseIsTheSmallest) {
   EXPECT_GT(unsure, 0);
 }
 
-TEST(Scope, GroupsThatAreNotNamedAreAsManyAsTheyComeTo) {
-  for (const char* text : {"devices=1", "devices=3,steps=unbounded", "steps=4", "groups=2"}) {
-    const absl::StatusOr<Scope> scope = ParseScope(text);
-    ASSERT_TRUE(scope.ok());
-    EXPECT_EQ(*ParseScope(ScopeText(*scope)), *scope);
-  }
-  EXPECT_EQ(*ParseScope(ScopeText(Scope())), Scope());
-  EXPECT_NE(*ParseScope("devices=2,groups=2"), Scope());
-}
-
 TEST(Record, SaysWhatItExpected) {
   const auto error = [](const std::string& text) {
-    return std::string(ParseProgress(text, "f.json").status().message());
+    return MessageOf(ParseProgress(text, "f.json"));
   };
   EXPECT_THAT(error("{"), HasSubstr("f.json:1:2"));
   EXPECT_THAT(error("{}"), HasSubstr("f.json: /command: expected a string, found nothing"));

@@ -4,9 +4,11 @@
 // no circuit, and no symmetry except that devices are in the order of their buses.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <vector>
 
+#include "model/properties.h"
 #include "model/step.h"
 #include "src/explore/list_ops.h"
 
@@ -21,6 +23,24 @@ struct SmallMachines {
   bool absent = false;
 };
 
+// Calls `make(choose)` once for each sequence of answers to its calls of choose(n), from 0 to n - 1.
+template <typename Make>
+void ForEachChoice(Make make) {
+  struct Digit {
+    int value;
+    int limit;
+  };
+  std::vector<Digit> digits;
+  do {
+    size_t at = 0;
+    make([&](int limit) {
+      if (at == digits.size()) digits.push_back({0, limit});
+      return digits[at++].value;
+    });
+    while (!digits.empty() && ++digits.back().value == digits.back().limit) digits.pop_back();
+  } while (!digits.empty());
+}
+
 // Calls for each machine. Two drivers with one instance each, numbered as in a case of two drivers
 // and two instances; the two devices may be aliases or share a slot.
 inline void ForEachSmallMachine(const SmallMachines& small,
@@ -28,71 +48,32 @@ inline void ForEachSmallMachine(const SmallMachines& small,
   constexpr std::array<std::array<InstanceId, 2>, 5> kBehind = {
       {{kNoId, kNoId}, {0, kNoId}, {1, kNoId}, {0, 1}, {1, 0}}};
   constexpr std::array kClaims = {Claim::kNone, Claim::kStrict, Claim::kStore};
-  Topology t;
-  t.drivers_count = t.tables_count = t.instances_count = 2;
-  t.devices_count = static_cast<uint8_t>(small.devices);
-  for (uint8_t i = 0; i < 2; ++i)
-    t.drivers[i].table = t.instances[i].table = t.instances[i].driver = i;
-
-  const auto relations = [&](const auto& next) {
-    next();
-    if (small.devices < 2 || t.devices[0].bus != Bus::kPci) return;
-    t.devices[1].alias = 0;
-    next();
-    t.devices[1].alias = kNoId;
-    t.devices[0].slot = t.devices[1].slot = 1;
-    next();
-    t.devices[0].slot = t.devices[1].slot = 0;
-  };
-  const auto attributes = [&](const auto& next) {
-    for (unsigned bits = 0; bits < (small.instance_groups ? 16U : 4U); ++bits) {
-      for (unsigned i = 0; i < 2; ++i) {
-        t.instances[i].fwnode = (bits >> i & 1U) != 0;
-        t.drivers[i].instance_groups = (bits >> (2 + i) & 1U) != 0;
-      }
-      if (!small.claims) {
-        next();
-        continue;
-      }
-      const unsigned values = small.stores ? 3 : 2;
-      for (unsigned claims = 0; claims < values * values * values * values; ++claims) {
-        unsigned rest = claims;
-        for (Driver* driver : {&t.drivers[0], &t.drivers[1]})
-          for (Bus bus : {Bus::kPlatform, Bus::kPci}) {
-            driver->claims[static_cast<size_t>(bus)] = kClaims[rest % values];
-            rest /= values;
-          }
-        next();
-      }
+  ForEachChoice([&](const auto& choose) {
+    const auto may = [&](bool open) { return open && choose(2) == 1; };
+    Topology t;
+    t.drivers_count = t.tables_count = t.instances_count = 2;
+    t.devices_count = static_cast<uint8_t>(small.devices);
+    const int on_platform = choose(small.devices + 1);
+    for (int d = 0; d < small.devices; ++d) {
+      t.devices[d].bus = d < on_platform ? Bus::kPlatform : Bus::kPci;
+      t.devices[d].masters = kBehind[static_cast<size_t>(choose(kBehind.size()))];
+      t.devices[d].absent = may(small.absent);
     }
-  };
-  const auto combinations = [&](const auto& next) {
-    int all = 1;
-    for (int d = 0; d < small.devices; ++d) all *= static_cast<int>(kBehind.size());
-    for (int on_platform = 0; on_platform <= small.devices; ++on_platform) {
-      for (int code = 0; code < all; ++code) {
-        int rest = code;
-        for (int d = 0; d < small.devices; ++d) {
-          t.devices[d].bus = d < on_platform ? Bus::kPlatform : Bus::kPci;
-          t.devices[d].masters = kBehind[rest % kBehind.size()];
-          rest /= static_cast<int>(kBehind.size());
-        }
-        next();
-      }
+    const int relation = small.devices == 2 && on_platform == 0 ? choose(3) : 0;
+    if (relation == 1) t.devices[1].alias = 0;
+    if (relation == 2) t.devices[0].slot = t.devices[1].slot = 1;
+    for (uint8_t i = 0; i < 2; ++i) {
+      t.drivers[i].table = t.instances[i].table = t.instances[i].driver = i;
+      t.instances[i].fwnode = may(true);
+      t.drivers[i].instance_groups = may(small.instance_groups);
+      t.drivers[i].clears = may(small.clears);
+      if (!small.claims) continue;
+      for (Bus bus : {Bus::kPlatform, Bus::kPci})
+        t.drivers[i].claims[static_cast<size_t>(bus)] =
+            kClaims[static_cast<size_t>(choose(small.stores ? 3 : 2))];
     }
-  };
-  const auto flags = [&](const auto& next) {
-    for (unsigned bits = 0; bits < 16; ++bits) {
-      if ((bits & 3U) != 0 && !small.absent) continue;
-      if (bits >> 2U != 0 && !small.clears) continue;
-      for (unsigned i = 0; i < 2; ++i) {
-        t.devices[i].absent = (bits >> i & 1U) != 0 && i < t.devices_count;
-        t.drivers[i].clears = (bits >> (2 + i) & 1U) != 0;
-      }
-      next();
-    }
-  };
-  combinations([&] { relations([&] { attributes([&] { flags([&] { call(t); }); }); }); });
+    call(t);
+  });
 }
 
 // A run on one kernel, as far as it went.

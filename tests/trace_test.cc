@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/trace.h"
 
+#include <array>
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "src/conform/compare.h"
 #include "src/conform/model_trace.h"
 #include "src/conform/trace_text.h"
+#include "tests/given.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -88,127 +88,94 @@ end
   owner_cnt dev0 1 owned | dev1 1 owned | dev2 1 owned
 )";
 
-Case MustParse(std::string_view text) {
-  auto c = ParseCase(text, "t.case");
-  EXPECT_TRUE(c.ok()) << c.status();
-  return c.ok() ? *std::move(c) : Case();
-}
-
 absl::StatusOr<TraceFile> Parse(const Case& c, std::string_view text) {
-  return ParseTraces(text, "t.trace",
-                     [&c](std::string_view name) { return name == "two" ? &c : nullptr; });
+  return ParseTraces(text, "t.trace", {{"two", c}});
 }
 
-TEST(Trace, TheModelsTraceReadsAsWritten) {
-  const Case c = MustParse(kTwoBuses);
-  EXPECT_EQ(PrintTraceHeader("the model") + PrintTrace(c, TraceOf(c), "two"), kTwoBusesTrace);
+class Traces : public testing::Test {
+ protected:
+  // The file of the trace with one change.
+  absl::StatusOr<TraceFile> ParseChanged(std::string_view from, std::string_view to) {
+    std::string text(kTwoBusesTrace);
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos);
+    return Parse(c, text.replace(at, from.size(), to));
+  }
+  Trace Changed(std::string_view from, std::string_view to) {
+    return ParseChanged(from, to).value().entries[0].trace;
+  }
+
+  const Case c = Parsed(kTwoBuses);
+  const Trace model = TraceOf(c);
+};
+
+TEST_F(Traces, TheModelsTraceReadsAsWritten) {
+  EXPECT_EQ(PrintTraceHeader("the model") + PrintTrace(c, model, "two"), kTwoBusesTrace);
 }
 
-TEST(Trace, TextGivesTheTraceBack) {
-  const Case c = MustParse(kTwoBuses);
-  const auto file = Parse(c, kTwoBusesTrace);
-  ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->kernel, "the model");
-  ASSERT_EQ(file->entries.size(), 1U);
-  EXPECT_EQ(file->entries[0].name, "two");
-  EXPECT_EQ(file->entries[0].trace, TraceOf(c));
+TEST_F(Traces, TextGivesTheTraceBack) {
+  const auto file = Parse(c, kTwoBusesTrace).value();
+  EXPECT_EQ(file.kernel, "the model");
+  ASSERT_EQ(file.entries.size(), 1U);
+  EXPECT_EQ(file.entries[0].name, "two");
+  EXPECT_EQ(file.entries[0].trace, model);
 }
 
 TEST(Trace, EveryLitmusCaseSurvivesText) {
-  int cases = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(IOMMUCHECK_SOURCE_DIR "/corpus/litmus")) {
-    if (entry.path().extension() != ".case") continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const Case c = MustParse(text.str());
+  const std::vector<NamedCase> cases = CorpusCases({"litmus"});
+  for (const auto& [name, c] : cases) {
     const Trace trace = TraceOf(c);
-    const auto file = Parse(c, PrintTraceHeader("k") + PrintTrace(c, trace, "two"));
-    ASSERT_TRUE(file.ok()) << file.status();
-    EXPECT_EQ(file->entries[0].trace, trace) << entry.path();
-    EXPECT_TRUE(Agree(file->entries[0].trace, trace));
-    ++cases;
+    const auto file = Parse(c, PrintTraceHeader("k") + PrintTrace(c, trace, "two")).value();
+    EXPECT_EQ(file.entries[0].trace, trace) << name;
+    EXPECT_TRUE(Agree(file.entries[0].trace, trace)) << name;
   }
-  EXPECT_GT(cases, 100);
+  EXPECT_GT(cases.size(), 100U);
 }
 
-std::string ErrorOf(std::string_view from, std::string_view to) {
-  const Case c = MustParse(kTwoBuses);
-  std::string text(kTwoBusesTrace);
-  const size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos);
-  text.replace(at, from.size(), to);
-  const auto file = Parse(c, text);
-  return file.ok() ? "no error" : std::string(file.status().message());
+TEST_F(Traces, ErrorsNameThePlace) {
+  for (const auto& [from, to, place, expected] : std::vector<std::array<std::string, 4>>{
+           {"trace 1", "trace 2", "1:7", "version 1, found '2'"},
+           {"case two", "case three", "3:6", "the name of a case, found 'three'"},
+           {"probe dev0 iommu0", "probe dev9 iommu0", "6:9", "a device of the case, found 'dev9'"},
+           {"attach d0 dev0 = 0", "attach d0 dev0 = ok", "8:20",
+            "0 or an errno such as -EBUSY, found 'ok'"},
+           {"3 configure dev2", "3 configure dev1", "9:3",
+            "'configure dev2' and = with an errno, found 'configure'"},
+           {"3 configure dev2", "4 configure dev2", "9:1", "op 3, found '4'"},
+           {"free d8", "free 8", "42:8", "a domain such as d0, found '8'"},
+           {"  domains 8\n", "", "46:3", "domains, found 'warns'"},
+           {"  warns 0\n", "", "47:3", "warns, found 'mapped'"}})
+    EXPECT_EQ(MessageOf(ParseChanged(from, to)), "t.trace:" + place + ": expected " + expected);
 }
 
-TEST(Trace, ErrorsNameThePlace) {
-  EXPECT_EQ(ErrorOf("trace 1", "trace 2"), "t.trace:1:7: expected version 1, found '2'");
-  EXPECT_EQ(ErrorOf("case two", "case three"),
-            "t.trace:3:6: expected the name of a case, found 'three'");
-  EXPECT_EQ(ErrorOf("probe dev0 iommu0", "probe dev9 iommu0"),
-            "t.trace:6:9: expected a device of the case, found 'dev9'");
-  EXPECT_EQ(ErrorOf("attach d0 dev0 = 0", "attach d0 dev0 = ok"),
-            "t.trace:8:20: expected 0 or an errno such as -EBUSY, found 'ok'");
-  EXPECT_EQ(ErrorOf("3 configure dev2", "3 configure dev1"),
-            "t.trace:9:3: expected 'configure dev2' and = with an errno, found 'configure'");
-  EXPECT_EQ(ErrorOf("3 configure dev2", "4 configure dev2"),
-            "t.trace:9:1: expected op 3, found '4'");
-  EXPECT_EQ(ErrorOf("free d8", "free 8"), "t.trace:42:8: expected a domain such as d0, found '8'");
-  EXPECT_EQ(ErrorOf("  domains 8\n", ""), "t.trace:46:3: expected domains, found 'warns'");
-  EXPECT_EQ(ErrorOf("  warns 0\n", ""), "t.trace:47:3: expected warns, found 'mapped'");
-}
-
-Trace Changed(std::string_view from, std::string_view to) {
-  const Case c = MustParse(kTwoBuses);
-  std::string text(kTwoBusesTrace);
-  const size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos);
-  text.replace(at, from.size(), to);
-  const auto file = Parse(c, text);
-  EXPECT_TRUE(file.ok()) << file.status();
-  return file.ok() ? file->entries[0].trace : Trace();
-}
-
-TEST(Trace, WhatIsNotSaidIsNotCompared) {
-  const Case c = MustParse(kTwoBuses);
-  const Trace model = TraceOf(c);
+TEST_F(Traces, WhatIsNotSaidIsNotCompared) {
   EXPECT_TRUE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A - -")));
-  EXPECT_TRUE(Agree(model, Changed("  warns 0\n", "  warns 0\n  pins 3\n")));
   EXPECT_FALSE(Agree(model, Changed("  map d6 0-1", "  map d6 2-3")));
   EXPECT_FALSE(Agree(model, Changed("  mapped\n", "  mapped d6 0\n")));
   EXPECT_FALSE(Agree(model, Changed("alloc d0 A A.ops dev0", "alloc d0 A B.ops dev0")));
   EXPECT_FALSE(Agree(model, Changed("alloc d0 A", "alloc d0 B")));
 }
 
-TEST(Trace, TheFirstDifferenceIsShownWithWhatComesBefore) {
-  const Case c = MustParse(kTwoBuses);
+TEST_F(Traces, TheFirstDifferenceIsShownWithWhatComesBefore) {
   const Trace other = Changed("4 register iommu1 = 0", "4 register iommu1 = -EBUSY");
-  EXPECT_FALSE(Agree(TraceOf(c), other));
-  const Comparison comparison = Compare(c, TraceOf(c), "model", other, "real code");
+  EXPECT_FALSE(Agree(model, other));
+  const Comparison comparison = Compare(c, model, "model", other, "real code");
   EXPECT_FALSE(comparison.agree);
   EXPECT_EQ(comparison.step, 3U);
   EXPECT_EQ(comparison.prefix, 9U);
   EXPECT_TRUE(comparison.text.ends_with(
       "! 4 register iommu1 = 0               |4 register iommu1 = -EBUSY\n"))
       << comparison.text;
-  for (std::string_view rest = comparison.text; !rest.empty();) {
-    const size_t end = rest.find('\n');
-    EXPECT_LE(end, 75U);
-    rest.remove_prefix(end + 1);
-  }
+  for (const std::string& line : Split(comparison.text)) EXPECT_LE(line.size(), 75U);
 }
 
-TEST(Trace, EqualTracesAgreeToTheEnd) {
-  const Case c = MustParse(kTwoBuses);
-  const Comparison comparison = Compare(c, TraceOf(c), "a", TraceOf(c), "b");
+TEST_F(Traces, EqualTracesAgreeToTheEnd) {
+  const Comparison comparison = Compare(c, model, "a", model, "b");
   EXPECT_TRUE(comparison.agree);
   EXPECT_EQ(comparison.step, c.ops.size());
 }
 
-TEST(Trace, DifferencesAtTheEndCount) {
-  const Case c = MustParse(kTwoBuses);
-  const Trace model = TraceOf(c);
+TEST_F(Traces, DifferencesAtTheEndCount) {
   EXPECT_FALSE(Agree(model, Changed("warns 0", "warns 1")));
   EXPECT_FALSE(Agree(model, Changed("share dev0 dev2", "share")));
   EXPECT_FALSE(Agree(model, Changed("domains 8", "domains 9")));
@@ -222,7 +189,7 @@ TEST(Compare, CutsNothingOff) {
   text.replace(text.find("driver B"), 8, "driver " + name);
   for (size_t at = 0; (at = text.find(" B fwnode", at)) != std::string::npos;)
     text.replace(at, 2, " " + name);
-  const Case c = MustParse(text);
+  const Case c = Parsed(text);
   const Trace model = TraceOf(c);
   Trace real = model;
   real.steps[7].error = 0;
@@ -233,33 +200,27 @@ TEST(Compare, CutsNothingOff) {
   // Joins the rows of each column again.
   std::string left;
   std::string right;
-  std::istringstream rows(comparison.text);
-  for (std::string row; std::getline(rows, row);) {
+  for (const std::string& row : Split(comparison.text)) {
     EXPECT_LE(row.size(), 75U) << row;
     ASSERT_GT(row.size(), 38U) << row;
     EXPECT_EQ(row[38], '|') << row;
-    for (char ch : row.substr(2, 36))
-      if (ch != ' ') left += ch;
-    for (char ch : row.substr(39))
-      if (ch != ' ') right += ch;
+    left += row.substr(2, 36);
+    right += row.substr(39);
   }
-  std::string wanted_left = "model";
-  std::string wanted_right = "realcode";
-  const std::vector<std::string> lines = TraceLines(c, model);
-  for (size_t i = 0; i <= comparison.prefix; ++i)
-    for (char ch : lines[i])
-      if (ch != ' ') wanted_left += ch;
-  const std::vector<std::string> real_lines = TraceLines(c, real);
-  for (size_t i = 0; i <= comparison.prefix; ++i)
-    for (char ch : real_lines[i])
-      if (ch != ' ') wanted_right += ch;
-  EXPECT_EQ(left, wanted_left);
-  EXPECT_EQ(right, wanted_right);
+  const auto lines_of = [&](const Trace& trace) {
+    std::vector<std::string> lines = TraceLines(c, trace);
+    lines.resize(comparison.prefix + 1);
+    return absl::StrJoin(lines, "");
+  };
+  const auto without_blanks = [](std::string column) {
+    std::erase(column, ' ');
+    return column;
+  };
+  EXPECT_EQ(without_blanks(left), without_blanks("model" + lines_of(model)));
+  EXPECT_EQ(without_blanks(right), without_blanks("realcode" + lines_of(real)));
 }
 
-TEST(Agree, SeesWhatNoLaterOpAsksFor) {
-  const Case c = MustParse(kTwoBuses);
-  const Trace model = TraceOf(c);
+TEST_F(Traces, SeesWhatNoLaterOpAsksFor) {
   ASSERT_TRUE(model.has_groups);
   const auto differs_by = [&](auto change) {
     Trace real = model;
@@ -277,15 +238,12 @@ TEST(Agree, SeesWhatNoLaterOpAsksFor) {
 }
 
 // A process that died in the case's op.
-TEST(Agree, SeesACrash) {
-  const Case c = MustParse(kTwoBuses);
-  Trace model = TraceOf(c);
+TEST_F(Traces, SeesACrash) {
   Trace real = model;
   real.calls.resize(real.steps[8].calls_end);
   real.calls.push_back({.kind = Call::Kind::kCrash});
   real.steps.resize(10);
   real.steps[9] = {-EFAULT, static_cast<uint32_t>(real.calls.size())};
-  EXPECT_TRUE(real.crashed());
   EXPECT_FALSE(Agree(model, real));
   EXPECT_EQ(Compare(c, model, "model", real, "real code").step, 9U);
 }

@@ -67,16 +67,9 @@ inline type1_attach(d) { /* attaches to the domain of the class, made if needed 
 inline type1_detach(d) { /* frees a domain without groups */
   c = (d) % 3;
   j = 0;
-  i = 0;
-  do
-  :: i < count ->
-    if
-    :: groups[i] != d && groups[i] % 3 == c -> j++
-    :: else
-    fi;
-    i++
-  :: else -> break
-  od;
+  for (i : 0 .. count - 1) {
+    j = j + (groups[i] != d && groups[i] % 3 == c)
+  }
   if
   :: j == 0 ->
     i = 0;
@@ -114,16 +107,9 @@ inline unset(d) {
 
 /* A group that is freed frees its domains. */
 inline release_all(n) {
-  i = 0;
-  do
-  :: i < NDEV ->
-    if
-    :: i % 3 == n -> blocking[i] = false
-    :: else
-    fi;
-    i++
-  :: else -> break
-  od
+  for (i : 0 .. NDEV - 1) {
+    blocking[i] = blocking[i] && i % 3 != n
+  }
 }
 
 #define FREE(n) \
@@ -166,13 +152,24 @@ inline release_all(n) {
      }                                                                    \
   :: d_step { IN(d) -> unset(d) }
 
+#define DEVICES_1 DEVICE(0)
+#define DEVICES_2 DEVICES_1 DEVICE(1)
+#define DEVICES_3 DEVICES_2 DEVICE(2)
+#define DEVICES_4 DEVICES_3 DEVICE(3)
+#define DEVICES_5 DEVICES_4 DEVICE(4)
+#define DEVICES_6 DEVICES_5 DEVICE(5)
+#define DEVICES_7 DEVICES_6 DEVICE(6)
+#define DEVICES_8 DEVICES_7 DEVICE(7)
+#define DEVICES_9 DEVICES_8 DEVICE(8)
+#define PASTE(a, b) a##b
+#define DEVICES(n) PASTE(DEVICES_, n)
+
 init {
   d_step {
-    i = 0;
-    do
-    :: i < NDEV -> present[i] = true; groups[i] = NONE; i++
-    :: else -> break
-    od;
+    for (i : 0 .. NDEV - 1) {
+      present[i] = true;
+      groups[i] = NONE
+    }
     domains[0] = NONE;
     domains[1] = NONE;
     domains[2] = NONE;
@@ -188,38 +185,12 @@ init {
 #if SPARE > 1
   :: d_step { registered[4] = !registered[4] }
 #endif
-  DEVICE(0)
-#if NDEV > 1
-  DEVICE(1)
-#endif
-#if NDEV > 2
-  DEVICE(2)
-#endif
-#if NDEV > 3
-  DEVICE(3)
-#endif
-#if NDEV > 4
-  DEVICE(4)
-#endif
-#if NDEV > 5
-  DEVICE(5)
-#endif
-#if NDEV > 6
-  DEVICE(6)
-#endif
-#if NDEV > 7
-  DEVICE(7)
-#endif
-#if NDEV > 8
-  DEVICE(8)
-#endif
+  DEVICES(NDEV)
   :: d_step {
        count > 0 && !iommu ->
-       at = 0;
-       do
-       :: at < count -> type1_attach(groups[at]); at++
-       :: else -> break
-       od;
+       for (at : 0 .. count - 1) {
+         type1_attach(groups[at])
+       }
        iommu = true;
        at = 0
      }

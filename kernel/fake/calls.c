@@ -6,7 +6,7 @@ static struct harness_call *calls;
 static u32 calls_count;
 static u32 calls_room;
 static u32 op_calls; /* calls before the op */
-static bool recording;
+bool calls_recorded;
 
 struct harness_call *calls_add(u8 kind)
 {
@@ -18,7 +18,7 @@ struct harness_call *calls_add(u8 kind)
 	}
 	call = &calls[calls_count];
 	/* Calls before and after a case belong to no trace. */
-	if (recording)
+	if (calls_recorded)
 		calls_count++;
 	*call = (struct harness_call){
 		.kind = kind,
@@ -27,7 +27,6 @@ struct harness_call *calls_add(u8 kind)
 		.instance = HARNESS_NONE,
 		.device = HARNESS_NONE,
 		.domain = HARNESS_NO_DOMAIN,
-		.device_driver = HARNESS_NONE,
 	};
 	return call;
 }
@@ -43,7 +42,7 @@ void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size
 
 	if (!size || iova < HARNESS_PAGE_0)
 		return;
-	if (!call || !recording || call->kind != kind || call->domain != domain ||
+	if (!call || !calls_recorded || call->kind != kind || call->domain != domain ||
 	    call->first + call->count != first) {
 		call = calls_add(kind);
 		call->domain = domain;
@@ -61,11 +60,6 @@ const struct harness_call *calls_get(u32 *count)
 void calls_clear(void)
 {
 	calls_count = op_calls = 0;
-}
-
-void calls_record(bool on)
-{
-	recording = on;
 }
 
 void calls_begin_op(void)

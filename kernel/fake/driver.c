@@ -37,19 +37,6 @@ bool fake_is_owned(const struct iommu_domain *domain)
 	return domain->type == IOMMU_DOMAIN_UNMANAGED;
 }
 
-/* Whether it is the driver's static identity domain, which was never allocated. */
-static bool is_static(const struct fake_domain *domain)
-{
-	return domain->number == HARNESS_NO_DOMAIN;
-}
-
-static void shape_as_bound(struct iommu_domain *domain, const struct harness_instance *instance)
-{
-	domain->pgsize_bitmap = instance->page_sizes;
-	domain->geometry.aperture_start = instance->aperture_start;
-	domain->geometry.aperture_end = instance->aperture_end;
-}
-
 static struct iommu_domain *alloc(u8 driver, struct device *dev)
 {
 	const int index = dev ? host_index(dev) : -1;
@@ -171,9 +158,8 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	if (!ret)
 		ret = check_compatible(fake, index);
 	call->domain = fake->number;
-	call->driver = fake->driver;
 	call->device = index;
-	call->device_driver = machine_driver_of(index);
+	call->foreign = fake->driver != machine_driver_of(index);
 	call->error = ret;
 	if (ret) {
 		if (fake_machine.drivers[fake->driver].drops_old)
@@ -183,9 +169,15 @@ static int attach_dev(struct iommu_domain *domain, struct device *dev)
 	device->hw = fake;
 	device->attached = true;
 	__set_bit(index, fake->accepted);
-	if (fake->instance == HARNESS_NONE && !is_static(fake)) {
+	/* A static identity domain, which has no number, is bound to no instance. */
+	if (fake->instance == HARNESS_NONE && fake->number != HARNESS_NO_DOMAIN) {
+		const struct harness_instance *instance =
+			&fake_machine.instances[device->instance];
+
 		fake->instance = device->instance;
-		shape_as_bound(domain, &fake_machine.instances[device->instance]);
+		domain->pgsize_bitmap = instance->page_sizes;
+		domain->geometry.aperture_start = instance->aperture_start;
+		domain->geometry.aperture_end = instance->aperture_end;
 	}
 	return 0;
 }
@@ -223,9 +215,8 @@ static bool attach_deferred(struct device *dev)
 static bool enforce_cache_coherency(struct iommu_domain *domain)
 {
 	struct fake_domain *fake = fake_domain_of(domain);
-	int i;
 
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		const struct fake_device *device = &fake_devices[i];
 
 		if (device->hw == fake && device->instance != HARNESS_NONE &&
@@ -304,9 +295,8 @@ static void resv_regions(struct device *dev, struct list_head *list)
 		[HARNESS_SW_MSI] = IOMMU_RESV_SW_MSI,
 	};
 	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
-	int i;
 
-	for (i = 0; i < HARNESS_REGIONS; i++) {
+	for (int i = 0; i < HARNESS_REGIONS; i++) {
 		const struct harness_region *region = &device->regions[i];
 		struct iommu_resv_region *resv;
 
@@ -336,9 +326,8 @@ static bool accepts(struct device *dev, u8 instance, u8 driver)
 static u8 first_registered(u8 driver)
 {
 	u8 first = HARNESS_NONE;
-	int i;
 
-	for (i = 0; i < fake_machine.instances_count; i++)
+	for (int i = 0; i < fake_machine.instances_count; i++)
 		if (fake_machine.instances[i].driver == driver && fake_instances[i].registered &&
 		    (first == HARNESS_NONE ||
 		     fake_instances[i].registered < fake_instances[first].registered))
@@ -349,9 +338,8 @@ static u8 first_registered(u8 driver)
 static u8 find_instance(struct device *dev, u8 driver)
 {
 	const u8 *masters = fake_machine.devices[host_index(dev)].masters;
-	int i;
 
-	for (i = 0; i < HARNESS_MASTERS; i++)
+	for (int i = 0; i < HARNESS_MASTERS; i++)
 		if (masters[i] != HARNESS_NONE && accepts(dev, masters[i], driver))
 			return masters[i];
 	return fake_machine.drivers[driver].accepts_foreign ? first_registered(driver) :
@@ -391,13 +379,12 @@ static void release_device(struct device *dev)
 	fake_devices[index].instance = HARNESS_NONE;
 }
 
-/* As drivers that know the senders of a stream id: the group of the first device with the id. */
+/* Like drivers that know which devices send a stream id: the group of the first of these. */
 static struct iommu_group *stream_group(struct device *dev)
 {
 	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
-	int at;
 
-	for (at = 0; device->slot && at < fake_listed_count; at++) {
+	for (int at = 0; device->slot && at < fake_listed_count; at++) {
 		const struct harness_device *other = &fake_machine.devices[fake_listed[at]];
 		const struct device *listed = fake_devices[fake_listed[at]].dev;
 
@@ -459,15 +446,13 @@ static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 #define CAPABLE_OF NULL
 #endif
 #ifdef HARNESS_HAVE_ALLOC_PAGING
-#define DEFINE_ALLOC(n)                                                         \
-	static struct iommu_domain *alloc_paging_##n(struct device *dev)        \
-	{                                                                       \
-		return alloc(loaded[n], dev);                                   \
-	}
-#define ALLOC(n) .domain_alloc_paging = alloc_paging_##n, .domain_alloc = alloc_type_##n
+static struct iommu_domain *alloc_paging(struct device *dev)
+{
+	return alloc(machine_driver_of(host_index(dev)), dev);
+}
+#define ALLOC_PAGING .domain_alloc_paging = alloc_paging,
 #else
-#define DEFINE_ALLOC(n)
-#define ALLOC(n) .domain_alloc = alloc_type_##n
+#define ALLOC_PAGING
 #endif
 #ifdef HARNESS_HAVE_PASID
 #define PASID .remove_dev_pasid = (void *)remove_dev_pasid,
@@ -481,7 +466,6 @@ static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 	{                                                                       \
 		return alloc_of_type(loaded[n], type);                          \
 	}                                                                       \
-	DEFINE_ALLOC(n)                                                         \
 	static struct iommu_device *probe_##n(struct device *dev)               \
 	{                                                                       \
 		return probe_device(loaded[n], dev);                            \
@@ -509,8 +493,9 @@ ADDRESS(7)
 		.is_attach_deferred = attach_deferred, \
 		.def_domain_type = def_domain_type, \
 		PASID                           \
+		ALLOC_PAGING                    \
+		.domain_alloc = alloc_type_##n, \
 		.pgsize_bitmap = PAGE_SIZE,     \
-		ALLOC(n),                       \
 	}
 static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
 	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
@@ -562,12 +547,10 @@ static void set_identity(struct iommu_ops *ops, u8 driver)
 
 void fake_begin(const struct harness_machine *machine)
 {
-	int i;
-
 	machine_begin(machine);
 	fake_domains = NULL;
 	fake_domains_count = 0;
-	for (i = 0; i < HARNESS_TABLES; i++)
+	for (int i = 0; i < HARNESS_TABLES; i++)
 		tables[i] = new_table;
 	calls_clear();
 	domain_numbers = 0;
@@ -626,11 +609,10 @@ static int apply_firmware(u8 i, struct device *dev)
 {
 	const bool had_iommu = dev->iommu;
 	int ret = 0;
-	int n;
 
 	if (dev_iommu_fwspec_get(dev))
 		return 0;
-	for (n = 0; !ret && n < HARNESS_MASTERS; n++) {
+	for (int n = 0; !ret && n < HARNESS_MASTERS; n++) {
 		const u8 master = fake_machine.devices[i].masters[n];
 
 		if (master != HARNESS_NONE && fake_instances[master].fwnode)

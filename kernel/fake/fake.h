@@ -56,7 +56,7 @@ void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size
 /* All calls since the last calls_clear(). */
 const struct harness_call *calls_get(u32 *count);
 void calls_clear(void);
-void calls_record(bool on);
+extern bool calls_recorded; /* otherwise calls_add() keeps none */
 void calls_begin_op(void);
 
 /* --- faults.c: calls that fail in an op --- */
@@ -64,7 +64,7 @@ void calls_begin_op(void);
 void faults_begin_op(const struct harness_op *op); /* NULL: no call fails */
 /* The errno with which the op's faults make this call fail, or 0. */
 int fault_of(u8 kind, u8 target);
-/* As above, for the next call of its kind: `target` is its number. None fails after the 255th. */
+/* As above, for a fault whose target is the number of a call, up to 255: this is the next call. */
 int fault_of_next(u8 kind);
 /* For an op that attaches a PASID: set_dev_pasid() fails as attach_dev() of the device would. */
 int fault_of_pasid(u8 device);

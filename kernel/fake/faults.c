@@ -15,9 +15,7 @@ void faults_begin_op(const struct harness_op *next)
 
 int fault_of(u8 kind, u8 target)
 {
-	int i;
-
-	for (i = 0; op && i < HARNESS_FAULTS; i++) {
+	for (int i = 0; op && i < HARNESS_FAULTS; i++) {
 		const struct harness_fault *fault = &op->faults[i];
 
 		if (fault->kind != kind || fault->target != target)

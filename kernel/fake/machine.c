@@ -10,12 +10,10 @@ int fake_listed_count;
 
 void machine_begin(const struct harness_machine *machine)
 {
-	int i;
-
 	fake_machine = *machine;
 	fake_listed_count = 0;
 	memset(fake_instances, 0, sizeof(fake_instances[0]) * machine->instances_count);
-	for (i = 0; i < machine->devices_count; i++)
+	for (int i = 0; i < machine->devices_count; i++)
 		fake_devices[i] = (struct fake_device){ .instance = HARNESS_NONE };
 }
 

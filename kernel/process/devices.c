@@ -25,43 +25,29 @@ struct module *host_module = &shim_module;
 typeof(platform_bus_type) platform_bus_type = { .name = "platform" };
 typeof(pci_bus_type) pci_bus_type = { .name = "pci" };
 /* Their headers need more of the architecture than UML has; iommu.c uses only the addresses. */
-#ifdef HARNESS_HAVE_AMBA
 struct bus_type amba_bustype = { .name = "amba" };
-#endif
-#ifdef HARNESS_HAVE_FSL_MC
 struct bus_type fsl_mc_bus_type = { .name = "fsl-mc" };
-#endif
-#ifdef HARNESS_HAVE_HOST1X
 struct bus_type host1x_context_device_bus_type = { .name = "host1x" };
-#endif
-#ifdef HARNESS_HAVE_CDX
 struct bus_type cdx_bus_type = { .name = "cdx" };
-#endif
 
-static const void *const buses[HARNESS_BUSES] = {
-	&platform_bus_type,
-	[PCI_BUS] = &pci_bus_type,
-#ifdef HARNESS_HAVE_AMBA
-	[2] = &amba_bustype,
-#endif
-#ifdef HARNESS_HAVE_FSL_MC
-	[3] = &fsl_mc_bus_type,
-#endif
-#ifdef HARNESS_HAVE_HOST1X
-	[4] = &host1x_context_device_bus_type,
-#endif
-#ifdef HARNESS_HAVE_CDX
-	[5] = &cdx_bus_type,
-#endif
+static const struct {
+	const struct bus_type *type;
+	bool there; /* in iommu_buses[] of this kernel */
+} buses[HARNESS_BUSES] = {
+	{ &platform_bus_type, true },
+	[PCI_BUS] = { &pci_bus_type, true },
+	{ &amba_bustype, IS_ENABLED(CONFIG_ARM_AMBA) },
+	{ &fsl_mc_bus_type, IS_ENABLED(CONFIG_FSL_MC_BUS) },
+	{ &host1x_context_device_bus_type, IS_ENABLED(CONFIG_TEGRA_HOST1X_CONTEXT_BUS) },
+	{ &cdx_bus_type, IS_ENABLED(CONFIG_CDX_BUS) },
 };
 
 unsigned int devices_buses(void)
 {
 	unsigned int found = 0;
-	int i;
 
-	for (i = 0; i < HARNESS_BUSES; i++)
-		found |= buses[i] ? 1u << i : 0;
+	for (int i = 0; i < HARNESS_BUSES; i++)
+		found |= buses[i].there << i;
 	return found;
 }
 
@@ -71,9 +57,7 @@ static struct {
 } notifiers[NOTIFIERS];
 static int notifiers_count;
 
-int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
-	__asm__("bus_register_notifier");
-int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
+REPLACES(int, bus_register_notifier, const void *bus, struct notifier_block *block)
 {
 	if (notifiers_count == NOTIFIERS)
 		host_die("bus_register_notifier", "too many notifiers");
@@ -84,9 +68,7 @@ int shim_bus_register_notifier(const void *bus, struct notifier_block *block)
 
 static void notify(unsigned long action, struct device *dev)
 {
-	int i;
-
-	for (i = 0; i < notifiers_count; i++)
+	for (int i = 0; i < notifiers_count; i++)
 		if (notifiers[i].bus == dev->bus)
 			notifiers[i].block->notifier_call(notifiers[i].block, action, dev);
 }
@@ -104,10 +86,8 @@ static struct device *next_on(const void *bus, struct device *after)
 	return NULL;
 }
 
-int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
-			  int (*fn)(struct device *, void *)) __asm__("bus_for_each_dev");
-int shim_bus_for_each_dev(const void *bus, struct device *start, void *data,
-			  int (*fn)(struct device *, void *))
+REPLACES(int, bus_for_each_dev, const void *bus, struct device *start, void *data,
+	 int (*fn)(struct device *, void *))
 {
 	struct device *dev = start;
 	int ret = 0;
@@ -141,10 +121,9 @@ bool pci_devs_are_dma_aliases(struct pci_dev *dev1, struct pci_dev *dev2)
 int pci_for_each_dma_alias(struct pci_dev *pdev, int (*fn)(struct pci_dev *, u16, void *),
 			   void *data)
 {
-	unsigned int devfn;
 	int ret = fn(pdev, pci_dev_id(pdev), data);
 
-	for (devfn = 0; !ret && pdev->dma_alias_mask && devfn < DEVFNS; devfn++)
+	for (unsigned int devfn = 0; !ret && pdev->dma_alias_mask && devfn < DEVFNS; devfn++)
 		if (test_bit(devfn, pdev->dma_alias_mask))
 			ret = fn(pdev, PCI_DEVID(pdev->bus->number, devfn), data);
 	return ret;
@@ -171,10 +150,9 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 	u8 functions[DEVFNS] = {}; /* count of each slot so far */
 	u8 numbers = 0;
 	unsigned int next = 0;
-	int i;
 
 	memset(number, DEVICE_NUMBERS, sizeof(number));
-	for (i = 0; i < m->devices_count; i++) {
+	for (int i = 0; i < m->devices_count; i++) {
 		const u8 slot = m->devices[i].slot;
 
 		if (m->devices[i].bus != PCI_BUS || !slot)
@@ -189,7 +167,7 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 		devfn[i] = PCI_DEVFN(number[slot], functions[slot]++);
 		taken[devfn[i]] = true;
 	}
-	for (i = 0; i < m->devices_count; i++) {
+	for (int i = 0; i < m->devices_count; i++) {
 		if (m->devices[i].bus != PCI_BUS || m->devices[i].slot)
 			continue;
 		while (taken[next])
@@ -202,17 +180,18 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 
 const char *devices_misfit(const struct harness_machine *m)
 {
-	static const char *const no_bus[HARNESS_BUSES] = {
-		"the kernel's iommu_buses[] has no platform", "the kernel's iommu_buses[] has no pci",
-		"the kernel's iommu_buses[] has no amba",     "the kernel's iommu_buses[] has no fsl-mc",
-		"the kernel's iommu_buses[] has no host1x",   "the kernel's iommu_buses[] has no cdx",
-	};
+	static char no_bus[64];
 	u8 devfn[HARNESS_DEVICES];
-	int i;
 
-	for (i = 0; i < m->devices_count; i++)
-		if (m->devices[i].kind == HARNESS_REAL && !buses[m->devices[i].bus])
-			return no_bus[m->devices[i].bus];
+	for (int i = 0; i < m->devices_count; i++) {
+		const u8 bus = m->devices[i].bus;
+
+		if (m->devices[i].kind != HARNESS_REAL || buses[bus].there)
+			continue;
+		snprintf(no_bus, sizeof(no_bus), "the kernel's iommu_buses[] has no %s",
+			 buses[bus].type->name);
+		return no_bus;
+	}
 	return lay_out(m, devfn);
 }
 
@@ -253,7 +232,7 @@ static void make_device(int i, u8 devfn)
 	/* The IOMMU core does not see the bus of emulated devices. */
 	if (device->kind != HARNESS_REAL)
 		return;
-	pci->dev.bus = (void *)buses[device->bus];
+	pci->dev.bus = (void *)buses[device->bus].type;
 	if (device->bus != PCI_BUS)
 		return;
 	pci->bus = &root_bus;
@@ -265,16 +244,15 @@ void devices_begin(void)
 {
 	const struct harness_machine *m = &fake_machine;
 	u8 devfn[HARNESS_DEVICES] = {};
-	int i;
 
 	lay_out(m, devfn);
-	for (i = 0; i < m->instances_count; i++) {
+	for (int i = 0; i < m->instances_count; i++) {
 		fwnodes[i] = (struct fwnode_handle){ .ops = &shim_fwnode_ops };
 		fake_instances[i].fwnode = m->instances[i].fwnode ? &fwnodes[i] : NULL;
 	}
-	for (i = 0; i < m->devices_count; i++)
+	for (int i = 0; i < m->devices_count; i++)
 		make_device(i, devfn[i]);
-	for (i = 0; i < m->devices_count; i++) {
+	for (int i = 0; i < m->devices_count; i++) {
 		const struct harness_device *device = &m->devices[i];
 
 		if (device->alias != HARNESS_NONE && device->kind == HARNESS_REAL) {
@@ -284,7 +262,7 @@ void devices_begin(void)
 		if (!device->absent)
 			machine_list(i);
 	}
-	for (i = 0; i < m->devices_count; i++)
+	for (int i = 0; i < m->devices_count; i++)
 		if (device_at(i) && device_is_emulated(i))
 			join_fake_group(device_at(i));
 }
@@ -313,9 +291,7 @@ void devices_remove(int i)
 
 void devices_end(void)
 {
-	int i;
-
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct device *dev = fake_devices[i].dev;
 
 		/* 6.1 oopses when such a device is removed; see docs/findings.md. */
@@ -324,29 +300,26 @@ void devices_end(void)
 		if (fake_devices[i].present)
 			devices_remove(i);
 	}
-	for (i = 0; i < fake_machine.instances_count; i++)
+	for (int i = 0; i < fake_machine.instances_count; i++)
 		if (fake_instances[i].registered)
 			fake_unregister(i);
 	fake_forget_domains();
 #ifdef HARNESS_HAVE_BUS_OPS
 	/* The kernel keeps them for ever, but the next case is a new boot. */
-	for (i = 0; i < HARNESS_BUSES; i++)
-		if (buses[i])
-			((struct bus_type *)buses[i])->iommu_ops = NULL;
+	for (int i = 0; i < HARNESS_BUSES; i++)
+		((struct bus_type *)buses[i].type)->iommu_ops = NULL;
 #endif
 }
 
 struct iommu_group *devices_group(int id)
 {
-	int i;
-
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct iommu_group *group = fake_devices[i].dev->iommu_group;
 
 		if (group && iommu_group_id(group) == id)
 			return group;
 	}
-	for (i = 0; i < fake_machine.instances_count; i++) {
+	for (int i = 0; i < fake_machine.instances_count; i++) {
 #ifdef HARNESS_HAVE_SINGLE_GROUP
 		struct iommu_group *shared = fake_instances[i].iommu.singleton_group;
 #else
@@ -390,16 +363,14 @@ int host_probe(struct device *dev)
 void host_releases(struct device *dev)
 {
 	int count = 0;
-	int i;
 
-	for (i = 0; i < fake_machine.devices_count; i++)
+	for (int i = 0; i < fake_machine.devices_count; i++)
 		count += fake_devices[i].dev->iommu_group == dev->iommu_group;
 	if (count == 1)
 		core_forget_pasids(dev->iommu_group);
 }
 
-long shim_isolated_msi(struct device *dev) __asm__("msi_device_has_isolated_msi");
-long shim_isolated_msi(struct device *dev)
+REPLACES(long, msi_device_has_isolated_msi, struct device *dev)
 {
 	return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops that cases lack, through the functions that their callers in the kernel use. */
-#include "extra.h"
-
 #include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -20,7 +18,6 @@ struct holder {
 };
 static struct holder holders[HARNESS_DEVICES];
 static const struct harness_extra_op *op;
-static unsigned int fail_attach;
 
 int host_attach_fails(const struct fake_domain *domain, u8 device)
 {
@@ -29,26 +26,14 @@ int host_attach_fails(const struct fake_domain *domain, u8 device)
 	 * domain that it was on, never fails a device's first attach, and never fails a deferred
 	 * attach to the default domain.
 	 */
-	if (!fail_attach || !fake_devices[device].hw || test_bit(device, domain->accepted) ||
+	if (!fake_devices[device].hw || test_bit(device, domain->accepted) ||
 	    (!fake_is_owned(&domain->domain) &&
 	     fake_machine.drivers[machine_driver_of(device)].deferred))
 		return 0;
-	return --fail_attach ? 0 : -ENOMEM;
+	return host_strikes(HARNESS_ARM_ATTACH) ? -ENOMEM : 0;
 }
 
 /* --- VFIO --- */
-
-static long do_ioctl(void)
-{
-	memset(memory_user.argument, 0, sizeof(memory_user.argument));
-	memcpy(memory_user.argument, op->argument, sizeof(op->argument));
-	return container_call(op->container, op->count, memory_user.argument);
-}
-
-static long check_extension(void)
-{
-	return container_ioctl(container_at(op->container), VFIO_CHECK_EXTENSION, op->count);
-}
 
 static long dma_rw(void)
 {
@@ -64,22 +49,20 @@ static long dma_rw(void)
 
 /* --- users in the kernel --- */
 
-/* The user of the domain does not unmap first. */
-static void forget_mappings(struct fake_domain *domain)
-{
-	table_free(domain->table, false);
-	domain->table = table_new();
-}
-
 static long detach(struct device *dev, struct holder *holder)
 {
+	struct fake_domain *domain;
+
 	if (!holder->domain)
 		return HARNESS_NOT_POSSIBLE;
 	if (holder->by_group)
 		iommu_detach_group(holder->domain, dev->iommu_group);
 	else
 		iommu_detach_device(holder->domain, dev);
-	forget_mappings(fake_domain_of(holder->domain));
+	/* The user of the domain does not unmap first. */
+	domain = fake_domain_of(holder->domain);
+	table_free(domain->table, false);
+	domain->table = table_new();
 	iommu_domain_free(holder->domain);
 	holder->domain = NULL;
 	return 0;
@@ -159,12 +142,11 @@ static long attach(struct device *dev, struct holder *holder)
 static long kernel_map(struct holder *holder)
 {
 	const int prot = op->flags & (IOMMU_READ | IOMMU_WRITE);
-	unsigned long at;
 
 	if (!holder->domain || op->size > SZ_16M)
 		return HARNESS_NOT_POSSIBLE;
 	/* Mapping twice would be the caller's mistake. */
-	for (at = 0; at < op->size; at += SZ_1K)
+	for (unsigned long at = 0; at < op->size; at += SZ_1K)
 		if (iommu_iova_to_phys(holder->domain, op->iova + at))
 			return HARNESS_NOT_POSSIBLE;
 	/* Addresses apart from the process's frames, which only VFIO maps. */
@@ -174,14 +156,6 @@ static long kernel_map(struct holder *holder)
 #else
 			 prot);
 #endif
-}
-
-static long kernel_unmap(struct holder *holder)
-{
-	if (!holder->domain)
-		return HARNESS_NOT_POSSIBLE;
-	iommu_unmap(holder->domain, op->iova, op->size);
-	return 0;
 }
 
 static long show(struct iommu_group *group)
@@ -202,11 +176,22 @@ static long store_type(struct iommu_group *group)
 
 /* --- the interface --- */
 
-static int play_of_device(void)
+static int play(void)
 {
 	struct device *dev = device_at(op->a);
 	struct holder *holder = &holders[op->a];
 
+	switch (op->kind) {
+	case HARNESS_EXTRA_IOCTL:
+		memset(memory_user.argument, 0, sizeof(memory_user.argument));
+		memcpy(memory_user.argument, op->argument, sizeof(op->argument));
+		return container_call(op->container, op->count, memory_user.argument);
+	case HARNESS_EXTRA_EXTENSION:
+		return container_ioctl(container_at(op->container), VFIO_CHECK_EXTENSION,
+				       op->count);
+	case HARNESS_EXTRA_DMA_RW:
+		return dma_rw();
+	}
 	if (!dev)
 		return HARNESS_NOT_POSSIBLE;
 	switch (op->kind) {
@@ -221,7 +206,10 @@ static int play_of_device(void)
 	case HARNESS_EXTRA_KERNEL_MAP:
 		return kernel_map(holder);
 	case HARNESS_EXTRA_KERNEL_UNMAP:
-		return kernel_unmap(holder);
+		if (!holder->domain)
+			return HARNESS_NOT_POSSIBLE;
+		iommu_unmap(holder->domain, op->iova, op->size);
+		return 0;
 	case HARNESS_EXTRA_STORE_TYPE:
 		return dev->iommu_group ? store_type(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_EXTRA_SHOW:
@@ -230,23 +218,10 @@ static int play_of_device(void)
 	return HARNESS_NOT_POSSIBLE;
 }
 
-static int play(void)
-{
-	switch (op->kind) {
-	case HARNESS_EXTRA_IOCTL:
-		return do_ioctl();
-	case HARNESS_EXTRA_EXTENSION:
-		return check_extension();
-	case HARNESS_EXTRA_DMA_RW:
-		return dma_rw();
-	}
-	return play_of_device();
-}
-
 void extra_begin(void)
 {
 	memset(holders, 0, sizeof(holders));
-	extra_disarm();
+	host_disarm();
 }
 
 /* A driver that unbinds detaches its domain. A removed device's user releases the group, too. */
@@ -262,39 +237,17 @@ void extra_before(const struct harness_op *next)
 		release(dev, &holders[next->a]);
 }
 
-void extra_disarm(void)
-{
-	host_fail_alloc = 0;
-	fail_attach = 0;
-	memory_fail_map(0);
-	memory_fail_pin(0);
-}
-
 void extra_end(void)
 {
-	int i;
-
-	for (i = 0; i < HARNESS_DEVICES; i++)
+	for (int i = 0; i < HARNESS_DEVICES; i++)
 		extra_before(&(struct harness_op){ .kind = HARNESS_REMOVE, .a = i });
 }
 
 static void arm(u8 what, u8 nth)
 {
-	extra_disarm();
-	switch (what) {
-	case HARNESS_ARM_ALLOC:
-		host_fail_alloc = nth;
-		break;
-	case HARNESS_ARM_MAP:
-		memory_fail_map(nth);
-		break;
-	case HARNESS_ARM_PIN:
-		memory_fail_pin(nth);
-		break;
-	case HARNESS_ARM_ATTACH:
-		fail_attach = nth;
-		break;
-	}
+	host_disarm();
+	if (what < HARNESS_ARMS)
+		host_armed[what] = nth;
 }
 
 static int extra_op(const struct harness_extra_op *next)
@@ -306,17 +259,17 @@ static int extra_op(const struct harness_extra_op *next)
 	op = next;
 	fake_begin_op(NULL);
 	ret = host_guard(play);
-	extra_disarm();
+	host_disarm();
 	return ret;
 }
 
 static const char *judge(void)
 {
 	groups_judge();
-	return memory_complaint();
+	return memory_complaint;
 }
 
-const struct harness_extra *harness_extra_open(void)
+const struct harness_extra *extra_interface(void)
 {
 	static struct harness_extra interface = {
 		.memory = MEMORY_START,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Containers, and the groups in them: does the part of the group layer that calls container.c. */
+/* Containers, and the groups in them, in place of the part of group.c that calls container.c. */
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -11,12 +11,12 @@
 
 struct fake_group {
 	struct vfio_group vfio;
-	struct fake_group *next;
 	int id;
 	int container;
 };
 
-static struct fake_group *groups;
+/* By iommu_group_id(); ops have a byte for it. */
+static struct fake_group *groups[256];
 static struct vfio_container *containers[HARNESS_CONTAINERS];
 static bool memory_moved; /* addresses of mappings no longer match the pinned pages */
 
@@ -28,12 +28,7 @@ void groups_begin(void)
 
 struct vfio_group *group_of_id(int id)
 {
-	struct fake_group *group;
-
-	for (group = groups; group; group = group->next)
-		if (group->id == id)
-			return &group->vfio;
-	return NULL;
+	return id < ARRAY_SIZE(groups) && groups[id] ? &groups[id]->vfio : NULL;
 }
 
 struct vfio_group *group_of_device(struct device *dev)
@@ -64,33 +59,29 @@ long group_enter(int id, struct iommu_group *iommu_group, int emulated, int cont
 		kfree(group);
 		return ret;
 	}
-	group->next = groups;
-	groups = group;
+	groups[id] = group;
 	return 0;
 }
 
 void group_leave(struct vfio_group *vfio)
 {
 	struct fake_group *group = container_of(vfio, struct fake_group, vfio);
-	struct fake_group **link = &groups;
 
 	vfio_group_detach_container(vfio);
 	iommu_group_put(vfio->iommu_group);
-	while (*link != group)
-		link = &(*link)->next;
-	*link = group->next;
+	groups[group->id] = NULL;
 	kfree(group);
 }
 
 struct vfio_container *container_at(int i)
 {
-	const unsigned int fail = host_fail_alloc;
+	const unsigned int fail = host_armed[HARNESS_ARM_ALLOC];
 
 	/* Opening /dev/vfio/vfio is not part of the op, so it must not fail. */
-	host_fail_alloc = 0;
+	host_armed[HARNESS_ARM_ALLOC] = 0;
 	if (!containers[i])
 		containers[i] = container_open();
-	host_fail_alloc = fail;
+	host_armed[HARNESS_ARM_ALLOC] = fail;
 	return containers[i];
 }
 
@@ -113,9 +104,8 @@ long container_call(int i, unsigned int command, const void *argument)
 void groups_judge(void)
 {
 	unsigned long locked = 0;
-	int i;
 
-	for (i = 0; i < HARNESS_CONTAINERS; i++) {
+	for (int i = 0; i < HARNESS_CONTAINERS; i++) {
 		void *data;
 
 		if (!container_type1(i, &data))
@@ -129,11 +119,10 @@ void groups_judge(void)
 
 void groups_end(void)
 {
-	int i;
-
-	while (groups)
-		group_leave(&groups->vfio);
-	for (i = 0; i < HARNESS_CONTAINERS; i++) {
+	for (int i = 0; i < ARRAY_SIZE(groups); i++)
+		if (groups[i])
+			group_leave(&groups[i]->vfio);
+	for (int i = 0; i < HARNESS_CONTAINERS; i++) {
 		if (containers[i])
 			container_close(containers[i]);
 		containers[i] = NULL;

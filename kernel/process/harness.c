@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The interface of the library. */
-#include "harness.h"
-
 #include <linux/iommu.h>
 #include <linux/sched.h>
 
@@ -18,7 +16,6 @@ static int references_at_rest[HARNESS_REFERENCES];
 static void begin(const struct harness_machine *machine)
 {
 	const struct harness_settings *settings = &machine->settings;
-	int i;
 
 	fake_begin(machine);
 	shim_begin();
@@ -30,9 +27,9 @@ static void begin(const struct harness_machine *machine)
 		iommu_set_default_translated(false);
 	held_pins = held_locked = 0;
 	objects_at_rest = host_objects;
-	for (i = 0; i < HARNESS_REFERENCES; i++)
+	for (int i = 0; i < HARNESS_REFERENCES; i++)
 		references_at_rest[i] = shim_references(i);
-	calls_record(true);
+	calls_recorded = true;
 	devices_begin();
 	groups_begin();
 	ops_begin();
@@ -42,7 +39,7 @@ static void begin(const struct harness_machine *machine)
 /* Records how many pages of user memory are pinned and locked, if that has changed. */
 static void record_held(void)
 {
-	const u16 pinned = memory_pins();
+	const u16 pinned = memory_pins;
 	const u16 locked = current->mm->locked_vm;
 	struct harness_call *call;
 
@@ -67,17 +64,10 @@ static int harness_op(const struct harness_op *next)
 	fake_begin_op(op);
 	ret = host_guard(play);
 	fake_begin_op(NULL);
-	extra_disarm();
+	host_disarm();
 	if (ret != HARNESS_OOPS)
 		record_held();
 	return ret;
-}
-
-static const struct harness_warn *warns(u32 *places)
-{
-	int count;
-
-	return shim_warns(places, &count);
 }
 
 static int number_of(const struct iommu_domain *domain)
@@ -93,20 +83,19 @@ static int number_of(const struct iommu_domain *domain)
 static void end(struct harness_end *end)
 {
 	struct fake_domain *domain;
-	u32 places;
-	int i;
 
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct iommu_group *group = fake_devices[i].dev->iommu_group;
+		const struct core_group state = core_group(group);
 
 		end->group[i] = group ? iommu_group_id(group) : -1;
-		end->domain[i] = group ? number_of(core_group_domain(group)) : -1;
-		end->default_domain[i] = group ? number_of(core_group_default(group)) : -1;
-		end->owner_cnt[i] = group ? core_group_owner_cnt(group) : 0;
-		end->owned[i] = group && core_group_is_owned(group);
+		end->domain[i] = number_of(state.domain);
+		end->default_domain[i] = number_of(state.default_domain);
+		end->owner_cnt[i] = state.owner_cnt;
+		end->owned[i] = state.owned;
 	}
 	end->domains = fake_domains_count;
-	shim_warns(&places, &end->warns);
+	end->warns = shim_warns_total;
 	end->mapped_count = 0;
 	for (domain = fake_domains; domain; domain = domain->next) {
 		const u64 pages = table_pages(domain->table);
@@ -129,18 +118,17 @@ static int tear_down(void)
 static int finish(struct harness_leaks *leaks)
 {
 	int ret;
-	int i;
 
-	calls_record(false);
+	calls_recorded = false;
 	shim_end();
 	ret = host_guard(tear_down);
 	leaks->domains = fake_domains_count;
 	leaks->objects = host_objects - objects_at_rest;
 	leaks->written = host_empty_quarantine();
 	leaks->locks = host_locks;
-	for (i = 0; i < HARNESS_REFERENCES; i++)
+	for (int i = 0; i < HARNESS_REFERENCES; i++)
 		leaks->references[i] = shim_references(i) - references_at_rest[i];
-	leaks->pins = memory_pins();
+	leaks->pins = memory_pins;
 	leaks->locked = current->mm->locked_vm;
 	return ret;
 }
@@ -155,7 +143,7 @@ const struct harness *harness_open(u32 version, u32 flags)
 		.begin = begin,
 		.op = harness_op,
 		.calls = calls_get,
-		.warns = warns,
+		.warns = shim_warns,
 		.end = end,
 		.finish = finish,
 	};
@@ -169,6 +157,7 @@ const struct harness *harness_open(u32 version, u32 flags)
 		container_init();
 		type1_init();
 		interface.buses = devices_buses();
+		interface.extra = extra_interface();
 	}
 	return &interface;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Gives kernel code memory, strings, and answers that never matter here. This file includes no
- * kernel header, so that changed prototypes in other versions do not matter.
+ * Gives kernel code memory and strings, and answers calls whose result does not matter here. It
+ * includes no kernel header, so that changed prototypes in other versions do not matter.
  */
 #include <malloc.h>
 #include <setjmp.h>
@@ -11,18 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
 #include "internal.h"
 
 int host_objects;
 int host_locks;
-unsigned int host_fail_alloc;
+unsigned int host_armed[HARNESS_ARMS];
 int host_catches_oops;
 
 void host_die(const char *what, const char *name)
 {
 	fprintf(stderr, "kernel harness: %s: %s\n", what, name);
 	abort();
+}
+
+static void *must(void *p)
+{
+	if (!p)
+		host_die("libc", "out of memory");
+	return p;
 }
 
 /* --- the kernel's heap --- */
@@ -36,12 +42,8 @@ void host_die(const char *what, const char *name)
 
 void *host_alloc(unsigned long bytes)
 {
-	void *p = calloc(1, bytes ? bytes : 1);
-
-	if (!p)
-		host_die("calloc", "out of memory");
 	host_objects++;
-	return p;
+	return must(calloc(1, bytes ? bytes : 1));
 }
 
 static void object_free(void *p)
@@ -74,10 +76,8 @@ static struct object *quarantine;
 
 void *host_alloc(unsigned long bytes)
 {
-	struct object *object = calloc(1, sizeof(*object) + bytes + sizeof(object_lives));
+	struct object *object = must(calloc(1, sizeof(*object) + bytes + sizeof(object_lives)));
 
-	if (!object)
-		host_die("calloc", "out of memory");
 	object->size = bytes;
 	object->state = object_lives;
 	memcpy((char *)(object + 1) + bytes, &object_lives, sizeof(object_lives));
@@ -92,9 +92,10 @@ static void object_free(void *p)
 	if (object->state == object_is_freed)
 		host_die("kfree", "the kernel frees memory twice");
 	if (object->state != object_lives)
-		host_die("kfree", "the kernel frees what it did not allocate, or wrote before it");
+		host_die("kfree",
+			 "the kernel frees memory that it did not allocate, or wrote before it");
 	if (memcmp((char *)p + object->size, &object_lives, sizeof(object_lives)))
-		host_die("kfree", "the kernel wrote behind the end of memory");
+		host_die("kfree", "the kernel wrote beyond the end of the memory that it frees");
 	memset(p, freed_byte, object->size);
 	object->state = object_is_freed;
 	object->next = quarantine;
@@ -125,15 +126,20 @@ int host_empty_quarantine(void)
 
 #endif
 
-int host_refuses(void)
+int host_strikes(int arm)
 {
-	return host_fail_alloc && !--host_fail_alloc;
+	return host_armed[arm] && !--host_armed[arm];
+}
+
+void host_disarm(void)
+{
+	memset(host_armed, 0, sizeof(host_armed));
 }
 
 /* For allocations of the kernel. kvmalloc()'s limit is INT_MAX; no test needs a tenth of it. */
 static void *kernel_alloc(unsigned long bytes)
 {
-	return bytes > 64ul << 20 || host_refuses() ? NULL : host_alloc(bytes);
+	return bytes > 64ul << 20 || host_strikes(HARNESS_ARM_ALLOC) ? NULL : host_alloc(bytes);
 }
 
 static void host_free(void *p)
@@ -147,11 +153,7 @@ static void host_free(void *p)
 
 void *host_grow(void *old, unsigned long bytes)
 {
-	void *p = realloc(old, bytes);
-
-	if (!p)
-		host_die("realloc", "out of memory");
-	return p;
+	return must(realloc(old, bytes));
 }
 
 void host_drop(void *old)
@@ -226,10 +228,8 @@ struct host_cache {
 };
 void *host_cache_create(unsigned long size, void (*ctor)(void *))
 {
-	struct host_cache *cache = calloc(1, sizeof(*cache));
+	struct host_cache *cache = must(calloc(1, sizeof(*cache)));
 
-	if (!cache)
-		host_die("calloc", "out of memory");
 	cache->size = size;
 	cache->ctor = ctor;
 	return cache;
@@ -251,15 +251,11 @@ void kmem_cache_free(void *cache, void *p) { host_free(p); }
 static unsigned long page_alloc(unsigned order)
 {
 	unsigned long bytes = 4096ul << order;
-	void *p;
 
-	if (host_refuses())
+	if (host_strikes(HARNESS_ARM_ALLOC))
 		return 0;
-	p = aligned_alloc(4096, bytes);
-	if (!p)
-		host_die("aligned_alloc", "out of memory");
 	host_objects++;
-	return (unsigned long)memset(p, 0, bytes);
+	return (unsigned long)memset(must(aligned_alloc(4096, bytes)), 0, bytes);
 }
 unsigned long __get_free_pages(unsigned gfp, unsigned order) { return page_alloc(order); }
 unsigned long get_free_pages_noprof(unsigned gfp, unsigned order) { return page_alloc(order); }
@@ -289,7 +285,7 @@ int sysfs_emit_at(char *page, int at, const char *format, ...)
 	count = vsnprintf(page + at, 4096 - at, format, args);
 	va_end(args);
 	if (count >= 4096 - at)
-		host_die("sysfs_emit_at", "more than a page");
+		host_die("sysfs_emit_at", "the kernel writes more than a page into a file of sysfs");
 	return count;
 }
 int sysfs_emit(char *page, const char *format, ...)
@@ -310,14 +306,14 @@ void __mutex_init(long *lock) { *lock = 0; }
 void mutex_lock(long *lock)
 {
 	if (*lock)
-		host_die("mutex_lock", "the kernel takes a lock that it holds");
+		host_die("mutex_lock", "the kernel takes a lock that it already holds");
 	*lock = 1;
 	host_locks++;
 }
 void mutex_unlock(long *lock)
 {
 	if (!*lock)
-		host_die("mutex_unlock", "the kernel lets go of a lock that it does not hold");
+		host_die("mutex_unlock", "the kernel releases a lock that it does not hold");
 	*lock = 0;
 	host_locks--;
 }
@@ -325,7 +321,7 @@ void __init_rwsem(long *sem) { *sem = 0; }
 void down_read(long *sem)
 {
 	if (*sem < 0)
-		host_die("down_read", "the kernel waits for itself");
+		host_die("down_read", "the kernel takes a semaphore that it already holds");
 	++*sem;
 	host_locks++;
 }
@@ -337,7 +333,7 @@ void up_read(long *sem)
 void down_write(long *sem)
 {
 	if (*sem)
-		host_die("down_write", "the kernel waits for itself");
+		host_die("down_write", "the kernel takes a semaphore that it already holds");
 	*sem = -1;
 	host_locks++;
 }

@@ -8,29 +8,34 @@
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
 
+#include "harness.h"
+
 struct iommu_group;
 struct iommu_domain;
 struct device;
 struct vfio_group;
 struct vfio_container;
-struct vfio_device;
 struct vfio_iommu_driver_ops;
 struct fwnode_operations;
 struct module;
-struct page;
-struct harness_machine;
-struct harness_op;
+
+/* Defines a function of the kernel whose prototype depends on the version. */
+#define REPLACES(type, symbol, ...)                              \
+	type shim_##symbol(__VA_ARGS__) __asm__(#symbol);        \
+	type shim_##symbol(__VA_ARGS__)
 
 /* host.c: libc, no kernel header */
 extern int host_objects; /* live heap objects of kernel code */
 extern int host_locks;   /* held locks */
-extern unsigned int host_fail_alloc; /* the n-th allocation from now on fails; 0: none */
+/* By enum harness_arm: the n-th call from now on fails, once; 0: none. */
+extern unsigned int host_armed[HARNESS_ARMS];
+int host_strikes(int arm); /* whether this call fails */
+void host_disarm(void);
 extern int host_catches_oops; /* otherwise the sanitizer or the shell gets the signal */
 void host_die(const char *what, const char *name) __attribute__((noreturn));
 /* Returns the result of `run`, or HARNESS_OOPS if it caught an oops. */
 int host_guard(int (*run)(void));
 void *host_grow(void *old, unsigned long bytes);
-int host_refuses(void); /* whether this allocation fails */
 void host_drop(void *old); /* frees the result of host_grow() */
 void *host_alloc(unsigned long bytes); /* never fails */
 int host_empty_quarantine(void); /* returns how many freed objects were written to */
@@ -42,14 +47,18 @@ extern const struct fwnode_operations shim_fwnode_ops;
 extern struct module shim_module; /* of the drivers and of type1 */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
-const struct harness_warn *shim_warns(unsigned int *places, int *count);
+extern int shim_warns_total;
+const struct harness_warn *shim_warns(unsigned int *places);
 
 /* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */
 void core_init(void);
-struct iommu_domain *core_group_domain(struct iommu_group *group);
-struct iommu_domain *core_group_default(struct iommu_group *group);
-int core_group_owner_cnt(struct iommu_group *group);
-int core_group_is_owned(struct iommu_group *group);
+struct core_group {
+	struct iommu_domain *domain;
+	struct iommu_domain *default_domain;
+	int owner_cnt;
+	int owned;
+};
+struct core_group core_group(struct iommu_group *group); /* of NULL: all zero */
 void core_dev_iommu_free(struct device *dev);
 /* The files of a group in sysfs. */
 int core_store_type(struct iommu_group *group, const char *type);
@@ -68,13 +77,6 @@ long container_ioctl(struct vfio_container *container, unsigned int command, uns
 /* NULL: the container has no backend yet. */
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
                                                       void **data);
-/* Called when a device of the group is opened and closed. */
-int container_use(struct vfio_device *vdev);
-void container_unuse(struct vfio_device *vdev);
-int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
-                  struct page **pages);
-void container_unpin(struct vfio_device *vdev, unsigned long iova, int count);
-
 /* devices.c: buses and devices, as the kernel sees them */
 const char *devices_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
 unsigned int devices_buses(void); /* a bit for each bus that the kernel has */
@@ -112,7 +114,7 @@ unsigned long long ops_pinned(unsigned char container);
 /* extra.c: ops that cases lack */
 void extra_begin(void);
 void extra_before(const struct harness_op *op);
-void extra_disarm(void);
 void extra_end(void);
+const struct harness_extra *extra_interface(void);
 
 #endif

@@ -11,24 +11,12 @@ void core_init(void)
 		host_die("drivers/iommu/iommu.c", "initcalls failed");
 }
 
-struct iommu_domain *core_group_domain(struct iommu_group *group)
+struct core_group core_group(struct iommu_group *group)
 {
-	return group->domain;
-}
-
-struct iommu_domain *core_group_default(struct iommu_group *group)
-{
-	return group->default_domain;
-}
-
-int core_group_owner_cnt(struct iommu_group *group)
-{
-	return group->owner_cnt;
-}
-
-int core_group_is_owned(struct iommu_group *group)
-{
-	return group->owner != NULL;
+	if (!group)
+		return (struct core_group){};
+	return (struct core_group){ group->domain, group->default_domain, group->owner_cnt,
+				    group->owner != NULL };
 }
 
 void core_dev_iommu_free(struct device *dev)

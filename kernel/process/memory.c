@@ -17,32 +17,14 @@
 
 static unsigned int pins[MEMORY_FRAMES];
 static unsigned long mapped_bytes[MEMORY_FRAMES]; /* in tables whose pages must be pinned */
-static int pins_total;
-static const char *complaint;
-static unsigned int fail_pin;
-static unsigned int fail_map;
+int memory_pins;
+const char *memory_complaint;
 static bool register_faulted[MEMORY_HOLE - MEMORY_REGISTERS];
 
 void memory_complain(const char *what)
 {
-	if (!complaint)
-		complaint = what;
-}
-const char *memory_complaint(void)
-{
-	return complaint;
-}
-int memory_pins(void)
-{
-	return pins_total;
-}
-void memory_fail_pin(unsigned int nth)
-{
-	fail_pin = nth;
-}
-void memory_fail_map(unsigned int nth)
-{
-	fail_map = nth;
+	if (!memory_complaint)
+		memory_complaint = what;
 }
 
 void memory_begin(void)
@@ -50,10 +32,8 @@ void memory_begin(void)
 	memset(pins, 0, sizeof(pins));
 	memset(mapped_bytes, 0, sizeof(mapped_bytes));
 	memset(register_faulted, 0, sizeof(register_faulted));
-	pins_total = 0;
-	complaint = NULL;
-	fail_pin = 0;
-	fail_map = 0;
+	memory_pins = 0;
+	memory_complaint = NULL;
 	current->mm->locked_vm = 0;
 }
 
@@ -95,21 +75,13 @@ unsigned long memory_phys(unsigned long vaddr)
 	const long reg = register_at(vaddr);
 
 	if (frame >= 0)
-		return shim_frame_phys(frame) + (vaddr & ~PAGE_MASK);
+		return PFN_PHYS(MEMORY_FIRST_FRAME + frame) + (vaddr & ~PAGE_MASK);
 	return reg < 0 ? 0 : ((first_register + reg) << PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
 }
 
-/* True once, when the countdown ends. */
-static bool strikes(unsigned int *countdown)
-{
-	return *countdown && !--*countdown;
-}
-
-/* The prototype depends on the version only after the fifth argument. */
-long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
-	      struct page **pages) __asm__("pin_user_pages_remote");
-long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, unsigned int flags,
-	      struct page **pages)
+/* Only what comes after the fifth argument depends on the version. */
+REPLACES(long, pin_user_pages_remote, struct mm_struct *mm, unsigned long start,
+	 unsigned long count, unsigned int flags, struct page **pages)
 {
 	const int fault = fault_of_next(HARNESS_FAIL_PIN);
 	long done;
@@ -119,34 +91,32 @@ long shim_pin(struct mm_struct *mm, unsigned long start, unsigned long count, un
 	for (done = 0; done < count; done++) {
 		const int frame = frame_at(start + done * PAGE_SIZE);
 
-		if (strikes(&fail_pin))
+		if (host_strikes(HARNESS_ARM_PIN))
 			return done ? done : -ENOMEM;
 		if (frame < 0)
 			break;
-		pages[done] = shim_frame(frame);
+		pages[done] = pfn_to_page(MEMORY_FIRST_FRAME + frame);
 		pins[frame]++;
-		pins_total++;
+		memory_pins++;
 	}
 	return done ? done : -EFAULT;
 }
 
 void unpin_user_page(struct page *page)
 {
-	const int frame = shim_frame_of(page);
+	const unsigned long frame = page_to_pfn(page) - MEMORY_FIRST_FRAME;
 
-	if (frame < 0 || !pins[frame]) {
+	if (frame >= MEMORY_FRAMES || !pins[frame]) {
 		memory_complain("a page is unpinned that is not pinned");
 		return;
 	}
-	pins_total--;
+	memory_pins--;
 	if (!--pins[frame] && mapped_bytes[frame])
 		memory_complain("a page is unpinned that a domain still maps");
 }
 void unpin_user_pages_dirty_lock(struct page **pages, unsigned long count, bool dirty)
 {
-	unsigned long i;
-
-	for (i = 0; i < count; i++)
+	for (unsigned long i = 0; i < count; i++)
 		unpin_user_page(pages[i]);
 }
 
@@ -314,7 +284,7 @@ struct page_table *table_new(void)
 /* Adds `size` to the mapped bytes of each frame, or subtracts it. */
 static void account(unsigned long phys, unsigned long size, bool map)
 {
-	const unsigned long start = shim_frame_phys(0);
+	const unsigned long start = PFN_PHYS(MEMORY_FIRST_FRAME);
 	const unsigned long end = start + MEMORY_FRAMES * PAGE_SIZE;
 	unsigned long frame;
 	unsigned long part;
@@ -332,10 +302,8 @@ static void account(unsigned long phys, unsigned long size, bool map)
 
 void table_free(struct page_table *table, int owned)
 {
-	unsigned int i;
-
-	/* VFIO unmaps everything before it frees a domain only for a container's last domain. */
-	for (i = 0; owned && i < table->count; i++)
+	/* VFIO unmaps the pages of a container's last domain; it frees the others as they are. */
+	for (unsigned int i = 0; owned && i < table->count; i++)
 		account(table->extents[i].phys, table->extents[i].size, false);
 	host_drop(table->extents);
 	host_drop(table);
@@ -398,7 +366,7 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 		table_unmap(table, from, last - from + 1, owned, true);
 	}
 	/* A driver may stop half-way, and returns how far it came. */
-	if (strikes(&fail_map)) {
+	if (host_strikes(HARNESS_ARM_MAP)) {
 		done = count / 2 * pgsize;
 		ret = -ENOMEM;
 	}
@@ -457,9 +425,8 @@ unsigned long table_phys(const struct page_table *table, unsigned long iova)
 unsigned long long table_pages(const struct page_table *table)
 {
 	u64 pages = 0;
-	unsigned int i;
 
-	for (i = 0; i < HARNESS_PAGES; i++)
+	for (unsigned int i = 0; i < HARNESS_PAGES; i++)
 		if (table_phys(table, HARNESS_PAGE_0 + i * PAGE_SIZE))
 			pages |= 1ull << i;
 	return pages;
@@ -468,9 +435,8 @@ unsigned long long table_pages(const struct page_table *table)
 unsigned long table_bytes(const struct page_table *table)
 {
 	unsigned long bytes = 0;
-	unsigned int i;
 
-	for (i = 0; i < table->count; i++)
+	for (unsigned int i = 0; i < table->count; i++)
 		bytes += table->extents[i].size;
 	return bytes;
 }

@@ -16,13 +16,10 @@ enum {
   MEMORY_END = 2048,
 };
 
-struct page_table;
-struct page;
+/* The frames are the pages of the kernel from this page frame number on. */
+enum { MEMORY_FIRST_FRAME = 1024 };
 
-/* shim.c: the struct page of a frame */
-struct page* shim_frame(unsigned int frame);
-int shim_frame_of(const struct page* page); /* -1: it is none of these */
-unsigned long shim_frame_phys(unsigned int frame);
+struct page_table;
 
 /* User space puts the arguments of its ioctls here; copies from and to this memory are real. */
 struct user_memory {
@@ -35,12 +32,9 @@ void memory_begin(void);
 /* 0: there is no such address. */
 unsigned long memory_phys(unsigned long vaddr);
 /* The first thing that went wrong since memory_begin(), or NULL. */
-const char* memory_complaint(void);
+extern const char* memory_complaint;
 void memory_complain(const char* what);
-int memory_pins(void);
-/* The n-th pin or map from now on fails, once; 0: none fails. */
-void memory_fail_pin(unsigned int nth);
-void memory_fail_map(unsigned int nth);
+extern int memory_pins;
 
 /* Which pages of a case (HARNESS_PAGE_0 and after) the table maps, a bit each. */
 unsigned long long table_pages(const struct page_table* table);

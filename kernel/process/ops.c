@@ -9,6 +9,18 @@
 #include "internal.h"
 #include "memory.h"
 
+#ifdef HARNESS_HAVE_USE_CONTAINER
+#define use_container(vdev) vfio_group_use_container((vdev)->group)
+#define unuse_container(vdev) vfio_group_unuse_container((vdev)->group)
+#define pin_pages vfio_device_container_pin_pages
+#define unpin_pages vfio_device_container_unpin_pages
+#else
+#define use_container vfio_device_assign_container
+#define unuse_container vfio_device_unassign_container
+#define pin_pages vfio_pin_pages
+#define unpin_pages vfio_unpin_pages
+#endif
+
 enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* like BoundTo in model/state.h */
 
 struct driven {
@@ -71,22 +83,6 @@ static long do_register(u8 i)
 	return fake_register(i);
 }
 
-static long do_unregister(u8 i)
-{
-	if (!fake_instances[i].registered)
-		return HARNESS_NOT_POSSIBLE;
-	fake_unregister(i);
-	return 0;
-}
-
-static long do_add(u8 i)
-{
-	if (fake_devices[i].present)
-		return HARNESS_NOT_POSSIBLE;
-	devices_add(i);
-	return 0;
-}
-
 /*
  * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound first,
  * and the last device of a group takes the group out of its container.
@@ -95,16 +91,15 @@ static void leave_vfio(int i)
 {
 	struct device *dev = device_at(i);
 	struct vfio_group *group = group_of_device(dev);
-	int other;
 
 	if (driven[i].bound != BOUND_VFIO || !group)
 		return;
-	for (other = 0; other < fake_machine.devices_count; other++)
+	for (int other = 0; other < fake_machine.devices_count; other++)
 		if (other != i && device_at(other) && driven[other].bound == BOUND_VFIO &&
 		    device_at(other)->iommu_group == dev->iommu_group)
 			return;
 	/* An open device that its IOMMU released keeps the group that it was opened in. */
-	for (other = 0; other < HARNESS_DEVICES; other++)
+	for (int other = 0; other < HARNESS_DEVICES; other++)
 		if (driven[other].open && driven[other].vdev.group == group)
 			return;
 	group_leave(group);
@@ -145,11 +140,10 @@ static long set_container(u8 id, u8 container)
 	bool emulated = false;
 	bool viable = false;
 	int count = 0;
-	int i;
 
 	if (!iommu_group)
 		return HARNESS_NOT_POSSIBLE;
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		if (fake_devices[i].dev->iommu_group != iommu_group)
 			continue;
 		count++;
@@ -214,38 +208,30 @@ static long unmap(const struct harness_op *op)
 
 /* --- emulated devices --- */
 
-static void unpin(struct vfio_device *vdev, int container, u64 pages)
+static void unpin(struct driven *d, u64 pages)
 {
-	int page;
-
-	for (page = 0; page < HARNESS_PAGES; page++)
+	for (int page = 0; page < HARNESS_PAGES; page++)
 		if (pages >> page & 1)
-			container_unpin(vdev, iova_of(page), 1);
-	pinned[container] &= ~pages;
+			unpin_pages(&d->vdev, iova_of(page), 1);
+	pinned[d->container] &= ~pages;
 }
 
 static u64 pages_of(u64 iova, u64 size)
 {
 	u64 pages = 0;
-	int page;
 
-	for (page = 0; page < HARNESS_PAGES; page++)
+	for (int page = 0; page < HARNESS_PAGES; page++)
 		if (iova_of(page) - iova < size)
 			pages |= 1ull << page;
 	return pages;
 }
 
-static int container_of_vdev(struct vfio_device *vdev)
-{
-	return container_of(vdev, struct driven, vdev)->container;
-}
-
 /* The contract of dma_unmap(): unpin the mapping's pages, no matter which device pinned them. */
 static void dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
-	const int container = container_of_vdev(vdev);
+	struct driven *d = container_of(vdev, struct driven, vdev);
 
-	unpin(vdev, container, pinned[container] & pages_of(iova, length));
+	unpin(d, pinned[d->container] & pages_of(iova, length));
 }
 static const struct vfio_device_ops emulated_ops = { .dma_unmap = dma_unmap };
 static const struct vfio_device_ops device_ops;
@@ -256,7 +242,7 @@ static const struct vfio_device_ops device_ops;
  */
 static long open_device(int i)
 {
-	struct vfio_device *vdev = &driven[i].vdev;
+	struct driven *d = &driven[i];
 	struct vfio_group *group = group_of_device(device_at(i));
 	long ret;
 
@@ -264,26 +250,23 @@ static long open_device(int i)
 		return -ENODEV;
 	if (!group)
 		return -EINVAL;
-	vdev->group = group;
-	vdev->ops = device_is_emulated(i) ? &emulated_ops : &device_ops;
+	d->vdev.group = group;
+	d->vdev.ops = device_is_emulated(i) ? &emulated_ops : &device_ops;
 	mutex_lock(&group->group_lock);
-	ret = container_use(vdev);
+	ret = use_container(&d->vdev);
 	mutex_unlock(&group->group_lock);
 	if (ret)
 		return ret;
-	vfio_device_container_register(vdev);
-	driven[i].container = group_container(group);
-	driven[i].open = true;
+	vfio_device_container_register(&d->vdev);
+	d->container = group_container(group);
+	d->open = true;
 	return 0;
 }
 
 static bool emulated_is_open(int container)
 {
-	int i;
-
-	for (i = 0; i < HARNESS_DEVICES; i++)
-		if (driven[i].open && device_is_emulated(i) &&
-		    container_of_vdev(&driven[i].vdev) == container)
+	for (int i = 0; i < HARNESS_DEVICES; i++)
+		if (ops_container(i) == container)
 			return true;
 	return false;
 }
@@ -292,51 +275,45 @@ static bool emulated_is_open(int container)
  * The contract of vfio_pin_pages(): the pins are gone before the container's last emulated device
  * is closed.
  */
-static long close_device(int i)
+static long close_device(struct driven *d)
 {
-	struct vfio_device *vdev = &driven[i].vdev;
-	const int container = container_of_vdev(vdev);
-
-	driven[i].open = false;
-	if (!emulated_is_open(container))
-		unpin(vdev, container, pinned[container]);
-	vfio_device_container_unregister(vdev);
-	container_unuse(vdev);
+	d->open = false;
+	if (!emulated_is_open(d->container))
+		unpin(d, pinned[d->container]);
+	vfio_device_container_unregister(&d->vdev);
+	unuse_container(&d->vdev);
 	return 0;
 }
 
 /* A driver that pins a page twice drops the second reference. */
-static long pin(const struct harness_op *op)
+static long do_pin(struct driven *d, const struct harness_op *op)
 {
-	struct vfio_device *vdev = &driven[op->a].vdev;
-	const int container = container_of_vdev(vdev);
 	const u64 pages = pages_of(iova_of(op->first), op->count * PAGE_SIZE);
-	const u64 had = pinned[container] & pages;
+	const u64 had = pinned[d->container] & pages;
 	struct page *frames[HARNESS_PAGES + 1];
 	const int prot = op->flags & HARNESS_WRITE ? IOMMU_READ | IOMMU_WRITE : IOMMU_READ;
-	const long ret = container_pin(vdev, iova_of(op->first), op->count, prot, frames);
+	/* vfio_pin_pages() of vfio_main.c tests the count. */
+	const long ret = op->count ? pin_pages(&d->vdev, iova_of(op->first), op->count, prot,
+					       frames) : -EINVAL;
 
 	if (ret <= 0)
 		return ret;
-	pinned[container] |= pages;
-	unpin(vdev, container, had);
-	pinned[container] |= had;
+	unpin(d, had);
+	pinned[d->container] |= pages;
 	return 0;
 }
 
-static long unpin_pages(const struct harness_op *op)
+static long do_unpin(struct driven *d, const struct harness_op *op)
 {
-	struct vfio_device *vdev = &driven[op->a].vdev;
-	const int container = container_of_vdev(vdev);
 	void *data;
 	int page;
 
-	container_unpin(vdev, iova_of(op->first), op->count);
+	unpin_pages(&d->vdev, iova_of(op->first), op->count);
 	/* The kernel stops at the first page that is not mapped: ask it what is still pinned. */
-	container_type1(container, &data);
+	container_type1(d->container, &data);
 	for (page = 0; page < HARNESS_PAGES; page++)
 		if (!type1_is_pinned(data, iova_of(page)))
-			pinned[container] &= ~(1ull << page);
+			pinned[d->container] &= ~(1ull << page);
 	return 0;
 }
 
@@ -366,27 +343,33 @@ enum { PASID = 1 };
 
 static long attach_pasid(struct device *dev, struct device *of)
 {
-	int i;
-
-	for (i = 0; i < HARNESS_DEVICES; i++) {
+	for (int i = 0; i < HARNESS_DEVICES; i++) {
 		struct device *other = device_at(i);
 
 		if (other && other->iommu && other->iommu_group == dev->iommu_group)
 			other->iommu->max_pasids = PASID + 1;
 	}
-	return iommu_attach_device_pasid(core_group_domain(of->iommu_group), dev, PASID, NULL);
+	return iommu_attach_device_pasid(core_group(of->iommu_group).domain, dev, PASID, NULL);
 }
 #endif
 
 int ops_play(const struct harness_op *op)
 {
+	struct driven *d = &driven[op->a];
+
 	switch (op->kind) {
 	case HARNESS_REGISTER:
 		return do_register(op->a);
 	case HARNESS_UNREGISTER:
-		return do_unregister(op->a);
+		if (!fake_instances[op->a].registered)
+			return HARNESS_NOT_POSSIBLE;
+		fake_unregister(op->a);
+		return 0;
 	case HARNESS_ADD:
-		return do_add(op->a);
+		if (fake_devices[op->a].present)
+			return HARNESS_NOT_POSSIBLE;
+		devices_add(op->a);
+		return 0;
 	case HARNESS_SET_CONTAINER:
 		return set_container(op->a, op->b);
 	case HARNESS_SET_IOMMU:
@@ -406,17 +389,15 @@ int ops_play(const struct harness_op *op)
 	case HARNESS_CONFIGURE:
 		return fake_configure(op->a);
 	case HARNESS_GET_DEVICE:
-		return driven[op->a].open ? HARNESS_NOT_POSSIBLE : open_device(op->a);
+		return d->open ? HARNESS_NOT_POSSIBLE : open_device(op->a);
 	case HARNESS_PUT_DEVICE:
-		return driven[op->a].open ? close_device(op->a) : HARNESS_NOT_POSSIBLE;
+		return d->open ? close_device(d) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_PIN:
-		return driven[op->a].open ? pin(op) : HARNESS_NOT_POSSIBLE;
+		return d->open ? do_pin(d, op) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_UNPIN:
-		return driven[op->a].open ? unpin_pages(op) : HARNESS_NOT_POSSIBLE;
+		return d->open ? do_unpin(d, op) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_BIND:
-		if (driven[op->a].open || ops_is_bound(op->a))
-			return HARNESS_NOT_POSSIBLE;
-		return bind(op->a);
+		return d->open || ops_is_bound(op->a) ? HARNESS_NOT_POSSIBLE : bind(op->a);
 	case HARNESS_UNBIND:
 		unuse(op->a);
 		return 0;
@@ -442,9 +423,7 @@ void ops_begin(void)
 
 void ops_end(void)
 {
-	int i;
-
-	for (i = 0; i < HARNESS_DEVICES; i++)
+	for (int i = 0; i < HARNESS_DEVICES; i++)
 		if (driven[i].open)
-			close_device(i);
+			close_device(&driven[i]);
 }

@@ -61,21 +61,20 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 
 /* --- pages: numbers without memory --- */
 
-enum { PAGES = 1024 }; /* for alloc_pages(); after these come the pages of the process */
+/* For alloc_pages(); after these come the frames of the process. */
+enum { PAGES = MEMORY_FIRST_FRAME };
 static struct page pages[PAGES + MEMORY_FRAMES];
 static bool page_taken[PAGES];
 
 static struct page *pages_alloc(unsigned int order)
 {
 	unsigned int count = 1u << order;
-	unsigned int i;
 	unsigned int n;
 
-	if (host_refuses())
+	if (host_strikes(HARNESS_ARM_ALLOC))
 		return NULL;
-
 	/* iommu_iova_to_phys() returns 0 for "no page", so no page may be at 0. */
-	for (i = count; i + count <= PAGES; i += count) {
+	for (unsigned int i = count; i + count <= PAGES; i += count) {
 		for (n = 0; n < count && !page_taken[i + n]; n++)
 			;
 		if (n < count)
@@ -86,13 +85,11 @@ static struct page *pages_alloc(unsigned int order)
 	}
 	host_die("alloc_pages", "out of pages");
 }
-struct page *shim_alloc_pages(gfp_t gfp, unsigned int order) __asm__("__alloc_pages");
-struct page *shim_alloc_pages(gfp_t gfp, unsigned int order)
+REPLACES(struct page *, __alloc_pages, gfp_t gfp, unsigned int order)
 {
 	return pages_alloc(order);
 }
-struct page *shim_alloc_pages_noprof(gfp_t gfp, unsigned int order) __asm__("__alloc_pages_noprof");
-struct page *shim_alloc_pages_noprof(gfp_t gfp, unsigned int order)
+REPLACES(struct page *, __alloc_pages_noprof, gfp_t gfp, unsigned int order)
 {
 	return pages_alloc(order);
 }
@@ -100,21 +97,6 @@ void __free_pages(struct page *page, unsigned int order)
 {
 	memset(&page_taken[page - pages], false, 1u << order);
 	host_objects--;
-}
-
-struct page *shim_frame(unsigned int frame)
-{
-	return &pages[PAGES + frame];
-}
-int shim_frame_of(const struct page *page)
-{
-	const long n = page - &pages[PAGES];
-
-	return n >= 0 && n < MEMORY_FRAMES ? n : -1;
-}
-unsigned long shim_frame_phys(unsigned int frame)
-{
-	return (PAGES + frame) * PAGE_SIZE;
 }
 
 /* --- devices --- */
@@ -131,13 +113,11 @@ void put_device(struct device *dev)
 {
 	references[HARNESS_REF_DEVICE] -= dev != NULL;
 }
-struct fwnode_handle *shim_dev_fwnode(struct device *dev) __asm__("__dev_fwnode");
-struct fwnode_handle *shim_dev_fwnode(struct device *dev)
+REPLACES(struct fwnode_handle *, __dev_fwnode, struct device *dev)
 {
 	return dev->fwnode;
 }
-struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode) __asm__("fwnode_handle_get");
-struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode)
+REPLACES(struct fwnode_handle *, fwnode_handle_get, struct fwnode_handle *fwnode)
 {
 #ifdef HARNESS_HAVE_FWNODE_GET /* otherwise of_node_get(), which does nothing without CONFIG_OF */
 	references[HARNESS_REF_FWNODE] += fwnode != NULL;
@@ -145,15 +125,14 @@ struct fwnode_handle *shim_fwnode_get(struct fwnode_handle *fwnode)
 	return fwnode;
 }
 /* A function up to and including 6.11, an operation of the fwnode from 6.12 on. */
-void shim_fwnode_put(struct fwnode_handle *fwnode) __asm__("fwnode_handle_put");
-void shim_fwnode_put(struct fwnode_handle *fwnode)
+REPLACES(void, fwnode_handle_put, struct fwnode_handle *fwnode)
 {
 #ifdef HARNESS_HAVE_FWNODE_GET
 	references[HARNESS_REF_FWNODE] -= fwnode != NULL;
 #endif
 }
 
-const struct fwnode_operations shim_fwnode_ops = { .put = shim_fwnode_put };
+const struct fwnode_operations shim_fwnode_ops = { .put = shim_fwnode_handle_put };
 
 struct module shim_module;
 bool try_module_get(struct module *module)
@@ -182,17 +161,15 @@ int shim_references(int kind)
 
 static struct harness_warn warns[HARNESS_WARNS];
 static unsigned int warns_count;
-static int warns_total;
+int shim_warns_total;
 static bool warns_ended;
 
 void shim_warned(const char *function, const char *file, int line)
 {
-	unsigned int i;
-
 	if (warns_ended)
 		return;
-	warns_total++;
-	for (i = 0; i < warns_count; i++)
+	shim_warns_total++;
+	for (unsigned int i = 0; i < warns_count; i++)
 		if (warns[i].file == file && warns[i].line == line) {
 			warns[i].count++;
 			return;
@@ -201,10 +178,9 @@ void shim_warned(const char *function, const char *file, int line)
 		warns[warns_count++] = (struct harness_warn){ function, file, line, 1 };
 }
 
-const struct harness_warn *shim_warns(unsigned int *places, int *count)
+const struct harness_warn *shim_warns(unsigned int *places)
 {
 	*places = warns_count;
-	*count = warns_total;
 	return warns;
 }
 
@@ -274,11 +250,6 @@ int iommu_get_msi_cookie(struct iommu_domain *domain, dma_addr_t base)
 	return 0;
 }
 
-static void limit_locked(unsigned long bytes)
-{
-	signals.rlim[RLIMIT_MEMLOCK].rlim_cur = bytes;
-}
-
 extern void radix_tree_init(void);
 
 void shim_init(void)
@@ -293,13 +264,14 @@ void shim_begin(void)
 	const u8 memlock = fake_machine.settings.memlock;
 
 	warns_count = 0;
-	warns_total = 0;
+	shim_warns_total = 0;
 	warns_ended = false;
-	limit_locked(memlock == HARNESS_NONE ? RLIM_INFINITY : memlock * PAGE_SIZE);
+	signals.rlim[RLIMIT_MEMLOCK].rlim_cur =
+		memlock == HARNESS_NONE ? RLIM_INFINITY : memlock * PAGE_SIZE;
 }
 
 void shim_end(void)
 {
 	warns_ended = true;
-	limit_locked(RLIM_INFINITY);
+	signals.rlim[RLIMIT_MEMLOCK].rlim_cur = RLIM_INFINITY;
 }

@@ -39,43 +39,7 @@ const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *con
 	return container->iommu_driver->ops;
 }
 
-#ifdef HARNESS_HAVE_USE_CONTAINER
-int container_use(struct vfio_device *vdev)
-{
-	return vfio_group_use_container(vdev->group);
-}
-void container_unuse(struct vfio_device *vdev)
-{
-	vfio_group_unuse_container(vdev->group);
-}
-int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
-		  struct page **pages)
-{
-	/* vfio_pin_pages() of vfio_main.c tests the count first. */
-	return count ? vfio_device_container_pin_pages(vdev, iova, count, prot, pages) : -EINVAL;
-}
-void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)
-{
-	vfio_device_container_unpin_pages(vdev, iova, count);
-}
-#else
-int container_use(struct vfio_device *vdev)
-{
-	return vfio_device_assign_container(vdev);
-}
-void container_unuse(struct vfio_device *vdev)
-{
-	vfio_device_unassign_container(vdev);
-}
-int container_pin(struct vfio_device *vdev, unsigned long iova, int count, int prot,
-		  struct page **pages)
-{
-	return vfio_pin_pages(vdev, iova, count, prot, pages);
-}
-void container_unpin(struct vfio_device *vdev, unsigned long iova, int count)
-{
-	vfio_unpin_pages(vdev, iova, count);
-}
+#ifndef HARNESS_HAVE_USE_CONTAINER
 bool vfio_assert_device_open(struct vfio_device *vdev)
 {
 	return true;

@@ -13,7 +13,7 @@
 /* The case's faults can make type1's own allocations, and its calls of iommu_map(), fail. */
 static void *type1_alloc(size_t size, const char *function)
 {
-	/* Without this memory type1 unmaps the slow way, to the same effect: not counted. */
+	/* If this one failed, type1 would unmap the slow way, to the same effect: not counted. */
 	if (strcmp(function, "unmap_unpin_fast") && fault_of_next(HARNESS_FAIL_MALLOC))
 		return NULL;
 	return kzalloc(size, GFP_KERNEL);

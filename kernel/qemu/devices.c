@@ -25,9 +25,7 @@ struct module *host_module = THIS_MODULE;
 
 int host_index(struct device *dev)
 {
-	int i;
-
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct fake_device *d = &fake_devices[i];
 
 		/* pci_scan_single_device() probes the device before it returns it. */
@@ -258,17 +256,10 @@ void booted_forget_firmware(int index)
 
 /* --- VFIO: devices need only be registered --- */
 
-#ifdef HARNESS_HAVE_VFIO_FREE_DEVICE
-static void vfio_released(struct vfio_device *vdev)
-{
-	vfio_free_device(vdev);
-}
-#endif
-
 static const struct vfio_device_ops vfio_ops = {
 	.name = "iommucheck",
 #ifdef HARNESS_HAVE_VFIO_FREE_DEVICE
-	.release = vfio_released,
+	.release = vfio_free_device,
 #endif
 };
 
@@ -279,9 +270,7 @@ struct fake_vfio {
 /* Skips a device that VFIO refuses: if all are refused, there is no /dev/vfio/N. */
 void booted_bind(int group)
 {
-	int i;
-
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct fake_vfio *v;
 
 		if (vfio[i] || booted_group_id(i) != group)
@@ -300,9 +289,7 @@ void booted_bind(int group)
 
 void booted_unbind(int group)
 {
-	int i;
-
-	for (i = 0; i < fake_machine.devices_count; i++)
+	for (int i = 0; i < fake_machine.devices_count; i++)
 		if (vfio[i] && vfio_groups[i] == group)
 			release_vfio(i);
 }

@@ -2,7 +2,8 @@
 /*
  * Fake IOMMU drivers and fake devices for a kernel without an IOMMU. A process writes a case to
  * /dev/iommucheck, one line for each write(), and reads the calls of the drivers from it. The
- * drivers are those of kernel/fake; the lines are those of src/conform/script.cc.
+ * drivers are those of kernel/fake; the lines are those of src/conform/script.cc, and those that
+ * src/conform/trace_parse.cc reads.
  *
  * One process uses the device at a time, and the core makes its calls in that process, so there is
  * no lock.
@@ -38,57 +39,31 @@ static __printf(1, 2) void note(const char *format, ...)
 	va_end(args);
 }
 
-static int id_of(u8 id)
-{
-	return id == HARNESS_NONE ? -1 : id;
-}
-
-static void note_call(const struct harness_call *call)
-{
-	const int domain = call->domain == HARNESS_NO_DOMAIN ? -1 : call->domain;
-
-	switch (call->kind) {
-	case HARNESS_PROBE:
-		note("probe %d %d\n", call->device, call->instance);
-		break;
-	case HARNESS_ALLOC:
-		note("alloc %d %d %d %d %d\n", domain, call->driver, id_of(call->table),
-		     id_of(call->device), call->error);
-		break;
-	case HARNESS_ATTACH:
-		note("attach %d %d %d\n", domain, call->device, call->error);
-		break;
-	case HARNESS_DETACH:
-		note("detach %d %d\n", domain, call->device);
-		break;
-	case HARNESS_FREE:
-		note("free %d\n", domain);
-		break;
-	case HARNESS_RELEASE:
-		note("release %d\n", call->device);
-		break;
-	}
-}
-
+/* All calls have the same fields. As signed numbers, none is -1. */
 static void note_calls(void)
 {
-	u32 count, i;
-	const struct harness_call *calls = calls_get(&count);
+	static const char *const words[] = {
+		[HARNESS_PROBE] = "probe",   [HARNESS_ALLOC] = "alloc", [HARNESS_ATTACH] = "attach",
+		[HARNESS_DETACH] = "detach", [HARNESS_FREE] = "free",   [HARNESS_RELEASE] = "release",
+	};
+	u32 count;
+	const struct harness_call *call = calls_get(&count);
 
-	for (i = 0; i < count; i++)
-		note_call(&calls[i]);
+	for (; count; count--, call++)
+		if (call->kind < ARRAY_SIZE(words))
+			note("%s %d %d %d %d %d %d\n", words[call->kind], (s16)call->domain,
+			     (s8)call->driver, (s8)call->table, (s8)call->instance,
+			     (s8)call->device, call->error);
 	calls_clear();
 }
 
 /* After an op: clears the faults, and gives VFIO the devices that have joined its groups. */
 static void settle(void)
 {
-	int g;
-
 	memset(&op, 0, sizeof(op));
 	faults_count = 0;
 	fake_begin_op(&op);
-	for (g = 0; g < HARNESS_DEVICES; g++)
+	for (int g = 0; g < HARNESS_DEVICES; g++)
 		if (vfio_held[g])
 			booted_bind(g);
 }
@@ -96,17 +71,15 @@ static void settle(void)
 /* Removes the machine of the case before, through functions of the core. */
 static void reset(void)
 {
-	int i;
-
-	calls_record(false);
+	calls_recorded = false;
 	memset(vfio_held, 0, sizeof(vfio_held));
 	settle();
-	for (i = 0; i < fake_machine.devices_count; i++)
+	for (int i = 0; i < fake_machine.devices_count; i++)
 		if (fake_devices[i].dev) {
 			booted_forget_firmware(i);
 			booted_remove(i);
 		}
-	for (i = 0; i < fake_machine.instances_count; i++) {
+	for (int i = 0; i < fake_machine.instances_count; i++) {
 		if (fake_instances[i].registered)
 			fake_unregister(i);
 		iommu_device_sysfs_remove(&fake_instances[i].iommu);
@@ -148,16 +121,14 @@ static int boot(void)
 				return ret;
 		}
 	fake_begin_op(&op);
-	calls_record(true);
+	calls_recorded = true;
 	return 0;
 }
 
 static void report_end(void)
 {
-	int i;
-
 	note_calls();
-	for (i = 0; i < fake_machine.devices_count; i++) {
+	for (int i = 0; i < fake_machine.devices_count; i++) {
 		struct iommu_domain *domain;
 
 		if (booted_group_id(i) < 0)

@@ -82,24 +82,17 @@ static int container(int c) {
   return container_fd[c];
 }
 
-static int set_container(int group, int c) {
-  const int fd = group_fd[group] >= 0 ? group_fd[group] : open_group(group);
+// The ioctl on the group's file, which stays open exactly while the group is in a container.
+static int group_ioctl(int group, unsigned long request, int file) {
+  const int was_in = group_fd[group] >= 0;
+  const int fd = was_in ? group_fd[group] : open_group(group);
   if (fd < 0) return fd;
-  int container_of_group = container(c);
-  const int error = ioctl(fd, VFIO_GROUP_SET_CONTAINER, &container_of_group) < 0 ? -errno : 0;
-  if (group_fd[group] >= 0) return error;
-  if (error != 0)
-    close_group(group, fd);
-  else
+  const int error = ioctl(fd, request, &file) < 0 ? -errno : 0;
+  const int is_in = error == 0 ? request == VFIO_GROUP_SET_CONTAINER : was_in;
+  if (is_in)
     group_fd[group] = fd;
-  return error;
-}
-
-static int unset_container(int group) {
-  const int fd = group_fd[group] >= 0 ? group_fd[group] : open_group(group);
-  if (fd < 0) return fd;
-  const int error = ioctl(fd, VFIO_GROUP_UNSET_CONTAINER) < 0 ? -errno : 0;
-  if (error == 0 || group_fd[group] < 0) close_group(group, fd);
+  else
+    close_group(group, fd);
   return error;
 }
 
@@ -114,16 +107,25 @@ static void drop_dead_groups(void) {
 
 // --- the kernel's log ---
 
+// Reads the next record. Returns 0 if there is none yet.
+static int next_record(int fd, char record[8192]) {
+  ssize_t length;
+  // EPIPE: records were overwritten before they were read.
+  do length = read(fd, record, 8191);
+  while (length < 0 && errno == EPIPE);
+  if (length <= 0) return 0;
+  record[length] = 0;
+  return 1;
+}
+
 // Prints the function of each WARN, and of an oops, since the last call. Without `to` it only skips
 // them.
 static void drain_log(FILE *to) {
   static char record[8192];
-  ssize_t length;
   int oops = 0;  // 1: one has begun, 2: its function is printed
-  while ((length = read(kmsg, record, sizeof(record) - 1)) > 0 || (length < 0 && errno == EPIPE)) {
-    if (length < 0 || !to) continue;
-    record[length] = 0;
+  while (next_record(kmsg, record)) {
     char function[64] = "?";
+    if (!to) continue;
     const char *text = strstr(record, "WARNING: CPU:");
     // The name stops at a '.', which begins the suffix of an inlined or specialised part.
     if (text && (text = strstr(text, " at "))) {
@@ -144,15 +146,10 @@ static void drain_log(FILE *to) {
 // never exit.
 static int has_oopsed(void) {
   static char record[8192];
-  ssize_t length;
   int found = 0;
   const int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
   if (fd < 0) die("/dev/kmsg");
-  while ((length = read(fd, record, sizeof(record) - 1)) > 0 || (length < 0 && errno == EPIPE)) {
-    if (length < 0) continue;
-    record[length] = 0;
-    found |= strstr(record, "Oops: ") != NULL;
-  }
+  while (next_record(fd, record)) found |= strstr(record, "Oops: ") != NULL;
   close(fd);
   return found;
 }
@@ -165,27 +162,18 @@ static void warn_once_again(void) {
 
 // --- cases ---
 
-// Plays one line of a case. Returns the errno of an op.
-static int play_line(const char *line) {
+// Plays an op. Returns its errno.
+static int play_op(const char *line) {
   int a = 0;
   int b = 0;
   if (sscanf(line, "set-container %d %d", &a, &b) == 2 && a >= 0 && a < MAX_GROUPS && b >= 0 &&
       b < MAX_CONTAINERS)
-    return set_container(a, b);
+    return group_ioctl(a, VFIO_GROUP_SET_CONTAINER, container(b));
   if (sscanf(line, "unset-container %d", &a) == 1 && a >= 0 && a < MAX_GROUPS)
-    return unset_container(a);
+    return group_ioctl(a, VFIO_GROUP_UNSET_CONTAINER, -1);
   if (sscanf(line, "set-iommu %d", &a) == 1 && a >= 0 && a < MAX_CONTAINERS)
     return ioctl(container(a), VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0 ? -errno : 0;
   return tell("%s", line);
-}
-
-static int is_op(const char *line) {
-  static const char *const kOps[] = {"register ",      "unregister ", "add ",
-                                     "remove ",        "configure ",  "set-container ",
-                                     "set-iommu ",     "unset-container "};
-  for (size_t i = 0; i < sizeof(kOps) / sizeof(kOps[0]); ++i)
-    if (strncmp(line, kOps[i], strlen(kOps[i])) == 0) return 1;
-  return 0;
 }
 
 static void play_case(FILE *script) {
@@ -196,15 +184,14 @@ static void play_case(FILE *script) {
   drain_log(NULL);
   while (fgets(line, sizeof(line), script)) {
     line[strcspn(line, "\n")] = 0;
-    if (!is_op(line)) {
+    if (strncmp(line, "op ", 3) != 0) {
       if (tell("%s", line) != 0) die(line);
       if (strcmp(line, "end") == 0) break;
       continue;
     }
-    fprintf(out, "op %s\n", line);
+    fprintf(out, "%s\n", line);
     fflush(out);
-    const int result = play_line(line);
-    fprintf(out, "result %d\n", result);
+    fprintf(out, "result %d\n", play_op(line + 3));
     if (tell("settle") != 0) die("settle");
     copy_notes();
     drop_dead_groups();
@@ -230,7 +217,7 @@ static int is_dirty(void) {
 
 static void on_alarm(int number) { (void)number; }
 
-// False: the case oopsed, and the locks that it held are held for ever. If a child neither oopses
+// False: the case oopsed, and nobody will release the locks that it held. If a child neither oopses
 // nor exits, this waits until record.sh times out.
 static int came_to_its_end(pid_t child) {
   int status = 0;

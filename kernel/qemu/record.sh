@@ -3,8 +3,8 @@
 # Boots Debian's kernels in QEMU, plays cases on them, and writes their traces to corpus/traces:
 #   record.sh [--package linux-image-..]... [--seed N [--count N]] [--out DIR]
 # Needs build/release/bin/recording and the packages of `./dev kernel record`. With --seed it draws
-# new random cases, otherwise it uses those of the last recording. Exit status 3: a download
-# failed, or a machine stopped early, twice; the trace of this kernel was not written.
+# new random cases, otherwise it uses those of the last recording. corpus/traces changes only after
+# all kernels were recorded. Exit status 3: a download failed, or a machine stopped early, twice.
 set -euo pipefail
 shopt -s nullglob
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -12,10 +12,11 @@ here=$root/kernel/qemu
 recording=$root/build/release/bin/recording
 work=$root/build/record
 out=$root/corpus/traces
+new=$work/new  # what goes to $out in the end
 
 say() { printf '%s\n' "$*" >&2; }
 usage() { say "record.sh: expected $1, found ${2:-nothing}"; exit 2; }
-unknown() { say "kernel record: $*; nothing was recorded"; exit 3; }
+unknown() { say "kernel record: $*; $out is as it was"; exit 3; }
 
 packages=()
 seed=
@@ -29,7 +30,8 @@ while (($#)); do
     *) usage "--package, --seed, --count or --out" "$1" ;;
   esac
 done
-mkdir -p "$work" "$out"
+rm -rf "$new"
+mkdir -p "$new" "$out"
 out=$(realpath "$out")
 
 # The cloud kernels are small, and have VFIO and no driver for an IOMMU of their own.
@@ -41,9 +43,11 @@ if ((${#packages[@]} == 0)); then
 fi
 
 if [[ -n $seed || ! -f $out/random.cases ]]; then
-  "$recording" random "${seed:-1}" "$count" >"$out/random.cases"
+  "$recording" random "${seed:-1}" "$count" >"$new/random.cases"
+else
+  cp "$out/random.cases" "$new"
 fi
-cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$out/random.cases")
+cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$new/random.cases")
 
 # Unpacks the image, its headers and the tools to build with them, only under $1.
 unpack() {
@@ -129,7 +133,8 @@ play() {
   while true; do
     rest_of "$tree/script" "$tree/record" >"$tree/initrd/script"
     [[ -s $tree/initrd/script ]] || break
-    boot "$tree" || boot "$tree" || unknown "the machine of $tree stopped twice, see its console"
+    boot "$tree" || boot "$tree" ||
+      unknown "the virtual machine stopped early, twice; $tree/console has what it said"
     cat "$tree/part" >>"$tree/record"
     boots=$((boots + 1))
   done
@@ -152,13 +157,13 @@ for image in "${packages[@]}"; do
   }
   cat "$tree/left-out" >&2
   say "$(wc -l <"$tree/left-out") of $(cat "$tree/left-out" "$tree/script" |
-    grep -cE '^(left out|case) ') cases left out"
+    grep -cE '^(left out|case) ') cases are left out"
   say "$image $version: playing"
   play "$tree"
   "$recording" traces "$profile" "$image $version as $profile" "$tree/record" "${cases[@]}" \
-    >"$tree/trace"
-  mv "$tree/trace" "$out/$profile.trace"
+    >"$new/$profile.trace"
   # A new difference does not fail the recording: the person who records has to explain it.
-  "$recording" differ "$profile" "$out/$profile.trace" "${cases[@]}" >"$tree/differences" || true
+  "$recording" differ "$profile" "$new/$profile.trace" "${cases[@]}" >"$tree/differences" || true
   say "$(tail -n 1 "$tree/differences") from the model, see $tree/differences"
 done
+mv "$new"/* "$out"

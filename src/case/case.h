@@ -2,47 +2,22 @@
 //
 // A case: kernel, machine, ops and their expected outcome. All engines read and write cases.
 //
-// Text, one statement a line; '#' starts a comment, blank lines are free, order as below:
+// docs/case-format.md has the grammar of the text, and what each word means:
 //
-//   # two buses, two drivers: the comparison keeps the domains apart
-//   kernel v6.0 drop type1.same_ops add assume.homogeneous_groups
-//   firmware acpi                      (acpi | dt; left out: any)
-//   settings passthrough unsafe-interrupts dma-entries=4 memlock=20
-//   table shared                       (a domain-ops table that more than one driver names)
-//   driver intel claims=pci:ignore,platform:store
-//   driver rk firmware=dt claims=platform:strict clears unwinds same-instance per-instance-groups
-//          (one line) no-default-domain not-coherent accepts-foreign table=shared address=intel
-//   driver smmu deferred nesting static-identity checks-snoop drops-old mismatch-errno=EXDEV
-//   instance dmar0 intel fwnode not-enforcing table=shared
-//   instance smmu0 smmu no-msi-isolation aperture=0-47 page-sizes=1,16
-//   device 00:04.0 pci dmar0 viommu0   (bus, then the instances it is behind: none, one or two)
-//   device 00:05.0 pci dmar0 alias=00:04.0 slot=3 absent
-//   device 00:06.0 pci smmu0 default=identity resv=0-3:direct resv=8-15:msi
-//   device mdev0 pci emulated                         (or noiommu)
+//   kernel v6.0 drop type1.same_ops
+//   driver intel claims=pci:ignore
+//   instance dmar0 intel
+//   device 00:04.0 pci dmar0
 //
 //   register dmar0
-//   set-container 0 c0 -> -EBUSY                      (expected errno; ok or a name of errno)
-//   set-iommu c0 fail=attach:00:04.0:EINVAL:2 fail=alloc:1 -> -EINVAL
-//   set-iommu c1 type1 unprivileged
-//   map c1 8+4 0 read write fail=map:1:ENOMEM         (IOVA pages 8 to 11, memory from page 0)
-//   unmap c1 0+0 all
-//   pin mdev0 8+1 write
-//   attach-pasid 00:04.0 00:05.0                      (to the domain of the second)
+//   set-container 0 c0 -> -EBUSY
 //
-//   expect violated no-cross-driver-reuse at 7        (the 7th op)
-//   expect holds no-cross-driver-attach               (not violated by this run)
-//   expect outside assume.homogeneous_groups          (the run leaves an assumption)
-//   expect device 00:04.0 driver intel                (or none; at the end)
-//   expect device 00:04.0 domain intel                (that its hardware points at; or none)
-//   expect group 0 shares 1                           (one type1 domain; at the end)
-//   expect group 0 apart 1                            (both attached, to two type1 domains)
-//   expect group 0 domain intel                       (group->domain is of this driver; or none)
+//   expect device 00:04.0 driver intel
 //
-// The full grammar is in docs/case-format.md. A driver without table= has a private table, and an
-// instance without table= has its driver's. A group's number is the lowest that is free, as in
-// /dev/vfio/N; containers are c0 to c3. Names are 1 to 31 characters of [A-Za-z0-9_.:+-], but not
-// `none`, `absent`, `emulated` or `noiommu`. Only alias= and address= may name a later entry: the
-// order of devices has a meaning.
+// A driver without table= has a private table, and an instance without table= has its driver's. A
+// group's number is the lowest that is free, as in /dev/vfio/N; containers are c0 to c3. Names are
+// 1 to 31 characters of [A-Za-z0-9_.:+-], but not `none`, `absent`, `emulated` or `noiommu`. Only
+// alias= and address= may name a later entry: the order of devices has a meaning.
 #pragma once
 
 #include <optional>
@@ -87,6 +62,7 @@ struct Expectation {
     kShares,        // a, b: groups
     kApart,         // a, b: groups
     kGroupDomain,   // a: group, b: driver or kNoId
+    // Their words are in the rows of src/case/names.cc.
   };
   Kind kind{};
   Property property{};

@@ -16,6 +16,11 @@ std::optional<Property> FindEncodedProperty(std::string_view name) {
   return property && IsEncoded(*property) ? property : std::nullopt;
 }
 
+const std::string& AnEncodedProperty() {
+  static const std::string kNames = OneOf(NamesOf(kEncodedProperties, PropertyName));
+  return kNames;
+}
+
 std::span<const Promise> EncodedPromises() {
   static const std::vector<Promise> kPromises = [] {
     std::vector<Promise> promises;
@@ -84,13 +89,6 @@ absl::Status CheckEncoded(const Topology& t, const Names& names) {
   return absl::OkStatus();
 }
 
-bool IsEncoded(const Topology& topology) {
-  return std::ranges::all_of(AllAttributes(), [&](const AttributeInfo& attribute) {
-    bool plain = true;
-    for (int n = 0; n < CountOf(topology, attribute.owner) && !attribute.encoded(); ++n)
-      plain &= IsPlain(attribute, EntryOf(topology, attribute.owner, n));
-    return plain;
-  });
-}
+bool IsEncoded(const Topology& topology) { return EncodedPart(topology) == topology; }
 
 }  // namespace iommucheck

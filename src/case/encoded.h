@@ -8,6 +8,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -38,7 +39,8 @@ inline constexpr int kEncodedPropertyCount = kEncodedProperties.size();
 // nullopt if there is no such property, or it is not encoded. Code that reads a property's name
 // from the user and asks an encoding calls this.
 std::optional<Property> FindEncodedProperty(std::string_view name);
-inline constexpr char kAnEncodedProperty[] = "no-cross-driver-attach or no-cross-driver-reuse";
+// The names of the encoded properties, for errors: "no-cross-driver-attach or .."
+const std::string& AnEncodedProperty();
 // The promises of the encoded properties.
 std::span<const Promise> EncodedPromises();
 

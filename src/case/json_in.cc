@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 #include "src/case/case.h"
 #include "src/case/json_syntax.h"
@@ -17,19 +18,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// The sorts of values. Those of the first part become one word, or a part of one.
 enum class Shape : uint8_t {
+  kWord,         // a string
+  kNumber,       // an unsigned number
+  kNumberOrAll,  // or "all"
+  kErrno,        // the name of an errno
+  kName,         // one of the key's names
+  kObject,       // {..} of the key's parts
+  kList,         // [..] of the key's first part, with commas between
+  // The others.
   kHead,     // already in the statement
-  kWord,     // a string
-  kWords,    // strings, each after the lead
-  kNumber,   // an unsigned number
+  kEach,     // [..] of the key's first part, a word each
   kFlag,     // a boolean: true adds the lead itself
-  kClaims,   // [{"bus": .., "claim": ..}]
-  kErrno,    // the name of an errno
-  kType,     // the name of a type of IOMMU
-  kFlags,    // [words of flags] of the op
-  kRange,    // {"first": .., "last": ..}
-  kNumbers,  // [unsigned numbers]
-  kRegions,  // [{"first": .., "last": .., "type": ..}]
   kCount,    // an unsigned number, appended to the word before
   kFaults,   // [{"fail": .., ..}]
   kComment,  // a string; comments are not words
@@ -39,109 +40,157 @@ struct Key {
   std::string_view name;
   Shape shape;
   bool required = false;
-  std::string lead;  // what the text has before the value; with '=' at the end: its part
+  std::string lead{};  // the text before the value: a word, or with '=' at the end a part of one
+  std::vector<Key> parts{};
+  std::vector<std::string> names{};
 };
 using Keys = std::vector<Key>;
 
-Shape ShapeOf(AttributeInfo::Kind kind) {
+Key Each(std::string_view name, Key item) {
+  return {name, Shape::kEach, false, "", {std::move(item)}};
+}
+
+const Keys kRange = {{"first", Shape::kNumber, true}, {"last", Shape::kNumber, true, "-"}};
+const Keys kRegion = {{"first", Shape::kNumber, true},
+                      {"last", Shape::kNumber, true, "-"},
+                      {"type", Shape::kWord, true, ":"}};
+const Keys kClaim = {{"bus", Shape::kWord, true}, {"claim", Shape::kWord, true, ":"}};
+
+Key KeyFor(const AttributeInfo& attribute) {
   using Kind = AttributeInfo::Kind;
-  switch (kind) {
+  const std::string lead = KeyOf(attribute);
+  switch (attribute.kind) {
     case Kind::kFlag:
-      return Shape::kFlag;
+      return {attribute.word, Shape::kFlag, false, lead};
     case Kind::kNumber:
-      return Shape::kNumber;
+      return {attribute.word, Shape::kNumber, false, lead};
     case Kind::kErrno:
-      return Shape::kErrno;
+      return {attribute.word, Shape::kErrno, false, lead};
     case Kind::kRange:
-      return Shape::kRange;
+      return {attribute.word, Shape::kObject, false, lead, kRange};
     case Kind::kSizes:
-      return Shape::kNumbers;
+      return {attribute.word, Shape::kList, false, lead, {{"", Shape::kNumber}}};
     case Kind::kRegions:
-      return Shape::kRegions;
+      return {
+          attribute.word, Shape::kEach, false, "", {{"", Shape::kObject, false, lead, kRegion}}};
     case Kind::kClaims:
-      return Shape::kClaims;
+      return {attribute.word, Shape::kList, false, lead, {{"", Shape::kObject, false, "", kClaim}}};
     case Kind::kName:
     case Kind::kTable:
     case Kind::kDriver:
     case Kind::kDevice:
-      return Shape::kWord;
+      break;
   }
-  return Shape::kWord;
+  return {attribute.word, Shape::kWord, false, lead};
 }
 
 // The keys of an entry: the required ones, and its attributes.
-Keys EntryKeys(Keys keys, Owner owner) {
-  for (const AttributeInfo& attribute : AttributesOf(owner))
-    keys.push_back({attribute.word, ShapeOf(attribute.kind), false, KeyOf(attribute)});
+Keys EntryKeys(Owner owner, Keys keys) {
+  for (const AttributeInfo& attribute : AttributesOf(owner)) keys.push_back(KeyFor(attribute));
   return keys;
 }
 
-Shape ShapeOf(Operand operand) {
-  if (operand == Operand::kGroup) return Shape::kNumber;
-  return operand == Operand::kIommuType ? Shape::kType : Shape::kWord;
+Key KeyFor(Operand operand, std::string_view name) {
+  if (operand == Operand::kIommuType)  // may be left out
+    return {name, Shape::kName, false, "", {}, {kIommuTypeNames.begin(), kIommuTypeNames.end()}};
+  return {name, operand == Operand::kGroup ? Shape::kNumber : Shape::kWord, true};
 }
 
-Keys OpKeys(const OpInfo& op) {
+// An object whose keys depend on the name at the first of them.
+struct Form {
+  std::string name;
+  std::vector<std::string_view> head;
+  Keys keys;
+};
+
+Form OpForm(const OpInfo& op) {
   Keys keys = {{"comment", Shape::kComment}, {"op", Shape::kHead, true}};
-  keys.push_back({OperandWord(op.a), ShapeOf(op.a), true});
-  if (op.b != Operand::kNone)
-    keys.push_back({op.b_key, ShapeOf(op.b), op.b != Operand::kIommuType});
+  keys.push_back(KeyFor(op.a, OperandWord(op.a)));
+  if (op.b != Operand::kNone) keys.push_back(KeyFor(op.b, op.b_key));
   if (op.is(OpInfo::kHasPages)) {
     keys.push_back({"iova", Shape::kNumber, true});
     keys.push_back({"count", Shape::kCount, true});
   }
   if (op.is(OpInfo::kHasVaddr)) keys.push_back({"vaddr", Shape::kNumber, true});
-  if (!op.flags.empty()) keys.push_back({"flags", Shape::kFlags});
+  if (const auto flags = NamesOf(op.flags, &OpFlag::word); !flags.empty())
+    keys.push_back(Each("flags", {"", Shape::kName, false, "", {}, flags}));
   keys.push_back({"faults", Shape::kFaults});
   keys.push_back({"result", Shape::kWord, false, "->"});
-  return keys;
+  return {std::string(op.word), {op.word}, keys};
 }
 
-struct ExpectForm {
-  std::string_view name;
-  std::vector<std::string_view> head;
-  Keys keys;
-};
-const std::vector<ExpectForm>& ExpectForms() {
-  static const std::vector<ExpectForm> forms = {
-      {"violated",
-       {"expect", "violated"},
-       {{"expect", Shape::kHead, true},
-        {"property", Shape::kWord, true},
-        {"at", Shape::kNumber, false, "at"}}},
-      {"holds",
-       {"expect", "holds"},
-       {{"expect", Shape::kHead, true}, {"property", Shape::kWord, true}}},
-      {"outside",
-       {"expect", "outside"},
-       {{"expect", Shape::kHead, true}, {"assumption", Shape::kWord, true}}},
-      {"device",
-       {"expect", "device"},
-       {{"expect", Shape::kHead, true},
-        {"device", Shape::kWord, true},
-        {"driver", Shape::kWord, true, "driver"}}},
-      {"hardware",
-       {"expect", "device"},
-       {{"expect", Shape::kHead, true},
-        {"device", Shape::kWord, true},
-        {"driver", Shape::kWord, true, "domain"}}},
-      {"shares",
-       {"expect", "group"},
-       {{"expect", Shape::kHead, true},
-        {"group", Shape::kNumber, true},
-        {"with", Shape::kNumber, true, "shares"}}},
-      {"apart",
-       {"expect", "group"},
-       {{"expect", Shape::kHead, true},
-        {"group", Shape::kNumber, true},
-        {"with", Shape::kNumber, true, "apart"}}},
-      {"domain",
-       {"expect", "group"},
-       {{"expect", Shape::kHead, true},
-        {"group", Shape::kNumber, true},
-        {"driver", Shape::kWord, true, "domain"}}},
-  };
+Form ExpectationForm(const ExpectationInfo& info) {
+  using About = ExpectationInfo::About;
+  using Object = ExpectationInfo::Object;
+  Keys keys = {{"expect", Shape::kHead, true}};
+  keys.push_back(
+      {JsonKey(info.about), info.about == About::kGroup ? Shape::kNumber : Shape::kWord, true});
+  if (info.object != Object::kNone)
+    keys.push_back({JsonKey(info.object),
+                    info.object == Object::kGroup ? Shape::kNumber : Shape::kWord, true,
+                    std::string(info.verb)});
+  if (info.kind == Expectation::Kind::kViolated)
+    keys.push_back({"at", Shape::kNumber, false, "at"});
+  return {std::string(info.name), {"expect", info.subject}, keys};
+}
+
+Form FaultForm(const FaultInfo& fault) {
+  Keys keys = {{"fail", Shape::kHead, true}};
+  keys.push_back({fault.of_device ? "device" : "nth",
+                  fault.of_device ? Shape::kWord : Shape::kNumber, true, ":"});
+  if (fault.has_errno) keys.push_back({"errno", Shape::kErrno, true, ":"});
+  if (fault.has_count) keys.push_back({"count", Shape::kNumberOrAll, false, ":"});
+  return {std::string(fault.word), {}, keys};
+}
+
+template <typename Rows, typename MakeForm>
+std::vector<Form> FormsOf(const Rows& rows, MakeForm make) {
+  std::vector<Form> forms;
+  for (const auto& row : rows) forms.push_back(make(row));
   return forms;
+}
+
+// The statements at one key of a case. A form without keys is a statement of one word.
+struct Section {
+  enum class Count : uint8_t { kOne, kOneOrNone, kList };
+  std::string_view key;
+  Count count;
+  std::vector<Form> forms;
+  std::string_view form_key{};  // says which form it is, if there are several
+};
+const std::vector<Section>& Sections() {
+  using enum Section::Count;
+  static const std::vector<Section> kSections = {
+      {"kernel",
+       kOne,
+       {{"",
+         {"kernel"},
+         {{"version", Shape::kWord, true},
+          Each("drop", {"", Shape::kWord, false, "drop"}),
+          Each("add", {"", Shape::kWord, false, "add"})}}}},
+      {"firmware", kOneOrNone, {{"", {"firmware"}, {}}}},
+      {"settings", kOneOrNone, {{"", {"settings"}, EntryKeys(Owner::kSettings, {})}}},
+      {"tables", kList, {{"", {"table"}, {}}}},
+      {"drivers",
+       kList,
+       {{"", {"driver"}, EntryKeys(Owner::kDriver, {{"name", Shape::kWord, true}})}}},
+      {"instances",
+       kList,
+       {{"",
+         {"instance"},
+         EntryKeys(Owner::kInstance,
+                   {{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}})}}},
+      {"devices",
+       kList,
+       {{"",
+         {"device"},
+         EntryKeys(Owner::kDevice, {{"name", Shape::kWord, true},
+                                    {"bus", Shape::kWord, true},
+                                    Each("instances", {"", Shape::kWord})})}}},
+      {"ops", kList, FormsOf(AllOps(), OpForm), "op"},
+      {"expectations", kList, FormsOf(AllExpectations(), ExpectationForm), "expect"},
+  };
+  return kSections;
 }
 
 std::string Describe(const Json& value) {
@@ -162,8 +211,6 @@ class JsonLexer {
   }
 
  private:
-  using ReadEntry = bool (JsonLexer::*)(const Json&, const std::string& at);
-
   bool Fail(const std::string& at, std::string_view expected, std::string_view found) {
     status_ = Mismatch(source_.file, PlaceOf(at), expected, found);
     return false;
@@ -174,139 +221,79 @@ class JsonLexer {
   }
 
   bool ReadCase(const Json& root) {
-    const Keys keys = {{"comment", Shape::kComment}, {"kernel", Shape::kHead, true},
-                       {"firmware", Shape::kHead},   {"settings", Shape::kHead},
-                       {"tables", Shape::kHead},     {"drivers", Shape::kHead},
-                       {"instances", Shape::kHead},  {"devices", Shape::kHead},
-                       {"ops", Shape::kHead},        {"expectations", Shape::kHead}};
+    Keys keys = {{"comment", Shape::kComment}};
+    for (const Section& section : Sections())
+      keys.push_back({section.key, Shape::kHead, section.count == Section::Count::kOne});
     if (!CheckKeys(root, "", keys)) return false;
     if (root.contains("comment") && !ReadComment(root["comment"], "/comment", source_.comment))
       return false;
-    if (!ReadKernel(root["kernel"], "/kernel")) return false;
-    if (root.contains("firmware") && !ReadFirmware(root["firmware"], "/firmware")) return false;
-    if (root.contains("settings") && !ReadSettings(root["settings"], "/settings")) return false;
-    return ReadArray(root, "tables", &JsonLexer::ReadTable) &&
-           ReadArray(root, "drivers", &JsonLexer::ReadDriver) &&
-           ReadArray(root, "instances", &JsonLexer::ReadInstance) &&
-           ReadArray(root, "devices", &JsonLexer::ReadDevice) &&
-           ReadArray(root, "ops", &JsonLexer::ReadOp) &&
-           ReadArray(root, "expectations", &JsonLexer::ReadExpectation);
-  }
-
-  bool ReadArray(const Json& root, std::string_view key, ReadEntry read) {
-    if (!root.contains(key)) return true;
-    const Json& array = root[std::string(key)];
-    return ForEach(array, Below("", key), [this, read](const Json& entry, const std::string& at) {
-      return (this->*read)(entry, at);
+    return std::ranges::all_of(Sections(), [&](const Section& section) {
+      if (!root.contains(section.key)) return true;
+      const Json& value = root[std::string(section.key)];
+      const std::string at = Below("", section.key);
+      const auto read = [&](const Json& entry, const std::string& entry_at) {
+        return ReadStatement(entry, entry_at, section);
+      };
+      return section.count == Section::Count::kList ? ForEach(value, at, read) : read(value, at);
     });
   }
 
-  template <typename F>
-  bool ForEach(const Json& array, const std::string& at, F read) {
+  template <typename Read>
+  bool ForEach(const Json& array, const std::string& at, Read read) {
     if (!array.is_array()) return Fail(at, "an array", Describe(array));
     for (size_t i = 0; i < array.size(); ++i)
       if (!read(array[i], Below(at, std::to_string(i)))) return false;
     return true;
   }
 
-  bool ReadKernel(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"kernel"},
-                         {{"version", Shape::kWord, true},
-                          {"drop", Shape::kWords, false, "drop"},
-                          {"add", Shape::kWords, false, "add"}});
-  }
-  bool ReadFirmware(const Json& value, const std::string& at) {
-    Begin({"firmware"}, at);
-    return PutString(value, at, "");
-  }
-  bool ReadSettings(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"settings"}, EntryKeys({}, Owner::kSettings));
-  }
-  bool ReadTable(const Json& value, const std::string& at) {
-    Begin({"table"}, at);
-    return PutString(value, at, "");
-  }
-  bool ReadDriver(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"driver"},
-                         EntryKeys({{"name", Shape::kWord, true}}, Owner::kDriver));
-  }
-  bool ReadInstance(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"instance"},
-                         EntryKeys({{"name", Shape::kWord, true}, {"driver", Shape::kWord, true}},
-                                   Owner::kInstance));
-  }
-  bool ReadDevice(const Json& value, const std::string& at) {
-    return ReadStatement(value, at, {"device"},
-                         EntryKeys({{"name", Shape::kWord, true},
-                                    {"bus", Shape::kWord, true},
-                                    {"instances", Shape::kWords}},
-                                   Owner::kDevice));
+  // The form that the object names at `key`.
+  const Form* FindForm(const Json& value, const std::string& at, std::string_view key,
+                       const std::vector<Form>& forms) {
+    if (!CheckObject(value, at, key)) return nullptr;
+    std::string name;
+    if (!ReadName(value[std::string(key)], Below(at, key), NamesOf(forms, &Form::name), name))
+      return nullptr;
+    return &*std::ranges::find(forms, name, &Form::name);
   }
 
-  bool ReadOp(const Json& value, const std::string& at) {
-    std::vector<std::string> names;
-    for (const OpInfo& op : AllOps()) names.emplace_back(op.word);
-    const auto index = FindForm(value, at, "op", names);
-    if (!index) return false;
-    const OpInfo& op = AllOps()[*index];
-    return ReadStatement(value, at, {op.word}, OpKeys(op));
+  bool ReadName(const Json& value, const std::string& at, const std::vector<std::string>& names,
+                std::string& name) {
+    if (value.is_string()) name = value.get<std::string>();
+    if (std::ranges::find(names, name) != names.end()) return true;
+    return Fail(at, "one of " + absl::StrJoin(names, ", "),
+                Describe(value) + DidYouMean(name, names));
   }
 
-  bool ReadExpectation(const Json& value, const std::string& at) {
-    std::vector<std::string> names;
-    for (const ExpectForm& form : ExpectForms()) names.emplace_back(form.name);
-    const auto index = FindForm(value, at, "expect", names);
-    if (!index) return false;
-    const ExpectForm& form = ExpectForms()[*index];
-    return ReadStatement(value, at, form.head, form.keys);
-  }
-
-  // Finds which of the names is the value at `key`; this name decides which other keys are allowed.
-  std::optional<size_t> FindForm(const Json& value, const std::string& at, std::string_view key,
-                                 const std::vector<std::string>& names) {
-    const std::string expected = absl::StrFormat("an object with the key '%s'", key);
-    if (!value.is_object()) {
-      Fail(at, expected, Describe(value));
-      return std::nullopt;
-    }
-    if (!value.contains(key)) {
-      Fail(at, expected, "none");
-      return std::nullopt;
-    }
-    const Json& name = value[std::string(key)];
-    const auto it = std::ranges::find_if(names, [&name](const auto& n) { return name == n; });
-    if (it != names.end()) return it - names.begin();
-    std::string list;
-    for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
-    const std::string word = name.is_string() ? name.get<std::string>() : "";
-    Fail(Below(at, key), "one of " + list, Describe(name) + DidYouMean(word, names));
-    return std::nullopt;
-  }
-
-  bool ReadStatement(const Json& value, const std::string& at,
-                     const std::vector<std::string_view>& head, const Keys& keys) {
-    if (!CheckKeys(value, at, keys)) return false;
-    Begin(head, at);
-    for (const Key& key : keys)
-      if (value.contains(key.name) && !Put(value[std::string(key.name)], Below(at, key.name), key))
-        return false;
-    return true;
+  bool ReadStatement(const Json& value, const std::string& at, const Section& section) {
+    const Form* const form = section.form_key.empty()
+                                 ? &section.forms.front()
+                                 : FindForm(value, at, section.form_key, section.forms);
+    if (form == nullptr) return false;
+    const bool is_word = form->keys.empty();
+    if (!is_word && !CheckKeys(value, at, form->keys)) return false;
+    Begin(form->head, at);
+    if (is_word) return Put(value, at, {"", Shape::kWord});
+    return std::ranges::all_of(form->keys, [&](const Key& key) {
+      return !value.contains(key.name) ||
+             Put(value[std::string(key.name)], Below(at, key.name), key);
+    });
   }
 
   bool CheckKeys(const Json& value, const std::string& at, const Keys& keys) {
     if (!value.is_object()) return Fail(at, "an object", Describe(value));
-    std::vector<std::string> known;
-    for (const Key& key : keys) known.emplace_back(key.name);
-    for (const auto& [name, unused] : value.items()) {
-      if (std::ranges::find(known, name) != known.end()) continue;
-      std::string list;
-      for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
-      return Fail(at, "only the keys " + list, Quote(name) + DidYouMean(name, known));
-    }
-    for (const Key& key : keys)
-      if (key.required && !value.contains(key.name))
-        return Fail(at, absl::StrFormat("an object with the key '%s'", key.name), "none");
-    return true;
+    const std::vector<std::string> known = NamesOf(keys, &Key::name);
+    for (const auto& [name, unused] : value.items())
+      if (std::ranges::find(known, name) == known.end())
+        return Fail(at, "only the keys " + absl::StrJoin(known, ", "),
+                    Quote(name) + DidYouMean(name, known));
+    return std::ranges::all_of(
+        keys, [&](const Key& key) { return !key.required || CheckObject(value, at, key.name); });
+  }
+
+  bool CheckObject(const Json& value, const std::string& at, std::string_view key) {
+    if (value.is_object() && value.contains(key)) return true;
+    return Fail(at, absl::StrFormat("an object with the key '%s'", key),
+                value.is_object() ? "none" : Describe(value));
   }
 
   void Begin(const std::vector<std::string_view>& head, const std::string& at) {
@@ -327,61 +314,71 @@ class JsonLexer {
   }
 
   bool Put(const Json& value, const std::string& at, const Key& key) {
+    std::string text;
     switch (key.shape) {
       case Shape::kHead:
         return true;
-      case Shape::kWord:
-        return PutString(value, at, key.lead);
-      case Shape::kWords:
+      case Shape::kEach:
         return ForEach(value, at, [&](const Json& entry, const std::string& entry_at) {
-          return PutString(entry, entry_at, key.lead);
+          return Put(entry, entry_at, key.parts.front());
         });
-      case Shape::kNumber:
-        if (!CheckNumber(value, at)) return false;
-        PutLed(key.lead, value.dump(), at);
-        return true;
-      case Shape::kErrno:
-        if (!CheckErrno(value, at)) return false;
-        PutLed(key.lead, value.get<std::string>(), at);
-        return true;
-      case Shape::kType:
-        return PutOneOf(value, at, {kIommuTypeNames.begin(), kIommuTypeNames.end()});
-      case Shape::kFlags:
-        return PutFlags(value, at);
-      case Shape::kRange: {
-        std::string pages;
-        if (!CheckKeys(value, at, RangeKeys()) || !ReadRange(value, at, pages)) return false;
-        PutLed(key.lead, pages, at);
-        return true;
-      }
-      case Shape::kNumbers:
-        return PutNumbers(value, at, key.lead);
-      case Shape::kRegions:
-        return ForEach(value, at, [&](const Json& region, const std::string& region_at) {
-          return PutRegion(region, region_at, key.lead);
-        });
-      case Shape::kCount:
-        return CheckNumber(value, at) && AppendCount(value);
       case Shape::kFlag:
         if (!value.is_boolean()) return Fail(at, "true or false", Describe(value));
-        if (value.get<bool>()) PutWord(std::string(key.lead), at);
+        if (value.get<bool>()) PutWord(key.lead, at);
         return true;
-      case Shape::kClaims:
-        return PutClaims(value, at);
+      case Shape::kCount:
+        return ReadText(value, at, {"", Shape::kNumber}, text) && AppendCount(text);
       case Shape::kFaults:
         return ForEach(value, at, [this](const Json& fault, const std::string& fault_at) {
           return PutFault(fault, fault_at);
         });
       case Shape::kComment:
         return ReadComment(value, at, source_.statements.back().comment);
+      default:
+        if (!ReadText(value, at, key, text)) return false;
+        // An empty list of objects, such as the claims of a driver without claims, has no word.
+        if (key.shape == Shape::kList && text.empty() && key.parts.front().shape == Shape::kObject)
+          return true;
+        PutLed(key.lead, text, at);
+        return true;
     }
-    return false;
   }
 
-  bool PutString(const Json& value, const std::string& at, std::string_view lead) {
-    if (!CheckWord(value, at)) return false;
-    PutLed(lead, value.get<std::string>(), at);
-    return true;
+  // Appends the text of a value that becomes a word or a part of one.
+  bool ReadText(const Json& value, const std::string& at, const Key& key, std::string& text) {
+    switch (key.shape) {
+      case Shape::kNumber:
+        if (!value.is_number_unsigned()) return Fail(at, "a number", Describe(value));
+        text += value.dump();
+        return true;
+      case Shape::kNumberOrAll:
+        if (!value.is_number_unsigned() && value != "all")
+          return Fail(at, "a number or \"all\"", Describe(value));
+        text += value.is_string() ? "all" : value.dump();
+        return true;
+      case Shape::kName:
+        return ReadName(value, at, key.names, text);
+      case Shape::kObject:
+        return ReadParts(value, at, key.parts, text);
+      case Shape::kList:
+        return ForEach(value, at, [&](const Json& item, const std::string& item_at) {
+          if (!text.empty()) text += ',';
+          return ReadText(item, item_at, key.parts.front(), text);
+        });
+      default:
+        if (!CheckWord(value, at)) return false;
+        text += value.get<std::string>();
+        return key.shape != Shape::kErrno || CheckErrno(value.get<std::string>(), at);
+    }
+  }
+
+  bool ReadParts(const Json& value, const std::string& at, const Keys& parts, std::string& text) {
+    if (!CheckKeys(value, at, parts)) return false;
+    return std::ranges::all_of(parts, [&](const Key& part) {
+      if (part.shape == Shape::kHead || !value.contains(part.name)) return true;
+      text += part.lead;
+      return ReadText(value[std::string(part.name)], Below(at, part.name), part, text);
+    });
   }
 
   bool CheckWord(const Json& value, const std::string& at) {
@@ -392,139 +389,28 @@ class JsonLexer {
            Fail(at, "a name of A-Z a-z 0-9 _ . : + -", Quote(text));
   }
 
-  bool CheckNumber(const Json& value, const std::string& at) {
-    return value.is_number_unsigned() || Fail(at, "a number", Describe(value));
+  // Without this check, the errno could contain a count.
+  bool CheckErrno(const std::string& name, const std::string& at) {
+    return FindErrno('-' + name) ||
+           Fail(at, "an errno such as EINVAL", Quote(name) + DidYouMean(name, FaultErrnoNames()));
   }
 
   // In text the pages of an op are one word, so the count is appended to the first page.
-  bool AppendCount(const Json& value) {
+  bool AppendCount(const std::string& count) {
     Word& word = source_.statements.back().words.back();
-    source_.storage.push_back(std::string(word.text) + '+' + value.dump());
+    source_.storage.push_back(std::string(word.text) + '+' + count);
     word.text = source_.storage.back();
     return true;
   }
 
-  bool PutOneOf(const Json& value, const std::string& at, const std::vector<std::string>& names) {
-    const auto it = std::ranges::find_if(names, [&value](const auto& n) { return value == n; });
-    if (it != names.end()) {
-      PutWord(*it, at);
-      return true;
-    }
-    std::string list;
-    for (const std::string& n : names) list += (list.empty() ? "" : ", ") + n;
-    const std::string word = value.is_string() ? value.get<std::string>() : "";
-    return Fail(at, "one of " + list, Describe(value) + DidYouMean(word, names));
-  }
-
-  bool PutFlags(const Json& value, const std::string& at) {
-    const auto kind = FindOp(source_.statements.back().words.front().text);
-    std::vector<std::string> names;
-    for (const OpFlag& flag : InfoOf(*kind).flags) names.emplace_back(flag.word);
-    return ForEach(value, at, [&](const Json& flag, const std::string& flag_at) {
-      return PutOneOf(flag, flag_at, names);
-    });
-  }
-
-  static Keys RangeKeys() {
-    return {{"first", Shape::kNumber, true}, {"last", Shape::kNumber, true}};
-  }
-
-  bool ReadRange(const Json& value, const std::string& at, std::string& pages) {
-    const Json& first = value["first"];
-    const Json& last = value["last"];
-    if (!CheckNumber(first, Below(at, "first")) || !CheckNumber(last, Below(at, "last")))
-      return false;
-    pages = first.dump() + '-' + last.dump();
-    return true;
-  }
-
-  bool PutRegion(const Json& value, const std::string& at, std::string_view lead) {
-    Keys keys = RangeKeys();
-    keys.push_back({"type", Shape::kWord, true});
-    std::string pages;
-    if (!CheckKeys(value, at, keys) || !ReadRange(value, at, pages) ||
-        !CheckWord(value["type"], Below(at, "type")))
-      return false;
-    PutLed(lead, pages + ':' + value["type"].get<std::string>(), at);
-    return true;
-  }
-
-  bool PutNumbers(const Json& value, const std::string& at, std::string_view lead) {
-    std::string list;
-    const auto add = [this, &list](const Json& number, const std::string& number_at) {
-      if (!CheckNumber(number, number_at)) return false;
-      list += (list.empty() ? "" : ",") + number.dump();
-      return true;
-    };
-    if (!ForEach(value, at, add)) return false;
-    PutLed(lead, list, at);
-    return true;
-  }
-
-  bool PutClaims(const Json& value, const std::string& at) {
-    std::string list;
-    const auto add = [this, &list](const Json& claim, const std::string& claim_at) {
-      const Keys keys = {{"bus", Shape::kWord, true}, {"claim", Shape::kWord, true}};
-      if (!CheckKeys(claim, claim_at, keys) || !CheckWord(claim["bus"], Below(claim_at, "bus")) ||
-          !CheckWord(claim["claim"], Below(claim_at, "claim")))
-        return false;
-      list += (list.empty() ? "" : ",") + claim["bus"].get<std::string>() + ':' +
-              claim["claim"].get<std::string>();
-      return true;
-    };
-    if (!ForEach(value, at, add)) return false;
-    if (!list.empty()) PutWord("claims=" + list, at);
-    return true;
-  }
-
   bool PutFault(const Json& value, const std::string& at) {
-    std::vector<std::string> names;
-    for (const FaultInfo& fault : AllFaults()) names.emplace_back(fault.word);
-    const auto form = FindForm(value, at, "fail", names);
-    if (!form) return false;
-    const FaultInfo& fault = AllFaults()[*form];
-    Keys keys = {{"fail", Shape::kHead, true}};
-    if (fault.of_device)
-      keys.push_back({"device", Shape::kWord, true});
-    else
-      keys.push_back({"nth", Shape::kNumber, true});
-    if (fault.has_errno) keys.push_back({"errno", Shape::kErrno, true});
-    if (fault.has_count) keys.push_back({"count", Shape::kHead});
-    if (!CheckKeys(value, at, keys)) return false;
-    std::string text = "fail=" + names[*form];
-    if (!(fault.of_device ? AppendWord(value, at, "device", text)
-                          : AppendNumber(value, at, "nth", text)))
-      return false;
-    if (fault.has_errno) {
-      if (!CheckErrno(value["errno"], Below(at, "errno"))) return false;
-      text += ':' + value["errno"].get<std::string>();
-    }
-    if (value.contains("count")) {
-      const Json& count = value["count"];
-      if (!count.is_number_unsigned() && count != "all")
-        return Fail(Below(at, "count"), "a number or \"all\"", Describe(count));
-      text += ':' + (count.is_string() ? "all" : count.dump());
-    }
+    const std::vector<Form> forms = FormsOf(AllFaults(), FaultForm);
+    const Form* const form = FindForm(value, at, "fail", forms);
+    if (form == nullptr) return false;
+    std::string text = "fail=" + form->name;
+    if (!ReadParts(value, at, form->keys, text)) return false;
     PutWord(std::move(text), at);
     return true;
-  }
-  bool AppendWord(const Json& value, const std::string& at, const char* key, std::string& text) {
-    if (!CheckWord(value[key], Below(at, key))) return false;
-    text += ':' + value[key].get<std::string>();
-    return true;
-  }
-  bool AppendNumber(const Json& value, const std::string& at, const char* key, std::string& text) {
-    if (!CheckNumber(value[key], Below(at, key))) return false;
-    text += ':' + value[key].dump();
-    return true;
-  }
-
-  // Without this check, the errno could contain a count.
-  bool CheckErrno(const Json& value, const std::string& at) {
-    if (!CheckWord(value, at)) return false;
-    const auto text = value.get<std::string>();
-    if (FindErrno('-' + text)) return true;
-    return Fail(at, "an errno such as EINVAL", Quote(text) + DidYouMean(text, FaultErrnoNames()));
   }
 
   bool ReadComment(const Json& value, const std::string& at, std::string& comment) {

@@ -2,6 +2,7 @@
 #include "nlohmann/json.hpp"
 #include "src/case/case.h"
 #include "src/case/json_text.h"
+#include "src/case/kernel.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -9,17 +10,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json RulesJson(RuleSet rules) {
-  Json json = Json::array();
-  for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule)) json.push_back(info.id);
-  return json;
-}
-
 Json KernelJson(const KernelSpec& kernel) {
   Json json = {{"version", VersionName(kernel.version)}};
-  if (kernel.dropped != RuleSet()) json["drop"] = RulesJson(kernel.dropped);
-  if (kernel.added != RuleSet()) json["add"] = RulesJson(kernel.added);
+  if (!kernel.dropped.empty()) json["drop"] = RuleIds(kernel.dropped);
+  if (!kernel.added.empty()) json["add"] = RuleIds(kernel.added);
   return json;
 }
 
@@ -136,29 +130,16 @@ Json OpJson(const CaseOp& c, const Names& names) {
 }
 
 Json ExpectationJson(const Expectation& e, const Names& names) {
-  using enum Expectation::Kind;
-  const std::string driver = e.b < names.drivers.size() ? names.drivers[e.b] : "none";
-  Json json;
-  switch (e.kind) {
-    case kViolated:
-      json = {{"expect", "violated"}, {"property", PropertyName(e.property)}};
-      if (e.at != 0) json["at"] = e.at;
-      return json;
-    case kHolds:
-      return {{"expect", "holds"}, {"property", PropertyName(e.property)}};
-    case kOutside:
-      return {{"expect", "outside"}, {"assumption", InfoOf(e.rule).id}};
-    case kDeviceDriver:
-      return {{"expect", "device"}, {"device", names.devices[e.a]}, {"driver", driver}};
-    case kDeviceDomain:
-      return {{"expect", "hardware"}, {"device", names.devices[e.a]}, {"driver", driver}};
-    case kShares:
-      return {{"expect", "shares"}, {"group", e.a}, {"with", e.b}};
-    case kApart:
-      return {{"expect", "apart"}, {"group", e.a}, {"with", e.b}};
-    case kGroupDomain:
-      return {{"expect", "domain"}, {"group", e.a}, {"driver", driver}};
-  }
+  using About = ExpectationInfo::About;
+  using Object = ExpectationInfo::Object;
+  const ExpectationInfo& info = InfoOf(e.kind);
+  Json json = {{"expect", info.name}};
+  json[std::string(JsonKey(info.about))] =
+      info.about == About::kGroup ? Json(e.a) : Json(AboutText(e, names));
+  if (info.object != Object::kNone)
+    json[std::string(JsonKey(info.object))] =
+        info.object == Object::kGroup ? Json(e.b) : Json(ObjectText(e, names));
+  if (e.kind == Expectation::Kind::kViolated && e.at != 0) json["at"] = e.at;
   return json;
 }
 

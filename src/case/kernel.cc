@@ -54,17 +54,12 @@ std::string Nearest(std::string_view version) {
                          VersionName(*place->below), VersionName(*place->above));
 }
 
-RuleSet Every() {
-  RuleSet rules;
-  for (const RuleInfo& info : AllRules()) rules.add(info.rule);
-  return rules;
-}
-
 absl::Status TakeRules(std::span<const std::string> ids, bool add, RuleSet may_drop,
                        KernelSpec& kernel) {
   for (const std::string& id : ids) {
     const auto rule = FindRule(id);
-    if (!rule) return Unknown("a rule (see `iommucheck kernels`)", id, RuleIds(Every()));
+    if (!rule)
+      return Unknown("a rule (see `iommucheck kernels`)", id, NamesOf(AllRules(), &RuleInfo::id));
     if (const std::optional<WrongRule> wrong = TakeRule(*rule, add, kernel, may_drop))
       return absl::InvalidArgumentError(
           absl::StrFormat("expected %s, found %s", wrong->expected, wrong->found));
@@ -92,9 +87,7 @@ absl::StatusOr<KernelSpec> MakeKernel(const std::string& version, std::span<cons
   KernelSpec kernel;
   const auto found = FindVersion(version);
   if (!found) {
-    std::vector<std::string> names;
-    names.reserve(kKernelVersions.size());
-    for (KernelVersion v : kKernelVersions) names.emplace_back(VersionName(v));
+    const std::vector<std::string> names = NamesOf(kKernelVersions, VersionName);
     const std::string expected = "a kernel (" + absl::StrJoin(names, ", ") + ")";
     const std::string nearest = Nearest(version);
     if (nearest.empty()) return Unknown(expected.c_str(), version, names);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "model/table.h"
 #include "src/case/case.h"
 #include "src/case/spelling.h"
 
@@ -104,9 +105,7 @@ std::optional<int> FindErrno(std::string_view name) {
 }
 
 std::vector<std::string> ErrnoNames() {
-  std::vector<std::string> names;
-  for (const Errno& e : Errnos()) names.push_back(absl::StrFormat("-%s", e.name));
-  return names;
+  return NamesOf(Errnos(), [](const Errno& e) { return absl::StrFormat("-%s", e.name); });
 }
 
 std::vector<std::string> FaultErrnoNames() {
@@ -195,6 +194,59 @@ std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology
   return {};
 }
 
+std::span<const ExpectationInfo> AllExpectations() {
+  using enum Expectation::Kind;
+  using About = ExpectationInfo::About;
+  using Object = ExpectationInfo::Object;
+  static constexpr auto kRows = std::to_array<ExpectationInfo>({
+      {kViolated, "violated", "violated", About::kProperty},
+      {kHolds, "holds", "holds", About::kProperty},
+      {kOutside, "outside", "outside", About::kAssumption},
+      {kDeviceDriver, "device", "device", About::kDevice, "driver", Object::kDriver},
+      {kDeviceDomain, "hardware", "device", About::kDevice, "domain", Object::kDriver},
+      {kShares, "shares", "group", About::kGroup, "shares", Object::kGroup},
+      {kApart, "apart", "group", About::kGroup, "apart", Object::kGroup},
+      {kGroupDomain, "domain", "group", About::kGroup, "domain", Object::kDriver},
+  });
+  static_assert(IsIndexedBy(&ExpectationInfo::kind, kRows));
+  return kRows;
+}
+
+std::string AboutText(const Expectation& e, const Names& names) {
+  switch (InfoOf(e.kind).about) {
+    case ExpectationInfo::About::kProperty:
+      return std::string(PropertyName(e.property));
+    case ExpectationInfo::About::kAssumption:
+      return std::string(InfoOf(e.rule).id);
+    case ExpectationInfo::About::kDevice:
+      return names.devices[e.a];
+    case ExpectationInfo::About::kGroup:
+      return absl::StrCat(e.a);
+  }
+  return "";
+}
+
+std::string ObjectText(const Expectation& e, const Names& names) {
+  switch (InfoOf(e.kind).object) {
+    case ExpectationInfo::Object::kNone:
+      return "";
+    case ExpectationInfo::Object::kDriver:
+      return e.b == kNoId ? "none" : names.drivers[e.b];
+    case ExpectationInfo::Object::kGroup:
+      return absl::StrCat(e.b);
+  }
+  return "";
+}
+
+std::string_view JsonKey(ExpectationInfo::About about) {
+  constexpr std::string_view kKeys[] = {"property", "assumption", "device", "group"};
+  return kKeys[static_cast<size_t>(about)];
+}
+std::string_view JsonKey(ExpectationInfo::Object object) {
+  constexpr std::string_view kKeys[] = {"", "driver", "with"};
+  return kKeys[static_cast<size_t>(object)];
+}
+
 std::string EntryName(Owner owner, int n, const Names& names) {
   switch (owner) {
     case Owner::kSettings:
@@ -244,6 +296,15 @@ bool IsDeviceWord(std::string_view text) {
 bool IsName(std::string_view text) {
   return HasNameCharacters(text) && text.size() <= kMaxNameLength && text != "none" &&
          !IsDeviceWord(text);
+}
+
+std::string OneOf(std::span<const std::string> names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += names[i];
+  }
+  return text;
 }
 
 std::string Printable(std::string_view text) {

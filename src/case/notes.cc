@@ -2,7 +2,6 @@
 #include "src/case/notes.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -15,11 +14,6 @@ bool Registers(const Case& c, DriverId driver) {
   return std::ranges::any_of(c.ops, [&](const CaseOp& op) {
     return op.op.kind == OpKind::kRegister && c.topology.instances[op.op.a].driver == driver;
   });
-}
-
-bool IsBehind(const Topology& t, const Device& device, DriverId driver) {
-  return std::ranges::any_of(
-      device.masters, [&](InstanceId i) { return i != kNoId && t.instances[i].driver == driver; });
 }
 
 // A driver gets a slot by its claims, or because its ops lie where another driver's lay.
@@ -37,10 +31,11 @@ std::string NoteOf(const Case& c, DriverId driver) {
   for (size_t bus = 0; bus < kBusCount; ++bus)
     if (claims[bus] != Claim::kNone) claimed.emplace_back(BusName(static_cast<Bus>(bus)));
   bool behind = false;
-  for (const Device& device : std::span(t.devices).first(t.devices_count)) {
-    if (!IsBehind(t, device, driver) && !t.drivers[driver].accepts_foreign) continue;
+  for (DeviceId dev = 0; dev < t.devices_count; ++dev) {
+    const bool is_behind = ((t.drivers_of(dev) >> driver) & 1U) != 0;
+    if (!is_behind && !t.drivers[driver].accepts_foreign) continue;
     behind = true;
-    if (claims[static_cast<size_t>(device.bus)] != Claim::kNone) return "";
+    if (claims[static_cast<size_t>(t.devices[dev].bus)] != Claim::kNone) return "";
   }
   if (claimed.empty())
     return absl::StrFormat("driver %s claims no bus: on %s it serves no device",

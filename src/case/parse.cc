@@ -4,22 +4,12 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/parser.h"
-#include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
 
-constexpr std::array<std::string_view, 7> kMachineKeywords = {
-    "kernel", "firmware", "settings", "table", "driver", "instance", "device"};
-
 std::string WithArticle(std::string_view kind) {
   return absl::StrFormat("%s %s", kind.starts_with('i') ? "an" : "a", kind);
-}
-
-std::vector<std::string> OpNames() {
-  std::vector<std::string> names;
-  for (const OpInfo& op : AllOps()) names.emplace_back(op.word);
-  return names;
 }
 
 }  // namespace
@@ -31,7 +21,7 @@ absl::StatusOr<Case> Parser::Run() {
     next_ = 0;
     if (!ReadStatement()) return status_;
   }
-  if (!section_) {
+  if (section_ == nullptr) {
     FailAt(source_.end, ExpectedStatements(), "end of file");
     return status_;
   }
@@ -39,72 +29,50 @@ absl::StatusOr<Case> Parser::Run() {
   return std::move(case_);
 }
 
+const std::array<Parser::Section, 9> Parser::kSections = {{
+    {"kernel", &Parser::ReadKernel, false},
+    {"firmware", &Parser::ReadFirmware, false},
+    {"settings", &Parser::ReadSettings, false},
+    {"table", &Parser::ReadTable, true},
+    {"driver", &Parser::ReadDriver, true},
+    {"instance", &Parser::ReadInstance, true},
+    {"device", &Parser::ReadDevice, true},
+    {"", &Parser::ReadOp, true},
+    {"expect", &Parser::ReadExpectation, true},
+}};
+
 bool Parser::ReadStatement() {
-  const Word head = statement_->words[next_++];
-  return EnterSection(head) && ReadSection(*section_, head) && TakeEnd();
+  const Word& head = Next();
+  return EnterSection(head) && (this->*section_->read)() && TakeEnd();
 }
 
 bool Parser::EnterSection(const Word& head) {
-  std::optional<Section> section;
-  const auto* keyword = std::ranges::find(kMachineKeywords, head.text);
-  if (keyword != kMachineKeywords.end())
-    section = static_cast<Section>(keyword - kMachineKeywords.begin());
-  else if (FindOp(head.text))
-    section = Section::kOp;
-  else if (head.text == "expect")
-    section = Section::kExpect;
-
-  const bool once = section && *section <= Section::kSettings;
-  const bool in_order =
-      section && (section_ ? *section > *section_ || (*section == *section_ && !once)
-                           : *section == Section::kKernel);
-  if (!in_order) {
+  const auto* const section = std::ranges::find_if(kSections, [&](const Section& s) {
+    return s.keyword.empty() ? FindOp(head.text).has_value() : s.keyword == head.text;
+  });
+  const bool known = section != kSections.end();
+  const bool in_order = section_ == nullptr
+                            ? section == kSections.begin()
+                            : section > section_ || (section == section_ && section->repeats);
+  if (!known || !in_order) {
     std::vector<std::string> close_to;
-    if (!section) {
-      close_to = OpNames();
-      close_to.insert(close_to.end(), kMachineKeywords.begin(), kMachineKeywords.end());
-      close_to.emplace_back("expect");
+    if (!known) {
+      close_to = NamesOf(AllOps(), &OpInfo::word);
+      for (const Section& s : kSections) close_to.emplace_back(s.keyword);
     }
     return Fail(head, ExpectedStatements(), close_to);
   }
-  if (section_ == Section::kDriver && section != section_ && !LinkAddresses()) return false;
-  if (section_ == Section::kDevice && section != section_ && !LinkAliases()) return false;
+  if (section != section_ && (!LinkAddresses() || !LinkAliases())) return false;
   section_ = section;
   return true;
 }
 
-bool Parser::ReadSection(Section section, const Word& head) {
-  switch (section) {
-    case Section::kKernel:
-      return ReadKernel();
-    case Section::kFirmware:
-      return ReadFirmware();
-    case Section::kSettings:
-      return ReadSettings();
-    case Section::kTable:
-      return ReadTable();
-    case Section::kDriver:
-      return ReadDriver();
-    case Section::kInstance:
-      return ReadInstance();
-    case Section::kDevice:
-      return ReadDevice();
-    case Section::kOp:
-      return ReadOp(*FindOp(head.text));
-    case Section::kExpect:
-      return ReadExpectation();
-  }
-  return false;
-}
-
 std::string Parser::ExpectedStatements() const {
-  if (!section_) return "'kernel'";
-  if (*section_ == Section::kExpect) return "'expect'";
+  if (section_ == nullptr) return "'kernel'";
+  if (section_->keyword == "expect") return "'expect'";
   std::string expected;
-  const bool repeats = *section_ > Section::kSettings;
-  for (size_t i = static_cast<size_t>(*section_) + (repeats ? 0 : 1); i < kMachineKeywords.size();
-       ++i)
-    expected += absl::StrFormat("'%s', ", kMachineKeywords[i]);
+  for (const Section* s = section_->repeats ? section_ : section_ + 1; !s->keyword.empty(); ++s)
+    expected += absl::StrFormat("'%s', ", s->keyword);
   if (expected.empty()) return "an op or 'expect'";
   expected.resize(expected.size() - 2);
   return expected + ", an op or 'expect'";
@@ -121,7 +89,7 @@ bool Parser::Fail(const Word& word, std::string_view expected, Candidates close_
 }
 
 std::optional<Word> Parser::Take(std::string_view expected) {
-  if (More()) return statement_->words[next_++];
+  if (More()) return Next();
   FailAt(statement_->end, expected, "end of line");
   return std::nullopt;
 }
@@ -135,10 +103,9 @@ bool Parser::TakeKeyword(std::string_view keyword) {
 
 bool Parser::TakeEnd() { return !More() || Fail(Peek(), "end of line"); }
 
-std::optional<Word> Parser::TakeNewName(std::string_view kind,
-                                        const std::vector<std::string>& names, int capacity) {
+std::optional<Word> Parser::TakeNewName(std::string_view kind, Candidates names, int capacity) {
   const std::string expected = "a name for " + WithArticle(kind);
-  const auto word = Take(expected);
+  auto word = Take(expected);
   if (!word) return std::nullopt;
   if (!IsName(word->text)) {
     Fail(*word, absl::StrFormat("%s, 1 to %d of A-Z a-z 0-9 _ . : + -", expected, kMaxNameLength));
@@ -155,41 +122,53 @@ std::optional<Word> Parser::TakeNewName(std::string_view kind,
   return word;
 }
 
-std::optional<uint8_t> Parser::TakeReference(std::string_view kind,
-                                             const std::vector<std::string>& names) {
-  const auto word = Take("the name of " + WithArticle(kind));
-  if (!word) return std::nullopt;
-  return Reference(*word, kind, names);
-}
-
-std::optional<uint8_t> Parser::Reference(const Word& word, std::string_view kind,
-                                         const std::vector<std::string>& names) {
+bool Parser::ReadOneOf(const Word& word, std::string_view expected, Candidates names,
+                       uint8_t& index) {
   const auto it = std::ranges::find(names, word.text);
-  if (it != names.end()) return static_cast<uint8_t>(it - names.begin());
-  Fail(word, "the name of " + WithArticle(kind), names);
-  return std::nullopt;
+  if (it == names.end()) return Fail(word, expected, names);
+  index = static_cast<uint8_t>(it - names.begin());
+  return true;
 }
 
-std::optional<int> Parser::TakeNumber(std::string_view kind, int low, int high) {
-  const auto word = Take(absl::StrFormat("%s (%d to %d)", kind, low, high));
-  if (!word) return std::nullopt;
-  return Number(*word, kind, low, high);
+bool Parser::TakeOneOf(std::string_view expected, Candidates names, uint8_t& index) {
+  const auto word = Take(expected);
+  return word && ReadOneOf(*word, expected, names, index);
 }
 
-std::optional<int> Parser::Number(const Word& word, std::string_view kind, int low, int high) {
-  int number = 0;
+bool Parser::ReadReference(const Word& word, std::string_view kind, Candidates names,
+                           uint8_t& index) {
+  return ReadOneOf(word, "the name of " + WithArticle(kind), names, index);
+}
+
+bool Parser::TakeReference(std::string_view kind, Candidates names, uint8_t& index) {
+  return TakeOneOf("the name of " + WithArticle(kind), names, index);
+}
+
+bool Parser::ReadNumber(const Word& word, std::string_view kind, int low, int high, int& number) {
   const char* end = word.text.data() + word.text.size();
   const auto [stop, error] = std::from_chars(word.text.data(), end, number);
   const bool plain = error == std::errc() && stop == end && !word.text.starts_with('-');
-  if (plain && number >= low && number <= high) return number;
-  Fail(word, absl::StrFormat("%s (%d to %d)", kind, low, high));
-  return std::nullopt;
+  return (plain && number >= low && number <= high) ||
+         Fail(word, absl::StrFormat("%s (%d to %d)", kind, low, high));
 }
 
-bool Parser::ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out) {
-  const auto number = Number(word, kind, low, high);
-  out = static_cast<uint8_t>(number.value_or(0));
-  return number.has_value();
+bool Parser::TakeNumber(std::string_view kind, int low, int high, int& number) {
+  const auto word = Take(absl::StrFormat("%s (%d to %d)", kind, low, high));
+  return word && ReadNumber(*word, kind, low, high, number);
+}
+
+bool Parser::ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& number) {
+  int read = 0;
+  if (!ReadNumber(word, kind, low, high, read)) return false;
+  number = static_cast<uint8_t>(read);
+  return true;
+}
+
+bool Parser::TakeByte(std::string_view kind, int low, int high, uint8_t& number) {
+  int read = 0;
+  if (!TakeNumber(kind, low, high, read)) return false;
+  number = static_cast<uint8_t>(read);
+  return true;
 }
 
 bool Parser::ReadPages(const Word& word, char sign, int most, uint8_t& first, uint8_t& second) {

@@ -6,81 +6,51 @@
 #include "model/attributes.h"
 #include "src/case/kernel.h"
 #include "src/case/parser.h"
-#include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
 
-std::vector<std::string> VersionNames() {
-  std::vector<std::string> names;
-  for (KernelVersion version : kKernelVersions) names.emplace_back(VersionName(version));
-  return names;
-}
+std::vector<std::string> BusNames() { return {kBusNames.begin(), kBusNames.end()}; }
 
-std::vector<std::string> RuleNames() {
-  std::vector<std::string> names;
-  for (const RuleInfo& info : AllRules()) names.emplace_back(info.id);
-  return names;
-}
-
-std::vector<std::string> BusNames() {
-  std::vector<std::string> names;
-  for (int i = 0; i < kBusCount; ++i) names.emplace_back(BusName(static_cast<Bus>(i)));
-  return names;
-}
-
-// "a, b or c".
-std::string OneOf(std::span<const std::string> names) {
-  std::string text;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
-    text += names[i];
+// The items of a list with commas.
+std::vector<Word> Split(const Word& list) {
+  std::vector<Word> items;
+  for (size_t from = 0; from <= list.text.size();) {
+    const size_t comma = std::min(list.text.find(',', from), list.text.size());
+    items.push_back(list.Part(from, comma - from));
+    from = comma + 1;
   }
-  return text;
-}
-
-// As many of the names as there are from the second on: the first is the plain value, which no
-// statement names.
-std::vector<std::string> Sayable(std::span<const std::string_view> names) {
-  return {names.begin() + 1, names.end()};
+  return items;
 }
 
 }  // namespace
 
 bool Parser::ReadKernel() {
-  const std::vector<std::string> versions = VersionNames();
-  const auto word = Take(OneOf(versions));
-  if (!word) return false;
-  const auto version = FindVersion(word->text);
-  if (!version) return Fail(*word, OneOf(versions), versions);
-  case_.kernel.version = *version;
-  std::string_view expected = "'drop', 'add' or end of line";
+  const std::vector<std::string> versions = NamesOf(kKernelVersions, VersionName);
+  uint8_t version = 0;
+  if (!TakeOneOf(OneOf(versions), versions, version)) return false;
+  case_.kernel.version = kKernelVersions[version];
+  const std::vector<std::string> verbs = {"drop", "add"};
+  const std::vector<std::string> rules = NamesOf(AllRules(), &RuleInfo::id);
   while (More()) {
-    const Word verb = *Take(expected);
-    if (verb.text != "drop" && verb.text != "add")
-      return Fail(verb, expected, std::vector<std::string>{"drop", "add"});
+    uint8_t verb = 0;
+    if (!TakeOneOf("'drop', 'add' or end of line", verbs, verb)) return false;
     do {
-      if (!ReadRule(verb.text == "add")) return false;
-    } while (More() && Peek().text != "drop" && Peek().text != "add");
+      uint8_t rule = 0;
+      if (!TakeOneOf("the id of a rule", rules, rule)) return false;
+      const auto wrong = TakeRule(AllRules()[rule].rule, verbs[verb] == "add", case_.kernel);
+      if (wrong) return FailAt(statement_->words[next_ - 1].place, wrong->expected, wrong->found);
+    } while (More() && std::ranges::find(verbs, Peek().text) == verbs.end());
   }
   return true;
 }
 
-bool Parser::ReadRule(bool add) {
-  const auto word = Take("the id of a rule");
-  if (!word) return false;
-  const auto rule = FindRule(word->text);
-  if (!rule) return Fail(*word, "the id of a rule", RuleNames());
-  const std::optional<WrongRule> wrong = TakeRule(*rule, add, case_.kernel);
-  return !wrong || FailAt(word->place, wrong->expected, wrong->found);
-}
-
+// The first name is that of the plain value, which no statement says.
 bool Parser::ReadName(const Word& word, std::string_view kind,
                       std::span<const std::string_view> names, uint8_t& value) {
-  const std::vector<std::string> sayable = Sayable(names);
-  const auto it = std::ranges::find(sayable, word.text);
-  if (it == sayable.end()) return Fail(word, std::string(kind) + OneOf(sayable), sayable);
-  value = static_cast<uint8_t>(it - sayable.begin() + 1);
+  const std::vector<std::string> sayable(names.begin() + 1, names.end());
+  if (!ReadOneOf(word, std::string(kind) + OneOf(sayable), sayable, value)) return false;
+  ++value;
   return true;
 }
 
@@ -108,7 +78,7 @@ bool Parser::ReadAttributes(std::string_view of, Owner owner, Bus bus) {
   const std::vector<std::string> keys = AttributeKeys(owner, bus);
   std::vector<std::string_view> seen;
   while (More()) {
-    const Word word = *Take("an attribute");
+    const Word& word = Next();
     const size_t equals = word.text.find('=');
     const size_t length = equals == std::string_view::npos ? word.text.size() : equals + 1;
     const Word key = word.Part(0, length);
@@ -148,11 +118,8 @@ bool Parser::ReadAttribute(const AttributeInfo& attribute, const Word& key, cons
       return ReadRegion(value, t.devices[t.devices_count]);
     case Kind::kClaims:
       return ReadClaims(value, t.drivers[t.drivers_count]);
-    case Kind::kTable: {
-      const auto table = Reference(value, "table", case_.names.tables);
-      *member = table.value_or(kNoId);
-      return table.has_value();
-    }
+    case Kind::kTable:
+      return ReadReference(value, "table", case_.names.tables, *member);
     case Kind::kDriver:
       addresses_.push_back({value, t.drivers_count});
       return true;
@@ -210,13 +177,10 @@ bool Parser::ReadDriver() {
 bool Parser::ReadClaims(const Word& list, Driver& driver) {
   const auto order = driver.claim_order;
   auto next = driver.claim_order.begin();
-  size_t from = 0;
-  while (from <= list.text.size()) {
-    const size_t comma = std::min(list.text.find(',', from), list.text.size());
-    const Word item = list.Part(from, comma - from);
-    if (!ReadClaim(item, driver)) return false;
-    *next++ = *FindBus(item.text.substr(0, item.text.find(':')));
-    from = comma + 1;
+  for (const Word& item : Split(list)) {
+    Bus bus{};
+    if (!ReadClaim(item, driver, bus)) return false;
+    *next++ = bus;
   }
   std::ranges::copy_if(order, next, [&driver](Bus bus) {
     return driver.claims[static_cast<size_t>(bus)] == Claim::kNone;
@@ -224,19 +188,18 @@ bool Parser::ReadClaims(const Word& list, Driver& driver) {
   return true;
 }
 
-bool Parser::ReadClaim(const Word& item, Driver& driver) {
+bool Parser::ReadClaim(const Word& item, Driver& driver, Bus& bus) {
   const size_t colon = item.text.find(':');
   const Word bus_name = item.Part(0, colon);
-  const auto bus = FindBus(bus_name.text);
-  if (!bus) return Fail(bus_name, "a bus: " + OneOf(BusNames()), BusNames());
+  uint8_t index = 0;
+  if (!ReadOneOf(bus_name, "a bus: " + OneOf(BusNames()), BusNames(), index)) return false;
   if (colon == std::string_view::npos) return Fail(item, "BUS:CLAIM");
-  Claim& claim = driver.claims[static_cast<size_t>(*bus)];
-  if (claim != Claim::kNone)
+  if (driver.claims[index] != Claim::kNone)
     return FailAt(bus_name.place, "each bus once", Quote(bus_name.text) + " again");
-  const Word claim_name = item.Part(colon + 1);
-  uint8_t value = 0;
-  if (!ReadName(claim_name, "a claim: ", kClaimNames, value)) return false;
-  claim = static_cast<Claim>(value);
+  uint8_t claim = 0;
+  if (!ReadName(item.Part(colon + 1), "a claim: ", kClaimNames, claim)) return false;
+  bus = static_cast<Bus>(index);
+  driver.claims[index] = static_cast<Claim>(claim);
   return true;
 }
 
@@ -244,11 +207,9 @@ bool Parser::ReadInstance() {
   Topology& t = case_.topology;
   const auto name = TakeNewName("instance", case_.names.instances, kMaxInstances);
   if (!name) return false;
-  const auto driver = TakeReference("driver", case_.names.drivers);
-  if (!driver) return false;
   Instance& instance = t.instances[t.instances_count];
-  instance.driver = *driver;
-  instance.table = t.drivers[*driver].table;
+  if (!TakeReference("driver", case_.names.drivers, instance.driver)) return false;
+  instance.table = t.drivers[instance.driver].table;
   if (!ReadAttributes("an instance", Owner::kInstance, {})) return false;
   case_.names.instances.emplace_back(name->text);
   ++t.instances_count;
@@ -257,9 +218,7 @@ bool Parser::ReadInstance() {
 
 bool Parser::ReadPageSizes(const Word& list, uint8_t& sizes) {
   sizes = 0;
-  for (size_t from = 0; from <= list.text.size();) {
-    const size_t comma = std::min(list.text.find(',', from), list.text.size());
-    const Word item = list.Part(from, comma - from);
+  for (const Word& item : Split(list)) {
     uint8_t pages = 0;
     if (!ReadByte(item, "a page size", 1, 1 << (kPageSizes - 1), pages)) return false;
     if (!std::has_single_bit(pages)) return Fail(item, "a power of two");
@@ -267,7 +226,6 @@ bool Parser::ReadPageSizes(const Word& list, uint8_t& sizes) {
     if ((sizes & bit) != 0)
       return FailAt(item.place, "each page size once", Quote(item.text) + " again");
     sizes |= bit;
-    from = comma + 1;
   }
   return true;
 }
@@ -276,17 +234,13 @@ bool Parser::ReadDevice() {
   Topology& t = case_.topology;
   const auto name = TakeNewName("device", case_.names.devices, kMaxDevices);
   if (!name) return false;
-  const std::string buses = "a bus: " + OneOf(BusNames());
-  const auto bus_name = Take(buses);
-  if (!bus_name) return false;
-  const auto bus = FindBus(bus_name->text);
-  if (!bus) return Fail(*bus_name, buses, BusNames());
-
+  uint8_t bus = 0;
+  if (!TakeOneOf("a bus: " + OneOf(BusNames()), BusNames(), bus)) return false;
   Device& device = t.devices[t.devices_count];
-  device.bus = *bus;
-  if (!ReadMasters(device)) return false;
-  if (!ReadAttributes(*bus == Bus::kPci ? "a device" : "a device that is not on pci",
-                      Owner::kDevice, *bus))
+  device.bus = static_cast<Bus>(bus);
+  const bool pci = device.bus == Bus::kPci;
+  if (!ReadMasters(device) ||
+      !ReadAttributes(pci ? "a device" : "a device that is not on pci", Owner::kDevice, device.bus))
     return false;
   case_.names.devices.emplace_back(name->text);
   ++t.devices_count;
@@ -309,19 +263,17 @@ bool Parser::ReadRegion(const Word& word, Device& device) {
 
 bool Parser::ReadMasters(Device& device) {
   const std::vector<std::string> keys = AttributeKeys(Owner::kDevice, device.bus);
-  const std::vector<std::string>& instances = case_.names.instances;
+  // The names come first, so that the index of a name is that of the instance.
+  std::vector<std::string> expected = case_.names.instances;
+  expected.insert(expected.end(), keys.begin(), keys.end());
   for (InstanceId& master : device.masters) {
     const bool is_attribute = !More() || Peek().text.find('=') != std::string_view::npos ||
                               std::ranges::find(keys, Peek().text) != keys.end();
     if (is_attribute) return true;
-    const Word word = *Take("the name of an instance");
-    const auto it = std::ranges::find(instances, word.text);
-    if (it == instances.end()) {
-      std::vector<std::string> close_to = instances;
-      close_to.insert(close_to.end(), keys.begin(), keys.end());
-      return Fail(word, "the name of an instance or an attribute of a device", close_to);
-    }
-    const auto id = static_cast<InstanceId>(it - instances.begin());
+    const Word& word = Next();
+    InstanceId id = kNoId;
+    if (!ReadOneOf(word, "the name of an instance or an attribute of a device", expected, id))
+      return false;
     if (device.masters[0] == id)
       return FailAt(word.place, "each instance once", Quote(word.text) + " again");
     master = id;
@@ -332,10 +284,9 @@ bool Parser::ReadMasters(Device& device) {
 bool Parser::LinkAddresses() {
   Topology& t = case_.topology;
   for (const Link& link : addresses_) {
-    const auto driver = Reference(link.name, "driver", case_.names.drivers);
-    if (!driver) return false;
-    if (*driver == link.owner) return Fail(link.name, "the name of another driver");
-    t.drivers[link.owner].address = *driver;
+    DriverId& address = t.drivers[link.owner].address;
+    if (!ReadReference(link.name, "driver", case_.names.drivers, address)) return false;
+    if (address == link.owner) return Fail(link.name, "the name of another driver");
   }
   for (const Link& link : addresses_) {
     if (t.drivers[t.drivers[link.owner].address].address != kNoId)
@@ -349,13 +300,12 @@ bool Parser::LinkAddresses() {
 bool Parser::LinkAliases() {
   Topology& t = case_.topology;
   for (const Link& link : aliases_) {
-    const auto device = Reference(link.name, "device", case_.names.devices);
-    if (!device) return false;
-    if (*device == link.owner) return Fail(link.name, "the name of another device");
-    if (t.devices[*device].bus != Bus::kPci) return Fail(link.name, "a device on pci");
-    if (t.devices[*device].kind != DeviceKind::kReal)
+    DeviceId& alias = t.devices[link.owner].alias;
+    if (!ReadReference(link.name, "device", case_.names.devices, alias)) return false;
+    if (alias == link.owner) return Fail(link.name, "the name of another device");
+    if (t.devices[alias].bus != Bus::kPci) return Fail(link.name, "a device on pci");
+    if (t.devices[alias].kind != DeviceKind::kReal)
       return Fail(link.name, "a device that is neither emulated nor noiommu");
-    t.devices[link.owner].alias = *device;
     if (!CheckMachine(link.name.place)) return false;
   }
   aliases_.clear();

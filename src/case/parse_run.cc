@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/state.h"
 #include "src/case/parser.h"
-#include "src/case/spelling.h"
 
 namespace iommucheck {
 namespace {
@@ -37,27 +37,14 @@ std::optional<Halves> SplitAtLastColon(const Word& word) {
   return Halves{word.Part(0, colon), word.Part(colon + 1)};
 }
 
-std::vector<std::string> PropertyNames() {
-  std::vector<std::string> names;
-  for (Property property : kProperties) names.emplace_back(PropertyName(property));
-  return names;
-}
-
-std::vector<std::string> AssumptionNames() {
-  std::vector<std::string> names;
-  for (const RuleInfo& info : AllRules())
-    if (info.kind == RuleKind::kAssumption) names.emplace_back(info.id);
-  return names;
-}
-
 }  // namespace
 
-bool Parser::ReadOp(OpKind kind) {
-  const Place& place = statement_->words.front().place;
+bool Parser::ReadOp() {
+  const auto& [word, place] = statement_->words.front();
   if (case_.ops.size() >= kMaxCaseOps)
     return FailAt(place, absl::StrFormat("at most %d ops", kMaxCaseOps), "one more");
   CaseOp op;
-  op.op.kind = kind;
+  op.op.kind = FindOp(word).value_or(OpKind{});
   op.comment = statement_->comment;
   op.line = {place.line};
   if (!ReadOperands(op.op) || !ReadOutcome(op)) return false;
@@ -75,27 +62,21 @@ bool Parser::ReadOperands(Op& op) {
     if (!pages || !ReadPages(*pages, '+', kPages, op.at.first, op.at.count)) return false;
   }
   if (!info.is(OpInfo::kHasVaddr)) return true;
-  const auto vaddr = TakeNumber("a page of user memory", 0, kLastPage);
-  op.vaddr = static_cast<uint8_t>(vaddr.value_or(0));
-  return vaddr.has_value();
+  return TakeByte("a page of user memory", 0, kLastPage, op.vaddr);
 }
 
 bool Parser::ReadOperand(Operand operand, uint8_t& out) {
-  const auto set = [&out](std::optional<int> value) {
-    out = static_cast<uint8_t>(value.value_or(0));
-    return value.has_value();
-  };
   switch (operand) {
     case Operand::kNone:
       return true;
     case Operand::kInstance:
-      return set(TakeReference("instance", case_.names.instances));
+      return TakeReference("instance", case_.names.instances, out);
     case Operand::kDevice:
-      return set(TakeReference("device", case_.names.devices));
+      return TakeReference("device", case_.names.devices, out);
     case Operand::kContainer:
-      return set(TakeContainer());
+      return TakeContainer(out);
     case Operand::kGroup:
-      return set(TakeNumber("the number of a group", 0, kMaxGroups - 1));
+      return TakeByte("the number of a group", 0, kMaxGroups - 1, out);
     case Operand::kIommuType:  // may be left out
       if (const auto* type = More() ? std::ranges::find(kIommuTypeNames, Peek().text) : nullptr;
           type != nullptr && type != kIommuTypeNames.end()) {
@@ -107,20 +88,19 @@ bool Parser::ReadOperand(Operand operand, uint8_t& out) {
   return false;
 }
 
-std::optional<uint8_t> Parser::TakeContainer() {
+bool Parser::TakeContainer(uint8_t& out) {
   const std::string expected = absl::StrFormat("a container (c0 to c%d)", kMaxContainers - 1);
   const auto word = Take(expected);
-  if (!word) return std::nullopt;
-  for (uint8_t c = 0; c < kMaxContainers; ++c)
-    if (word->text == absl::StrFormat("c%d", c)) return c;
-  Fail(*word, expected);
-  return std::nullopt;
+  if (!word) return false;
+  for (out = 0; out < kMaxContainers; ++out)
+    if (word->text == absl::StrFormat("c%d", out)) return true;
+  return Fail(*word, expected);
 }
 
 bool Parser::ReadOutcome(CaseOp& op) {
   size_t faults = 0;
   while (More()) {
-    const Word word = *Take("a fault");
+    const Word& word = Next();
     if (word.text == "->") {
       const std::string_view expected = "ok or an errno such as -EBUSY";
       const auto name = Take(expected);
@@ -145,10 +125,9 @@ bool Parser::ReadFlag(const Word& word, Op& op) {
   const auto flag = std::ranges::find(flags, word.text, &OpFlag::word);
   if (flag == flags.end()) {
     std::string expected;
-    std::vector<std::string> close_to;
+    std::vector<std::string> close_to = NamesOf(flags, &OpFlag::word);
     if (InfoOf(op.kind).b == Operand::kIommuType)
-      close_to.assign(kIommuTypeNames.begin(), kIommuTypeNames.end());
-    for (const OpFlag& f : flags) close_to.emplace_back(f.word);
+      close_to.insert(close_to.begin(), kIommuTypeNames.begin(), kIommuTypeNames.end());
     for (const std::string& name : close_to) expected += Quote(name) + ", ";
     return Fail(word, expected + "'fail=', '->' or end of line", close_to);
   }
@@ -161,24 +140,18 @@ bool Parser::ReadFlag(const Word& word, Op& op) {
 bool Parser::ReadFault(const Word& text, Fault& fault) {
   const size_t colon = text.text.find(':');
   if (colon == std::string_view::npos) return Fail(text, FaultForms());
-  const Word word = text.Part(0, colon);
-  const auto info = std::ranges::find(AllFaults(), word.text, &FaultInfo::word);
-  if (info == AllFaults().end()) {
-    std::vector<std::string> words;
-    for (const FaultInfo& known : AllFaults()) words.emplace_back(known.word);
-    return Fail(word, FaultForms(), words);
-  }
-  fault.kind = info->kind;
+  uint8_t index = 0;
+  if (!ReadOneOf(text.Part(0, colon), FaultForms(), NamesOf(AllFaults(), &FaultInfo::word), index))
+    return false;
+  const FaultInfo& info = AllFaults()[index];
+  fault.kind = info.kind;
   Word rest = text.Part(colon + 1);
-  if (info->has_count && !ReadCount(rest, fault.count)) return false;
+  if (info.has_count && !ReadCount(rest, fault.count)) return false;
   fault.error = kAllocError;
-  if (info->has_errno) {
-    const auto halves = SplitAtLastColon(rest);
-    if (!halves) return Fail(rest, info->of_device ? "DEVICE:ERRNO" : "N:ERRNO");
-    if (!ReadTarget(*info, halves->left, fault.target)) return false;
-    return ReadErrno(halves->right, fault.error);
-  }
-  return ReadTarget(*info, rest, fault.target);
+  if (!info.has_errno) return ReadTarget(info, rest, fault.target);
+  const auto halves = SplitAtLastColon(rest);
+  if (!halves) return Fail(rest, info.of_device ? "DEVICE:ERRNO" : "N:ERRNO");
+  return ReadTarget(info, halves->left, fault.target) && ReadErrno(halves->right, fault.error);
 }
 
 // Removes a count from the end of the text, if there is one.
@@ -196,103 +169,72 @@ bool Parser::ReadCount(Word& text, uint8_t& out) {
 bool Parser::ReadTarget(const FaultInfo& info, const Word& word, uint8_t& out) {
   if (!info.of_device)
     return ReadByte(word, absl::StrCat("the number of ", std::string(info.of)), 1, 255, out);
-  const auto device = Reference(word, "device", case_.names.devices);
-  out = device.value_or(0);
-  return device.has_value();
+  return ReadReference(word, "device", case_.names.devices, out);
 }
 
 bool Parser::ReadExpectation() {
-  using enum Expectation::Kind;
-  const std::string_view expected = "violated, holds, outside, device or group";
-  const auto what = Take(expected);
-  if (!what) return false;
+  // Kinds with the same subject are told apart by their verbs.
+  std::vector<std::string> subjects = NamesOf(AllExpectations(), &ExpectationInfo::subject);
+  subjects.erase(std::ranges::unique(subjects).begin(), subjects.end());
   Expectation e;
-  e.line = {what->place.line};
-  bool read = false;
-  if (what->text == "violated") {
-    e.kind = kViolated;
-    read = TakeProperty(e);
-    if (read && More()) {
-      if (!TakeKeyword("at")) return false;
-      const auto at = TakeNumber("the number of an op", 1, static_cast<int>(case_.ops.size()));
-      read = at.has_value();
-      e.at = at.value_or(0);
+  e.line = {statement_->words.front().place.line};
+  uint8_t subject = 0;
+  if (!TakeOneOf(OneOf(subjects), subjects, subject)) return false;
+  std::vector<ExpectationInfo> infos;
+  std::ranges::copy_if(AllExpectations(), std::back_inserter(infos),
+                       [&](const ExpectationInfo& i) { return i.subject == subjects[subject]; });
+  if (!ReadAbout(infos.front().about, e)) return false;
+  const std::vector<std::string> verbs = NamesOf(infos, &ExpectationInfo::verb);
+  uint8_t verb = 0;
+  if (!verbs.front().empty() && !TakeOneOf(OneOf(verbs), verbs, verb)) return false;
+  e.kind = infos[verb].kind;
+  if (!ReadObject(infos[verb].object, e)) return false;
+  if (e.kind == Expectation::Kind::kViolated && More() &&
+      (!TakeKeyword("at") ||
+       !TakeNumber("the number of an op", 1, static_cast<int>(case_.ops.size()), e.at)))
+    return false;
+  case_.expectations.push_back(e);
+  return true;
+}
+
+bool Parser::ReadAbout(ExpectationInfo::About about, Expectation& e) {
+  uint8_t index = 0;
+  switch (about) {
+    case ExpectationInfo::About::kProperty:
+      if (!TakeOneOf("the name of a property", NamesOf(kProperties, PropertyName), index))
+        return false;
+      e.property = kProperties[index];
+      return true;
+    case ExpectationInfo::About::kAssumption: {
+      std::vector<RuleInfo> assumptions;
+      std::ranges::copy_if(AllRules(), std::back_inserter(assumptions),
+                           [](const RuleInfo& info) { return info.kind == RuleKind::kAssumption; });
+      if (!TakeOneOf("the id of an assumption", NamesOf(assumptions, &RuleInfo::id), index))
+        return false;
+      e.rule = assumptions[index].rule;
+      return true;
     }
-  } else if (what->text == "holds") {
-    e.kind = kHolds;
-    read = TakeProperty(e);
-  } else if (what->text == "outside") {
-    e.kind = kOutside;
-    read = TakeAssumption(e);
-  } else if (what->text == "device") {
-    read = ReadExpectedDevice(e);
-  } else if (what->text == "group") {
-    read = ReadExpectedGroup(e);
-  } else {
-    return Fail(*what, expected,
-                std::vector<std::string>{"violated", "holds", "outside", "device", "group"});
+    case ExpectationInfo::About::kDevice:
+      return TakeReference("device", case_.names.devices, e.a);
+    case ExpectationInfo::About::kGroup:
+      return TakeByte("the number of a group", 0, kMaxGroups - 1, e.a);
   }
-  if (read) case_.expectations.push_back(e);
-  return read;
+  return false;
 }
 
-bool Parser::ReadExpectedDevice(Expectation& e) {
-  const auto device = TakeReference("device", case_.names.devices);
-  if (!device) return false;
-  e.a = *device;
-  const std::string_view expected = "driver or domain";
-  const auto what = Take(expected);
-  if (!what) return false;
-  if (what->text != "driver" && what->text != "domain")
-    return Fail(*what, expected, std::vector<std::string>{"driver", "domain"});
-  e.kind =
-      what->text == "driver" ? Expectation::Kind::kDeviceDriver : Expectation::Kind::kDeviceDomain;
-  return TakeDriverOrNone(e);
-}
-
-bool Parser::ReadExpectedGroup(Expectation& e) {
-  const auto group = TakeNumber("the number of a group", 0, kMaxGroups - 1);
-  if (!group) return false;
-  e.a = static_cast<uint8_t>(*group);
-  const std::string_view expected = "shares, apart or domain";
-  const auto what = Take(expected);
-  if (!what) return false;
-  if (what->text == "domain") {
-    e.kind = Expectation::Kind::kGroupDomain;
-    return TakeDriverOrNone(e);
+bool Parser::ReadObject(ExpectationInfo::Object object, Expectation& e) {
+  switch (object) {
+    case ExpectationInfo::Object::kNone:
+      return true;
+    case ExpectationInfo::Object::kDriver: {
+      const auto word = Take("the name of a driver or none");
+      if (!word) return false;
+      return word->text == "none" || ReadReference(*word, "driver", case_.names.drivers, e.b);
+    }
+    case ExpectationInfo::Object::kGroup:
+      return TakeByte("the number of a group", 0, kMaxGroups - 1, e.b);
   }
-  if (what->text != "shares" && what->text != "apart")
-    return Fail(*what, expected, std::vector<std::string>{"shares", "apart", "domain"});
-  e.kind = what->text == "shares" ? Expectation::Kind::kShares : Expectation::Kind::kApart;
-  const auto other = TakeNumber("the number of a group", 0, kMaxGroups - 1);
-  e.b = static_cast<uint8_t>(other.value_or(0));
-  return other.has_value();
-}
-
-bool Parser::TakeProperty(Expectation& e) {
-  const auto word = Take("the name of a property");
-  if (!word) return false;
-  const auto property = FindProperty(word->text);
-  e.property = property.value_or(Property{});
-  return property || Fail(*word, "the name of a property", PropertyNames());
-}
-
-bool Parser::TakeAssumption(Expectation& e) {
-  const auto word = Take("the id of an assumption");
-  if (!word) return false;
-  const auto rule = FindRule(word->text);
-  e.rule = rule.value_or(Rule{});
-  return (rule && InfoOf(*rule).kind == RuleKind::kAssumption) ||
-         Fail(*word, "the id of an assumption", AssumptionNames());
-}
-
-bool Parser::TakeDriverOrNone(Expectation& e) {
-  const auto word = Take("the name of a driver or none");
-  if (!word) return false;
-  if (word->text == "none") return true;
-  const auto driver = Reference(*word, "driver", case_.names.drivers);
-  e.b = driver.value_or(kNoId);
-  return driver.has_value();
+  return false;
 }
 
 }  // namespace iommucheck

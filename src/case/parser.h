@@ -4,6 +4,7 @@
 // error.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "model/attributes.h"
 #include "src/case/source.h"
+#include "src/case/spelling.h"
 
 namespace iommucheck {
 
@@ -22,17 +24,13 @@ class Parser {
 
  private:
   using Candidates = std::span<const std::string>;
-  enum class Section {
-    kKernel,
-    kFirmware,
-    kSettings,
-    kTable,
-    kDriver,
-    kInstance,
-    kDevice,
-    kOp,
-    kExpect
+  // A case has its sections in the order of kSections.
+  struct Section {
+    std::string_view keyword;  // empty: the word of an op
+    bool (Parser::*read)();
+    bool repeats;
   };
+  static const std::array<Section, 9> kSections;
   // A name that may refer to a later entry, and is looked up once all are known.
   struct Link {
     Word name;
@@ -44,19 +42,21 @@ class Parser {
   bool FailAt(const Place& place, std::string_view expected, std::string_view found);
   [[nodiscard]] bool More() const { return next_ < statement_->words.size(); }
   [[nodiscard]] const Word& Peek() const { return statement_->words[next_]; }
+  const Word& Next() { return statement_->words[next_++]; }  // precondition: More()
   std::optional<Word> Take(std::string_view expected);
   bool TakeKeyword(std::string_view keyword);
   bool TakeEnd();
-  std::optional<Word> TakeNewName(std::string_view kind, const std::vector<std::string>& names,
-                                  int capacity);
-  std::optional<uint8_t> TakeReference(std::string_view kind,
-                                       const std::vector<std::string>& names);
-  std::optional<int> TakeNumber(std::string_view kind, int low, int high);
-  std::optional<uint8_t> Reference(const Word& word, std::string_view kind,
-                                   const std::vector<std::string>& names);
-  std::optional<int> Number(const Word& word, std::string_view kind, int low, int high);
-  // Sets `out` if the word is a number from `low` to `high`.
-  bool ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& out);
+  std::optional<Word> TakeNewName(std::string_view kind, Candidates names, int capacity);
+  // The word is one of the names; `index` says which.
+  bool ReadOneOf(const Word& word, std::string_view expected, Candidates names, uint8_t& index);
+  bool TakeOneOf(std::string_view expected, Candidates names, uint8_t& index);
+  bool ReadReference(const Word& word, std::string_view kind, Candidates names, uint8_t& index);
+  bool TakeReference(std::string_view kind, Candidates names, uint8_t& index);
+  // The word is a number from `low` to `high`.
+  bool ReadNumber(const Word& word, std::string_view kind, int low, int high, int& number);
+  bool TakeNumber(std::string_view kind, int low, int high, int& number);
+  bool ReadByte(const Word& word, std::string_view kind, int low, int high, uint8_t& number);
+  bool TakeByte(std::string_view kind, int low, int high, uint8_t& number);
   // Reads two numbers of pages with a sign between them.
   bool ReadPages(const Word& word, char sign, int most, uint8_t& first, uint8_t& second);
   bool ReadErrno(const Word& word, uint8_t& error);
@@ -64,12 +64,10 @@ class Parser {
   // parse.cc: sections.
   bool ReadStatement();
   bool EnterSection(const Word& head);
-  bool ReadSection(Section section, const Word& head);
   [[nodiscard]] std::string ExpectedStatements() const;
 
   // parse_machine.cc
   bool ReadKernel();
-  bool ReadRule(bool add);
   // Reads one of the names, but not the first.
   bool ReadName(const Word& word, std::string_view kind, std::span<const std::string_view> names,
                 uint8_t& value);
@@ -84,7 +82,7 @@ class Parser {
   bool ReadTable();
   bool ReadDriver();
   bool ReadClaims(const Word& list, Driver& driver);
-  bool ReadClaim(const Word& item, Driver& driver);
+  bool ReadClaim(const Word& item, Driver& driver, Bus& bus);
   bool AddTable(const Word& owner, std::string name);
   bool ReadInstance();
   bool ReadPageSizes(const Word& list, uint8_t& sizes);
@@ -96,28 +94,25 @@ class Parser {
   bool CheckMachine(const Place& place);
 
   // parse_run.cc
-  bool ReadOp(OpKind kind);
+  bool ReadOp();
   bool ReadOperands(Op& op);
   bool ReadOperand(Operand operand, uint8_t& out);
-  std::optional<uint8_t> TakeContainer();
+  bool TakeContainer(uint8_t& out);
   bool ReadOutcome(CaseOp& op);
   bool ReadFlag(const Word& word, Op& op);
   bool ReadFault(const Word& text, Fault& fault);
   bool ReadCount(Word& text, uint8_t& out);
   bool ReadTarget(const FaultInfo& info, const Word& word, uint8_t& out);
   bool ReadExpectation();
-  bool ReadExpectedDevice(Expectation& e);
-  bool ReadExpectedGroup(Expectation& e);
-  bool TakeProperty(Expectation& e);
-  bool TakeAssumption(Expectation& e);
-  bool TakeDriverOrNone(Expectation& e);
+  bool ReadAbout(ExpectationInfo::About about, Expectation& e);
+  bool ReadObject(ExpectationInfo::Object object, Expectation& e);
 
   const Source& source_;
   Case case_;
   absl::Status status_;
   const Statement* statement_ = nullptr;
   size_t next_ = 0;
-  std::optional<Section> section_;  // section of the last statement
+  const Section* section_ = nullptr;  // of the last statement
   std::vector<Link> addresses_;
   std::vector<Link> aliases_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "absl/strings/str_cat.h"
 #include "src/case/case.h"
+#include "src/case/kernel.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -21,13 +22,9 @@ std::string PrintKernel(const KernelSpec& kernel) {
   std::string text = "kernel ";
   text += VersionName(kernel.version);
   const auto print_rules = [&text](RuleSet rules, std::string_view verb) {
-    if (rules == RuleSet()) return;
+    if (rules.empty()) return;
     text += verb;
-    for (const RuleInfo& info : AllRules()) {
-      if (!rules.has(info.rule)) continue;
-      text += ' ';
-      text += info.id;
-    }
+    for (const std::string& id : RuleIds(rules)) text += ' ' + id;
   };
   print_rules(kernel.dropped, " drop");
   print_rules(kernel.added, " add");
@@ -81,31 +78,12 @@ std::string PrintFault(const Fault& fault, const Names& names) {
 }
 
 std::string PrintExpectation(const Expectation& e, const Names& names) {
-  using enum Expectation::Kind;
-  const auto driver = [&] { return e.b == kNoId ? std::string("none") : names.drivers[e.b]; };
-  const auto group = [&](std::string_view what) {
-    return "group " + std::to_string(e.a) + std::string(what);
-  };
-  switch (e.kind) {
-    case kViolated:
-      return "violated " + std::string(PropertyName(e.property)) +
-             (e.at == 0 ? "" : " at " + std::to_string(e.at));
-    case kHolds:
-      return "holds " + std::string(PropertyName(e.property));
-    case kOutside:
-      return "outside " + std::string(InfoOf(e.rule).id);
-    case kDeviceDriver:
-      return "device " + names.devices[e.a] + " driver " + driver();
-    case kDeviceDomain:
-      return "device " + names.devices[e.a] + " domain " + driver();
-    case kShares:
-      return group(" shares ") + std::to_string(e.b);
-    case kApart:
-      return group(" apart ") + std::to_string(e.b);
-    case kGroupDomain:
-      return group(" domain ") + driver();
-  }
-  return "";
+  const ExpectationInfo& info = InfoOf(e.kind);
+  const bool at = e.kind == Expectation::Kind::kViolated && e.at != 0;
+  return absl::StrCat("expect ", std::string(info.subject), " ", AboutText(e, names),
+                      info.verb.empty() ? "" : " ", std::string(info.verb),
+                      info.verb.empty() ? "" : " ", ObjectText(e, names),
+                      at ? absl::StrCat(" at ", e.at) : "");
 }
 
 }  // namespace
@@ -134,8 +112,7 @@ std::string PrintCase(const Case& c) {
     text += '\n';
   }
   if (!c.expectations.empty()) text += '\n';
-  for (const Expectation& e : c.expectations)
-    text += "expect " + PrintExpectation(e, c.names) + '\n';
+  for (const Expectation& e : c.expectations) text += PrintExpectation(e, c.names) + '\n';
   return text;
 }
 

@@ -2,6 +2,7 @@
 #include "src/case/repair.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace iommucheck {
 namespace {
@@ -30,13 +31,6 @@ void UnshareTables(Topology& t) {
   }
 }
 
-unsigned DriversOf(const Topology& t, DeviceId dev) {
-  unsigned mask = 0;
-  for (InstanceId master : t.devices[dev].masters)
-    if (master != kNoId) mask |= 1U << t.instances[master].driver;
-  return mask;
-}
-
 void Isolate(Topology& t, DeviceId dev) {
   t.devices[dev].alias = kNoId;
   t.devices[dev].slot = 0;
@@ -44,21 +38,12 @@ void Isolate(Topology& t, DeviceId dev) {
     if (t.devices[other].alias == dev) t.devices[other].alias = kNoId;
 }
 
-unsigned InstancesOf(const Topology& t, DeviceId dev) {
-  unsigned mask = 0;
-  for (InstanceId master : t.devices[dev].masters)
-    if (master != kNoId) mask |= 1U << master;
-  return mask;
-}
-
-// Isolates devices until those that can end in one group have together at most one master, as
-// `masters_of` counts them.
-void UnmixGroups(Topology& t, unsigned (*masters_of)(const Topology&, DeviceId)) {
+// Isolates devices until those that can end in one group are together behind at most one of the
+// things whose bits `of` returns.
+void UnmixGroups(Topology& t, unsigned (Topology::*of)(DeviceId) const) {
   for (DeviceId a = 0; a < t.devices_count; ++a)
-    for (DeviceId b = 0; b < a; ++b) {
-      const unsigned masters = masters_of(t, a) | masters_of(t, b);
-      if ((masters & (masters - 1)) != 0 && t.related(a, b)) Isolate(t, a);
-    }
+    for (DeviceId b = 0; b < a; ++b)
+      if (std::popcount((t.*of)(a) | (t.*of)(b)) > 1 && t.related(a, b)) Isolate(t, a);
 }
 
 size_t FirstClaim(const Driver& driver) {
@@ -94,8 +79,8 @@ void Repair(Topology& t, RuleSet rules) {
     if (rules.has(Rule::kAssumeAddressNotReused)) t.drivers[d].address = kNoId;
     if (rules.has(Rule::kAssumeProbeRejectsForeign)) t.drivers[d].accepts_foreign = false;
   }
-  if (rules.has(Rule::kAssumeHomogeneousGroups)) UnmixGroups(t, DriversOf);
-  if (rules.has(Rule::kAssumeOneInstanceGroups)) UnmixGroups(t, InstancesOf);
+  if (rules.has(Rule::kAssumeHomogeneousGroups)) UnmixGroups(t, &Topology::drivers_of);
+  if (rules.has(Rule::kAssumeOneInstanceGroups)) UnmixGroups(t, &Topology::instances_of);
   if (rules.has(Rule::kAssumeCommonPageSize))
     for (InstanceId i = 0; i < t.instances_count; ++i) t.instances[i].page_sizes |= 1U;
   if (rules.has(Rule::kAssumeDriversCompeteForABus)) LetDriversCompete(t);

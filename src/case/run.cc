@@ -47,18 +47,12 @@ std::optional<std::string> Unmet(const Case& c, const Run& run, const Expectatio
       if (*run.outside != e.rule)
         return absl::StrFormat("the run leaves %s", InfoOf(*run.outside).id);
       return std::nullopt;
-    case kDeviceDriver: {
-      const DriverId driver = DriverOfDevice(c, s, e.a);
-      if (driver == e.b) return std::nullopt;
-      return absl::StrFormat("it is %s", DriverName(c, driver));
-    }
-    case kDeviceDomain: {
-      const DriverId driver = DriverOfHardware(s, e.a);
-      if (driver == e.b) return std::nullopt;
-      return absl::StrFormat("it is %s", DriverName(c, driver));
-    }
+    case kDeviceDriver:
+    case kDeviceDomain:
     case kGroupDomain: {
-      const DriverId driver = DriverOfGroup(s, e.a);
+      const DriverId driver = e.kind == kDeviceDriver   ? DriverOfDevice(c, s, e.a)
+                              : e.kind == kDeviceDomain ? DriverOfHardware(s, e.a)
+                                                        : DriverOfGroup(s, e.a);
       if (driver == e.b) return std::nullopt;
       return absl::StrFormat("it is %s", DriverName(c, driver));
     }
@@ -124,9 +118,7 @@ void Judge(const StepView& view, int at, Run& run) {
 }
 
 bool ExpectsOutside(const Case& c) {
-  for (const Expectation& e : c.expectations)
-    if (e.kind == Expectation::Kind::kOutside) return true;
-  return false;
+  return std::ranges::count(c.expectations, Expectation::Kind::kOutside, &Expectation::kind) != 0;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // Spellings of the grammar that at least two of the parser, the printer and JSON need.
 #pragma once
 
-#include <array>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +25,30 @@ bool IsSaid(const AttributeInfo& attribute, const Topology& topology, const Name
 std::vector<std::string> ValuesOf(const AttributeInfo& attribute, const Topology& topology,
                                   const Names& names, int n);
 
+// One row for each kind of expectation: `expect SUBJECT ABOUT VERB OBJECT` in a case. Only those
+// about devices and groups have a verb and an object.
+struct ExpectationInfo {
+  enum class About : uint8_t { kProperty, kAssumption, kDevice, kGroup };
+  enum class Object : uint8_t { kNone, kDriver, kGroup };  // kDriver: or `none`
+  Expectation::Kind kind;
+  std::string_view name;  // in JSON
+  std::string_view subject;
+  About about;
+  std::string_view verb{};
+  Object object = Object::kNone;
+};
+// In the order of Expectation::Kind.
+std::span<const ExpectationInfo> AllExpectations();
+inline const ExpectationInfo& InfoOf(Expectation::Kind kind) {
+  return AllExpectations()[static_cast<size_t>(kind)];
+}
+// What the expectation is about, and its object, as a case spells them.
+std::string AboutText(const Expectation& e, const Names& names);
+std::string ObjectText(const Expectation& e, const Names& names);
+// Their keys in JSON.
+std::string_view JsonKey(ExpectationInfo::About about);
+std::string_view JsonKey(ExpectationInfo::Object object);
+
 // "the settings", "driver smmu"
 std::string EntryName(Owner owner, int n, const Names& names);
 
@@ -45,6 +69,17 @@ bool HasNameCharacters(std::string_view text);
 bool IsDeviceWord(std::string_view text);
 // Whether it is a valid name, and no word with a meaning where a name may stand.
 bool IsName(std::string_view text);
+
+// The name of each row, or of each thing for which `name` has one.
+template <typename Rows, typename Name>
+std::vector<std::string> NamesOf(const Rows& rows, Name name) {
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (const auto& row : rows) names.emplace_back(std::invoke(name, row));
+  return names;
+}
+// "a, b or c"
+std::string OneOf(std::span<const std::string> names);
 
 // Text from a file, or a file's name, in a form that is safe for a terminal and for JSON: bytes
 // that are not printable ASCII become \x1b and the like.

@@ -2,20 +2,10 @@
 #include "src/case/sweep.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <span>
 
 namespace iommucheck {
 namespace {
-
-struct Failing {
-  Fault::Kind kind;
-  uint8_t error;
-};
-constexpr std::array kFailing = {
-    Failing{Fault::Kind::kMalloc, ENOMEM}, Failing{Fault::Kind::kAlloc, ENOMEM},
-    Failing{Fault::Kind::kAttachCall, EINVAL}, Failing{Fault::Kind::kMap, ENOMEM},
-    Failing{Fault::Kind::kPin, EFAULT}};
 
 // A free entry for one more failure, or nullptr.
 Fault* FreeFault(Op& op) {
@@ -79,9 +69,9 @@ std::vector<SweptFailure> SweepFailures(const Case& c) {
     Fault* const entry = FreeFault(failing.ops[op].op);
     if (entry == nullptr) continue;
     const auto index = entry - failing.ops[op].op.faults.data();
-    for (const Failing& what : kFailing)
-      for (uint8_t n = 1; n != UINT8_MAX; ++n) {
-        *entry = {.kind = what.kind, .target = n, .error = what.error};
+    for (const FaultInfo& calls : AllFaults())
+      for (uint8_t n = 1; n != UINT8_MAX && calls.swept_error != 0; ++n) {
+        *entry = {.kind = calls.kind, .target = n, .error = calls.swept_error};
         SweptFailure swept = Compare(c, failing, plain, leaks, op, *entry);
         if (((swept.result.struck >> index) & 1U) == 0) break;
         out.push_back(std::move(swept));

@@ -2,21 +2,188 @@
 #include "src/certificate/certificate.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/encoded.h"
+#include "src/case/json_syntax.h"
+#include "src/case/json_text.h"
+#include "src/case/kernel.h"
+#include "src/case/source.h"
+#include "src/case/spelling.h"
 #include "src/certificate/drat.h"
-#include "src/certificate/manifest.h"
 #include "src/certificate/sat.h"
 #include "src/smt/cnf.h"
-#include "src/smt/needed.h"
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
+#include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::certificate {
 namespace {
+
+// --- the manifest ---
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kClaim[] =
+    "No machine of up to so many devices has a run of up to so many steps that violates the "
+    "property.";
+
+// The parts of the claim that are argued, not proved by a formula; docs/solver.md says more.
+Json Argued(const Claim& claim) {
+  Json argued = {
+      "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "
+      "on a machine of so many devices, violates the property at its last step: encoded from "
+      "docs/model.md, tested against the model.",
+      "Machines and runs are those of docs/solver.md, The space.",
+      "A run on fewer devices is one on more: one that no driver takes does no harm.",
+      absl::StrFormat("A violation takes %d steps at least, and ops that docs/solver.md names: "
+                      "tested in the model.",
+                      smt::StepsNeeded(claim.property)),
+      "A shortest run that violates the property has no step that changes nothing."};
+  if (smt::FactsAreAsserted(claim.property))
+    argued.push_back(
+        "The facts of src/smt/invariants.cc are asserted: they follow from the rest, as replays "
+        "test.");
+  return argued;
+}
+
+// "steps5" and the extension.
+std::string FileOf(int steps, std::string_view extension) {
+  return absl::StrFormat("steps%d.%s", steps, extension);
+}
+
+Json RunsJson(const Claim& claim, const ProvedRuns& runs) {
+  return {{"steps", runs.steps},
+          {"devices", claim.devices},
+          {"cnf", FileOf(runs.steps, "cnf")},
+          {"map", FileOf(runs.steps, "map")},
+          {"proof", FileOf(runs.steps, "drat")},
+          {"variables", runs.variables},
+          {"clauses", runs.clauses},
+          {"core_clauses", runs.core},
+          {"core_lemmas", runs.lemmas},
+          {"core_rules", RuleIds(runs.rules)}};
+}
+
+// Reads the members of the manifest that make up the claim, and keeps the first error.
+class Members {
+ public:
+  Members(const Json& manifest, std::string path) : manifest_(manifest), path_(std::move(path)) {}
+
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+
+  std::string Word(const char* key, const std::string& expected) {
+    const Json& value = Member(key);
+    if (value.is_string()) return value.get<std::string>();
+    Wrong(key, expected);
+    return "";
+  }
+  int Number(const char* key, int lowest, int highest) {
+    const Json& value = Member(key);
+    if (value.is_number_unsigned() && value >= lowest && value <= highest) return value.get<int>();
+    Wrong(key, absl::StrFormat("a number, %d to %d", lowest, highest));
+    return 0;
+  }
+  KernelSpec Kernel() {
+    const std::string version = Word("kernel", "a kernel profile");
+    const std::vector<std::string> drop = Rules("drop");
+    const std::vector<std::string> add = Rules("add");
+    const absl::StatusOr<KernelSpec> kernel = MakeKernel(version, drop, add);
+    const absl::Status found = kernel.ok() ? CheckEncoded(*kernel) : kernel.status();
+    if (found.ok()) return *kernel;
+    Fail(std::string(found.message()));
+    return {};
+  }
+  Property PropertyOf() {
+    if (const auto found = FindEncodedProperty(Word("property", AnEncodedProperty())))
+      return *found;
+    Wrong("property", AnEncodedProperty());
+    return {};
+  }
+  // Formulas of another model differ from ours.
+  void CheckModel() {
+    const std::string model = Word("model", "a hash of model and encoding");
+    if (model != tool::ModelHash())
+      Fail(absl::StrFormat("made by another model: %s, this iommucheck has %s", model.substr(0, 16),
+                           tool::ModelHash()));
+  }
+
+ private:
+  [[nodiscard]] const Json& Member(const char* key) const {
+    static const Json kNone;
+    const auto found = manifest_.find(key);
+    return found == manifest_.end() ? kNone : *found;
+  }
+  std::vector<std::string> Rules(const char* key) {
+    const Json& value = Member(key);
+    const auto is_word = [](const Json& word) { return word.is_string(); };
+    if (value.is_array() && std::ranges::all_of(value, is_word))
+      return value.get<std::vector<std::string>>();
+    Wrong(key, "an array of rules");
+    return {};
+  }
+  void Wrong(const char* key, const std::string& expected) {
+    const Json& found = Member(key);
+    if (status_.ok())
+      status_ = Mismatch(path_, {0, 0, absl::StrCat("/", key)}, expected,
+                         found.is_null() ? "none" : Quote(JsonLine(found)));
+  }
+  void Fail(const std::string& why) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", why));
+  }
+
+  const Json& manifest_;
+  std::string path_;
+  absl::Status status_;
+};
+
+// `tool`: the version of iommucheck that made it.
+std::string PrintManifest(const Claim& claim, const std::vector<ProvedRuns>& runs,
+                          std::string_view tool = tool::Release()) {
+  Json manifest = {{"tool", std::string(tool)},
+                   {"model", std::string(tool::ModelHash())},
+                   {"claim", kClaim},
+                   {"property", std::string(PropertyName(claim.property))},
+                   {"kernel", std::string(VersionName(claim.kernel.version))},
+                   {"drop", RuleIds(claim.kernel.dropped)},
+                   {"add", RuleIds(claim.kernel.added)},
+                   {"devices", claim.devices},
+                   {"steps", claim.steps},
+                   {"runs", Json::array()},
+                   {"argued", Argued(claim)}};
+  for (const ProvedRuns& proved : runs) manifest["runs"].push_back(RunsJson(claim, proved));
+  return JsonText(manifest);
+}
+
+// The parts of a manifest that are read: the claim and the tool. Everything else follows from the
+// claim and the other files.
+struct Manifest {
+  Claim claim;
+  std::string tool;
+};
+
+absl::StatusOr<Manifest> ParseManifest(std::string_view text, const std::string& path) {
+  if (absl::Status s = CheckJsonSyntax(text, path); !s.ok()) return s;
+  const Json manifest = Json::parse(text);
+  if (!manifest.is_object())
+    return absl::InvalidArgumentError(absl::StrCat(path, ": expected an object"));
+  Members members(manifest, path);
+  members.CheckModel();
+  Manifest m;
+  m.tool = members.Word("tool", "the iommucheck that made it");
+  m.claim.property = members.PropertyOf();
+  m.claim.kernel = members.Kernel();
+  m.claim.devices = members.Number("devices", 1, smt::kMaxBoundDevices);
+  m.claim.steps = members.Number("steps", smt::StepsNeeded(m.claim.property), smt::kMaxBoundSteps);
+  if (!members.status().ok()) return members.status();
+  return m;
+}
+
+// --- formulas and proofs ---
 
 smt::Cnf CnfOf(const Claim& claim, int steps) {
   return smt::CnfOf(claim.property, claim.kernel, claim.devices, steps);
@@ -44,8 +211,6 @@ ProvedRuns Summary(const smt::Cnf& cnf, int steps, const DratVerdict& verdict) {
           .lemmas = verdict.lemmas,
           .rules = RulesOf(cnf, verdict.core)};
 }
-
-absl::StatusOr<Formula> Parse(const File& file) { return ParseDimacs(file.text, file.name); }
 
 absl::StatusOr<DratVerdict> CheckProof(const Formula& formula, const File& file) {
   const absl::StatusOr<DratProof> proof = ParseDrat(file.text, file.name, formula.variables);
@@ -90,7 +255,7 @@ absl::Status CertifyRuns(int steps, uint64_t conflicts, Certificate& certificate
   if (answer.kind == SatAnswer::Kind::kSat) return Disagreement(cnf, answer.model, steps);
   File formula{FileOf(steps, "cnf"), ToDimacs(cnf)};
   File proof{FileOf(steps, "drat"), std::move(answer.drat)};
-  const absl::StatusOr<Formula> parsed = Parse(formula);
+  const absl::StatusOr<Formula> parsed = ParseDimacs(formula.text, formula.name);
   if (!parsed.ok()) return absl::InternalError(parsed.status().message());
   const absl::StatusOr<DratVerdict> verdict = CheckProof(*parsed, proof);
   if (!verdict.ok()) return absl::InternalError(verdict.status().message());
@@ -112,60 +277,30 @@ std::string Difference(const File& file, const std::string& expected) {
                          std::count(file.text.begin(), at, '\n') + 1);
 }
 
-class Checker {
- public:
-  Checker(std::string folder, const Reader& read) : folder_(std::move(folder)), read_(read) {}
-  absl::StatusOr<Checked> Run();
+// Reads a file of the certificate by its name.
+using ReadNamed = std::function<absl::StatusOr<File>(const std::string& name)>;
 
- private:
-  absl::StatusOr<File> Read(const std::string& name) const {
-    const std::string path = absl::StrCat(folder_, "/", name);
-    absl::StatusOr<std::string> text = read_(path);
-    if (!text.ok()) return text.status();
-    return File{path, *std::move(text)};
-  }
-  absl::Status CheckRuns(int steps, Checked& checked) const;
-
-  std::string folder_;
-  const Reader& read_;
-};
-
-absl::Status Checker::CheckRuns(int steps, Checked& checked) const {
-  const absl::StatusOr<File> formula = Read(FileOf(steps, "cnf"));
+absl::Status CheckRuns(int steps, const ReadNamed& read, Checked& checked) {
+  const absl::StatusOr<File> formula = read(FileOf(steps, "cnf"));
   if (!formula.ok()) return formula.status();
-  const absl::StatusOr<Formula> parsed = Parse(*formula);
+  const absl::StatusOr<Formula> parsed = ParseDimacs(formula->text, formula->name);
   if (!parsed.ok()) return parsed.status();
   const smt::Cnf cnf = CnfOf(checked.claim, steps);
   checked.failure = Difference(*formula, ToDimacs(cnf));
   if (!checked.failure.empty()) return absl::OkStatus();
 
-  const absl::StatusOr<File> map = Read(FileOf(steps, "map"));
+  const absl::StatusOr<File> map = read(FileOf(steps, "map"));
   if (!map.ok()) return map.status();
   checked.failure = Difference(*map, ToMap(cnf));
   if (!checked.failure.empty()) return absl::OkStatus();
 
-  const absl::StatusOr<File> proof = Read(FileOf(steps, "drat"));
+  const absl::StatusOr<File> proof = read(FileOf(steps, "drat"));
   if (!proof.ok()) return proof.status();
   const absl::StatusOr<DratVerdict> verdict = CheckProof(*parsed, *proof);
   if (!verdict.ok()) return verdict.status();
   if (!verdict->verified) checked.failure = Failure(*proof, *verdict);
   checked.runs.push_back(Summary(cnf, steps, *verdict));
   return absl::OkStatus();
-}
-
-absl::StatusOr<Checked> Checker::Run() {
-  const absl::StatusOr<File> manifest = Read(kManifest);
-  if (!manifest.ok()) return manifest.status();
-  const absl::StatusOr<Manifest> said = ParseManifest(manifest->text, manifest->name);
-  if (!said.ok()) return said.status();
-  const Claim& claim = said->claim;
-  Checked checked{.claim = claim, .runs = {}, .failure = ""};
-  for (int steps = smt::StepsNeeded(claim.property); steps <= claim.steps; ++steps) {
-    if (absl::Status s = CheckRuns(steps, checked); !s.ok()) return s;
-    if (!checked.failure.empty()) return checked;
-  }
-  checked.failure = Difference(*manifest, PrintManifest(claim, checked.runs, said->tool));
-  return checked;
 }
 
 }  // namespace
@@ -189,7 +324,24 @@ absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts) {
 }
 
 absl::StatusOr<Checked> CheckCertificate(const std::string& folder, const Reader& read) {
-  return Checker(folder, read).Run();
+  const ReadNamed read_named = [&](const std::string& name) -> absl::StatusOr<File> {
+    const std::string path = absl::StrCat(folder, "/", name);
+    absl::StatusOr<std::string> text = read(path);
+    if (!text.ok()) return text.status();
+    return File{path, *std::move(text)};
+  };
+  const absl::StatusOr<File> manifest = read_named(kManifest);
+  if (!manifest.ok()) return manifest.status();
+  const absl::StatusOr<Manifest> said = ParseManifest(manifest->text, manifest->name);
+  if (!said.ok()) return said.status();
+  const Claim& claim = said->claim;
+  Checked checked{.claim = claim, .runs = {}, .failure = ""};
+  for (int steps = smt::StepsNeeded(claim.property); steps <= claim.steps; ++steps) {
+    if (absl::Status s = CheckRuns(steps, read_named, checked); !s.ok()) return s;
+    if (!checked.failure.empty()) return checked;
+  }
+  checked.failure = Difference(*manifest, PrintManifest(claim, checked.runs, said->tool));
+  return checked;
 }
 
 }  // namespace iommucheck::certificate

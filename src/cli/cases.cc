@@ -16,7 +16,6 @@
 #include "src/import/import.h"
 #include "src/report/claim.h"
 #include "src/report/json.h"
-#include "src/report/judge.h"
 #include "src/report/sweep.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
@@ -26,31 +25,24 @@
 namespace iommucheck::cli {
 namespace {
 
-void JudgeClaimFile(report::Judged& judged) {
-  absl::StatusOr<std::string> text = ReadFile(judged.path, kMaxCaseBytes);
-  absl::StatusOr<report::Claim> claim =
-      text.ok() ? report::ParseClaim(*text, judged.path) : text.status();
-  absl::StatusOr<report::ClaimJudgement> judgement =
-      claim.ok() ? report::JudgeClaim(*claim, ReadCase) : claim.status();
-  judged.status = judgement.status();
-  if (!judgement.ok()) return;
-  judged.verdicts = judgement->verdicts;
-  judged.mismatches = judgement->mismatches;
-  judged.asserts_nothing = judgement->asserts_nothing;
-}
-
 report::Judged JudgeFile(const std::string& path) {
   report::Judged judged{.path = path};
   if (path.ends_with(".claim")) {
-    JudgeClaimFile(judged);
+    const absl::StatusOr<report::Claim> claim = ReadClaim(path);
+    absl::StatusOr<report::Judgement> judgement =
+        claim.ok() ? report::JudgeClaim(*claim, ReadCase) : claim.status();
+    judged.status = judgement.status();
+    if (judgement.ok()) judged.judgement = *std::move(judgement);
     return judged;
   }
-  absl::StatusOr<Case> c = ReadCase(path);
+  const absl::StatusOr<Case> c = ReadCase(path);
   judged.status = c.status();
   if (!c.ok()) return judged;
-  judged.asserts_nothing = AssertsNothing(*c);
-  if (judged.asserts_nothing) judged.mismatches.push_back(path + ": " + kAssertsNothing);
-  for (const std::string& m : Mismatches(*c, Play(*c), path)) judged.mismatches.push_back(m);
+  report::Judgement& judgement = judged.judgement;
+  judgement.mismatches = Mismatches(*c, Play(*c), path);
+  judgement.asserts_nothing = AssertsNothing(*c);
+  if (judgement.asserts_nothing)
+    judgement.mismatches.insert(judgement.mismatches.begin(), path + ": " + kAssertsNothing);
   return judged;
 }
 
@@ -71,8 +63,8 @@ void Judge(const JudgeOptions& o, Session& session) {
     if (tool::Stopped()) break;
     all.push_back(std::move(judged));
     Progress("");
-    // A file that cannot be judged decides the exit status over files that differ; the last such
-    // one.
+    // The last file that cannot be judged decides the exit status, whether or not other files
+    // differ.
     if (!all.back().status.ok()) session.Fail(all.back().status);
     if (!o.json) std::cout << report::JudgedText(all.back(), o.verbose);
   }
@@ -87,9 +79,8 @@ void Judge(const JudgeOptions& o, Session& session) {
 void Sweep(const Case& c, const std::string& path, bool json, Session& session) {
   const std::vector<SweptFailure> sweep = SweepFailures(c);
   std::cout << (json ? report::SweepJson(c, sweep, path) : report::SweepText(c, sweep, path));
-  if (!report::ViolatedAsWritten(c, Play(c)).empty()) session.exit = kViolated;
-  for (const SweptFailure& failure : sweep)
-    if (report::IsBad(failure)) session.exit = kViolated;
+  if (!report::BrokenPromises(c, Play(c)).empty() || std::ranges::any_of(sweep, report::IsBad))
+    session.exit = kViolated;
 }
 
 struct ConvertOptions {
@@ -119,17 +110,10 @@ absl::StatusOr<Case> CaseOfSystem(const ConvertOptions& o) {
   const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.path, *found, given);
   if (!kernels.ok()) return kernels.status();
   const KernelSpec& kernel = kernels->kernels.front();
-  const absl::StatusOr<import::System> system =
-      import::ToSystem(*found, kernel.version, import::Keep::kAllThatFit);
-  if (!system.ok())
-    return absl::InvalidArgumentError(
-        absl::StrCat(o.path, ": ", std::string(system.status().message())));
-  Case c{.comment = CommentLine("The machine of " + o.path),
-         .kernel = kernel,
-         .topology = system->topology,
-         .names = system->names,
-         .ops = {},
-         .expectations = {}};
+  const absl::StatusOr<import::System> system = report::SystemOn(o.path, *found, kernel.version);
+  if (!system.ok()) return system.status();
+  Case c = report::MachineCase(*system, kernel);
+  c.comment = CommentLine("The machine of " + o.path);
   const auto comment = [&c](const std::string& what, const std::string& text) {
     if (!text.empty()) absl::StrAppend(&c.comment, "\n", CommentLine(what + text));
   };
@@ -281,14 +265,10 @@ void AddReplay(CLI::App& app, Session& session) {
     const std::vector<std::string> mismatches = Mismatches(*c, run, o->path);
     std::cout << (o->json ? report::ReplayJson(*c, run, o->path)
                           : report::ReplayText(*c, run, o->trace));
-    if (!o->json) {
-      for (const std::string& m : mismatches)
-        std::cout << report::Field(m == mismatches.front() ? "differs" : "", m);
-      std::cout << report::ReplayVerdictLines(*c, run, o->path);
-    }
-    if (!mismatches.empty()) session.exit = kViolated;
-    for (Property p : kProperties)
-      if (run.of(p).at != 0 && IsPromised(c->kernel.version, p)) session.exit = kViolated;
+    if (!o->json)
+      std::cout << report::Fields("differs", mismatches)
+                << report::ReplayVerdictLines(*c, run, o->path);
+    if (!mismatches.empty() || !report::BrokenPromises(*c, run).empty()) session.exit = kViolated;
   });
 }
 

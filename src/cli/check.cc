@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// check and pairs: real systems, and the catalogue of real drivers.
+// check, pairs and check-certificate: real systems, the catalogue of drivers, and certificates.
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -9,9 +10,9 @@
 #include "src/cli/commands.h"
 #include "src/import/catalogue.h"
 #include "src/import/pairs.h"
+#include "src/report/certificate.h"
 #include "src/report/pairs_text.h"
 #include "src/report/system.h"
-#include "src/report/system_text.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -22,11 +23,10 @@ constexpr int kMaxCheckSteps = 32;
 struct CheckOptions {
   report::SystemQuestion question;
   KernelOptions kernel;
-  bool json = false;
-  RequireOption require;
+  AnswerOptions answer;
 };
 
-int ExitOf(const report::SystemReport& report, const RequireOption& require) {
+int ExitOf(const report::SystemReport& report, const AnswerOptions& options) {
   int exit = kOk;
   for (const report::SystemReport::Search& search : report.searches) {
     // A search that was cut short is in the exit status, though it is no part of the verdict.
@@ -34,7 +34,7 @@ int ExitOf(const report::SystemReport& report, const RequireOption& require) {
       exit = std::max<int>(exit, kUnknown);
     if (search.hypothetical) continue;
     if (search.verdict == Verdict::kViolated) return kViolated;
-    exit = std::max(exit, require.ExitOf(search.verdict, report::InAnyRun(search)));
+    exit = std::max(exit, options.ExitOf(search.verdict, report::InAnyRun(search)));
   }
   return exit;
 }
@@ -47,12 +47,27 @@ void Check(CheckOptions& o, Session& session) {
   } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
     return session.Fail(absl::OutOfRangeError("--drop and --add go with --kernel"));
   }
-  const absl::StatusOr<report::SystemReport> report =
-      report::CheckSystem(o.question, [](const std::string& text) { Progress(text); });
+  const absl::StatusOr<report::SystemReport> report = report::CheckSystem(o.question);
   Progress("");
   if (!report.ok()) return session.Fail(report.status());
-  std::cout << (o.json ? report::SystemJson(*report) : report::SystemText(*report));
-  session.exit = ExitOf(*report, o.require);
+  std::cout << (o.answer.json ? report::SystemJson(*report) : report::SystemText(*report));
+  session.exit = ExitOf(*report, o.answer);
+}
+
+constexpr size_t kMaxFileBytes = size_t{1} << 32U;
+
+void CheckCertificate(const std::string& folder, bool json, Session& session) {
+  // Reading a device, such as /dev/zero, would go on up to the limit.
+  const auto read = [](const std::string& path) -> absl::StatusOr<std::string> {
+    std::error_code error;
+    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
+      return absl::InvalidArgumentError(path + ": expected a file, found none");
+    return ReadFile(path, kMaxFileBytes);
+  };
+  const absl::StatusOr<certificate::Checked> checked = certificate::CheckCertificate(folder, read);
+  if (!checked.ok()) return session.Fail(checked.status());
+  std::cout << (json ? report::CheckedJson(*checked) : report::CheckedText(*checked));
+  session.exit = checked->failure.empty() ? kOk : kViolated;
 }
 
 }  // namespace
@@ -74,8 +89,7 @@ void AddCheck(CLI::App& app, Session& session) {
       ->capture_default_str()
       ->check(CLI::Range(uint64_t{1}, explore::kMaxStates));
   AddTimeout(*command);
-  command->add_flag("--json", o->json, "one JSON object");
-  o->require.AddTo(*command);
+  o->answer.AddTo(*command);
   command->callback([o, &session] { Check(*o, session); });
 }
 
@@ -95,6 +109,17 @@ void AddPairs(CLI::App& app, Session& session) {
     const std::vector<import::PairResult> pairs = import::AnalysePairs(*spec);
     std::cout << (*json ? report::PairsJson(*spec, pairs) : report::PairsText(*spec, pairs, *all));
   });
+}
+
+void AddCheckCertificate(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "check-certificate", "Whether a certificate of query shows what it claims, without a solver");
+  auto folder = std::make_shared<std::string>();
+  command->footer("Example: iommucheck check-certificate DIR, after query .. --certificate DIR");
+  command->add_option("DIR", *folder, "what query --certificate has written")->required();
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "one JSON object");
+  command->callback([folder, json, &session] { CheckCertificate(*folder, *json, session); });
 }
 
 }  // namespace iommucheck::cli

@@ -13,6 +13,7 @@
 #include "src/case/case.h"
 #include "src/case/verdict.h"
 #include "src/cli/output.h"
+#include "src/report/claim.h"
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
 
@@ -32,9 +33,10 @@ enum Exit : int {
 
 int ExitOf(Verdict verdict);
 
-// --require proof, the same for every command that asks.
-struct RequireOption {
-  std::string what;  // "proof", or empty
+// --json and --require, the same for every command that gives a verdict.
+struct AnswerOptions {
+  bool json = false;
+  std::string require;  // "proof", or empty
 
   void AddTo(CLI::App& command);
   // The exit status of a verdict: where a proof is required, what holds up to a bound is unknown.
@@ -48,21 +50,9 @@ struct Session {
   void Fail(const absl::Status& status);
 };
 
-void AddKernels(CLI::App& app, Session& session);
-void AddProperties(CLI::App& app, Session& session);
-void AddReplay(CLI::App& app, Session& session);
-void AddJudge(CLI::App& app, Session& session);
-void AddConvert(CLI::App& app, Session& session);
-void AddQuery(CLI::App& app, Session& session);
-void AddGuards(CLI::App& app, Session& session);
-void AddCheckCertificate(CLI::App& app, Session& session);
-void AddCheck(CLI::App& app, Session& session);
-void AddDiff(CLI::App& app, Session& session);
-void AddExplore(CLI::App& app, Session& session);
-void AddMerge(CLI::App& app, Session& session);
-void AddPairs(CLI::App& app, Session& session);
-void AddTour(CLI::App& app, Session& session);
-void AddConform(CLI::App& app, Session& session);
+using AddCommand = void(CLI::App& app, Session& session);
+AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
+    AddJudge, AddCheck, AddPairs, AddConform, AddKernels, AddProperties, AddConvert, AddTour;
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {
@@ -71,6 +61,8 @@ struct KernelOptions {
   std::vector<std::string> add;
 
   void AddTo(CLI::App& command, bool required);
+  // --drop and --add alone, with these texts.
+  void AddPatchTo(CLI::App& command, const std::string& drops, const std::string& adds);
   // A kernel whose patch is encoded, and any. `may_drop` is that of MakeKernel().
   [[nodiscard]] absl::StatusOr<KernelSpec> Parse(RuleSet may_drop = {}) const;
   [[nodiscard]] absl::StatusOr<KernelSpec> ParseWhole(RuleSet may_drop = {}) const;
@@ -91,11 +83,17 @@ void AddBudget(CLI::App& command, uint64_t& budget);
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 // A case that was found, as a file, which says by which command.
 std::string FoundCase(Case c);
+// Writes the case that was found into the file in place of that of an earlier answer, which goes
+// also where none was found. "": no file is asked for. Errors: OutOfRange.
+absl::Status WriteFound(const std::string& path, Verdict verdict, const Case& found);
+// The command that shows this file; "" where there is none.
+std::string ReplayOf(const std::string& path, Verdict verdict);
 // The files with these extensions in files and folders, sorted; a file named is taken whatever its
 // extension.
 absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string>& paths,
                                                    const std::vector<std::string>& extensions);
 // A case in text, or in JSON where the name ends in .json.
 absl::StatusOr<Case> ReadCase(const std::string& path);
+absl::StatusOr<report::Claim> ReadClaim(const std::string& path);
 
 }  // namespace iommucheck::cli

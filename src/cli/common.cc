@@ -47,34 +47,28 @@ int ExitOf(const absl::Status& status) {
 }  // namespace
 
 int ExitOf(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kHolds:
-      return kOk;
-    case Verdict::kViolated:
-      return kViolated;
-    case Verdict::kUnknown:
-      return kUnknown;
-  }
-  return kWrong;
+  if (verdict == Verdict::kHolds) return kOk;
+  return verdict == Verdict::kViolated ? kViolated : kUnknown;
 }
 
-void RequireOption::AddTo(CLI::App& command) {
+void AnswerOptions::AddTo(CLI::App& command) {
+  command.add_flag("--json", json, "one JSON object");
   command
-      .add_option("--require", what,
+      .add_option("--require", require,
                   "proof: exit status 3 where there is none up to a bound, and no proof")
       ->type_name("proof")
       ->check(CLI::IsMember({"proof"}));
 }
 
-int RequireOption::ExitOf(Verdict verdict, bool proved) const {
+int AnswerOptions::ExitOf(Verdict verdict, bool proved) const {
   const bool bound = verdict == Verdict::kHolds && !proved;
-  return bound && !what.empty() ? kUnknown : cli::ExitOf(verdict);
+  return bound && !require.empty() ? kUnknown : cli::ExitOf(verdict);
 }
 
 void Session::Fail(const absl::Status& status) {
   tool::Progress("");
   exit = ExitOf(status);
-  // One line, but for both sides of a disagreement.
+  // On one line, unless it shows both sides of a disagreement.
   const std::string message(status.message());
   if (exit != kWrong) {
     std::cerr << "iommucheck: " << Printable(message) << "\n";
@@ -88,12 +82,13 @@ void KernelOptions::AddTo(CLI::App& command, bool required) {
   auto* option = command.add_option(
       "--kernel", version, "kernel profile, such as v6.0, or v6.0,-RULE,+RULE with a patch");
   if (required) option->required();
-  command.add_option("--drop", drop, "a rule that the patch takes away")
-      ->type_name("RULE")
-      ->allow_extra_args(false);
-  command.add_option("--add", add, "a rule or assumption that it adds")
-      ->type_name("RULE")
-      ->allow_extra_args(false);
+  AddPatchTo(command, "a rule that the patch takes away", "a rule or assumption that it adds");
+}
+
+void KernelOptions::AddPatchTo(CLI::App& command, const std::string& drops,
+                               const std::string& adds) {
+  command.add_option("--drop", drop, drops)->type_name("RULE")->allow_extra_args(false);
+  command.add_option("--add", add, adds)->type_name("RULE")->allow_extra_args(false);
 }
 
 absl::StatusOr<KernelSpec> KernelOptions::Parse(RuleSet may_drop) const {
@@ -129,10 +124,10 @@ void AddProperty(CLI::App& command, std::string& property) {
     return absl::StrCat(name, " is not encoded: replay and judge look for it, and what the ",
                         "generators in props/ draw is held to it");
   };
-  command.add_option("PROPERTY", property, "no-cross-driver-attach or no-cross-driver-reuse")
+  command.add_option("PROPERTY", property, AnEncodedProperty())
       ->required()
       ->check(CLI::Validator(is_encoded, ""))
-      ->check(OneOf("no-cross-driver-attach or no-cross-driver-reuse", names));
+      ->check(OneOf(AnEncodedProperty(), names));
 }
 
 void AddBounds(CLI::App& command, smt::Bounds& bounds) {
@@ -235,11 +230,26 @@ std::string FoundCase(Case c) {
   return PrintCase(c);
 }
 
+absl::Status WriteFound(const std::string& path, Verdict verdict, const Case& found) {
+  const absl::Status removed = RemoveOurs(path, kCaseComment);
+  if (!removed.ok() || path.empty() || verdict != Verdict::kViolated) return removed;
+  return WriteFile(path, FoundCase(found));
+}
+
+std::string ReplayOf(const std::string& path, Verdict verdict) {
+  return path.empty() || verdict != Verdict::kViolated ? "" : "replay -v " + path;
+}
+
 absl::StatusOr<Case> ReadCase(const std::string& path) {
   const bool json = path.ends_with(".json");
   absl::StatusOr<std::string> text = ReadFile(path, json ? kMaxCaseJsonBytes : kMaxCaseBytes);
   if (!text.ok()) return text.status();
   return json ? CaseFromJson(*text, path) : ParseCase(*text, path);
+}
+
+absl::StatusOr<report::Claim> ReadClaim(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
+  return text.ok() ? report::ParseClaim(*text, path) : text.status();
 }
 
 void AddTimeout(CLI::App& command) {

@@ -6,7 +6,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,7 +18,7 @@
 #include "src/conform/machine_rules.h"
 #include "src/conform/model_trace.h"
 #include "src/conform/trace_text.h"
-#include "src/report/json_parts.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
 #include "src/tool/stop.h"
 
@@ -42,7 +41,8 @@ struct Options {
 // The outcome of one case.
 struct Outcome {
   enum class Kind : uint8_t { kAgrees, kDiffers, kSkipped };
-  static constexpr size_t kKinds = 3;
+  static constexpr std::array kKindNames = {"agrees", "differs", "skipped"};
+  [[nodiscard]] const char* name() const { return kKindNames[static_cast<size_t>(kind)]; }
   std::string path;
   Kind kind = Kind::kAgrees;
   std::string why;      // skipped
@@ -56,23 +56,6 @@ struct Outcome {
 // Outcomes by what was played, as text: cases that differ in their kernel alone are the same run
 // under --as-built.
 using Played = std::map<std::string, Outcome>;
-
-std::string_view KindName(Outcome::Kind kind) {
-  switch (kind) {
-    case Outcome::Kind::kAgrees:
-      return "agrees";
-    case Outcome::Kind::kDiffers:
-      return "differs";
-    case Outcome::Kind::kSkipped:
-      return "skipped";
-  }
-  return "";
-}
-
-// Whether the case's kernel is the one that was built, whatever it assumes.
-bool IsAsBuilt(const KernelSpec& built, const KernelSpec& c) {
-  return conform::WithAssumptionsOf(built, c) == c;
-}
 
 // The parts of a case that the run depends on.
 std::string RunOf(Case c) {
@@ -93,11 +76,12 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
     outcome.why = std::move(why);
     return outcome;
   };
-  if (!as_built && !IsAsBuilt(built, c.kernel))
+  // The kernel that was built, with the assumptions of the case.
+  const KernelSpec as_case = conform::WithAssumptionsOf(built, c.kernel);
+  if (!as_built && as_case != c.kernel)
     return skip(absl::StrCat("its kernel is ", report::KernelName(c.kernel), ", the build is ",
                              report::KernelName(built)));
-  c.kernel = conform::WithAssumptionsOf(built, c.kernel);
-  if (as_built) c.kernel = conform::WithoutAssumptions(c.kernel);
+  c.kernel = as_built ? conform::WithoutAssumptions(as_case) : as_case;
   if (const std::string why = harness.WhyNot(c); !why.empty()) return skip(why);
   const std::string run_of = RunOf(c);
   if (const auto it = played.find(run_of); it != played.end()) {
@@ -128,14 +112,11 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
   return outcome;
 }
 
-// Of a process that died: kernel code and its tree decide what it printed.
+// The lines that a process printed before it died; kernel code may print any bytes.
 std::vector<std::string> PrintableLines(const std::string& said) {
-  std::vector<std::string> lines;
-  for (const std::string& line :
-       std::vector<std::string>(absl::StrSplit(said, '\n', absl::SkipEmpty()))) {
-    std::string& text = lines.emplace_back(line);
-    std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
-  }
+  std::vector<std::string> lines = absl::StrSplit(said, '\n', absl::SkipEmpty());
+  for (std::string& line : lines)
+    std::ranges::replace_if(line, [](char c) { return c < ' ' || c > '~'; }, '?');
   return lines;
 }
 
@@ -145,7 +126,7 @@ void Print(const Outcome& outcome, bool verbose) {
     return;
   }
   if (outcome.kind == Outcome::Kind::kAgrees && !verbose) return;
-  std::cout << report::Field(std::string(KindName(outcome.kind)), outcome.path);
+  std::cout << report::Field(outcome.name(), outcome.path);
   if (!outcome.same_as.empty()) {
     std::cout << report::Field("", absl::StrCat("the same run as ", outcome.same_as));
     return;
@@ -160,8 +141,8 @@ void Print(const Outcome& outcome, bool verbose) {
   if (outcome.kind == Outcome::Kind::kDiffers) std::cout << outcome.comparison.text << "\n";
 }
 
-nlohmann::ordered_json ToJson(const Outcome& outcome) {
-  nlohmann::ordered_json json{{"case", outcome.path}, {"outcome", KindName(outcome.kind)}};
+report::Json ToJson(const Outcome& outcome) {
+  report::Json json{{"case", outcome.path}, {"outcome", outcome.name()}};
   if (outcome.kind == Outcome::Kind::kSkipped) json["why"] = outcome.why;
   if (outcome.kind == Outcome::Kind::kDiffers) {
     json["op"] = outcome.comparison.step + 1;
@@ -200,9 +181,9 @@ void RunConform(const Options& o, Session& session) {
   if (!files.ok()) return session.Fail(files.status());
 
   Played played;
-  std::array<int, Outcome::kKinds> counts{};
+  std::array<int, Outcome::kKindNames.size()> counts{};
   int same = 0;
-  nlohmann::ordered_json cases = nlohmann::ordered_json::array();
+  report::Json cases = report::Json::array();
   for (const std::string& file : *files) {
     if (tool::Stopped()) break;
     Progress("conform " + file);

@@ -12,8 +12,6 @@
 #include "src/explore/search.h"
 #include "src/explore/search_json.h"
 #include "src/report/exploration.h"
-#include "src/report/exploration_text.h"
-#include "src/tool/progress.h"
 #include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
@@ -21,7 +19,7 @@ namespace iommucheck::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// A checkpoint of a large scope takes long to write, beside a search that goes on for days.
+// A checkpoint of a large scope takes long to write; the search itself may take days.
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
 
@@ -34,22 +32,21 @@ struct Options {
   uint64_t memory = 2048;
   std::string checkpoint;
   std::string out;
-  bool json = false;
-  RequireOption require;
+  AnswerOptions answer;
 };
 
-void Print(const report::Exploration& e, const std::string& out, bool json,
-           const RequireOption& require, Session& session) {
-  const bool violated = e.answer.verdict == Verdict::kViolated;
+// Replays the answer, and prints and writes what came out.
+void Finish(explore::ScopeAnswer answer, const std::string& out, const AnswerOptions& options,
+            Session& session) {
+  const absl::StatusOr<report::Exploration> e = report::Replayed(std::move(answer));
+  if (!e.ok()) return session.Fail(e.status());
+  const Verdict verdict = e->answer.verdict;
   Progress("");
-  const std::string next = !out.empty() && violated ? "replay -v " + out : "";
-  std::cout << (json ? report::ExplorationJson(e) : report::ExplorationText(e, next));
+  std::cout << (options.json ? report::ExplorationJson(*e)
+                             : report::ExplorationText(*e, ReplayOf(out, verdict)));
   // A scope bounds the machines, if not the runs: nothing here is a proof.
-  session.exit = require.ExitOf(e.answer.verdict, false);
-  if (const absl::Status s = RemoveOurs(out, kCaseComment); !s.ok()) return session.Fail(s);
-  if (!out.empty() && violated)
-    if (const absl::Status s = WriteFile(out, FoundCase(e.answer.found)); !s.ok())
-      return session.Fail(s);
+  session.exit = options.ExitOf(verdict, false);
+  if (const absl::Status s = WriteFound(out, verdict, e->answer.found); !s.ok()) session.Fail(s);
 }
 
 absl::StatusOr<explore::Question> Parse(const Options& o) {
@@ -134,17 +131,14 @@ void Explore(const Options& o, Session& session) {
   if (!written.ok()) return session.Fail(written);
   explore::ScopeAnswer answer = explore::SearchScope(*progress, options);
   save(*progress);
-  const absl::StatusOr<report::Exploration> replayed = report::Replayed(std::move(answer));
-  if (!replayed.ok()) return session.Fail(replayed.status());
-  Print(*replayed, o.out, o.json, o.require, session);
+  Finish(std::move(answer), o.out, o.answer, session);
   if (!written.ok()) session.Fail(written);
 }
 
 struct MergeOptions {
   std::vector<std::string> files;
   std::string out;
-  bool json = false;
-  RequireOption require;
+  AnswerOptions answer;
 };
 
 void Merge(const MergeOptions& o, Session& session) {
@@ -160,9 +154,7 @@ void Merge(const MergeOptions& o, Session& session) {
   }
   absl::StatusOr<explore::ScopeAnswer> all = report::Merge(shards, o.files);
   if (!all.ok()) return session.Fail(all.status());
-  const absl::StatusOr<report::Exploration> replayed = report::Replayed(*std::move(all));
-  if (!replayed.ok()) return session.Fail(replayed.status());
-  Print(*replayed, o.out, o.json, o.require, session);
+  Finish(*std::move(all), o.out, o.answer, session);
 }
 
 }  // namespace
@@ -188,8 +180,7 @@ void AddExplore(CLI::App& app, Session& session) {
   command->add_option("--shard", o->shard, "i/n: the i-th of n parts of the scope, see merge");
   command->add_option("--out", o->out, "write the case to this file");
   AddTimeout(*command);
-  command->add_flag("--json", o->json, "one JSON object");
-  o->require.AddTo(*command);
+  o->answer.AddTo(*command);
   command->callback([o, &session] { Explore(*o, session); });
 }
 
@@ -200,8 +191,7 @@ void AddMerge(CLI::App& app, Session& session) {
   command->footer("Example: iommucheck merge shard1.json shard2.json");
   command->add_option("FILE", o->files, "what explore --shard i/n --json printed")->required();
   command->add_option("--out", o->out, "write the case to this file");
-  command->add_flag("--json", o->json, "one JSON object");
-  o->require.AddTo(*command);
+  o->answer.AddTo(*command);
   command->callback([o, &session] { Merge(*o, session); });
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/guards/guards.h"
 
-#include <cstring>
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "src/cli/commands.h"
 #include "src/report/guards_text.h"
 
@@ -18,19 +16,14 @@ struct Options {
   guards::Question question;
   std::string out;
   bool cases = false;
-  bool json = false;
-  RequireOption require;
+  AnswerOptions answer;
 };
 
 absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
   std::vector<NamedText> files;
   for (const guards::Removal& removal : map.removals)
     files.push_back({report::RemovalName(files.size()) + ".case", FoundCase(removal.found)});
-  const auto is_removal = [](const std::string& name) {
-    return name.ends_with(".case") &&
-           name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == name.size() - strlen(".case");
-  };
-  return WriteFolder(folder, kCaseComment, is_removal, files);
+  return WriteFolder(folder, kCaseComment, "[A-Z]+\\.case", files);
 }
 
 void Guards(Options& o, Session& session) {
@@ -42,11 +35,10 @@ void Guards(Options& o, Session& session) {
   const absl::StatusOr<guards::Map> map = guards::FindGuards(o.question);
   if (!map.ok()) return session.Fail(map.status());
   Progress("");
-  std::cout << (o.json ? report::GuardsJson(*map) : report::GuardsText(*map, o.cases));
-  session.exit = o.require.ExitOf(map->kernel.verdict, map->kernel.proved);
+  std::cout << (o.answer.json ? report::GuardsJson(*map) : report::GuardsText(*map, o.cases));
+  session.exit = o.answer.ExitOf(map->kernel.verdict, map->kernel.proved);
   if (session.exit == kOk && !map->complete) session.exit = kUnknown;
-  if (!o.out.empty())
-    if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
+  if (const absl::Status s = WriteCases(o.out, *map); !s.ok()) return session.Fail(s);
 }
 
 }  // namespace
@@ -72,8 +64,7 @@ void AddGuards(CLI::App& app, Session& session) {
   command->add_flag("--bounded", o->question.bounded, "do not try to prove anything");
   command->add_option("--out", o->out, "write the case of each removal into this folder");
   command->add_flag("-v,--verbose", o->cases, "print the case of each removal");
-  command->add_flag("--json", o->json, "one JSON object");
-  o->require.AddTo(*command);
+  o->answer.AddTo(*command);
   command->callback([o, &session] { Guards(*o, session); });
 }
 

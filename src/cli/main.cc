@@ -57,21 +57,10 @@ int Run(int argc, char** argv) {
       "2 usage, or output that cannot be written, 3 unknown (budget, stopped,\n"
       "part of a system missing), 4 iommucheck is wrong, 5 input not valid.");
   Session session;
-  AddQuery(app, session);
-  AddGuards(app, session);
-  AddDiff(app, session);
-  AddCheckCertificate(app, session);
-  AddExplore(app, session);
-  AddMerge(app, session);
-  AddReplay(app, session);
-  AddJudge(app, session);
-  AddCheck(app, session);
-  AddPairs(app, session);
-  AddConform(app, session);
-  AddKernels(app, session);
-  AddProperties(app, session);
-  AddConvert(app, session);
-  AddTour(app, session);
+  for (AddCommand* add :
+       {AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
+        AddJudge, AddCheck, AddPairs, AddConform, AddKernels, AddProperties, AddConvert, AddTour})
+    add(app, session);
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {
     app.parse(argc, argv);
@@ -87,8 +76,8 @@ int Run(int argc, char** argv) {
   return session.exit;
 }
 
-// Z3 throws where it may not when memory runs out: from a destructor, which ends the process. That
-// is no answer, and no fault of iommucheck's, either. No memory is asked for here.
+// When memory runs out, Z3 throws from a destructor, which ends the process. The answer is unknown
+// then; iommucheck is not wrong. This function allocates nothing.
 [[noreturn]] void OnTerminate() {
   const std::type_info* const type = abi::__cxa_current_exception_type();
   const std::string_view name = type == nullptr ? "" : type->name();
@@ -109,7 +98,7 @@ int main(int argc, char** argv) {
   iommucheck::tool::WatchSignals();
   int exit = Run(argc, argv);
   Progress("");
-  // An answer that nobody could read is none, whatever it was.
+  // An answer that could not be written is an error, whatever the answer was.
   if (const absl::Status s = FlushOutput(); !s.ok()) {
     Session session;
     session.Fail(s);

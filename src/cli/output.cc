@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <regex>
 
 #include "absl/strings/str_cat.h"
 
@@ -53,7 +54,7 @@ absl::Status CanMakeFilesIn(const std::string& path, const std::string& folder) 
   return absl::OkStatus();
 }
 
-// All of it, or errno.
+// False, with errno set, if not all of it could be written.
 bool WriteAll(int file, const std::string& text) {
   for (size_t done = 0; done < text.size();) {
     const ssize_t n = write(file, text.data() + done, text.size() - done);
@@ -64,7 +65,7 @@ bool WriteAll(int file, const std::string& text) {
   return true;
 }
 
-// As a file that is made anew: mkostemp() gives the owner alone what everybody else may read, too.
+// The mode of a new file. mkostemp() lets only the owner read, whatever the umask allows.
 mode_t UsualMode() {
   const mode_t mask = umask(0);
   umask(mask);
@@ -75,7 +76,7 @@ mode_t UsualMode() {
 
 void KeepStandardStreams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-    // For reading where one writes and the other way round, so that to use it stays an error.
+    // Opened for reading if the stream is for writing, and vice versa: its use is still an error.
     if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
       if (open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
 }
@@ -83,7 +84,7 @@ void KeepStandardStreams() {
 absl::Status FlushOutput() {
   std::cout.flush();
   if (std::cout.good()) return absl::OkStatus();
-  // It may have failed long ago: what is wrong now says why.
+  // It may have failed long ago. Another write shows whether the reason is still there.
   const bool works_again = write(STDOUT_FILENO, "\n", 1) == 1;
   return Cannot("standard output", works_again ? "some of it is lost" : strerror(errno));
 }
@@ -122,13 +123,6 @@ absl::Status RemoveOurs(const std::string& path, std::string_view comment) {
   return absl::OkStatus();
 }
 
-absl::Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(path, ": cannot be made: ", error.message()));
-}
-
 absl::Status WriteFile(const std::string& path, const std::string& text) {
   if (const auto why = WhyNotReplace(path)) return Cannot(path, *why);
   // A name that nobody can guess, made by this process, so that two runs or a link that somebody
@@ -152,16 +146,19 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
 }
 
 absl::Status WriteFolder(const std::string& folder, std::string_view comment,
-                         const std::function<bool(const std::string& name)>& is_name,
-                         const std::vector<NamedText>& files) {
+                         const std::string& names, const std::vector<NamedText>& files) {
+  if (folder.empty()) return absl::OkStatus();
+  const std::regex is_name(names);
   std::error_code error;
   if (fs::exists(folder, error))
     for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-      if (is_name(at->path().filename().string()))
+      if (std::regex_match(at->path().filename().string(), is_name))
         if (absl::Status s = RemoveOurs(at->path().string(), comment); !s.ok()) return s;
   if (error) return Cannot(folder, error.message());
   if (files.empty()) return absl::OkStatus();
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  fs::create_directories(folder, error);
+  if (error)
+    return absl::OutOfRangeError(absl::StrCat(folder, ": cannot be made: ", error.message()));
   for (const NamedText& file : files)
     if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
       return s;

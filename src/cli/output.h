@@ -3,7 +3,6 @@
 // Output of commands: standard output, and files that are written whole or not at all.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,14 +37,11 @@ struct NamedText {
   std::string text;
 };
 // An answer of several files: removes the files of an earlier answer, as above, if they have names
-// that the command gives (`is_name`), then makes the folder where there is a file to write,
-// and writes them in this order. Errors: OutOfRange.
+// that the command gives (regular expression `names`), then makes the folder and the folders above
+// it where there is a file to write, and writes them in this order. "": no folder is asked for.
+// Errors: OutOfRange.
 absl::Status WriteFolder(const std::string& folder, std::string_view comment,
-                         const std::function<bool(const std::string& name)>& is_name,
-                         const std::vector<NamedText>& files);
-
-// Makes the folder and the folders above it. Errors: OutOfRange.
-absl::Status MakeFolder(const std::string& path);
+                         const std::string& names, const std::vector<NamedText>& files);
 
 // Written whole, or not at all: to a temporary in the same folder, then renamed. Replaces nothing
 // but regular files that are not read-only. Errors: OutOfRange, "PATH: cannot be written:

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -14,12 +13,10 @@
 #include "src/import/catalogue.h"
 #include "src/import/import.h"
 #include "src/report/all.h"
-#include "src/report/all_text.h"
-#include "src/report/answer_text.h"
+#include "src/report/answer.h"
 #include "src/report/blame.h"
 #include "src/report/certificate.h"
 #include "src/report/machine.h"
-#include "src/report/machine_text.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
@@ -41,36 +38,30 @@ struct Options {
   int max = 0;
   bool bounded = false;
   bool show_invariant = false;
-  bool json = false;
-  RequireOption require;
+  AnswerOptions answer;
 };
 
-// One file a verification condition; none where there is no proof.
+// One file for each verification condition; no file where there is no proof.
 absl::Status WriteConditions(const std::string& folder, const report::Answer& answer) {
   const std::string head = absl::StrCat(std::string(kSmt2Comment), report::ToolName(), "\n",
                                         std::string(kSmt2Comment), tool::CommandLine(), "\n");
   std::vector<NamedText> files;
-  if (report::HoldsForEverySize(answer))
+  if (!folder.empty() && report::HoldsForEverySize(answer))
     for (const prove::Condition& condition : prove::ConditionsOf(
              answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
       files.push_back({condition.name, head + condition.smt2});
-  const auto is_condition = [](const std::string& name) { return name.ends_with(".smt2"); };
-  return WriteFolder(folder, kSmt2Comment, is_condition, files);
+  return WriteFolder(folder, kSmt2Comment, ".*\\.smt2", files);
 }
 
-// The manifest last: a folder without one is no certificate. An earlier manifest, which says whose
-// it is, goes first; it goes, too, where there is no certificate of this answer.
+// The manifest comes last: a folder without one is no certificate. WriteFolder() removes an earlier
+// manifest first, even where this answer has no certificate.
 absl::Status WriteCertificate(const std::string& folder,
                               const std::optional<certificate::Certificate>& certificate) {
-  if (absl::Status s = RemoveOurs(absl::StrCat(folder, "/", certificate::kManifest),
-                                  certificate::kManifestStart);
-      !s.ok() || !certificate)
-    return s;
-  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
-  for (const certificate::File& file : certificate->files)
-    if (absl::Status s = WriteFile(absl::StrCat(folder, "/", file.name), file.text); !s.ok())
-      return s;
-  return absl::OkStatus();
+  std::vector<NamedText> files;
+  if (certificate)
+    for (const certificate::File& file : certificate->files)
+      files.push_back({file.name, file.text});
+  return WriteFolder(folder, certificate::kManifestStart, certificate::kManifest, files);
 }
 
 // Whether the files that are asked for can be written, as far as that is known before the work.
@@ -82,14 +73,11 @@ absl::Status CanWriteFiles(const Options& o) {
 }
 
 absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
-  if (absl::Status s = RemoveOurs(o.out, kCaseComment); !s.ok()) return s;
-  if (!o.out.empty() && answer.result.verdict == Verdict::kViolated)
-    if (absl::Status s = WriteFile(o.out, FoundCase(answer.result.found)); !s.ok()) return s;
-  if (!o.vcs.empty())
-    if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
-  if (!o.certificate.empty())
-    if (absl::Status s = WriteCertificate(o.certificate, answer.certificate); !s.ok()) return s;
-  return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, answer.result.smt2);
+  const smt::QueryResult& result = answer.result;
+  if (absl::Status s = WriteFound(o.out, result.verdict, result.found); !s.ok()) return s;
+  if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
+  if (absl::Status s = WriteCertificate(o.certificate, answer.certificate); !s.ok()) return s;
+  return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, result.smt2);
 }
 
 absl::StatusOr<report::Question> Read(const Options& o) {
@@ -109,16 +97,12 @@ absl::StatusOr<report::Question> Read(const Options& o) {
   return question;
 }
 
-// One file a case, in the order of the list.
+// One file for each case, in the order of the list.
 absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
   std::vector<NamedText> files;
   for (const Case& c : all.cases)
     files.push_back({absl::StrFormat("%03d.case", files.size() + 1), FoundCase(c)});
-  const auto is_number = [](const std::string& name) {
-    return name.size() >= strlen("001.case") && name.ends_with(".case") &&
-           name.find_first_not_of("0123456789") == name.size() - strlen(".case");
-  };
-  return WriteFolder(folder, kCaseComment, is_number, files);
+  return WriteFolder(folder, kCaseComment, "[0-9]{3,}\\.case", files);
 }
 
 void QueryAll(const Options& o, Session& session) {
@@ -128,25 +112,15 @@ void QueryAll(const Options& o, Session& session) {
   if (!all.ok()) return session.Fail(all.status());
   if (const absl::Status s = report::AskChange(all->answer); !s.ok()) return session.Fail(s);
   Progress("");
-  std::cout << (o.json ? report::AllJson(*all) : report::AllText(*all));
+  std::cout << (o.answer.json ? report::AllJson(*all) : report::AllText(*all));
   const report::Answer& answer = all->answer;
-  session.exit = o.require.ExitOf(answer.result.verdict, report::HoldsForEverySize(answer));
-  if (!o.out.empty())
-    if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
-}
-
-std::string Text(const Options& o, const report::Answer& answer, const std::string& next) {
-  if (o.json) return report::AnswerJson(answer);
-  return o.show_invariant && report::HoldsForEverySize(answer) ? report::InvariantText(answer)
-                                                               : report::AnswerText(answer, next);
+  session.exit = o.answer.ExitOf(answer.result.verdict, report::HoldsForEverySize(answer));
+  if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
 }
 
 report::MachineQuestion QuestionOn(const Options& o) {
   return {.property = *FindProperty(o.property),
           .path = o.on,
-          .machine = {},
-          .assumptions = {},
-          .gaps = {},
           .bounds = o.bounds,
           .want_smt2 = !o.smt2.empty(),
           .bounded = o.bounded};
@@ -172,7 +146,7 @@ absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const Options& o,
   return question;
 }
 
-// A question a profile: a running kernel can lie between two.
+// A question for each profile: a running kernel can lie between two.
 absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
     const Options& o, const std::optional<KernelSpec>& kernel) {
   const absl::StatusOr<import::Found> found = import::ReadTree(o.on);
@@ -186,15 +160,11 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
       if (!patched.ok()) return patched.status();
       spec = *patched;
     }
-    absl::StatusOr<import::System> system =
-        import::ToSystem(*found, spec.version, import::Keep::kAllThatFit);
-    if (!system.ok())
-      return absl::InvalidArgumentError(
-          absl::StrCat(Printable(o.on), ": ", system.status().message()));
+    const absl::StatusOr<import::System> system = report::SystemOn(o.on, *found, spec.version);
+    if (!system.ok()) return system.status();
     report::MachineQuestion question = QuestionOn(o);
-    question.machine.kernel = import::AssumingInTree(spec, system->names.drivers);
-    question.machine.topology = system->topology;
-    question.machine.names = system->names;
+    question.machine =
+        report::MachineCase(*system, import::AssumingInTree(spec, system->names.drivers));
     question.assumptions = system->assumptions;
     if (!kernels->place.empty())
       question.assumptions.insert(question.assumptions.begin(), kernels->place);
@@ -232,16 +202,14 @@ void QueryOn(const Options& o, Session& session) {
   }
   const report::MachineAnswer& worst = report::WorstOf(answers);
   const smt::QueryResult& result = worst.result.query;
-  const bool write_case = !o.out.empty() && result.verdict == Verdict::kViolated;
   Progress("");
-  const std::string next = write_case ? "replay -v " + o.out : "";
-  std::cout << (o.json ? report::MachineAnswersJson(answers)
-                       : report::MachineAnswersText(answers, next));
-  session.exit = o.require.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
-  absl::Status written = RemoveOurs(o.out, kCaseComment);
-  if (written.ok() && write_case) written = WriteFile(o.out, FoundCase(result.found));
+  std::cout << (o.answer.json
+                    ? report::MachineAnswersJson(answers)
+                    : report::MachineAnswersText(answers, ReplayOf(o.out, result.verdict)));
+  session.exit = o.answer.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
+  absl::Status written = WriteFound(o.out, result.verdict, result.found);
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
-  if (!written.ok()) return session.Fail(written);
+  if (!written.ok()) session.Fail(written);
 }
 
 void Query(const Options& o, Session& session) {
@@ -266,12 +234,14 @@ void Query(const Options& o, Session& session) {
   // Two judges that disagree leave no answer to print.
   if (absl::IsInternal(certified)) return session.Fail(certified);
   Progress("");
-  std::string next;
-  if (!o.out.empty() && answer->result.verdict == Verdict::kViolated) next = "replay -v " + o.out;
+  const bool shows_invariant = o.show_invariant && report::HoldsForEverySize(*answer);
+  std::string next = ReplayOf(o.out, answer->result.verdict);
   if (answer->certificate) next = "check-certificate " + o.certificate;
-  std::cout << Text(o, *answer, next);
-  session.exit = o.require.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
-  // The invariant that was given is none.
+  std::cout << (o.answer.json     ? report::AnswerJson(*answer)
+                : shows_invariant ? report::InvariantText(*answer)
+                                  : report::AnswerText(*answer, next));
+  session.exit = o.answer.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
+  // The lemmas that were given are no invariant.
   const bool refuted =
       question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
   if (answer->result.verdict == Verdict::kHolds && refuted) session.exit = kViolated;
@@ -298,38 +268,27 @@ void AddQuery(CLI::App& app, Session& session) {
   command->add_option("--out", o->out,
                       "write the case to this file, or with --all the cases into this folder");
   auto* smt2 = command->add_option("--smt2", o->smt2, "write the last solver query to this file");
-  auto* all = command
-                  ->add_flag("--all", o->all,
-                             "every smallest case, up to names and the order of steps that commute")
-                  ->excludes(smt2)
-                  ->excludes(on);
+  auto* all = command->add_flag(
+      "--all", o->all, "every smallest case, up to names and the order of steps that commute");
   command->add_option("--max", o->max, "cases to list at most; 0: no limit")
       ->needs(all)
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   auto* bounded =
       command->add_flag("--bounded", o->bounded, "do not try to prove it for every size");
-  command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant")
-      ->excludes(bounded)
-      ->excludes(on)
-      ->excludes(all);
-  command->add_option("--invariant", o->invariant, "check this proof instead of looking for one")
-      ->excludes(bounded)
-      ->excludes(on)
-      ->excludes(all);
-  command->add_option("--vcs", o->vcs, "write the proof's verification conditions into this folder")
-      ->excludes(bounded)
-      ->excludes(on)
-      ->excludes(all);
-  command
-      ->add_option("--certificate", o->certificate,
-                   "write a certificate of a bounded answer into this folder; implies --bounded")
-      ->excludes(on)
-      ->excludes("--show-invariant")
-      ->excludes("--invariant")
-      ->excludes("--vcs")
-      ->excludes(all);
-  command->add_flag("--json", o->json, "one JSON object");
-  o->require.AddTo(*command);
+  auto* show =
+      command->add_flag("--show-invariant", o->show_invariant, "print the proof, for --invariant");
+  auto* invariant = command->add_option("--invariant", o->invariant,
+                                        "check this proof instead of looking for one");
+  auto* vcs = command->add_option("--vcs", o->vcs,
+                                  "write the proof's verification conditions into this folder");
+  auto* certificate = command->add_option(
+      "--certificate", o->certificate,
+      "write a certificate of a bounded answer into this folder; implies --bounded");
+  all->excludes(smt2)->excludes(on);
+  for (CLI::Option* about_a_proof : {show, invariant, vcs})
+    about_a_proof->excludes(bounded)->excludes(on)->excludes(all)->excludes(certificate);
+  certificate->excludes(on)->excludes(all);
+  o->answer.AddTo(*command);
   command->callback([o, &session] { Query(*o, session); });
 }
 

@@ -13,11 +13,9 @@
 #include "src/case/json_text.h"
 #include "src/cli/commands.h"
 #include "src/report/answer.h"
-#include "src/report/answer_text.h"
 #include "src/report/claim.h"
-#include "src/report/json_parts.h"
+#include "src/report/json.h"
 #include "src/report/system.h"
-#include "src/report/system_text.h"
 #include "src/report/text.h"
 #include "src/report/verdict_line.h"
 #include "src/tool/stop.h"
@@ -79,15 +77,11 @@ std::span<const Rule> PromisedWith(KernelVersion version, Property property) {
 absl::StatusOr<std::string> Cell(Tour& tour, const Question& question) {
   const absl::StatusOr<Answer> answer = tour.AskOnce(question);
   if (!answer.ok()) return answer.status();
-  switch (answer->result.verdict) {
-    case Verdict::kHolds:
-    case Verdict::kUnknown:
-      return report::VerdictName(answer->result.verdict, report::HoldsForEverySize(*answer));
-    case Verdict::kViolated:
-      return absl::StrFormat("%d dev, %d steps", answer->result.found.topology.devices_count,
-                             answer->result.found.ops.size());
-  }
-  return "";
+  const smt::QueryResult& result = answer->result;
+  if (result.verdict != Verdict::kViolated)
+    return report::VerdictName(result.verdict, report::HoldsForEverySize(*answer));
+  return absl::StrFormat("%d dev, %d steps", result.found.topology.devices_count,
+                         result.found.ops.size());
 }
 
 absl::Status PrintTable(Tour& tour, Property property, bool with_assumptions) {
@@ -143,58 +137,30 @@ absl::Status SmallestCase(Tour& tour) {
   return absl::OkStatus();
 }
 
-absl::Status PrintClaim(Tour& tour, const fs::path& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path.string(), kMaxCaseBytes);
-  if (!text.ok()) return text.status();
-  const absl::StatusOr<report::Claim> claim = report::ParseClaim(*text, path.string());
-  if (!claim.ok()) return claim.status();
-  Progress("deciding " + claim->name);
-  const absl::StatusOr<report::ClaimJudgement> judgement =
-      report::JudgeClaim(*claim, ReadCase, [&tour](const Question& q) { return tour.AskOnce(q); });
+absl::Status PrintClaim(Tour& tour, const report::Claim& claim) {
+  Progress("deciding " + claim.name);
+  const absl::StatusOr<report::Judgement> judgement =
+      report::JudgeClaim(claim, ReadCase, [&tour](const Question& q) { return tour.AskOnce(q); });
   Progress("");
   if (!judgement.ok()) return judgement.status();
-  tour.out << report::Field("claim", claim->name) << report::Field("says", claim->says);
-  if (!claim->quote.empty()) tour.out << report::Field("", "\"" + claim->quote + "\"");
+  tour.out << report::Field("claim", claim.name) << report::Field("says", claim.says);
+  if (!claim.quote.empty()) tour.out << report::Field("", "\"" + claim.quote + "\"");
   for (const std::string& line : judgement->lines) tour.out << report::Field("asked", line);
   for (const std::string& line : judgement->mismatches) tour.out << report::Field("DIFFERS", line);
-  tour.out << report::Field("finding", claim->finding) << "\n";
-  tour.claims.push_back({{"claim", claim->name},
-                         {"says", claim->says},
-                         {"finding", claim->finding},
+  tour.out << report::Field("finding", claim.finding) << "\n";
+  tour.claims.push_back({{"claim", claim.name},
+                         {"says", claim.says},
+                         {"finding", claim.finding},
                          {"asked", judgement->lines},
                          {"mismatches", judgement->mismatches},
                          {"verdict_lines", judgement->verdicts}});
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<fs::path>> FindClaims(const fs::path& corpus) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  fs::directory_iterator entry(corpus / "claims", error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error))
-    if (entry->path().extension() == ".claim") files.push_back(entry->path());
-  if (error)
-    return absl::InvalidArgumentError(
-        absl::StrCat((corpus / "claims").string(), ": cannot be read: ", error.message()));
-  if (files.empty())
-    return absl::InvalidArgumentError(
-        absl::StrCat((corpus / "claims").string(), ": expected .claim files, found none"));
-  std::ranges::sort(files);
-  return files;
-}
-
-absl::Status Claims(Tour& tour, const std::vector<fs::path>& files) {
-  Heading(tour, "3. What was said on the list, and what the queries say");
-  for (const fs::path& file : files)
-    if (absl::Status s = PrintClaim(tour, file); !s.ok()) return s;
-  return absl::OkStatus();
-}
-
 absl::Status RealMachine(Tour& tour, const fs::path& corpus) {
   Heading(tour, "4. The debated machine: VT-d beside virtio-iommu, as a snapshot of /sys");
   const std::string path = (corpus / "systems/qemu-vtd-virtio-6.12.tar.gz").string();
-  const absl::StatusOr<report::SystemReport> report =
-      report::CheckSystem({.path = path}, [](const std::string& text) { Progress(text); });
+  const absl::StatusOr<report::SystemReport> report = report::CheckSystem({.path = path});
   Progress("");
   if (!report.ok()) return report.status();
   tour.out << report::SystemText(*report);
@@ -202,22 +168,28 @@ absl::Status RealMachine(Tour& tour, const fs::path& corpus) {
   return absl::OkStatus();
 }
 
-// Every question of the tables and claims that was asked of the solver, once.
-void Lines(Tour& tour) {
-  Heading(tour, "5. The answers of the solver, a line each");
-  for (const Answer& answer : tour.answers) tour.out << report::VerdictLineOf(answer) << "\n";
-}
-
 absl::Status Go(Tour& tour, const fs::path& corpus) {
-  // A folder that is not there is reported before the queries.
-  const absl::StatusOr<std::vector<fs::path>> claims = FindClaims(corpus);
-  if (!claims.ok()) return claims.status();
+  const absl::StatusOr<std::vector<std::string>> files =
+      FindFiles({(corpus / "claims").string()}, {".claim"});
+  if (!files.ok()) return files.status();
+  // A claim that cannot be read is reported before the queries.
+  std::vector<report::Claim> claims;
+  for (const std::string& file : *files) {
+    absl::StatusOr<report::Claim> claim = ReadClaim(file);
+    if (!claim.ok()) return claim.status();
+    claims.push_back(*std::move(claim));
+  }
   tour.out << "\"vfio/iommu_type1: Remove the domain->ops comparison\"\n" << report::ToolText();
   absl::Status status = Verdicts(tour);
   if (status.ok()) status = SmallestCase(tour);
-  if (status.ok()) status = Claims(tour, *claims);
-  if (status.ok()) status = RealMachine(tour, corpus);
-  if (status.ok()) Lines(tour);
+  if (!status.ok()) return status;
+  Heading(tour, "3. What was said on the list, and what the queries say");
+  for (const report::Claim& claim : claims)
+    if (status = PrintClaim(tour, claim); !status.ok()) return status;
+  if (status = RealMachine(tour, corpus); !status.ok()) return status;
+  // Every question of the tables and claims that was asked of the solver, once.
+  Heading(tour, "5. The answers of the solver, a line each");
+  for (const Answer& answer : tour.answers) tour.out << report::VerdictLineOf(answer) << "\n";
   return status;
 }
 

@@ -22,13 +22,13 @@ std::vector<std::string> OptionNames(const CLI::App& app) {
   return names;
 }
 
-// The command that the line is about, else the tool.
+// The command on the command line; if there is none, the tool.
 const CLI::App& Asked(const CLI::App& app) {
   const std::vector<CLI::App*> commands = app.get_subcommands();
   return commands.empty() ? app : *commands.front();
 }
 
-// Line by line.
+// Wraps each line by itself.
 std::string Wrapped(const std::string& text) {
   std::string out;
   for (const absl::string_view line : absl::StrSplit(text, '\n'))

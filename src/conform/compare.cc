@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
-#include <span>
+#include <functional>
+#include <ranges>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -14,25 +14,12 @@
 namespace iommucheck::conform {
 namespace {
 
-std::vector<Call> WithoutMappings(std::span<const Call> calls) {
-  std::vector<Call> kept(calls.begin(), calls.end());
-  std::erase_if(kept, IsOfMappings);
-  return kept;
-}
-
-bool SameOrNotSaid(uint8_t a, uint8_t b) { return a == b || a == kNoId || b == kNoId; }
-
-bool Same(const Call& a, const Call& b) {
-  if (a.kind != b.kind || a.driver != b.driver || a.instance != b.instance ||
-      a.domain != b.domain || a.error != b.error || a.pages != b.pages || a.pins != b.pins ||
-      a.locked != b.locked)
-    return false;
-  if (a.kind != Call::Kind::kAlloc) return a.device == b.device;
-  return SameOrNotSaid(a.table, b.table) && SameOrNotSaid(a.device, b.device);
-}
-
-bool SameCount(const std::optional<int>& a, const std::optional<int>& b) {
-  return !a || !b || *a == *b;
+bool Same(const Call& a, Call b) {
+  if (a.kind == Call::Kind::kAlloc) {
+    if (a.table == kNoId || b.table == kNoId) b.table = a.table;
+    if (a.device == kNoId || b.device == kNoId) b.device = a.device;
+  }
+  return a == b;
 }
 
 bool SameLine(const Line& a, const Line& b) {
@@ -69,19 +56,17 @@ void AddRow(const char* mark, const std::string& left, const std::string& right,
 bool Agree(const Trace& a, const Trace& b) {
   if (a.has_mapped != b.has_mapped) {
     // The slow way: only one of the traces can have lines about mappings, so leave these out.
-    const auto steps = [](const Trace& t) { return t.steps.size(); };
-    if (steps(a) != steps(b)) return false;
-    for (size_t i = 0; i < steps(a); ++i) {
-      if (a.steps[i].error != b.steps[i].error) return false;
-      const std::vector<Call> left = WithoutMappings(a.CallsOf(i));
-      if (!std::ranges::equal(left, WithoutMappings(b.CallsOf(i)), Same)) return false;
-    }
+    const auto kept = std::views::filter(std::not_fn(IsOfMappings));
+    if (a.steps.size() != b.steps.size()) return false;
+    for (size_t i = 0; i < a.steps.size(); ++i)
+      if (a.steps[i].error != b.steps[i].error ||
+          !std::ranges::equal(a.CallsOf(i) | kept, b.CallsOf(i) | kept, Same))
+        return false;
   } else if (a.steps != b.steps || !std::ranges::equal(a.calls, b.calls, Same) ||
              a.mapped != b.mapped) {
     return false;
   }
   return a.group == b.group && a.share == b.share && a.domains == b.domains && a.warns == b.warns &&
-         SameCount(a.pins, b.pins) && SameCount(a.mappings, b.mappings) &&
          (!a.has_groups || !b.has_groups || a.groups == b.groups);
 }
 

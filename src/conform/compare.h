@@ -14,7 +14,6 @@
 //     UNMANAGED. A driver under test refuses the first, as most drivers do, and the trace does not
 //     show this.
 //   - `warns`: only the total number. The text of the report says which function WARNs.
-//   - `pins`, `mappings`: only where both have them.
 //   - `map`, `unmap`, `cookie`, `held`: only where both have `mapped`. A `map` or `unmap` that
 //     begins where the call before it in the op ended counts as one call with it: drivers see the
 //     chunks of a mapping, and type1 unmaps by chunks.

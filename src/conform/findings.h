@@ -25,8 +25,8 @@ const char* FindingBefore(const Topology& topology, const State& before,
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls);
 
-// Whether type1 never unpins the mapping that this op made. It may not find the pins of emulated
-// devices in other mappings any more either: each leaves its vfio_pfn, too.
+// Whether type1 never unpins the mapping that this op made. It may then lose the pins of emulated
+// devices in other mappings, too, and each of these leaves its vfio_pfn.
 bool IsNeverUnmapped(const Op& op, int error);
 
 }  // namespace iommucheck::conform

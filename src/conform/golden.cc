@@ -13,7 +13,8 @@
 namespace iommucheck::conform {
 namespace {
 
-absl::Status Add(std::string name, std::string_view text, const std::string& file, Cases& cases) {
+absl::Status Add(const std::string& name, std::string_view text, const std::string& file,
+                 Cases& cases) {
   absl::StatusOr<Case> c = ParseCase(text, file);
   if (!c.ok()) return c.status();
   if (!cases.try_emplace(name, *std::move(c)).second)
@@ -32,8 +33,7 @@ absl::Status AddMany(std::string_view text, const std::string& file, Cases& case
     const std::string name(text.substr(kMark.size(), line - kMark.size()));
     const size_t next = text.find("\n=== ", line);
     const size_t end = next == std::string_view::npos ? text.size() : next + 1;
-    const absl::Status s =
-        Add(name, text.substr(line, end - line), absl::StrCat(file, " ", name), cases);
+    absl::Status s = Add(name, text.substr(line, end - line), absl::StrCat(file, " ", name), cases);
     if (!s.ok()) return s;
     text.remove_prefix(end);
   }
@@ -50,19 +50,12 @@ absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths) {
     text << in.rdbuf();
     if (!in) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read"));
     const std::filesystem::path name(path);
-    const absl::Status s = name.extension() == ".cases"
-                               ? AddMany(text.str(), path, cases)
-                               : Add(name.stem().string(), text.str(), path, cases);
+    absl::Status s = name.extension() == ".cases"
+                         ? AddMany(text.str(), path, cases)
+                         : Add(name.stem().string(), text.str(), path, cases);
     if (!s.ok()) return s;
   }
   return cases;
-}
-
-std::function<const Case*(std::string_view)> FindIn(const Cases& cases) {
-  return [&cases](std::string_view name) {
-    const auto it = cases.find(name);
-    return it == cases.end() ? nullptr : &it->second;
-  };
 }
 
 Case AsPlayed(const Case& c, KernelVersion version) {

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +16,9 @@
 
 namespace iommucheck::conform {
 
-// By name. Files of many cases (.cases) have a line "=== NAME" before each; a .case has the name of
-// its file.
-using Cases = std::map<std::string, Case, std::less<>>;
+// In files of many cases (.cases) a line "=== NAME" comes before each; a .case has the name of its
+// file.
 absl::StatusOr<Cases> ReadCases(const std::vector<std::string>& paths);
-// The pointers are into `cases`.
-std::function<const Case*(std::string_view)> FindIn(const Cases& cases);
 
 // The case as an unpatched kernel without assumptions plays it: with the ops that the model of the
 // version can take, up to the first that it cannot.

@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/conform/findings.h"
-#include "src/conform/harness_data.h"
 #include "src/conform/real_run.h"
 
 namespace iommucheck::conform {
@@ -74,7 +73,7 @@ absl::Status Harness::Open() {
   if (real_ == nullptr)
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: expected a harness of version %d, found another; run ./dev kernel",
-                        path_, int{HARNESS_VERSION}));
+                        path_, HARNESS_VERSION));
   return absl::OkStatus();
 }
 
@@ -85,21 +84,6 @@ std::string Harness::WhyNot(const Case& c) const {
   const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   const char* why = real_->fits(&machine);
   return why == nullptr ? "" : why;
-}
-
-bool Harness::PlayOps(const Case& c, size_t ops, Trace& trace,
-                      const std::function<void()>& told) const {
-  RealRun run;
-  run.Begin(*real_, c.topology, ProfileOf(c.kernel), trace);
-  for (size_t i = 0; i < ops; ++i) {
-    const RealRun::Outcome outcome = run.Take(c.ops[i].op);
-    if (outcome == RealRun::Outcome::kNotPossible) break;
-    told();
-    if (outcome == RealRun::Outcome::kOops) return true;
-  }
-  run.End();
-  told();
-  return false;
 }
 
 Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
@@ -131,14 +115,6 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   if (lost) return result;
   leak(leaks.pins, "pinned pages");
   leak(leaks.locked, "locked pages");
-  return result;
-}
-
-absl::StatusOr<Harness::Result> Harness::Play(const Case& c, size_t ops, Trace& trace) {
-  const bool oops = PlayOps(c, ops, trace, [] {});
-  Result result = Finish(c, trace);
-  if (oops || !result.leaks.empty())
-    if (absl::Status s = Open(); !s.ok()) return s;
   return result;
 }
 

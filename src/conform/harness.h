@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,18 +53,14 @@ class Harness {
     std::string crash;  // "" or how the process died, such as "signal 6 (SIGABRT), in op 3"
     std::string said;   // its output before that
   };
-  // Plays the first `ops` ops of the case. An op that is not possible here ends the trace. The
-  // library is loaded anew, so that no state of this case is left for the next one.
-  absl::StatusOr<Result> Play(const Case& c, size_t ops, Trace& trace);
-  // Plays them in a separate process: a crash of kernel code, a function that the harness lacks, or
-  // a minute of CPU time without an end is the result of this case alone, and the next one starts
-  // with the library as it was loaded. `trace` then has the ops that were played, and a call kCrash
-  // in the one that was not. Errors: no process could be made.
+  // Plays the first `ops` ops of the case in a separate process: a crash of kernel code, a function
+  // that the harness lacks, or a minute of CPU time without an end is the result of this case
+  // alone, and the next one starts with the library as it was loaded. An op that is not possible
+  // here ends the trace; after a crash the trace has the ops that were played, and a call kCrash in
+  // the one that was not. Errors: no process could be made.
   absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
 
  private:
-  // Returns true after an oops. `told` is called after each op and at the end.
-  bool PlayOps(const Case& c, size_t ops, Trace& trace, const std::function<void()>& told) const;
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;
 
   std::string path_;

@@ -5,15 +5,8 @@
 
 #include "src/conform/compare.h"
 #include "src/conform/findings.h"
-#include "src/conform/harness_data.h"
 
 namespace iommucheck::conform {
-namespace {
-
-bool IsOops(const Event& event) { return event.kind == Event::Kind::kOops; }
-
-}  // namespace
-
 void Lockstep::Begin(const harness& real, const Topology& topology, const KernelProfile& kernel) {
   library_ = &real;
   topology_ = &topology;
@@ -35,7 +28,8 @@ bool Lockstep::Take(const Op& op) {
     state_ = before;
     return true;
   }
-  if (!plays_oopses_ && std::ranges::any_of(events_, IsOops)) {
+  if (!plays_oopses_ &&
+      std::ranges::find(events_, Event::Kind::kOops, &Event::kind) != events_.end()) {
     state_ = before;
     before_oops_ = true;
     return false;

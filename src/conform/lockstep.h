@@ -35,9 +35,9 @@ class Lockstep {
   explicit Lockstep(bool sanitized) : sanitized_(sanitized) {}
   Lockstep(const Lockstep&) = delete;
   Lockstep& operator=(const Lockstep&) = delete;
-  // After this call, Take() also plays an op in which the model says that the kernel follows a wild
-  // pointer, and compares up to there; the library must be loaded anew after each. Otherwise the
-  // case ends before such an op.
+  // The model may say that in the next op the kernel follows a wild pointer. The case ends before
+  // such an op, unless this was called: then Take() plays it too and compares up to the pointer. The
+  // library must be loaded anew after each such op.
   void PlayOopses() { plays_oopses_ = true; }
 
   // The machine must be one that the harness can build (WhyNotPlayed()); library and machine
@@ -50,19 +50,19 @@ class Lockstep {
   // `promised`: the kernel promises that no driver gets another's device.
   Verdict End(bool promised);
 
-  // About the last or the current case: the ops that both were given,
+  // About the last or the current case. The ops that both were given:
   [[nodiscard]] std::span<const Op> ops() const { return taken_; }
   [[nodiscard]] const Trace& model() const { return model_; }
   [[nodiscard]] const Trace& real() const { return real_; }
-  // the resources that the teardown left,
+  // The resources that the teardown left:
   [[nodiscard]] const harness_leaks& leaks() const { return leaks_; }
-  // whether the case ended before an op in which the model says that the kernel follows a wild
-  // pointer,
+  // Whether the case ended before an op in which the kernel follows a wild pointer, as the model
+  // says.
   [[nodiscard]] bool ended_before_oops() const { return before_oops_; }
-  // whether the library must be loaded anew before the next case, since its state is undefined,
+  // Whether the library must be loaded anew before the next case, since its state is undefined.
   [[nodiscard]] bool spent() const { return spent_; }
-  // and the finding that ended the case, by its heading in docs/findings.md: a state that the
-  // kernel does not recover from and the model does not have. nullptr: none.
+  // The finding that ended the case, by its heading in docs/findings.md: a state that the kernel
+  // does not recover from and the model does not have. nullptr: none.
   [[nodiscard]] const char* finding() const { return finding_; }
 
  private:

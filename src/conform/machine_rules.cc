@@ -3,15 +3,13 @@
 
 namespace iommucheck::conform {
 
-bool IsTheMachines(const RuleInfo& info) {
-  return info.kind == RuleKind::kAssumption || info.rule == Rule::kFirmwareDtXorAcpi ||
-         info.rule == Rule::kDriverSnoopChecked || info.rule == Rule::kDriverAttachKeepsOld ||
-         info.rule == Rule::kDriverEinvalOnly;
-}
-
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
   for (const RuleInfo& info : AllRules()) {
-    if (!IsTheMachines(info)) continue;
+    const bool machines =
+        info.kind == RuleKind::kAssumption || info.rule == Rule::kFirmwareDtXorAcpi ||
+        info.rule == Rule::kDriverSnoopChecked || info.rule == Rule::kDriverAttachKeepsOld ||
+        info.rule == Rule::kDriverEinvalOnly;
+    if (!machines) continue;
     if (c.dropped.has(info.rule)) built.dropped.add(info.rule);
     if (c.added.has(info.rule)) built.added.add(info.rule);
   }
@@ -26,6 +24,11 @@ KernelSpec WithoutAssumptions(KernelSpec kernel) {
     if (profile.has(info.rule)) kernel.dropped.add(info.rule);
   }
   return kernel;
+}
+
+bool IsOfOtherFirmware(const Topology& topology, const Driver& driver) {
+  return driver.firmware != Firmware::kAny && topology.firmware != Firmware::kAny &&
+         driver.firmware != topology.firmware;
 }
 
 }  // namespace iommucheck::conform

@@ -5,15 +5,16 @@
 #pragma once
 
 #include "model/rules.h"
+#include "model/topology.h"
 #include "src/case/case.h"
 
 namespace iommucheck::conform {
 
-// Whether the machine and its drivers keep the rule, rather than the kernel that was built.
-bool IsTheMachines(const RuleInfo& info);
 // `built`, with the machine's rules that the case drops and adds.
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c);
 // Drops the assumptions: real code goes on where an assumption ends a run of the model.
 KernelSpec WithoutAssumptions(KernelSpec kernel);
+// Whether the machine's firmware never reports the driver's instances.
+bool IsOfOtherFirmware(const Topology& topology, const Driver& driver);
 
 }  // namespace iommucheck::conform

@@ -2,7 +2,6 @@
 #include "src/conform/model_trace.h"
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 
 namespace iommucheck::conform {
@@ -18,26 +17,15 @@ void TraceBuilder::Begin(Era era) {
 
 // Pages that begin where the previous call in this step ended belong to that call.
 void TraceBuilder::AddPages(Call::Kind kind, DomainId domain, uint64_t pages) {
-  for (int first = 0; first < kPages; ++first) {
-    const int count = std::countr_one(pages >> first);
-    if (count == 0) continue;
+  while (pages != 0) {
+    const Pages range = TakeRange(pages);
     Call* const last = trace_.calls.size() > step_calls_ ? &trace_.calls.back() : nullptr;
     if (last != nullptr && last->kind == kind && last->domain == number_[domain] &&
-        last->pages.first + last->pages.count == first)
-      last->pages.count = static_cast<uint8_t>(last->pages.count + count);
+        last->pages.first + last->pages.count == range.first)
+      last->pages.count = static_cast<uint8_t>(last->pages.count + range.count);
     else
-      trace_.calls.push_back({.kind = kind,
-                              .domain = number_[domain],
-                              .pages = {static_cast<uint8_t>(first), static_cast<uint8_t>(count)}});
-    first += count;
+      trace_.calls.push_back({.kind = kind, .domain = number_[domain], .pages = range});
   }
-}
-
-void TraceBuilder::AddHeld(const State& after) {
-  if (after.pins == pins_ && after.locked_vm == locked_) return;
-  pins_ = static_cast<uint16_t>(after.pins);
-  locked_ = static_cast<uint16_t>(after.locked_vm);
-  trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
 }
 
 void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
@@ -108,47 +96,45 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
     }
     trace_.calls.push_back(call);
   }
-  AddHeld(after);
+  if (after.pins != pins_ || after.locked_vm != locked_) {
+    pins_ = static_cast<uint16_t>(after.pins);
+    locked_ = static_cast<uint16_t>(after.locked_vm);
+    trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
+  }
   trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
 }
 
 void TraceBuilder::End(const Topology& topology, const State& state) {
+  trace_.has_mapped = trace_.has_groups = true;
   if (trace_.oops()) {
     trace_.domains = trace_.warns = 0;
-    trace_.has_mapped = trace_.has_groups = true;
     return;
   }
-  const auto number = [](uint8_t id) { return id == kNoId ? -1 : int{id}; };
-  const auto group_of = [&](int dev) { return number(state.devices[dev].group); };
-  const auto domain_of = [&](int dev) {
-    // A freed domain that a group still points at does not count as its domain.
-    const DomainId domain = state.groups[state.devices[dev].group].domain;
-    if (domain == kNoId || state.domains[domain].type == DomainType::kFreed) return -1;
-    // ABSTRACTION: a driver has one object for its static domain, the model has one for each group.
-    return state.domains[domain].ownerless ? -1 : int{domain};
-  };
-  trace_.has_mapped = true;
   for (DomainId d = 0; d < state.domains_end; ++d)
     if (const DomainType type = state.domains[d].type;
         type != DomainType::kFree && type != DomainType::kFreed && state.mapped[d] != 0)
       trace_.mapped.push_back({number_[d], state.mapped[d]});
   std::ranges::sort(trace_.mapped, {}, &Mapped::domain);
-  SetSharing(topology.devices_count, group_of, domain_of, trace_);
-  trace_.has_groups = true;
-  const auto end_of = [&](int dev) {
-    const GroupState& g = state.groups[state.devices[dev].group];
-    const auto number_of = [&](DomainId domain) {
-      const bool none = domain == kNoId || state.domains[domain].type == DomainType::kFreed ||
-                        state.domains[domain].ownerless;
-      return static_cast<int16_t>(none ? -1 : int{number_[domain]});
-    };
-    // The kernel's owner_cnt counts the owner, too.
-    return GroupEnd{.domain = number_of(g.domain),
-                    .default_domain = number_of(g.default_domain),
-                    .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
-                    .owned = g.owner};
+  const auto number_of = [&](DomainId domain) {
+    // A freed domain that a group still points at does not count as its domain.
+    // ABSTRACTION: a driver has one object for its static domain, the model has one for each group.
+    const bool none = domain == kNoId || state.domains[domain].type == DomainType::kFreed ||
+                      state.domains[domain].ownerless;
+    return static_cast<int16_t>(none ? -1 : int{number_[domain]});
   };
-  SetGroups(topology.devices_count, end_of, trace_);
+  std::array<DeviceEnd, kMaxDevices> devices;
+  for (DeviceId dev = 0; dev < topology.devices_count; ++dev) {
+    const GroupId group = state.devices[dev].group;
+    if (group == kNoId) continue;
+    const GroupState& g = state.groups[group];
+    // The kernel's owner_cnt counts the owner, too.
+    devices[dev] = {group,
+                    {.domain = number_of(g.domain),
+                     .default_domain = number_of(g.default_domain),
+                     .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
+                     .owned = g.owner}};
+  }
+  SetGroups(std::span(devices).first(topology.devices_count), trace_);
 }
 
 Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }

@@ -32,7 +32,6 @@ class TraceBuilder {
 
  private:
   void AddPages(Call::Kind kind, DomainId domain, uint64_t pages);
-  void AddHeld(const State& after);
 
   Trace& trace_;
   Era era_{};

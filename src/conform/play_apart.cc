@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
+#include <stdio.h>  // NOLINT(modernize-deprecated-headers): fdopen()
 
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
+#include <cstdlib>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -14,110 +13,85 @@
 #include "absl/strings/str_cat.h"
 #include "src/conform/harness.h"
 #include "src/conform/process.h"
+#include "src/conform/real_run.h"
 
 namespace iommucheck::conform {
 namespace {
 
-// Sends a trace and its result from a child through a pipe. The child writes after each op, so that
-// the parent has the trace so far even if the next op crashes.
-class Writer {
- public:
-  explicit Writer(int fd) : fd_(fd) {}
+// The child sends its trace and the result through a pipe. It flushes after each op, so that the
+// parent has the trace so far even if the next op crashes.
+template <typename T>
+void Put(std::FILE* out, const T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  std::fwrite(&value, sizeof(value), 1, out);
+}
+template <typename Values>
+void PutAll(std::FILE* out, const Values& values) {
+  Put(out, values.size());
+  for (const auto& value : values) Put(out, value);
+}
 
-  template <typename T>
-  void Put(const T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    Write(&value, sizeof(value));
+// These return false if the bytes end first.
+template <typename T>
+bool Get(std::string_view& in, T& value) {
+  if (in.copy(reinterpret_cast<char*>(&value), sizeof(value)) < sizeof(value)) return false;
+  in.remove_prefix(sizeof(value));
+  return true;
+}
+template <typename Values>
+bool GetAll(std::string_view& in, Values& values) {
+  size_t count = 0;
+  if (!Get(in, count)) return false;
+  for (size_t i = 0; i < count; ++i) {
+    typename Values::value_type value{};
+    if (!Get(in, value)) return false;
+    values.push_back(value);
   }
-  template <typename T>
-  void PutAll(std::span<const T> values) {
-    Put(values.size());
-    for (const T& value : values) Put(value);
-  }
-  void PutTexts(const std::vector<std::string>& texts) {
-    Put(texts.size());
-    for (const std::string& text : texts) PutAll(std::span<const char>(text));
-  }
-
- private:
-  void Write(const void* data, size_t size) const {
-    const auto* at = static_cast<const char*>(data);
-    while (size != 0) {
-      const ssize_t written = write(fd_, at, size);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) _exit(1);  // the reader has gone
-      at += written;
-      size -= static_cast<size_t>(written);
-    }
-  }
-  int fd_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-
-  // False if the bytes end first.
-  template <typename T>
-  bool Get(T& value) {
-    if (bytes_.size() < sizeof(value)) return false;
-    std::memcpy(&value, bytes_.data(), sizeof(value));
-    bytes_.remove_prefix(sizeof(value));
-    return true;
-  }
-  template <typename Values>
-  bool GetAll(Values& values) {
-    size_t count = 0;
-    if (!Get(count)) return false;
-    for (size_t i = 0; i < count; ++i) {
-      typename Values::value_type value{};
-      if (!Get(value)) return false;
-      values.push_back(value);
-    }
-    return true;
-  }
-  bool GetTexts(std::vector<std::string>& texts) {
-    size_t count = 0;
-    if (!Get(count)) return false;
-    for (size_t i = 0; i < count; ++i)
-      if (!GetAll(texts.emplace_back())) return false;
-    return true;
-  }
-
- private:
-  std::string_view bytes_;
-};
+  return true;
+}
 
 enum class Part : uint8_t { kStep, kEnd, kResult };
 
-void PutEnd(const Trace& trace, Writer& out) {
-  out.Put(Part::kEnd);
-  out.Put(trace.group);
-  out.Put(trace.share);
-  out.Put(trace.domains);
-  out.Put(trace.warns);
-  out.PutAll(std::span(trace.mapped));
-  out.Put(trace.groups);
+void PutEnd(std::FILE* out, const Trace& trace) {
+  Put(out, Part::kEnd);
+  Put(out, trace.group);
+  Put(out, trace.share);
+  Put(out, trace.domains);
+  Put(out, trace.warns);
+  PutAll(out, trace.mapped);
+  Put(out, trace.groups);
 }
 
-bool GetEnd(Reader& in, Trace& trace) {
-  return in.Get(trace.group) && in.Get(trace.share) && in.Get(trace.domains) &&
-         in.Get(trace.warns) && in.GetAll(trace.mapped) && in.Get(trace.groups);
+bool GetEnd(std::string_view& in, Trace& trace) {
+  return Get(in, trace.group) && Get(in, trace.share) && Get(in, trace.domains) &&
+         Get(in, trace.warns) && GetAll(in, trace.mapped) && Get(in, trace.groups);
+}
+
+void PutTexts(std::FILE* out, const std::vector<std::string>& texts) {
+  Put(out, texts.size());
+  for (const std::string& text : texts) PutAll(out, text);
+}
+
+bool GetTexts(std::string_view& in, std::vector<std::string>& texts) {
+  size_t count = 0;
+  bool whole = Get(in, count);
+  for (; whole && count != 0; --count) whole = GetAll(in, texts.emplace_back());
+  return whole;
 }
 
 // Reads all parts that were written completely. Returns the kind of the last of them, or nothing.
-std::optional<Part> GetParts(Reader in, Trace& trace, Harness::Result& result) {
+std::optional<Part> GetParts(std::string_view in, Trace& trace, Harness::Result& result) {
   std::optional<Part> last;
-  for (Part part{}; in.Get(part); last = part) {
+  for (Part part{}; Get(in, part); last = part) {
     if (part == Part::kStep) {
       TraceStep step;
       std::vector<Call> calls;
-      if (!in.Get(step) || !in.GetAll(calls)) break;
+      if (!Get(in, step) || !GetAll(in, calls)) break;
       trace.steps.push_back(step);
       trace.calls.insert(trace.calls.end(), calls.begin(), calls.end());
     } else if (part == Part::kEnd) {
       if (!GetEnd(in, trace)) break;
-    } else if (!in.GetTexts(result.warns) || !in.GetTexts(result.leaks)) {
+    } else if (!GetTexts(in, result.warns) || !GetTexts(in, result.leaks)) {
       break;
     }
   }
@@ -128,26 +102,35 @@ std::optional<Part> GetParts(Reader in, Trace& trace, Harness::Result& result) {
 
 absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Trace& trace) {
   const absl::StatusOr<ProcessEnd> end = RunApart([&](int fd) {
-    Writer out(fd);
-    size_t steps = 0;
-    const bool oops = PlayOps(c, ops, trace, [&] {
-      for (; steps < trace.steps.size(); ++steps) {
-        out.Put(Part::kStep);
-        out.Put(trace.steps[steps]);
-        out.PutAll(trace.CallsOf(steps));
-      }
-    });
-    if (!oops) PutEnd(trace, out);
+    std::FILE* const out = fdopen(fd, "w");
+    if (out == nullptr) std::abort();
+    RealRun run;
+    run.Begin(*real_, c.topology, ProfileOf(c.kernel), trace);
+    RealRun::Outcome outcome = RealRun::Outcome::kDone;
+    for (size_t i = 0; i < ops && outcome == RealRun::Outcome::kDone; ++i) {
+      outcome = run.Take(c.ops[i].op);
+      if (outcome == RealRun::Outcome::kNotPossible) break;
+      Put(out, Part::kStep);
+      Put(out, trace.steps[i]);
+      PutAll(out, trace.CallsOf(i));
+      std::fflush(out);
+    }
+    if (outcome != RealRun::Outcome::kOops) {
+      run.End();
+      PutEnd(out, trace);
+      std::fflush(out);
+    }
     const Result result = Finish(c, trace);
-    out.Put(Part::kResult);
-    out.PutTexts(result.warns);
-    out.PutTexts(result.leaks);
+    Put(out, Part::kResult);
+    PutTexts(out, result.warns);
+    PutTexts(out, result.leaks);
+    std::fflush(out);
   });
   if (!end.ok()) return end.status();
   Result result;
   trace.Clear();
   trace.has_mapped = trace.has_groups = true;
-  const std::optional<Part> last = GetParts(Reader(end->sent), trace, result);
+  const std::optional<Part> last = GetParts(end->sent, trace, result);
   if (last == Part::kResult && end->death.empty()) return result;
   result.crash = end->death.empty() ? "exit status 0" : end->death;
   result.said = end->said;

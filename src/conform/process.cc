@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/process.h"
 
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigabbrev_np()
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,21 +16,15 @@
 namespace iommucheck::conform {
 namespace {
 
-// Reads both to their ends.
-std::array<std::string, 2> ReadBoth(const std::array<int, 2>& fds) {
-  std::array<std::string, 2> texts;
-  std::array<pollfd, 2> open = {{{fds[0], POLLIN, 0}, {fds[1], POLLIN, 0}}};
-  while (open[0].fd >= 0 || open[1].fd >= 0) {
-    if (poll(open.data(), open.size(), -1) < 0 && errno != EINTR) break;
-    for (size_t i = 0; i < open.size(); ++i) {
-      if (open[i].fd < 0 || open[i].revents == 0) continue;
-      std::array<char, 4096> buffer;
-      const ssize_t count = read(open[i].fd, buffer.data(), buffer.size());
-      if (count > 0) texts[i].append(buffer.data(), static_cast<size_t>(count));
-      if (count == 0 || (count < 0 && errno != EINTR)) open[i].fd = -1;
-    }
-  }
-  return texts;
+// Closes the file.
+std::string TakeText(int fd) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  lseek(fd, 0, SEEK_SET);
+  for (ssize_t count = 0; (count = read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<size_t>(count));
+  close(fd);
+  return text;
 }
 
 std::string DeathText(int status) {
@@ -47,40 +40,28 @@ void LimitThisProcess() {
   const rlimit minute = {60, 60};
   setrlimit(RLIMIT_CORE, &none);
   setrlimit(RLIMIT_CPU, &minute);
-  for (int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGXCPU, SIGPIPE})
+  for (int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGXCPU})
     std::signal(signal, SIG_DFL);
 }
 
 }  // namespace
 
 absl::StatusOr<ProcessEnd> RunApart(const std::function<void(int fd)>& work) {
-  std::array<int, 2> sent{};
-  std::array<int, 2> said{};
-  if (pipe2(sent.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "pipe");
-  if (pipe2(said.data(), O_CLOEXEC) != 0) {
-    absl::Status failed = absl::ErrnoToStatus(errno, "pipe");
-    close(sent[0]);
-    close(sent[1]);
-    return failed;
-  }
-  const pid_t child = fork();
+  const int sent = memfd_create("sent", MFD_CLOEXEC);
+  const int said = memfd_create("said", MFD_CLOEXEC);
+  const pid_t child = sent < 0 || said < 0 ? -1 : fork();
+  const int no_child = errno;
   if (child == 0) {
     LimitThisProcess();
-    dup2(said[1], STDERR_FILENO);
-    work(sent[1]);
+    dup2(said, STDERR_FILENO);
+    work(sent);
     _exit(0);
   }
-  const int no_child = errno;
-  close(sent[1]);
-  close(said[1]);
-  const std::array<std::string, 2> texts =
-      child < 0 ? std::array<std::string, 2>{} : ReadBoth({sent[0], said[0]});
-  close(sent[0]);
-  close(said[0]);
-  if (child < 0) return absl::ErrnoToStatus(no_child, "fork");
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return ProcessEnd{texts[0], texts[1], status == 0 ? "" : DeathText(status)};
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  ProcessEnd end{TakeText(sent), TakeText(said), status == 0 ? "" : DeathText(status)};
+  if (child < 0) return absl::ErrnoToStatus(no_child, "a process of its own");
+  return end;
 }
 
 }  // namespace iommucheck::conform

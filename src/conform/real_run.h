@@ -3,6 +3,8 @@
 // Plays one case in real kernel code, op by op, into a trace.
 #pragma once
 
+#include <cstdint>
+
 #include "kernel/harness.h"
 #include "model/op.h"
 #include "model/rules.h"
@@ -10,6 +12,13 @@
 #include "src/conform/trace.h"
 
 namespace iommucheck::conform {
+
+// The machine for the harness. The kernel's rules about drivers are a part of it.
+harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel);
+// Why a harness with these features cannot play such an op, or nullptr.
+const char* WhyNotPlayed(const Op& op, uint32_t features);
+// Why no harness can build such a machine, whatever the kernel, or nullptr.
+const char* WhyNotPlayed(const Topology& topology);
 
 // Call Begin(), then Take() for each op, then End() unless an op oopsed. The caller of begin() and
 // finish() of the harness owns what they set up and tear down. Does not allocate if the trace has

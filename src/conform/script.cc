@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/conform/script.h"
 
-#include <algorithm>
 #include <array>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
 #include "src/case/spelling.h"
+#include "src/conform/machine_rules.h"
 
 namespace iommucheck::conform {
 namespace {
@@ -23,8 +24,8 @@ constexpr int kPciSlots = 31;
 constexpr int kFunctions = 8;
 
 // Device and function numbers: each isolated function gets a slot for itself, and the functions of
-// a slot without isolation share one.
-absl::StatusOr<std::vector<int>> Devfns(const Topology& t) {
+// a slot without isolation share one. Nothing if a bus has no room for them.
+std::optional<std::vector<int>> Devfns(const Topology& t) {
   std::vector<int> devfns(t.devices_count, 0);
   std::array<int, 256> slot_of{};
   std::array<int, 256> functions{};
@@ -35,31 +36,35 @@ absl::StatusOr<std::vector<int>> Devfns(const Topology& t) {
     int& slot = slot_of[d.slot];
     if (d.slot == 0 || slot == 0) slot = ++slots;
     const int function = d.slot == 0 ? 0 : functions[d.slot]++;
-    if (slots > kPciSlots || function >= kFunctions)
-      return absl::FailedPreconditionError("it has more pci functions than a bus");
+    if (slots > kPciSlots || function >= kFunctions) return std::nullopt;
     devfns[i] = slot * kFunctions + function;
   }
   return devfns;
 }
 
-bool OtherFirmware(const Topology& t, InstanceId instance) {
-  const Firmware firmware = t.drivers[t.instances[instance].driver].firmware;
-  return firmware != Firmware::kAny && t.firmware != Firmware::kAny && firmware != t.firmware;
-}
-
 // Why the booted machine cannot play the op, or "".
-std::string WhyNotBooted(const Op& op) {
+std::string WhyNotBooted(const Op& op, const Topology& t) {
   const OpInfo& info = InfoOf(op.kind);
   if (!info.is(OpInfo::kBooted)) return "the player has no such op";
   if (op.flags != 0 || (info.b == Operand::kIommuType && op.b != 0))
     return "the player asks VFIO for type1v2 alone";
-  const bool fails =
-      std::ranges::all_of(op.faults, [](const Fault& fault) { return InfoOf(fault.kind).encoded; });
-  return fails ? "" : "the module's drivers cannot fail so";
+  for (const Fault& fault : op.faults)
+    if (!InfoOf(fault.kind).encoded) return "the module's drivers cannot fail so";
+  if (op.kind == OpKind::kRegister && IsOfOtherFirmware(t, t.drivers[t.instances[op.a].driver]))
+    return "a driver of other firmware is told apart before the code that is played";
+  return "";
 }
 
 // Why the module cannot make the machine, or "". The module knows the encoded attributes.
 std::string WhyNotBooted(const Topology& t, const Names& names) {
+  for (const Device& d : std::span(t.devices).first(t.devices_count))
+    if (d.bus != Bus::kPlatform && d.bus != Bus::kPci)
+      return absl::StrFormat("x86 kernels have no bus %s", BusName(d.bus));
+  for (int i = 0; i < t.devices_count; ++i)
+    if (t.devices[i].bus == Bus::kPlatform && t.devices[i].slot != 0)
+      return absl::StrCat(
+          "device ", names.devices[i],
+          ": the module's drivers give each platform device a group of its own, whatever its sid");
   for (const AttributeInfo& attribute : AllAttributes())
     for (int n = 0; n < CountOf(t, attribute.owner); ++n) {
       if (attribute.encoded() || !IsSaid(attribute, t, names, n)) continue;
@@ -70,32 +75,15 @@ std::string WhyNotBooted(const Topology& t, const Names& names) {
   return "";
 }
 
-absl::Status Playable(const Case& c) {
-  const Topology& t = c.topology;
-  if (c.ops.empty()) return absl::FailedPreconditionError("no op is possible");
-  if (ProfileOf(c.kernel).era == Era::kBusSlots)
-    return absl::FailedPreconditionError("the module is of kernels since 6.1");
-  for (int i = 0; i < t.devices_count; ++i)
-    if (t.devices[i].bus != Bus::kPlatform && t.devices[i].bus != Bus::kPci)
-      return absl::FailedPreconditionError(
-          absl::StrFormat("x86 kernels have no bus %s", BusName(t.devices[i].bus)));
-  for (int i = 0; i < t.devices_count; ++i)
-    if (t.devices[i].bus == Bus::kPlatform && t.devices[i].slot != 0)
-      return absl::FailedPreconditionError(absl::StrCat(
-          "device ", c.names.devices[i],
-          ": the module's drivers give each platform device a group of its own, whatever its sid"));
-  if (const std::string why = WhyNotBooted(t, c.names); !why.empty())
-    return absl::FailedPreconditionError(why);
-  for (size_t i = 0; i < c.ops.size(); ++i) {
-    const Op& op = c.ops[i].op;
-    std::string why = WhyNotBooted(op);
-    if (why.empty() && op.kind == OpKind::kRegister && OtherFirmware(t, op.a))
-      why = "a driver of other firmware is told apart before the code that is played";
-    if (!why.empty())
-      return absl::FailedPreconditionError(
-          absl::StrCat("op ", i + 1, ", ", PrintOp(op, c.names), ": ", why));
-  }
-  return absl::OkStatus();
+// Why the case cannot be played, or "".
+std::string WhyNot(const Case& c) {
+  if (c.ops.empty()) return "no op is possible";
+  if (ProfileOf(c.kernel).era == Era::kBusSlots) return "the module is of kernels since 6.1";
+  if (std::string why = WhyNotBooted(c.topology, c.names); !why.empty()) return why;
+  for (size_t i = 0; i < c.ops.size(); ++i)
+    if (const std::string why = WhyNotBooted(c.ops[i].op, c.topology); !why.empty())
+      return absl::StrCat("op ", i + 1, ", ", PrintOp(c.ops[i].op, c.names), ": ", why);
+  return "";
 }
 
 std::string MachineLines(const Topology& t, const std::vector<int>& devfns) {
@@ -121,38 +109,25 @@ std::string MachineLines(const Topology& t, const std::vector<int>& devfns) {
   return text;
 }
 
-std::string FaultLine(const Fault& f) {
-  switch (f.kind) {
-    case Fault::Kind::kNone:
-      return "";
-    case Fault::Kind::kAttach:
-      return absl::StrFormat("fail-attach %d %d %d\n", f.target, f.count, f.error);
-    case Fault::Kind::kAlloc:
-      return absl::StrFormat("fail-alloc %d 1 %d\n", f.target, f.error);
-    case Fault::Kind::kProbe:
-      return absl::StrFormat("fail-probe %d 1 %d\n", f.target, f.error);
-    case Fault::Kind::kMalloc:
-    case Fault::Kind::kMap:
-    case Fault::Kind::kPin:
-    case Fault::Kind::kAttachCall:
-      break;  // refused by Playable()
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> PrintScript(const Case& c, std::string_view name) {
-  if (absl::Status s = Playable(c); !s.ok()) return s;
-  const absl::StatusOr<std::vector<int>> devfns = Devfns(c.topology);
-  if (!devfns.ok()) return devfns.status();
+  if (const std::string why = WhyNot(c); !why.empty()) return absl::FailedPreconditionError(why);
+  const std::optional<std::vector<int>> devfns = Devfns(c.topology);
+  if (!devfns) return absl::FailedPreconditionError("it has more pci functions than a bus");
   std::string text = absl::StrFormat("case %s\n", name);
   absl::StrAppend(&text, MachineLines(c.topology, *devfns), "boot\n");
-  for (const CaseOp& op : c.ops) {
-    for (const Fault& fault : op.op.faults) absl::StrAppend(&text, FaultLine(fault));
-    absl::StrAppend(&text, absl::StrFormat("%s %d", InfoOf(op.op.kind).word, op.op.a));
-    const Operand b = InfoOf(op.op.kind).b;
-    if (b != Operand::kNone && b != Operand::kIommuType) absl::StrAppend(&text, " ", op.op.b);
+  for (const CaseOp& played : c.ops) {
+    const Op& op = played.op;
+    for (const Fault& fault : op.faults) {
+      const FaultInfo& info = InfoOf(fault.kind);
+      if (fault.kind != Fault::Kind::kNone)
+        absl::StrAppend(&text, absl::StrFormat("fail-%s %d %d %d\n", info.word, fault.target,
+                                               info.has_count ? fault.count : 1, fault.error));
+    }
+    absl::StrAppend(&text, absl::StrFormat("op %s %d", InfoOf(op.kind).word, op.a));
+    const Operand b = InfoOf(op.kind).b;
+    if (b != Operand::kNone && b != Operand::kIommuType) absl::StrAppend(&text, " ", op.b);
     text += "\n";
   }
   text += "end\n";

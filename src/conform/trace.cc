@@ -2,6 +2,7 @@
 #include "src/conform/trace.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace iommucheck::conform {
 
@@ -16,8 +17,6 @@ void Trace::Clear() {
   share.fill(kNoId);
   domains = 0;
   warns = 0;
-  pins.reset();
-  mappings.reset();
   has_mapped = false;
   mapped.clear();
   has_groups = false;
@@ -29,30 +28,31 @@ std::span<const Call> Trace::CallsOf(size_t step) const {
   return std::span(calls).subspan(begin, steps[step].calls_end - begin);
 }
 
-void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace) {
-  for (int dev = 0; dev < devices; ++dev)
-    if (trace.group[dev] == dev) trace.groups[dev] = end_of(dev);
+Pages TakeRange(uint64_t& pages) {
+  const int first = std::countr_zero(pages);
+  const Pages range = {static_cast<uint8_t>(first),
+                       static_cast<uint8_t>(std::countr_one(pages >> first))};
+  pages &= ~MaskOf(range);
+  return range;
 }
 
-void SetSharing(int devices, const std::function<int(int)>& group_of,
-                const std::function<int(int)>& domain_of, Trace& trace) {
-  std::array<int, kMaxDevices> group{};
-  std::array<int, kMaxDevices> domain{};
-  for (int dev = 0; dev < devices; ++dev) {
-    group[dev] = group_of(dev);
-    domain[dev] = group[dev] < 0 ? -1 : domain_of(dev);
-  }
-  const auto first = [devices](const std::array<int, kMaxDevices>& of, int value) {
-    return static_cast<DeviceId>(std::find(of.begin(), of.begin() + devices, value) - of.begin());
+void SetGroups(std::span<const DeviceEnd> devices, Trace& trace) {
+  const auto first = [devices](const auto& is_alike) {
+    return static_cast<DeviceId>(std::ranges::find_if(devices, is_alike) - devices.begin());
   };
-  for (int dev = 0; dev < devices; ++dev) {
-    if (group[dev] >= 0) trace.group[dev] = first(group, group[dev]);
-    if (domain[dev] < 0) continue;
+  for (size_t dev = 0; dev < devices.size(); ++dev) {
+    const DeviceEnd& d = devices[dev];
+    if (d.group < 0) continue;
+    trace.group[dev] = first([&d](const DeviceEnd& other) { return other.group == d.group; });
+    if (trace.has_groups && trace.group[dev] == dev) trace.groups[dev] = d.state;
+    const auto same_domain = [&d](const DeviceEnd& other) {
+      return other.group >= 0 && other.state.domain == d.state.domain;
+    };
     // A domain with one group is not shared, whatever the size of that group.
-    bool shared = false;
-    for (int other = 0; other < devices; ++other)
-      shared |= domain[other] == domain[dev] && group[other] != group[dev];
-    if (shared) trace.share[dev] = first(domain, domain[dev]);
+    const bool shared = std::ranges::any_of(devices, [&](const DeviceEnd& other) {
+      return other.group != d.group && same_domain(other);
+    });
+    if (d.state.domain >= 0 && shared) trace.share[dev] = first(same_domain);
   }
 }
 

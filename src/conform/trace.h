@@ -27,8 +27,6 @@
 //     share dev0 dev2                         (devices of groups that are on one domain)
 //     domains 3                               (allocated and not freed)
 //     warns 0                                 (WARNs of the core)
-//     pins 0                                  (only where the case can pin)
-//     mappings 0
 //     mapped d1 0-3 7 | d4 0                  (the pages that each domain maps; where known)
 //     domain dev0 d3 | dev2 -                 (group->domain, by a group's first device)
 //     default_domain dev0 d0 | dev2 d1        (as `domain`: all three or none)
@@ -40,8 +38,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -113,8 +109,6 @@ struct Trace {
   std::array<DeviceId, kMaxDevices> share;
   int domains = 0;
   int warns = 0;
-  std::optional<int> pins;
-  std::optional<int> mappings;
   bool has_mapped = false;                   // the source of the trace sees mappings and pins
   std::vector<Mapped> mapped{};              // of the domains that map any page, by number
   bool has_groups = false;                   // the source of the trace sees the state of groups
@@ -123,22 +117,21 @@ struct Trace {
   Trace() { Clear(); }
   void Clear();  // empties the trace, but keeps its buffers
   [[nodiscard]] std::span<const Call> CallsOf(size_t step) const;
-  // Whether the process died in the last op, so that the trace has no end.
-  [[nodiscard]] bool crashed() const {
-    return !calls.empty() && calls.back().kind == Call::Kind::kCrash;
-  }
   [[nodiscard]] bool oops() const {
     return !calls.empty() && calls.back().kind == Call::Kind::kOops;
   }
   friend bool operator==(const Trace&, const Trace&) = default;
 };
 
-// Fills the state of the groups; needs `group`, which SetSharing() fills.
-void SetGroups(int devices, const std::function<GroupEnd(int)>& end_of, Trace& trace);
+// Takes the lowest range out of a set of pages that is not empty.
+Pages TakeRange(uint64_t& pages);
 
-// Fills `group` and `share`. `group_of` and `domain_of` return any number that identifies a
-// device's group and its group->domain; -1: none.
-void SetSharing(int devices, const std::function<int(int)>& group_of,
-                const std::function<int(int)>& domain_of, Trace& trace);
+// The group of a device at the end: any number that identifies it, -1: none; and its state.
+struct DeviceEnd {
+  int group = -1;
+  GroupEnd state;
+};
+// Fills `group` and `share`, and `groups` if the trace has it.
+void SetGroups(std::span<const DeviceEnd> devices, Trace& trace);
 
 }  // namespace iommucheck::conform

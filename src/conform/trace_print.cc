@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <bit>
+#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -21,18 +21,6 @@ const std::string& NameOf(const std::vector<std::string>& names, uint8_t id) {
 std::string PagesText(Pages pages) {
   if (pages.count == 1) return absl::StrCat(pages.first);
   return absl::StrCat(pages.first, "-", pages.first + pages.count - 1);
-}
-
-// The ranges of a set of pages, lowest first.
-std::vector<Pages> RangesOf(uint64_t pages) {
-  std::vector<Pages> ranges;
-  for (int first = 0; first < kPages; ++first) {
-    const int count = std::countr_one(pages >> first);
-    if (count == 0) continue;
-    ranges.push_back({static_cast<uint8_t>(first), static_cast<uint8_t>(count)});
-    first += count;
-  }
-  return ranges;
 }
 
 std::string FieldText(const Case& c, const Call& call, Field field) {
@@ -93,7 +81,8 @@ std::string MappedText(const std::vector<Mapped>& mapped) {
   std::string text;
   for (const Mapped& m : mapped) {
     absl::StrAppend(&text, text.empty() ? "" : " | ", DomainName(m.domain));
-    for (Pages range : RangesOf(m.pages)) absl::StrAppend(&text, " ", PagesText(range));
+    for (uint64_t left = m.pages; left != 0;)
+      absl::StrAppend(&text, " ", PagesText(TakeRange(left)));
   }
   return text;
 }
@@ -109,8 +98,6 @@ std::string ByGroup(const Case& c, const Trace& trace,
   return text;
 }
 
-std::string NumberText(int domain) { return domain < 0 ? "-" : absl::StrCat("d", domain); }
-
 // Adds the lines of the end without those that `other` cannot have.
 void AddEndLines(const Case& c, const Trace& trace, const Trace& other, std::vector<Line>& lines) {
   const size_t at = trace.steps.size();
@@ -119,17 +106,15 @@ void AddEndLines(const Case& c, const Trace& trace, const Trace& other, std::vec
   lines.push_back({at, Labelled("  share", Sets(c, trace.share, 2))});
   lines.push_back({at, absl::StrFormat("  domains %d", trace.domains)});
   lines.push_back({at, absl::StrFormat("  warns %d", trace.warns)});
-  if (trace.pins && other.pins) lines.push_back({at, absl::StrFormat("  pins %d", *trace.pins)});
-  if (trace.mappings && other.mappings)
-    lines.push_back({at, absl::StrFormat("  mappings %d", *trace.mappings)});
   if (trace.has_mapped && other.has_mapped)
     lines.push_back({at, Labelled("  mapped", MappedText(trace.mapped))});
   if (!trace.has_groups || !other.has_groups) return;
   const auto add = [&](std::string_view label, const auto& text_of) {
     lines.push_back({at, Labelled(label, ByGroup(c, trace, text_of))});
   };
-  add("  domain", [](const GroupEnd& g) { return NumberText(g.domain); });
-  add("  default_domain", [](const GroupEnd& g) { return NumberText(g.default_domain); });
+  add("  domain", [](const GroupEnd& g) { return DomainName(static_cast<uint16_t>(g.domain)); });
+  add("  default_domain",
+      [](const GroupEnd& g) { return DomainName(static_cast<uint16_t>(g.default_domain)); });
   add("  owner_cnt",
       [](const GroupEnd& g) { return absl::StrCat(g.owner_cnt, g.owned ? " owned" : ""); });
 }

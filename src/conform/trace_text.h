@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Traces as text, in the form that src/conform/trace.h describes.
+// Traces as text, in the form that src/conform/trace.h describes, and the records of machines that
+// have played a script (src/conform/script.h).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +33,7 @@ enum class Field : uint8_t {
   kError,            // "= 0", "= -EBUSY"
   kErrorIfNoDomain,  // the error of an allocation that failed
 };
-// The line of a call: its word, then its fields in this order. The printer and the parser of traces
-// and the parser of records (src/conform/script.h) walk this table.
+// The line of a call: its word, then its fields in this order.
 struct CallForm {
   Call::Kind kind;
   std::string_view word;
@@ -82,9 +83,19 @@ struct TraceFile {
   };
   std::vector<Entry> entries;
 };
-// `find` returns the case with a name, or nullptr. Errors: "FILE:LINE:COLUMN: expected .., found
-// ..".
+// Cases by name.
+using Cases = std::map<std::string, Case, std::less<>>;
+// `cases` has those of the text. Errors: "FILE:LINE:COLUMN: expected .., found ..".
 absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
-                                      const std::function<const Case*(std::string_view)>& find);
+                                      const Cases& cases);
+
+struct Record {
+  std::vector<TraceFile::Entry> entries;
+  // How many WARNs and oopses happened in each function of the kernel.
+  std::map<std::string, int> functions;
+};
+// As ParseTraces(). A case that was cut off is left out.
+absl::StatusOr<Record> ParseRecord(std::string_view text, std::string_view file,
+                                   const Cases& cases);
 
 }  // namespace iommucheck::conform

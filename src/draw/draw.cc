@@ -103,11 +103,6 @@ void DrawDriver(Words& words, DriverId self, Topology& t) {
   if (self != 0 && words.OneIn(8)) d.address = 0;
 }
 
-void DrawInstance(Words& words, Topology& t, Instance& i) {
-  i.driver = words.Below(t.drivers_count);
-  i.table = words.OneIn(3) ? words.Below(t.tables_count) : t.drivers[i.driver].table;
-}
-
 void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
   Device& d = t.devices[self];
   if (!words.OneIn(8)) d.masters[0] = words.Below(t.instances_count);
@@ -132,7 +127,7 @@ void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
 
 // --- ops ---
 
-// As many of each kind as its weight is.
+// Each kind as many times as its weight says.
 std::vector<OpKind> KindsOf(Scope scope) {
   std::vector<OpKind> kinds;
   for (const OpInfo& op : AllOps()) {
@@ -289,7 +284,10 @@ Topology DrawTopology(Words& words, const Shape& shape) {
     for (int n = 0; n < CountOf(t, owner); ++n)
       DrawAttributes(words, owner, shape, EntryOf(t, owner, n));
   for (DriverId d = 0; d < t.drivers_count; ++d) DrawDriver(words, d, t);
-  for (InstanceId i = 0; i < t.instances_count; ++i) DrawInstance(words, t, t.instances[i]);
+  for (Instance& i : std::span(t.instances).first(t.instances_count)) {
+    i.driver = words.Below(t.drivers_count);
+    i.table = words.OneIn(3) ? words.Below(t.tables_count) : t.drivers[i.driver].table;
+  }
   for (DeviceId d = 0; d < t.devices_count; ++d) DrawDevice(words, d, shape, t);
   return t;
 }
@@ -297,7 +295,7 @@ Topology DrawTopology(Words& words, const Shape& shape) {
 Op DrawOp(Words& words, const Topology& t, const Shape& shape, const State* state) {
   Op op{.kind = DrawKind(words, shape.scope)};
   const OpInfo& info = InfoOf(op.kind);
-  // Of devices only emulated ones pin.
+  // Only emulated devices pin.
   op.a = info.is(OpInfo::kHasPages) && info.a == Operand::kDevice
              ? Some(words, t.devices_count,
                     [&](DeviceId d) { return t.devices[d].kind == DeviceKind::kEmulated; })

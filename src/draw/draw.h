@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Random machines, ops and runs, for whoever plays cases that nobody wrote. They are drawn from the
-// rows of model/attributes.cc and model/ops.cc: an attribute or an op that has a row there, and a
+// rows of model/attribute_rows.h and model/ops.cc: an attribute or an op that has a row there, and a
 // weight in it, is in what is drawn here. The same words give the same everywhere.
 #pragma once
 

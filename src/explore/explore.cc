@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/state.h"
 #include "model/step.h"
-#include "src/explore/expander.h"
+#include "src/explore/table_expander.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::explore {
@@ -22,6 +22,52 @@ namespace {
 // A level of fewer states is one thread's work.
 constexpr uint32_t kLevelOfMany = 512;
 constexpr uint32_t kChunk = 64;
+
+// Every step from a state, as one thread of a search takes them: from tables where it can, else in
+// the model.
+struct Expander {
+  explicit Expander(const SearchContext& context)
+      : thread(context), model(thread), tables(thread, model) {}
+
+  // A state in which runs start, on this machine.
+  void AddRoot(const Topology& at_boot) {
+    thread.next.SetParent(thread.context.visited.end());  // a root is its own parent
+    thread.next.Add(thread.codec.Encode(InitialState(at_boot), model.values()));
+    thread.next.Flush();
+  }
+  // Takes every step from a state that is `depth` steps from boot. True: one violates the property.
+  bool Expand(uint32_t n, int depth) {
+    const SearchContext& context = thread.context;
+    const StateKey key = context.visited.KeyAt(n);
+    const int left = context.max_steps == kUnbounded ? kUnbounded : context.max_steps - depth;
+    thread.next.SetParent(n);
+    model.Start(key, left);
+    const uint64_t before = thread.counts.transitions;
+    const bool from_tables = context.tables && left >= kNothingPruned && thread.codec.splits() &&
+                             !StateCodec::IsWhole(key);
+    const bool violated = from_tables ? tables.TakeAll(key) : model.TakeAll();
+    if (context.orbits)
+      thread.counts.transitions =
+          before + (thread.counts.transitions - before) * thread.codec.OrbitOf(key);
+    return violated;
+  }
+  // New states are added a few at a time, at the latest here.
+  void Flush() {
+    thread.next.Flush();
+    bytes = tables.bytes();
+  }
+  // The most states that Expand() can add to the visited set, with those that wait.
+  [[nodiscard]] uint64_t most() const {
+    const Topology& t = thread.context.shape.topology;
+    return NextStates::kPending + t.instances_count + 2U * t.devices_count + kMaxGroups +
+           kMaxContainers;
+  }
+
+  SearchThread thread;
+  ModelExpander model;
+  TableExpander tables;
+  std::atomic<uint64_t> bytes = 0;  // of the tables, not long ago; any thread may ask
+};
 
 }  // namespace
 
@@ -62,9 +108,9 @@ struct Explorer::Search {
   void Count() {
     result.transitions = 0;
     result.states = 0;
-    for (const auto& thread : threads) {
-      result.transitions += thread->counts().transitions;
-      result.states += thread->counts().states;
+    for (const auto& one : threads) {
+      result.transitions += one->thread.counts.transitions;
+      result.states += one->thread.counts.states;
     }
     result.kept = visited.size();
   }
@@ -77,7 +123,7 @@ struct Explorer::Search {
     context.parts.Clear();
     threads.clear();
     threads.push_back(std::make_unique<Expander>(context));
-    visited.Clear(threads[0]->codec().words());
+    visited.Clear(threads[0]->thread.codec.words());
     AddRoots();
   }
 
@@ -101,13 +147,15 @@ struct Explorer::Search {
         LevelOfMany(most_threads);
       else
         Level();
-      names_matter =
-          std::ranges::any_of(threads, [](const auto& t) { return t->counts().names_matter; });
+      const auto any = [this](bool ThreadCounts::* what) {
+        return std::ranges::any_of(threads, [what](auto& one) { return one->thread.counts.*what; });
+      };
+      names_matter = any(&ThreadCounts::names_matter);
       if (found != nullptr || result.stopped || full || names_matter) return;
       ++result.depth;
       Count();
       if (Full()) return;
-      result.every_depth = visited.end() == level_end && !Cut();
+      result.every_depth = visited.end() == level_end && !any(&ThreadCounts::cut);
       if (result.every_depth) break;
     }
     result.verdict = Verdict::kHolds;
@@ -122,13 +170,12 @@ struct Explorer::Search {
         found_at = next;
         break;
       }
-      if (one.counts().names_matter) break;
+      if (one.thread.counts.names_matter) break;
       if ((++expanded & 0xffU) != 0) continue;
-      one.UpdateBytes();
+      one.bytes = one.tables.bytes();
       if (Ends()) break;
     }
     one.Flush();
-    one.UpdateBytes();
   }
 
   // The states of a level in chunks, until the index is full or the level is done.
@@ -139,45 +186,32 @@ struct Explorer::Search {
     while (next < level_end && found == nullptr && !result.stopped && !full) {
       if (visited.room() < room) visited.Reserve(room);
       std::atomic<uint32_t> chunk = next;
-      std::vector<std::thread> helpers;
-      try {
-        for (size_t t = 1; t < threads.size(); ++t)
-          helpers.emplace_back([&, t] { Chunks(*threads[t], chunk, room, false); });
-      } catch (const std::system_error&) {
-        // No more threads can be started: the threads that run do the work.
-      } catch (const std::bad_alloc&) {
-      }
-      Chunks(*threads[0], chunk, room, true);
-      for (std::thread& helper : helpers) helper.join();
-      for (const auto& thread : threads) thread->ReturnSpare();
+      OnThreads(threads.size(), [&](size_t t) {
+        try {
+          ExpandChunks(*threads[t], chunk, room, t == 0);
+        } catch (const std::bad_alloc&) {
+          full = true;  // memory that ran out ends the search as a limit does
+        }
+      });
+      for (const auto& one : threads) one->thread.next.ReturnSpare();
       next = std::min(chunk.load(), level_end);
     }
   }
 
-  // No exception may leave a thread: memory that ran out ends the search as a limit does.
-  void Chunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
-    try {
-      ExpandChunks(thread, chunk, room, asks);
-    } catch (const std::bad_alloc&) {
-      full = true;
-    }
-  }
-
-  void ExpandChunks(Expander& thread, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
-    while (visited.room() >= room && found == nullptr && !full && !thread.counts().names_matter) {
-      thread.UpdateBytes();
+  void ExpandChunks(Expander& one, std::atomic<uint32_t>& chunk, uint64_t room, bool asks) {
+    while (visited.room() >= room && found == nullptr && !full && !one.thread.counts.names_matter) {
+      one.bytes = one.tables.bytes();
       if (asks && Ends()) break;
       const uint32_t first = chunk.fetch_add(kChunk);
       if (first >= level_end) break;
       const uint32_t end = std::min(first + kChunk, level_end);
       for (uint32_t n = first; n < end; ++n)
-        if (!visited.IsHole(n) && thread.Expand(n, result.depth)) {
-          found = &thread;
+        if (!visited.IsHole(n) && one.Expand(n, result.depth)) {
+          found = &one;
           break;
         }
     }
-    thread.Flush();
-    thread.UpdateBytes();
+    one.Flush();
   }
 
   // True: the search ends here, with no answer.
@@ -193,20 +227,17 @@ struct Explorer::Search {
   }
   [[nodiscard]] uint64_t Bytes() const {
     uint64_t bytes = visited.bytes() + context.parts.bytes();
-    for (const auto& thread : threads) bytes += thread->bytes();
+    for (const auto& one : threads) bytes += one->bytes;
     return bytes;
-  }
-  [[nodiscard]] bool Cut() const {
-    return std::ranges::any_of(threads, [](const auto& thread) { return thread->counts().cut; });
   }
 
   // Finds the run to the violation. The states on the way are known, from a root on; which op leads
   // from each to the next is found anew, with groups and containers numbered as the model does.
   void TraceRun() {
-    StateCodec& codec = found.load()->codec();
+    StateCodec& codec = found.load()->thread.codec;
     const KernelProfile& kernel = context.kernel;
     result.verdict = Verdict::kViolated;
-    result.topology = found.load()->topology();
+    result.topology = found.load()->model.topology();
     std::vector<uint32_t> way = {found_at};
     while (visited.ParentOf(way.back()) != way.back()) way.push_back(visited.ParentOf(way.back()));
     Values values{};
@@ -223,7 +254,8 @@ struct Explorer::Search {
       State state = now;
       if (Step(kernel, result.topology, op, state, events).outcome != Outcome::kDone) return false;
       if (is_last) return FindViolation(context.property, events) != nullptr;
-      if (!Leads(codec, state, values, wanted)) return false;
+      const StateKey key = codec.Encode(state, values).key;
+      if ((context.orbits ? codec.Canonical(key) : key) != wanted) return false;
       now = state;
       return true;
     };
@@ -236,12 +268,6 @@ struct Explorer::Search {
       const auto op = std::ranges::find_if(ops, [&](const Op& o) { return leads_on(o, n == 0); });
       result.ops.push_back(*op);
     }
-  }
-
-  // Whether the key is that of the state.
-  bool Leads(StateCodec& codec, const State& state, const Values& values, const StateKey& to) {
-    const StateKey key = codec.Encode(state, values).key;
-    return (context.orbits ? codec.Canonical(key) : key) == to;
   }
 
   Visited& visited;
@@ -262,6 +288,17 @@ struct Explorer::Search {
 ShapeResult Explorer::Explore(const Shape& shape, const Limits& limits) {
   if (auto result = Search(*this, shape, limits, true).Run()) return *std::move(result);
   return *Search(*this, shape, limits, false).Run();
+}
+
+void OnThreads(size_t count, const std::function<void(size_t)>& work) {
+  std::vector<std::thread> helpers;
+  try {
+    for (size_t n = 1; n < count; ++n) helpers.emplace_back(work, n);
+  } catch (const std::system_error&) {
+  } catch (const std::bad_alloc&) {
+  }
+  work(0);
+  for (std::thread& helper : helpers) helper.join();
 }
 
 Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,
@@ -304,11 +341,7 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
     result.reason = "out of memory";
     return result;
   }
-  result.verdict = shape.verdict;
-  result.depth = shape.depth;
-  result.every_depth = shape.every_depth;
-  result.states = shape.states;
-  result.transitions = shape.transitions;
+  static_cast<Coverage&>(result) = shape;
   if (shape.verdict == Verdict::kUnknown)
     result.reason = shape.stopped ? tool::StopReason()
                                   : absl::StrCat("more than ", max_states, " states within ",

@@ -19,14 +19,17 @@
 
 namespace iommucheck::explore {
 
-struct ExploreResult {
+struct Coverage {
   Verdict verdict = Verdict::kUnknown;
-  Case found;                // kViolated: a run with the fewest steps
   int depth = 0;             // no run of up to so many steps violates the property
   bool every_depth = false;  // nor does any longer one: all states that can be reached were seen
   uint64_t states = 0;       // different ones
   uint64_t transitions = 0;  // steps taken
-  std::string reason;        // kUnknown: why; kHolds: the assumption that the machine is outside of
+};
+
+struct ExploreResult : Coverage {
+  Case found;          // kViolated: a run with the fewest steps
+  std::string reason;  // kUnknown: why; kHolds: the assumption that the machine is outside of
 };
 
 inline constexpr uint64_t kMaxStates = (uint64_t{1} << 31U) - (1U << 20U);
@@ -59,16 +62,11 @@ struct Limits {
   std::function<bool()> stop{};  // asked now and then
 };
 
-struct ShapeResult {
-  Verdict verdict = Verdict::kUnknown;
-  int depth = 0;
-  bool every_depth = false;
+// Where the verdict is kUnknown, states and transitions are those within `depth` steps.
+struct ShapeResult : Coverage {
   bool stopped = false;  // kUnknown: because Limits::stop said so
-  // Where the verdict is kUnknown: within `depth` steps.
-  uint64_t states = 0;
-  uint64_t transitions = 0;
-  uint64_t kept = 0;   // states in memory: one of each orbit, where devices are alike
-  uint64_t bytes = 0;  // for these
+  uint64_t kept = 0;     // states in memory: one of each orbit, where devices are alike
+  uint64_t bytes = 0;    // for these
   // kViolated: a machine of the shape, with the plain value of each attribute that the run does not
   // read, and the run.
   Topology topology;
@@ -88,6 +86,10 @@ class Explorer {
   Visited visited_;
   PartTables parts_;
 };
+
+// Calls `work`, which does not throw, with each number below `count`: 0 on this thread, the others
+// on threads of their own. Where no more can be started, those that run must do the work.
+void OnThreads(size_t count, const std::function<void(size_t)>& work);
 
 // The case of a run that violates the property at its last op, as the model plays it.
 Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,

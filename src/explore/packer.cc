@@ -15,31 +15,19 @@ unsigned MasterCode(const Device& device, InstanceId instance) {
 }
 
 // Counts of references are not packed, since they follow from the rest.
-void CountReferences(State& state, int devices) {
-  for (int d = 0; d < devices; ++d)
-    if (const DomainId hw = state.devices[static_cast<size_t>(d)].hw; hw != kNoId)
-      ++state.domains[hw].refs;
+void CountReferences(State& state, uint8_t devices) {
+  for (DeviceId d = 0; d < devices; ++d)
+    if (const DomainId hw = state.devices[d].hw; hw != kNoId) ++state.domains[hw].refs;
   for (GroupId g = 0; g < state.groups_end; ++g)
-    if (const DomainId domain = state.groups[g].domain; domain != kNoId)
-      ++state.domains[domain].refs;
+    if (const DomainId on = state.groups[g].domain; on != kNoId) ++state.domains[on].refs;
 }
 
 uint64_t Bit(DeviceId device) { return uint64_t{1} << device; }
 
-// Back to a state without groups and domains.
-void Blank(State& state, int devices) {
-  state.bus_ops.fill(kNoId);
-  state.listed_count = 0;
-  std::fill_n(state.listed.begin(), devices, kNoId);
-  state.registered_count = 0;
-  state.registered.fill(kNoId);
-  state.instance_group.fill(kNoId);
-  state.containers.fill({});
-  for (int d = 0; d < devices; ++d) state.devices[static_cast<size_t>(d)] = {};
-  for (GroupId g = 0; g < state.groups_end; ++g) state.groups[g] = {};
-  for (DomainId d = 0; d < state.domains_end; ++d) state.domains[d] = {};
-  state.groups_end = 0;
-  state.domains_end = 0;
+unsigned Registered(const State& state) {
+  unsigned registered = 0;
+  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
+  return registered;
 }
 
 }  // namespace
@@ -48,33 +36,27 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
     : topology_(shape.topology),
       open_(shape.open),
       containers_(shape.containers),
-      single_driver_(kernel.era == Era::kSingleDriver),
       fwnode_era_(kernel.era == Era::kFwnode),
       owners_(kernel.has(Rule::kCoreDmaOwner)),
-      any_fwnode_(false),
-      any_accepts_foreign_(false),
       binds_(kernel.has(Rule::kDriverSameInstance)),
       tables_(kernel.has(Rule::kType1SameOps) && !kernel.has(Rule::kAllocOpsPerDriver)),
       coherency_(kernel.has(Rule::kType1SameCoherency)),
       notifiers_(kernel.era == Era::kBusSlots),
-      instance_groups_(false),
-      plain_instance_groups_(false),
       device_bits_(Width(topology_.devices_count)),
       instance_bits_(Width(topology_.instances_count)),
       driver_bits_(Width(topology_.drivers_count)),
       table_bits_(Width(topology_.tables_count)),
       group_bits_(Width(shape.max_groups)) {
+  const auto bit = [](Bus bus) { return 1U << static_cast<unsigned>(bus); };
+  unsigned buses = 0;
   open_fwnode_.fill(kNoId);
   for (size_t i = 0; i < open_.size(); ++i) {
-    open_bits_[i] = open_[i].values;
-    if (open_[i].attribute == Attribute::kInstanceGroups) instance_groups_ = true;
-    if (open_[i].attribute == Attribute::kFwnode)
-      open_fwnode_[open_[i].owner] = static_cast<uint8_t>(i);
+    const Attribute attribute = open_[i].attribute;
+    instance_groups_ |= attribute == Attribute::kInstanceGroups;
+    if (attribute == Attribute::kFwnode) open_fwnode_[open_[i].owner] = static_cast<uint8_t>(i);
     // Either bus may come to be claimed.
-    if (open_[i].attribute == Attribute::kClaimPlatform ||
-        open_[i].attribute == Attribute::kClaimPci)
-      buses_ |=
-          1U << static_cast<unsigned>(Bus::kPlatform) | 1U << static_cast<unsigned>(Bus::kPci);
+    if (attribute == Attribute::kClaimPlatform || attribute == Attribute::kClaimPci)
+      buses |= bit(Bus::kPlatform) | bit(Bus::kPci);
   }
   for (DriverId d = 0; d < topology_.drivers_count; ++d) {
     const Driver& driver = topology_.drivers[d];
@@ -82,25 +64,25 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
     plain_instance_groups_ |= driver.instance_groups;
     binds_ |= driver.same_instance;
     for (unsigned bus = 0; bus < kBusCount; ++bus)
-      if (notifiers_ && driver.claims[bus] != Claim::kNone) buses_ |= 1U << bus;
+      if (notifiers_ && driver.claims[bus] != Claim::kNone) buses |= 1U << bus;
   }
   instance_groups_ |= plain_instance_groups_;
   for (InstanceId i = 0; i < topology_.instances_count; ++i)
     any_fwnode_ |= topology_.instances[i].fwnode;
-  for (DeviceId d = 0; d < topology_.devices_count; ++d)
-    buses_ |= 1U << static_cast<unsigned>(topology_.devices[d].bus);
   // register.single_driver asks the slot of platform.
-  if (single_driver_) buses_ |= 1U << static_cast<unsigned>(Bus::kPlatform);
-  if (fwnode_era_) buses_ = 0;
+  if (kernel.era == Era::kSingleDriver) buses |= bit(Bus::kPlatform);
 
   std::array<BusDevices, kBusCount> of_bus{};
   for (DeviceId d = 0; d < topology_.devices_count; ++d) {
+    buses |= bit(topology_.devices[d].bus);
     BusDevices& bus = of_bus[static_cast<size_t>(topology_.devices[d].bus)];
     for (DeviceId other = 0; other < d; ++other) bus.related |= topology_.related(d, other);
     bus.all |= Bit(d);
   }
-  for (const BusDevices& bus : of_bus)
-    if (bus.all != 0) bus_devices_.push_back(bus);
+  for (uint8_t bus = 0; bus < kBusCount; ++bus) {
+    if (of_bus[bus].all != 0) bus_devices_.push_back(of_bus[bus]);
+    if (!fwnode_era_ && (buses >> bus & 1U) != 0) buses_.push_back(bus);
+  }
 }
 
 // A group is there before its first device, and its domain may refuse the device, which ends the
@@ -122,33 +104,41 @@ bool Packer::InOrder(InstanceId instance, const Values& values) const {
   return open == kNoId ? !topology_.instances[instance].fwnode : values[open] == 1;
 }
 
-void Packer::SeeGroup(GroupId group) {
-  if (group == kNoId || new_group_[group] != kNoId) return;
-  new_group_[group] = groups_count_;
-  groups_[groups_count_++] = group;
-}
-
 void Packer::NumberGroups(const State& state) {
-  std::fill_n(new_group_.begin(), state.groups_end, kNoId);
-  groups_count_ = 0;
-  for (DeviceId d = 0; d < topology_.devices_count; ++d) SeeGroup(state.devices[d].group);
+  new_groups_.Clear(state.groups_end);
+  new_containers_.Clear(kMaxContainers);
+  for (DeviceId d = 0; d < topology_.devices_count; ++d) new_groups_.See(state.devices[d].group);
   if (instance_groups_)
-    for (InstanceId i = 0; i < topology_.instances_count; ++i) SeeGroup(state.instance_group[i]);
-  containers_count_ = 0;
-  new_container_.fill(kNoId);
-  for (uint8_t n = 0; n < groups_count_; ++n) SeeContainer(state.groups[groups_[n]].container);
+    for (InstanceId i = 0; i < topology_.instances_count; ++i)
+      new_groups_.See(state.instance_group[i]);
+  for (uint8_t n = 0; n < new_groups_.count; ++n)
+    new_containers_.See(state.groups[new_groups_.seen[n]].container);
   for (ContainerId c = 0; c < containers_; ++c)
-    if (state.containers[c].groups != kNoId) SeeContainer(c);
-  for (uint8_t n = 0; n < containers_count_; ++n)
-    for (GroupId g = state.containers[containers_seen_[n]].groups; g != kNoId;
+    if (state.containers[c].groups != kNoId) new_containers_.See(c);
+  for (uint8_t n = 0; n < new_containers_.count; ++n)
+    for (GroupId g = state.containers[new_containers_.seen[n]].groups; g != kNoId;
          g = state.groups[g].next_in_container)
-      SeeGroup(g);
+      new_groups_.See(g);
 }
 
-void Packer::SeeContainer(ContainerId container) {
-  if (container == kNoId || new_container_[container] != kNoId) return;
-  new_container_[container] = containers_count_;
-  containers_seen_[containers_count_++] = container;
+void Packer::PutLoose(BitWriter& out, const DomainState& d) const {
+  out.Put(d.driver, driver_bits_);
+  if (binds_) out.Put(OrNone(d.instance), instance_bits_);
+  if (d.type != DomainType::kPaging) return;
+  if (tables_) out.Put(d.table, table_bits_);
+  if (coherency_) out.Flag(d.coherent);
+}
+
+DomainId Packer::GetLoose(BitReader& in, DomainType type, State& state) const {
+  DomainState& d = state.domains[state.domains_end];
+  d.type = type;
+  d.driver = in.Get(driver_bits_);
+  if (binds_) d.instance = FromOrNone(in.Get(instance_bits_));
+  if (type == DomainType::kPaging) {
+    d.table = tables_ ? in.Get(table_bits_) : 0;
+    d.coherent = coherency_ && in.Flag();
+  }
+  return state.domains_end++;
 }
 
 // A domain is packed in full where it is met first, as its number from then on. The number needs
@@ -160,78 +150,56 @@ void Packer::PutDomain(BitWriter& out, const State& state, DomainId domain) {
   if (number != kNoId) return out.Put(number + 1U, bits);
   out.Put(domains_count_ + 1U, bits);
   number = domains_count_++;
-  const DomainState& d = state.domains[domain];
-  out.Put(static_cast<unsigned>(d.type) - 1U, 2);
-  out.Put(d.driver, driver_bits_);
-  if (binds_) out.Put(OrNone(d.instance), instance_bits_);
-  if (d.type != DomainType::kPaging) return;
-  if (tables_) out.Put(d.table, table_bits_);
-  if (coherency_) out.Flag(d.coherent);
+  out.Put(static_cast<unsigned>(state.domains[domain].type) - 1U, 2);
+  PutLoose(out, state.domains[domain]);
 }
 
 DomainId Packer::GetDomain(BitReader& in, State& state) const {
   const DomainId number = FromOrNone(in.Get(Width(state.domains_end + 1)));
   if (number == kNoId || number < state.domains_end) return number;
-  DomainState& d = state.domains[state.domains_end++];
-  d.type = static_cast<DomainType>(in.Get(2) + 1);
-  d.driver = in.Get(driver_bits_);
-  if (binds_) d.instance = FromOrNone(in.Get(instance_bits_));
-  if (d.type != DomainType::kPaging) return number;
-  d.table = tables_ ? in.Get(table_bits_) : 0;
-  d.coherent = coherency_ && in.Flag();
-  return number;
+  return GetLoose(in, static_cast<DomainType>(in.Get(2) + 1), state);
 }
 
 // All that belongs to no device: the values left, the slots of buses, iommu_device_list.
 void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values) const {
-  for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_bits_[i]);
-  for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
-    out.Put(OrNone(state.bus_ops[static_cast<size_t>(std::countr_zero(buses))]), driver_bits_);
+  for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_[i].values);
+  for (const uint8_t bus : buses_) out.Put(OrNone(state.bus_ops[bus]), driver_bits_);
   if (notifiers_)
-    for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
-      out.Flag((state.bus_notifier >> static_cast<unsigned>(std::countr_zero(buses)) & 1U) != 0);
-
-  unsigned registered = 0;
-  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
-  out.Put(registered, topology_.instances_count);
+    for (const uint8_t bus : buses_) out.Flag((state.bus_notifier >> bus & 1U) != 0);
+  out.Put(Registered(state), topology_.instances_count);
   for (uint8_t n = 0; n < state.registered_count; ++n)
     if (InOrder(state.registered[n], values)) out.Put(state.registered[n], instance_bits_);
 }
 
 void Packer::GetGlobals(BitReader& in, State& state, Values& values) const {
-  for (size_t i = 0; i < open_.size(); ++i) values[i] = in.Get(open_bits_[i]);
-  for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
-    state.bus_ops[static_cast<size_t>(std::countr_zero(buses))] = FromOrNone(in.Get(driver_bits_));
-  state.bus_notifier = 0;
+  for (size_t i = 0; i < open_.size(); ++i) values[i] = in.Get(open_[i].values);
+  for (const uint8_t bus : buses_) state.bus_ops[bus] = FromOrNone(in.Get(driver_bits_));
+  unsigned notifiers = 0;
   if (notifiers_)
-    for (unsigned buses = buses_; buses != 0; buses &= buses - 1)
-      if (in.Flag())
-        state.bus_notifier = static_cast<uint8_t>(
-            state.bus_notifier | 1U << static_cast<unsigned>(std::countr_zero(buses)));
+    for (const uint8_t bus : buses_) notifiers |= (in.Flag() ? 1U : 0U) << bus;
+  state.bus_notifier = static_cast<uint8_t>(notifiers);
 
   unsigned registered = 0;
   for (int i = 0; i < topology_.instances_count; ++i) registered |= (in.Flag() ? 1U : 0U) << i;
-  uint8_t others = 0;
-  for (InstanceId i = 0; i < topology_.instances_count; ++i)
-    if ((registered >> i & 1U) != 0) {
-      if (InOrder(i, values))
-        state.registered[state.registered_count++] = in.Get(instance_bits_);
-      else
-        ++others;
-    }
-  if (others > 0)
+  for (const bool in_order : {true, false})
     for (InstanceId i = 0; i < topology_.instances_count; ++i)
-      if ((registered >> i & 1U) != 0 && !InOrder(i, values))
-        state.registered[state.registered_count++] = i;
+      if ((registered >> i & 1U) != 0 && InOrder(i, values) == in_order)
+        state.registered[state.registered_count++] = in_order ? in.Get(instance_bits_) : i;
 }
 
-void Packer::PutListed(BitWriter& out, const State& state, const Values& values,
-                       uint64_t present) const {
+uint64_t Packer::Present(const State& state) const {
+  uint64_t present = 0;
+  for (DeviceId d = 0; d < topology_.devices_count; ++d)
+    if (state.devices[d].present) present |= Bit(d);
+  return present;
+}
+
+void Packer::PutListed(BitWriter& out, const State& state, const Values& values) const {
   // By bus, the place of the next device among the devices that are left.
   const bool instance_groups_left = InstanceGroupsLeft(values);
   for (const BusDevices& bus : bus_devices_) {
     if (!bus.related && !instance_groups_left) continue;
-    uint64_t left = bus.all & present;
+    uint64_t left = bus.all & Present(state);
     for (uint8_t n = 0; n < state.listed_count; ++n) {
       const uint64_t bit = Bit(state.listed[n]);
       if ((bus.all & bit) == 0) continue;
@@ -242,10 +210,10 @@ void Packer::PutListed(BitWriter& out, const State& state, const Values& values,
   }
 }
 
-void Packer::GetListed(BitReader& in, State& state, const Values& values, uint64_t present) const {
+void Packer::GetListed(BitReader& in, State& state, const Values& values) const {
   const bool instance_groups_left = InstanceGroupsLeft(values);
   for (const BusDevices& bus : bus_devices_)
-    for (uint64_t left = bus.all & present; left != 0;) {
+    for (uint64_t left = bus.all & Present(state); left != 0;) {
       uint8_t place = 0;
       if (bus.related || instance_groups_left) place = in.Get(Width(std::popcount(left) - 1));
       uint64_t rest = left;
@@ -256,62 +224,94 @@ void Packer::GetListed(BitReader& in, State& state, const Values& values, uint64
     }
 }
 
+// `group`: 0 for none, or one more than its number; a new one has the number `groups`, which is how
+// many came before. Returns whether the device is in a group.
+bool Packer::PutDevice(BitWriter& out, const State& state, DeviceId d, unsigned group,
+                       uint8_t& groups) const {
+  const DeviceState& device = state.devices[d];
+  const Device& of = topology_.devices[d];
+  out.Flag(device.present);
+  if (!device.present) return false;
+  if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
+  out.Put(group, Width(groups + 1));
+  if (group == 0) return false;
+  groups = std::max(groups, static_cast<uint8_t>(group));
+  if (any_accepts_foreign_)
+    out.Put(device.instance, instance_bits_);
+  else
+    out.Flag(of.masters[1] == device.instance);
+  return true;
+}
+
+// `base`: the number of the first group.
+bool Packer::GetDevice(BitReader& in, DeviceId d, GroupId base, State& state) const {
+  DeviceState& device = state.devices[d];
+  const Device& of = topology_.devices[d];
+  device.present = in.Flag();
+  if (!device.present) return false;
+  if (any_fwnode_)
+    if (const uint8_t code = in.Get(2); code != 0) device.fwspec = of.masters[code - 1U];
+  const uint8_t group = in.Get(Width(state.groups_end - base + 1));
+  if (group == 0) return false;
+  device.group = static_cast<GroupId>(base + group - 1);
+  GroupState& g = state.groups[device.group];
+  if (device.group == state.groups_end) {
+    ++state.groups_end;
+    g.live = true;
+    g.devices = d;
+  }
+  device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
+  return true;
+}
+
+// The order of a group's devices, if it has several.
+void Packer::GetMembers(BitReader& in, uint8_t members, GroupState& g, State& state) const {
+  DeviceId* link = &g.devices;
+  for (uint8_t m = 0; members > 1 && m < members; ++m) {
+    *link = in.Get(device_bits_);
+    link = &state.devices[*link].next;
+  }
+}
+
 void Packer::Pack(const State& state, const Values& values, Key& key) {
   NumberGroups(state);
   std::fill_n(new_domain_.begin(), state.domains_end, kNoId);
   domains_count_ = 0;
   BitWriter out(key);
   PutGlobals(out, state, values);
-  unsigned registered = 0;
-  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
   uint8_t seen = 0;
-  uint64_t present = 0;
   std::array<uint8_t, kMaxGroups> members{};
   for (DeviceId d = 0; d < topology_.devices_count; ++d) {
     const DeviceState& device = state.devices[d];
-    const Device& of = topology_.devices[d];
-    out.Flag(device.present);
-    if (!device.present) continue;
-    present |= Bit(d);
-    if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
-    // The group, or that there is none; a new one has the next number.
-    const unsigned group = device.group == kNoId ? 0U : new_group_[device.group] + 1U;
-    out.Put(group, Width(seen + 1));
-    if (group == 0) continue;
-    seen = std::max(seen, static_cast<uint8_t>(group));
-    ++members[group - 1];
-    if (any_accepts_foreign_)
-      out.Put(device.instance, instance_bits_);
-    else
-      out.Flag(of.masters[1] == device.instance);
+    if (!PutDevice(out, state, d, new_groups_.CodeOf(device.group), seen)) continue;
+    ++members[new_groups_.number[device.group]];
     PutDomain(out, state, device.hw);
   }
-  PutListed(out, state, values, present);
-  if (instance_groups_)
-    for (InstanceId i = 0; i < topology_.instances_count; ++i)
-      if ((registered >> i & 1U) != 0) {
-        const GroupId group = state.instance_group[i];
-        out.Put(group == kNoId ? 0U : new_group_[group] + 1U, group_bits_);
-      }
-  out.Put(groups_count_, group_bits_);
+  PutListed(out, state, values);
+  const unsigned registered = Registered(state);
+  for (InstanceId i = 0; instance_groups_ && i < topology_.instances_count; ++i)
+    if ((registered >> i & 1U) != 0)
+      out.Put(new_groups_.CodeOf(state.instance_group[i]), group_bits_);
+  out.Put(new_groups_.count, group_bits_);
   std::array<uint8_t, kMaxContainers> contained{};
-  for (uint8_t n = 0; n < groups_count_; ++n) {
-    const GroupState& g = state.groups[groups_[n]];
+  for (uint8_t n = 0; n < new_groups_.count; ++n) {
+    const GroupState& g = state.groups[new_groups_.seen[n]];
     if (members[n] > 1)
       for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
     if (owners_) out.Flag(g.owner);
-    if (g.container != kNoId) ++contained[new_container_[g.container]];
-    out.Put(g.container == kNoId ? 0U : new_container_[g.container] + 1U, Width(containers_));
+    const unsigned container = new_containers_.CodeOf(g.container);
+    if (container != 0) ++contained[container - 1];
+    out.Put(container, Width(containers_));
     PutDomain(out, state, g.domain);
     PutDomain(out, state, g.default_domain);
     if (owners_) PutDomain(out, state, g.blocking_domain);
     if (g.container != kNoId) PutDomain(out, state, g.vfio_domain);
   }
-  for (uint8_t n = 0; n < containers_count_; ++n) {
-    const ContainerState& c = state.containers[containers_seen_[n]];
+  for (uint8_t n = 0; n < new_containers_.count; ++n) {
+    const ContainerState& c = state.containers[new_containers_.seen[n]];
     if (contained[n] > 1)
       for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container)
-        out.Put(new_group_[g], group_bits_);
+        out.Put(new_groups_.number[g], group_bits_);
     out.Flag(c.iommu);
     for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) PutDomain(out, state, d);
     PutDomain(out, state, kNoId);
@@ -320,46 +320,25 @@ void Packer::Pack(const State& state, const Values& values, Key& key) {
 }
 
 void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values) const {
-  Blank(state, topology_.devices_count);
+  Blank(state);
   BitReader in(key);
   GetGlobals(in, state, values);
-  unsigned registered = 0;
-  for (uint8_t n = 0; n < state.registered_count; ++n) registered |= 1U << state.registered[n];
-
-  uint8_t seen = 0;
-  uint64_t present = 0;
   std::array<uint8_t, kMaxGroups> members{};
   for (DeviceId d = 0; d < topology_.devices_count; ++d) {
-    DeviceState& device = state.devices[d];
-    const Device& of = topology_.devices[d];
-    device.present = in.Flag();
-    if (!device.present) continue;
-    present |= Bit(d);
-    if (any_fwnode_)
-      if (const uint8_t code = in.Get(2); code != 0) device.fwspec = of.masters[code - 1U];
-    device.group = FromOrNone(in.Get(Width(seen + 1)));
-    if (device.group == kNoId) continue;
-    seen = std::max(seen, static_cast<uint8_t>(device.group + 1));
-    if (++members[device.group] == 1) state.groups[device.group].devices = d;
-    device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
-    device.hw = GetDomain(in, state);
+    if (!GetDevice(in, d, 0, state)) continue;
+    ++members[state.devices[d].group];
+    state.devices[d].hw = GetDomain(in, state);
   }
-  GetListed(in, state, values, present);
-  if (instance_groups_)
-    for (InstanceId i = 0; i < topology_.instances_count; ++i)
-      if ((registered >> i & 1U) != 0) state.instance_group[i] = FromOrNone(in.Get(group_bits_));
+  GetListed(in, state, values);
+  const unsigned registered = Registered(state);
+  for (InstanceId i = 0; instance_groups_ && i < topology_.instances_count; ++i)
+    if ((registered >> i & 1U) != 0) state.instance_group[i] = FromOrNone(in.Get(group_bits_));
   state.groups_end = in.Get(group_bits_);
   std::array<uint8_t, kMaxContainers> contained{};
   std::array<GroupId, kMaxContainers> last_contained{};
   for (GroupId n = 0; n < state.groups_end; ++n) {
     GroupState& g = state.groups[n];
-    if (members[n] > 1) {
-      DeviceId* link = &g.devices;
-      for (uint8_t m = 0; m < members[n]; ++m) {
-        *link = in.Get(device_bits_);
-        link = &state.devices[*link].next;
-      }
-    }
+    GetMembers(in, members[n], g, state);
     g.live = true;
     g.owner = owners_ && in.Flag();
     g.container = FromOrNone(in.Get(Width(containers_)));
@@ -396,42 +375,28 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
 
 namespace {
 
-// Which of the group's own domains a pointer in a part is at.
-enum class Own : uint8_t { kNone, kDefault, kBlocking, kType1 };
+// The domains that a pointer in a part can be at, by its code: none, and those of the group.
+std::array<DomainId, 4> OwnDomains(const GroupState& g, DomainId type1) {
+  return {kNoId, g.default_domain, g.blocking_domain, type1};
+}
 
-std::optional<Own> OwnOf(const GroupState& g, DomainId domain) {
-  if (domain == kNoId) return Own::kNone;
-  if (domain == g.default_domain) return Own::kDefault;
-  if (domain == g.blocking_domain) return Own::kBlocking;
-  if (g.container != kNoId && domain == g.vfio_domain) return Own::kType1;
-  return std::nullopt;
+std::optional<unsigned> CodeOf(const GroupState& g, DomainId domain) {
+  const auto own = OwnDomains(g, g.container == kNoId ? kNoId : g.vfio_domain);
+  const auto* const it = std::ranges::find(own, domain);
+  if (it == own.end()) return std::nullopt;
+  return static_cast<unsigned>(it - own.begin());
 }
 
 // A pointer of a group in UnpackCluster(), to be resolved when the container's domains are there.
 constexpr DomainId kType1Later = 0xfe;
 static_assert(kMaxDomains < kType1Later);
 
-DomainId FromOwn(const GroupState& g, unsigned own) {
-  switch (static_cast<Own>(own)) {
-    case Own::kNone:
-      return kNoId;
-    case Own::kDefault:
-      return g.default_domain;
-    case Own::kBlocking:
-      return g.blocking_domain;
-    case Own::kType1:
-      return kType1Later;
-  }
-  return kNoId;
-}
-
 // The first device of each group that has one, by group.
-std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, int devices) {
+std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, uint8_t devices) {
   std::array<DeviceId, kMaxGroups> first;
   first.fill(kNoId);
-  for (int d = devices - 1; d >= 0; --d)
-    if (const GroupId g = state.devices[static_cast<size_t>(d)].group; g != kNoId)
-      first[g] = static_cast<DeviceId>(d);
+  for (DeviceId d = devices; d-- > 0;)
+    if (const GroupId g = state.devices[d].group; g != kNoId) first[g] = d;
   return first;
 }
 
@@ -440,26 +405,6 @@ std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, int devices) {
 bool Packer::order_kept() const {
   return instance_groups_ ||
          std::ranges::any_of(bus_devices_, [](const BusDevices& bus) { return bus.related; });
-}
-
-void Packer::PutLoose(BitWriter& out, const DomainState& d) const {
-  out.Put(d.driver, driver_bits_);
-  if (binds_) out.Put(OrNone(d.instance), instance_bits_);
-  if (d.type != DomainType::kPaging) return;
-  if (tables_) out.Put(d.table, table_bits_);
-  if (coherency_) out.Flag(d.coherent);
-}
-
-DomainId Packer::GetLoose(BitReader& in, DomainType type, State& state) const {
-  DomainState& d = state.domains[state.domains_end];
-  d.type = type;
-  d.driver = in.Get(driver_bits_);
-  if (binds_) d.instance = FromOrNone(in.Get(instance_bits_));
-  if (type == DomainType::kPaging) {
-    d.table = tables_ ? in.Get(table_bits_) : 0;
-    d.coherent = coherency_ && in.Flag();
-  }
-  return state.domains_end++;
 }
 
 int Packer::PackContainer(const State& state, std::span<DeviceId> list, Key& key) {
@@ -501,33 +446,21 @@ bool Packer::PackCluster(const State& state, std::span<const DeviceId> cluster, 
   std::array<uint8_t, kMaxDevices> members{};
   uint8_t count = 0;
   for (const DeviceId d : cluster) {
-    const DeviceState& device = state.devices[d];
-    const Device& of = topology_.devices[d];
-    out.Flag(device.present);
-    if (!device.present) continue;
-    if (any_fwnode_) out.Put(MasterCode(of, device.fwspec), 2);
-    if (device.group == kNoId) {
-      out.Put(0, Width(count + 1));
-      continue;
-    }
-    const auto n = static_cast<uint8_t>(
-        std::find(groups.begin(), groups.begin() + count, device.group) - groups.begin());
-    out.Put(n + 1U, Width(count + 1));
-    if (n == count) groups[count++] = device.group;
+    const GroupId group = state.devices[d].group;
+    const auto n = static_cast<uint8_t>(std::find(groups.begin(), groups.begin() + count, group) -
+                                        groups.begin());
+    groups[n] = group;
+    if (!PutDevice(out, state, d, group == kNoId ? 0U : n + 1U, count)) continue;
     ++members[n];
-    if (any_accepts_foreign_)
-      out.Put(device.instance, instance_bits_);
-    else
-      out.Flag(of.masters[1] == device.instance);
-    const auto hw = OwnOf(state.groups[device.group], device.hw);
+    const auto hw = CodeOf(state.groups[group], state.devices[d].hw);
     if (!hw) return false;
-    out.Put(static_cast<unsigned>(*hw), 2);
+    out.Put(*hw, 2);
   }
   for (uint8_t n = 0; n < count; ++n) {
     const GroupState& g = state.groups[groups[n]];
     if (members[n] > 1)
       for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
-    const auto domain = OwnOf(g, g.domain);
+    const auto domain = CodeOf(g, g.domain);
     const DomainId defaults = g.default_domain;
     const DomainId blocking = g.blocking_domain;
     if (!domain || (defaults != kNoId && state.domains[defaults].type != DomainType::kDefault) ||
@@ -535,7 +468,7 @@ bool Packer::PackCluster(const State& state, std::span<const DeviceId> cluster, 
       return false;
     if (owners_) out.Flag(g.owner);
     out.Flag(g.container != kNoId);
-    out.Put(static_cast<unsigned>(*domain), 2);
+    out.Put(*domain, 2);
     out.Flag(defaults != kNoId);
     if (defaults != kNoId) PutLoose(out, state.domains[defaults]);
     if (!owners_) continue;
@@ -550,71 +483,60 @@ void Packer::PackGlobals(const State& state, const Values& values, Key& key) con
   BitWriter out(key);
   PutGlobals(out, state, values);
   if (order_kept()) {
-    uint64_t present = 0;
-    for (DeviceId d = 0; d < topology_.devices_count; ++d) {
-      out.Flag(state.devices[d].present);
-      if (state.devices[d].present) present |= Bit(d);
-    }
-    PutListed(out, state, values, present);
+    for (DeviceId d = 0; d < topology_.devices_count; ++d) out.Flag(state.devices[d].present);
+    PutListed(out, state, values);
   }
   out.Finish();
 }
 
-void Packer::StartUnpacking(State& state) const { Blank(state, topology_.devices_count); }
+void Packer::Blank(State& state) const {
+  const int devices = topology_.devices_count;
+  state.bus_ops.fill(kNoId);
+  state.listed_count = 0;
+  std::fill_n(state.listed.begin(), devices, kNoId);
+  state.registered_count = 0;
+  state.registered.fill(kNoId);
+  state.instance_group.fill(kNoId);
+  state.containers.fill({});
+  std::fill_n(state.devices.begin(), devices, DeviceState());
+  std::fill_n(state.groups.begin(), state.groups_end, GroupState());
+  std::fill_n(state.domains.begin(), state.domains_end, DomainState());
+  state.groups_end = 0;
+  state.domains_end = 0;
+}
 
 void Packer::UnpackCluster(std::span<const uint32_t> key, std::span<const DeviceId> cluster,
                            State& state) const {
   BitReader in(key);
   const uint8_t base = state.groups_end;
   std::array<uint8_t, kMaxDevices> members{};
-  std::array<uint8_t, kMaxDevices> hw{};  // an Own, by device
+  std::array<uint8_t, kMaxDevices> hw{};  // codes of OwnDomains(), by device
   for (const DeviceId d : cluster) {
-    DeviceState& device = state.devices[d];
-    const Device& of = topology_.devices[d];
-    device.present = in.Flag();
-    if (!device.present) continue;
-    if (any_fwnode_)
-      if (const uint8_t code = in.Get(2); code != 0) device.fwspec = of.masters[code - 1U];
-    const uint8_t group = in.Get(Width(state.groups_end - base + 1));
-    if (group == 0) continue;
-    device.group = static_cast<GroupId>(base + group - 1);
-    GroupState& g = state.groups[device.group];
-    if (device.group == state.groups_end) {
-      ++state.groups_end;
-      g.live = true;
-      g.devices = d;
-    }
-    ++members[group - 1U];
-    device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
+    if (!GetDevice(in, d, base, state)) continue;
+    ++members[state.devices[d].group - base];
     hw[d] = in.Get(2);
   }
   for (GroupId n = base; n < state.groups_end; ++n) {
     GroupState& g = state.groups[n];
-    if (members[n - base] > 1) {
-      DeviceId* link = &g.devices;
-      for (uint8_t m = 0; m < members[n - base]; ++m) {
-        *link = in.Get(device_bits_);
-        link = &state.devices[*link].next;
-      }
-    }
+    GetMembers(in, members[n - base], g, state);
     g.owner = owners_ && in.Flag();
     if (in.Flag()) g.container = 0;
     const uint8_t domain = in.Get(2);
     if (in.Flag()) g.default_domain = GetLoose(in, DomainType::kDefault, state);
     if (owners_ && in.Flag()) g.blocking_domain = GetLoose(in, DomainType::kBlocking, state);
-    g.domain = FromOwn(g, domain);
+    const auto own = OwnDomains(g, kType1Later);
+    g.domain = own[domain];
     for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next)
-      state.devices[d].hw = FromOwn(g, hw[d]);
+      state.devices[d].hw = own[hw[d]];
   }
 }
 
 void Packer::UnpackGlobals(std::span<const uint32_t> key, State& state, Values& values) const {
   BitReader in(key);
   GetGlobals(in, state, values);
-  uint64_t present = 0;
-  for (DeviceId d = 0; d < topology_.devices_count; ++d)
-    if (order_kept() ? in.Flag() : state.devices[d].present) present |= Bit(d);
-  GetListed(in, state, values, present);
+  if (order_kept())
+    for (DeviceId d = 0; d < topology_.devices_count; ++d) in.Flag();  // the clusters say it, too
+  GetListed(in, state, values);
 }
 
 void Packer::UnpackContainer(std::span<const uint32_t> key, std::span<const DeviceId> list,

@@ -1,19 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packs states into short bit strings that are equal where no run can tell the states apart.
+// Packs states into short strings of bits that are equal where no run can tell the states apart.
+// The bits are in words of four bytes, with zeros after the last one.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "model/rules.h"
 #include "model/state.h"
-#include "src/explore/bit_string.h"
 #include "src/explore/shape.h"
 
 namespace iommucheck::explore {
+
+// Long enough for a state of a machine of every capacity of the model.
+inline constexpr int kMaxKeyWords = 288;
+
+struct Key {
+  std::array<uint32_t, kMaxKeyWords> words;
+  int size = 0;
+  [[nodiscard]] std::span<const uint32_t> span() const {
+    return {words.data(), static_cast<size_t>(size)};
+  }
+};
+
+// How many bits the numbers 0 to `largest` take.
+inline int Width(int largest) {
+  return static_cast<int>(std::bit_width(static_cast<unsigned>(largest)));
+}
+
+class BitWriter {
+ public:
+  explicit BitWriter(Key& key) : key_(key) { key_.size = 0; }
+  void Put(unsigned value, int bits) {
+    pending_ |= uint64_t{value} << filled_;
+    filled_ += bits;
+    if (filled_ < 32) return;
+    key_.words[static_cast<size_t>(key_.size++)] = static_cast<uint32_t>(pending_);
+    pending_ >>= 32U;
+    filled_ -= 32;
+  }
+  void Flag(bool value) { Put(value ? 1 : 0, 1); }
+  void Finish() {
+    if (filled_ > 0) key_.words[static_cast<size_t>(key_.size++)] = static_cast<uint32_t>(pending_);
+  }
+
+ private:
+  Key& key_;
+  uint64_t pending_ = 0;
+  int filled_ = 0;
+};
+
+class BitReader {
+ public:
+  explicit BitReader(std::span<const uint32_t> words) : words_(words) {}
+  uint8_t Get(int bits) {
+    if (filled_ < bits) {
+      pending_ |= uint64_t{words_[at_++]} << filled_;
+      filled_ += 32;
+    }
+    const auto value = static_cast<uint8_t>(pending_ & ((1U << bits) - 1U));
+    pending_ >>= bits;
+    filled_ -= bits;
+    return value;
+  }
+  bool Flag() { return Get(1) != 0; }
+
+ private:
+  std::span<const uint32_t> words_;
+  size_t at_ = 0;
+  uint64_t pending_ = 0;
+  int filled_ = 0;
+};
+
+// Numbers with kNoId: one more than the number, and 0.
+inline unsigned OrNone(uint8_t id) { return id == kNoId ? 0U : id + 1U; }
+inline uint8_t FromOrNone(uint8_t code) {
+  return code == 0 ? kNoId : static_cast<uint8_t>(code - 1);
+}
+
+// New numbers for groups or containers, in the order in which they are seen.
+struct Numbering {
+  std::array<uint8_t, kMaxGroups> number{};  // by old number; kNoId: not seen yet
+  std::array<uint8_t, kMaxGroups> seen{};    // old numbers, by new number
+  uint8_t count = 0;
+  void Clear(int old_numbers) {
+    std::fill_n(number.begin(), old_numbers, kNoId);
+    count = 0;
+  }
+  void See(uint8_t old) {
+    if (old == kNoId || number[old] != kNoId) return;
+    number[old] = count;
+    seen[count++] = old;
+  }
+  // 0 for none, or one more than the new number.
+  [[nodiscard]] unsigned CodeOf(uint8_t old) const { return old == kNoId ? 0U : number[old] + 1U; }
+};
 
 // The model hands out the lowest free number for a group or a domain, follows them as links and
 // compares them for equality; it never asks which of two is lower. So states that are equal up to
@@ -47,8 +133,8 @@ class Packer {
   // group's own default, blocking and type1 domains.
   bool PackCluster(const State& state, std::span<const DeviceId> cluster, Key& key) const;
   void PackGlobals(const State& state, const Values& values, Key& key) const;
-  // In this order: each cluster, then the rest.
-  void StartUnpacking(State& state) const;
+  // In this order: from a state without groups and domains each cluster, then the rest.
+  void Blank(State& state) const;
   void UnpackCluster(std::span<const uint32_t> key, std::span<const DeviceId> cluster,
                      State& state) const;
   void UnpackGlobals(std::span<const uint32_t> key, State& state, Values& values) const;
@@ -62,16 +148,19 @@ class Packer {
 
  private:
   void NumberGroups(const State& state);
-  void SeeGroup(GroupId group);
-  void SeeContainer(ContainerId container);
+  bool PutDevice(BitWriter& out, const State& state, DeviceId d, unsigned group,
+                 uint8_t& groups) const;
+  bool GetDevice(BitReader& in, DeviceId d, GroupId base, State& state) const;
+  void GetMembers(BitReader& in, uint8_t members, GroupState& g, State& state) const;
   // A domain that is packed by itself.
   void PutLoose(BitWriter& out, const DomainState& domain) const;
   DomainId GetLoose(BitReader& in, DomainType type, State& state) const;
   void PutGlobals(BitWriter& out, const State& state, const Values& values) const;
   void GetGlobals(BitReader& in, State& state, Values& values) const;
   // The order of the devices that are present, where it matters.
-  void PutListed(BitWriter& out, const State& state, const Values& values, uint64_t present) const;
-  void GetListed(BitReader& in, State& state, const Values& values, uint64_t present) const;
+  void PutListed(BitWriter& out, const State& state, const Values& values) const;
+  void GetListed(BitReader& in, State& state, const Values& values) const;
+  [[nodiscard]] uint64_t Present(const State& state) const;
   void PutDomain(BitWriter& out, const State& state, DomainId domain);
   DomainId GetDomain(BitReader& in, State& state) const;
   [[nodiscard]] bool InOrder(InstanceId instance, const Values& values) const;
@@ -86,35 +175,29 @@ class Packer {
   const Topology topology_;
   const std::vector<OpenAttribute> open_;
   std::vector<BusDevices> bus_devices_;
+  std::vector<uint8_t> buses_;  // whose slot matters
   const int containers_;
   // Which parts there are, and how many bits a number takes.
-  bool single_driver_;
   bool fwnode_era_;
   bool owners_;
-  bool any_fwnode_;
-  bool any_accepts_foreign_;
+  bool any_fwnode_ = false;
+  bool any_accepts_foreign_ = false;
   bool binds_;      // attach_dev looks at the instance that a domain is bound to
   bool tables_;     // type1 compares tables
   bool coherency_;  // type1 compares coherency
   bool notifiers_;
-  bool instance_groups_;        // of some driver, or left open
-  bool plain_instance_groups_;  // of some driver
-  unsigned buses_ = 0;          // bit per bus whose slot matters
+  bool instance_groups_ = false;        // of some driver, or left open
+  bool plain_instance_groups_ = false;  // of some driver
   int device_bits_;
   int instance_bits_;
   int driver_bits_;
   int table_bits_;
   int group_bits_;
-  std::array<uint8_t, kMaxOpen> open_bits_{};
   std::array<uint8_t, kMaxInstances> open_fwnode_{};  // index of an open fwnode, or kNoId
 
-  std::array<GroupId, kMaxGroups> new_group_{};
+  Numbering new_groups_;
+  Numbering new_containers_;
   std::array<DomainId, kMaxDomains> new_domain_{};
-  std::array<GroupId, kMaxGroups> groups_{};  // old numbers, by new number
-  std::array<ContainerId, kMaxContainers> new_container_{};
-  std::array<ContainerId, kMaxContainers> containers_seen_{};  // old numbers, by new number
-  uint8_t groups_count_ = 0;
-  uint8_t containers_count_ = 0;
   uint8_t domains_count_ = 0;
 };
 

@@ -58,8 +58,6 @@ absl::StatusOr<Scope> ParseScope(std::string_view text) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--scope:%d: expected %s, found %s", column + 1, expected, Quote(found)));
   };
-  std::vector<std::string> names;
-  for (const Entry& e : kEntries) names.emplace_back(e.name);
   while (at <= text.size()) {
     const size_t end = std::min(text.find(',', at), text.size());
     const std::string_view part = text.substr(at, end - at);
@@ -97,6 +95,8 @@ std::string ScopeText(const Scope& scope) {
   return text;
 }
 
+bool operator==(const Scope& a, const Scope& b) { return ScopeText(a) == ScopeText(b); }
+
 ScopeShapes::ScopeShapes(const KernelProfile& kernel, const Scope& scope)
     : kernel_(kernel), scope_(scope) {
   for (int devices = 1; devices <= scope.devices; ++devices) {
@@ -129,11 +129,10 @@ void ScopeShapes::ListRelations(int devices, int on_platform) {
   const auto list = [&](const auto& self, int d) -> void {
     if (d < devices) {
       for (int slot = 0; slot <= slots; ++slot) {
-        relation.slot[static_cast<size_t>(d)] = static_cast<uint8_t>(slot);
+        relation.slot[d] = static_cast<uint8_t>(slot);
         for (int alias = on_platform - 1; alias < devices; ++alias) {
           if (alias == d) continue;
-          relation.alias[static_cast<size_t>(d)] =
-              alias < on_platform ? kNoId : static_cast<DeviceId>(alias);
+          relation.alias[d] = alias < on_platform ? kNoId : static_cast<DeviceId>(alias);
           self(self, d + 1);
         }
       }
@@ -143,11 +142,9 @@ void ScopeShapes::ListRelations(int devices, int on_platform) {
     unsigned slots_shared = 0;
     for (int a = on_platform; a < devices; ++a)
       for (int b = on_platform; b < a; ++b) {
-        const auto x = static_cast<size_t>(a);
-        const auto y = static_cast<size_t>(b);
-        const unsigned bit = 1U << static_cast<unsigned>(4 * a + b);
-        if (relation.alias[x] == b || relation.alias[y] == a) aliases |= bit;
-        if (relation.slot[x] != 0 && relation.slot[x] == relation.slot[y]) slots_shared |= bit;
+        const unsigned bit = 1U << (4 * a + b);
+        if (relation.alias[a] == b || relation.alias[b] == a) aliases |= bit;
+        if (relation.slot[a] != 0 && relation.slot[a] == relation.slot[b]) slots_shared |= bit;
       }
     if (known.emplace(aliases, slots_shared).second) relations_.push_back(relation);
   };
@@ -158,11 +155,11 @@ void ScopeShapes::ListRelations(int devices, int on_platform) {
 // in the order of drivers that are.
 void ScopeShapes::NameMasters(ShapeId& id, int device, int master, std::array<uint8_t, 4>& named) {
   if (device == id.devices) return AddFlags(id, named);
-  auto& masters = id.masters[static_cast<size_t>(device)];
-  masters[static_cast<size_t>(master)] = kNoId;
+  auto& masters = id.masters[device];
+  masters[master] = kNoId;
   NameMasters(id, device + 1, 0, named);
   for (int driver = 0; driver < scope_.drivers; ++driver) {
-    uint8_t& count = named[static_cast<size_t>(driver)];
+    uint8_t& count = named[driver];
     const int end = std::min<int>(count + 1, scope_.instances);
     const bool new_driver = count == 0;
     for (int i = 0; i < end; ++i) {
@@ -170,14 +167,14 @@ void ScopeShapes::NameMasters(ShapeId& id, int device, int master, std::array<ui
       if (master > 0 && masters[0] == instance) continue;
       const bool new_instance = i == count;
       if (new_instance) ++count;
-      masters[static_cast<size_t>(master)] = instance;
+      masters[master] = instance;
       if (master + 1 < kMaxMasters)
         NameMasters(id, device, master + 1, named);
       else
         NameMasters(id, device + 1, 0, named);
       if (new_instance) --count;
     }
-    masters[static_cast<size_t>(master)] = kNoId;
+    masters[master] = kNoId;
     // The drivers beyond are as nameless as this one.
     if (new_driver) break;
   }
@@ -186,12 +183,11 @@ void ScopeShapes::NameMasters(ShapeId& id, int device, int master, std::array<ui
 void ScopeShapes::AddFlags(ShapeId id, const std::array<uint8_t, 4>& named) {
   unsigned instances = 0;  // that devices are behind
   for (int driver = 0; driver < scope_.drivers; ++driver)
-    for (int i = 0; i < named[static_cast<size_t>(driver)]; ++i)
-      instances |= 1U << static_cast<unsigned>(driver * scope_.instances + i);
+    for (int i = 0; i < named[driver]; ++i) instances |= 1U << (driver * scope_.instances + i);
   const bool foreign = !kernel_.has(Rule::kAssumeProbeRejectsForeign);
   const bool address = !kernel_.has(Rule::kAssumeAddressNotReused) && scope_.drivers > 1;
   const bool table = !kernel_.has(Rule::kAssumeTablesNotShared) && scope_.drivers > 1;
-  const unsigned accept_end = foreign ? 1U << static_cast<unsigned>(scope_.drivers) : 1U;
+  const unsigned accept_end = foreign ? 1U << scope_.drivers : 1U;
   // Each subset of the instances named, the empty one first.
   for (unsigned fwnodes = 0;; fwnodes = (fwnodes - instances) & instances) {
     for (unsigned accept = 0; accept < accept_end; ++accept)
@@ -243,8 +239,7 @@ Shape ScopeShapes::Make(const ShapeId& id) const {
     driver.claims[kPlatform] = scope_.buses > 1 ? Claim::kStrict : Claim::kNone;
     driver.claims[kPci] = Claim::kStrict;
     unsigned of_driver = 0;
-    for (int i = 0; i < scope_.instances; ++i)
-      of_driver |= 1U << static_cast<unsigned>(r * scope_.instances + i);
+    for (int i = 0; i < scope_.instances; ++i) of_driver |= 1U << (r * scope_.instances + i);
     const bool serves = driver.accepts_foreign || (named & of_driver) != 0;
     open(bus_slots && scope_.buses > 1, Attribute::kClaimPlatform, r, 6);
     open(bus_slots, Attribute::kClaimPci, r, 6);
@@ -314,59 +309,46 @@ uint64_t ScopeShapes::MachinesAt(size_t index) const {
 }
 
 Case WithoutUnused(Case c) {
-  const Topology from = c.topology;
   Topology& t = c.topology;
-  std::array<bool, kMaxInstances> instance_used{};
-  std::array<bool, kMaxDrivers> driver_used{};
-  std::array<bool, kMaxTables> table_used{};
+  const auto devices = std::span(t.devices).first(t.devices_count);
   const auto of_instance = [](const Op& op) {
     return op.kind == OpKind::kRegister || op.kind == OpKind::kUnregister;
   };
-  for (const CaseOp& op : c.ops)
-    if (of_instance(op.op)) instance_used[op.op.a] = true;
-  for (DeviceId d = 0; d < from.devices_count; ++d)
-    for (InstanceId m : from.devices[d].masters)
-      if (m != kNoId) instance_used[m] = true;
-  std::array<uint8_t, kMaxInstances> instance_to{};
-  std::array<uint8_t, kMaxDrivers> driver_to{};
-  std::array<uint8_t, kMaxTables> table_to{};
-  t.instances_count = 0;
-  t.drivers_count = 0;
-  t.tables_count = 0;
-  for (InstanceId i = 0; i < from.instances_count; ++i) {
+  const auto close_gap = [](uint8_t& id, uint8_t gap) {
+    if (id != kNoId && id > gap) --id;
+  };
+  for (InstanceId i = t.instances_count; i-- > 0;) {
     // A driver that claims with the last of its instances needs instances that never register, too.
-    instance_used[i] = instance_used[i] || from.drivers[from.instances[i].driver].claims_once;
-    if (instance_used[i]) driver_used[from.instances[i].driver] = true;
-    if (instance_used[i]) table_used[from.instances[i].table] = true;
+    if (t.drivers[t.instances[i].driver].claims_once ||
+        std::ranges::any_of(c.ops, [&](auto& o) { return of_instance(o.op) && o.op.a == i; }) ||
+        std::ranges::any_of(devices,
+                            [&](auto& d) { return std::ranges::count(d.masters, i) != 0; }))
+      continue;
+    std::shift_left(t.instances.begin() + i, t.instances.begin() + t.instances_count--, 1);
+    for (Device& device : devices)
+      for (InstanceId& m : device.masters) close_gap(m, i);
+    for (CaseOp& op : c.ops)
+      if (of_instance(op.op)) close_gap(op.op.a, i);
   }
-  for (DriverId r = 0; r < from.drivers_count; ++r)
-    if (driver_used[r]) {
-      table_used[from.drivers[r].table] = true;
-      driver_to[r] = t.drivers_count++;
+  const auto instances = std::span(t.instances).first(t.instances_count);
+  for (DriverId r = t.drivers_count; r-- > 0;) {
+    if (std::ranges::count(instances, r, &Instance::driver) != 0) continue;
+    std::shift_left(t.drivers.begin() + r, t.drivers.begin() + t.drivers_count--, 1);
+    for (Instance& instance : instances) close_gap(instance.driver, r);
+    for (Driver& driver : t.drivers) {
+      if (driver.address == r) driver.address = kNoId;
+      close_gap(driver.address, r);
     }
-  for (TableId table = 0; table < from.tables_count; ++table)
-    if (table_used[table]) table_to[table] = t.tables_count++;
-  for (DriverId r = 0; r < from.drivers_count; ++r) {
-    if (!driver_used[r]) continue;
-    Driver& driver = t.drivers[driver_to[r]];
-    driver = from.drivers[r];
-    driver.table = table_to[driver.table];
-    if (driver.address != kNoId)
-      driver.address = driver_used[driver.address] ? driver_to[driver.address] : kNoId;
   }
-  for (InstanceId i = 0; i < from.instances_count; ++i) {
-    if (!instance_used[i]) continue;
-    instance_to[i] = t.instances_count;
-    Instance& instance = t.instances[t.instances_count++];
-    instance = from.instances[i];
-    instance.driver = driver_to[instance.driver];
-    instance.table = table_to[instance.table];
+  const auto drivers = std::span(t.drivers).first(t.drivers_count);
+  for (TableId table = t.tables_count; table-- > 0;) {
+    if (std::ranges::count(instances, table, &Instance::table) != 0 ||
+        std::ranges::count(drivers, table, &Driver::table) != 0)
+      continue;
+    --t.tables_count;
+    for (Instance& instance : instances) close_gap(instance.table, table);
+    for (Driver& driver : drivers) close_gap(driver.table, table);
   }
-  for (DeviceId d = 0; d < t.devices_count; ++d)
-    for (InstanceId& m : t.devices[d].masters)
-      if (m != kNoId) m = instance_to[m];
-  for (CaseOp& op : c.ops)
-    if (of_instance(op.op)) op.op.a = instance_to[op.op.a];
   c.names = DefaultNames(t);
   Normalize(c);
   return c;

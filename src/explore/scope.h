@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,13 +27,7 @@ struct Scope {
   int steps = 6;  // or kUnbounded
   [[nodiscard]] int max_groups() const { return groups == 0 ? devices + 1 : groups; }
   // Groups that are not named are as many as they come to.
-  friend bool operator==(const Scope& a, const Scope& b) {
-    const auto all = [](const Scope& s) {
-      return std::tuple(s.drivers, s.buses, s.devices, s.instances, s.max_groups(), s.containers,
-                        s.steps);
-    };
-    return all(a) == all(b);
-  }
+  friend bool operator==(const Scope& a, const Scope& b);
 };
 
 // "drivers=2,devices=3,steps=unbounded": what is not named is as above. Errors: InvalidArgument,

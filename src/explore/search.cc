@@ -5,8 +5,6 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,16 +46,16 @@ class ScopeSearch {
       Pass();
       // All shapes were searched up to the steps of the pass before.
       answer_.depth = std::min(pass_ - 1, kDeepestPass);
-      if (winner_) break;
-      if (stopped_ || !full_.empty()) break;
+      if (winner_ || stopped_ || !full_.empty()) break;
       answer_.depth = pass_;
       answer_.every_depth =
           std::ranges::all_of(state_, [](const auto& s) { return s.every_depth; });
       if (answer_.every_depth || pass_ == question_.scope.steps) break;
       pass_ = NextPass(pass_, question_.scope.steps);
-      for (ShapeState& s : state_) {
-        s.done = s.every_depth;
-        s.covered = 0;
+      for (Coverage& s : state_) {
+        if (s.every_depth) continue;
+        s.verdict = Verdict::kUnknown;
+        s.depth = 0;
       }
     }
     progress_ = Snapshot();
@@ -66,15 +64,8 @@ class ScopeSearch {
   }
 
  private:
-  struct ShapeState {
-    bool done = false;  // in this pass
-    bool every_depth = false;
-    bool violated = false;  // in this pass
-    int covered = 0;        // steps of this pass without a violation, where memory ran out
-    int depth = 0;
-    uint64_t states = 0;
-    uint64_t transitions = 0;
-  };
+  static bool Done(const Coverage& s) { return s.verdict == Verdict::kHolds; }
+
   struct Winner {
     size_t at = 0;  // in mine_
     ShapeResult result;
@@ -84,7 +75,7 @@ class ScopeSearch {
     pass_ = std::max(1, progress_.pass);
     for (const DoneShapes& d : progress_.done) {
       for (size_t i = d.first; i <= d.last; ++i) {
-        state_[i].done = true;
+        state_[i].verdict = Verdict::kHolds;
         state_[i].every_depth = d.every_depth;
         state_[i].depth = d.depth;
       }
@@ -98,8 +89,8 @@ class ScopeSearch {
   [[nodiscard]] Progress Snapshot() const {
     Progress now{question_, pass_, {}};
     for (size_t i = 0; i < state_.size(); ++i) {
-      const ShapeState& s = state_[i];
-      if (!s.done) continue;
+      const Coverage& s = state_[i];
+      if (!Done(s)) continue;
       if (!now.done.empty() && now.done.back().last + 1 == i &&
           now.done.back().every_depth == s.every_depth) {
         DoneShapes& range = now.done.back();
@@ -116,38 +107,32 @@ class ScopeSearch {
 
   void Pass() {
     next_ = 0;
-    tick_ = {.pass = pass_, .shapes_done = 0, .shapes = mine_.size(), .transitions = 0};
-    for (const ShapeState& s : state_) tick_.shapes_done += s.done ? 1 : 0;
-    std::vector<std::thread> helpers;
-    try {
-      // A shape is one thread's work.
-      const int useful = std::min(options_.threads, static_cast<int>(mine_.size()));
-      for (int n = 1; n < useful; ++n) helpers.emplace_back([this] { WorkWhileMemoryLasts(); });
-    } catch (const std::system_error&) {
-      // No more threads can be started: the threads that run do the work.
-    } catch (const std::bad_alloc&) {
-    }
-    WorkWhileMemoryLasts();
-    for (std::thread& helper : helpers) helper.join();
-  }
-
-  void WorkWhileMemoryLasts() {
-    try {
-      Work();
-    } catch (const std::bad_alloc&) {
-      const std::lock_guard lock(mutex_);
-      stopped_ = starved_ = true;
-    }
+    tick_ = {.pass = pass_,
+             .shapes_done = static_cast<size_t>(std::ranges::count_if(state_, Done)),
+             .shapes = mine_.size(),
+             .transitions = 0};
+    // A shape is one thread's work.
+    const size_t useful = std::min(static_cast<size_t>(options_.threads), mine_.size());
+    OnThreads(useful, [this](size_t) {
+      try {
+        Work();
+      } catch (const std::bad_alloc&) {
+        const std::lock_guard lock(mutex_);
+        stopped_ = starved_ = true;
+      }
+    });
   }
 
   void Work() {
     std::optional<Explorer> explorer;
     for (std::optional<size_t> at = Pick(); at; at = Pick()) {
-      const Limits limits{
-          .max_steps = pass_,
-          .max_states = kMaxStates,
-          .max_bytes = options_.max_bytes / static_cast<uint64_t>(options_.threads),
-          .stop = [this, at] { return Needless(*at) || (options_.stop && options_.stop()); }};
+      const Limits limits{.max_steps = pass_,
+                          .max_states = kMaxStates,
+                          .max_bytes = options_.max_bytes / static_cast<uint64_t>(options_.threads),
+                          .stop = [this, at] {
+                            const std::lock_guard lock(mutex_);
+                            return Needless(*at) || (options_.stop && options_.stop());
+                          }};
       ShapeResult result;
       try {
         if (!explorer) explorer.emplace(profile_, question_.property);
@@ -163,8 +148,8 @@ class ScopeSearch {
 
   std::optional<size_t> Pick() {
     const std::lock_guard lock(mutex_);
-    while (next_ < mine_.size() && state_[next_].done) ++next_;
-    if (stopped_ || next_ == mine_.size() || NeedlessLocked(next_)) return std::nullopt;
+    while (next_ < mine_.size() && Done(state_[next_])) ++next_;
+    if (stopped_ || next_ == mine_.size() || Needless(next_)) return std::nullopt;
     if (options_.stop && options_.stop()) {
       stopped_ = true;
       return std::nullopt;
@@ -173,38 +158,27 @@ class ScopeSearch {
   }
 
   // In a pass that goes a step further than the one before, the first shape with a violation wins.
-  bool Needless(size_t at) {
-    const std::lock_guard lock(mutex_);
-    return NeedlessLocked(at);
-  }
-  [[nodiscard]] bool NeedlessLocked(size_t at) const {
+  [[nodiscard]] bool Needless(size_t at) const {
     return winner_ && pass_ <= kDeepestPass && at > winner_->at;
   }
 
   void Finish(size_t at, ShapeResult result) {
     const std::lock_guard lock(mutex_);
     tick_.transitions += result.transitions;
-    ShapeState& s = state_[at];
-    s.states = result.states;
-    s.transitions = result.transitions;
+    state_[at] = result;
     switch (result.verdict) {
       case Verdict::kHolds:
-        s.done = true;
-        s.every_depth = result.every_depth;
-        s.depth = result.depth;
         ++tick_.shapes_done;
         break;
       case Verdict::kViolated:
-        s.violated = true;
         if (!winner_ ||
             std::pair(result.ops.size(), at) < std::pair(winner_->result.ops.size(), winner_->at))
           winner_ = Winner{at, std::move(result)};
         break;
       case Verdict::kUnknown:
-        s.covered = result.depth;
         if (!result.stopped)
-          full_.push_back({at, result.depth});
-        else if (!NeedlessLocked(at))
+          full_.push_back(result.depth);
+        else if (!Needless(at))
           stopped_ = true;
         break;
     }
@@ -218,12 +192,11 @@ class ScopeSearch {
     for (size_t i = 0; i < end; ++i) {
       answer_.states += state_[i].states;
       answer_.transitions += state_[i].transitions;
-      answer_.shapes_done += state_[i].done ? 1 : 0;
+      answer_.shapes_done += Done(state_[i]) ? 1 : 0;
     }
     // Shapes that were not searched in this pass are known up to the pass before.
-    const auto shallow = std::ranges::min_element(full_, {}, &Full::depth);
-    if (shallow != full_.end() && !stopped_)
-      answer_.depth = std::max(answer_.depth, shallow->depth);
+    if (!full_.empty() && !stopped_)
+      answer_.depth = std::max(answer_.depth, std::ranges::min(full_));
     if (!full_.empty())
       answer_.reason = absl::StrFormat("out of memory on %d shape%s", full_.size(),
                                        full_.size() == 1 ? "" : "s");
@@ -245,7 +218,7 @@ class ScopeSearch {
       answer_.verdict = Verdict::kHolds;
       if (answer_.every_depth) {
         answer_.depth = 0;
-        for (const ShapeState& s : state_) answer_.depth = std::max(answer_.depth, s.depth);
+        for (const Coverage& s : state_) answer_.depth = std::max(answer_.depth, s.depth);
       }
     }
   }
@@ -255,13 +228,8 @@ class ScopeSearch {
     const size_t end = pass_ <= kDeepestPass ? winner_->at : state_.size();
     return std::all_of(
         state_.begin(), state_.begin() + static_cast<ptrdiff_t>(end),
-        [steps](const ShapeState& s) { return s.done || s.violated || s.covered >= steps; });
+        [steps](const Coverage& s) { return s.verdict != Verdict::kUnknown || s.depth >= steps; });
   }
-
-  struct Full {
-    size_t at;
-    int depth;
-  };
 
   Progress& progress_;
   const SearchOptions& options_;
@@ -273,12 +241,13 @@ class ScopeSearch {
   ScopeAnswer answer_;
 
   std::mutex mutex_;
-  std::vector<ShapeState> state_;  // by index in mine_
+  // Of each shape in this pass, by index in mine_; unknown, at no depth: it was not searched yet.
+  std::vector<Coverage> state_;
   size_t next_ = 0;
   bool stopped_ = false;
   bool starved_ = false;  // stopped_: since memory ran out between shapes
   std::optional<Winner> winner_;
-  std::vector<Full> full_;  // shapes that memory did not suffice for
+  std::vector<int> full_;  // depths of shapes that memory did not suffice for
   SearchOptions::Tick tick_;
 };
 

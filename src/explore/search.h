@@ -47,21 +47,16 @@ struct Progress {
   std::vector<DoneShapes> done;  // of this pass, in order
 };
 
-struct ScopeAnswer {
+struct ScopeAnswer : Coverage {
   Question question;
-  Verdict verdict = Verdict::kUnknown;
   Case found;  // kViolated
   // kViolated: no case has fewer steps, and none with as many steps has fewer devices. False where
   // the search ended before it knew; `reason` says why.
   bool smallest = true;
-  size_t found_in = 0;       // the shape, by its number among the shapes of all shards
-  int depth = 0;             // no run of up to so many steps violates the property
-  bool every_depth = false;  // all states that can be reached were seen
+  size_t found_in = 0;  // the shape, by its number among the shapes of all shards
   uint64_t shapes = 0;
   uint64_t shapes_done = 0;  // of the last pass
   uint64_t machines = 0;     // of the shapes; the largest number: that many or more
-  uint64_t states = 0;
-  uint64_t transitions = 0;
   std::string reason;  // kUnknown, and kViolated where it is not known to be the smallest: why
 };
 

@@ -11,7 +11,7 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/run.h"
-#include "src/tool/model_hash.h"
+#include "src/tool/provenance.h"
 
 namespace iommucheck::explore {
 namespace {
@@ -33,23 +33,16 @@ class Reader {
     return json_.contains(p) ? &json_.at(p) : nullptr;
   }
   std::string Text(const std::string& pointer) {
-    const Json* found = At(pointer);
-    if (found != nullptr && found->is_string()) return found->get<std::string>();
-    Expect(pointer, "a string");
-    return "";
+    return Get<std::string>(pointer, &Json::is_string, "a string");
   }
   uint64_t Number(const std::string& pointer, uint64_t most) {
-    const Json* found = At(pointer);
-    if (found != nullptr && found->is_number_unsigned() && found->get<uint64_t>() <= most)
-      return found->get<uint64_t>();
-    Expect(pointer, absl::StrCat("a number up to ", most));
-    return 0;
+    const std::string what = absl::StrCat("a number up to ", most);
+    const auto number = Get<uint64_t>(pointer, &Json::is_number_unsigned, what);
+    Require(number <= most, pointer, what);
+    return number <= most ? number : 0;
   }
   bool Flag(const std::string& pointer) {
-    const Json* found = At(pointer);
-    if (found != nullptr && found->is_boolean()) return found->get<bool>();
-    Expect(pointer, "true or false");
-    return false;
+    return Get<bool>(pointer, &Json::is_boolean, "true or false");
   }
   std::vector<std::string> Words(const std::string& pointer) {
     std::vector<std::string> words;
@@ -57,13 +50,11 @@ class Reader {
     return words;
   }
   size_t Size(const std::string& pointer) {
-    const Json* found = At(pointer);
-    if (found != nullptr && found->is_array()) return found->size();
-    Expect(pointer, "a list");
-    return 0;
+    return Get<Json>(pointer, &Json::is_array, "a list").size();
   }
-  void Expect(const std::string& pointer, const std::string& what) {
-    if (!status_.ok()) return;
+  // Unless it holds, something else than `what` was expected.
+  void Require(bool holds, const std::string& pointer, const std::string& what) {
+    if (holds || !status_.ok()) return;
     const Json* found = At(pointer);
     std::string text = found == nullptr ? "nothing" : JsonLine(*found);
     if (text.size() > 60) text = text.substr(0, 57) + "...";
@@ -72,6 +63,15 @@ class Reader {
   }
 
  private:
+  template <typename Value>
+  Value Get(const std::string& pointer, bool (Json::*is)() const noexcept,
+            const std::string& what) {
+    const Json* found = At(pointer);
+    const bool fits = found != nullptr && (found->*is)();
+    Require(fits, pointer, what);
+    return fits ? found->get<Value>() : Value();
+  }
+
   const Json& json_;
   const std::string& file_;
   absl::Status status_ = absl::OkStatus();
@@ -97,63 +97,58 @@ void ReadSeal(Reader& in, const Json& record) {
   const std::string model = in.Text(kModel);
   const std::string check = in.Text(kCheck);
   if (!in.status().ok()) return;
-  if (model != ModelHash())
+  if (model != tool::ModelHash())
     in.Fail(absl::StrFormat("made by another model: %s, this iommucheck has %s",
-                            model.substr(0, 16), ModelHash()));
-  if (check != CheckOf(record)) in.Expect(kCheck, "that of what the file says");
+                            model.substr(0, 16), tool::ModelHash()));
+  in.Require(check == CheckOf(record), kCheck, "that of what the file says");
 }
 
 void ReadQuestion(Reader& in, Question& q) {
-  if (const auto property = FindEncodedProperty(in.Text("/property")))
-    q.property = *property;
-  else
-    in.Expect("/property", kAnEncodedProperty);
+  const auto property = FindEncodedProperty(in.Text("/property"));
+  in.Require(property.has_value(), "/property", AnEncodedProperty());
   const auto kernel = MakeKernel(in.Text("/kernel/profile"), in.Words("/kernel/dropped"),
                                  in.Words("/kernel/added"));
-  if (kernel.ok() && CheckEncoded(*kernel).ok())
-    q.kernel = *kernel;
-  else
-    in.Expect("/kernel", "a kernel");
+  in.Require(kernel.ok() && CheckEncoded(*kernel).ok(), "/kernel", "a kernel");
   const auto scope = ParseScope(in.Text("/exploration/scope"));
-  if (scope.ok())
-    q.scope = *scope;
-  else
-    in.Expect("/exploration/scope", "a scope");
+  in.Require(scope.ok(), "/exploration/scope", "a scope");
   q.shards = static_cast<int>(in.Number("/exploration/shards", kMaxShards));
   q.shard = static_cast<int>(in.Number("/exploration/shard", kMaxShards));
-  if (q.shard < 1 || q.shard > q.shards) in.Expect("/exploration/shard", "1 to the shards");
+  in.Require(q.shard >= 1 && q.shard <= q.shards, "/exploration/shard", "1 to the shards");
+  if (!in.status().ok()) return;
+  q.property = *property;
+  q.kernel = *kernel;
+  q.scope = *scope;
 }
 
 // That the case is of the question and does what is said of it.
 void CheckCase(Reader& in, const ScopeAnswer& a) {
   const Question& q = a.question;
   const auto steps = static_cast<int>(a.found.ops.size());
-  if (a.found.kernel != q.kernel) in.Expect("/case/kernel", "the kernel of the question");
-  if (!CheckEncoded(a.found.topology, a.found.names).ok())
-    in.Expect("/case", "a machine that is encoded");
-  if (a.found.topology.devices_count > q.scope.devices || steps > q.scope.steps)
-    in.Expect("/case", "one that fits into the scope");
-  if (a.depth >= steps || (a.smallest && a.depth != steps - 1))
-    in.Expect("/exploration/depth", absl::StrCat(steps - 1, ", for a case of ", steps, " steps"));
+  in.Require(a.found.kernel == q.kernel, "/case/kernel", "the kernel of the question");
+  in.Require(CheckEncoded(a.found.topology, a.found.names).ok(), "/case",
+             "a machine that is encoded");
+  in.Require(a.found.topology.devices_count <= q.scope.devices && steps <= q.scope.steps, "/case",
+             "one that fits into the scope");
+  in.Require(a.depth < steps && (!a.smallest || a.depth == steps - 1), "/exploration/depth",
+             absl::StrCat(steps - 1, ", for a case of ", steps, " steps"));
   const Run run = Play(a.found);
-  if (run.outside || run.of(q.property).at != steps)
-    in.Expect("/case",
-              absl::StrFormat("a run that violates %s at its last step", PropertyName(q.property)));
+  in.Require(!run.outside && run.of(q.property).at == steps, "/case",
+             absl::StrFormat("a run that violates %s at its last step", PropertyName(q.property)));
 }
 
 // That what a record says of its search can be true.
 void CheckCounts(Reader& in, const ScopeAnswer& a) {
   const int steps = a.question.scope.steps;
   const bool holds = a.verdict == Verdict::kHolds;
-  if (a.every_depth && !holds) in.Expect("/exploration/every_depth", "false");
-  if (holds && a.shapes_done != a.shapes)
-    in.Expect("/stats/shapes_done", absl::StrCat(a.shapes, ", for it holds"));
-  if (!holds && a.shapes_done >= a.shapes)
-    in.Expect("/stats/shapes_done", absl::StrCat("less than ", a.shapes));
-  if (holds && !a.every_depth && (steps == kUnbounded || a.depth != steps))
-    in.Expect("/exploration/depth", "the steps of the scope");
-  if (a.depth > steps || (a.verdict == Verdict::kUnknown && a.depth == steps))
-    in.Expect("/exploration/depth", "one within the scope");
+  in.Require(!a.every_depth || holds, "/exploration/every_depth", "false");
+  in.Require(!holds || a.shapes_done == a.shapes, "/stats/shapes_done",
+             absl::StrCat(a.shapes, ", for it holds"));
+  in.Require(holds || a.shapes_done < a.shapes, "/stats/shapes_done",
+             absl::StrCat("less than ", a.shapes));
+  in.Require(!holds || a.every_depth || (steps != kUnbounded && a.depth == steps),
+             "/exploration/depth", "the steps of the scope");
+  in.Require(a.depth <= steps && (a.verdict != Verdict::kUnknown || a.depth != steps),
+             "/exploration/depth", "one within the scope");
   if (a.verdict == Verdict::kViolated) CheckCase(in, a);
 }
 
@@ -171,7 +166,7 @@ Json ExplorationToJson(const ScopeAnswer& a) {
 }
 
 void Seal(Json& record) {
-  record["exploration"]["model"] = std::string(ModelHash());
+  record["exploration"]["model"] = std::string(tool::ModelHash());
   record["exploration"]["check"] = CheckOf(record);
 }
 
@@ -180,9 +175,9 @@ absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::str
   if (absl::Status s = CheckJsonSyntax(text, file); !s.ok()) return s;
   const Json json = Json::parse(text);
   Reader in(json, file);
-  if (in.Text("/command") != "explore") in.Expect("/command", "\"explore\"");
+  in.Require(in.Text("/command") == "explore", "/command", "\"explore\"");
   ReadSeal(in, json);
-  if (in.Text("/tool") != tool) in.Expect("/tool", JsonLine(std::string(tool)));
+  in.Require(in.Text("/tool") == tool, "/tool", JsonLine(std::string(tool)));
   ScopeAnswer a;
   ReadQuestion(in, a.question);
   const std::string verdict = in.Text("/verdict");
@@ -190,8 +185,8 @@ absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::str
     a.verdict = Verdict::kHolds;
   else if (verdict == "violated")
     a.verdict = Verdict::kViolated;
-  else if (verdict != "unknown")
-    in.Expect("/verdict", "none, violated or unknown");
+  else
+    in.Require(verdict == "unknown", "/verdict", "none, violated or unknown");
   constexpr uint64_t kAny = std::numeric_limits<uint64_t>::max();
   a.every_depth = in.Flag("/exploration/every_depth");
   a.depth = static_cast<int>(in.Number("/exploration/depth", kUnbounded));
@@ -203,7 +198,7 @@ absl::StatusOr<ScopeAnswer> AnswerFromJson(std::string_view text, const std::str
   a.transitions = in.Number("/stats/transitions", kAny);
   if (a.verdict == Verdict::kViolated) a.smallest = in.Flag("/exploration/smallest");
   if (a.verdict == Verdict::kUnknown || !a.smallest) a.reason = in.Text("/reason");
-  if (a.verdict == Verdict::kViolated && in.At("/case") == nullptr) in.Expect("/case", "a case");
+  in.Require(a.verdict != Verdict::kViolated || in.At("/case") != nullptr, "/case", "a case");
   if (!in.status().ok()) return in.status();
   if (a.verdict == Verdict::kViolated) {
     absl::StatusOr<Case> found = CaseFromJson(JsonLine(json["case"]), file + ": /case");
@@ -243,14 +238,14 @@ absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string&
   if (absl::Status s = CheckJsonSyntax(text, file); !s.ok()) return s;
   const Json json = Json::parse(text);
   Reader in(json, file);
-  if (in.Text("/command") != "explore checkpoint") in.Expect("/command", "\"explore checkpoint\"");
+  in.Require(in.Text("/command") == "explore checkpoint", "/command", "\"explore checkpoint\"");
   ReadSeal(in, json);
   Progress p;
   ReadQuestion(in, p.question);
   p.pass = static_cast<int>(in.Number("/pass", kUnbounded));
   const int steps = p.question.scope.steps;
-  if (p.pass < 1 || p.pass > steps || (p.pass > kDeepestPass && p.pass != steps))
-    in.Expect("/pass", "a pass of the scope");
+  in.Require(p.pass >= 1 && p.pass <= steps && (p.pass <= kDeepestPass || p.pass == steps), "/pass",
+             "a pass of the scope");
   const size_t count = in.Size("/done");
   if (!in.status().ok()) return in.status();
   const size_t shapes = ShapesOf(p.question);
@@ -264,10 +259,10 @@ absl::StatusOr<Progress> ParseProgress(std::string_view text, const std::string&
     d.states = in.Number(at + "/states", std::numeric_limits<uint64_t>::max());
     d.transitions = in.Number(at + "/transitions", std::numeric_limits<uint64_t>::max());
     d.depth = static_cast<int>(in.Number(at + "/depth", kUnbounded));
-    if (d.first < next || d.last < d.first || d.last >= shapes)
-      in.Expect(at, "shapes of the shard after those before");
-    if (d.depth > p.pass || (!d.every_depth && d.depth != p.pass))
-      in.Expect(at + "/depth", "one within the pass");
+    in.Require(d.first >= next && d.last >= d.first && d.last < shapes, at,
+               "shapes of the shard after those before");
+    in.Require(d.depth <= p.pass && (d.every_depth || d.depth == p.pass), at + "/depth",
+               "one within the pass");
     next = d.last + 1;
     p.done.push_back(d);
   }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "src/explore/list_ops.h"
+
 namespace iommucheck::explore {
 namespace {
 
@@ -13,15 +15,18 @@ constexpr uint8_t ClaimBit(Claim claim) {
   return static_cast<uint8_t>(1U << static_cast<unsigned>(claim));
 }
 
+// Of a claim that is open.
+constexpr uint8_t kNone = ClaimBit(Claim::kNone);
+constexpr uint8_t kStrict = ClaimBit(Claim::kStrict);
+constexpr uint8_t kOwnOk = ClaimBit(Claim::kOwnOk);
+constexpr uint8_t kSkip = ClaimBit(Claim::kSkip);
+constexpr uint8_t kIgnore = ClaimBit(Claim::kIgnore);
+constexpr uint8_t kStore = ClaimBit(Claim::kStore);
+
 Claim PlainestClaim(uint8_t values) {
   for (Claim claim : {Claim::kStrict, Claim::kNone, Claim::kOwnOk, Claim::kSkip, Claim::kIgnore})
     if ((values & ClaimBit(claim)) != 0) return claim;
   return Claim::kStore;
-}
-
-bool IsRegistered(const State& state, InstanceId instance) {
-  const auto* const end = state.registered.begin() + state.registered_count;
-  return std::find(state.registered.begin(), end, instance) != end;
 }
 
 }  // namespace
@@ -36,30 +41,16 @@ Values AllValues(const Shape& shape) {
 void Decide(const Shape& shape, size_t open, uint8_t values, Topology& t) {
   const OpenAttribute& o = shape.open[open];
   const bool set = (values & 1U) == 0;
+  // In the order of Attribute. The shape has the plain values.
+  constexpr std::array kDriverFlags = {&Driver::claims_once,     &Driver::unwinds,
+                                       &Driver::clears,          &Driver::default_domains,
+                                       &Driver::instance_groups, &Driver::coherent};
   switch (o.attribute) {
     case Attribute::kClaimPlatform:
       t.drivers[o.owner].claims[kPlatform] = PlainestClaim(values);
       return;
     case Attribute::kClaimPci:
       t.drivers[o.owner].claims[kPci] = PlainestClaim(values);
-      return;
-    case Attribute::kClaimsOnce:
-      t.drivers[o.owner].claims_once = set;
-      return;
-    case Attribute::kUnwinds:
-      t.drivers[o.owner].unwinds = set;
-      return;
-    case Attribute::kClears:
-      t.drivers[o.owner].clears = set;
-      return;
-    case Attribute::kNoDefaultDomain:
-      t.drivers[o.owner].default_domains = !set;
-      return;
-    case Attribute::kInstanceGroups:
-      t.drivers[o.owner].instance_groups = set;
-      return;
-    case Attribute::kNotCoherent:
-      t.drivers[o.owner].coherent = !set;
       return;
     case Attribute::kFwnode:
       t.instances[o.owner].fwnode = set;
@@ -72,6 +63,11 @@ void Decide(const Shape& shape, size_t open, uint8_t values, Topology& t) {
     case Attribute::kNotEnforcing:
       t.instances[o.owner].enforces_coherency = !set;
       return;
+    default: {
+      const auto flag = kDriverFlags[static_cast<size_t>(o.attribute) -
+                                     static_cast<size_t>(Attribute::kClaimsOnce)];
+      t.drivers[o.owner].*flag = shape.topology.drivers[o.owner].*flag != set;
+    }
   }
 }
 
@@ -87,7 +83,7 @@ bool Allowed(const Shape& shape, const KernelProfile& kernel, const Values& valu
     const bool platform = open.attribute == Attribute::kClaimPlatform;
     if (!platform && open.attribute != Attribute::kClaimPci) continue;
     any_claims = true;
-    if (values[i] != ClaimBit(Claim::kNone)) may_claim[open.owner] |= platform ? 1U : 2U;
+    if (values[i] != kNone) may_claim[open.owner] |= platform ? 1U : 2U;
   }
   if (kernel.has(Rule::kAssumeTablesNotShared) && (own_table & (own_table - 1)) != 0) return false;
   if (!any_claims || !kernel.has(Rule::kAssumeDriversCompeteForABus)) return true;
@@ -159,11 +155,11 @@ struct Reads::Finder {
     if (ReadClaim(Bus::kPlatform, instance)) ReadClaim(Bus::kPci, instance);
   }
   [[nodiscard]] bool OthersMissing(InstanceId instance) const {
+    bool missing = false;
     for (InstanceId i = 0; i < t.instances_count; ++i)
-      if (i != instance && t.instances[i].driver == t.instances[instance].driver &&
-          !IsRegistered(state, i))
-        return true;
-    return false;
+      missing |= i != instance && t.instances[i].driver == t.instances[instance].driver &&
+                 !IsRegistered(state, i);
+    return missing;
   }
   // False: the claim surely fails, and is the last.
   bool ReadClaim(Bus bus, InstanceId instance) {
@@ -193,12 +189,6 @@ struct Reads::Finder {
   }
   // The claims of a bus with this slot that do the same.
   [[nodiscard]] std::array<uint8_t, 6> ClaimClasses(DriverId slot, DriverId driver) const {
-    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
-    constexpr uint8_t kStrict = ClaimBit(Claim::kStrict);
-    constexpr uint8_t kOwnOk = ClaimBit(Claim::kOwnOk);
-    constexpr uint8_t kSkip = ClaimBit(Claim::kSkip);
-    constexpr uint8_t kIgnore = ClaimBit(Claim::kIgnore);
-    constexpr uint8_t kStore = ClaimBit(Claim::kStore);
     if (slot == kNoId) {
       if (AttachFails()) return {kNone, kStrict | kOwnOk | kSkip, kIgnore, kStore};
       return {kNone, kStrict | kOwnOk | kSkip | kIgnore, kStore};
@@ -212,7 +202,6 @@ struct Reads::Finder {
     const DriverId driver = t.instances[instance].driver;
     if (!bus_slots() || !ReadAttribute(Attribute::kClears, driver) || !t.drivers[driver].clears)
       return;
-    constexpr uint8_t kNone = ClaimBit(Claim::kNone);
     constexpr uint8_t kAny = 0x3f & ~kNone;
     ReadAttribute(Attribute::kClaimPlatform, driver, {kNone, kAny});
     ReadAttribute(Attribute::kClaimPci, driver, {kNone, kAny});

@@ -2,6 +2,7 @@
 #include "src/explore/state_codec.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace iommucheck::explore {
 namespace {
@@ -47,9 +48,10 @@ StateCodec::StateCodec(const KernelProfile& kernel, const Shape& shape, PartTabl
       clusters_(ClustersOf(shape.topology)) {
   for (size_t k = 0; k < clusters_.size(); ++k)
     for (const DeviceId d : clusters_[k]) cluster_of_[d] = static_cast<uint8_t>(k);
-  for (size_t k = 0; k < kMaxClusters; ++k) table_of_[k] = static_cast<uint8_t>(k);
-  list_width_ = Width(shape.topology.devices_count);
-  list_length_ = std::min<int>(shape.topology.devices_count, 63 / std::max(1, list_width_));
+  std::iota(table_of_.begin(), table_of_.end(), uint8_t{0});
+  const int width = Width(shape.topology.devices_count);
+  layout_.list_width = static_cast<unsigned>(width);
+  list_length_ = std::min<int>(shape.topology.devices_count, 63 / std::max(1, width));
   if (splits_) LayOut();
   if (splits_ && !packer_.order_kept()) FindAlike(shape.topology);
   if (!splits_) words_ = 1;
@@ -61,12 +63,12 @@ void StateCodec::LayOut() {
     splits_ = false;
     return;
   }
-  globals_field_ = Allocate(kGlobalsWidth, used);
-  domains_field_ = Allocate(kDomainsWidth, used);
-  list_field_ = Allocate(list_width_ * list_length_, used);
+  layout_.globals = Allocate(kGlobalsWidth, used);
+  layout_.domains = Allocate(kDomainsWidth, used);
+  layout_.list = Allocate(static_cast<int>(layout_.list_width) * list_length_, used);
   for (size_t k = 0; k < clusters_.size() && splits_; ++k) {
     const int width = kDeviceWidth * static_cast<int>(clusters_[k].size());
-    cluster_fields_[k] = Allocate(std::min(width, kMaxClusterWidth), used);
+    layout_.clusters[k] = Allocate(std::min(width, kMaxClusterWidth), used);
   }
   words_ = used[1] > 0 ? 2 : 1;
 }
@@ -84,16 +86,13 @@ Field StateCodec::Allocate(int width, std::array<int, 2>& used) {
 
 void StateCodec::FindAlike(const Topology& t) {
   alike_of_.fill(kNoId);
-  std::array<bool, kMaxClusters> done{};
   for (size_t k = 0; k < clusters_.size(); ++k) {
-    if (done[k] || clusters_[k].size() != 1) continue;
+    if (clusters_[k].size() != 1 || alike_of_[clusters_[k][0]] != kNoId) continue;
     std::vector<uint8_t> alike;
     for (size_t other = k; other < clusters_.size(); ++other)
       if (clusters_[other].size() == 1 &&
-          t.devices[clusters_[other][0]] == t.devices[clusters_[k][0]]) {
-        done[other] = true;
+          t.devices[clusters_[other][0]] == t.devices[clusters_[k][0]])
         alike.push_back(static_cast<uint8_t>(other));
-      }
     if (alike.size() < 2) continue;
     for (const uint8_t member : alike) {
       table_of_[member] = static_cast<uint8_t>(k);
@@ -110,33 +109,33 @@ StateKey StateCodec::Canonical(const StateKey& key) const {
   std::array<bool, kMaxDevices> in_list{};
   std::array<std::array<uint16_t, kMaxClusters>, kMaxClusters / 2> parts;  // by new name
   uint64_t list = 0;
-  const uint64_t old_list = list_field_.Of(key);
+  const uint64_t old_list = layout_.list.Of(key);
   unsigned shift = 0;
-  for (uint64_t left = old_list; left != 0; left >>= static_cast<unsigned>(list_width_)) {
-    DeviceId d = Listed(left);
+  for (uint64_t left = old_list; left != 0; left >>= layout_.list_width) {
+    DeviceId d = layout_.Listed(left);
     in_list[d] = true;
     if (const uint8_t a = alike_of_[d]; a != kNoId) {
       const uint8_t n = named[a]++;
       // Alike devices are each the only one of their cluster.
-      parts[a][n] = static_cast<uint16_t>(cluster_fields_[cluster_of_[d]].Of(key));
+      parts[a][n] = static_cast<uint16_t>(layout_.clusters[cluster_of_[d]].Of(key));
       d = clusters_[alike_[a][n]][0];
     }
     list |= uint64_t{d + 1U} << shift;
-    shift += static_cast<unsigned>(list_width_);
+    shift += layout_.list_width;
   }
-  list_field_.Change(to, old_list ^ list);
+  layout_.list.Change(to, old_list ^ list);
   for (size_t a = 0; a < alike_.size(); ++a) {
     auto& of = parts[a];
     size_t count = named[a];
     for (const uint8_t k : alike_[a]) {
       if (in_list[clusters_[k][0]]) continue;
-      const auto part = static_cast<uint16_t>(cluster_fields_[k].Of(key));
+      const auto part = static_cast<uint16_t>(layout_.clusters[k].Of(key));
       size_t at = count++;
       for (; at > named[a] && of[at - 1] > part; --at) of[at] = of[at - 1];
       of[at] = part;
     }
     for (size_t n = 0; n < count; ++n) {
-      const Field& field = cluster_fields_[alike_[a][n]];
+      const Field& field = layout_.clusters[alike_[a][n]];
       field.Change(to, field.Of(key) ^ of[n]);
     }
   }
@@ -148,15 +147,14 @@ StateKey StateCodec::Canonical(const StateKey& key) const {
 uint64_t StateCodec::OrbitOf(const StateKey& canonical) const {
   if (alike_.empty() || IsWhole(canonical)) return 1;
   std::array<bool, kMaxDevices> in_list{};
-  for (uint64_t left = list_field_.Of(canonical); left != 0;
-       left >>= static_cast<unsigned>(list_width_))
-    in_list[Listed(left)] = true;
+  for (uint64_t left = layout_.list.Of(canonical); left != 0; left >>= layout_.list_width)
+    in_list[layout_.Listed(left)] = true;
   uint64_t orbit = 1;
   for (const std::vector<uint8_t>& alike : alike_) {
     uint64_t same = 0;
     uint64_t last = 0;
     for (size_t n = 0; n < alike.size(); ++n) {
-      const uint64_t part = cluster_fields_[alike[n]].Of(canonical);
+      const uint64_t part = layout_.clusters[alike[n]].Of(canonical);
       if (in_list[clusters_[alike[n]][0]])
         same = 0;
       else
@@ -170,11 +168,11 @@ uint64_t StateCodec::OrbitOf(const StateKey& canonical) const {
 }
 
 Split StateCodec::SplitOf(const StateKey& key) const {
-  Split split{.globals = static_cast<uint32_t>(globals_field_.Of(key)),
-              .domains = static_cast<uint32_t>(domains_field_.Of(key)),
-              .list = list_field_.Of(key)};
+  Split split{.globals = static_cast<uint32_t>(layout_.globals.Of(key)),
+              .domains = static_cast<uint32_t>(layout_.domains.Of(key)),
+              .list = layout_.list.Of(key)};
   for (size_t k = 0; k < clusters_.size(); ++k)
-    split.clusters[k] = static_cast<uint16_t>(cluster_fields_[k].Of(key));
+    split.clusters[k] = static_cast<uint16_t>(layout_.clusters[k].Of(key));
   return split;
 }
 
@@ -190,17 +188,17 @@ std::optional<StateKey> StateCodec::TrySplit(const State& state, const Values& v
   std::array<DeviceId, kMaxDevices> list{};
   const int groups = packer_.PackContainer(state, list, key_);
   if (groups < 0 || groups > list_length_) return std::nullopt;
-  if (!put(tables_.domains, domains_field_)) return std::nullopt;
+  if (!put(tables_.domains, layout_.domains)) return std::nullopt;
   uint64_t packed = 0;
   for (int n = groups - 1; n >= 0; --n)
-    packed = packed << static_cast<unsigned>(list_width_) | (list[static_cast<size_t>(n)] + 1U);
-  list_field_.Change(key, packed);
+    packed = packed << layout_.list_width | (list[static_cast<size_t>(n)] + 1U);
+  layout_.list.Change(key, packed);
   for (size_t k = 0; k < clusters_.size(); ++k)
     if (!packer_.PackCluster(state, clusters_[k], key_) ||
-        !put(tables_.clusters[table_of_[k]], cluster_fields_[k]))
+        !put(tables_.clusters[table_of_[k]], layout_.clusters[k]))
       return std::nullopt;
   packer_.PackGlobals(state, values, key_);
-  if (!put(tables_.globals, globals_field_)) return std::nullopt;
+  if (!put(tables_.globals, layout_.globals)) return std::nullopt;
   return key;
 }
 
@@ -209,7 +207,7 @@ StateCodec::Encoded StateCodec::Encode(const State& state, const Values& values)
   packer_.Pack(state, values, key_);
   const std::lock_guard lock(tables_.whole_mutex);
   const KeySet::Added added = tables_.whole.Add(key_.span());
-  return {.key = {{uint64_t{added.place} << 1U | 1U}}, .whole = true, .is_new = added.is_new};
+  return {.key = {{uint64_t{added.place} << 1U | 1U}}, .is_new = added.is_new};
 }
 
 void StateCodec::Decode(const StateKey& key, State& state, Values& values) {
@@ -219,18 +217,16 @@ void StateCodec::Decode(const StateKey& key, State& state, Values& values) {
                           values);
   }
   const Split split = SplitOf(key);
-  packer_.StartUnpacking(state);
+  packer_.Blank(state);
   for (size_t k = 0; k < clusters_.size(); ++k)
     packer_.UnpackCluster(tables_.clusters[table_of_[k]].Get(split.clusters[k]), clusters_[k],
                           state);
   packer_.UnpackGlobals(tables_.globals.Get(split.globals), state, values);
   std::array<DeviceId, kMaxDevices> list{};
-  int groups = 0;
-  const uint64_t mask = (uint64_t{1} << static_cast<unsigned>(list_width_)) - 1;
-  for (uint64_t left = split.list; left != 0; left >>= static_cast<unsigned>(list_width_))
-    list[static_cast<size_t>(groups++)] = static_cast<DeviceId>((left & mask) - 1);
-  packer_.UnpackContainer(tables_.domains.Get(split.domains),
-                          std::span(list).first(static_cast<size_t>(groups)), state);
+  size_t groups = 0;
+  for (uint64_t left = split.list; left != 0; left >>= layout_.list_width)
+    list[groups++] = layout_.Listed(left);
+  packer_.UnpackContainer(tables_.domains.Get(split.domains), std::span(list).first(groups), state);
 }
 
 }  // namespace iommucheck::explore

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Turns states into keys of a fixed length (StateKey) and back. The key of most states has a field
-// for each of a few parts of the state, so that a step changes few bits of it.
+// Turns states into keys of a fixed length (StateKey) and back. Most states are split into a few
+// parts, and their keys have a field for each part, so that a step changes few bits of a key.
 #pragma once
 
 #include <array>
@@ -11,24 +11,21 @@
 #include <optional>
 #include <vector>
 
-#include "src/explore/interner.h"
 #include "src/explore/key_set.h"
 #include "src/explore/packer.h"
-#include "src/explore/state_key.h"
+#include "src/explore/visited.h"
 
 namespace iommucheck::explore {
 
 inline constexpr int kMaxClusters = 16;
 
-// A state in parts, each a number: the index of the part's value in PartTables. A cluster is a set
-// of devices that can come to share groups; its part is these devices and their groups with default
-// and blocking domains. `globals` is all that belongs to no device, `domains` the container's list
-// of domains and which of them each group is on. `list` is the container's groups, newest first,
-// each as one more than the first of its devices.
+// A state in parts. All but `list` are indices of the part's value in PartTables.
 struct Split {
-  uint32_t globals = 0;
-  uint32_t domains = 0;
-  uint64_t list = 0;
+  uint32_t globals = 0;  // all that belongs to no device
+  uint32_t domains = 0;  // the container's list of domains, and the domain that each group is on
+  uint64_t list = 0;     // the container's groups, newest first: 1 + the first device of each
+  // A cluster is a set of devices that can come to share groups. Its part is these devices and
+  // their groups, with default and blocking domains.
   std::array<uint16_t, kMaxClusters> clusters{};
 };
 
@@ -40,8 +37,22 @@ struct Field {
   [[nodiscard]] uint64_t Of(const StateKey& key) const {
     return key.words[word] >> shift & ((uint64_t{1} << width) - 1);
   }
+  void AddBits(StateKey& bits) const { bits.words[word] |= ((uint64_t{1} << width) - 1) << shift; }
   // `change`: the old value xor the new one.
   void Change(StateKey& key, uint64_t change) const { key.words[word] ^= change << shift; }
+};
+
+// Where the parts are in a key.
+struct Layout {
+  Field globals;
+  Field domains;
+  Field list;
+  std::array<Field, kMaxClusters> clusters{};
+  unsigned list_width = 0;  // bits that a group takes in the list
+  // The first group of a list; `groups` >> list_width is the rest.
+  [[nodiscard]] DeviceId Listed(uint64_t groups) const {
+    return static_cast<DeviceId>((groups & ((uint64_t{1} << list_width) - 1)) - 1);
+  }
 };
 
 // The values of parts that the keys of one search point at, for all its threads.
@@ -56,11 +67,11 @@ struct PartTables {
   KeySet whole;
 };
 
-// Two states have the same key exactly if Packer gives them the same bits. A state is split into
-// parts if the shape allows it, no group is without devices, and every pointer at a domain is one
-// of those that Split has room for. Any other state, and one that has more values of a part than
-// fit into its field, is whole: PartTables::whole has its bits (Packer), and its key says where.
-// Each thread has its own codec; they share the tables.
+// Two states have the same key exactly if Packer gives them the same bits. A state can be split into
+// parts if the shape allows it, every group has devices, and every pointer at a domain is one that
+// Split has room for. All other states are whole, and so is a state if the values of a part have
+// become too many for its field. PartTables::whole has the bits (Packer) of a whole state; its key
+// is their place there. Each thread has its own codec; they share the tables.
 class StateCodec {
  public:
   StateCodec(const KernelProfile& kernel, const Shape& shape, PartTables& tables);
@@ -68,12 +79,11 @@ class StateCodec {
   // Whether states of the shape can be split: no attribute is open, there is one container, no
   // group belongs to an instance, groups do not run out, and the parts fit.
   [[nodiscard]] bool splits() const { return splits_; }
-  [[nodiscard]] int words() const { return words_; }
+  [[nodiscard]] unsigned words() const { return words_; }
 
   struct Encoded {
     StateKey key;
-    bool whole = false;
-    bool is_new = false;  // if whole: it has never been encoded before
+    bool is_new = false;  // if the key is whole: it has never been encoded before
   };
   // nullopt: the state cannot be split.
   std::optional<StateKey> TrySplit(const State& state, const Values& values);
@@ -85,44 +95,31 @@ class StateCodec {
   [[nodiscard]] Split SplitOf(const StateKey& key) const;
 
   // Devices are alike if they have the same attributes, each is alone in its cluster, and no order
-  // of devices is kept. No step can tell such devices apart, so that states that differ only in
-  // their names (an orbit) have the same runs up to these names. Canonical() gives the one of an
-  // orbit in which they are named in the order of the list, then by the numbers of their parts;
+  // of devices is kept. No step can tell such devices apart. States that differ only in which of
+  // them is which are an orbit, and have the same runs but for that. Canonical() gives one state of
+  // each orbit: alike devices come in the order of the list, then by the numbers of their parts.
   // OrbitOf() is the size of the orbit of a canonical state.
   [[nodiscard]] StateKey Canonical(const StateKey& key) const;
   [[nodiscard]] uint64_t OrbitOf(const StateKey& key) const;
 
   [[nodiscard]] const std::vector<std::vector<DeviceId>>& clusters() const { return clusters_; }
   [[nodiscard]] size_t cluster_of(DeviceId device) const { return cluster_of_[device]; }
-  [[nodiscard]] const Field& cluster_field(size_t k) const { return cluster_fields_[k]; }
-  [[nodiscard]] const Field& globals_field() const { return globals_field_; }
-  [[nodiscard]] const Field& domains_field() const { return domains_field_; }
-  [[nodiscard]] const Field& list_field() const { return list_field_; }
-  // Bits that a group takes in the list.
-  [[nodiscard]] int list_width() const { return list_width_; }
+  [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] Packer& packer() { return packer_; }
 
  private:
   void LayOut();
   void FindAlike(const Topology& topology);
-  [[nodiscard]] DeviceId Listed(uint64_t list) const {
-    return static_cast<DeviceId>(
-        (list & ((uint64_t{1} << static_cast<unsigned>(list_width_)) - 1)) - 1);
-  }
   // The next free bits of a key. If there are none, no state is split.
   Field Allocate(int width, std::array<int, 2>& used);
 
   Packer packer_;
   PartTables& tables_;
   bool splits_;
-  int words_ = 1;
-  int list_width_ = 0;
+  unsigned words_ = 1;
   int list_length_ = 0;
+  Layout layout_;
   std::vector<std::vector<DeviceId>> clusters_;
-  Field globals_field_;
-  Field domains_field_;
-  Field list_field_;
-  std::array<Field, kMaxClusters> cluster_fields_{};
   std::array<uint8_t, kMaxDevices> cluster_of_{};
   std::array<uint8_t, kMaxClusters> table_of_{};  // index in PartTables::clusters, by cluster
   std::vector<std::vector<uint8_t>> alike_;       // sets of clusters of alike devices

@@ -35,7 +35,7 @@ Visited::Memory Visited::Allocate(size_t words) {
   return Memory(static_cast<uint64_t*>(memory));
 }
 
-void Visited::Clear(int words) {
+void Visited::Clear(unsigned words) {
   if (!blocks_) blocks_ = std::make_unique<std::atomic<Block*>[]>(kMaxBlocks);
   if (words != words_) {
     for (size_t b = 0; b < kMaxBlocks; ++b) blocks_[b] = nullptr;
@@ -79,13 +79,9 @@ void Visited::Reserve(uint64_t states) {
 }
 
 void Visited::Store(uint64_t hash, uint32_t n) {
-  for (size_t at = LineOf(hash);;) {
-    if (slots_[at] == 0) {
-      slots_[at] = TagOf(hash) | (n + 1U);
-      return;
-    }
-    if (++at == lines_ * kLine) at = 0;
-  }
+  size_t at = LineOf(hash);
+  while (slots_[at] != 0) at = at + 1 == lines_ * kLine ? 0 : at + 1;
+  slots_[at] = TagOf(hash) | (n + 1U);
 }
 
 void Visited::PrefetchEntry(uint64_t hash) const {
@@ -94,9 +90,7 @@ void Visited::PrefetchEntry(uint64_t hash) const {
     const uint64_t slot = std::atomic_ref(const_cast<uint64_t&>(line[i])).load();
     if (slot == 0) return;
     if ((slot ^ TagOf(hash)) >> 32U != 0) continue;
-    const auto n = static_cast<uint32_t>(slot) - 1U;
-    __builtin_prefetch(&BlockOf(n)->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)]);
-    return;
+    return __builtin_prefetch(WordsOf(static_cast<uint32_t>(slot) - 1U));
   }
 }
 
@@ -138,24 +132,23 @@ void Visited::Write(uint32_t n, const StateKey& key, uint32_t parent) {
     if (block == nullptr) {
       owned_.push_back(std::make_unique_for_overwrite<Block>());
       block = owned_.back().get();
-      block->words = Allocate(size_t{kBlockMask + 1} * static_cast<unsigned>(words_));
+      block->words = Allocate(size_t{kBlockMask + 1} * words_);
       blocks_[n >> kBlockBits].store(block, std::memory_order_release);
     }
   }
   block->parents[n & kBlockMask] = parent;
-  uint64_t* const words = &block->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)];
+  uint64_t* const words = &block->words[size_t{n & kBlockMask} * words_];
   words[0] = key.words[0];
   if (words_ == 2) words[1] = key.words[1];
 }
 
 StateKey Visited::KeyAt(uint32_t n) const {
-  const uint64_t* const words =
-      &BlockOf(n)->words[size_t{n & kBlockMask} * static_cast<unsigned>(words_)];
+  const uint64_t* const words = WordsOf(n);
   return {{words[0], words_ == 2 ? words[1] : 0}};
 }
 
 uint64_t Visited::bytes() const {
-  return uint64_t{end()} * (sizeof(uint32_t) + sizeof(uint64_t) * static_cast<unsigned>(words_)) +
+  return uint64_t{end()} * (sizeof(uint32_t) + sizeof(uint64_t) * words_) +
          lines_ * kLine * sizeof(uint64_t);
 }
 

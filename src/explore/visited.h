@@ -12,9 +12,31 @@
 #include <mutex>
 #include <vector>
 
-#include "src/explore/state_key.h"
-
 namespace iommucheck::explore {
+
+// A state as the search keeps it: bits of a fixed length, which StateCodec makes.
+struct StateKey {
+  std::array<uint64_t, 2> words{};
+  // By hand: memcmp() is a call.
+  friend bool operator==(const StateKey& a, const StateKey& b) {
+    return ((a.words[0] ^ b.words[0]) | (a.words[1] ^ b.words[1])) == 0;
+  }
+  friend StateKey operator^(const StateKey& a, const StateKey& b) {
+    return {{a.words[0] ^ b.words[0], a.words[1] ^ b.words[1]}};
+  }
+  friend StateKey operator&(const StateKey& a, const StateKey& b) {
+    return {{a.words[0] & b.words[0], a.words[1] & b.words[1]}};
+  }
+};
+
+inline uint64_t HashOf(const StateKey& key) {
+  const auto mix = [](uint64_t a, uint64_t b) {
+    const auto product = static_cast<unsigned __int128>(a) * b;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64U);
+  };
+  return mix(mix(key.words[0] ^ 0x9e3779b97f4a7c15U, 0xd6e8feb86659fd93U) ^ key.words[1],
+             0xe7037ed1a0b428dbU);
+}
 
 // Several threads may call Add() at a time after a Reserve(); everything else is for one.
 //
@@ -26,7 +48,7 @@ class Visited {
   Visited() { Clear(1); }
 
   // Forgets all states and keeps the memory; keys have so many words from now on.
-  void Clear(int words);
+  void Clear(unsigned words);
   // Makes room for so many more states.
   void Reserve(uint64_t states);
   // How many can be added before Reserve() is needed.
@@ -81,6 +103,9 @@ class Visited {
   [[nodiscard]] Block* BlockOf(uint32_t n) const {
     return blocks_[n >> kBlockBits].load(std::memory_order_acquire);
   }
+  [[nodiscard]] uint64_t* WordsOf(uint32_t n) const {
+    return &BlockOf(n)->words[size_t{n & kBlockMask} * words_];
+  }
   // The first slot of a hash's line.
   [[nodiscard]] size_t LineOf(uint64_t hash) const {
     return static_cast<size_t>((static_cast<unsigned __int128>(hash) * lines_) >> 64U) * kLine;
@@ -88,7 +113,7 @@ class Visited {
   void Write(uint32_t n, const StateKey& key, uint32_t parent);
   void Store(uint64_t hash, uint32_t n);
 
-  int words_ = 1;
+  unsigned words_ = 1;
   std::unique_ptr<std::atomic<Block*>[]> blocks_;
   std::vector<std::unique_ptr<Block>> owned_;
   std::mutex making_;  // a block

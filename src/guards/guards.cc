@@ -43,26 +43,269 @@ struct Failed {
 
 class Search {
  public:
-  explicit Search(const Question& question);
-  Map Run();
+  Search(const Question& question)
+      : question_(question), map_{.question = question, .universe = UniverseOf(question.kernel)} {}
+
+  Map Run() {
+    try {
+      LookAtTheKernelAsItIs();
+      // A driver's own test refuses every foreign device, and makes circuits large. So this rule is
+      // decided first, and left out of all circuits after that.
+      RuleSet open = map_.universe;
+      if (Sufficient set{.rules = RuleSet().add(Rule::kDriverSameInstance)};
+          open.has_all(set.rules) && Proved(set)) {
+        AddSufficient(set);
+        open = open - set.rules;
+      }
+      Prepare(open);
+      for (;;) {
+        const auto untried = std::ranges::find_if(
+            hitting_, [&](RuleSet set) { return !KnownToBreak(map_.universe - set); });
+        if (untried == hitting_.end()) break;
+        tool::Progress(
+            absl::StrFormat("%d sets that suffice, %d kernels that do not hold; trying what "
+                            "else could be a removal",
+                            map_.sufficient.size(), broken_.size()));
+        Decide(map_.universe - *untried);
+      }
+      std::ranges::sort(hitting_, {},
+                        [](RuleSet set) { return std::pair(set.size(), set.words()); });
+      for (const RuleSet& dropped : hitting_)
+        map_.removals.push_back({.rules = dropped, .found = Smallest(dropped)});
+      DropEachAlone();
+      map_.complete = true;
+    } catch (const Spent& spent) {
+      map_.why_cut = spent.reason;
+    } catch (const std::exception& e) {
+      if (!tool::Stopped() && !IsOutOfMemory(e)) throw;
+      map_.why_cut = tool::Stopped() ? tool::StopReason() : kOutOfMemory;
+    }
+    map_.resources = Used();
+    if (query_) map_.checks += query_->checks();
+    return std::move(map_);
+  }
 
  private:
-  void LookAtTheKernelAsItIs();
-  void Prepare(RuleSet open);
-  bool Proved(Sufficient& set);
-  void Complete(Sufficient& set);
-  bool BreaksLater(RuleSet kept);
-  Standing StandingOf(RuleSet kept, int steps);
-  void DropEachAlone();
-  std::optional<Case> Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open);
-  void AddSufficient(const Sufficient& set);
-  void Decide(RuleSet kept);
-  RuleSet Shrink(RuleSet kept);
-  bool Suffices(Sufficient& set);
-  bool Breaks(RuleSet kept);
-  bool Violates(Verdict verdict);
-  void Learn(Case c);
-  Case Smallest(RuleSet dropped);
+  // This comes first, since the rest takes longer: even a map that is cut short has this answer.
+  void LookAtTheKernelAsItIs() {
+    const int asked = question_.bounds.steps;
+    const int steps = asked != 0 ? asked : smt::Bounds{}.steps;
+    std::optional<Case> found = Ask(question_.kernel, steps);
+    map_.as_is_steps = steps;
+    map_.kernel.verdict = found ? Verdict::kViolated : Verdict::kHolds;
+    if (found)
+      map_.kernel.found = *std::move(found);
+    else
+      as_is_looked_ = steps;
+  }
+
+  // If the question does not give a number of steps, the shortest violation decides it.
+  void Prepare(RuleSet open) {
+    if (map_.question.bounds.steps == 0) {
+      const std::optional<Case> shortest = Ask(With(open), smt::kMaxBoundSteps, open);
+      map_.question.bounds.steps =
+          static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
+    }
+    smt::Bounds bounds = map_.question.bounds;
+    bounds.budget = Left();
+    query_.emplace(question_.property, With(open), open, bounds);
+    open_ = open;
+  }
+
+  // Every removal must hit the new set, too; drops removals that are no longer minimal.
+  void AddSufficient(const Sufficient& set) {
+    map_.sufficient.push_back(set);
+    std::vector<RuleSet> hit;
+    std::vector<RuleSet> extended;
+    for (const RuleSet& old : hitting_) {
+      if (old.has_any(set.rules)) {
+        hit.push_back(old);
+      } else {
+        ForEach(set.rules, [&](Rule rule) { extended.push_back(RuleSet(old).add(rule)); });
+      }
+    }
+    for (const RuleSet& candidate : extended)
+      if (std::ranges::none_of(hit, [&](RuleSet other) { return candidate.has_all(other); }))
+        hit.push_back(candidate);
+    hitting_ = std::move(hit);
+  }
+
+  // Shows that these rules break the property, or finds a sufficient set among them.
+  void Decide(RuleSet kept) {
+    while (!Breaks(kept)) {
+      Sufficient set{.rules = Shrink(kept)};
+      if (Suffices(set)) return AddSufficient(set);
+    }
+  }
+
+  // Whether a kernel with at least these rules violates the property, within the steps that
+  // sufficed for others.
+  bool Breaks(RuleSet kept) {
+    return KnownToBreak(kept) || Violates(query_->ViolatedAsBefore(kept));
+  }
+
+  // Learns from the case, if there is one.
+  bool Violates(Verdict verdict) {
+    if (verdict == Verdict::kUnknown) throw Spent{query_->reason()};
+    if (verdict == Verdict::kViolated) Learn(query_->Found());
+    return verdict == Verdict::kViolated;
+  }
+
+  // Leaves out rules as long as this does not break the property. Precondition: Breaks() was false.
+  RuleSet Shrink(RuleSet kept) {
+    const auto narrow = [&](RuleSet to) {
+      kept = KnownToBreak(query_->Core()) ? to : query_->Core();
+    };
+    narrow(kept);
+    ForEach(kept, [&](Rule rule) {
+      const RuleSet fewer = RuleSet(kept).drop(rule);
+      if (kept.has(rule) && !Breaks(fewer)) narrow(fewer);
+    });
+    return kept;
+  }
+
+  // Whether the set suffices, by a proof or within the bounds.
+  bool Suffices(Sufficient& set) {
+    if (!question_.bounded) {
+      if (Proved(set)) return true;
+      if (BreaksLater(set.rules)) return false;
+    }
+    if (Violates(query_->Violated(set.rules))) return false;
+    if (!question_.bounded) Complete(set);
+    return true;
+  }
+
+  // Finds rules with which the set can be proved: starts with the proof for all rules, and leaves
+  // out those that it does not use.
+  void Complete(Sufficient& set) {
+    const KernelProfile all = ProfileOf(With(open_));
+    const absl::StatusOr<prove::Proof> whole =
+        Counted(prove::Prove(question_.property, all, Left()));
+    if (!whole->proved) return;
+    RuleSet kept = open_;
+    ForEach(open_ - set.rules, [&](Rule rule) {
+      const RuleSet fewer = RuleSet(kept).drop(rule);
+      if (Counted(prove::CheckInvariant(question_.property, {all, open_ - fewer}, whole->invariant,
+                                        Left()))
+              ->proved)
+        kept = fewer;
+    });
+    set.proved_with = kept - set.rules;
+  }
+
+  // Whether a longer run violates the property on the kernel with exactly these rules. As all rules
+  // are fixed, the search reaches far; if it finds nothing, nothing is claimed.
+  bool BreaksLater(RuleSet kept) {
+    const smt::Bounds bounds{.devices = std::min(question_.bounds.devices, 2),
+                             .steps = std::min(map_.question.bounds.steps + 2, smt::kMaxBoundSteps),
+                             .budget = kLookBudget};
+    const auto result = Counted(smt::Query(question_.property, With(kept), bounds));
+    if (result->verdict == Verdict::kViolated) Learn(result->found);
+    return result->verdict == Verdict::kViolated;
+  }
+
+  // The answer for the kernel with exactly these rules. If a proved sufficient set is among them,
+  // the property holds. If no sufficient set is, we know only that some kernel with these and other
+  // rules violates the property, so ask about this one.
+  Standing StandingOf(RuleSet kept, int steps) {
+    Standing standing{.verdict = Verdict::kHolds};
+    for (size_t n = 0; n < map_.sufficient.size() && !standing.proved; ++n) {
+      const Sufficient& set = map_.sufficient[n];
+      if (!kept.has_all(set.rules)) continue;
+      standing.proved =
+          set.every_size || (!set.proved_with.empty() && kept.has_all(set.proved_with));
+      if (!standing.by || standing.proved) standing.by = n;
+    }
+    if (standing.proved || (standing.by && steps <= map_.question.bounds.steps)) return standing;
+    // A set that was not checked for so many steps is no reason.
+    if (steps > map_.question.bounds.steps) standing.by.reset();
+    for (const Removal& removal : map_.removals) {
+      Case c = removal.found;
+      c.kernel = With(kept);
+      const int last = static_cast<int>(c.ops.size());
+      if (Play(c).of(question_.property).at == last) steps = std::max(steps, last);
+    }
+    const KernelSpec kernel = With(kept);
+    std::optional<Case> found =
+        Ask(kernel, steps, {}, kernel == question_.kernel ? as_is_looked_ : 0);
+    if (!found) return standing;
+    return {.verdict = Verdict::kViolated, .found = *std::move(found)};
+  }
+
+  // Drops each rule alone: from the kernel in question, and from the kernel with all assumptions
+  // but those that suffice alone.
+  void DropEachAlone() {
+    map_.in_table = open_;
+    const RuleSet as_is = map_.universe & ProfileOf(question_.kernel).rules;
+    const int steps = map_.question.bounds.steps;
+    map_.as_is_steps = question_.bounds.steps != 0 ? steps : std::max(steps, smt::Bounds{}.steps);
+    if (map_.kernel.verdict != Verdict::kViolated) {
+      as_is_looked_ = std::min(as_is_looked_, map_.as_is_steps);
+      map_.kernel = StandingOf(as_is, map_.as_is_steps);
+    }
+    // The kernel with all its rules may be provable even if no small set of them is.
+    if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
+      map_.kernel.proved =
+          Counted(prove::Prove(question_.property, ProfileOf(question_.kernel), Left()))->proved;
+    ForEach(open_, [&](Rule rule) {
+      Alone alone{.rule = rule};
+      if (as_is.has(rule)) alone.as_is = StandingOf(RuleSet(as_is).drop(rule), map_.as_is_steps);
+      alone.with_all = StandingOf(RuleSet(open_).drop(rule), steps);
+      map_.alone.push_back(std::move(alone));
+    });
+  }
+
+  bool Proved(Sufficient& set) {
+    const prove::KernelFamily family(ProfileOf(With(map_.universe)), map_.universe - set.rules);
+    const auto proof = Counted(prove::Prove(question_.property, family, Left()));
+    set.every_size = proof->proved;
+    set.why_not = proof->reason;
+    return set.every_size;
+  }
+
+  // Stores the largest kernel that the case shows to violate the property: the one with every rule
+  // that does not stop this run.
+  void Learn(Case c) {
+    const auto violates = [&] {
+      return Play(c).of(question_.property).at == static_cast<int>(c.ops.size());
+    };
+    const std::string found = PrintCase(c);
+    if (!violates())
+      throw Failed{absl::InternalError(absl::StrCat(
+          "solver and model disagree on ", std::string(PropertyName(question_.property)),
+          "\nthe solver says that the last op of this case violates it:\n\n", found))};
+    RuleSet rules = map_.universe - (map_.universe - ProfileOf(c.kernel).rules);
+    ForEach(map_.universe - rules, [&](Rule rule) {
+      c.kernel = With(RuleSet(rules).add(rule));
+      if (violates()) rules.add(rule);
+    });
+    for (const Sufficient& set : map_.sufficient)
+      if (rules.has_all(set.rules))
+        throw Failed{absl::InternalError(
+            absl::StrCat("rules that were found to suffice do not:\n\n", found))};
+    broken_.push_back(rules);
+  }
+
+  Case Smallest(RuleSet dropped) {
+    std::optional<Case> found = Ask(With(map_.universe - dropped), smt::kMaxBoundSteps);
+    if (!found) throw Failed{absl::InternalError("a removal that breaks the property does not")};
+    return *std::move(found);
+  }
+
+  // The smallest case up to so many steps on the kernel, of which rules in `open` may be dropped.
+  // It is known that it has none up to `proved_steps`.
+  std::optional<Case> Ask(const KernelSpec& kernel, int steps, RuleSet open = {},
+                          int proved_steps = 0) {
+    smt::Bounds bounds = question_.bounds;
+    bounds.steps = steps;
+    bounds.budget = Left();
+    bounds.proved_steps = proved_steps;
+    const auto result = Counted(smt::Query(question_.property, kernel, bounds, false, open));
+    if (result->verdict == Verdict::kUnknown) throw Spent{result->reason};
+    if (result->verdict != Verdict::kViolated) return std::nullopt;
+    return Asserted(result->found, Play(result->found), {question_.property});
+  }
+
   [[nodiscard]] KernelSpec With(RuleSet rules) const {
     return KernelWith(question_.kernel, map_.universe, rules);
   }
@@ -93,264 +336,6 @@ class Search {
   std::vector<RuleSet> broken_;                 // kernels that violate the property
   std::optional<smt::RuleQuery> query_;
 };
-
-Search::Search(const Question& question)
-    : question_(question), map_{.question = question, .universe = UniverseOf(question.kernel)} {}
-
-Map Search::Run() {
-  try {
-    LookAtTheKernelAsItIs();
-    // A driver's own test refuses every foreign device, and makes circuits large. So this rule is
-    // decided first, and left out of all circuits after that.
-    RuleSet open = map_.universe;
-    if (Sufficient set{.rules = RuleSet().add(Rule::kDriverSameInstance)};
-        open.has_all(set.rules) && Proved(set)) {
-      AddSufficient(set);
-      open = open - set.rules;
-    }
-    Prepare(open);
-    for (;;) {
-      const auto untried = std::ranges::find_if(
-          hitting_, [&](RuleSet set) { return !KnownToBreak(map_.universe - set); });
-      if (untried == hitting_.end()) break;
-      tool::Progress(
-          absl::StrFormat("%d sets that suffice, %d kernels that do not hold; trying what "
-                          "else could be a removal",
-                          map_.sufficient.size(), broken_.size()));
-      Decide(map_.universe - *untried);
-    }
-    std::ranges::sort(hitting_, {}, [](RuleSet set) { return std::pair(set.size(), set.words()); });
-    for (const RuleSet& dropped : hitting_)
-      map_.removals.push_back({.rules = dropped, .found = Smallest(dropped)});
-    DropEachAlone();
-    map_.complete = true;
-  } catch (const Spent& spent) {
-    map_.why_cut = spent.reason;
-  } catch (const std::exception& e) {
-    if (!tool::Stopped() && !IsOutOfMemory(e)) throw;
-    map_.why_cut = tool::Stopped() ? tool::StopReason() : kOutOfMemory;
-  }
-  map_.resources = Used();
-  if (query_) map_.checks += query_->checks();
-  return std::move(map_);
-}
-
-// This comes first, since the rest takes longer: even a map that is cut short has this answer.
-void Search::LookAtTheKernelAsItIs() {
-  smt::Bounds bounds = question_.bounds;
-  if (bounds.steps == 0) bounds.steps = smt::Bounds{}.steps;
-  std::optional<Case> found = Ask(question_.kernel, bounds, {});
-  map_.as_is_steps = bounds.steps;
-  map_.kernel.verdict = found ? Verdict::kViolated : Verdict::kHolds;
-  if (found)
-    map_.kernel.found = *std::move(found);
-  else
-    as_is_looked_ = bounds.steps;
-}
-
-// If the question does not give a number of steps, the shortest violation decides it.
-void Search::Prepare(RuleSet open) {
-  if (map_.question.bounds.steps == 0) {
-    smt::Bounds bounds = question_.bounds;
-    bounds.steps = smt::kMaxBoundSteps;
-    const std::optional<Case> shortest = Ask(With(open), bounds, open);
-    map_.question.bounds.steps =
-        static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
-  }
-  smt::Bounds bounds = map_.question.bounds;
-  bounds.budget = Left();
-  query_.emplace(question_.property, With(open), open, bounds);
-  open_ = open;
-}
-
-// Every removal must hit the new set, too; drops removals that are no longer minimal.
-void Search::AddSufficient(const Sufficient& set) {
-  map_.sufficient.push_back(set);
-  std::vector<RuleSet> hit;
-  std::vector<RuleSet> extended;
-  for (const RuleSet& old : hitting_) {
-    if (old.has_any(set.rules)) {
-      hit.push_back(old);
-    } else {
-      ForEach(set.rules, [&](Rule rule) { extended.push_back(RuleSet(old).add(rule)); });
-    }
-  }
-  for (const RuleSet& candidate : extended)
-    if (std::ranges::none_of(hit, [&](RuleSet other) { return candidate.has_all(other); }))
-      hit.push_back(candidate);
-  hitting_ = std::move(hit);
-}
-
-// Shows that these rules break the property, or finds a sufficient set among them.
-void Search::Decide(RuleSet kept) {
-  while (!Breaks(kept)) {
-    Sufficient set{.rules = Shrink(kept)};
-    if (Suffices(set)) return AddSufficient(set);
-  }
-}
-
-// Whether a kernel with at least these rules violates the property, within the steps that sufficed
-// for others.
-bool Search::Breaks(RuleSet kept) {
-  return KnownToBreak(kept) || Violates(query_->ViolatedAsBefore(kept));
-}
-
-// Learns from the case, if there is one.
-bool Search::Violates(Verdict verdict) {
-  if (verdict == Verdict::kUnknown) throw Spent{query_->reason()};
-  if (verdict == Verdict::kViolated) Learn(query_->Found());
-  return verdict == Verdict::kViolated;
-}
-
-// Leaves out rules as long as this does not break the property. Precondition: Breaks() was false.
-RuleSet Search::Shrink(RuleSet kept) {
-  const auto narrow = [&](RuleSet to) {
-    kept = KnownToBreak(query_->Core()) ? to : query_->Core();
-  };
-  narrow(kept);
-  ForEach(kept, [&](Rule rule) {
-    const RuleSet fewer = RuleSet(kept).drop(rule);
-    if (kept.has(rule) && !Breaks(fewer)) narrow(fewer);
-  });
-  return kept;
-}
-
-// Whether the set suffices, by a proof or within the bounds.
-bool Search::Suffices(Sufficient& set) {
-  if (!question_.bounded) {
-    if (Proved(set)) return true;
-    if (BreaksLater(set.rules)) return false;
-  }
-  if (Violates(query_->Violated(set.rules))) return false;
-  if (!question_.bounded) Complete(set);
-  return true;
-}
-
-// Finds rules with which the set can be proved: starts with the proof for all rules, and leaves out
-// those that it does not use.
-void Search::Complete(Sufficient& set) {
-  const KernelProfile all = ProfileOf(With(open_));
-  const absl::StatusOr<prove::Proof> whole = Counted(prove::Prove(question_.property, all, Left()));
-  if (!whole->proved) return;
-  RuleSet kept = open_;
-  ForEach(open_ - set.rules, [&](Rule rule) {
-    const RuleSet fewer = RuleSet(kept).drop(rule);
-    if (Counted(prove::CheckInvariant(question_.property, {all, open_ - fewer}, whole->invariant,
-                                      Left()))
-            ->proved)
-      kept = fewer;
-  });
-  set.proved_with = kept - set.rules;
-}
-
-// Whether a longer run violates the property on the kernel with exactly these rules. As all rules
-// are fixed, the search reaches far; if it finds nothing, nothing is claimed.
-bool Search::BreaksLater(RuleSet kept) {
-  const smt::Bounds bounds{.devices = std::min(question_.bounds.devices, 2),
-                           .steps = std::min(map_.question.bounds.steps + 2, smt::kMaxBoundSteps),
-                           .budget = kLookBudget};
-  const auto result = Counted(smt::Query(question_.property, With(kept), bounds));
-  if (result->verdict == Verdict::kViolated) Learn(result->found);
-  return result->verdict == Verdict::kViolated;
-}
-
-// The answer for the kernel with exactly these rules. If a proved sufficient set is among them, the
-// property holds. If no sufficient set is, we know only that some kernel with these and other rules
-// violates the property, so ask about this one.
-Standing Search::StandingOf(RuleSet kept, int steps) {
-  Standing standing{.verdict = Verdict::kHolds};
-  for (size_t n = 0; n < map_.sufficient.size() && !standing.proved; ++n) {
-    const Sufficient& set = map_.sufficient[n];
-    if (!kept.has_all(set.rules)) continue;
-    standing.proved = set.every_size || (!set.proved_with.empty() && kept.has_all(set.proved_with));
-    if (!standing.by || standing.proved) standing.by = n;
-  }
-  if (standing.proved || (standing.by && steps <= map_.question.bounds.steps)) return standing;
-  smt::Bounds bounds = map_.question.bounds;
-  bounds.steps = steps;
-  if (With(kept) == question_.kernel) bounds.proved_steps = as_is_looked_;
-  // A set that was not checked for so many steps is no reason.
-  if (steps > map_.question.bounds.steps) standing.by.reset();
-  for (const Removal& removal : map_.removals) {
-    Case c = removal.found;
-    c.kernel = With(kept);
-    const int last = static_cast<int>(c.ops.size());
-    if (Play(c).of(question_.property).at == last) bounds.steps = std::max(bounds.steps, last);
-  }
-  std::optional<Case> found = Ask(With(kept), bounds, {});
-  if (!found) return standing;
-  return {.verdict = Verdict::kViolated, .found = *std::move(found)};
-}
-
-// Drops each rule alone: from the kernel in question, and from the kernel with all assumptions but
-// those that suffice alone.
-void Search::DropEachAlone() {
-  map_.in_table = open_;
-  const RuleSet as_is = map_.universe & ProfileOf(question_.kernel).rules;
-  const int steps = map_.question.bounds.steps;
-  map_.as_is_steps = question_.bounds.steps != 0 ? steps : std::max(steps, smt::Bounds{}.steps);
-  if (map_.kernel.verdict != Verdict::kViolated) {
-    as_is_looked_ = std::min(as_is_looked_, map_.as_is_steps);
-    map_.kernel = StandingOf(as_is, map_.as_is_steps);
-  }
-  // The kernel with all its rules may be provable even if no small set of them is.
-  if (!question_.bounded && map_.kernel.verdict == Verdict::kHolds && !map_.kernel.proved)
-    map_.kernel.proved =
-        Counted(prove::Prove(question_.property, ProfileOf(question_.kernel), Left()))->proved;
-  ForEach(open_, [&](Rule rule) {
-    Alone alone{.rule = rule};
-    if (as_is.has(rule)) alone.as_is = StandingOf(RuleSet(as_is).drop(rule), map_.as_is_steps);
-    alone.with_all = StandingOf(RuleSet(open_).drop(rule), steps);
-    map_.alone.push_back(std::move(alone));
-  });
-}
-
-bool Search::Proved(Sufficient& set) {
-  const prove::KernelFamily family(ProfileOf(With(map_.universe)), map_.universe - set.rules);
-  const auto proof = Counted(prove::Prove(question_.property, family, Left()));
-  set.every_size = proof->proved;
-  set.why_not = proof->reason;
-  return set.every_size;
-}
-
-// Stores the largest kernel that the case shows to violate the property: the one with every rule
-// that does not stop this run.
-void Search::Learn(Case c) {
-  const auto violates = [&] {
-    return Play(c).of(question_.property).at == static_cast<int>(c.ops.size());
-  };
-  const std::string found = PrintCase(c);
-  if (!violates())
-    throw Failed{absl::InternalError(
-        absl::StrCat("solver and model disagree on ", std::string(PropertyName(question_.property)),
-                     "\nthe solver says that the last op of this case violates it:\n\n", found))};
-  RuleSet rules = map_.universe - (map_.universe - ProfileOf(c.kernel).rules);
-  ForEach(map_.universe - rules, [&](Rule rule) {
-    c.kernel = With(RuleSet(rules).add(rule));
-    if (violates()) rules.add(rule);
-  });
-  for (const Sufficient& set : map_.sufficient)
-    if (rules.has_all(set.rules))
-      throw Failed{
-          absl::InternalError(absl::StrCat("rules that were found to suffice do not:\n\n", found))};
-  broken_.push_back(rules);
-}
-
-Case Search::Smallest(RuleSet dropped) {
-  smt::Bounds bounds = map_.question.bounds;
-  bounds.steps = smt::kMaxBoundSteps;
-  std::optional<Case> found = Ask(With(map_.universe - dropped), bounds, {});
-  if (!found) throw Failed{absl::InternalError("a removal that breaks the property does not")};
-  return *std::move(found);
-}
-
-std::optional<Case> Search::Ask(const KernelSpec& kernel, smt::Bounds bounds, RuleSet open) {
-  bounds.budget = Left();
-  const auto result = Counted(smt::Query(question_.property, kernel, bounds, false, open));
-  if (result->verdict == Verdict::kUnknown) throw Spent{result->reason};
-  if (result->verdict != Verdict::kViolated) return std::nullopt;
-  return Asserted(result->found, Play(result->found), {question_.property});
-}
 
 }  // namespace
 

@@ -72,6 +72,19 @@ absl::Status CheckHeader(std::string_view signature, size_t fixed, std::string_v
   return absl::OkStatus();
 }
 
+// The length of the entry at `at`, which has it in two bytes at `length_at` and is no shorter than
+// `least`. `what` is its name in errors, such as "a node".
+absl::StatusOr<size_t> LengthOf(const char* what, std::string_view table, size_t at,
+                                size_t length_at, size_t least = 4) {
+  if (at > table.size() || table.size() - at < least)
+    return Invalid(what, at, "the end of the table");
+  const size_t length = U16(table, at + length_at);
+  if (length < least || length > table.size() - at)
+    return Invalid(absl::StrFormat("the length of %s", what), at + length_at,
+                   absl::StrFormat("%d", length));
+  return length;
+}
+
 absl::Status ReadScopes(std::string_view table, size_t at, size_t end, DmarUnit& unit) {
   while (at < end) {
     if (end - at < kScopeBytes) return Invalid("a device scope", at, "the end of its unit");
@@ -135,21 +148,19 @@ absl::StatusOr<std::vector<DmarUnit>> ParseDmar(std::string_view table) {
   if (absl::Status status = CheckHeader("DMAR", kDmarFirst, table); !status.ok()) return status;
   std::vector<DmarUnit> units;
   for (size_t at = kDmarFirst; at < table.size();) {
-    if (table.size() - at < 4) return Invalid("an entry", at, "the end of the table");
-    const size_t length = U16(table, at + 2);
-    if (length < 4 || length > table.size() - at)
-      return Invalid("the length of an entry", at + 2, absl::StrFormat("%d", length));
+    const absl::StatusOr<size_t> length = LengthOf("an entry", table, at, 2);
+    if (!length.ok()) return length.status();
     if (U16(table, at) == kDmarUnit) {
-      if (length < kDmarUnitBytes) return Invalid("a remapping unit", at, "a shorter entry");
+      if (*length < kDmarUnitBytes) return Invalid("a remapping unit", at, "a shorter entry");
       DmarUnit unit;
       unit.all_pci = (U8(table, at + 4) & kIncludeAll) != 0;
       unit.segment = U16(table, at + 6);
       unit.address = U64(table, at + 8);
-      if (absl::Status s = ReadScopes(table, at + kDmarUnitBytes, at + length, unit); !s.ok())
+      if (absl::Status s = ReadScopes(table, at + kDmarUnitBytes, at + *length, unit); !s.ok())
         return s;
       units.push_back(std::move(unit));
     }
-    at += length;
+    at += *length;
   }
   return units;
 }
@@ -161,13 +172,11 @@ absl::StatusOr<Viot> ParseViot(std::string_view table) {
   const size_t count = U16(table, 36);
   size_t at = U16(table, 38);
   for (size_t i = 0; i < count; ++i) {
-    if (at < kViotHeader || at > table.size() || table.size() - at < 4)
-      return Invalid("a node", at, "the end of the table");
-    const size_t length = U16(table, at + 2);
-    if (length < 4 || length > table.size() - at)
-      return Invalid("the length of a node", at + 2, absl::StrFormat("%d", length));
-    if (absl::Status s = ReadViotNode(table, at, length, iommu_at, viot); !s.ok()) return s;
-    at += length;
+    if (at < kViotHeader) return Invalid("a node", at, "the header");
+    const absl::StatusOr<size_t> length = LengthOf("a node", table, at, 2);
+    if (!length.ok()) return length.status();
+    if (absl::Status s = ReadViotNode(table, at, *length, iommu_at, viot); !s.ok()) return s;
+    at += *length;
   }
   if (at != table.size())
     return Invalid(absl::StrFormat("%d nodes up to the end of the table", count), at, "more of it");

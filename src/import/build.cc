@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/import/build.h"
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -11,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/import/catalogue.h"
-#include "src/import/firmware.h"
+#include "src/import/machine.h"
 
 namespace iommucheck::import {
 namespace {
@@ -54,8 +52,12 @@ std::string_view DriverByName(std::string_view name) {
   return "";
 }
 
-// The row of a driver for a kernel; if that kernel does not have the driver, the nearest row.
-const CatalogueDriver* NearestRow(std::string_view name, KernelVersion version) {
+// The row of an instance's driver for a kernel; if that kernel does not have the driver, the row
+// nearest to it. nullptr: the catalogue does not have the driver.
+const CatalogueDriver* RowOf(const FoundInstance& found, KernelVersion version) {
+  std::string_view name = DriverByName(found.name);
+  if (name.empty())
+    if (const CatalogueDriver* row = FindDriverByBound(found.bound)) name = row->name;
   if (const CatalogueDriver* row = FindDriver(name, version)) return row;
   const CatalogueDriver* nearest = nullptr;
   for (const CatalogueDriver& row : Catalogue())
@@ -69,8 +71,8 @@ class Builder {
 
   Machine Build() {
     m_.gaps = std::move(found_.gaps);
-    for (const FoundInstance& instance : found_.instances) AddInstance(instance);
     SortInstances();
+    for (const FoundInstance& instance : found_.instances) AddInstance(instance);
     NoteFirmware();
     NoteGuessedDrivers();
     TakeCoherency();
@@ -89,29 +91,24 @@ class Builder {
     };
     const bool needs_none = !m_.instances.empty() && std::ranges::all_of(m_.instances, built_in);
     if (found_.firmware == Firmware::kAny && !needs_none)
-      m_.gaps.push_back({.missing = "Neither sys/firmware/acpi/tables nor "
-                                    "sys/firmware/devicetree is there; drivers of both kinds are "
-                                    "taken to probe.",
-                         .unknown = "which IOMMUs firmware describes",
-                         .settle = "record sys/firmware, too, as root"});
+      m_.gaps.push_back(
+          {"Neither sys/firmware/acpi/tables nor sys/firmware/devicetree is there; "
+           "drivers of both kinds are taken to probe.",
+           "which IOMMUs firmware describes", "record sys/firmware, too, as root"});
   }
 
   void Assume(std::string sentence) { m_.assumptions.push_back(std::move(sentence)); }
 
   void AddInstance(const FoundInstance& found) {
-    std::string_view name = DriverByName(found.name);
-    if (name.empty())
-      if (const CatalogueDriver* row = FindDriverByBound(found.bound)) name = row->name;
-    const CatalogueDriver* row = name.empty() ? nullptr : NearestRow(name, version_);
+    const CatalogueDriver* row = RowOf(found, version_);
     MachineInstance instance;
     instance.name = found.name;
     instance.driver = row == nullptr ? UnknownDriver(found) : KnownDriver(*row);
     instance.fwnode = row == nullptr || row->fwnode;
     // Only kernels from v6.0 on ask for enforcement, but a later question may be about one of
     // these.
-    const std::optional<bool> enforces = Enforces(
-        found,
-        row == nullptr ? nullptr : NearestRow(name, std::max(version_, KernelVersion::kV6_0)));
+    const std::optional<bool> enforces =
+        Enforces(found, RowOf(found, std::max(version_, KernelVersion::kV6_0)));
     instance.coherency_known = enforces.has_value();
     instance.enforces_coherency = enforces.value_or(true);
     m_.instances.push_back(std::move(instance));
@@ -158,10 +155,9 @@ class Builder {
   void NoteGuessedDrivers() {
     for (const auto& [driver, instances] : guessed_)
       if (instances.size() > 1)
-        m_.gaps.push_back(
-            {.missing = absl::StrCat("No link names the driver of ", ListOf(instances), "."),
-             .unknown = "whether they are of one driver",
-             .settle = "record the links 'driver' below sys/devices, too"});
+        m_.gaps.push_back({absl::StrCat("No link names the driver of ", ListOf(instances), "."),
+                           "whether they are of one driver",
+                           "record the links 'driver' below sys/devices, too"});
   }
 
   // nullopt: sysfs does not show it.
@@ -192,63 +188,42 @@ class Builder {
     Assume(absl::StrCat("Cache coherency is taken ", yes || !no ? "" : "not ", "to be enforced by ",
                         ListOf(taken), "; sysfs does not say."));
     if (yes && no)
-      m_.gaps.push_back({.missing = absl::StrCat("sysfs does not say whether ", ListOf(taken),
-                                                 " enforces cache coherency; of the others some do "
-                                                 "and some do not."),
-                         .unknown = "with which of them it can share a domain",
-                         .settle = "sys/class/iommu/dmarN/intel-iommu/ecap says so of VT-d; no "
-                                   "file does of other IOMMUs",
-                         .hides = Gap::Hides::kDevices});
+      m_.gaps.push_back(
+          {absl::StrCat("sysfs does not say whether ", ListOf(taken),
+                        " enforces cache coherency; of the others some do and some do not."),
+           "with which of them it can share a domain",
+           "sys/class/iommu/dmarN/intel-iommu/ecap says so of VT-d; no file does of other IOMMUs",
+           Gap::Hides::kDevices});
   }
 
   // Drivers without fwnodes set up devices at boot, drivers with fwnodes when the device is probed.
+  // Those of one kind stay in the order of their names.
   void SortInstances() {
-    std::vector<std::pair<MachineInstance, FoundInstance>> both;
-    both.reserve(m_.instances.size());
-    for (size_t i = 0; i < m_.instances.size(); ++i)
-      both.emplace_back(std::move(m_.instances[i]), found_.instances[i]);
-    std::vector<size_t> order(both.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::sort(order, [&](size_t a, size_t b) {
-      if (both[a].first.fwnode != both[b].first.fwnode) return both[b].first.fwnode;
-      return NaturalLess(both[a].first.name, both[b].first.name);
+    std::vector<std::string> names;
+    for (const FoundInstance& instance : found_.instances) names.push_back(instance.name);
+    std::ranges::stable_partition(found_.instances, [&](const FoundInstance& instance) {
+      const CatalogueDriver* row = RowOf(instance, version_);
+      return row != nullptr && !row->fwnode;
     });
-    std::vector<int> moved(order.size());
-    m_.instances.clear();
-    for (size_t i = 0; i < order.size(); ++i) {
-      moved[order[i]] = static_cast<int>(i);
-      m_.instances.push_back(std::move(both[order[i]].first));
-      found_.instances[i] = std::move(both[order[i]].second);
-    }
+    std::map<std::string_view, int> place;
+    for (const FoundInstance& instance : found_.instances)
+      place.emplace(instance.name, static_cast<int>(place.size()));
     for (FoundDevice& device : found_.devices)
-      if (device.instance >= 0) device.instance = moved[device.instance];
-    SortDrivers();
-  }
-
-  // Sorts drivers in the order in which their first instances register.
-  void SortDrivers() {
-    std::vector<MachineDriver> drivers;
-    std::map<int, int> moved;
-    for (MachineInstance& instance : m_.instances) {
-      const auto [it, is_new] = moved.emplace(instance.driver, static_cast<int>(drivers.size()));
-      if (is_new) drivers.push_back(std::move(m_.drivers[instance.driver]));
-      instance.driver = it->second;
-    }
-    m_.drivers = std::move(drivers);
+      if (device.instance >= 0) device.instance = place.at(names[device.instance]);
   }
 
   void AddDevices() {
-    const FirmwareMap firmware(found_, m_);
+    const std::vector<ByFirmware> firmware = ReadFirmware(found_, m_);
     std::vector<std::string> without_instance;
     std::vector<std::string> without_group;
-    for (const FoundDevice& found : found_.devices) {
+    for (size_t i = 0; i < found_.devices.size(); ++i) {
+      const FoundDevice& found = found_.devices[i];
       MachineDevice device;
       device.name = found.name;
       device.bus = found.bus;
       device.below_bridge = ParsePciName(BaseName(FolderOf(found.folder))).has_value();
       device.found_group = found.group;
-      device.found_instance = found.instance;
-      device.masters = MastersOf(found, firmware);
+      device.masters = MastersOf(found, firmware[i]);
       if (device.masters.empty()) {
         if (found.group >= 0) without_instance.push_back(found.name);
         continue;
@@ -257,46 +232,38 @@ class Builder {
       m_.devices.push_back(std::move(device));
     }
     if (!without_instance.empty())
-      m_.gaps.push_back({.missing = absl::StrCat("Devices in a group, but behind no IOMMU of "
-                                                 "sys/class/iommu: ",
-                                                 ListOf(without_instance), "."),
-                         .unknown = "which IOMMU they are behind",
-                         .settle = std::string(kRecordAnew)});
+      m_.gaps.push_back(
+          {absl::StrCat("Devices in a group, but behind no IOMMU of sys/class/iommu: ",
+                        ListOf(without_instance), "."),
+           "which IOMMU they are behind", kRecordAnew});
     if (!without_group.empty())
-      m_.gaps.push_back({.missing = absl::StrCat("Devices behind an IOMMU, but in no group: ",
-                                                 ListOf(without_group), "."),
-                         .unknown = "which of them, such as functions of one slot, are one group",
-                         .settle = "record sys/devices with its links 'iommu_group'"});
+      m_.gaps.push_back(
+          {absl::StrCat("Devices behind an IOMMU, but in no group: ", ListOf(without_group), "."),
+           "which of them, such as functions of one slot, are one group",
+           "record sys/devices with its links 'iommu_group'"});
   }
 
   // Instances without a fwnode come first: they are in their driver's own tables, and need no
   // firmware description.
-  std::vector<int> MastersOf(const FoundDevice& found, const FirmwareMap& firmware) {
+  std::vector<int> MastersOf(const FoundDevice& found, const ByFirmware& firmware) {
     const std::optional<int> as_found =
         found.instance < 0 ? std::nullopt : std::optional(found.instance);
-    const bool by_intel = as_found && NameOfDriver(*as_found) == "intel";
-    const std::array candidates = {as_found,
-                                   by_intel ? std::nullopt : firmware.DmarInstanceOf(found),
-                                   firmware.ViotInstanceOf(found)};
+    const bool by_intel = as_found && m_.DriverOf(*as_found) == "intel";
+    const std::array candidates = {as_found, by_intel ? std::nullopt : firmware.dmar,
+                                   firmware.viot};
     std::vector<int> masters;
     for (const bool fwnode : {false, true})
       for (const std::optional<int> i : candidates)
         if (i && m_.instances[*i].fwnode == fwnode && std::ranges::count(masters, *i) == 0)
           masters.push_back(*i);
     if (masters.size() > kMaxMasters) {
-      m_.gaps.push_back(
-          {.missing = absl::StrCat(found.name, " is behind ", masters.size(),
-                                   " IOMMUs, of which the model takes ", kMaxMasters, "."),
-           .unknown = "what the others do with it",
-           .settle = "nothing that iommucheck can do",
-           .hides = Gap::Hides::kDevices});
+      m_.gaps.push_back({absl::StrCat(found.name, " is behind ", masters.size(),
+                                      " IOMMUs, of which the model takes ", kMaxMasters, "."),
+                         "what the others do with it", "nothing that iommucheck can do",
+                         Gap::Hides::kDevices});
       masters.resize(kMaxMasters);
     }
     return masters;
-  }
-
-  [[nodiscard]] const std::string& NameOfDriver(int instance) const {
-    return m_.drivers[m_.instances[instance].driver].name;
   }
 
   void AddGroups() {
@@ -339,15 +306,14 @@ class Builder {
     } else if (!all(on_one_bus) || std::ranges::any_of(devices, has_instance_groups)) {
       // A driver with a group per instance considers nothing else, so the model would split this
       // group.
-      const std::string_view what =
+      const char* what =
           all(on_one_bus) ? "of a driver that makes a group per instance" : "on several buses";
       m_.gaps.push_back(
-          {.missing = absl::StrCat("Group ", number, " holds devices ", std::string(what),
-                                   " and others, which the model cannot say: each is "
-                                   "taken to have a group of its own."),
-           .unknown = "what happens within the group",
-           .settle = "nothing that iommucheck can do yet",
-           .hides = Gap::Hides::kDevices});
+          {absl::StrCat("Group ", number, " holds devices ", what,
+                        " and others, which the model cannot say: each is taken to have a group of "
+                        "its own."),
+           "what happens within the group", "nothing that iommucheck can do yet",
+           Gap::Hides::kDevices});
       for (const int d : devices) m_.groups.push_back({MachineGroup::Shape::kSingle, {d}});
       return;
     } else if (m_.devices[devices.front()].bus != Bus::kPci || all(same_slot)) {
@@ -375,18 +341,16 @@ class Builder {
         found[m_.devices[d].masters.front()].insert(m_.devices[d].found_group);
     for (const auto& [instance, groups] : found)
       if (groups.size() > 1)
-        m_.gaps.push_back({.missing = absl::StrCat("Behind ", m_.instances[instance].name,
-                                                   " are several groups, where its driver is "
-                                                   "known to make one."),
-                           .unknown = "which groups there are on the kernel asked about",
-                           .settle = "nothing that iommucheck can do",
-                           .hides = Gap::Hides::kDevices});
+        m_.gaps.push_back(
+            {absl::StrCat("Behind ", m_.instances[instance].name,
+                          " are several groups, where its driver is known to make one."),
+             "which groups there are on the kernel asked about", "nothing that iommucheck can do",
+             Gap::Hides::kDevices});
   }
 
   void AddAsFound() {
-    for (const FoundInstance& found : found_.instances) m_.instances_found.push_back(found.name);
     for (size_t i = 0; i < m_.instances.size(); ++i)
-      m_.instance_drivers_found.push_back(NameOfDriver(static_cast<int>(i)));
+      m_.instances_found.push_back({m_.instances[i].name, m_.DriverOf(i)});
     for (const FoundDevice& found : found_.devices) {
       const bool alone = found.group < 0 && found.instance < 0;
       if (alone) continue;
@@ -394,7 +358,7 @@ class Builder {
           {.device = found.name,
            .bus = found.bus,
            .instance = found.instance < 0 ? "" : m_.instances[found.instance].name,
-           .driver = found.instance < 0 ? "" : NameOfDriver(found.instance),
+           .driver = found.instance < 0 ? "" : m_.DriverOf(found.instance),
            .group = found.group});
     }
   }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -27,35 +26,18 @@ using nlohmann::json;
       501, absl::StrCat(std::string(what), " '", word, "' is not known"), nullptr);
 }
 
-template <typename T, size_t kN>
-T OneOf(const std::array<std::pair<std::string_view, T>, kN>& words, const json& value,
-        std::string_view what) {
-  const auto text = value.get<std::string>();
-  const auto it = std::ranges::find(words, text, &std::pair<std::string_view, T>::first);
-  if (it == words.end()) Unknown(what, text);
-  return it->second;
-}
+// The words of an enumeration, in its order.
+constexpr std::array<std::string_view, 4> kCoherencies = {"none", "no", "yes", "hardware"};
+constexpr std::array<std::string_view, 5> kReuses = {"none", "any_instance", "same_instance",
+                                                     "single_device", "capability_dependent"};
 
-constexpr std::array<std::pair<std::string_view, Claim>, 5> kClaims = {{
-    {"strict", Claim::kStrict},
-    {"own-ok", Claim::kOwnOk},
-    {"skip", Claim::kSkip},
-    {"ignore", Claim::kIgnore},
-    {"store", Claim::kStore},
-}};
-constexpr std::array<std::pair<std::string_view, Coherency>, 4> kCoherencies = {{
-    {"none", Coherency::kNone},
-    {"no", Coherency::kNo},
-    {"yes", Coherency::kYes},
-    {"hardware", Coherency::kHardware},
-}};
-constexpr std::array<std::pair<std::string_view, Reuse>, 5> kReuses = {{
-    {"none", Reuse::kNone},
-    {"any_instance", Reuse::kAnyInstance},
-    {"same_instance", Reuse::kSameInstance},
-    {"single_device", Reuse::kSingleDevice},
-    {"capability_dependent", Reuse::kCapability},
-}};
+template <typename T>
+T OneOf(std::span<const std::string_view> words, const json& value, std::string_view what) {
+  const auto text = value.get<std::string>();
+  const auto it = std::ranges::find(words, text);
+  if (it == words.end()) Unknown(what, text);
+  return static_cast<T>(it - words.begin());
+}
 
 Bus ReadBus(const json& value) {
   const auto name = value.get<std::string>();
@@ -64,33 +46,24 @@ Bus ReadBus(const json& value) {
   return *bus;
 }
 
-std::vector<Bus> ReadBuses(const json& value) {
-  std::vector<Bus> buses;
-  for (const json& bus : value) buses.push_back(ReadBus(bus));
-  return buses;
-}
-
 CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   CatalogueDriver d;
   d.era = era;
   facts.at("name").get_to(d.name);
-  facts.at("ops").get_to(d.ops);
-  facts.at("file").get_to(d.file);
-  facts.at("kconfig").get_to(d.kconfig);
   facts.at("arch").get_to(d.arch);
   facts.at("soc").get_to(d.soc);
   facts.at("firmware").get_to(d.firmware);
   facts.at("bound").get_to(d.bound);
   facts.at("fwnode").get_to(d.fwnode);
   for (const json& claim : facts.at("claims"))
-    d.claims.emplace_back(ReadBus(claim.at(0)), OneOf(kClaims, claim.at(1), "claim"));
+    d.claims.emplace_back(ReadBus(claim.at(0)), OneOf<Claim>(kClaimNames, claim.at(1), "claim"));
   facts.at("claims_once").get_to(d.claims_once);
   facts.at("on_failure").get_to(d.on_failure);
-  d.failure_clears = ReadBuses(facts.at("failure_clears"));
-  d.remove_clears = ReadBuses(facts.at("remove_clears"));
-  d.cache_coherency = OneOf(kCoherencies, facts.at("cache_coherency"), "coherency");
-  d.enforces_coherency = OneOf(kCoherencies, facts.at("enforces_coherency"), "coherency");
-  d.reuse = OneOf(kReuses, facts.at("reuse"), "reuse");
+  for (const json& bus : facts.at("remove_clears")) d.remove_clears.push_back(ReadBus(bus));
+  d.cache_coherency = OneOf<Coherency>(kCoherencies, facts.at("cache_coherency"), "coherency");
+  d.enforces_coherency =
+      OneOf<Coherency>(kCoherencies, facts.at("enforces_coherency"), "coherency");
+  d.reuse = OneOf<Reuse>(kReuses, facts.at("reuse"), "reuse");
   facts.at("default_domains").get_to(d.default_domains);
   facts.at("group").get_to(d.group);
   facts.at("tables").get_to(d.tables);
@@ -133,12 +106,10 @@ KernelVersion EraOf(KernelVersion version) {
     return InfoOf(era).era == InfoOf(version).era &&
            std::ranges::find(Catalogue(), era, &CatalogueDriver::era) != Catalogue().end();
   };
-  const auto at = kKernelVersions.begin() + static_cast<int>(version);
-  const auto before =
-      std::find_if(std::make_reverse_iterator(at + 1), kKernelVersions.rend(), is_read);
-  if (before != kKernelVersions.rend()) return *before;
-  const auto* const after = std::find_if(at, kKernelVersions.end(), is_read);
-  return after == kKernelVersions.end() ? version : *after;
+  for (auto v = static_cast<size_t>(version) + 1; v-- > 0;)
+    if (is_read(kKernelVersions[v])) return kKernelVersions[v];
+  const auto* const later = std::ranges::find_if(kKernelVersions, is_read);
+  return later == kKernelVersions.end() ? version : *later;
 }
 
 bool HasAny(const std::vector<std::string>& words, std::string_view prefix) {

@@ -28,20 +28,16 @@ enum class Reuse : uint8_t { kNone, kAnyInstance, kSameInstance, kSingleDevice, 
 
 // One driver in one era.
 struct CatalogueDriver {
-  std::string name;     // such as "intel", "arm-smmu-v3"
-  KernelVersion era{};  // the first profile with these facts; v5.18 means v5.15, too
-  std::string ops;      // the symbol of its iommu_ops
-  std::string file;
-  std::string kconfig;
-  std::vector<std::string> arch;              // "any", or those that it can be built for
-  std::string soc;                            // the SoC family it is tied to; empty: none
-  std::vector<std::string> firmware;          // "acpi:DMAR", "dt", "builtin:s390"
-  std::vector<std::string> bound;             // names of the device drivers that own its instances
-  bool fwnode = false;                        // its instances register with a fwnode
+  std::string name;                   // such as "intel", "arm-smmu-v3"
+  KernelVersion era{};                // the first profile with these facts; v5.18 means v5.15, too
+  std::vector<std::string> arch;      // "any", or those that it can be built for
+  std::string soc;                    // the SoC family it is tied to; empty: none
+  std::vector<std::string> firmware;  // "acpi:DMAR", "dt", "builtin:s390"
+  std::vector<std::string> bound;     // names of the device drivers that own its instances
+  bool fwnode = false;                // its instances register with a fwnode
   std::vector<std::pair<Bus, Claim>> claims;  // in call order
   bool claims_once = false;                   // once for all of its instances, not once for each
   std::string on_failure;                     // "unwind", "leak", "fail"; "n/a" from v6.1 on
-  std::vector<Bus> failure_clears;
   std::vector<Bus> remove_clears;
   Coherency cache_coherency = Coherency::kNone;     // IOMMU_CAP_CACHE_COHERENCY
   Coherency enforces_coherency = Coherency::kNone;  // enforce_cache_coherency op

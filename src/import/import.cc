@@ -10,9 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "src/case/spelling.h"
-#include "src/import/build.h"
-#include "src/import/machine.h"
-#include "src/import/sysfs.h"
 #include "src/import/tree.h"
 
 namespace iommucheck::import {
@@ -21,29 +18,20 @@ namespace {
 namespace fs = std::filesystem;
 
 // Makes the error printable: it names files, and these can have any name.
-absl::Status Shown(const absl::Status& status) {
-  return {status.code(), Printable(std::string(status.message()))};
-}
-
 absl::Status WithName(const std::string& name, const absl::Status& status) {
-  return Shown(absl::InvalidArgumentError(absl::StrCat(name, ": ", status.message())));
+  return absl::InvalidArgumentError(Printable(absl::StrCat(name, ": ", status.message())));
 }
-
-// As in docs/case-format.md.
-constexpr size_t kMaxName = 31;
-constexpr std::string_view kNameCharacters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:+-";
 
 // A valid name for a case that no other entry has.
 std::string UniqueName(std::string name, std::set<std::string>& used) {
   for (char& c : name)
-    if (kNameCharacters.find(c) == std::string_view::npos) c = '_';
-  if (name.size() > kMaxName) name.erase(0, name.size() - kMaxName);
+    if (!HasNameCharacters({&c, 1})) c = '_';
+  if (name.size() > kMaxNameLength) name.erase(0, name.size() - kMaxNameLength);
   if (name.empty()) name.push_back('_');
   std::string unique = name;
   for (int n = 2; !used.insert(unique).second; ++n) {
     const std::string suffix = absl::StrCat("+", n);
-    unique = name.substr(0, kMaxName - suffix.size()) + suffix;
+    unique = name.substr(0, kMaxNameLength - suffix.size()) + suffix;
   }
   return unique;
 }
@@ -55,14 +43,16 @@ std::string ShortName(const MachineDevice& device, bool one_segment) {
 }
 
 absl::Status CheckCapacity(const Machine& m) {
-  const auto check = [](std::string_view what, size_t count, int most) -> absl::Status {
-    if (count <= static_cast<size_t>(most)) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected at most ", most, " ", std::string(what), " that differ, found ", count));
+  const auto check = [](const char* what, size_t count, size_t most) {
+    return count <= most
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError(absl::StrCat("expected at most ", most, " ", what,
+                                                         " that differ, found ", count));
   };
-  if (absl::Status s = check("drivers", m.drivers.size(), kMaxDrivers); !s.ok()) return s;
-  if (absl::Status s = check("IOMMUs", m.instances.size(), kMaxInstances); !s.ok()) return s;
-  return check("devices", m.devices.size(), kMaxDevices);
+  absl::Status status = check("drivers", m.drivers.size(), kMaxDrivers);
+  status.Update(check("IOMMUs", m.instances.size(), kMaxInstances));
+  status.Update(check("devices", m.devices.size(), kMaxDevices));
+  return status;
 }
 
 void AddDrivers(const Machine& m, System& system) {
@@ -121,8 +111,7 @@ void AddGroups(const Machine& m, System& system) {
 // changes an answer about two drivers.
 bool IsOfOneDriver(const Machine& m) {
   std::set<std::string> drivers;
-  for (const MachineInstance& instance : m.instances)
-    drivers.insert(m.drivers[instance.driver].name);
+  for (size_t i = 0; i < m.instances.size(); ++i) drivers.insert(m.DriverOf(i));
   for (const Gap& gap : m.gaps)
     if (gap.hides == Gap::Hides::kIommus) {
       if (gap.driver.empty()) return false;
@@ -137,44 +126,38 @@ void TakeUnregistered(Machine& m) {
   const std::set<std::string> drivers(m.described.begin(), m.described.end());
   m.assumptions.emplace_back(
       "Firmware describes IOMMUs, and none is registered: they are switched off, or their driver "
-      "is "
-      "not there. Asked is about the machine as it is booted; with them switched on (on x86 by "
+      "is not there. Asked is about the machine as it is booted; with them switched on (on x86 by "
       "intel_iommu=on or amd_iommu=on) the answer is unknown: read the system again then.");
   if (drivers.size() > 1 || drivers.contains(""))
-    m.gaps.push_back({.missing = "Firmware describes IOMMUs that can be of two drivers, and none "
-                                 "is registered.",
-                      .unknown = "what is behind them once their drivers are loaded",
-                      .settle = "load their drivers, and read the system again"});
+    m.gaps.push_back(
+        {"Firmware describes IOMMUs that can be of two drivers, and none is registered.",
+         "what is behind them once their drivers are loaded",
+         "load their drivers, and read the system again"});
 }
 
-void TakeGaps(Machine& machine, KernelVersion version, System& system) {
+void SettleGaps(Machine& machine, KernelVersion version) {
   std::erase_if(machine.gaps, [&](const Gap& gap) {
     return gap.bus_slots_only && ProfileOf(version).era != Era::kBusSlots;
   });
-  if (IsOfOneDriver(machine)) {
-    for (const Gap& gap : machine.gaps)
-      machine.assumptions.push_back(
-          absl::StrCat(gap.missing, " With one driver that changes nothing."));
-    machine.gaps.clear();
-  }
-  system.gaps = std::move(machine.gaps);
+  if (!IsOfOneDriver(machine)) return;
+  for (const Gap& gap : machine.gaps)
+    machine.assumptions.push_back(
+        absl::StrCat(gap.missing, " With one driver that changes nothing."));
+  machine.gaps.clear();
 }
 
 absl::StatusOr<std::string> ReadBytes(const std::string& path) {
+  constexpr char kExpected[] = "expected a folder or a tar, found";
   std::error_code error;
   const auto size = fs::file_size(path, error);
-  if (error)
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a folder or a tar, found: ", error.message()));
+  if (error) return absl::InvalidArgumentError(absl::StrCat(kExpected, ": ", error.message()));
   if (size > kMaxSnapshotBytes)
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected at most ", kMaxSnapshotBytes, " bytes, found ", size));
+        absl::StrCat("expected at most ", kMaxSnapshotBytes, " bytes, found ", size));
   std::ifstream in(path, std::ios::binary);
   std::ostringstream bytes;
   bytes << in.rdbuf();
-  if (!in)
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a folder or a tar, found no bytes to read"));
+  if (!in) return absl::InvalidArgumentError(absl::StrCat(kExpected, " no bytes to read"));
   return std::move(bytes).str();
 }
 
@@ -194,17 +177,14 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
   system.topology.firmware = found.firmware;
   system.devices_found = static_cast<int>(machine.devices.size());
   TakeUnregistered(machine);
-  TakeGaps(machine, version, system);
+  SettleGaps(machine, version);
   if (keep == Keep::kTwoOfAKind || !CheckCapacity(machine).ok()) Reduce(machine);
   if (absl::Status status = CheckCapacity(machine); !status.ok()) return status;
   AddDrivers(machine, system);
   AddInstances(machine, system);
   AddDevices(machine, system);
   AddGroups(machine, system);
-  system.instances_found = std::move(machine.instances_found);
-  system.instance_drivers_found = std::move(machine.instance_drivers_found);
-  system.as_found = std::move(machine.as_found);
-  system.assumptions = std::move(machine.assumptions);
+  static_cast<Account&>(system) = std::move(machine);
   if (absl::Status status = Validate(system.topology); !status.ok()) return status;
   return system;
 }
@@ -217,7 +197,7 @@ absl::StatusOr<Found> ReadTree(const std::string& path) {
     return found;
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
-  if (!bytes.ok()) return Shown(bytes.status());
+  if (!bytes.ok()) return WithName(path, bytes.status());
   return ReadSnapshot(*bytes, path);
 }
 
@@ -232,8 +212,8 @@ bool IsSystem(const std::string& path) {
 }
 
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
-  absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes, name);
-  if (!tree.ok()) return Shown(tree.status());
+  absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes);
+  if (!tree.ok()) return WithName(name, tree.status());
   absl::StatusOr<Found> found = ReadFound(**tree);
   if (!found.ok()) return WithName(name, found.status());
   return found;

@@ -4,32 +4,22 @@
 // topology.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "model/rules.h"
 #include "src/case/case.h"
-#include "src/import/gap.h"
 #include "src/import/machine.h"
-#include "src/import/sysfs.h"
 
 namespace iommucheck::import {
 
 // The machine of the tree, and the facts that the tree does not show and had to be assumed. Texts
 // from files are unchanged: see Printable().
-struct System {
+struct System : Account {
   Topology topology;  // the machine at boot: nothing is registered or probed
   Names names;
-  // Everything that was found, before devices of the same kind were left out of the topology.
-  std::vector<std::string> instances_found;
-  std::vector<std::string> instance_drivers_found;  // by the same indices
-  std::vector<AsFound> as_found;
-  int devices_found = 0;                 // devices that are behind an instance
-  std::vector<std::string> assumptions;  // sentences; printed with the answer
-  // Gaps could hide a violation: while there are any, "holds" is not the answer.
-  std::vector<Gap> gaps;
+  int devices_found = 0;  // devices that are behind an instance
 };
 
 // Limits of a snapshot: names and contents; the unpacked tar; and the number of files, folders and

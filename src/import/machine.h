@@ -4,12 +4,13 @@
 // that they are behind, and groups with their shape.
 #pragma once
 
-#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "model/rules.h"
 #include "model/topology.h"
-#include "src/import/gap.h"
+#include "src/import/sysfs.h"
 
 namespace iommucheck::import {
 
@@ -31,7 +32,6 @@ struct MachineDevice {
   Bus bus{};
   bool below_bridge = false;  // PCI: not on a root bus
   std::vector<int> masters;   // instances, at most kMaxMasters
-  int found_instance = -1;
   int found_group = -1;
 };
 
@@ -44,6 +44,11 @@ struct MachineGroup {
   std::vector<int> devices;
 };
 
+struct InstanceAsFound {
+  std::string name;
+  std::string driver;
+};
+
 // A device that is in a group or behind an instance, as the running kernel has it.
 struct AsFound {
   std::string device;
@@ -53,20 +58,42 @@ struct AsFound {
   int group = -1;        // iommu_group number, -1: none
 };
 
-struct Machine {
+// Everything that was found, before Reduce(), and how far the machine can be trusted.
+struct Account {
+  std::vector<InstanceAsFound> instances_found;
+  std::vector<AsFound> as_found;
+  std::vector<std::string> assumptions;  // sentences; printed with the answer
+  // Gaps could hide a violation: while there are any, "holds" is not the answer.
+  std::vector<Gap> gaps;
+};
+
+struct Machine : Account {
   std::vector<MachineDriver> drivers;
   std::vector<MachineInstance> instances;  // in the order in which they register
   std::vector<MachineDevice> devices;      // in the order in which the kernel walks them
   std::vector<MachineGroup> groups;
-  std::vector<std::string> assumptions;
-  std::vector<Gap> gaps;
-  // Everything that was found, before Reduce().
-  std::vector<std::string> instances_found;
-  std::vector<std::string> instance_drivers_found;  // by the same indices
-  std::vector<AsFound> as_found;
   // One driver for each IOMMU that firmware describes and nobody registered; empty: unknown.
   std::vector<std::string> described;
+
+  [[nodiscard]] const std::string& DriverOf(size_t instance) const {
+    return drivers[instances[instance].driver].name;
+  }
 };
+
+// The machine that a tree shows, in full. The behaviour of the drivers is that of the catalogue for
+// `version`, the kernel that the question is about.
+Machine BuildMachine(const Found& found, KernelVersion version);
+
+// The instances that the ACPI tables put a PCI device behind: a VT-d unit, a virtio-iommu.
+struct ByFirmware {
+  std::optional<int> dmar;
+  std::optional<int> viot;
+};
+
+// Gives these for each of found.devices. `machine` has the instances of `found`, with the same
+// indices. IOMMUs in the tables and among the device tree's nodes that nobody registered, and
+// anything that cannot be read, become gaps of `machine`.
+std::vector<ByFirmware> ReadFirmware(const Found& found, Machine& machine);
 
 // Leaves out instances, groups and devices if two others of their kind remain (three in a group),
 // and adds a sentence that says so.

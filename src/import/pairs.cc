@@ -143,11 +143,9 @@ class PairRun {
     case_.ops.push_back({op, result.error, ""});
     if (!violates_ && FindViolation(Property::kNoCrossDriverReuse, events_) != nullptr) {
       violates_ = true;
-      Expectation violated;
-      violated.kind = Expectation::Kind::kViolated;
-      violated.property = Property::kNoCrossDriverReuse;
-      violated.at = static_cast<int>(case_.ops.size());
-      case_.expectations.push_back(violated);
+      case_.expectations.push_back({.kind = Expectation::Kind::kViolated,
+                                    .property = Property::kNoCrossDriverReuse,
+                                    .at = static_cast<int>(case_.ops.size())});
     }
     return result.error;
   }

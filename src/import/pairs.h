@@ -3,7 +3,6 @@
 // "No combination of supported drivers which claim non-overlapping buses and could appear in the
 // same system" (Robin Murphy, 24 June 2022): every pair of in-tree drivers, and whether it is such
 // a combination or why not.
-// that it stands.
 #pragma once
 
 #include <optional>

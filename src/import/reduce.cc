@@ -17,7 +17,6 @@ namespace {
 constexpr int kOfAKind = 2;
 // In a group the first device is special (the group is made for it), so one more is kept.
 constexpr int kOfAKindInGroup = 3;
-constexpr size_t kMaxListed = 6;
 
 class Reducer {
  public:
@@ -93,46 +92,33 @@ class Reducer {
 
   // Removes the dropped ones and renumbers the rest.
   void Rebuild() {
-    const std::vector<int> new_device = Renumber(m_.devices.size(), dropped_devices_);
-    const std::vector<int> new_instance = Renumber(m_.instances.size(), dropped_instances_);
-    left_out_ = NamesOf(m_.devices, dropped_devices_);
-    left_out_instances_ = NamesOf(m_.instances, dropped_instances_);
-    Keep(m_.devices, new_device);
-    Keep(m_.instances, new_instance);
-    for (MachineDevice& device : m_.devices) {
+    const std::vector<int> new_device = Remove(dropped_devices_, m_.devices, left_out_);
+    const std::vector<int> new_instance =
+        Remove(dropped_instances_, m_.instances, left_out_instances_);
+    for (MachineDevice& device : m_.devices)
       for (int& i : device.masters) i = new_instance[i];
-      if (device.found_instance >= 0) device.found_instance = new_instance[device.found_instance];
-    }
     for (MachineGroup& group : m_.groups)
       for (int& device : group.devices) device = new_device[device];
   }
 
-  static std::vector<int> Renumber(size_t count, const std::set<int>& dropped) {
-    std::vector<int> numbers(count, -1);
-    int next = 0;
-    for (size_t i = 0; i < count; ++i)
-      if (!dropped.contains(static_cast<int>(i))) numbers[i] = next++;
-    return numbers;
-  }
-
+  // Gives each entry's new number, -1 for the dropped ones, and the names of these.
   template <typename T>
-  static void Keep(std::vector<T>& entries, const std::vector<int>& numbers) {
+  static std::vector<int> Remove(const std::set<int>& dropped, std::vector<T>& entries,
+                                 std::string& left_out) {
+    std::vector<int> numbers;
     std::vector<T> kept;
-    for (size_t i = 0; i < entries.size(); ++i)
-      if (numbers[i] >= 0) kept.push_back(std::move(entries[i]));
-    entries = std::move(kept);
-  }
-
-  template <typename T>
-  static std::string NamesOf(const std::vector<T>& entries, const std::set<int>& chosen) {
     std::vector<std::string> names;
-    names.reserve(chosen.size());
-    for (const int i : chosen) names.push_back(entries[i].name);
-    const size_t all = names.size();
-    if (all > kMaxListed) names.resize(kMaxListed);
-    std::string list = absl::StrJoin(names, ", ");
-    if (all > kMaxListed) absl::StrAppend(&list, " and ", all - kMaxListed, " more");
-    return list;
+    for (T& entry : entries) {
+      const bool drop = dropped.contains(static_cast<int>(numbers.size()));
+      numbers.push_back(drop ? -1 : static_cast<int>(kept.size()));
+      if (drop)
+        names.push_back(std::move(entry.name));
+      else
+        kept.push_back(std::move(entry));
+    }
+    entries = std::move(kept);
+    left_out = ListOf(names);
+    return numbers;
   }
 
   void Explain() {

@@ -36,32 +36,35 @@ class SysfsReader {
 
   absl::StatusOr<Found> Read(const std::optional<std::string>& proc_version) {
     ReadRelease(proc_version);
-    if (absl::Status status = ReadInstances(); !status.ok()) return status;
+    ReadInstances();
     ReadFirmware();
-    if (absl::Status status = ReadListedDevices(); !status.ok()) return status;
-    for (int b = 0; b < kBusCount; ++b)
-      if (absl::Status status = ReadBus(static_cast<Bus>(b)); !status.ok()) return status;
+    ReadListedDevices();
+    for (int b = 0; b < kBusCount; ++b) ReadBus(static_cast<Bus>(b));
     CompareGroups();
     FindUnlisted(Sys("devices"), 0);
     NoteLost();
+    if (!status_.ok()) return status_;
     return std::move(found_);
   }
 
  private:
   [[nodiscard]] std::string Sys(std::string_view path) const { return Join(sys_, path); }
 
-  void AddGap(std::string missing, std::string_view unknown, std::string_view settle) {
-    found_.gaps.push_back({.missing = std::move(missing),
-                           .unknown = std::string(unknown),
-                           .settle = std::string(settle)});
+  void AddGap(std::string missing, const char* unknown, const char* settle) {
+    found_.gaps.push_back({std::move(missing), unknown, settle});
   }
 
-  // The names in a folder of sysfs; adds a gap if it cannot be read.
-  std::vector<std::string> List(const std::string& path, std::string_view unknown) {
+  // The names in a folder of sysfs, of one kind or of all; adds a gap if it cannot be read.
+  std::vector<std::string> List(const std::string& path, const char* unknown,
+                                std::optional<Tree::Kind> kind = std::nullopt) {
     std::optional<std::vector<std::string>> names = tree_.List(path);
-    if (names) return *std::move(names);
-    AddGap(absl::StrCat("The folder ", path, " cannot be read."), unknown, kRunAsRoot);
-    return {};
+    if (!names) {
+      AddGap(absl::StrCat("The folder ", path, " cannot be read."), unknown, kRunAsRoot);
+      return {};
+    }
+    if (kind)
+      std::erase_if(*names, [&](const auto& n) { return tree_.KindOf(Join(path, n)) != *kind; });
+    return *std::move(names);
   }
 
   // The text of a one-line file, without its end of line; empty if there is no file. Plain tar pads
@@ -104,12 +107,9 @@ class SysfsReader {
   }
 
   void ReadTables(const std::string& folder) {
-    constexpr std::string_view kUnknown = "which IOMMUs there are and what is behind them";
+    constexpr char kUnknown[] = "which IOMMUs there are and what is behind them";
     const size_t gaps = found_.gaps.size();
-    bool any = false;
-    for (const std::string& name : List(folder, kUnknown))
-      any |= tree_.KindOf(Join(folder, name)) == Tree::Kind::kFile;
-    if (!any && found_.gaps.size() == gaps)
+    if (List(folder, kUnknown, Tree::Kind::kFile).empty() && found_.gaps.size() == gaps)
       AddGap(absl::StrCat("No ACPI table is in ", folder, ", where every machine has some."),
              kUnknown, kRunAsRoot);
     for (const std::string_view name : kTables) {
@@ -120,16 +120,12 @@ class SysfsReader {
   }
 
   void ReadNodes() {
-    constexpr std::string_view kUnknown = "which IOMMUs there are";
+    constexpr char kUnknown[] = "which IOMMUs there are";
     const std::string base = Sys(kBase);
     const size_t gaps = found_.gaps.size();
-    bool any = false;
-    for (const std::string& name : List(base, kUnknown))
-      if (tree_.KindOf(Join(base, name)) == Tree::Kind::kFolder) {
-        any = true;
-        ReadNode(name, 1);
-      }
-    if (!any && found_.gaps.size() == gaps)
+    const std::vector<std::string> nodes = List(base, kUnknown, Tree::Kind::kFolder);
+    for (const std::string& name : nodes) ReadNode(name, 1);
+    if (nodes.empty() && found_.gaps.size() == gaps)
       AddGap(absl::StrCat("The device tree in ", base, " has no nodes."), kUnknown,
              "record sys/firmware/devicetree/base with all that is below it");
   }
@@ -142,42 +138,33 @@ class SysfsReader {
     if (tree_.KindOf(Join(folder, "#iommu-cells")) == Tree::Kind::kFile)
       found_.nodes.push_back({path, Line(Join(folder, "compatible"))});
     if (depth >= kMaxNodeDepth) return;
-    for (const std::string& name : List(folder, "which IOMMUs there are"))
-      if (tree_.KindOf(Join(folder, name)) == Tree::Kind::kFolder)
-        ReadNode(Join(path, name), depth + 1);
+    for (const std::string& name : List(folder, "which IOMMUs there are", Tree::Kind::kFolder))
+      ReadNode(Join(path, name), depth + 1);
   }
 
-  // The target of a path, after all links; "" if there is none.
-  [[nodiscard]] absl::StatusOr<std::string> Follow(const std::string& path) const {
+  // The target of a path, after all links; "" if there is none. A cycle of links is an error of the
+  // whole tree.
+  [[nodiscard]] std::string Follow(const std::string& path) {
     absl::StatusOr<std::optional<std::string>> end = Resolve(tree_, path);
-    if (!end.ok()) return end.status();
-    return std::move(*end).value_or("");
+    status_.Update(end.status());
+    return end.ok() ? std::move(*end).value_or("") : "";
   }
 
-  absl::Status ReadInstances() {
-    constexpr std::string_view kUnknown = "which IOMMUs are registered";
+  void ReadInstances() {
+    constexpr char kUnknown[] = "which IOMMUs are registered";
     const std::string folder = Sys("class/iommu");
     if (tree_.KindOf(folder) != Tree::Kind::kFolder)
       AddGap(absl::StrCat("There is no folder ", folder, "."), kUnknown,
              "record it; where the live /sys has none, the kernel is built without IOMMUs");
-    for (const std::string& name : List(folder, kUnknown))
-      if (absl::Status status = ReadInstance(name); !status.ok()) return status;
-    return absl::OkStatus();
+    for (const std::string& name : List(folder, kUnknown)) ReadInstance(name);
   }
 
-  absl::Status ReadInstance(const std::string& name) {
-    const absl::StatusOr<std::string> folder = Follow(Sys(absl::StrCat("class/iommu/", name)));
-    if (!folder.ok()) return folder.status();
-    if (folder->empty()) {
-      lost_instances_.push_back(name);
-      return absl::OkStatus();
-    }
+  void ReadInstance(const std::string& name) {
     FoundInstance instance;
     instance.name = name;
-    instance.folder = *folder;
-    const absl::StatusOr<std::string> device = Follow(Join(instance.folder, "device"));
-    if (!device.ok()) return device.status();
-    instance.device = *device;
+    instance.folder = Follow(Sys(absl::StrCat("class/iommu/", name)));
+    if (instance.folder.empty()) return lost_instances_.push_back(name);
+    instance.device = Follow(Join(instance.folder, "device"));
     // An instance's folder is below that of its device.
     const std::string& from = instance.device.empty() ? instance.folder : instance.device;
     instance.bound = BaseName(LinkAbove(from, "driver"));
@@ -185,7 +172,6 @@ class SysfsReader {
     instance.ecap = Line(Join(instance.folder, "intel-iommu/ecap"));
     instance.address = Line(Join(instance.folder, "intel-iommu/address"));
     found_.instances.push_back(std::move(instance));
-    return absl::OkStatus();
   }
 
   // The target of the link of this name in the folder of the device, or in the nearest folder above
@@ -203,19 +189,17 @@ class SysfsReader {
   }
 
   // In kernels whose devices have no `iommu` link, the instance's folder lists the devices.
-  absl::Status ReadListedDevices() {
+  void ReadListedDevices() {
     for (size_t i = 0; i < found_.instances.size(); ++i) {
       const std::string list = Join(found_.instances[i].folder, "devices");
       for (const std::string& name : List(list, "which devices are behind an IOMMU")) {
-        const absl::StatusOr<std::string> folder = Follow(Join(list, name));
-        if (!folder.ok()) return folder.status();
-        if (folder->empty())
+        const std::string folder = Follow(Join(list, name));
+        if (folder.empty())
           lost_devices_.push_back(name);
         else
-          listed_.emplace(*folder, static_cast<int>(i));
+          listed_.emplace(folder, static_cast<int>(i));
       }
     }
-    return absl::OkStatus();
   }
 
   // The kernel always has a platform bus, and a pci bus if a device is on it.
@@ -227,37 +211,29 @@ class SysfsReader {
     return false;
   }
 
-  absl::Status ReadBus(Bus bus) {
+  void ReadBus(Bus bus) {
     const std::string list =
         Join(Join(Sys("bus"), kBusFolders[static_cast<size_t>(bus)]), "devices");
-    constexpr std::string_view kUnknown = "which devices there are";
+    constexpr char kUnknown[] = "which devices there are";
     if (MustHave(bus) && tree_.KindOf(list) != Tree::Kind::kFolder) {
       AddGap(absl::StrCat("There is no folder ", list, "."), kUnknown, kRecordAnew);
       found_.gaps.back().hides = Gap::Hides::kDevices;
     }
     const size_t first = found_.devices.size();
     for (const std::string& name : List(list, kUnknown)) {
-      const absl::StatusOr<std::string> folder = Follow(Join(list, name));
-      if (!folder.ok()) return folder.status();
-      if (folder->empty()) {
+      FoundDevice device{.name = name, .bus = bus, .folder = Follow(Join(list, name))};
+      if (device.folder.empty()) {
         lost_devices_.push_back(name);
         continue;
       }
-      FoundDevice device;
-      device.name = name;
-      device.bus = bus;
-      device.folder = *folder;
       device.group = GroupOf(device.folder);
-      auto instance = InstanceOf(device);
-      if (!instance.ok()) return instance.status();
-      device.instance = *instance;
+      device.instance = InstanceOf(device);
       found_.devices.push_back(std::move(device));
     }
     // PCI names are numbers in hexadecimal of one width, which sort as text.
     if (bus == Bus::kPci)
       std::sort(found_.devices.begin() + static_cast<std::ptrdiff_t>(first), found_.devices.end(),
                 [](const auto& a, const auto& b) { return a.name < b.name; });
-    return absl::OkStatus();
   }
 
   [[nodiscard]] int GroupOf(const std::string& device) {
@@ -269,15 +245,14 @@ class SysfsReader {
     return -1;
   }
 
-  [[nodiscard]] absl::StatusOr<int> InstanceOf(const FoundDevice& device) {
+  [[nodiscard]] int InstanceOf(const FoundDevice& device) {
     const std::string link = Join(device.folder, "iommu");
     const auto it = listed_.find(device.folder);
     const int listed = it == listed_.end() ? -1 : it->second;
     if (tree_.KindOf(link) != Tree::Kind::kLink) return listed;
-    const absl::StatusOr<std::string> folder = Follow(link);
-    if (!folder.ok()) return folder.status();
+    const std::string folder = Follow(link);
     for (size_t i = 0; i < found_.instances.size(); ++i)
-      if (*folder == found_.instances[i].folder) return static_cast<int>(i);
+      if (folder == found_.instances[i].folder) return static_cast<int>(i);
     lost_iommus_.push_back(device.name);
     return listed;
   }
@@ -287,7 +262,7 @@ class SysfsReader {
     std::set<std::string> known;
     for (const FoundDevice& device : found_.devices)
       if (device.group >= 0) known.insert(absl::StrCat(device.group, "/", device.name));
-    constexpr std::string_view kUnknown = "which devices are in one group";
+    constexpr char kUnknown[] = "which devices are in one group";
     const std::string groups = Sys("kernel/iommu_groups");
     for (const std::string& group : List(groups, kUnknown))
       for (const std::string& name : List(Join(Join(groups, group), "devices"), kUnknown))
@@ -309,27 +284,29 @@ class SysfsReader {
   }
 
   void NoteLost() {
-    constexpr std::string_view kInstance = "which IOMMUs and drivers there are";
-    constexpr std::string_view kDevice = "which devices there are";
-    constexpr std::string_view kBehind = "which IOMMU they are behind";
-    const auto note = [&](const std::vector<std::string>& names, std::string_view what,
-                          std::string_view unknown) {
+    constexpr char kInstance[] = "which IOMMUs and drivers there are";
+    constexpr char kDevice[] = "which devices there are";
+    constexpr char kGroup[] = "which groups there are";
+    const auto note = [&](const std::vector<std::string>& names, const char* what,
+                          const char* unknown) {
       if (!names.empty())
-        AddGap(absl::StrCat(std::string(what), ": ", ListOf(names), "."), unknown, kRecordAnew);
+        AddGap(absl::StrCat(what, ": ", ListOf(names), "."), unknown, kRecordAnew);
     };
     note(lost_instances_, "Links of sys/class/iommu that lead nowhere", kInstance);
     note(unlisted_, "Folders of IOMMUs that sys/class/iommu has no link to", kInstance);
     note(lost_devices_, "Links to devices that lead nowhere", kDevice);
-    note(lost_iommus_, "Devices whose link 'iommu' leads to none of sys/class/iommu", kBehind);
-    note(lost_groups_, "Devices whose link 'iommu_group' names no group", "which groups there are");
+    note(lost_iommus_, "Devices whose link 'iommu' leads to none of sys/class/iommu",
+         "which IOMMU they are behind");
+    note(lost_groups_, "Devices whose link 'iommu_group' names no group", kGroup);
     note(lost_members_, "Devices that kernel/iommu_groups names and sys/bus does not know so",
-         "which groups there are");
+         kGroup);
     if (found_.devices.empty() && !found_.instances.empty())
       AddGap("No device was found.", kDevice, kRecordAnew);
   }
 
   const Tree& tree_;
   const std::string sys_;
+  absl::Status status_;  // the first error
   Found found_;
   std::map<std::string, int> listed_;  // device folder -> instance
   // Names of links that lead nowhere.

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "src/import/import.h"
 
 namespace iommucheck::import {
@@ -79,14 +80,9 @@ class FolderTree : public Tree {
 };
 
 // Pushes the names of a path onto `pending`, the last name first.
-void PushNames(std::string_view path, std::vector<std::string>& pending) {
-  const size_t old = pending.size();
-  while (!path.empty()) {
-    const size_t slash = path.find('/');
-    pending.emplace_back(path.substr(0, slash));
-    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
-  }
-  std::reverse(pending.begin() + static_cast<std::ptrdiff_t>(old), pending.end());
+void PushNames(const std::string& path, std::vector<std::string>& pending) {
+  const std::vector<std::string> names = absl::StrSplit(path, '/');
+  pending.insert(pending.end(), names.rbegin(), names.rend());
 }
 
 bool IsDigit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
@@ -109,7 +105,7 @@ std::unique_ptr<Tree> OpenFolder(const std::string& path) {
 
 absl::StatusOr<std::optional<std::string>> Resolve(const Tree& tree, std::string_view path) {
   std::vector<std::string> pending;
-  PushNames(path, pending);
+  PushNames(std::string(path), pending);
   std::string done;
   int links = 0;
   while (!pending.empty()) {

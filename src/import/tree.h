@@ -34,8 +34,8 @@ class Tree {
 // Opens a folder; its files are read on demand.
 std::unique_ptr<Tree> OpenFolder(const std::string& path);
 // Opens a tar, plain or compressed (gzip, xz, zstd, bzip2), within the limits of import.h. It is
-// read to its end, and checksums are checked. Errors: InvalidArgument that begins with `name`.
-absl::StatusOr<std::unique_ptr<Tree>> OpenTar(std::string_view bytes, const std::string& name);
+// read to its end, and checksums are checked. Errors: InvalidArgument "expected WHAT, found WHAT".
+absl::StatusOr<std::unique_ptr<Tree>> OpenTar(std::string_view bytes);
 // Whether the bytes begin like one of these compressed forms.
 bool IsPacked(std::string_view bytes);
 

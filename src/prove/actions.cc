@@ -1,9 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/prove/actions.h"
 
+#include <algorithm>
 #include <utility>
 
-namespace iommucheck::prove::actions {
+namespace iommucheck::prove {
+
+bool Action::Changes(const Formula& f) const {
+  return std::ranges::any_of(updates,
+                             [&](const Update& update) { return Mentions(f, update.relation); });
+}
+
+Formula Action::Before(const Formula& f) const {
+  return ReplaceAtoms(f, [&](Relation relation, std::span<const Term> terms) {
+    const auto it = std::ranges::find(updates, relation, &Update::relation);
+    if (it == updates.end()) return std::optional<Formula>();
+    return std::optional(RenameVariables(it->after, [&](Variable v) {
+      const auto formal = std::ranges::find(it->formals, v);
+      return formal == it->formals.end() ? Term(v) : terms[formal - it->formals.begin()];
+    }));
+  });
+}
+
+Formula AtBoot(const Formula& f) {
+  return ReplaceAtoms(f, [](Relation relation, std::span<const Term>) {
+    return IsState(relation) ? std::optional(!Formula()) : std::nullopt;
+  });
+}
+
+Formula Apart(const Formula& lemma) {
+  return RenameVariables(
+      lemma, [](Variable v) { return Term(actions::V(v.sort, v.id + kLemmaVariables)); });
+}
+
+std::vector<Action> ActionsOf(const KernelFamily& kernel) {
+  return actions::System(kernel).Actions();
+}
+std::vector<Formula> AxiomsOf(const KernelFamily& kernel) {
+  return actions::System(kernel).Axioms();
+}
+
+namespace actions {
 
 std::vector<Variable> Formals(Relation relation) {
   std::vector<Variable> formals;
@@ -75,11 +112,12 @@ std::vector<Formula> System::Axioms() {
       ForAll({any_d, any_d2}, Implies(related, Equal(BusOf(any_d), BusOf(any_d2)))),
       ForAll({any_x}, Holds(kMayUse, {OwnerOf(any_x), TableOf(any_x)})),
   };
-  const Formula both_use = Holds(kMayUse, {any_r, any_t}) && Holds(kMayUse, {any_s, any_u});
+  const auto both_use = [](Variable one, Variable two) {
+    return Holds(kMayUse, {any_r, one}) && Holds(kMayUse, {any_s, two});
+  };
   if (has(Rule::kAssumeTablesNotShared))
-    axioms.push_back(ForAll({any_r, any_s, any_t}, Implies(Holds(kMayUse, {any_r, any_t}) &&
-                                                               Holds(kMayUse, {any_s, any_t}),
-                                                           Equal(any_r, any_s))));
+    axioms.push_back(
+        ForAll({any_r, any_s, any_t}, Implies(both_use(any_t, any_t), Equal(any_r, any_s))));
   if (!has(Rule::kAssumeAddressNotReused)) {
     const auto same = [](Variable one, Variable two) { return Holds(kSameAddress, {one, two}); };
     axioms.push_back(ForAll({any_r}, same(any_r, any_r)));
@@ -88,9 +126,9 @@ std::vector<Formula> System::Axioms() {
                             Implies(same(any_r, any_s) && same(any_s, any_q), same(any_r, any_q))));
     axioms.push_back(ForAll({any_t}, Holds(kSameTable, {any_t, any_t})));
     if (has(Rule::kAssumeTablesNotShared))
-      axioms.push_back(
-          ForAll({any_r, any_s, any_t, any_u},
-                 Implies(both_use && Holds(kSameTable, {any_t, any_u}), same(any_r, any_s))));
+      axioms.push_back(ForAll({any_r, any_s, any_t, any_u},
+                              Implies(both_use(any_t, any_u) && Holds(kSameTable, {any_t, any_u}),
+                                      same(any_r, any_s))));
   }
   if (has(Rule::kAssumeHomogeneousGroups)) {
     const Formula one = Equal(DriverOf(any_i), DriverOf(any_i2));
@@ -103,4 +141,5 @@ std::vector<Formula> System::Axioms() {
   return axioms;
 }
 
-}  // namespace iommucheck::prove::actions
+}  // namespace actions
+}  // namespace iommucheck::prove

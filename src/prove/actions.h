@@ -12,8 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "src/prove/family.h"
-#include "src/prove/formula.h"
 #include "src/prove/system.h"
 
 namespace iommucheck::prove::actions {
@@ -99,11 +97,6 @@ class System {
   [[nodiscard]] Formula AddressFree() const;
   // assume.bus_ops_not_replaced, for a slot that becomes `ops`, or NULL.
   [[nodiscard]] Formula MayReplace(Term bus, std::optional<Term> ops) const;
-  // No device is in the group, nothing holds it, and it has no domains left.
-  [[nodiscard]] static Formula GroupUnused();
-  // No device is in the group, and nothing holds it.
-  [[nodiscard]] static Formula GroupUnheld();
-  [[nodiscard]] static Formula GroupEmpty();
   void Registration();
   void Probing();
   void Probe(ActionKind kind, std::string_view name, std::vector<Variable> parameters,

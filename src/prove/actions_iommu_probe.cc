@@ -4,6 +4,24 @@
 #include "src/prove/actions.h"
 
 namespace iommucheck::prove::actions {
+namespace {
+
+Formula GroupEmpty() { return ForAll({any_d}, !Holds(kInGroup, {any_d, g})); }
+
+// It is empty, and nothing holds it.
+Formula GroupUnheld() {
+  return GroupEmpty() && ForAll({any_c}, !Holds(kInContainer, {g, any_c})) &&
+         ForAll({any_i}, !Holds(kInstanceGroup, {any_i, g}));
+}
+
+// And it has no domains left.
+Formula GroupUnused() {
+  return GroupUnheld() && ForAll({any_x}, !Holds(kDefaultDomain, {g, any_x}) &&
+                                              !Holds(kBlockingDomain, {g, any_x}) &&
+                                              !Holds(kType1Domain, {g, any_x}));
+}
+
+}  // namespace
 
 Formula System::AddressFree() const {
   if (has(Rule::kAssumeAddressNotReused)) return {};
@@ -21,19 +39,6 @@ Formula System::MayReplace(Term bus, std::optional<Term> ops) const {
   if (ops) unchanged = unchanged || Equal(any_r, *ops);
   return unused || ForAll({any_r}, unchanged);
 }
-
-Formula System::GroupUnused() {
-  return GroupUnheld() && ForAll({any_x}, !Holds(kDefaultDomain, {g, any_x}) &&
-                                              !Holds(kBlockingDomain, {g, any_x}) &&
-                                              !Holds(kType1Domain, {g, any_x}));
-}
-
-Formula System::GroupUnheld() {
-  return GroupEmpty() && ForAll({any_c}, !Holds(kInContainer, {g, any_c})) &&
-         ForAll({any_i}, !Holds(kInstanceGroup, {any_i, g}));
-}
-
-Formula System::GroupEmpty() { return ForAll({any_d}, !Holds(kInGroup, {any_d, g})); }
 
 void System::Registration() {
   const Term platform = Term::Platform();

@@ -12,7 +12,7 @@ using enum Sort;
 using Kind = Formula::Kind;
 using Node = Formula::Node;
 
-constexpr std::array<std::string_view, kSortCount> kSortNames = {
+constexpr std::array<const char*, kSortCount> kSortNames = {
     "driver", "bus", "instance", "device", "group", "domain", "container", "table"};
 constexpr std::string_view kSortLetters = "rbidgxct";
 
@@ -49,21 +49,9 @@ const std::array<RelationInfo, kRelationCount> kRelations = {{
 
 Formula Make(Node node) { return Formula(std::make_shared<const Node>(std::move(node))); }
 
-Term RenameTerm(const Term& term, const Rename& rename) {
-  if (term.function == Function::kPlatform) return term;
-  const Term renamed = rename(term.variable);
-  return term.function ? Term(*term.function, renamed.variable) : renamed;
-}
-
-std::vector<Term> RenameTerms(const std::vector<Term>& terms, const Rename& rename) {
-  std::vector<Term> renamed;
-  for (const Term& term : terms) renamed.push_back(RenameTerm(term, rename));
-  return renamed;
-}
-
 }  // namespace
 
-std::string_view SortName(Sort sort) { return kSortNames[static_cast<size_t>(sort)]; }
+const char* SortName(Sort sort) { return kSortNames[static_cast<size_t>(sort)]; }
 char SortLetter(Sort sort) { return kSortLetters[static_cast<size_t>(sort)]; }
 const FunctionInfo& InfoOf(Function function) { return kFunctions[static_cast<size_t>(function)]; }
 const RelationInfo& InfoOf(Relation relation) { return kRelations[static_cast<size_t>(relation)]; }
@@ -111,7 +99,11 @@ Formula ReplaceAtoms(const Formula& f, const Replace& replace) {
 
 Formula RenameVariables(const Formula& f, const Rename& rename) {
   Node node = *f.operator->();
-  node.terms = RenameTerms(f->terms, rename);
+  for (Term& term : node.terms) {
+    if (term.function == Function::kPlatform) continue;
+    const Term renamed = rename(term.variable);
+    term = term.function ? Term(*term.function, renamed.variable) : renamed;
+  }
   for (Formula& part : node.parts) part = RenameVariables(part, rename);
   for (Variable& v : node.variables) v = rename(v).variable;
   return Make(std::move(node));

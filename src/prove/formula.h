@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace iommucheck::prove {
@@ -66,15 +65,15 @@ inline constexpr int kRelationCount = 20;
 inline constexpr int kStateRelationCount = 14;
 
 struct FunctionInfo {
-  std::string_view name;
+  const char* name;
   std::optional<Sort> argument;
   Sort result;
 };
 struct RelationInfo {
-  std::string_view name;
+  const char* name;
   std::vector<Sort> arguments;
 };
-std::string_view SortName(Sort sort);
+const char* SortName(Sort sort);
 char SortLetter(Sort sort);  // that names of variables begin with
 const FunctionInfo& InfoOf(Function function);
 const RelationInfo& InfoOf(Relation relation);

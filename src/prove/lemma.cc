@@ -2,10 +2,10 @@
 #include "src/prove/lemma.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -22,6 +22,12 @@ constexpr int kMaxNumber = 19;
 std::string PrintVariable(Variable v) {
   const std::string letter(1, SortLetter(v.sort));
   return v.id == 0 ? letter : absl::StrCat(letter, static_cast<int>(v.id));
+}
+
+std::string PrintTerm(const Term& term) {
+  if (term.function == Function::kPlatform) return "platform";
+  if (!term.function) return PrintVariable(term.variable);
+  return absl::StrFormat("%s(%s)", InfoOf(*term.function).name, PrintVariable(term.variable));
 }
 
 std::string PrintLiteral(const Literal& literal) {
@@ -50,7 +56,7 @@ std::string AnyOf(Sort sort) {
   return absl::StrCat(sort == Sort::kInstance ? "an " : "a ", std::string(SortName(sort)));
 }
 
-bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool IsWord(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 template <typename Enum>
 std::optional<Enum> FindByName(std::string_view name, int count) {
@@ -59,21 +65,19 @@ std::optional<Enum> FindByName(std::string_view name, int count) {
   return std::nullopt;
 }
 
-// A file of lemmas. Lines that begin with a blank go on with the lemma of the line above.
+// A file of lemmas. Lines that begin with a blank go on with the lemma of the line above. Keeps the
+// first thing that was not what it expects; the values that it reads beyond that mean nothing.
 class Parser {
  public:
   Parser(std::string_view text, std::string_view file) : text_(text), file_(file) {}
 
   absl::StatusOr<std::vector<Lemma>> Parse() {
     std::vector<Lemma> lemmas;
-    for (SkipToLemma(); at_ < text_.size(); SkipToLemma()) {
-      absl::StatusOr<Lemma> lemma = ParseLemma();
-      if (!lemma.ok()) return lemma.status();
-      lemmas.push_back(*std::move(lemma));
-      SkipToLemma();
-      if (lemmas.size() == kMaxLemmas && at_ < text_.size())
-        return Expected(absl::StrFormat("at most %d lemmas", kMaxLemmas));
+    for (SkipToLemma(); status_.ok() && at_ < text_.size(); SkipToLemma()) {
+      if (lemmas.size() == kMaxLemmas) Expected(absl::StrFormat("at most %d lemmas", kMaxLemmas));
+      lemmas.push_back(ParseLemma());
     }
+    if (!status_.ok()) return status_;
     return lemmas;
   }
 
@@ -94,21 +98,17 @@ class Parser {
     Skip([this] { return At(at_ + 1, " \t"); });
   }
 
-  absl::StatusOr<Lemma> ParseLemma() {
+  Lemma ParseLemma() {
     Lemma lemma;
-    while (!Take("->")) {
+    while (status_.ok() && !Take("->")) {
       if (lemma.premises.size() == kMaxPremises)
-        return Expected(absl::StrFormat("->, after %d premises at most", kMaxPremises));
-      if (!lemma.premises.empty() && !Take("&")) return Expected("& or ->");
-      absl::StatusOr<Literal> literal = ParseLiteral();
-      if (!literal.ok()) return literal.status();
-      lemma.premises.push_back(*std::move(literal));
+        Expected(absl::StrFormat("->, after %d premises at most", kMaxPremises));
+      if (!lemma.premises.empty() && !Take("&")) Expected("& or ->");
+      lemma.premises.push_back(ParseLiteral());
     }
-    absl::StatusOr<Literal> literal = ParseLiteral();
-    if (!literal.ok()) return literal.status();
-    lemma.conclusion = *std::move(literal);
+    lemma.conclusion = ParseLiteral();
     SkipBlanks();
-    if (at_ < text_.size() && text_[at_] != '\n') return Expected("the end of the lemma");
+    if (at_ < text_.size() && text_[at_] != '\n') Expected("the end of the lemma");
     return lemma;
   }
 
@@ -118,13 +118,17 @@ class Parser {
     at_ += token.size();
     return true;
   }
+  void Expect(std::string_view token) {
+    if (!Take(token)) Expected(token);
+  }
   [[nodiscard]] std::string_view Peek() {
     SkipBlanks();
     size_t end = at_;
     while (end < text_.size() && IsWord(text_[end])) ++end;
     return text_.substr(at_, end - at_);
   }
-  [[nodiscard]] absl::Status Expected(std::string_view what) {
+  void Expected(std::string_view what) {
+    if (!status_.ok()) return;
     std::string found(Peek());
     if (found.empty() && at_ < text_.size()) found = text_.substr(at_, 1);
     if (found.empty() || found == "\n") {
@@ -135,207 +139,191 @@ class Parser {
       found = absl::StrFormat("'%s'", found);
     }
     const std::string_view before = text_.substr(0, at_);
-    const size_t line = before.rfind('\n');
-    return absl::InvalidArgumentError(absl::StrFormat(
+    status_ = absl::InvalidArgumentError(absl::StrFormat(
         "%s:%d:%d: expected %s, found %s", file_, 1 + std::ranges::count(before, '\n'),
-        at_ - (line == std::string_view::npos ? 0 : line + 1) + 1, what, found));
+        at_ - (before.rfind('\n') + 1) + 1, what, found));
   }
 
-  absl::StatusOr<Variable> ParseVariable() {
+  Variable ParseVariable() {
     const std::string_view word = Peek();
-    for (int s = 0; s < kSortCount && !word.empty(); ++s) {
+    const std::string digits(word.substr(std::min<size_t>(1, word.size())));
+    const bool is_number = digits.size() <= 2 && std::ranges::all_of(digits, absl::ascii_isdigit);
+    const int number = is_number && !digits.empty() ? std::stoi(digits) : 0;
+    for (int s = 0; s < kSortCount && is_number && number <= kMaxNumber; ++s) {
       const auto sort = static_cast<Sort>(s);
-      const std::string_view digits = word.substr(1);
-      if (word[0] != SortLetter(sort) || digits.size() > 2 ||
-          !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }))
-        continue;
-      int number = 0;
-      for (const char c : digits) number = 10 * number + (c - '0');
-      if (number > kMaxNumber) break;
+      if (!word.starts_with(SortLetter(sort))) continue;
       at_ += word.size();
-      return Variable{sort, static_cast<uint8_t>(number)};
+      return {sort, static_cast<uint8_t>(number)};
     }
-    return Expected("a variable (d i g x b r c t, and a number up to 19)");
+    Expected("a variable (d i g x b r c t, and a number up to 19)");
+    return {};
   }
 
-  absl::StatusOr<Term> ParseTerm() {
+  Term ParseTerm() {
     const std::optional<Function> function = FindByName<Function>(Peek(), kFunctionCount);
-    if (!function) {
-      const absl::StatusOr<Variable> v = ParseVariable();
-      return v.ok() ? absl::StatusOr<Term>(Term(*v)) : v.status();
-    }
+    if (!function) return ParseVariable();
     at_ += Peek().size();
     if (!InfoOf(*function).argument) return Term::Platform();
-    if (!Take("(")) return Expected("(");
+    Expect("(");
     SkipBlanks();
     const size_t place = at_;
-    const absl::StatusOr<Variable> v = ParseVariable();
-    if (!v.ok()) return v.status();
-    if (v->sort != *InfoOf(*function).argument) {
-      at_ = place;
-      return Expected(AnyOf(*InfoOf(*function).argument));
-    }
-    if (!Take(")")) return Expected(")");
-    return Term(*function, *v);
+    const Variable v = ParseVariable();
+    CheckSort(v.sort, *InfoOf(*function).argument, place);
+    Expect(")");
+    return {*function, v};
   }
 
-  absl::StatusOr<Term> ParseTermOf(Sort sort) {
+  Term ParseTermOf(Sort sort) {
     SkipBlanks();
     const size_t place = at_;
-    absl::StatusOr<Term> term = ParseTerm();
-    if (!term.ok() || term->sort() == sort) return term;
+    const Term term = ParseTerm();
+    CheckSort(term.sort(), sort, place);
+    return term;
+  }
+  void CheckSort(Sort found, Sort expected, size_t place) {
+    if (found == expected || !status_.ok()) return;
     at_ = place;
-    return Expected(AnyOf(sort));
+    Expected(AnyOf(expected));
   }
 
-  absl::StatusOr<Literal> ParseLiteral() {
+  Literal ParseLiteral() {
     const std::optional<Relation> relation = FindByName<Relation>(Peek(), kRelationCount);
     Literal literal{.relation = relation, .terms = {}};
     if (!relation) {
       if (Peek().size() > 3 && !FindByName<Function>(Peek(), kFunctionCount))
-        return Expected("a relation or a term");
-      const absl::StatusOr<Term> left = ParseTerm();
-      if (!left.ok()) return left.status();
-      if (!Take("=")) return Expected("=");
-      const absl::StatusOr<Term> right = ParseTermOf(left->sort());
-      if (!right.ok()) return right.status();
-      literal.terms = {*left, *right};
+        Expected("a relation or a term");
+      const Term left = ParseTerm();
+      Expect("=");
+      literal.terms = {left, ParseTermOf(left.sort())};
       return literal;
     }
     at_ += Peek().size();
     const std::vector<Sort>& sorts = InfoOf(*relation).arguments;
-    for (size_t n = 0; n < sorts.size(); ++n) {
-      const char* before = n == 0 ? "(" : ",";
-      if (!Take(before)) return Expected(before);
-      const absl::StatusOr<Term> term = ParseTermOf(sorts[n]);
-      if (!term.ok()) return term.status();
-      literal.terms.push_back(*term);
+    for (const Sort sort : sorts) {
+      Expect(literal.terms.empty() ? "(" : ",");
+      literal.terms.push_back(ParseTermOf(sort));
     }
-    if (!sorts.empty() && !Take(")")) return Expected(")");
+    if (!sorts.empty()) Expect(")");
     return literal;
   }
 
   std::string_view text_;
   std::string_view file_;
   size_t at_ = 0;
+  absl::Status status_;
 };
 
 // --- candidates ---
 
-// A driver that a device or a group has to do with, as a premise and a term.
-struct Tie {
-  std::string premise;
-  std::string driver;
-};
+// One value for a key.
+constexpr char kFunctional[] = R"(
+served_by(d,i) & served_by(d,i1) -> i = i1
+in_group(d,g) & in_group(d,g1) -> g = g1
+instance_group(i,g) & instance_group(i,g1) -> g = g1
+instance_group(i,g) & instance_group(i1,g) -> i = i1
+bus_ops(b,r) & bus_ops(b,r1) -> r = r1
+)";
 
-// The text with other variables, to state a fact twice in one lemma; `shared` keeps its name.
-std::string Second(std::string text, std::string_view shared) {
-  std::string out;
-  for (size_t n = 0; n < text.size(); ++n) {
-    out += text[n];
-    const bool alone = (n == 0 || !IsWord(text[n - 1])) &&
-                       (n + 1 == text.size() || !IsWord(text[n + 1])) && IsWord(text[n]);
-    if (alone && shared.find(text[n]) == std::string_view::npos) out += '1';
-  }
-  return out;
-}
+// One fact that another takes.
+constexpr char kKnown[] = R"(
+default_domain(g,x) -> allocated(x)
+blocking_domain(g,x) -> allocated(x)
+type1_domain(g,x) -> allocated(x)
+attached(d,x) -> allocated(x)
+reused(d,x) -> allocated(x)
+fresh(x) -> allocated(x)
+served_by(d,i) -> registered(i)
+served_by(d,i) -> behind(d,i)
+instance_group(i,g) -> registered(i)
+instance_group(i,g) -> per_instance_groups(driver(i))
+instance_group(i,g) & in_group(d,g) -> served_by(d,i)
+)";
 
-// The lemma with the variables of a sort numbered as they come up.
-Lemma Renumbered(Lemma lemma) {
-  const std::vector<Variable> before = lemma.Variables();
-  std::vector<Variable> after;
-  for (const Variable& v : before)
-    after.push_back(
-        {v.sort, static_cast<uint8_t>(std::ranges::count(after, v.sort, &Variable::sort))});
-  const auto renumber = [&](Literal& literal) {
+// Ties: the driver r that something has to do with.
+constexpr char kDeviceTies[] = R"(
+served_by(d,i) -> r = driver(i)
+attached(d,x) -> r = owner(x)
+reused(d,x) -> r = owner(x)
+)";
+constexpr char kGroupTies[] = R"(
+instance_group(i,g) -> r = driver(i)
+default_domain(g,x) -> r = owner(x)
+blocking_domain(g,x) -> r = owner(x)
+type1_domain(g,x) -> r = owner(x)
+in_group(d,g) & served_by(d,i) -> r = driver(i)
+in_group(d,g) & attached(d,x) -> r = owner(x)
+in_group(d,g) & reused(d,x) -> r = owner(x)
+)";
+constexpr char kAnyTies[] = R"(
+registered(i) -> r = driver(i)
+bus_ops(b,r) -> r = r
+served_by(d,i) -> r = driver(i)
+allocated(x) -> r = owner(x)
+)";
+
+template <typename Rename>
+Lemma Renamed(Lemma lemma, Rename rename) {
+  const auto apply = [&](Literal& literal) {
     for (Term& term : literal.terms)
-      if (const auto it = std::ranges::find(before, term.variable); it != before.end())
-        term.variable = after[it - before.begin()];
+      if (term.function != Function::kPlatform) term.variable = rename(term.variable);
   };
-  std::ranges::for_each(lemma.premises, renumber);
-  renumber(lemma.conclusion);
+  std::ranges::for_each(lemma.premises, apply);
+  apply(lemma.conclusion);
   return lemma;
 }
 
 class Family {
  public:
-  explicit Family(const KernelFamily& kernel) : kernel_(kernel) {}
+  explicit Family(const KernelFamily& kernel) : has_bus_ops_(kernel.profile.era != Era::kFwnode) {}
 
   std::vector<Lemma> Make() {
     for (Property property : kEncodedProperties) lemmas_.push_back(PropertyLemma(property));
-    Functional();
-    Known();
-    Agree(DeviceTies(), "d");
-    Agree(GroupTies(), "g");
-    if (kernel_.profile.era != Era::kFwnode) Agree(AllTies(), "");
+    AddAll(kFunctional);
+    AddAll(kKnown);
+    if (has_bus_ops_) {
+      AddAll("served_by(d,i) -> bus_ops(bus(d),driver(i))");
+      for (const Lemma& tie : Parsed(kAnyTies))
+        Add({tie.premises, {Relation::kBusOps, {Term::Platform(), tie.conclusion.terms[1]}}});
+    }
+    Agree(kDeviceTies, Sort::kDevice);
+    Agree(kGroupTies, Sort::kGroup);
+    if (has_bus_ops_) Agree(kAnyTies, std::nullopt);
     return std::move(lemmas_);
   }
 
  private:
-  void Add(const std::string& text) {
-    const absl::StatusOr<std::vector<Lemma>> parsed = ParseLemmas(text, "candidate");
-    const Lemma lemma = Renumbered(parsed->at(0));
-    if (std::ranges::find(lemmas_, lemma) == lemmas_.end()) lemmas_.push_back(lemma);
+  static std::vector<Lemma> Parsed(const char* text) { return *ParseLemmas(text, "candidates"); }
+
+  // With the variables of a sort numbered as they come up.
+  void Add(const Lemma& lemma) {
+    const std::vector<Variable> before = lemma.Variables();
+    const Lemma renumbered = Renamed(lemma, [&](Variable v) {
+      const auto end = std::ranges::find(before, v);
+      v.id = static_cast<uint8_t>(std::ranges::count(before.begin(), end, v.sort, &Variable::sort));
+      return v;
+    });
+    if (std::ranges::find(lemmas_, renumbered) == lemmas_.end()) lemmas_.push_back(renumbered);
+  }
+  void AddAll(const char* text) {
+    for (const Lemma& lemma : Parsed(text)) Add(lemma);
   }
 
-  // One value for a key.
-  void Functional() {
-    for (const char* text :
-         {"served_by(d,i) & served_by(d,i1) -> i = i1", "in_group(d,g) & in_group(d,g1) -> g = g1",
-          "instance_group(i,g) & instance_group(i,g1) -> g = g1",
-          "instance_group(i,g) & instance_group(i1,g) -> i = i1",
-          "bus_ops(b,r) & bus_ops(b,r1) -> r = r1"})
-      Add(text);
-  }
-
-  // One fact that another takes.
-  void Known() {
-    for (const char* premise : {"default_domain(g,x)", "blocking_domain(g,x)", "type1_domain(g,x)",
-                                "attached(d,x)", "reused(d,x)", "fresh(x)"})
-      Add(absl::StrCat(premise, " -> allocated(x)"));
-    for (const char* text : {"served_by(d,i) -> registered(i)", "served_by(d,i) -> behind(d,i)",
-                             "instance_group(i,g) -> registered(i)",
-                             "instance_group(i,g) -> per_instance_groups(driver(i))",
-                             "instance_group(i,g) & in_group(d,g) -> served_by(d,i)"})
-      Add(text);
-    if (kernel_.profile.era == Era::kFwnode) return;
-    Add("served_by(d,i) -> bus_ops(bus(d),driver(i))");
-    for (const Tie& tie : AllTies())
-      Add(absl::StrCat(tie.premise, " -> bus_ops(platform,", tie.driver, ")"));
-  }
-
-  // Any two ties of one thing are to one driver.
-  void Agree(const std::vector<Tie>& ties, std::string_view shared) {
+  // Any two ties of one thing, a variable of the sort `shared`, are to one driver.
+  void Agree(const char* text, std::optional<Sort> shared) {
+    const std::vector<Lemma> ties = Parsed(text);
     for (size_t a = 0; a < ties.size(); ++a)
       for (size_t b = a; b < ties.size(); ++b) {
-        const std::string premise = Second(ties[b].premise, shared);
-        const std::string driver = Second(ties[b].driver, shared);
-        Add(absl::StrCat(ties[a].premise, " & ", premise, " -> ", ties[a].driver, " = ", driver));
+        const Lemma other = Renamed(
+            ties[b], [&](Variable v) { return v.sort == shared ? v : Variable{v.sort, 1}; });
+        Lemma both = ties[a];
+        both.premises.insert(both.premises.end(), other.premises.begin(), other.premises.end());
+        both.conclusion.terms[0] = both.conclusion.terms[1];
+        both.conclusion.terms[1] = other.conclusion.terms[1];
+        Add(both);
       }
   }
 
-  [[nodiscard]] static std::vector<Tie> AllTies() {
-    return {{"registered(i)", "driver(i)"},
-            {"bus_ops(b,r)", "r"},
-            {"served_by(d,i)", "driver(i)"},
-            {"allocated(x)", "owner(x)"}};
-  }
-  [[nodiscard]] static std::vector<Tie> DeviceTies() {
-    return {{"served_by(d,i)", "driver(i)"},
-            {"attached(d,x)", "owner(x)"},
-            {"reused(d,x)", "owner(x)"}};
-  }
-  [[nodiscard]] static std::vector<Tie> GroupTies() {
-    std::vector<Tie> ties = {{"instance_group(i,g)", "driver(i)"},
-                             {"default_domain(g,x)", "owner(x)"},
-                             {"blocking_domain(g,x)", "owner(x)"},
-                             {"type1_domain(g,x)", "owner(x)"}};
-    for (const Tie& tie : DeviceTies())
-      ties.push_back({absl::StrCat("in_group(d,g) & ", tie.premise), tie.driver});
-    return ties;
-  }
-
-  const KernelFamily& kernel_;
+  const bool has_bus_ops_;
   std::vector<Lemma> lemmas_;
 };
 
@@ -358,12 +346,6 @@ Formula Lemma::Open() const {
   Formula all;
   for (const Literal& premise : premises) all = all && ToFormula(premise);
   return Implies(all, ToFormula(conclusion));
-}
-
-std::string PrintTerm(const Term& term) {
-  if (term.function == Function::kPlatform) return "platform";
-  if (!term.function) return PrintVariable(term.variable);
-  return absl::StrFormat("%s(%s)", InfoOf(*term.function).name, PrintVariable(term.variable));
 }
 
 std::string PrintLemma(const Lemma& lemma) { return absl::StrJoin(PrintParts(lemma), " "); }

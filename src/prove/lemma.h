@@ -10,8 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/properties.h"
-#include "src/prove/family.h"
-#include "src/prove/formula.h"
+#include "src/prove/system.h"
 
 namespace iommucheck::prove {
 
@@ -30,7 +29,6 @@ struct Lemma {
   [[nodiscard]] Formula Closed() const { return ForAll(Variables(), Open()); }
 };
 
-std::string PrintTerm(const Term& term);
 std::string PrintLemma(const Lemma& lemma);
 // A line each; a longer lemma goes on in lines that begin with a blank.
 std::string PrintLemmas(const std::vector<Lemma>& lemmas, size_t columns);

@@ -10,7 +10,6 @@
 
 #include "absl/status/statusor.h"
 #include "model/properties.h"
-#include "src/prove/family.h"
 #include "src/prove/lemma.h"
 
 namespace iommucheck::prove {

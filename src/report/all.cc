@@ -6,8 +6,14 @@
 #include <set>
 #include <tuple>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
 #include "src/case/variants.h"
-#include "src/smt/plain_order.h"
+#include "src/report/blame.h"
+#include "src/report/json.h"
+#include "src/report/text.h"
+#include "src/smt/query.h"
 
 namespace iommucheck::report {
 namespace {
@@ -71,26 +77,43 @@ class Classes {
   std::map<std::string, size_t> class_of_;  // by variant
 };
 
+std::string CountLine(const AllCases& all) {
+  const std::string cases = Plural(all.cases.size(), "case");
+  if (all.search.complete)
+    return cases + " of this size, up to names and the order of steps that commute";
+  if (all.enough) return absl::StrCat(cases, " of this size so far; no more were asked for");
+  return absl::StrCat(
+      cases, " of this size so far; whether there are more is not known: ", all.search.reason);
+}
+
+std::string CaseText(const Case& c, const Run& run, Property property) {
+  std::vector<std::string> ops;
+  for (const CaseOp& op : c.ops)
+    ops.push_back(PrintOp(op.op, c.names) +
+                  (op.expected.value_or(0) == 0 ? "" : " " + ErrnoName(*op.expected)));
+  return TopologyText(c) + Field("run", absl::StrJoin(ops, "; ")) +
+         Field("violates", EventText(c, *run.of(property).event));
+}
+
 }  // namespace
 
 absl::StatusOr<AllCases> AskAll(const Question& question, int max) {
   absl::StatusOr<Answer> answer = Ask(question);
   if (!answer.ok()) return answer.status();
-  AllCases all{.answer = *std::move(answer), .cases = {}, .runs = {}, .search = {}};
+  AllCases all{.answer = *std::move(answer)};
   if (all.answer.result.verdict != Verdict::kViolated) return all;
 
   const smt::QueryResult& smallest = all.answer.result;
   Classes classes(question.property, static_cast<size_t>(max));
   absl::Status status;
   const auto take = [&](Case c) {
-    const absl::StatusOr<Run> run = Replayed(question, c);
-    status = run.status();
+    status = ReplayFound("solver", question.property, c).status();
     all.enough = status.ok() && !classes.Take(c);
     return status.ok() && !all.enough;
   };
+  const Size size = SizeOf(smallest.found);
   absl::StatusOr<smt::Enumeration> search =
-      smt::EnumerateSize(question.property, question.kernel, smallest.found.topology.devices_count,
-                         static_cast<int>(smallest.found.ops.size()),
+      smt::EnumerateSize(question.property, question.kernel, size.devices, size.steps,
                          smt::BudgetLeft(question.bounds.budget, smallest.resources), take);
   if (!status.ok()) return status;
   if (!search.ok()) return search.status();
@@ -98,6 +121,38 @@ absl::StatusOr<AllCases> AskAll(const Question& question, int max) {
   all.cases = classes.Shown();
   for (const Case& c : all.cases) all.runs.push_back(Play(c));
   return all;
+}
+
+std::string AllText(const AllCases& all) {
+  if (all.answer.result.verdict != Verdict::kViolated) return AnswerText(all.answer);
+  std::string out = HeadText(all.answer) + Field("cases", CountLine(all));
+  out += Field("replayed", "in the model: yes, each is violated at its last op");
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    absl::StrAppend(&out, "\ncase ", i + 1, "\n",
+                    CaseText(all.cases[i], all.runs[i], all.answer.question.property));
+  return out + VerdictLineOf(all.answer) + "\n";
+}
+
+std::string AllJson(const AllCases& all) {
+  const smt::QueryResult& result = all.answer.result;
+  if (result.verdict != Verdict::kViolated) return AnswerJson(all.answer);
+  const Question& q = all.answer.question;
+  Json out = Head("query", VerdictName(result.verdict, false), SizeOf(result), q.kernel);
+  out["property"] = PropertyName(q.property);
+  out["case"] = CaseJson(result.found);
+  out["replayed"] = true;
+  out["stopping_rules"] = StoppingRulesJson(result.found, q.property);
+  AddChange(all.answer, out);
+  if (!all.search.complete) out["reason"] = all.search.reason;
+  out["complete"] = all.search.complete;
+  out["cases"] = Json::array();
+  for (size_t i = 0; i < all.cases.size(); ++i)
+    out["cases"].push_back(
+        {{"case", CaseJson(all.cases[i])}, {"steps", StepsJson(all.cases[i], all.runs[i])}});
+  out["stats"] = {{"solver_resources", result.resources + all.search.resources},
+                  {"solver_checks", result.checks + all.search.checks}};
+  out["verdict_line"] = VerdictLineOf(all.answer);
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

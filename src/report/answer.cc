@@ -4,19 +4,19 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
+#include "src/case/kernel.h"
+#include "src/report/blame.h"
+#include "src/report/certificate.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
-#include "src/smt/needed.h"
 
 namespace iommucheck::report {
 namespace {
-
-absl::Status Disagreement(const Question& q, const Case& found, const Run& run) {
-  return absl::InternalError(absl::StrCat(
-      "solver and model disagree on ", std::string(PropertyName(q.property)),
-      "\nthe solver says that the last op of this case violates it:\n\n", PrintCase(found),
-      "\nthe model plays it so:\n\n", ReplayText(found, run, {.all_events = true})));
-}
 
 // The smallest case within the bounds, replayed.
 absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer& answer) {
@@ -27,7 +27,7 @@ absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer&
   result->checks += answer.result.checks;
   answer.result = *std::move(result);
   if (answer.result.verdict != Verdict::kViolated) return absl::OkStatus();
-  absl::StatusOr<Run> run = Replayed(question, answer.result.found);
+  absl::StatusOr<Run> run = ReplayFound("solver", question.property, answer.result.found);
   if (!run.ok()) return run.status();
   answer.run = *std::move(run);
   return absl::OkStatus();
@@ -43,8 +43,8 @@ absl::Status Prove(const Question& q, uint64_t budget, Answer& answer) {
   return absl::OkStatus();
 }
 
-// Searches as far as that takes less time than an attempt to prove: as many steps as a violation
-// takes, and one more on few devices.
+// Searches as far as that is cheaper than an attempt to prove: as many steps as a violation takes
+// at least, and one more on few devices.
 absl::Status SearchCheapBounds(const Question& question, smt::Bounds& bounds, Answer& answer) {
   bounds.steps = std::min(question.bounds.steps, smt::StepsNeeded(question.property));
   if (absl::Status s = Search(question, bounds, answer); !s.ok()) return s;
@@ -69,16 +69,19 @@ absl::Status SearchCheapBounds(const Question& question, smt::Bounds& bounds, An
 
 }  // namespace
 
-absl::StatusOr<Run> Replayed(const Question& question, Case& found) {
+absl::StatusOr<Run> ReplayFound(const char* engine, Property property, Case& found) {
   Run run = Play(found);
-  const int at = run.of(question.property).at;
-  if (at != static_cast<int>(found.ops.size())) return Disagreement(question, found, run);
-  found = Asserted(std::move(found), run, {question.property});
+  if (run.of(property).at != static_cast<int>(found.ops.size()))
+    return absl::InternalError(absl::StrCat(
+        engine, " and model disagree on ", std::string(PropertyName(property)), "\nthe ", engine,
+        " says that the last op of this case violates it:\n\n", PrintCase(found),
+        "\nthe model plays it so:\n\n", ReplayText(found, run, {.all_events = true})));
+  found = Asserted(std::move(found), run, {property});
   return run;
 }
 
 absl::StatusOr<Answer> Ask(const Question& question) {
-  Answer answer{.question = question, .result = {}, .run = {}};
+  Answer answer{.question = question};
   smt::Bounds bounds = question.bounds;
   if (absl::Status s = question.bounded ? Search(question, bounds, answer)
                                         : SearchCheapBounds(question, bounds, answer);
@@ -97,11 +100,16 @@ absl::StatusOr<Answer> Ask(const Question& question) {
     return answer;
   }
   bounds.steps = question.bounds.steps;
-  bounds.budget =
-      smt::BudgetLeft(question.bounds.budget, answer.result.resources + answer.proof->resources);
+  bounds.budget = smt::BudgetLeft(question.bounds.budget, ResourcesOf(answer));
   const absl::Status status = Search(question, bounds, answer);
   return status.ok() ? absl::StatusOr<Answer>(answer) : status;
 }
+
+uint64_t ResourcesOf(const Answer& a) {
+  return a.result.resources + (a.proof ? a.proof->resources : 0);
+}
+
+int ChecksOf(const Answer& a) { return a.result.checks + (a.proof ? a.proof->checks : 0); }
 
 RuleSet AssumptionsNotMade(const Answer& a) {
   RuleSet missing;
@@ -112,6 +120,83 @@ RuleSet AssumptionsNotMade(const Answer& a) {
       for (const Rule rule : p.assumptions)
         if (!kernel.has(rule)) missing.add(rule);
   return missing;
+}
+
+namespace {
+
+std::string ProofLine(const Answer& a) {
+  if (!a.proof->proved) return "not for every size: " + a.proof->reason;
+  const int lemmas = static_cast<int>(a.proof->invariant.size());
+  if (a.question.invariant) return absl::StrFormat("%s, as given", Plural(lemmas, "lemma"));
+  return absl::StrFormat("%s, of %d tried; --show-invariant prints them", Plural(lemmas, "lemma"),
+                         a.proof->candidates);
+}
+
+}  // namespace
+
+std::string VerdictText(const smt::QueryResult& result, bool every_size) {
+  const std::string size = SizeText(SizeOf(result));
+  if (result.verdict == Verdict::kViolated) return "VIOLATED: " + size;
+  if (result.verdict == Verdict::kHolds)
+    return every_size ? "holds for every size" : "none up to " + size;
+  return absl::StrFormat("unknown: %s; none up to %s", result.reason, size);
+}
+
+std::string VerdictLineOf(const Answer& a) {
+  const bool proved = HoldsForEverySize(a);
+  return VerdictLine(a.question.property, a.question.kernel, VerdictName(a.result.verdict, proved),
+                     proved ? std::string(kEverySize) : SizeScope(SizeOf(a.result)));
+}
+
+std::string HeadText(const Answer& a) {
+  const Question& q = a.question;
+  const std::string bounds =
+      HoldsForEverySize(a) ? "machines of every size, runs of any length"
+                           : "up to 2 drivers, " + SizeText({q.bounds.devices, q.bounds.steps});
+  std::string out = QuestionText("query", q.property, q.kernel) + ToolText();
+  out += Field("scope", bounds + " (docs/solver.md)");
+  std::string verdict = VerdictText(a);
+  if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
+  out += Field("verdict", verdict);
+  if (const std::vector<std::string> missing = RuleIds(AssumptionsNotMade(a)); !missing.empty())
+    out += Field("promised",
+                 absl::StrFormat("%s promises this with %s, which this kernel is not "
+                                 "given (--add)",
+                                 VersionName(q.kernel.version), absl::StrJoin(missing, ", ")));
+  return out + ChangeText(a);
+}
+
+std::string AnswerText(const Answer& a, const std::string& next) {
+  std::string out = HeadText(a);
+  if (a.proof) out += Field("proof", ProofLine(a));
+  if (a.certificate) out += RunsText("certified", a.certificate->runs);
+  if (a.result.verdict == Verdict::kViolated)
+    out += FoundText(a.result.found, a.run, a.question.property);
+  return out + LastLines(next, VerdictLineOf(a));
+}
+
+std::string InvariantText(const Answer& a) {
+  std::string out;
+  for (const absl::string_view line : absl::StrSplit(AnswerText(a), '\n', absl::SkipEmpty()))
+    absl::StrAppend(&out, "# ", line, "\n");
+  return absl::StrCat(out, prove::Glossary(), prove::PrintLemmas(a.proof->invariant, kColumns));
+}
+
+std::string AnswerJson(const Answer& a) {
+  const Verdict verdict = a.result.verdict;
+  Json out = Head("query", VerdictName(verdict, HoldsForEverySize(a)), SizeOf(a.result),
+                  a.question.kernel);
+  if (HoldsForEverySize(a)) out["scope"] = ScopeJson({}, true);
+  AddFound(a.question.property, verdict == Verdict::kViolated ? &a.result.found : nullptr, a.run,
+           out);
+  AddChange(a, out);
+  if (verdict == Verdict::kUnknown) out["reason"] = a.result.reason;
+  if (a.proof) AddProof(*a.proof, out);
+  if (a.certificate) out["certificate"] = RunsJson(a.certificate->runs);
+  out["stats"] = {{"solver_resources", a.result.resources}, {"solver_checks", a.result.checks}};
+  if (a.proof) AddProofStats(*a.proof, out["stats"]);
+  out["verdict_line"] = VerdictLineOf(a);
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A question about all machines of a kernel, and its answer: searched by the solver, proved, and
-// replayed in the model.
+// `iommucheck query`: a question about all machines of a kernel, and its answer: searched by the
+// solver, proved, and replayed in the model.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@
 #include "src/case/run.h"
 #include "src/certificate/certificate.h"
 #include "src/prove/prove.h"
+#include "src/report/verdict_line.h"
 #include "src/smt/query.h"
 
 namespace iommucheck::report {
@@ -42,36 +43,53 @@ struct Change {
 
 struct Answer {
   Question question;
-  smt::QueryResult result;
+  smt::QueryResult result{};
   std::optional<prove::Proof> proof{};  // tried where a first search found nothing
   std::optional<certificate::Certificate> certificate{};  // of a bounded answer, where asked for
   std::optional<Change> change{};                         // of a patch, where asked for
-  Run run;  // kViolated: the model's run of result.found, which violates the property at the end
+  Run run{};  // kViolated: the model's run of result.found, which violates it at the end
 };
 
 // Searches as many steps as a violation takes at least, then tries a proof, then searches up to the
-// bounds. Replays a case that is found. When the model does not agree, the error is Internal and
-// its message holds both sides: that is a bug of iommucheck, never a finding.
+// bounds. Replays a case that is found. Errors: Internal, if solver and model disagree.
 absl::StatusOr<Answer> Ask(const Question& question);
 
-// Plays a case that the solver found and that violates the property at its last op, and writes the
-// outcome into the case as what is expected of it.
-absl::StatusOr<Run> Replayed(const Question& question, Case& found);
+// Plays a case that an engine ("solver") found and that violates the property at its last op, and
+// writes the outcome into the case as what is expected of it. If the model does not agree, the
+// error is Internal and has both sides: that is a bug of iommucheck, never a finding.
+absl::StatusOr<Run> ReplayFound(const char* engine, Property property, Case& found);
 
 inline bool HoldsForEverySize(const Answer& answer) { return answer.proof && answer.proof->proved; }
 
-// The size of the case found, else the size up to which there is none.
-inline int DevicesOf(const smt::QueryResult& result) {
-  return result.verdict == Verdict::kViolated ? result.found.topology.devices_count
-                                              : result.proved_devices;
+// The size of the case found; if none was found, the size up to which that is known.
+inline Size SizeOf(const smt::QueryResult& result) {
+  if (result.verdict == Verdict::kViolated) return SizeOf(result.found);
+  return {.devices = result.proved_devices, .steps = result.proved_steps};
 }
-inline int StepsOf(const smt::QueryResult& result) {
-  return result.verdict == Verdict::kViolated ? static_cast<int>(result.found.ops.size())
-                                              : result.proved_steps;
-}
+
+// What the solver spent on it, and on the proof.
+uint64_t ResourcesOf(const Answer& answer);
+int ChecksOf(const Answer& answer);
 
 // The assumptions with which the kernel's version promises the property and which the kernel asked
 // about does not have. Nothing where the property is proved all the same.
 RuleSet AssumptionsNotMade(const Answer& answer);
+
+// "VIOLATED: 2 devices, 5 steps" and so on, in one line.
+std::string VerdictText(const smt::QueryResult& result, bool every_size);
+inline std::string VerdictText(const Answer& answer) {
+  return VerdictText(answer.result, HoldsForEverySize(answer));
+}
+// The line that is made to be grepped.
+std::string VerdictLineOf(const Answer& answer);
+
+// The question, and the answer in one line.
+std::string HeadText(const Answer& answer);
+
+// `next`: a command that goes on from here, if any.
+std::string AnswerText(const Answer& answer, const std::string& next = "");
+std::string AnswerJson(const Answer& answer);
+// `iommucheck query --show-invariant`: a file that --invariant takes.
+std::string InvariantText(const Answer& answer);
 
 }  // namespace iommucheck::report

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "src/report/answer.h"
+#include "src/report/json.h"
 
 namespace iommucheck::report {
 
@@ -23,5 +24,15 @@ absl::Status AskChange(Answer& answer);
 // the one without the patch was not found to, within the same bounds; "no" where both do, or
 // neither was found to; "unknown" where either verdict is.
 const char* BecauseOf(Verdict after, Verdict before);
+
+// All about the change of an answer, in a few lines; empty where it has none.
+std::string ChangeText(const Answer& answer);
+// The first two of these: the verdict on the kernel without the patch, proved or not, and whose the
+// violation is.
+std::string BeforeText(const KernelSpec& before, const std::string& verdict, Verdict after_is,
+                       Verdict before_is, bool proved);
+
+// Adds the change, and the assumptions that were not made, to an answer's JSON.
+void AddChange(const Answer& answer, Json& out);
 
 }  // namespace iommucheck::report

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/changes.h"
-
 #include <algorithm>
 #include <bitset>
 #include <span>
@@ -9,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "src/report/text_parts.h"
+#include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
@@ -41,7 +39,7 @@ List ListedIn(const State& s) { return List(s.listed).first(s.listed_count); }
 
 bool Has(List ids, uint8_t id) { return std::ranges::find(ids, id) != ids.end(); }
 
-// The ids that are in `others`, too (`common`), or the ids that are not.
+// If `common`, the ids that are in `others`, too; otherwise the ids that are not.
 Ids Split(List ids, List others, bool common) {
   Ids out;
   std::ranges::copy_if(ids, std::back_inserter(out),
@@ -51,7 +49,7 @@ Ids Split(List ids, List others, bool common) {
 
 enum class NewOnes : uint8_t { kFirst, kLast };
 
-// Whether the list is as it must be after entries came and went for which `moved` holds.
+// Whether `after` is what `before` becomes if only entries for which `moved` holds come and go.
 bool Follows(List before, List after, NewOnes where, Moved moved) {
   const Ids came = Split(after, before, false);
   const Ids gone = Split(before, after, false);
@@ -63,15 +61,8 @@ bool Follows(List before, List after, NewOnes where, Moved moved) {
 }
 
 std::string_view BoundName(BoundTo bound) {
-  switch (bound) {
-    case BoundTo::kVfio:
-      return "VFIO";
-    case BoundTo::kKernelDriver:
-      return "a kernel driver";
-    case BoundTo::kNobody:
-      return "no driver";
-  }
-  return "";
+  if (bound == BoundTo::kVfio) return "VFIO";
+  return bound == BoundTo::kKernelDriver ? "a kernel driver" : "no driver";
 }
 
 std::string MappingText(const Dma& dma) {
@@ -160,7 +151,7 @@ class Differ {
 
   void BusLine(Bus bus) {
     const auto n = static_cast<unsigned>(bus);
-    // Later on a driver's claim is no part of it.
+    // From 6.1 on no driver claims a bus, and the notifier does not come with the ops.
     const bool by_claims = ProfileOf(c_.kernel.version).era == Era::kBusSlots;
     const bool was = ((b_.bus_notifier >> n) & 1U) != 0;
     const bool is = ((a_.bus_notifier >> n) & 1U) != 0;
@@ -231,7 +222,7 @@ class Differ {
     if (d.instance == kNoId) return " in " + group;
     return absl::StrFormat(" served by %s, %s", c_.names.instances[d.instance], group);
   }
-  // A device that is where its group is goes without saying.
+  // A device on its group's domain is not mentioned.
   void HardwareLine(DeviceId id, const std::string& name) {
     const DeviceState& b = b_.devices[id];
     const DeviceState& a = a_.devices[id];
@@ -261,7 +252,7 @@ class Differ {
     if (a.kind != b.kind && (b.live || !IsKindOfDevices(a)))
       Line(absl::StrFormat("%s is of %s devices", name, DeviceKindName(a.kind)));
     GroupDomainLines(id, name);
-    // To be in a container is to own the group, from 5.19 on.
+    // From 5.19 on a group in a container has an owner.
     const bool moved = a.container != b.container;
     if (moved)
       Line(name +
@@ -296,7 +287,7 @@ class Differ {
     const bool changed =
         a.domain != kNoId && a_.domains[a.domain].type != b_.domains[a.domain].type;
     if (moved || changed) Line(absl::StrCat(name, " on ", Domain(a.domain), Sharers(id)));
-    // A domain that the group has and is on from now is named above, with its type.
+    // The domain that the group is on now is named above, with its type.
     const auto other = [&](const char* what, DomainId was, DomainId is) {
       if (was == is || (moved && is != kNoId && is == a.domain)) return;
       Line(absl::StrCat(name, ": ", what, " ", Domain(is)));
@@ -304,7 +295,7 @@ class Differ {
     other("default domain", b.default_domain, a.default_domain);
     other("blocking domain", b.blocking_domain, a.blocking_domain);
     other("PASID on", b.pasid_domain, a.pasid_domain);
-    // To leave the domain that type1 put it on is to leave the type1 domain.
+    // A group that leaves the domain that type1 put it on has no type1 domain any more.
     if (a.vfio_domain == kNoId && moved && b.domain == b.vfio_domain) return;
     other("type1 domain", b.vfio_domain, a.vfio_domain);
   }
@@ -407,7 +398,7 @@ class Differ {
       Line(absl::StrFormat("%s: %d references, of which %d are known", name, a.refs,
                            PointersAt(a_, id)));
   }
-  // Whether the domain is on, or of a group with, a device of the instance.
+  // Whether a device of the instance is on the domain, or in a group that has the domain.
   [[nodiscard]] bool IsOfInstance(DomainId id, InstanceId instance) const {
     return std::ranges::any_of(a_.devices, [&](const DeviceState& d) {
       if (d.instance != instance || instance == kNoId || d.group == kNoId) return false;

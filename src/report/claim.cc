@@ -12,8 +12,6 @@
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/import/pairs.h"
-#include "src/report/answer_text.h"
-#include "src/report/pairs_text.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -94,8 +92,8 @@ class Reader {
 
 ClaimQuery ReadQuery(Reader& r) {
   ClaimQuery query{.line = r.line()};
-  const auto property = FindEncodedProperty(r.Take(kAnEncodedProperty));
-  if (!property) r.Fail(kAnEncodedProperty);
+  const auto property = FindEncodedProperty(r.Take(AnEncodedProperty()));
+  if (!property) r.Fail(AnEncodedProperty());
   query.question.property = property.value_or(Property::kNoCrossDriverReuse);
   query.question.kernel = r.TakeKernel();
   r.Expect("devices");
@@ -110,9 +108,9 @@ ClaimQuery ReadQuery(Reader& r) {
   query.proved = verdict == "holds";
   if (verdict == "violated") {
     r.Expect("devices");
-    query.devices = r.TakeNumber("a number of devices");
+    query.size.devices = r.TakeNumber("a number of devices");
     r.Expect("steps");
-    query.steps = r.TakeNumber("a number of steps");
+    query.size.steps = r.TakeNumber("a number of steps");
   } else if (verdict != "holds" && verdict != "none") {
     r.Fail("'violated', 'holds' or 'none'");
   }
@@ -125,16 +123,17 @@ ClaimPairs ReadPairs(Reader& r) {
   pairs.kernel = r.TakeKernel();
   r.Expect("->");
   r.Expect("apart");
-  pairs.apart = r.TakeNumber("a number of pairs");
+  pairs.counts.apart = r.TakeNumber("a number of pairs");
   r.Expect("coexist");
-  pairs.coexist = r.TakeNumber("a number of pairs");
+  pairs.counts.coexist = r.TakeNumber("a number of pairs");
   r.Expect("violate");
-  pairs.violate = r.TakeNumber("a number of pairs");
+  pairs.counts.violate = r.TakeNumber("a number of pairs");
   r.TakeEnd();
   return pairs;
 }
 
-void ReadStatement(Reader& r, std::string_view head, Claim& claim) {
+// False: there is no such statement.
+bool ReadStatement(Reader& r, std::string_view head, Claim& claim) {
   if (head == "claim")
     claim.name = r.Take("a name");
   else if (head == "says")
@@ -149,29 +148,24 @@ void ReadStatement(Reader& r, std::string_view head, Claim& claim) {
     claim.pairs.push_back(ReadPairs(r));
   else if (head == "case")
     claim.cases.push_back({.line = r.line(), .path = r.TakeRest("a path")});
-}
-
-bool IsStatement(std::string_view head) {
-  for (std::string_view known : {"claim", "says", "quote", "finding", "query", "pairs", "case"})
-    if (head == known) return true;
-  return false;
+  else
+    return false;
+  return true;
 }
 
 std::string Expected(const ClaimQuery& q) {
   if (q.verdict == Verdict::kViolated)
-    return absl::StrFormat("violated with %d devices, %d steps", q.devices, q.steps);
+    return absl::StrFormat("violated with %d devices, %d steps", q.size.devices, q.size.steps);
   return q.proved ? "holds for every size" : "none, without a proof";
 }
 
 bool AsExpected(const ClaimQuery& q, const Answer& a) {
   if (a.result.verdict != q.verdict || HoldsForEverySize(a) != q.proved) return false;
-  return q.verdict != Verdict::kViolated ||
-         (a.result.found.topology.devices_count == q.devices &&
-          static_cast<int>(a.result.found.ops.size()) == q.steps);
+  return q.verdict != Verdict::kViolated || SizeOf(a.result) == q.size;
 }
 
 absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, const Asker& ask,
-                        ClaimJudgement& out) {
+                        Judgement& out) {
   absl::StatusOr<Answer> answer = ask(query.question);
   if (!answer.ok()) return answer.status();
   out.lines.push_back(absl::StrFormat("%s on %s: %s", PropertyName(query.question.property),
@@ -183,20 +177,21 @@ absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, const Asker
   return absl::OkStatus();
 }
 
-void JudgePairs(const Claim& claim, const ClaimPairs& pairs, ClaimJudgement& out) {
+std::string CountsText(const PairCounts& n) {
+  return absl::StrFormat("apart %d coexist %d violate %d", n.apart, n.coexist, n.violate);
+}
+
+void JudgePairs(const Claim& claim, const ClaimPairs& pairs, Judgement& out) {
   const PairCounts n = CountPairs(import::AnalysePairs(pairs.kernel));
-  const std::string got =
-      absl::StrFormat("apart %d coexist %d violate %d", n.apart, n.coexist, n.violate);
-  out.lines.push_back(
-      absl::StrFormat("pairs of in-tree drivers on %s: %s", KernelName(pairs.kernel), got));
-  if (n.apart != pairs.apart || n.coexist != pairs.coexist || n.violate != pairs.violate)
-    out.mismatches.push_back(
-        absl::StrFormat("%s:%d: expected apart %d coexist %d violate %d, got %s", claim.file,
-                        pairs.line, pairs.apart, pairs.coexist, pairs.violate, got));
+  out.lines.push_back(absl::StrFormat("pairs of in-tree drivers on %s: %s",
+                                      KernelName(pairs.kernel), CountsText(n)));
+  if (n != pairs.counts)
+    out.mismatches.push_back(absl::StrFormat("%s:%d: expected %s, got %s", claim.file, pairs.line,
+                                             CountsText(pairs.counts), CountsText(n)));
 }
 
 absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseReader& read,
-                       ClaimJudgement& out) {
+                       Judgement& out) {
   const std::string path =
       (std::filesystem::path(claim.file).parent_path() / entry.path).lexically_normal().string();
   const absl::StatusOr<Case> c = read(path);
@@ -226,11 +221,10 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
   Claim claim{.file = std::string(file)};
   for (const Statement& statement : source->statements) {
     const Word& head = statement.words[0];
-    if (!IsStatement(head.text))
+    Reader reader(*source, statement);
+    if (!ReadStatement(reader, head.text, claim))
       return Mismatch(file, head.place, "claim, says, quote, query, pairs, case or finding",
                       Quote(head.text));
-    Reader reader(*source, statement);
-    ReadStatement(reader, head.text, claim);
     if (!reader.status().ok()) return reader.status();
   }
   for (const auto& [value, what] :
@@ -242,9 +236,8 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
   return claim;
 }
 
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read,
-                                          const Asker& ask) {
-  ClaimJudgement out;
+absl::StatusOr<Judgement> JudgeClaim(const Claim& claim, const CaseReader& read, const Asker& ask) {
+  Judgement out;
   for (const ClaimQuery& query : claim.queries)
     if (absl::Status s = JudgeQuery(claim, query, ask, out); !s.ok()) return s;
   for (const ClaimPairs& pairs : claim.pairs) JudgePairs(claim, pairs, out);

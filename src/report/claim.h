@@ -17,12 +17,14 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "src/report/answer.h"
+#include "src/report/pairs_text.h"
 
 namespace iommucheck::report {
 
@@ -31,16 +33,13 @@ struct ClaimQuery {
   Question question;
   Verdict verdict{};    // expected
   bool proved = false;  // kHolds: for every size, else up to the bounds
-  int devices = 0;      // of the smallest case, where it is violated
-  int steps = 0;
+  Size size;            // of the smallest case, where it is violated
 };
 
 struct ClaimPairs {
   int line = 0;
   KernelSpec kernel;
-  int apart = 0;    // pairs of drivers that cannot both serve devices of one machine
-  int coexist = 0;  // pairs that can
-  int violate = 0;  // and put a device on a domain of the other
+  PairCounts counts;  // expected
 };
 
 struct ClaimCase {
@@ -62,18 +61,39 @@ struct Claim {
 // Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT".
 absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file);
 
-struct ClaimJudgement {
-  std::vector<std::string> lines;       // one a query: what was asked and what came out
-  std::vector<std::string> verdicts;    // of the queries, the lines made to be grepped
-  std::vector<std::string> mismatches;  // outcomes that differ from those written
-  bool asserts_nothing = false;         // a case of it does; a mismatch says which
+// Of a claim, or of a case that is judged by itself.
+struct Judgement {
+  std::vector<std::string> lines;       // of a claim: what was asked and what came out, one a query
+  std::vector<std::string> verdicts;    // of a claim's queries, the lines made to be grepped
+  std::vector<std::string> mismatches;  // outcomes that differ from those written, a line each
+  bool asserts_nothing = false;         // the case, or a case of the claim: a mismatch says which
 };
 // How the caller reads a case; its errors are passed on.
 using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;
 // Ask(), or something that remembers its answers.
 using Asker = std::function<absl::StatusOr<Answer>(const Question& question)>;
 // Asks every query and plays every case. Errors: as `ask` and `read`.
-absl::StatusOr<ClaimJudgement> JudgeClaim(const Claim& claim, const CaseReader& read,
-                                          const Asker& ask = Ask);
+absl::StatusOr<Judgement> JudgeClaim(const Claim& claim, const CaseReader& read,
+                                     const Asker& ask = Ask);
+
+// `iommucheck judge`: files, each held to the outcome that is written in it.
+struct Judged {
+  std::string path;
+  absl::Status status{};  // why it could not be judged
+  Judgement judgement{};
+};
+
+struct JudgeCounts {
+  size_t judged = 0;
+  size_t differing = 0;
+  size_t asserting_nothing = 0;  // counted in `differing`, too
+  size_t unreadable = 0;
+};
+JudgeCounts CountJudged(std::span<const Judged> all);
+
+// The lines about one file; with `verbose` also that it is as written.
+std::string JudgedText(const Judged& judged, bool verbose);
+std::string JudgeCountsText(const JudgeCounts& counts);
+std::string JudgeJson(std::span<const Judged> all);
 
 }  // namespace iommucheck::report

@@ -2,46 +2,32 @@
 #include "src/report/diff.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "src/case/json_text.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
 
-absl::Status Disagreement(const DiffQuestion& q, const Direction& d) {
-  const Case other = RefusedCase(q, d);
-  return absl::InternalError(absl::StrCat(
-      "solver and model disagree on ", std::string(PropertyName(q.property)),
-      "\nthe solver says that the last op of this case violates it, and no op on ",
-      KernelName(other.kernel), ":\n\n", PrintCase(d.result.found), "\nthe model plays it so:\n\n",
-      ReplayText(d.result.found, d.allowed, {.all_events = true}), "\nand so:\n\n",
-      ReplayText(other, d.refused, {.all_events = true})));
-}
-
 // Plays the case found on both kernels.
 absl::Status Replay(const DiffQuestion& q, Direction& d) {
-  const Property property = q.property;
   Case& found = d.result.found;
+  const Case other = RefusedCase(q, d);
   d.allowed = Play(found);
-  d.refused = Play(RefusedCase(q, d));
-  const int last = static_cast<int>(found.ops.size());
-  if (d.allowed.of(property).at != last || d.refused.steps.empty() ||
-      d.refused.of(property).at != 0)
-    return Disagreement(q, d);
-  found = Asserted(std::move(found), d.allowed, {property});
-  return absl::OkStatus();
-}
-
-absl::Status Search(Diff& diff, int allows) {
-  const Answer& alone = *diff.alone[allows];
-  absl::StatusOr<Direction> found = AskDirection(
-      diff.question, allows, alone, smt::BudgetLeft(diff.question.bounds.budget, diff.resources));
-  if (!found.ok()) return found.status();
-  diff.directions[allows] = *std::move(found);
-  if (alone.result.verdict != Verdict::kViolated) return absl::OkStatus();
-  diff.resources += diff.directions[allows].result.resources;
-  diff.checks += diff.directions[allows].result.checks;
+  d.refused = Play(other);
+  if (d.allowed.of(q.property).at != static_cast<int>(found.ops.size()) ||
+      d.refused.steps.empty() || d.refused.of(q.property).at != 0)
+    return absl::InternalError(absl::StrCat(
+        "solver and model disagree on ", std::string(PropertyName(q.property)),
+        "\nthe solver says that the last op of this case violates it, and no op on ",
+        KernelName(other.kernel), ":\n\n", PrintCase(found), "\nthe model plays it so:\n\n",
+        ReplayText(found, d.allowed, {.all_events = true}), "\nand so:\n\n",
+        ReplayText(other, d.refused, {.all_events = true})));
+  found = Asserted(std::move(found), d.allowed, {q.property});
   return absl::OkStatus();
 }
 
@@ -58,7 +44,7 @@ Verdict Diff::verdict() const {
 bool Diff::every_size() const { return std::ranges::all_of(directions, &Direction::every_size); }
 
 absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
-  Diff diff{.question = question, .alone = {}, .directions = {}};
+  Diff diff{.question = question};
   diff.directions[1].allows = 1;
   const std::array profiles = {ProfileOf(question.kernels[0]), ProfileOf(question.kernels[1])};
   diff.same_rules = profiles[0].era == profiles[1].era && profiles[0].rules == profiles[1].rules;
@@ -77,12 +63,20 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
     q.bounds.budget = smt::BudgetLeft(question.bounds.budget, diff.resources);
     absl::StatusOr<Answer> answer = Ask(q);
     if (!answer.ok()) return answer.status();
-    diff.resources += answer->result.resources + (answer->proof ? answer->proof->resources : 0);
-    diff.checks += answer->result.checks + (answer->proof ? answer->proof->checks : 0);
+    diff.resources += ResourcesOf(*answer);
+    diff.checks += ChecksOf(*answer);
     diff.alone[i] = *std::move(answer);
   }
-  for (int i = 0; i < 2; ++i)
-    if (absl::Status s = Search(diff, i); !s.ok()) return s;
+  for (int i = 0; i < 2; ++i) {
+    const Answer& alone = *diff.alone[i];
+    absl::StatusOr<Direction> direction =
+        AskDirection(question, i, alone, smt::BudgetLeft(question.bounds.budget, diff.resources));
+    if (!direction.ok()) return direction.status();
+    diff.directions[i] = *std::move(direction);
+    if (alone.result.verdict != Verdict::kViolated) continue;
+    diff.resources += diff.directions[i].result.resources;
+    diff.checks += diff.directions[i].result.checks;
+  }
   return diff;
 }
 
@@ -91,9 +85,7 @@ absl::StatusOr<Direction> AskDirection(const DiffQuestion& q, int allows, const 
   Direction d{.allows = allows,
               .verdict = alone.result.verdict,
               .every_size = HoldsForEverySize(alone),
-              .result = alone.result,
-              .allowed = {},
-              .refused = {}};
+              .result = alone.result};
   if (d.verdict != Verdict::kViolated) return d;
 
   smt::Bounds bounds = q.bounds;
@@ -113,6 +105,165 @@ Case RefusedCase(const DiffQuestion& question, const Direction& direction) {
   Case c = direction.result.found;
   c.kernel = question.kernels[1 - direction.allows];
   return c;
+}
+
+namespace {
+
+constexpr std::array kLetters = {"A", "B"};
+
+Size BoundsOf(const DiffQuestion& q) {
+  return {.devices = q.bounds.devices, .steps = q.bounds.steps};
+}
+
+const char* Refusing(const Direction& d) { return kLetters[1 - d.allows]; }
+
+std::string DirectionLine(const Direction& d) {
+  const std::string size = SizeText(SizeOf(d.result));
+  if (d.verdict == Verdict::kViolated) return size + "; no smaller case exists";
+  if (d.verdict == Verdict::kHolds) return d.every_size ? "none of any size" : "none up to " + size;
+  return absl::StrCat("unknown: ", d.result.reason, "; none up to ", size);
+}
+
+std::string DiffLine(const Diff& diff) {
+  if (diff.same_rules) return "the same for every size: the two have the same rules";
+  if (diff.verdict() == Verdict::kViolated) return "DIFFERENT";
+  if (diff.verdict() == Verdict::kUnknown) return "unknown";
+  if (diff.every_size()) return "the same for every size: neither violates it";
+  return "the same up to " + SizeText(BoundsOf(diff.question));
+}
+
+std::string AloneLine(const Answer& a) {
+  return a.result.verdict == Verdict::kViolated ? "violated on " + SizeText(SizeOf(a.result))
+                                                : VerdictText(a);
+}
+
+// Refusals in a step that are not in the same step on the other kernel.
+std::vector<std::string> Refusals(const Case& c, const PlayedStep& step, const PlayedStep& other) {
+  std::vector<std::string> texts;
+  for (const Event& e : step.events) {
+    if (e.kind != Event::Kind::kRefused) continue;
+    const bool both = std::ranges::any_of(other.events, [&](const Event& o) {
+      return o.kind == Event::Kind::kRefused && o.rule == e.rule && o.error == e.error;
+    });
+    if (!both) texts.push_back(EventText(c, e));
+  }
+  return texts;
+}
+
+std::string ResultText(const StepResult& r) {
+  if (r.outcome == Outcome::kDone) return ErrnoName(r.error);
+  if (r.outcome == Outcome::kNotPossible) return absl::StrCat("not possible (", r.why, ")");
+  return absl::StrCat("outside ", std::string(InfoOf(r.assumption).id));
+}
+
+std::string DirectionText(const Diff& diff, const Direction& d) {
+  const Case& c = d.result.found;
+  const Case other = RefusedCase(diff.question, d);
+  std::string out = absl::StrFormat("\n%s allows, %s refuses\n", kLetters[d.allows], Refusing(d));
+  out += TopologyText(c);
+  out += absl::StrFormat("on %s\n", kLetters[d.allows]) + TraceText(c, d.allowed);
+  out += absl::StrFormat("on %s\n", Refusing(d)) + TraceText(other, d.refused);
+  return out + Field("parting", PartingLine(diff, d));
+}
+
+// "Difference P A B violated devices=2,steps=5": a case violates P on A and not on B.
+std::string DifferenceLine(const DiffQuestion& q, const Direction& d) {
+  return absl::StrFormat("Difference %s %s %s %s %s", PropertyName(q.property),
+                         KernelWord(q.kernels[d.allows]), KernelWord(q.kernels[1 - d.allows]),
+                         VerdictName(d.verdict, d.every_size),
+                         d.every_size ? std::string(kEverySize) : SizeScope(SizeOf(d.result)));
+}
+
+Json DirectionJson(const Diff& diff, const Direction& d) {
+  const bool found = d.verdict == Verdict::kViolated;
+  Json out = {{"allows", KernelJson(diff.question.kernels[d.allows])},
+              {"refuses", KernelJson(diff.question.kernels[1 - d.allows])},
+              {"verdict", VerdictName(d.verdict, d.every_size)},
+              {"scope", ScopeJson(SizeOf(d.result), d.every_size)},
+              {"difference_line", DifferenceLine(diff.question, d)}};
+  if (d.verdict == Verdict::kUnknown) out["reason"] = d.result.reason;
+  if (!found) return out;
+  out["case"] = CaseJson(d.result.found);
+  out["steps"] = StepsJson(d.result.found, d.allowed);
+  out["refused_steps"] = StepsJson(RefusedCase(diff.question, d), d.refused);
+  out["parting"] = PartingLine(diff, d);
+  return out;
+}
+
+// The lines made to be grepped: about the two kernels together, then about each alone.
+std::string LastLines(const Diff& diff) {
+  std::string out;
+  for (const Direction& d : diff.directions)
+    absl::StrAppend(&out, DifferenceLine(diff.question, d), "\n");
+  for (const std::optional<Answer>& alone : diff.alone)
+    if (alone) absl::StrAppend(&out, VerdictLineOf(*alone), "\n");
+  return out;
+}
+
+}  // namespace
+
+std::string PartingLine(const Diff& diff, const Direction& d) {
+  const Case other = RefusedCase(diff.question, d);
+  for (size_t i = 0; i < d.refused.steps.size(); ++i) {
+    const PlayedStep& refused = d.refused.steps[i];
+    const PlayedStep& allowed = d.allowed.steps[i];
+    const std::vector<std::string> refusals = Refusals(other, refused, allowed);
+    const bool same = refused.result.outcome == allowed.result.outcome &&
+                      refused.result.error == allowed.result.error;
+    if (same && refusals.empty()) continue;
+    std::string line =
+        absl::StrFormat("op %d, %s: %s on %s", i + 1, PrintOp(other.ops[i].op, other.names),
+                        ResultText(refused.result), Refusing(d));
+    if (!same) absl::StrAppend(&line, ", ", ResultText(allowed.result), " on ", kLetters[d.allows]);
+    for (const std::string& refusal : refusals) absl::StrAppend(&line, "; ", refusal);
+    return line;
+  }
+  return absl::StrCat("no op has another result or is refused; ", Refusing(d),
+                      " does not come to this attach_dev");
+}
+
+std::string DiffText(const Diff& diff) {
+  const DiffQuestion& q = diff.question;
+  std::string out = Field("diff", std::string(PropertyName(q.property)));
+  out += Field("", std::string(PropertySentence(q.property)));
+  for (int i = 0; i < 2; ++i) out += Field(kLetters[i], KernelName(q.kernels[i]));
+  const std::string bounds = diff.every_size() ? "machines of every size, runs of any length"
+                                               : "up to 2 drivers, " + SizeText(BoundsOf(q));
+  out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
+  out += Field("verdict", DiffLine(diff));
+  if (diff.same_rules) return out + LastLines(diff);
+  for (int i = 0; i < 2; ++i)
+    out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*diff.alone[i]));
+  for (const Direction& d : diff.directions)
+    out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));
+  for (const Direction& d : diff.directions)
+    if (d.verdict == Verdict::kViolated) out += DirectionText(diff, d);
+  return out + LastLines(diff);
+}
+
+std::string DiffJson(const Diff& diff) {
+  const DiffQuestion& q = diff.question;
+  Json out =
+      Head("diff", VerdictName(diff.verdict(), diff.every_size()), BoundsOf(q), q.kernels[0]);
+  out["scope"] = ScopeJson(BoundsOf(q), diff.every_size());
+  out["property"] = PropertyName(q.property);
+  out["other_kernel"] = KernelJson(q.kernels[1]);
+  out["replayed"] = diff.verdict() == Verdict::kViolated;
+  out["directions"] = Json::array();
+  for (const Direction& d : diff.directions) {
+    out["directions"].push_back(DirectionJson(diff, d));
+    if (d.verdict == Verdict::kViolated && !out.contains("case"))
+      out["case"] = out["directions"].back()["case"];
+  }
+  out["alone"] = Json::array();
+  for (const std::optional<Answer>& alone : diff.alone)
+    if (alone)
+      out["alone"].push_back(
+          {{"kernel", KernelJson(alone->question.kernel)},
+           {"verdict", VerdictName(alone->result.verdict, HoldsForEverySize(*alone))},
+           {"verdict_line", VerdictLineOf(*alone)}});
+  out["stats"] = {{"resources", diff.resources}, {"checks", diff.checks}};
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The smallest cases that one kernel allows and another refuses, replayed on both.
+// `iommucheck diff`: the smallest cases that only one of two kernels allows, replayed on both.
 #pragma once
 
 #include <array>
@@ -24,18 +24,18 @@ struct Direction {
   int allows = 0;
   Verdict verdict = Verdict::kUnknown;  // kViolated: there is one
   bool every_size = false;              // kHolds: there is none of any size
-  smt::QueryResult result;
+  smt::QueryResult result{};
   // kViolated: the model's runs of result.found on `allows`, which violates the property at the
   // end, and on the other, which does not violate it; that one may end early.
-  Run allowed;
-  Run refused;
+  Run allowed{};
+  Run refused{};
 };
 
 struct Diff {
   DiffQuestion question;
-  bool same_rules = false;                     // the model cannot tell the two kernels apart
-  std::array<std::optional<Answer>, 2> alone;  // about each kernel; none where they are the same
-  std::array<Direction, 2> directions;
+  bool same_rules = false;                       // the model cannot tell the two kernels apart
+  std::array<std::optional<Answer>, 2> alone{};  // about each kernel; none where they are the same
+  std::array<Direction, 2> directions{};
   uint64_t resources = 0;  // of solver and proofs
   int checks = 0;
 
@@ -55,8 +55,11 @@ absl::StatusOr<Direction> AskDirection(const DiffQuestion& question, int allows,
 
 // The case of a direction on the kernel that does not violate the property.
 Case RefusedCase(const DiffQuestion& question, const Direction& direction);
-inline Case RefusedCase(const Diff& diff, const Direction& direction) {
-  return RefusedCase(diff.question, direction);
-}
+
+// The first op that has another result on the refusing kernel, or that a rule refuses only there.
+std::string PartingLine(const Diff& diff, const Direction& direction);
+
+std::string DiffText(const Diff& diff);
+std::string DiffJson(const Diff& diff);
 
 }  // namespace iommucheck::report

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "src/report/text_parts.h"
+#include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
@@ -40,9 +40,8 @@ std::string Device(const Case& c, DeviceId id, bool wronged) {
 }
 
 bool IsOnForeignDomain(const Case& c, const State& s, DeviceId id) {
-  const DeviceState& d = s.devices[id];
-  return d.hw != kNoId && d.instance != kNoId &&
-         s.domains[d.hw].driver != c.topology.instances[d.instance].driver;
+  const DriverId served_by = DriverOfDevice(c, s, id);
+  return s.devices[id].hw != kNoId && served_by != kNoId && DriverOfHardware(s, id) != served_by;
 }
 
 }  // namespace

@@ -10,31 +10,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "src/case/json_text.h"
+#include "src/explore/search_json.h"
+#include "src/report/answer.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
 
 using explore::ScopeAnswer;
-
-}  // namespace
-
-absl::StatusOr<Exploration> Replayed(ScopeAnswer answer) {
-  Exploration e{.answer = std::move(answer), .run = {}};
-  Case& found = e.answer.found;
-  if (e.answer.verdict != Verdict::kViolated) return e;
-  e.run = Play(found);
-  if (e.run.of(e.answer.question.property).at != static_cast<int>(found.ops.size()))
-    return absl::InternalError(absl::StrCat(
-        "explorer and model disagree on ", std::string(PropertyName(e.answer.question.property)),
-        "\nthe explorer says that the last op of this case violates it:\n\n", PrintCase(found),
-        "\nthe model plays it so:\n\n", ReplayText(found, e.run, {.all_events = true})));
-  found = Asserted(std::move(found), e.run, {e.answer.question.property});
-  return e;
-}
-
-namespace {
-
 using Refusal = std::function<absl::Status(size_t file, const std::string& expected)>;
 
 // Checks that there is one answer for each shard of one search.
@@ -92,6 +79,15 @@ int Covered(const ScopeAnswer& s) { return s.every_depth ? explore::kUnbounded :
 
 }  // namespace
 
+absl::StatusOr<Exploration> Replayed(ScopeAnswer answer) {
+  Exploration e{.answer = std::move(answer)};
+  if (e.answer.verdict != Verdict::kViolated) return e;
+  absl::StatusOr<Run> run = ReplayFound("explorer", e.answer.question.property, e.answer.found);
+  if (!run.ok()) return run.status();
+  e.run = *std::move(run);
+  return e;
+}
+
 absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
                                   std::span<const std::string> files) {
   const Refusal bad = [&](size_t i, const std::string& expected) {
@@ -143,10 +139,79 @@ absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
   if (all.smallest)
     all.depth = steps - 1;
   else
-    all.reason =
-        absl::StrFormat("shard %d came to %s only, %s", unknown->question.shard,
-                        Plural(static_cast<uint64_t>(unknown->depth), "step"), unknown->reason);
+    all.reason = absl::StrFormat("shard %d came to %s only, %s", unknown->question.shard,
+                                 Plural(unknown->depth, "step"), unknown->reason);
   return all;
+}
+
+namespace {
+
+std::string VerdictText(const ScopeAnswer& a) {
+  const std::string machines =
+      a.machines == std::numeric_limits<uint64_t>::max()
+          ? "more than 10^19 topologies"
+          : absl::StrCat(a.machines, a.machines == 1 ? " topology" : " topologies");
+  const std::string size = absl::StrFormat("%s, %s", machines, Plural(a.states, "state"));
+  const std::string depth = Plural(a.depth, "step");
+  if (a.verdict == Verdict::kViolated)
+    return absl::StrFormat("VIOLATED: %s; %s", SizeText(SizeOf(a.found)),
+                           a.smallest ? "no smaller case exists in this scope"
+                                      : "a smaller case may exist in this scope: " + a.reason);
+  if (a.verdict == Verdict::kUnknown)
+    return absl::StrFormat("unknown: %s; none on any topology up to %s, %d of %s beyond", a.reason,
+                           depth, a.shapes_done, Plural(a.shapes, "shape"));
+  if (!a.every_depth) return absl::StrFormat("none in this scope (%s)", size);
+  return absl::StrFormat("none in this scope, in runs of any length (%s, none deeper than %s)",
+                         size, depth);
+}
+
+// "none" and never "holds": a scope bounds the machines, even where it does not bound the runs.
+std::string VerdictLineOf(const ScopeAnswer& a) {
+  explore::Scope seen = a.question.scope;
+  if (a.verdict == Verdict::kUnknown) seen.steps = a.depth;
+  std::string scope = explore::ScopeText(seen);
+  if (a.question.shards > 1)
+    absl::StrAppendFormat(&scope, ",shard=%d/%d", a.question.shard, a.question.shards);
+  if (a.verdict == Verdict::kViolated) scope = SizeScope(SizeOf(a.found));
+  if (a.verdict == Verdict::kUnknown && a.depth == 0) scope = SizeScope({});
+  return VerdictLine(a.question.property, a.question.kernel, VerdictName(a.verdict, false), scope);
+}
+
+}  // namespace
+
+std::string ExplorationText(const Exploration& e, const std::string& next) {
+  const ScopeAnswer& a = e.answer;
+  const explore::Question& q = a.question;
+  std::string out = QuestionText("explore", q.property, q.kernel) + ToolText();
+  out += Field("scope",
+               absl::StrCat(absl::StrJoin(absl::StrSplit(explore::ScopeText(q.scope), ','), ", "),
+                            "; exhaustive search (docs/explore.md)"));
+  if (q.shards > 1) out += Field("shard", absl::StrFormat("%d of %d", q.shard, q.shards));
+  out += Field("verdict", VerdictText(a));
+  out += Field("covered",
+               absl::StrFormat("%d of %s, %s, %s", a.shapes_done, Plural(a.shapes, "shape"),
+                               Plural(a.states, "state"), Plural(a.transitions, "transition")));
+  if (a.verdict == Verdict::kViolated) out += FoundText(a.found, e.run, q.property);
+  return out + LastLines(next, VerdictLineOf(a));
+}
+
+std::string ExplorationJson(const Exploration& e) {
+  const ScopeAnswer& a = e.answer;
+  const bool violated = a.verdict == Verdict::kViolated;
+  const Size searched = {.devices = a.question.scope.devices, .steps = a.depth};
+  Json out = Head("explore", VerdictName(a.verdict, false), violated ? SizeOf(a.found) : searched,
+                  a.question.kernel);
+  AddFound(a.question.property, violated ? &a.found : nullptr, e.run, out);
+  if (!a.reason.empty()) out["reason"] = a.reason;
+  out["exploration"] = explore::ExplorationToJson(a);
+  out["stats"] = {{"shapes", a.shapes},
+                  {"shapes_done", a.shapes_done},
+                  {"topologies", a.machines},
+                  {"states", a.states},
+                  {"transitions", a.transitions}};
+  out["verdict_line"] = VerdictLineOf(a);
+  explore::Seal(out);
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

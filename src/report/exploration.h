@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The answer of an exhaustive search, replayed in the model, and answers of shards joined.
+// `iommucheck explore`: an exhaustive search, replayed in the model; and the shards of one, joined.
 #pragma once
 
 #include <span>
@@ -14,10 +14,10 @@ namespace iommucheck::report {
 
 struct Exploration {
   explore::ScopeAnswer answer;
-  Run run;  // kViolated: the model's run of answer.found, which violates the property at the end
+  Run run{};  // kViolated: the model's run of answer.found, which violates the property at the end
 };
 
-// Replays the case found. Internal when the model does not agree: that is a bug of iommucheck.
+// Replays the case found. Errors: as ReplayFound().
 absl::StatusOr<Exploration> Replayed(explore::ScopeAnswer answer);
 
 // Joins the answers of all shards of one search, in any order. Errors: InvalidArgument when they
@@ -25,5 +25,8 @@ absl::StatusOr<Exploration> Replayed(explore::ScopeAnswer answer);
 // them.
 absl::StatusOr<explore::ScopeAnswer> Merge(std::span<const explore::ScopeAnswer> shards,
                                            std::span<const std::string> files);
+
+std::string ExplorationText(const Exploration& exploration, const std::string& next = "");
+std::string ExplorationJson(const Exploration& exploration);
 
 }  // namespace iommucheck::report

@@ -10,7 +10,7 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/run.h"
-#include "src/report/json_parts.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -20,7 +20,7 @@ using guards::Map;
 
 constexpr int kRuleColumn = 27;  // where lists of rules begin
 
-// Marked where the kernel as it is does not have the rule.
+// The ids; + marks a rule that the kernel as it is does not have.
 std::vector<std::string> Names(const Map& map, RuleSet rules) {
   const KernelProfile kernel = ProfileOf(map.question.kernel);
   std::vector<std::string> names;
@@ -28,14 +28,6 @@ std::vector<std::string> Names(const Map& map, RuleSet rules) {
     if (rules.has(info.rule))
       names.push_back(absl::StrCat(std::string(info.id), kernel.has(info.rule) ? "" : "+"));
   return names;
-}
-
-std::string Size(int devices, int steps) {
-  return absl::StrCat(Plural(static_cast<uint64_t>(devices), "device"), ", ",
-                      Plural(static_cast<uint64_t>(steps), "step"));
-}
-std::string Size(const Case& c) {
-  return Size(c.topology.devices_count, static_cast<int>(c.ops.size()));
 }
 
 // "  1  every size             a, b,", and the rest of the list below its first line.
@@ -59,9 +51,9 @@ std::string SufficientText(const Map& map) {
   for (size_t n = 0; n < map.sufficient.size(); ++n) {
     const guards::Sufficient& set = map.sufficient[n];
     const smt::Bounds& bounds = map.question.bounds;
-    out +=
-        Row(absl::StrCat(n + 1), set.every_size ? "every size" : Size(bounds.devices, bounds.steps),
-            Names(map, set.rules));
+    out += Row(absl::StrCat(n + 1),
+               set.every_size ? "every size" : SizeText({bounds.devices, bounds.steps}),
+               Names(map, set.rules));
     if (!set.proved_with.empty()) out += Row("", "every size with", Names(map, set.proved_with));
   }
   if (map.sufficient.empty()) out += map.complete ? "  nothing\n" : "  not known yet\n";
@@ -71,7 +63,8 @@ std::string SufficientText(const Map& map) {
 std::string RemovalsText(const Map& map) {
   std::string out = "what breaks it when missing together, and not with one of them back\n";
   for (size_t n = 0; n < map.removals.size(); ++n)
-    out += Row(RemovalName(n), Size(map.removals[n].found), Names(map, map.removals[n].rules));
+    out += Row(RemovalName(n), SizeText(SizeOf(map.removals[n].found)),
+               Names(map, map.removals[n].rules));
   if (map.removals.empty()) out += map.complete ? "  nothing\n" : "  not known yet\n";
   return out;
 }
@@ -80,16 +73,14 @@ const char* Word(const guards::Standing& standing) {
   return VerdictName(standing.verdict, standing.proved);
 }
 
-std::string ShortSize(int devices, int steps) {
-  return absl::StrFormat("%d dev, %s", devices, Plural(static_cast<uint64_t>(steps), "step"));
+std::string ShortSize(Size size) {
+  return absl::StrFormat("%d dev, %s", size.devices, Plural(size.steps, "step"));
 }
 
 // "2 dev, 5 steps", "holds by 1", "none".
 std::string Entry(const std::optional<guards::Standing>& standing) {
   if (!standing) return "-";
-  if (standing->verdict == Verdict::kViolated)
-    return ShortSize(standing->found.topology.devices_count,
-                     static_cast<int>(standing->found.ops.size()));
+  if (standing->verdict == Verdict::kViolated) return ShortSize(SizeOf(standing->found));
   const std::string word = Word(*standing);
   return standing->by ? absl::StrCat(word, " by ", *standing->by + 1) : word;
 }
@@ -104,18 +95,13 @@ std::string AloneText(const Map& map) {
       "each rule, dropped alone: the smallest case; \"holds\": proved, \"none\":\n"
       "searched, by which of the sets above\n";
   out += row("", "kernel as it is", "with all +");
-  out += row("searched up to", ShortSize(devices, map.as_is_steps),
-             ShortSize(devices, map.question.bounds.steps));
+  out += row("searched up to", ShortSize({devices, map.as_is_steps}),
+             ShortSize({devices, map.question.bounds.steps}));
   for (const guards::Alone& alone : map.alone)
     out += row(Names(map, RuleSet().add(alone.rule))[0], Entry(alone.as_is), Entry(alone.with_all));
   if (without.empty()) return out;
   const std::string note = absl::StrCat("with all + but ", absl::StrJoin(without, ", "));
   return absl::StrCat(out, "  ", absl::StrJoin(Wrap(note, kColumns - 2), "\n  "), "\n");
-}
-
-std::string CaseText(const std::string& name, const Case& c) {
-  const Run run = Play(c);
-  return absl::StrCat("\nremoval ", name, "\n", TopologyText(c), "trace\n", TraceText(c, run));
 }
 
 void AddSize(const Case& c, Json& out) {
@@ -135,21 +121,19 @@ std::string KernelText(const Map& map) {
   const smt::Bounds& bounds = map.question.bounds;
   if (kernel.verdict == Verdict::kUnknown) return "unknown: " + map.why_cut;
   if (kernel.verdict == Verdict::kViolated)
-    return "the kernel as it is: VIOLATED: " + Size(kernel.found);
+    return "the kernel as it is: VIOLATED: " + SizeText(SizeOf(kernel.found));
   const std::string by = kernel.by ? absl::StrFormat(", by %d below", *kernel.by + 1) : "";
   return kernel.proved ? "the kernel as it is: holds for every size" + by
                        : absl::StrCat("the kernel as it is: none up to ",
-                                      Size(bounds.devices, map.as_is_steps), by);
+                                      SizeText({bounds.devices, map.as_is_steps}), by);
 }
 
 std::string VerdictLineOf(const Map& map) {
   const guards::Question& q = map.question;
   const guards::Standing& kernel = map.kernel;
-  std::string scope = SizeScope(q.bounds.devices, map.as_is_steps);
-  if (kernel.verdict == Verdict::kUnknown) scope = SizeScope(0, 0);
-  if (kernel.verdict == Verdict::kViolated)
-    scope =
-        SizeScope(kernel.found.topology.devices_count, static_cast<int>(kernel.found.ops.size()));
+  std::string scope = SizeScope({q.bounds.devices, map.as_is_steps});
+  if (kernel.verdict == Verdict::kUnknown) scope = SizeScope({});
+  if (kernel.verdict == Verdict::kViolated) scope = SizeScope(SizeOf(kernel.found));
   if (kernel.proved) scope = kEverySize;
   return VerdictLine(q.property, q.kernel, Word(kernel), scope);
 }
@@ -163,14 +147,11 @@ std::string RemovalName(size_t n) {
 
 std::string GuardsText(const Map& map, bool cases) {
   const guards::Question& q = map.question;
-  std::string out = Field("guards", std::string(PropertyName(q.property)));
-  out += Field("", std::string(PropertySentence(q.property)));
-  out += Field("kernel", KernelName(q.kernel));
-  out += ToolText();
+  std::string out = QuestionText("guards", q.property, q.kernel) + ToolText();
   if (q.bounds.steps > 0)
-    out +=
-        Field("scope", absl::StrCat("what is not proved was searched up to 2 drivers, ",
-                                    Size(q.bounds.devices, q.bounds.steps), " (docs/guards.md)"));
+    out += Field("scope",
+                 absl::StrCat("what is not proved was searched up to 2 drivers, ",
+                              SizeText({q.bounds.devices, q.bounds.steps}), " (docs/guards.md)"));
   out += Field("verdict", KernelText(map));
   out += Field("rules", absl::StrFormat("%d may be missing; + marks what the kernel as it is "
                                         "does not have or assume",
@@ -179,23 +160,25 @@ std::string GuardsText(const Map& map, bool cases) {
   absl::StrAppend(&out, "\n", SufficientText(map), "\n", RemovalsText(map));
   if (!map.complete) return out + VerdictLineOf(map) + "\n";
   absl::StrAppend(&out, "\n", AloneText(map));
-  for (size_t n = 0; cases && n < map.removals.size(); ++n)
-    out += CaseText(RemovalName(n), map.removals[n].found);
+  for (size_t n = 0; cases && n < map.removals.size(); ++n) {
+    const Case& c = map.removals[n].found;
+    absl::StrAppend(&out, "\nremoval ", RemovalName(n), "\n", TopologyText(c), "trace\n",
+                    TraceText(c, Play(c)));
+  }
   return absl::StrCat(out, cases ? "\n" : "", VerdictLineOf(map), "\n");
 }
 
 std::string GuardsJson(const Map& map) {
   const guards::Question& q = map.question;
-  Json out = Head("guards", Word(map.kernel), q.bounds.devices, map.as_is_steps, q.kernel);
-  const bool violated = map.kernel.verdict == Verdict::kViolated;
-  if (violated) {
+  Json out = Head("guards", Word(map.kernel), {q.bounds.devices, map.as_is_steps}, q.kernel);
+  if (map.kernel.verdict == Verdict::kViolated) {
     AddSize(map.kernel.found, out["scope"]);
-    out["case"] = Json::parse(CaseToJson(map.kernel.found));
+    out["case"] = CaseJson(map.kernel.found);
   }
-  if (map.kernel.proved) out["scope"] = {{"kind", "every-size"}};
+  if (map.kernel.proved) out["scope"] = ScopeJson({}, true);
   if (map.kernel.by) out["by"] = *map.kernel.by;
   out["complete"] = map.complete;
-  out["property"] = std::string(PropertyName(q.property));
+  out["property"] = PropertyName(q.property);
   out["universe"] = RuleIds(map.universe);
   out["sufficient"] = Json::array();
   for (const guards::Sufficient& set : map.sufficient) {
@@ -208,12 +191,12 @@ std::string GuardsJson(const Map& map) {
   for (const guards::Removal& removal : map.removals) {
     Json entry = {{"rules", RuleIds(removal.rules)}};
     AddSize(removal.found, entry);
-    entry["case"] = Json::parse(CaseToJson(removal.found));
+    entry["case"] = CaseJson(removal.found);
     out["removals"].push_back(entry);
   }
   out["alone"] = Json::array();
   for (const guards::Alone& row : map.alone) {
-    Json entry = {{"rule", std::string(InfoOf(row.rule).id)}};
+    Json entry = {{"rule", InfoOf(row.rule).id}};
     if (row.as_is) entry["as_is"] = StandingJson(*row.as_is);
     entry["with_all"] = StandingJson(row.with_all);
     out["alone"].push_back(entry);

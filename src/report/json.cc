@@ -7,36 +7,60 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
-#include "src/report/changes.h"
-#include "src/report/json_parts.h"
 #include "src/report/text.h"
-#include "src/report/text_parts.h"
-#include "src/smt/version.h"
+#include "src/smt/query.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
 
 Json KernelJson(const KernelSpec& kernel) {
-  return {{"profile", std::string(VersionName(kernel.version))},
+  return {{"profile", VersionName(kernel.version)},
           {"dropped", RuleIds(kernel.dropped)},
           {"added", RuleIds(kernel.added)}};
 }
 
 Json ToolJson(const char* command) {
   return {{"tool", tool::Release()},
-          {"commit", std::string(tool::Commit())},
+          {"commit", tool::Commit()},
           {"z3", smt::Z3Version()},
           {"command", command},
           {"command_line", tool::CommandLine()}};
 }
 
-Json Head(const char* command, const char* verdict, int devices, int steps,
-          const KernelSpec& kernel) {
+Json CaseJson(const Case& c) { return Json::parse(CaseToJson(c)); }
+
+Json ScopeJson(Size size, bool every_size) {
+  if (every_size) return {{"kind", "every-size"}};
+  return {{"kind", "bounded"}, {"devices", size.devices}, {"steps", size.steps}};
+}
+
+Json Head(const char* command, const char* verdict, Size size, const KernelSpec& kernel) {
   Json head = ToolJson(command);
   head["verdict"] = verdict;
-  head["scope"] = {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
+  head["scope"] = ScopeJson(size);
   head["kernel"] = KernelJson(kernel);
   return head;
+}
+
+void AddFound(Property property, const Case* found, const Run& run, Json& out) {
+  out["property"] = PropertyName(property);
+  if (found != nullptr) out["case"] = CaseJson(*found);
+  if (found != nullptr) out["steps"] = StepsJson(*found, run);
+  out["replayed"] = found != nullptr;
+  if (found != nullptr) out["stopping_rules"] = StoppingRulesJson(*found, property);
+}
+
+void AddProof(const prove::Proof& proof, Json& out) {
+  if (proof.proved)
+    for (const prove::Lemma& lemma : proof.invariant)
+      out["invariant"].push_back(prove::PrintLemma(lemma));
+  else
+    out["not_proved"] = proof.reason;
+}
+
+void AddProofStats(const prove::Proof& proof, Json& stats) {
+  stats["proof_resources"] = proof.resources;
+  stats["proof_checks"] = proof.checks;
 }
 
 Json StepsJson(const Case& c, const Run& run) {
@@ -52,7 +76,7 @@ Json StepsJson(const Case& c, const Run& run) {
         entry["not_possible"] = step.result.why;
         break;
       case Outcome::kOutside:
-        entry["outside"] = std::string(InfoOf(step.result.assumption).id);
+        entry["outside"] = InfoOf(step.result.assumption).id;
         break;
     }
     Json events = Json::array();
@@ -69,18 +93,13 @@ Json StoppingRulesJson(const Case& c, Property property) {
   Json rules = Json::array();
   for (const Rule rule : StoppingRules(c, property)) {
     const RuleInfo& info = InfoOf(rule);
-    rules.push_back({{"rule", std::string(info.id)},
+    rules.push_back({{"rule", info.id},
                      {"how", c.kernel.dropped.has(rule) ? "dropped" : "absent"},
-                     {"file", std::string(info.file)},
-                     {"function", std::string(info.function)},
-                     {"with", std::string(info.holds)}});
+                     {"file", info.file},
+                     {"function", info.function},
+                     {"with", info.holds}});
   }
   return rules;
-}
-
-Json ScopeJson(int devices, int steps, bool every_size) {
-  if (every_size) return {{"kind", "every-size"}};
-  return {{"kind", "bounded"}, {"devices", devices}, {"steps", steps}};
 }
 
 Json LinesJson(const std::string& lines) {
@@ -91,26 +110,25 @@ Json LinesJson(const std::string& lines) {
 }
 
 std::string ReplayJson(const Case& c, const Run& run, const std::string& path) {
-  bool violated = false;
   Json properties = Json::array();
   for (Property p : kProperties) {
     const int at = run.of(p).at;
-    const bool promised = IsPromised(c.kernel.version, p);
-    violated |= at != 0 && promised;
-    Json entry = {
-        {"property", std::string(PropertyName(p))}, {"promised", promised}, {"violated", at != 0}};
+    Json entry = {{"property", PropertyName(p)},
+                  {"promised", IsPromised(c.kernel.version, p)},
+                  {"violated", at != 0}};
     if (at != 0) entry["at"] = at;
     if (at != 0) entry["what"] = ViolationText(c, p, run.of(p));
     properties.push_back(std::move(entry));
   }
-  Json out = Head("replay", violated ? "violated" : "none", c.topology.devices_count,
-                  static_cast<int>(run.steps.size()), c.kernel);
-  out["case"] = Json::parse(CaseToJson(c));
+  const Verdict verdict = BrokenPromises(c, run).empty() ? Verdict::kHolds : Verdict::kViolated;
+  Json out = Head("replay", VerdictName(verdict, false),
+                  {c.topology.devices_count, static_cast<int>(run.steps.size())}, c.kernel);
+  out["case"] = CaseJson(c);
   out["replayed"] = true;
   out["steps"] = StepsJson(c, run);
   out["properties"] = std::move(properties);
   for (const std::string& note : NotesOf(c)) out["notes"].push_back(note);
-  if (run.outside) out["outside"] = std::string(InfoOf(*run.outside).id);
+  if (run.outside) out["outside"] = InfoOf(*run.outside).id;
   out["mismatches"] = Mismatches(c, run, path);
   out["stats"] = {{"steps", run.steps.size()}};
   out["verdict_lines"] = LinesJson(ReplayVerdictLines(c, run, path));
@@ -121,22 +139,19 @@ std::string KernelsJson(std::span<const Rule> shown, std::span<const KernelVersi
   Json profiles = Json::array();
   for (KernelVersion v : versions) {
     const KernelProfile profile = ProfileOf(v);
-    profiles.push_back({{"profile", std::string(VersionName(v))},
-                        {"era", std::string(EraName(profile.era))},
+    profiles.push_back({{"profile", VersionName(v)},
+                        {"era", EraName(profile.era)},
                         {"rules", RuleIds(profile.rules)}});
   }
   Json rules = Json::array();
   for (const Rule rule : shown) {
     const RuleInfo& info = InfoOf(rule);
-    const char* kind = info.kind == RuleKind::kCheck       ? "check"
-                       : info.kind == RuleKind::kMechanism ? "mechanism"
-                                                           : "assumption";
-    rules.push_back({{"id", std::string(info.id)},
-                     {"kind", kind},
-                     {"file", std::string(info.file)},
-                     {"function", std::string(info.function)},
-                     {"with", std::string(info.holds)},
-                     {"without", std::string(info.dropped)}});
+    rules.push_back({{"id", info.id},
+                     {"kind", kRuleKindNames[static_cast<size_t>(info.kind)]},
+                     {"file", info.file},
+                     {"function", info.function},
+                     {"with", info.holds},
+                     {"without", info.dropped}});
   }
   Json out = ToolJson("kernels");
   out["profiles"] = std::move(profiles);
@@ -148,18 +163,12 @@ std::string PropertiesJson(std::span<const Property> shown) {
   Json properties = Json::array();
   for (Property property : shown) {
     Json promises = Json::array();
-    for (const Promise& p : Promises()) {
-      if (p.property != property) continue;
-      Json assumptions = Json::array();
-      for (Rule r : p.assumptions) assumptions.push_back(std::string(InfoOf(r).id));
-      Json without = Json::array();
-      for (const FaultInfo& fault : AllFaults())
-        if ((p.without & FaultBit(fault.kind)) != 0) without.push_back(fault.word);
-      promises.push_back({{"profile", std::string(VersionName(p.version))},
-                          {"assumptions", std::move(assumptions)},
-                          {"unless_fail", std::move(without)}});
-    }
-    properties.push_back({{"property", std::string(PropertyName(property))},
+    for (const Promise& p : Promises())
+      if (p.property == property)
+        promises.push_back({{"profile", VersionName(p.version)},
+                            {"assumptions", AssumptionsOf(p)},
+                            {"unless_fail", FaultsOf(p)}});
+    properties.push_back({{"property", PropertyName(property)},
                           {"sentence", std::string(PropertySentence(property))},
                           {"encoded", IsEncoded(property)},
                           {"promises", std::move(promises)}});

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/judge.h"
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/json_text.h"
-#include "src/report/json_parts.h"
+#include "src/report/claim.h"
+#include "src/report/json.h"
 
 namespace iommucheck::report {
 namespace {
 
 const char* ResultName(const Judged& judged) {
   if (!judged.status.ok()) return "not-judged";
-  if (judged.asserts_nothing) return "asserts-nothing";
-  return judged.mismatches.empty() ? "as-written" : "differs";
+  if (judged.judgement.asserts_nothing) return "asserts-nothing";
+  return judged.judgement.mismatches.empty() ? "as-written" : "differs";
 }
 
 }  // namespace
@@ -21,18 +20,18 @@ JudgeCounts CountJudged(std::span<const Judged> all) {
   JudgeCounts n;
   for (const Judged& judged : all) {
     ++(judged.status.ok() ? n.judged : n.unreadable);
-    if (judged.status.ok() && !judged.mismatches.empty()) ++n.differing;
-    if (judged.status.ok() && judged.asserts_nothing) ++n.asserting_nothing;
+    if (judged.status.ok() && !judged.judgement.mismatches.empty()) ++n.differing;
+    if (judged.status.ok() && judged.judgement.asserts_nothing) ++n.asserting_nothing;
   }
   return n;
 }
 
 std::string JudgedText(const Judged& judged, bool verbose) {
   std::string out;
-  for (const std::string& line : judged.mismatches) absl::StrAppend(&out, line, "\n");
-  if (verbose && judged.status.ok() && judged.mismatches.empty())
+  for (const std::string& line : judged.judgement.mismatches) absl::StrAppend(&out, line, "\n");
+  if (verbose && judged.status.ok() && judged.judgement.mismatches.empty())
     absl::StrAppend(&out, judged.path, ": ok\n");
-  for (const std::string& line : judged.verdicts) absl::StrAppend(&out, line, "\n");
+  for (const std::string& line : judged.judgement.verdicts) absl::StrAppend(&out, line, "\n");
   return out;
 }
 
@@ -51,8 +50,8 @@ std::string JudgeJson(std::span<const Judged> all) {
   for (const Judged& judged : all) {
     Json entry = {{"path", judged.path},
                   {"result", ResultName(judged)},
-                  {"mismatches", judged.mismatches},
-                  {"verdict_lines", judged.verdicts}};
+                  {"mismatches", judged.judgement.mismatches},
+                  {"verdict_lines", judged.judgement.verdicts}};
     if (!judged.status.ok()) entry["error"] = std::string(judged.status.message());
     files.push_back(std::move(entry));
   }

@@ -7,9 +7,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "src/case/json_text.h"
+#include "src/case/kernel.h"
+#include "src/case/spelling.h"
 #include "src/prove/facts.h"
-#include "src/report/answer.h"
 #include "src/report/blame.h"
+#include "src/report/json.h"
+#include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
@@ -97,12 +103,9 @@ absl::Status Search(smt::Bounds bounds, MachineAnswer& answer) {
   if (!result.ok()) return result.status();
   answer.result = *std::move(result);
   if (answer.result.query.verdict != Verdict::kViolated) return absl::OkStatus();
-  Case& found = answer.result.query.found;
-  answer.run = Play(found);
-  if (answer.run.of(q.property).at != static_cast<int>(found.ops.size()))
-    return absl::InternalError(
-        absl::StrCat("the search and the model disagree on\n", PrintCase(found)));
-  found = Asserted(std::move(found), answer.run, {q.property});
+  absl::StatusOr<Run> run = ReplayFound("solver", q.property, answer.result.query.found);
+  if (!run.ok()) return run.status();
+  answer.run = *std::move(run);
   return absl::OkStatus();
 }
 
@@ -141,7 +144,7 @@ absl::Status AskChange(MachineAnswer& answer) {
   MachineChange change{.before = *before,
                        .verdict = VerdictOf(*asked),
                        .every_run = IsProved(*asked),
-                       .steps = StepsOf(asked->result.query)};
+                       .steps = SizeOf(asked->result.query).steps};
   if (answer.result.query.verdict == Verdict::kViolated) {
     Case c = answer.result.query.found;
     c.kernel = *before;
@@ -162,6 +165,231 @@ const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers) {
   for (const MachineAnswer& a : answers)
     if (badness(a) > badness(*worst)) worst = &a;
   return *worst;
+}
+
+std::string UnknownText(const std::string& runs) {
+  return absl::StrFormat("unknown: %s (see 'missing'); no violation %s on the rest", kNotAllIsThere,
+                         runs);
+}
+
+std::string GapsText(const std::vector<import::Gap>& gaps) {
+  std::vector<std::string> lines;
+  for (const import::Gap& gap : gaps) {
+    lines.push_back(gap.missing);
+    lines.push_back(
+        absl::StrFormat("So it is not known %s. To settle it: %s.", gap.unknown, gap.settle));
+  }
+  return Fields("missing", lines);
+}
+
+std::string AssumptionsText(const std::vector<std::string>& assumptions) {
+  return Fields("assumed", assumptions);
+}
+
+Json GapsJson(const std::vector<import::Gap>& gaps) {
+  Json out = Json::array();
+  for (const import::Gap& gap : gaps)
+    out.push_back({{"missing", Printable(gap.missing)},
+                   {"unknown", Printable(gap.unknown)},
+                   {"settle", Printable(gap.settle)}});
+  return out;
+}
+
+Json AssumptionsJson(const std::vector<std::string>& assumptions) {
+  Json out = Json::array();
+  for (const std::string& sentence : assumptions) out.push_back(Printable(sentence));
+  return out;
+}
+
+namespace {
+
+// Machines of no more devices are shown whole.
+constexpr int kMaxShownWhole = 12;
+
+// The devices that the model's run is about: devices and groups that an op or the violation names,
+// and devices related to them.
+Shown ShownIn(const MachineAnswer& a) {
+  const Case& c = a.result.query.found;
+  const Topology& t = c.topology;
+  if (t.devices_count <= kMaxShownWhole) return {};
+  Shown named(t.devices_count);
+  for (size_t n = 0; n < c.ops.size(); ++n) {
+    const Op& op = c.ops[n].op;
+    const State& before = a.run.before(n);
+    for (DeviceId d = 0; d < t.devices_count; ++d) {
+      if (InfoOf(op.kind).a == Operand::kDevice && op.a == d) named[d] = true;
+      if (InfoOf(op.kind).a == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
+    }
+  }
+  if (const DeviceId d = a.run.of(a.question.property).event->device; d != kNoId) named[d] = true;
+  Shown shown = named;
+  for (DeviceId d = 0; d < t.devices_count; ++d)
+    for (DeviceId e = 0; e < t.devices_count; ++e)
+      if (named[e] && t.related(d, e)) shown[d] = true;
+  return shown;
+}
+
+std::string MachineLine(const MachineQuestion& q) {
+  const Topology& t = q.machine.topology;
+  return absl::StrFormat("%s: %s, %s, %s", Printable(q.path), Plural(t.drivers_count, "driver"),
+                         Plural(t.instances_count, "instance"), Plural(t.devices_count, "device"));
+}
+
+// How many of the machine's devices were in the circuit.
+std::string EncodedDevices(const MachineAnswer& a) {
+  const int devices = a.question.machine.topology.devices_count;
+  if (a.result.whole) return Plural(devices, "device");
+  return absl::StrFormat("%s, %d at a time stand for them: argued, not proved",
+                         Plural(devices, "device"), a.result.query.proved_devices);
+}
+
+std::string VerdictText(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const std::string covered =
+      absl::StrFormat("none up to %s%s; %s", Plural(r.proved_steps, "step"),
+                      AssumingText(a.question.machine.kernel), EncodedDevices(a));
+  if (r.verdict == Verdict::kViolated)
+    return absl::StrFormat("VIOLATED on this machine: %s; %s", Plural(r.found.ops.size(), "step"),
+                           a.result.whole ? "no shorter run exists" : "no shorter run was found");
+  if (r.verdict == Verdict::kUnknown) return absl::StrFormat("unknown: %s; %s", r.reason, covered);
+  if (VerdictOf(a) == Verdict::kUnknown)
+    return UnknownText(HoldsForEveryRun(a) ? "in any run"
+                                           : "up to " + Plural(r.proved_steps, "step"));
+  return IsProved(a) ? "holds on this machine" : covered;
+}
+
+std::string ChangeText(const MachineAnswer& a) {
+  const MachineChange& change = *a.change;
+  const Verdict after = VerdictOf(a);
+  const std::string steps = Plural(change.steps, "step");
+  std::string verdict = "unknown; none up to " + steps;
+  if (change.verdict == Verdict::kViolated) verdict = "VIOLATED on this machine: " + steps;
+  if (change.verdict == Verdict::kHolds)
+    verdict = change.every_run ? "holds on this machine" : "none up to " + steps;
+  std::string out = BeforeText(change.before, verdict, after, change.verdict, change.every_run);
+  if (after == Verdict::kViolated && change.verdict == Verdict::kViolated)
+    out += Field("", absl::StrFormat("the run below violates it there, too: %s",
+                                     change.same_run ? "yes" : "no"));
+  return out;
+}
+
+Json ChangeJson(const MachineAnswer& a) {
+  const MachineQuestion& q = a.question;
+  const MachineChange& change = *a.change;
+  Json scope = {{"kind", "machine"},
+                {"path", Printable(q.path)},
+                {"devices", q.machine.topology.devices_count},
+                {"assumptions", AssumptionsJson(q.assumptions)}};
+  if (change.every_run)
+    scope["every_run"] = true;
+  else
+    scope["steps"] = change.steps;
+  const Verdict after = VerdictOf(a);
+  Json out = {{"before",
+               {{"kernel", KernelJson(change.before)},
+                {"verdict", VerdictName(change.verdict, change.every_run)},
+                {"scope", std::move(scope)}}},
+              {"because", BecauseOf(after, change.verdict)}};
+  if (after == Verdict::kViolated) out["same_run"] = change.same_run;
+  return out;
+}
+
+std::string VerdictLineOf(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const bool proved = IsProved(a);
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = VerdictOf(a) == Verdict::kUnknown && r.verdict == Verdict::kHolds;
+  return VerdictLine(a.question.property, a.question.machine.kernel,
+                     VerdictName(VerdictOf(a), proved),
+                     proved ? MachineScope() : MachineScope(missing ? 0 : SizeOf(r).steps));
+}
+
+std::string AnswerText(const MachineAnswer& a, const std::string& next) {
+  const MachineQuestion& q = a.question;
+  std::string out = QuestionText("query", q.property, q.machine.kernel);
+  out += Field("machine", MachineLine(q));
+  const std::string runs = IsProved(a) ? "any length" : "up to " + Plural(q.bounds.steps, "step");
+  out += ToolText();
+  out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
+  out += Field("verdict", VerdictText(a));
+  if (a.change) out += ChangeText(a);
+  const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
+  const bool violated = a.result.query.verdict == Verdict::kViolated;
+  if ((a.proof || IsProved(a)) && !of_the_rest && !violated) out += Field("proof", ProofText(a));
+  out += AssumptionsText(q.assumptions) + GapsText(q.gaps);
+  if (violated)
+    out += FoundText(a.result.query.found, a.run, q.property, "in the model, on all of the machine",
+                     ShownIn(a));
+  return out + LastLines(next, VerdictLineOf(a));
+}
+
+Json AnswerJson(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const MachineQuestion& q = a.question;
+  const int devices = q.machine.topology.devices_count;
+  const int steps = SizeOf(r).steps;
+  Json out =
+      Head("query", VerdictName(VerdictOf(a), IsProved(a)), {devices, steps}, q.machine.kernel);
+  Json& scope = out["scope"];
+  scope = {{"kind", "machine"}, {"path", Printable(q.path)}, {"devices", devices}};
+  if (IsProved(a)) {
+    scope["every_run"] = true;
+  } else {
+    scope["steps"] = steps;
+    scope["whole"] = a.result.whole;
+    scope["encoded_devices"] = r.proved_devices;
+  }
+  scope["assumptions"] = AssumptionsJson(q.assumptions);
+  if (!q.gaps.empty()) scope["gaps"] = GapsJson(q.gaps);
+  AddFound(q.property, r.verdict == Verdict::kViolated ? &r.found : nullptr, a.run, out);
+  if (a.change) out["change"] = ChangeJson(a);
+  if (a.outside && IsProved(a)) out["outside"] = InfoOf(*a.outside).id;
+  if (r.verdict == Verdict::kUnknown)
+    out["reason"] = r.reason;
+  else if (VerdictOf(a) == Verdict::kUnknown)
+    out["reason"] = kNotAllIsThere;
+  if (a.proof && IsProved(a)) out["facts"] = RuleIds(a.facts);
+  if (a.proof && (IsProved(a) || !a.proof->proved)) AddProof(*a.proof, out);
+  out["stats"] = {{"solver_resources", r.resources},
+                  {"solver_checks", r.checks},
+                  {"refuted_runs", a.result.refuted}};
+  if (a.proof) AddProofStats(*a.proof, out["stats"]);
+  out["verdict_line"] = VerdictLineOf(a);
+  return out;
+}
+
+}  // namespace
+
+std::string ProofText(const MachineAnswer& a) {
+  if (a.outside)
+    return absl::StrFormat("the machine is outside of %s, which this kernel assumes",
+                           InfoOf(*a.outside).id);
+  if (a.one_driver) return "a violation is between two drivers, and the machine has not got them";
+  if (!a.proof->proved)
+    return "not for every machine that has what this one has: " + a.proof->reason;
+  const std::vector<std::string> facts = RuleIds(a.facts);
+  return absl::StrCat(Plural(a.proof->invariant.size(), "lemma"),
+                      facts.empty() ? ", for every machine"
+                                    : ", for every machine that has what this one has: " +
+                                          absl::StrJoin(facts, ", "));
+}
+
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers, const std::string& next) {
+  std::string out;
+  for (const MachineAnswer& a : answers)
+    out += (out.empty() ? "" : "\n") + AnswerText(a, &a == &WorstOf(answers) ? next : "");
+  return out;
+}
+
+std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers) {
+  const MachineAnswer& worst = WorstOf(answers);
+  Json out = AnswerJson(worst);
+  for (const MachineAnswer& a : answers)
+    if (&a != &worst)
+      out["other_kernels"].push_back({{"kernel", KernelJson(a.question.machine.kernel)},
+                                      {"verdict", VerdictName(VerdictOf(a), IsProved(a))},
+                                      {"verdict_line", VerdictLineOf(a)}});
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

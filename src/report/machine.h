@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `iommucheck query --on`: a question about one machine, and its answer, played in the model on all
-// of the machine.
+// of the machine; and missing parts of a real machine, in verdicts and in print.
 #pragma once
 
 #include <optional>
@@ -9,23 +9,39 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/properties.h"
-#include "src/case/case.h"
-#include "src/case/run.h"
-#include "src/import/gap.h"
-#include "src/prove/prove.h"
-#include "src/report/gaps.h"
+#include "src/import/sysfs.h"
+#include "src/report/answer.h"
+#include "src/report/json.h"
 #include "src/smt/machine_query.h"
 
 namespace iommucheck::report {
 
+// The verdict on a machine of which `found` is known: nothing holds where a part is missing, and
+// what is violated on the rest stands.
+inline Verdict OnWhatIsThere(Verdict found, const std::vector<import::Gap>& gaps) {
+  return found == Verdict::kHolds && !gaps.empty() ? Verdict::kUnknown : found;
+}
+
+// Why it is unknown then.
+inline constexpr const char* kNotAllIsThere = "not all of the machine could be read";
+// "unknown: not all of the machine could be read (see 'missing'); no violation up to 6 steps on the
+// rest"
+std::string UnknownText(const std::string& runs);
+
+// The field "missing", a paragraph a gap; empty where there is none.
+std::string GapsText(const std::vector<import::Gap>& gaps);
+// The field "assumed".
+std::string AssumptionsText(const std::vector<std::string>& assumptions);
+Json GapsJson(const std::vector<import::Gap>& gaps);
+Json AssumptionsJson(const std::vector<std::string>& assumptions);
+
 struct MachineQuestion {
   Property property = Property::kNoCrossDriverReuse;
-  std::string path;                      // of the machine
-  Case machine;                          // kernel, topology and names; its ops are not used
-  std::vector<std::string> assumptions;  // what was assumed to read it, a sentence each
-  std::vector<import::Gap> gaps;         // parts of it that could not be read
-  smt::Bounds bounds;                    // devices is not used
+  std::string path;                        // of the machine
+  Case machine{};                          // kernel, topology and names; its ops are not used
+  std::vector<std::string> assumptions{};  // what was assumed to read it, a sentence each
+  std::vector<import::Gap> gaps{};         // parts of it that could not be read
+  smt::Bounds bounds{};                    // devices is not used
   bool want_smt2 = false;
   bool bounded = false;  // do not try to prove it
 };
@@ -83,5 +99,14 @@ const MachineAnswer& WorstOf(const std::vector<MachineAnswer>& answers);
 
 // Gives an answer about a patched kernel its `change`; other answers have none. Errors: as above.
 absl::Status AskChange(MachineAnswer& answer);
+
+// "a violation is between two drivers, and ..", "11 lemmas, for every machine that ..", or why
+// there is no proof.
+std::string ProofText(const MachineAnswer& answer);
+
+// One after the other; the JSON of the worst, which names the verdicts of the others.
+std::string MachineAnswersText(const std::vector<MachineAnswer>& answers,
+                               const std::string& next = "");
+std::string MachineAnswersJson(const std::vector<MachineAnswer>& answers);
 
 }  // namespace iommucheck::report

@@ -6,15 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/json_text.h"
-#include "src/report/json_parts.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
-
-std::string PairText(const import::PairResult& pair) {
-  return Field("", absl::StrFormat("%s and %s: %s", pair.a, pair.b, pair.detail));
-}
 
 std::string RefusedText(const import::PairResult& pair) {
   if (pair.refused == Rule::kVfioCacheCoherency) return "one is not for VFIO: no CACHE_COHERENCY";
@@ -67,7 +63,8 @@ std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResu
     absl::StrAppendFormat(&out, "  %4d  %s\n", count, import::PairReasonName(reason));
     if (!all) continue;
     for (const import::PairResult& pair : pairs)
-      if (!pair.both_serve && pair.reason == reason) out += PairText(pair);
+      if (!pair.both_serve && pair.reason == reason)
+        out += Field("", absl::StrFormat("%s and %s: %s", pair.a, pair.b, pair.detail));
   }
   return out;
 }
@@ -77,19 +74,19 @@ std::string PairsJson(const KernelSpec& kernel, std::span<const import::PairResu
   Json list = Json::array();
   for (const import::PairResult& pair : pairs) {
     Json entry = {{"drivers", {pair.a, pair.b}},
-                  {"reason", std::string(import::PairReasonName(pair.reason))},
+                  {"reason", import::PairReasonName(pair.reason)},
                   {"detail", pair.detail},
                   {"both_serve", pair.both_serve}};
     if (pair.both_serve) {
       entry["vfio_usable"] = pair.vfio_usable;
       entry["violates"] = pair.violates;
-      entry["case"] = Json::parse(CaseToJson(pair.example));
+      entry["case"] = CaseJson(pair.example);
     }
     list.push_back(std::move(entry));
   }
   Json out = ToolJson("pairs");
   out["kernel"] = KernelJson(kernel);
-  out["property"] = std::string(PropertyName(Property::kNoCrossDriverReuse));
+  out["property"] = PropertyName(Property::kNoCrossDriverReuse);
   out["apart"] = n.apart;
   out["coexist"] = n.coexist;
   out["violate"] = n.violate;

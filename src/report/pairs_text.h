@@ -14,6 +14,7 @@ struct PairCounts {
   int apart = 0;    // cannot both serve devices of one machine
   int coexist = 0;  // can
   int violate = 0;  // coexist, and a device ends on an existing domain of the other
+  friend bool operator==(const PairCounts&, const PairCounts&) = default;
 };
 PairCounts CountPairs(std::span<const import::PairResult> pairs);
 

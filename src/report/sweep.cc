@@ -7,10 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "src/case/json_text.h"
-#include "src/report/changes.h"
-#include "src/report/json_parts.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
-#include "src/report/text_parts.h"
 
 namespace iommucheck::report {
 namespace {
@@ -66,10 +64,10 @@ std::string FailureText(const Case& c, const SweptFailure& failure, const Run& p
   return out;
 }
 
-// The run without a failure, which each run with one is compared with.
+// The run without a failure, with which the others are compared.
 std::string AsWrittenText(const Case& c, const Run& plain) {
   std::string out;
-  for (Property p : ViolatedAsWritten(c, plain))
+  for (Property p : BrokenPromises(c, plain))
     absl::StrAppendFormat(&out, "%3d ! %s\n", plain.of(p).at, PropertyName(p));
   if (plain.outside)
     absl::StrAppendFormat(&out, "    outside of %s after %s\n", InfoOf(*plain.outside).id,
@@ -95,13 +93,6 @@ bool IsBad(const SweptFailure& failure) {
   return !failure.violated.empty() || failure.leaks != Leaks{};
 }
 
-std::vector<Property> ViolatedAsWritten(const Case& c, const Run& run) {
-  std::vector<Property> violated;
-  for (Property p : kProperties)
-    if (run.of(p).at != 0 && IsPromised(c.kernel.version, p)) violated.push_back(p);
-  return violated;
-}
-
 std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,
                       const std::string& path) {
   const Run plain = Play(c);
@@ -113,14 +104,13 @@ std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,
   const auto quiet = std::ranges::count_if(
       sweep, [&](const SweptFailure& f) { return LeftBy(c, f).empty() && !IsBad(f); });
   const auto bad = std::ranges::count_if(sweep, IsBad);
-  out +=
-      Field("outcome",
-            absl::StrFormat("%s; %s of %s: %d leave nothing behind, %d something, and %d "
-                            "break a property or lose something for good",
-                            ViolatedAsWritten(c, plain).empty() ? "as written it breaks no property"
+  out += Field("outcome",
+               absl::StrFormat("%s; %s of %s: %d leave nothing behind, %d something, and %d "
+                               "break a property or lose something for good",
+                               BrokenPromises(c, plain).empty() ? "as written it breaks no property"
                                                                 : "VIOLATED as written",
-                            Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
-                            static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
+                               Plural(sweep.size(), "failure"), Plural(c.ops.size(), "op"), quiet,
+                               static_cast<int64_t>(sweep.size()) - quiet - bad, bad));
   return out + LinesOf(c, sweep, plain, path);
 }
 
@@ -136,11 +126,11 @@ std::string SweepJson(const Case& c, const std::vector<SweptFailure>& sweep,
                         {"never_given_back", LeakTexts(failure.leaks)}});
   const bool bad = std::ranges::any_of(sweep, IsBad);
   const Run plain = Play(c);
-  const std::vector<Property> as_written = ViolatedAsWritten(c, plain);
+  const std::vector<Property> as_written = BrokenPromises(c, plain);
   const bool violated = bad || !as_written.empty();
   Json out = Head("replay", VerdictName(violated ? Verdict::kViolated : Verdict::kHolds, false),
-                  c.topology.devices_count, static_cast<int>(c.ops.size()), c.kernel);
-  out["case"] = Json::parse(CaseToJson(c));
+                  SizeOf(c), c.kernel);
+  out["case"] = CaseJson(c);
   out["replayed"] = true;
   out["as_written"] = {{"violated", PropertyNames(as_written)}};
   out["failures"] = std::move(failures);

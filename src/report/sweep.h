@@ -6,17 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "src/case/run.h"
 #include "src/case/sweep.h"
 
 namespace iommucheck::report {
 
 // Whether a failure breaks a property or loses something for good.
 bool IsBad(const SweptFailure& failure);
-
-// The properties that the kernel promises and the case violates as it is written, without a
-// failure. A sweep that has any is violated, whatever its failures do.
-std::vector<Property> ViolatedAsWritten(const Case& c, const Run& run);
 
 // `path` names the case in the lines made to be grepped, which are of the case as written.
 std::string SweepText(const Case& c, const std::vector<SweptFailure>& sweep,

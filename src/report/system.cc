@@ -2,16 +2,20 @@
 #include "src/report/system.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/case/encoded.h"
+#include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
 #include "src/import/catalogue.h"
 #include "src/prove/facts.h"
-#include "src/report/gaps.h"
+#include "src/report/json.h"
 #include "src/report/text.h"
+#include "src/tool/progress.h"
 
 namespace iommucheck::report {
 namespace {
@@ -23,11 +27,12 @@ struct OnKernel {
   import::System kept;
 };
 
-absl::StatusOr<OnKernel> MachineOn(const import::Found& found, const KernelSpec& kernel) {
-  absl::StatusOr<import::System> whole =
-      import::ToSystem(found, kernel.version, import::Keep::kAllThatFit);
+absl::StatusOr<OnKernel> MachineOn(const std::string& path, const import::Found& found,
+                                   const KernelSpec& kernel) {
+  absl::StatusOr<import::System> whole = SystemOn(path, found, kernel.version);
   if (!whole.ok()) return whole.status();
-  absl::StatusOr<import::System> kept = import::ToSystem(found, kernel.version);
+  absl::StatusOr<import::System> kept =
+      SystemOn(path, found, kernel.version, import::Keep::kTwoOfAKind);
   if (!kept.ok()) return kept.status();
   return OnKernel{.kernel = import::AssumingInTree(kernel, kept->names.drivers),
                   .whole = *std::move(whole),
@@ -36,26 +41,16 @@ absl::StatusOr<OnKernel> MachineOn(const import::Found& found, const KernelSpec&
 
 // One question: answered at once where the machine allows it, else by the search, and by a proof
 // where the search finds nothing.
-absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question, const OnKernel& machine,
-                                            Property property, bool hypothetical) {
+absl::StatusOr<SystemReport::Search> AskOn(const SystemQuestion& question, const OnKernel& machine,
+                                           Property property, bool hypothetical) {
   KernelSpec kernel = machine.kernel;
   if (hypothetical) kernel.dropped.add(Rule::kType1SameOps);
   SystemReport::Search search{.kernel = kernel,
                               .property = property,
                               .hypothetical = hypothetical,
-                              .gaps = machine.whole.gaps,
-                              .proof = {},
-                              .result = {},
-                              .run = {},
-                              .verdict = Verdict::kUnknown};
-  const MachineQuestion on{.property = property,
-                           .path = question.path,
-                           .machine = MachineCase(machine.whole, kernel),
-                           .assumptions = {},
-                           .gaps = {},
-                           .bounds = {},
-                           .want_smt2 = false,
-                           .bounded = false};
+                              .gaps = machine.whole.gaps};
+  const MachineQuestion on{
+      .property = property, .path = question.path, .machine = MachineCase(machine.whole, kernel)};
   const auto prove = [&](bool with_proof) -> absl::Status {
     absl::StatusOr<MachineAnswer> proof = ProveOnMachine(on, with_proof);
     if (!proof.ok()) return proof.status();
@@ -75,23 +70,27 @@ absl::StatusOr<SystemReport::Search> Answer(const SystemQuestion& question, cons
     if (absl::Status s = prove(true); !s.ok()) return s;
     return search;
   }
-  search.run = Play(search.result.found);
-  if (search.run.of(property).at == 0)
-    return absl::InternalError(
-        absl::StrCat("the search and the model disagree on\n", PrintCase(search.result.found)));
-  search.result.found = Asserted(std::move(search.result.found), search.run, {property});
+  absl::StatusOr<Run> run = ReplayFound("explorer", property, search.result.found);
+  if (!run.ok()) return run.status();
+  search.run = *std::move(run);
   return search;
 }
 
 }  // namespace
 
+absl::StatusOr<import::System> SystemOn(const std::string& path, const import::Found& found,
+                                        KernelVersion version, import::Keep keep) {
+  absl::StatusOr<import::System> system = import::ToSystem(found, version, keep);
+  if (system.ok()) return system;
+  return absl::InvalidArgumentError(absl::StrCat(Printable(path), ": ", system.status().message()));
+}
+
 Case MachineCase(const import::System& system, const KernelSpec& kernel) {
-  return {.comment = {},
-          .kernel = kernel,
-          .topology = system.topology,
-          .names = system.names,
-          .ops = {},
-          .expectations = {}};
+  Case c;
+  c.kernel = kernel;
+  c.topology = system.topology;
+  c.names = system.names;
+  return c;
 }
 
 bool InAnyRun(const SystemReport::Search& search) {
@@ -134,26 +133,21 @@ absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::
   return result;
 }
 
-absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
-                                         const std::function<void(const std::string&)>& progress) {
+absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question) {
   const absl::StatusOr<import::Found> found = import::ReadTree(question.path);
   if (!found.ok()) return found.status();
   const absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, *found, question.kernel);
   if (!kernels.ok()) return kernels.status();
   std::vector<OnKernel> machines;
   for (const KernelSpec& kernel : kernels->kernels) {
-    absl::StatusOr<OnKernel> machine = MachineOn(*found, kernel);
-    if (!machine.ok())
-      return absl::InvalidArgumentError(
-          absl::StrCat(Printable(question.path), ": ", machine.status().message()));
+    absl::StatusOr<OnKernel> machine = MachineOn(question.path, *found, kernel);
+    if (!machine.ok()) return machine.status();
     machines.push_back(*std::move(machine));
   }
   SystemReport report{.question = question,
                       .kernel_release = found->kernel_release,
                       .place = kernels->place,
-                      .system = machines.front().kept,
-                      .kernels = {},
-                      .searches = {}};
+                      .system = machines.front().kept};
   for (const OnKernel& machine : machines) report.kernels.push_back(machine.kernel);
   const bool two_drivers = prove::DriversOf(report.system.topology) > 1;
   for (const bool hypothetical : {false, true})
@@ -161,15 +155,223 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
       for (const OnKernel& machine : machines) {
         if (hypothetical && (!two_drivers || machine.kernel.dropped.has(Rule::kType1SameOps)))
           continue;
-        progress(absl::StrFormat("searching %s%s, %s", KernelName(machine.kernel),
-                                 hypothetical ? " and the patch of 2022" : "",
-                                 PropertyName(property)));
+        tool::Progress(absl::StrFormat("searching %s%s, %s", KernelName(machine.kernel),
+                                       hypothetical ? " and the patch of 2022" : "",
+                                       PropertyName(property)));
         absl::StatusOr<SystemReport::Search> search =
-            Answer(question, machine, property, hypothetical);
+            AskOn(question, machine, property, hypothetical);
         if (!search.ok()) return search.status();
         report.searches.push_back(*std::move(search));
       }
   return report;
+}
+
+namespace {
+
+std::string VerdictText(const SystemReport::Search& search) {
+  const explore::ExploreResult& r = search.result;
+  const bool every_run = HoldsForEveryRun(search.proof);
+  if (search.verdict == Verdict::kViolated)
+    return absl::StrFormat("VIOLATED in %d steps", search.run.steps.size());
+  if (search.verdict == Verdict::kUnknown && !every_run && r.verdict == Verdict::kUnknown)
+    return absl::StrFormat("unknown: %s; none up to %d steps", r.reason, r.depth);
+  if (search.verdict == Verdict::kUnknown)
+    return UnknownText(InAnyRun(search) ? "in any run"
+                                        : absl::StrFormat("up to %d steps", r.depth));
+  const std::string assuming = AssumingText(search.kernel);
+  if (every_run) return "holds on this machine: " + ProofText(search.proof) + assuming;
+  if (!r.reason.empty()) return "holds on this machine: " + r.reason;
+  const std::string seen = Plural(r.states, "state") + assuming;
+  if (InAnyRun(search)) return "holds in runs of any length, " + seen;
+  if (r.every_depth) return "none in any number of steps, of devices that stand for all; " + seen;
+  return absl::StrFormat("none up to %d steps, %s", r.depth, seen);
+}
+
+std::string VerdictLineOf(const SystemReport::Search& s) {
+  const bool proved = s.verdict == Verdict::kHolds && InAnyRun(s);
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = s.verdict == Verdict::kUnknown && !s.gaps.empty();
+  const int reached = missing ? 0 : s.result.depth;
+  const int steps =
+      s.verdict == Verdict::kViolated ? static_cast<int>(s.result.found.ops.size()) : reached;
+  return VerdictLine(s.property, s.kernel, VerdictName(s.verdict, proved),
+                     proved ? MachineScope() : MachineScope(steps));
+}
+
+// The devices of each group as the running kernel had them; -1: devices without a group.
+std::map<int, std::vector<const import::AsFound*>> FoundGroups(const import::System& system) {
+  std::map<int, std::vector<const import::AsFound*>> groups;
+  for (const import::AsFound& device : system.as_found) groups[device.group].push_back(&device);
+  return groups;
+}
+
+// "0000:00:1f.3" where all functions are of segment 0.
+std::string ShortName(const import::System& system, const import::AsFound& device) {
+  const bool one_segment = std::ranges::all_of(system.as_found, [](const import::AsFound& d) {
+    return d.bus != Bus::kPci || d.device.starts_with("0000:");
+  });
+  return device.bus == Bus::kPci && one_segment ? device.device.substr(5) : device.device;
+}
+
+// Which driver serves whom in the running kernel, a line for each group. The line names the driver
+// of each device if the group has more than one.
+std::string AsFoundText(const import::System& system) {
+  std::vector<std::string> lines;
+  const auto driver_of = [](const import::AsFound* d) {
+    return d->driver.empty() ? std::string("no driver") : d->driver;
+  };
+  for (const auto& [group, devices] : FoundGroups(system)) {
+    const std::string first = driver_of(devices.front());
+    const bool mixed = std::ranges::any_of(
+        devices, [&](const import::AsFound* d) { return driver_of(d) != first; });
+    std::string line = group < 0 ? "no group" : absl::StrFormat("group %d", group);
+    absl::StrAppend(&line, mixed ? ", more than one driver" : ", " + first, ":");
+    for (const import::AsFound* d : devices) {
+      absl::StrAppend(&line, " ", ShortName(system, *d));
+      if (mixed) absl::StrAppend(&line, " (", driver_of(d), ")");
+    }
+    lines.push_back(std::move(line));
+  }
+  return Fields("as found", lines);
+}
+
+// "20 IOMMU instances (3 stand for them)"
+std::string Counted(size_t found, const char* what, int kept) {
+  const std::string count = Plural(found, what);
+  if (static_cast<int>(found) == kept) return count;
+  return absl::StrFormat("%s (%d stand for them)", count, kept);
+}
+
+std::string FoundCounts(const import::System& s) {
+  return Counted(s.instances_found.size(), "IOMMU instance", s.topology.instances_count) + ", " +
+         Counted(static_cast<size_t>(s.devices_found), "device", s.topology.devices_count);
+}
+
+Json SearchJson(const SystemReport::Search& s) {
+  const bool violated = s.verdict == Verdict::kViolated;
+  Json entry = {{"property", PropertyName(s.property)},
+                {"kernel", KernelJson(s.kernel)},
+                {"hypothetical", s.hypothetical},
+                {"verdict", VerdictName(s.verdict, InAnyRun(s))},
+                {"verdict_line", VerdictLineOf(s)},
+                {"every_run", s.verdict == Verdict::kHolds && InAnyRun(s)},
+                {"steps", violated ? static_cast<int>(s.run.steps.size()) : s.result.depth},
+                {"states", s.result.states},
+                {"transitions", s.result.transitions}};
+  const bool every_run = HoldsForEveryRun(s.proof);
+  if (every_run && s.verdict == Verdict::kHolds) entry["proof"] = ProofText(s.proof);
+  if (s.verdict == Verdict::kUnknown && (every_run || s.result.verdict == Verdict::kHolds))
+    entry["reason"] = kNotAllIsThere;
+  else if (!s.result.reason.empty())
+    entry["reason"] = s.result.reason;
+  return entry;
+}
+
+Json FoundJson(const import::System& s) {
+  Json out;
+  out["instances"] = Json::array();
+  for (const import::InstanceAsFound& instance : s.instances_found)
+    out["instances"].push_back(
+        {{"name", Printable(instance.name)}, {"driver", Printable(instance.driver)}});
+  out["groups"] = Json::array();
+  for (const auto& [group, devices] : FoundGroups(s)) {
+    Json entry = {{"group", group < 0 ? Json() : Json(group)}, {"devices", Json::array()}};
+    for (const import::AsFound* d : devices)
+      entry["devices"].push_back({{"name", Printable(d->device)},
+                                  {"bus", BusName(d->bus)},
+                                  {"instance", Printable(d->instance)},
+                                  {"driver", Printable(d->driver)}});
+    out["groups"].push_back(std::move(entry));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string SystemText(const SystemReport& report) {
+  const import::System& s = report.system;
+  std::vector<std::string> names;
+  for (const KernelSpec& kernel : report.kernels) names.push_back(KernelName(kernel));
+  const std::string kernels = absl::StrJoin(names, " and as ");
+  std::string out = Field("system", Printable(report.question.path)) + ToolText();
+  out += Field("kernel", report.kernel_release.empty()
+                             ? kernels
+                             : absl::StrFormat("Linux %s, modelled as %s",
+                                               Printable(report.kernel_release), kernels));
+  if (!report.place.empty()) out += Field("", report.place);
+  out += Field("found", FoundCounts(s));
+  if (s.instances_found.empty())
+    out += Field("", "No IOMMU is registered: VFIO type1 has nothing to attach here.");
+  out += AsFoundText(s);
+  if (!s.instances_found.empty())
+    out += "\n" + TopologyText(MachineCase(s, report.kernels.front()));
+  out += AssumptionsText(s.assumptions) + GapsText(s.gaps);
+
+  out += absl::StrFormat(
+      "\nCan any run on this machine violate a property (searched: up to %d steps)\n",
+      report.question.steps);
+  const SystemReport::Search* shown = nullptr;
+  const auto list = [&](bool hypothetical) {
+    std::string lines;
+    for (const SystemReport::Search& search : report.searches) {
+      if (search.hypothetical != hypothetical) continue;
+      const std::string heading =
+          absl::StrFormat("%s on %s", PropertyName(search.property), KernelName(search.kernel));
+      absl::StrAppend(&lines, absl::StrJoin(Wrap(heading, kColumns), "\n"), "\n");
+      lines += Field("", VerdictText(search));
+      if (shown == nullptr && search.verdict == Verdict::kViolated) shown = &search;
+    }
+    return lines;
+  };
+  out += list(false);
+  const std::string hypothetical = list(true);
+  if (!hypothetical.empty())
+    out += "\nApart from that: what if the patch of 2022 took type1.same_ops away\n" + hypothetical;
+  if (shown != nullptr) {
+    out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
+                           KernelName(shown->kernel));
+    out += TraceText(shown->result.found, shown->run);
+  }
+  out += "\n";
+  for (const SystemReport::Search& search : report.searches) out += VerdictLineOf(search) + "\n";
+  return out;
+}
+
+std::string SystemJson(const SystemReport& report) {
+  Json searches = Json::array();
+  const SystemReport::Search* first = nullptr;
+  uint64_t states = 0;
+  for (const SystemReport::Search& s : report.searches) {
+    states += s.result.states;
+    if (first == nullptr && s.verdict == Verdict::kViolated) first = &s;
+    searches.push_back(SearchJson(s));
+  }
+  KernelSpec kernel = report.kernels.front();
+  for (const SystemReport::Search& s : report.searches)
+    if (!s.hypothetical && s.verdict == report.verdict()) kernel = s.kernel;
+  Json out = Head("check", VerdictName(report.verdict(), report.in_any_run()),
+                  {report.system.topology.devices_count, report.question.steps}, kernel);
+  Json& scope = out["scope"];
+  scope = {{"kind", "machine"},
+           {"path", Printable(report.question.path)},
+           {"devices", report.system.devices_found}};
+  if (report.verdict() == Verdict::kHolds && report.in_any_run())
+    scope["every_run"] = true;
+  else
+    scope["steps"] = report.question.steps;
+  scope["assumptions"] = AssumptionsJson(report.system.assumptions);
+  out["system"] = {{"path", Printable(report.question.path)},
+                   {"kernel_release", Printable(report.kernel_release)},
+                   {"place", report.place},
+                   {"devices_found", report.system.devices_found},
+                   {"as_found", FoundJson(report.system)},
+                   {"assumptions", AssumptionsJson(report.system.assumptions)},
+                   {"gaps", GapsJson(report.system.gaps)}};
+  out["searches"] = std::move(searches);
+  if (first != nullptr) out["case"] = CaseJson(first->result.found);
+  out["replayed"] = first != nullptr;
+  out["stats"] = {{"states", states}};
+  return JsonText(out);
 }
 
 }  // namespace iommucheck::report

@@ -4,7 +4,6 @@
 // on a domain of another driver.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,19 +29,19 @@ struct SystemReport {
     Property property;
     bool hypothetical = false;  // of the 2022 patch: no part of the verdict
     std::vector<import::Gap> gaps;
-    MachineAnswer proof;            // why it holds in runs of any length, if it does
-    explore::ExploreResult result;  // where `proof` is not the answer
-    bool all_devices = false;       // that it searched; false: some stood for the rest, as argued
-    Run run;                        // where it is violated: the model's run of the case
-    Verdict verdict{};
+    MachineAnswer proof{};            // why it holds in runs of any length, if it does
+    explore::ExploreResult result{};  // where `proof` is not the answer
+    bool all_devices = false;         // were searched; false: some stood for the rest, as argued
+    Run run{};                        // where it is violated: the model's run of the case
+    Verdict verdict = Verdict::kUnknown;
   };
   SystemQuestion question;
   std::string kernel_release;  // from proc/version, as it stands; empty: not there
   std::string place;           // how the profiles relate to that release; empty: nothing to say
   import::System system;       // as the first of the kernels has it
-  std::vector<KernelSpec> kernels;
+  std::vector<KernelSpec> kernels{};
   // Each property on each kernel, then each with the patch of 2022.
-  std::vector<Search> searches;
+  std::vector<Search> searches{};
 
   // The worst on the kernels asked about.
   [[nodiscard]] Verdict verdict() const;
@@ -54,8 +53,9 @@ struct SystemReport {
 bool InAnyRun(const SystemReport::Search& search);
 
 // Errors: as ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is found.
-absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question,
-                                         const std::function<void(const std::string&)>& progress);
+absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question);
+std::string SystemText(const SystemReport& report);
+std::string SystemJson(const SystemReport& report);
 
 // The kernels to ask about: the one given, or the profiles for the running one, and how these
 // relate to it. Errors: InvalidArgument, where none is known.
@@ -65,6 +65,11 @@ struct SystemKernels {
 };
 absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::Found& found,
                                          const std::optional<KernelSpec>& given);
+
+// The system as a kernel has it. Errors: as ToSystem(), "PATH: why".
+absl::StatusOr<import::System> SystemOn(const std::string& path, const import::Found& found,
+                                        KernelVersion version,
+                                        import::Keep keep = import::Keep::kAllThatFit);
 
 // A case without ops: the system's machine on a kernel.
 Case MachineCase(const import::System& system, const KernelSpec& kernel);

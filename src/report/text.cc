@@ -2,6 +2,7 @@
 #include "src/report/text.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -12,9 +13,7 @@
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/case/spelling.h"
-#include "src/report/changes.h"
-#include "src/report/text_parts.h"
-#include "src/smt/version.h"
+#include "src/smt/query.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
@@ -44,15 +43,8 @@ bool WorthALine(const Event& e, bool all) {
 }
 
 std::string ResultText(const StepResult& r) {
-  switch (r.outcome) {
-    case Outcome::kDone:
-      return ErrnoName(r.error);
-    case Outcome::kNotPossible:
-      return "not possible";
-    case Outcome::kOutside:
-      return "outside";
-  }
-  return "";
+  if (r.outcome == Outcome::kDone) return ErrnoName(r.error);
+  return r.outcome == Outcome::kNotPossible ? "not possible" : "outside";
 }
 
 std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions& options) {
@@ -92,21 +84,9 @@ std::string DriverName(const Case& c, DriverId driver) {
 }
 
 std::string_view TypeName(DomainType type) {
-  switch (type) {
-    case DomainType::kDefault:
-      return "default";
-    case DomainType::kBlocking:
-      return "blocking";
-    case DomainType::kPaging:
-      return "type1";
-    case DomainType::kPasid:
-      return "identity";
-    case DomainType::kFreed:
-      return "freed";
-    case DomainType::kFree:
-      return "no";
-  }
-  return "";
+  constexpr std::array<std::string_view, 6> kNames = {"no",    "default",  "blocking",
+                                                      "type1", "identity", "freed"};
+  return kNames[static_cast<size_t>(type)];
 }
 
 std::string DomainText(const Case& c, const State& s, DomainId domain) {
@@ -159,6 +139,17 @@ std::string Field(const std::string& label, const std::string& text) {
   std::string out = Indented(kLabel, Printable(text));
   out.replace(0, std::min<size_t>(label.size(), kLabel), label);
   return out;
+}
+
+std::string Fields(const std::string& label, const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += Field(out.empty() ? label : "", text);
+  return out;
+}
+
+std::string QuestionText(const char* command, Property property, const KernelSpec& kernel) {
+  return Field(command, std::string(PropertyName(property))) +
+         Field("", std::string(PropertySentence(property))) + Field("kernel", KernelName(kernel));
 }
 
 std::string LastLines(const std::string& next, const std::string& verdict_line) {
@@ -269,17 +260,23 @@ std::vector<Rule> StoppingRules(const Case& c, Property property) {
   return rules;
 }
 
-std::string StoppingRulesText(const Case& c, Property property) {
-  std::string out;
-  for (const Rule rule : StoppingRules(c, property)) {
+std::string FoundText(const Case& c, const Run& run, Property property, const std::string& replayed,
+                      const Shown& shown) {
+  std::string out =
+      Field("replayed", absl::StrFormat("%s: yes, violated at %d", replayed, run.of(property).at));
+  absl::StrAppend(&out, "\n", TopologyText(c, shown), "trace\n",
+                  TraceText(c, run, {.shown = shown}),
+                  "rules that this kernel lacks, each of which alone would stop this run\n");
+  const std::vector<Rule> rules = StoppingRules(c, property);
+  for (const Rule rule : rules) {
     const RuleInfo& info = InfoOf(rule);
     const std::string where =
         info.file.empty() ? "" : absl::StrFormat("%s: %s(); ", info.file, info.function);
-    const std::string how = c.kernel.dropped.has(info.rule) ? "dropped" : "absent";
+    const std::string how = c.kernel.dropped.has(rule) ? "dropped" : "absent";
     out += Indented(2, absl::StrFormat("%s (%s)", info.id, how));
     out += Indented(4, absl::StrFormat("%s%s", where, info.holds));
   }
-  return out;
+  return rules.empty() ? out + "  none\n" : out;
 }
 
 std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options) {
@@ -296,7 +293,7 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   out += "trace\n" + TraceText(c, run, all);
   for (Property p : kProperties) {
     const FirstViolation& v = run.of(p);
-    if (!IsEncoded(p) && v.at == 0) continue;  // of so many only what is violated
+    if (!IsEncoded(p) && v.at == 0) continue;  // only what is violated: they are many
     const char* label = p == kProperties.front() ? "outcome" : "";
     if (!IsPromised(c.kernel.version, p)) {
       out += Field(label, absl::StrFormat("%s: violated at %d, and not promised by %s",
@@ -345,6 +342,19 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
   return out;
 }
 
+std::vector<std::string> AssumptionsOf(const Promise& promise) {
+  std::vector<std::string> ids;
+  for (Rule rule : promise.assumptions) ids.emplace_back(InfoOf(rule).id);
+  return ids;
+}
+
+std::vector<std::string> FaultsOf(const Promise& promise) {
+  std::vector<std::string> words;
+  for (const FaultInfo& fault : AllFaults())
+    if ((promise.without & FaultBit(fault.kind)) != 0) words.emplace_back(fault.word);
+  return words;
+}
+
 namespace {
 
 // Whether the promise of the next version is the same.
@@ -356,11 +366,8 @@ bool Continues(const Promise& a, const Promise& next) {
 // A promise that versions in a row share.
 std::string PromiseText(std::span<const Promise> alike) {
   const Promise& p = alike.front();
-  std::vector<std::string> ids;
-  for (Rule r : p.assumptions) ids.emplace_back(InfoOf(r).id);
-  std::vector<std::string> faults;
-  for (const FaultInfo& fault : AllFaults())
-    if ((p.without & FaultBit(fault.kind)) != 0) faults.emplace_back(fault.word);
+  const std::vector<std::string> ids = AssumptionsOf(p);
+  const std::vector<std::string> faults = FaultsOf(p);
   std::string text(VersionName(p.version));
   if (alike.size() > 1)
     absl::StrAppend(&text, " to ", std::string(VersionName(alike.back().version)));

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "model/state.h"
 #include "src/case/case.h"
 #include "src/case/run.h"
 
@@ -30,6 +32,10 @@ std::vector<std::string> Wrap(const std::string& text, size_t width);
 
 // The label in the first 10 columns, the text wrapped in the rest.
 std::string Field(const std::string& label, const std::string& text);
+// A field for each text, the first of them with the label.
+std::string Fields(const std::string& label, const std::vector<std::string>& texts);
+// The first fields of an answer: the command, the property with its sentence, and the kernel.
+std::string QuestionText(const char* command, Property property, const KernelSpec& kernel);
 
 // "iommucheck 0.1.0 (d04f127f0e5a, Z3 4.8.12)": version, commit, solver.
 std::string ToolName();
@@ -58,8 +64,10 @@ std::string EventText(const Case& c, const Event& event);
 
 // The rules that the kernel has not, each of which alone would have stopped the violation.
 std::vector<Rule> StoppingRules(const Case& c, Property property);
-// These rules, each with its kernel function and what it does.
-std::string StoppingRulesText(const Case& c, Property property);
+// A case that was found: at which op it violated the property where it was `replayed`, the machine,
+// the trace, and each stopping rule with what it does.
+std::string FoundText(const Case& c, const Run& run, Property property,
+                      const std::string& replayed = "in the model", const Shown& shown = {});
 
 // `iommucheck replay`
 std::string ReplayText(const Case& c, const Run& run, const TraceOptions& options);
@@ -72,5 +80,43 @@ std::string PropertiesText(std::span<const Property> properties);
 
 // The machine and where a run leaves it, for graphviz.
 std::string Dot(const Case& c);
+
+// --- parts of these texts ---
+
+// The text in lines of kColumns that begin with `indent` blanks.
+std::string Indented(int indent, const std::string& text);
+
+inline bool IsShown(const Shown& shown, DeviceId d) {
+  return d == kNoId || shown.empty() || shown[d];
+}
+
+// "nobody" of kNoId.
+std::string DriverName(const Case& c, DriverId driver);
+
+std::string_view TypeName(DomainType type);
+
+// "d2, type1 of intel", with its unusual attributes; "none" for kNoId.
+std::string DomainText(const Case& c, const State& s, DomainId domain);
+
+// The device, group or domain at fault; for the first two properties the event says it.
+std::string ViolationText(const Case& c, Property property, const FirstViolation& v);
+
+// "page 3", "pages 8-11"
+std::string PagesText(Pages pages);
+// "page 3", "pages 0-3, 8", "no page". Bit n is page n.
+std::string PageSetText(uint64_t pages);
+
+// The changes that a step made, in the kernel's terms (src/report/changes.cc).
+// A line for each change of any member of the state, but for what another line says already (a
+// device that is where its group is, a list in the order in which its entries came) and for
+// bounds and counts that follow from the rest. A change that the op implies (`op`, nullptr where it
+// failed) is listed only if the step changed nothing else. Changes of devices that are not shown
+// are left out.
+std::vector<std::string> Changes(const Case& c, const State& before, const State& after,
+                                 const Op* op = nullptr, const Shown& shown = {});
+
+// The assumptions that a promise rests on, and the calls that must not fail, in words.
+std::vector<std::string> AssumptionsOf(const Promise& promise);
+std::vector<std::string> FaultsOf(const Promise& promise);
 
 }  // namespace iommucheck::report

@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "src/case/spelling.h"
-#include "src/report/text_parts.h"
+#include "src/report/text.h"
 
 namespace iommucheck::report {
 namespace {
@@ -40,7 +40,7 @@ std::string ValueText(const AttributeInfo& attribute, std::string value) {
   return value;
 }
 
-// A phrase for each attribute that a case says of the n-th entry.
+// A phrase for each attribute that a case mentions for the n-th entry.
 std::vector<std::string> Phrases(Owner owner, const Case& c, int n) {
   std::vector<std::string> phrases;
   for (const AttributeInfo& attribute : AttributesOf(owner)) {

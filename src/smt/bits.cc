@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/smt/bits.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -11,7 +12,16 @@ namespace {
 
 using Kind = Circuit::Gate::Kind;
 
-Circuit* Common(Bit a, Bit b) { return a.circuit() != nullptr ? a.circuit() : b.circuit(); }
+// A gate takes some 100 bytes here and in Z3. A larger circuit would have the machine run out of
+// memory, which ends the process and not the search.
+constexpr uint32_t kMaxGates = 1U << 26U;
+constexpr uint32_t kGatesBetweenLooks = 1U << 16U;
+
+struct TooLarge : std::bad_alloc {
+  [[nodiscard]] const char* what() const noexcept override {
+    return "out of memory: more than 67 million gates";
+  }
+};
 
 }  // namespace
 
@@ -34,23 +44,8 @@ Bit Ite(Bit condition, Bit then, Bit otherwise) {
     const bool value = otherwise.is_constant() ? otherwise.is_true() : otherwise != condition;
     return value ? (~condition | then) : (condition & then);
   }
-  return Common(condition, then)->Mux(condition.literal(), then.literal(), otherwise.literal());
+  return condition.circuit()->Mux(condition.literal(), then.literal(), otherwise.literal());
 }
-
-namespace {
-
-// A gate takes some 100 bytes here and in Z3. A larger circuit would have the machine run out of
-// memory, which ends the process and not the search.
-constexpr uint32_t kMaxGates = 1U << 26U;
-constexpr uint32_t kGatesBetweenLooks = 1U << 16U;
-
-struct TooLarge : std::bad_alloc {
-  [[nodiscard]] const char* what() const noexcept override {
-    return "out of memory: more than 67 million gates";
-  }
-};
-
-}  // namespace
 
 // Throws tool::Interrupted, std::bad_alloc.
 Bit Circuit::Add(const Gate& gate, bool shared) {
@@ -134,6 +129,11 @@ Bits OneHot(int size, int index) {
   return bits;
 }
 
+int IndexOf(const Bits& code, const Value& value) {
+  const auto it = std::ranges::find_if(code, value);
+  return it == code.end() ? -1 : static_cast<int>(it - code.begin());
+}
+
 Bit Meet(const Bits& a, const Bits& b) {
   Bit meet = false;
   for (size_t i = 0; i < a.size(); ++i) meet |= a[i] & b[i];
@@ -202,12 +202,12 @@ void Order::Append(Bit condition, int thing) {
   }
 }
 
-Bits Order::First(const Bits& set) const {
-  Bits first = set;
+Bits Order::End(const Bits& set, bool first) const {
+  Bits end = set;
   for (int i = 0; i < size_; ++i)
     for (int j = 0; j < size_ && !set[i].is_false(); ++j)
-      if (i != j) first[i] &= ~(set[j] & Before(j, i));
-  return first;
+      if (i != j) end[i] &= ~(set[j] & (first ? Before(j, i) : Before(i, j)));
+  return end;
 }
 
 std::vector<Bit> Order::Transitive() const {
@@ -221,14 +221,6 @@ std::vector<Bit> Order::Transitive() const {
           facts.push_back(~(before(a, b) & before(b, c) & before(c, a)));
         }
   return facts;
-}
-
-Bits Order::Last(const Bits& set) const {
-  Bits last = set;
-  for (int i = 0; i < size_; ++i)
-    for (int j = 0; j < size_ && !set[i].is_false(); ++j)
-      if (i != j) last[i] &= ~(set[j] & Before(i, j));
-  return last;
 }
 
 }  // namespace iommucheck::smt

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,7 @@ class Bit {
 
 Bit Ite(Bit condition, Bit then, Bit otherwise);
 inline Bit Same(Bit a, Bit b) { return Ite(a, b, ~b); }
+inline Bit Implies(Bit a, Bit b) { return ~a | b; }
 
 // The gates that the literals point at: two-input ANDs, multiplexers and inputs, each made once.
 class Circuit {
@@ -88,6 +90,10 @@ Bit Any(const Bits& bits);
 inline Bit None(const Bits& bits) { return ~Any(bits); }
 Bits Zeros(int size);
 Bits OneHot(int size, int index);  // index out of range: none
+// The values that a model of the solver, or a replay, gives to bits.
+using Value = std::function<bool(Bit)>;
+// The index that a one-hot code has then; -1: none.
+int IndexOf(const Bits& code, const Value& value);
 // Whether two one-hot codes name one index; false when either is none.
 Bit Meet(const Bits& a, const Bits& b);
 Bits And(Bit condition, const Bits& bits);
@@ -116,8 +122,8 @@ class Order {
   // Where the condition holds, the thing becomes the last.
   void Append(Bit condition, int thing);
   // The first (or last) of a set.
-  [[nodiscard]] Bits First(const Bits& set) const;
-  [[nodiscard]] Bits Last(const Bits& set) const;
+  [[nodiscard]] Bits First(const Bits& set) const { return End(set, true); }
+  [[nodiscard]] Bits Last(const Bits& set) const { return End(set, false); }
   // Facts: no three things are in a circle.
   [[nodiscard]] std::vector<Bit> Transitive() const;
   [[nodiscard]] const std::vector<Bit>& bits() const { return before_; }
@@ -126,6 +132,7 @@ class Order {
   [[nodiscard]] bool Kept(int a, int b) const {
     return classes_.empty() || classes_[a] == classes_[b];
   }
+  [[nodiscard]] Bits End(const Bits& set, bool first) const;
 
   std::vector<Bit> before_;  // only a < b are kept: whether a is before b
   int size_;

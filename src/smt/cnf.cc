@@ -1,81 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/smt/cnf.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "src/smt/search_space.h"
 #include "src/smt/unrolling.h"
 
 namespace iommucheck::smt {
 namespace {
 
-using Gate = Circuit::Gate;
-
-// Tseitin's translation: a variable for each gate that the asserted bits depend on.
-class Translation {
- public:
-  explicit Translation(SearchSpace& space) : space_(space) {}
-
-  void Assert(const Constraint& constraint) {
-    if (!constraint.bit.is_true())
-      asserted_.push_back({constraint.bit, std::string(constraint.why)});
-  }
-  void Assert(const Constraint& constraint, int step) {
-    const std::string why = absl::StrCat("step ", step, ": ", std::string(constraint.why));
-    Assert({constraint.bit, why});
-  }
-  Cnf Finish();
-
- private:
-  struct Asserted {
-    Bit bit;
-    std::string what;
-  };
-  [[nodiscard]] int Literal(uint32_t literal) const {
-    return (literal & 1U) != 0 ? -variable_[literal >> 1U] : variable_[literal >> 1U];
-  }
-  void Define(uint32_t node);
-
-  SearchSpace& space_;
-  std::vector<Asserted> asserted_;
-  std::vector<int> variable_;  // by node
-  Cnf cnf_;
+struct Asserted {
+  Bit bit;
+  std::string what;
 };
 
-void Translation::Define(uint32_t node) {
-  const Gate& gate = space_.circuit().gates()[node];
-  const int out = variable_[node] = static_cast<int>(cnf_.variables.size()) + 1;
-  const int a = Literal(gate.a);
-  const int b = Literal(gate.b);
-  const int c = Literal(gate.c);
-  switch (gate.kind) {
-    case Gate::Kind::kConstant:
-      break;
-    case Gate::Kind::kInput:
-      cnf_.variables.push_back(space_.name(node));
-      break;
-    case Gate::Kind::kAnd:
-      cnf_.variables.push_back(absl::StrCat("and ", a, " ", b));
-      for (std::vector<int> clause : {std::vector{-out, a}, {-out, b}, {out, -a, -b}})
-        cnf_.definitions.push_back(std::move(clause));
-      break;
-    case Gate::Kind::kIte:
-      cnf_.variables.push_back(absl::StrCat("if ", a, " then ", b, " else ", c));
-      for (std::vector<int> clause :
-           {std::vector{-out, -a, b}, {-out, a, c}, {out, -a, -b}, {out, a, -c}})
-        cnf_.definitions.push_back(std::move(clause));
-      break;
-  }
-}
-
-Cnf Translation::Finish() {
+// Tseitin's translation: a variable for each gate that the asserted bits depend on.
+Cnf Translate(const RunSpace& space, const std::vector<Asserted>& asserted) {
+  using Kind = Circuit::Gate::Kind;
   std::vector<Bit> bits;
-  for (const Asserted& asserted : asserted_) bits.push_back(asserted.bit);
-  const std::vector<bool> cone = space_.circuit().ConeOf(bits);
-  variable_.resize(cone.size());
-  for (uint32_t node = 1; node < cone.size(); ++node)
-    if (cone[node]) Define(node);
-  for (const Asserted& asserted : asserted_)
-    cnf_.assertions.push_back({Literal(asserted.bit.literal()), asserted.what});
-  return cnf_;
+  for (const Asserted& a : asserted) bits.push_back(a.bit);
+  const std::vector<bool> cone = space.circuit().ConeOf(bits);
+  Cnf cnf;
+  std::vector<int> variable(cone.size());  // by node
+  const auto literal = [&](uint32_t l) {
+    return (l & 1U) != 0 ? -variable[l >> 1U] : variable[l >> 1U];
+  };
+  const auto define = [&](std::string name, const std::vector<std::vector<int>>& clauses) {
+    cnf.variables.push_back(std::move(name));
+    cnf.definitions.insert(cnf.definitions.end(), clauses.begin(), clauses.end());
+  };
+  for (uint32_t node = 1; node < cone.size(); ++node) {
+    if (!cone[node]) continue;
+    const Circuit::Gate& gate = space.circuit().gates()[node];
+    const int out = variable[node] = static_cast<int>(cnf.variables.size()) + 1;
+    const int a = literal(gate.a);
+    const int b = literal(gate.b);
+    const int c = literal(gate.c);
+    if (gate.kind == Kind::kInput) define(space.name(node), {});
+    if (gate.kind == Kind::kAnd)
+      define(absl::StrCat("and ", a, " ", b), {{-out, a}, {-out, b}, {out, -a, -b}});
+    if (gate.kind == Kind::kIte)
+      define(absl::StrCat("if ", a, " then ", b, " else ", c),
+             {{-out, -a, b}, {-out, a, c}, {out, -a, -b}, {out, a, -c}});
+  }
+  for (const Asserted& a : asserted) cnf.assertions.push_back({literal(a.bit.literal()), a.what});
+  return cnf;
 }
 
 }  // namespace
@@ -84,19 +54,22 @@ bool FactsAreAsserted(Property property) { return property == Property::kNoCross
 
 Cnf CnfOf(Property property, const KernelSpec& kernel, int devices, int steps) {
   const RuleSet rules = ProfileOf(kernel).rules;
-  Unrolling runs(kernel, rules, devices,
-                 {.property = property, .steps = steps, .spare = OpKinds().set()});
-  Translation translation(runs.space());
+  SearchSpace space(kernel, rules, devices,
+                    {.property = property, .steps = steps, .spare = OpKinds().set()});
+  Unrolling runs(space, space.kernel());
+  std::vector<Asserted> asserted;
+  const auto add = [&](Bit bit, std::string what) {
+    if (!bit.is_true()) asserted.push_back({bit, std::move(what)});
+  };
   for (const RuleInfo& info : AllRules())
-    if (rules.has(info.rule))
-      translation.Assert({runs.space().kernel().has(info.rule), "the kernel has the rule"});
-  for (Bit bit : runs.space().constraints())
-    translation.Assert({bit, "the machine is of the space"});
+    if (rules.has(info.rule)) add(space.kernel().has(info.rule), "the kernel has the rule");
+  for (Bit bit : space.constraints()) add(bit, "the machine is of the space");
   for (int step = 1; step <= steps; ++step)
-    for (const Constraint& constraint : runs.NextStep())
-      if (!constraint.fact || FactsAreAsserted(property)) translation.Assert(constraint, step);
-  translation.Assert({runs.violated(), "the property is violated"}, steps);
-  return translation.Finish();
+    for (const auto& [bit, why, fact] : runs.NextStep())
+      if (!fact || FactsAreAsserted(property))
+        add(bit, absl::StrCat("step ", step, ": ", std::string(why)));
+  add(runs.violated(), absl::StrCat("step ", steps, ": the property is violated"));
+  return Translate(space, asserted);
 }
 
 std::string ToDimacs(const Cnf& cnf) {

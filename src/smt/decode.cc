@@ -10,12 +10,6 @@
 namespace iommucheck::smt {
 namespace {
 
-int IndexOf(const Bits& code, const SearchSpace::Value& value) {
-  for (size_t i = 0; i < code.size(); ++i)
-    if (value(code[i])) return static_cast<int>(i);
-  return -1;
-}
-
 // New numbers for the entries that are kept, in their old order.
 struct Renumbering {
   std::vector<uint8_t> to;
@@ -29,14 +23,6 @@ struct Renumbering {
 std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
 
 }  // namespace
-
-Op OpOf(const SymbolicOp& from, const std::function<bool(Bit)>& value) {
-  Op op;
-  op.kind = kEncodedOps[IndexOf(from.kind, value)];
-  for (const Bits* code : {&from.instance, &from.device, &from.group})
-    if (const int index = IndexOf(*code, value); index >= 0) op.a = static_cast<uint8_t>(index);
-  return op;
-}
 
 // The kernel without the rules that the model of the solver leaves out. One that only the patch
 // adds is not added then.

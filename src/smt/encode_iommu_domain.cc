@@ -280,11 +280,9 @@ Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& dom
       has(Rule::kCoreAttachBusy) &
       Ite(has(Rule::kCoreDmaOwner), ~IsNull(current) & ~current.is_default & ~current.is_blocking,
           Any(view.group.default_domain.driver) & ~current.is_default);
-  result.Fail(go & busy, Errno::kBusy);
-  go &= ~busy;
+  result.Stop(go, busy, Errno::kBusy);
   const Bit foreign = has(Rule::kCoreOwnerFirst) & ~SameAddress(domain.driver, FirstDriver(view));
-  result.Fail(go & foreign, Errno::kInval);
-  go &= ~foreign;
+  result.Stop(go, foreign, Errno::kInval);
   const DomainRef old = current;
   const Bit failed = GroupSetDomain(go, view, domain, /*must_succeed=*/false,
                                     /*test_same=*/fwnode_era());
@@ -298,11 +296,9 @@ Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& dom
 Result Encoder::ClaimDmaOwner(Bit condition, GroupView& view) {
   Result result;
   Bit go = condition & has(Rule::kCoreDmaOwner);
-  result.Fail(go & view.group.owned, Errno::kPerm);
-  go &= ~view.group.owned;
+  result.Stop(go, view.group.owned, Errno::kPerm);
   const Bit busy = ~IsNull(view.group.domain) & ~view.group.domain.is_default;
-  result.Fail(go & busy, Errno::kBusy);
-  go &= ~busy;
+  result.Stop(go, busy, Errno::kBusy);
   SymbolicDomain& blocking = view.group.blocking_domain;
   const Bits driver = fwnode_era() ? FirstDriver(view) : SlotOfFirst(view);
   const Bit alloc = go & None(blocking.driver);

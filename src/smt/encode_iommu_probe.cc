@@ -272,8 +272,7 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
     go &= ~deferred;
     const Bit other = Any(fwspec) & ~SameAddress(DriverOf(fwspec), DriverOf(master));
     const Bit refused = has(Rule::kFwspecOneDriver) & described & other;
-    result.Fail(go & refused, Errno::kInval);
-    go &= ~refused;
+    result.Stop(go, refused, Errno::kInval);
     Assign(go & described & (None(fwspec) | other), fwspec, master);
   }
   Assign(result.failed() & has(Rule::kFwspecFreeOnError), fwspec, Zeros(sizes_.instances));

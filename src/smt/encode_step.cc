@@ -16,39 +16,15 @@ int Result::Constant() const {
 }
 
 SymbolicOp ConstantOp(const Op& op, const Sizes& sizes) {
-  SymbolicOp s;
-  s.kind = OneHot(kEncodedOpCount, EncodedIndex(op.kind));
-  int instance = -1;
-  int device = -1;
-  int group = -1;
-  int container = -1;
-  switch (op.kind) {
-    case OpKind::kRegister:
-    case OpKind::kUnregister:
-      instance = op.a;
-      break;
-    case OpKind::kAdd:
-    case OpKind::kRemove:
-    case OpKind::kConfigure:
-      device = op.a;
-      break;
-    case OpKind::kSetContainer:
-      container = op.b;
-      [[fallthrough]];
-    case OpKind::kUnsetContainer:
-      group = op.a;
-      break;
-    case OpKind::kSetIommu:
-      container = op.a;
-      break;
-    default:
-      break;  // is not encoded
-  }
-  s.instance = OneHot(sizes.instances, instance);
-  s.device = OneHot(sizes.devices, device);
-  s.group = OneHot(sizes.groups, group);
-  s.container = OneHot(sizes.containers, container);
-  return s;
+  const OpInfo& info = InfoOf(op.kind);
+  const auto named = [&](Operand operand, int size) {
+    return OneHot(size, info.a == operand ? op.a : info.b == operand ? op.b : -1);
+  };
+  return {.kind = OneHot(kEncodedOpCount, EncodedIndex(op.kind)),
+          .instance = named(Operand::kInstance, sizes.instances),
+          .device = named(Operand::kDevice, sizes.devices),
+          .group = named(Operand::kGroup, sizes.groups),
+          .container = named(Operand::kContainer, sizes.containers)};
 }
 
 Encoder::Encoder(const SymbolicProfile& kernel, SymbolicTopology topology, const Sizes& sizes,

@@ -35,11 +35,8 @@ Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   for (int d = 0; d < sizes_.devices; ++d)
     for (int r = 0; r < sizes_.drivers; ++r)
       coherent |= view.members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
-  result.Fail(go & ~coherent, Errno::kNoEnt);
-  go &= coherent;
-  const Bit contained = Any(view.group.container);
-  result.Fail(go & contained, Errno::kInval);
-  go &= ~contained;
+  result.Stop(go, ~coherent, Errno::kNoEnt);
+  result.Stop(go, Any(view.group.container), Errno::kInval);
   result.Fail(go & empty, Errno::kNoDev);
   step_.no_effect |= result.failed();
   go &= ~empty;

@@ -76,9 +76,7 @@ Result Encoder::Type1Attach(Bit condition, GroupView& view, const Bits& containe
     for (int d = 0; d < sizes_.devices; ++d)
       for (Bus bus : topology_.buses)
         mixed |= view.members[d] & topology_.devices[d].on(bus) & ~FirstOn(view, bus);
-    mixed &= has(Rule::kType1SameBus);
-    result.Fail(go & mixed, Errno::kInval);
-    go &= ~mixed;
+    result.Stop(go, mixed & has(Rule::kType1SameBus), Errno::kInval);
   }
   result.Merge(Type1Alloc(go, view));
   go &= ~result.failed();

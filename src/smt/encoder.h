@@ -2,12 +2,7 @@
 //
 // The kernel that docs/model.md describes, over bits. Functions are named after the kernel
 // functions that they encode; each takes the condition under which it runs and changes the state in
-// place where the condition holds. The parts are named after those of model/:
-//   encode_step.cc            which steps are possible, and the ops of firmware, drivers and admin
-//   encode_iommu_probe.cc     registration, bus slots and walks; a device's probe, group and
-//   release encode_iommu_domain.cc    default domains, attaching, DMA ownership
-//   encode_vfio_container.cc  groups that join and leave containers, VFIO_SET_IOMMU
-//   encode_vfio_type1.cc      vfio_iommu_type1_attach_group
+// place where the condition holds. The parts, encode_*.cc, are named after those of model/.
 #pragma once
 
 #include <array>
@@ -18,10 +13,26 @@
 #include "model/properties.h"
 #include "model/rules.h"
 #include "src/case/encoded.h"
-#include "src/smt/symbolic_profile.h"
 #include "src/smt/symbolic_state.h"
 
 namespace iommucheck::smt {
+
+// A kernel whose rules are bits: constants of a given kernel, or inputs where the solver is to say
+// which rules a patch drops.
+class SymbolicProfile {
+ public:
+  explicit SymbolicProfile(const KernelProfile& kernel) : era_(kernel.era) {
+    for (const RuleInfo& info : AllRules()) Set(info.rule, kernel.has(info.rule));
+  }
+  void Set(Rule rule, Bit present) { rules_[static_cast<size_t>(rule)] = present; }
+  [[nodiscard]] Bit has(Rule rule) const { return rules_[static_cast<size_t>(rule)]; }
+  [[nodiscard]] bool may_have(Rule rule) const { return !has(rule).is_false(); }
+  [[nodiscard]] Era era() const { return era_; }
+
+ private:
+  Era era_;
+  std::array<Bit, kRuleCount> rules_;
+};
 
 // The errnos that the modelled functions return, and their numbers.
 enum class Errno : uint8_t { kPerm, kNoEnt, kIo, kFault, kBusy, kNoDev, kInval, kProbeDefer };
@@ -33,6 +44,11 @@ class Result {
   [[nodiscard]] Bit failed() const { return Any(codes_); }
   [[nodiscard]] Bit is(Errno e) const { return codes_[static_cast<size_t>(e)]; }
   void Fail(Bit condition, Errno e) { codes_[static_cast<size_t>(e)] |= condition; }
+  // Where the function still goes on, it fails for this reason.
+  void Stop(Bit& go, Bit reason, Errno e) {
+    Fail(go & reason, e);
+    go &= ~reason;
+  }
   // Takes over the other's errno; the conditions of the two must exclude each other.
   void Merge(const Result& other) { codes_ = Or(codes_, other.codes_); }
   void Drop(Bit condition) { codes_ = And(~condition, codes_); }
@@ -61,9 +77,9 @@ struct StepBits {
   Bit impossible;     // no kernel, driver or admin can take it
   Bit outside;        // an assumption about steps says that it does not happen
   Bit out_of_groups;  // it needs more groups at once than Sizes allows
-  // The order of a bus's devices is no longer that of their numbers, by which the circuit goes: an
-  // `add` has put a device behind one with a higher number. Where the layout is known: a search for
-  // a group whose outcome may depend on that order.
+  // The circuit goes through the devices of a bus by their numbers. That is no longer their order:
+  // an `add` has put a device after one with a higher number. Where the layout is known: the order
+  // may decide the outcome of a search for a group.
   Bit reorders;
   Bit no_effect;  // it surely changes nothing that a later step can see
   std::array<Bit, kEncodedPropertyCount> violated;
@@ -84,8 +100,6 @@ class Encoder {
           Layout layout = {});
   StepBits Step(const SymbolicOp& op);
   [[nodiscard]] const SymbolicState& state() const { return state_; }
-  [[nodiscard]] const Sizes& sizes() const { return sizes_; }
-  [[nodiscard]] Bit GroupExists(int group) const;
   // Facts that hold in every state (invariants.cc).
   [[nodiscard]] std::vector<Bit> Invariants() const;
   // Facts that hold in every state before which no step violated no-cross-driver-attach.
@@ -95,6 +109,7 @@ class Encoder {
   void GroupInvariants(int group, std::vector<Bit>& facts) const;
 
   // encode_step.cc
+  Bit GroupExists(int group) const;
   Bit Impossible(const SymbolicOp& op) const;
   Bit Loaded(int driver) const;
   Bit LoadedElsewhere(const SymbolicOp& op) const;

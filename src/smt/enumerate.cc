@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/smt/enumerate.h"
-
+//
+// All cases of the smallest size.
 #include <exception>
 
 #include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
+#include "src/smt/query.h"
 #include "src/smt/size_search.h"
 #include "src/tool/progress.h"
 #include "src/tool/stop.h"
@@ -20,9 +21,10 @@ Bit All(const std::vector<Bit>& bits) {
 
 }  // namespace
 
-// Of the last model, with some bits fixed: links of which none can go. Each check asks for fewer.
+// Leaves out links of the last model, with some bits fixed, until none can go: each check asks for
+// fewer of them.
 SizeSearch::Answer SizeSearch::LeaveOutLinks(std::vector<Bit> fixed, std::vector<Bit>& links) {
-  const std::vector<Bit> candidates = runs_.space().Links();
+  const std::vector<Bit> candidates = space_.Links();
   while (true) {
     std::vector<Bit> fewer = fixed;
     links.clear();
@@ -47,7 +49,7 @@ SizeSearch::Answer SizeSearch::Next(Case& found) {
   const Answer answer = Violated();
   if (answer != Answer::kSat) return answer;
   std::vector<Bit> run = {runs_.violated()};
-  for (Bit bit : runs_.space().RunAndBuses())
+  for (Bit bit : space_.RunAndBuses())
     if (!bit.is_constant()) run.push_back(solver_.Value(bit) ? bit : ~bit);
   std::vector<Bit> links;
   if (LeaveOutLinks(run, links) != Answer::kSat) return Answer::kUnknown;

@@ -7,8 +7,101 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace iommucheck::smt {
 namespace {
+
+// So many devices of a cluster that look alike are kept: the first founds the group.
+constexpr int kMaxAlike = 3;
+
+bool CanBeServed(const Topology& t, DeviceId d) {
+  bool can = t.devices[d].masters[0] != kNoId;
+  for (int i = 0; i < t.instances_count; ++i)
+    can |= t.drivers[t.instances[i].driver].accepts_foreign;
+  return can;
+}
+
+// Whether an instance may share out one group to both devices.
+bool ShareInstance(const Topology& t, DeviceId a, DeviceId b) {
+  const auto may = [&](DeviceId d, InstanceId i) {
+    return t.devices[d].masters[0] == i || t.devices[d].masters[1] == i ||
+           t.drivers[t.instances[i].driver].accepts_foreign;
+  };
+  for (InstanceId i = 0; i < t.instances_count; ++i)
+    if (t.drivers[t.instances[i].driver].instance_groups && may(a, i) && may(b, i)) return true;
+  return false;
+}
+
+// The attributes of a device that the kernel sees, without its relations to other devices.
+// `by_number`: the instances that it is behind by number; otherwise by their attributes.
+std::string LookOf(const Topology& t, const Device& device, bool by_number) {
+  std::string look = absl::StrCat(static_cast<int>(device.bus), device.absent ? "-" : "");
+  for (InstanceId i : device.masters) {
+    if (by_number || i == kNoId) {
+      absl::StrAppend(&look, ",", i);
+      continue;
+    }
+    const Instance& instance = t.instances[i];
+    absl::StrAppend(&look, ",", instance.driver, instance.fwnode ? "f" : "-", instance.table,
+                    instance.enforces_coherency ? "e" : "-");
+  }
+  return look;
+}
+
+// In the order of their first devices; without the clusters that no driver can take.
+std::vector<Cluster> ClustersOf(const Topology& t) {
+  std::vector<int> number(t.devices_count);
+  for (DeviceId d = 0; d < t.devices_count; ++d) {
+    number[d] = d;
+    for (DeviceId e = 0; e < d; ++e)
+      if (number[e] != number[d] && (t.related(d, e) || ShareInstance(t, d, e))) {
+        const auto [low, high] = std::minmax(number[d], number[e]);
+        std::replace(number.begin(), number.begin() + d + 1, int{high}, int{low});
+      }
+  }
+  std::map<int, Cluster> by_number;
+  for (DeviceId d = 0; d < t.devices_count; ++d) by_number[number[d]].push_back(d);
+  std::vector<Cluster> clusters;
+  for (auto& [unused, cluster] : by_number)
+    if (std::ranges::any_of(cluster, [&](DeviceId e) { return CanBeServed(t, e); }))
+      clusters.push_back(std::move(cluster));
+  return clusters;
+}
+
+// The cluster with no more than a few of its devices that look alike to the kernel. One that
+// another device is an alias of stays.
+Cluster Reduced(const Topology& t, const Cluster& cluster) {
+  std::map<std::string, int> seen;
+  Cluster kept;
+  for (DeviceId d : cluster) {
+    const bool aliased =
+        std::ranges::any_of(cluster, [&](DeviceId e) { return t.devices[e].alias == d; });
+    const std::string look = absl::StrCat(LookOf(t, t.devices[d], true), ";", t.devices[d].alias,
+                                          ";", t.devices[d].slot);
+    if (aliased || ++seen[look] <= kMaxAlike) kept.push_back(d);
+  }
+  return kept;
+}
+
+// Clusters are of one kind if their devices look alike one by one (LookOf()), and are related in
+// the same way.
+std::string KindOf(const Topology& t, const Cluster& cluster, bool by_number) {
+  std::string kind;
+  std::map<std::pair<Bus, uint8_t>, int> slots;  // numbered as they come
+  for (DeviceId d : cluster) {
+    const Device& device = t.devices[d];
+    const auto alias = std::ranges::find(cluster, device.alias) - cluster.begin();
+    const int slot =
+        device.slot == 0
+            ? 0
+            : slots.try_emplace({device.bus, device.slot}, static_cast<int>(slots.size()) + 1)
+                  .first->second;
+    absl::StrAppend(&kind, LookOf(t, device, by_number), ";", device.alias == kNoId ? -1 : alias,
+                    ";", slot, "|");
+  }
+  return kind;
+}
 
 // Whether the slots from this one on can choose different clusters, given those that are taken.
 bool CanDiffer(const std::vector<ClusterSlot>& slots, size_t from = 0,
@@ -22,14 +115,6 @@ bool CanDiffer(const std::vector<ClusterSlot>& slots, size_t from = 0,
   });
 }
 
-using Test = std::function<bool(const Cluster&)>;
-
-ClusterSlot SlotFor(const std::vector<Cluster>& clusters, const Test& test) {
-  ClusterSlot slot;
-  std::ranges::copy_if(clusters, std::back_inserter(slot.choices), test);
-  return slot;
-}
-
 size_t CountDevices(const std::vector<Cluster>& clusters) {
   size_t devices = 0;
   for (const Cluster& cluster : clusters) devices += cluster.size();
@@ -37,6 +122,28 @@ size_t CountDevices(const std::vector<Cluster>& clusters) {
 }
 
 }  // namespace
+
+Topology Only(const Topology& t, const DeviceSet& devices) {
+  Topology part = t;
+  std::map<DeviceId, DeviceId> renumbered = {{kNoId, kNoId}};
+  part.devices_count = 0;
+  for (DeviceId d : devices) {
+    renumbered[d] = part.devices_count;
+    part.devices[part.devices_count++] = t.devices[d];
+  }
+  for (DeviceId d = 0; d < part.devices_count; ++d) {
+    DeviceId& alias = part.devices[d].alias;
+    alias = renumbered.contains(alias) ? renumbered[alias] : kNoId;
+  }
+  return part;
+}
+
+bool CanRefuse(const KernelProfile& kernel, const Topology& t) {
+  bool can = kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
+  for (int r = 0; r < t.drivers_count; ++r)
+    can |= t.drivers[r].same_instance || t.drivers[r].refuses_foreign;
+  return can;
+}
 
 MachineParts::MachineParts(Property property, const KernelProfile& kernel, const Topology& machine,
                            const Proved& proved, int whole_devices)
@@ -109,26 +216,27 @@ bool MachineParts::MayAllocate(DriverId driver, const Cluster& cluster) const {
 // The clusters between which the two drivers can violate the property: for each way the slots.
 std::vector<std::vector<ClusterSlot>> MachineParts::SlotsFor(Origin origin, DriverId a,
                                                              DriverId b) const {
-  const Test of_both = [&](const Cluster& c) {
-    return (MayServe(a, c) && MayAllocate(b, c)) || (MayServe(b, c) && MayAllocate(a, c));
+  const auto slot_for = [](const std::vector<Cluster>& clusters, const auto& test) {
+    ClusterSlot slot;
+    std::ranges::copy_if(clusters, std::back_inserter(slot.choices), test);
+    return slot;
   };
-  const auto served = [&](DriverId r) -> Test {
-    return [&, r](const Cluster& c) { return MayServe(r, c); };
-  };
-  const auto allocated = [&](DriverId r) -> Test {
-    return [&, r](const Cluster& c) { return MayAllocate(r, c); };
+  const auto served = [&](const std::vector<Cluster>& clusters, DriverId r) {
+    return slot_for(clusters, [&](const Cluster& c) { return MayServe(r, c); });
   };
   std::vector<std::vector<ClusterSlot>> ways;
   if (origin == Origin::kOneCluster) {
-    ways.push_back({SlotFor(alone_, of_both)});
+    ways.push_back({slot_for(alone_, [&](const Cluster& c) {
+      return (MayServe(a, c) && MayAllocate(b, c)) || (MayServe(b, c) && MayAllocate(a, c));
+    })});
   } else if (property_ == Property::kNoCrossDriverAttach && !AllocatesByBus()) {
     // A domain for a group that another driver serves violates the property before it is reused.
-    ways.push_back({SlotFor(unproved_, served(a)), SlotFor(any_two_, served(b))});
-    if (unproved_ != any_two_)
-      ways.push_back({SlotFor(any_two_, served(a)), SlotFor(unproved_, served(b))});
+    ways.push_back({served(unproved_, a), served(any_two_, b)});
+    if (unproved_ != any_two_) ways.push_back({served(any_two_, a), served(unproved_, b)});
   } else {
     for (const auto& [of, by] : {std::pair(a, b), std::pair(b, a)}) {
-      ways.push_back({SlotFor(any_two_, allocated(by)), SlotFor(any_two_, served(of))});
+      const auto allocates = [&, r = by](const Cluster& c) { return MayAllocate(r, c); };
+      ways.push_back({slot_for(any_two_, allocates), served(any_two_, of)});
       // The first device of the bus may be of a third cluster.
       if (AllocatesByBus()) ways.back().push_back(ways.back().back());
     }

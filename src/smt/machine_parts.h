@@ -3,19 +3,43 @@
 // Which parts of a machine the circuits of machine_query.h encode, a circuit a part.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "model/properties.h"
 #include "model/rules.h"
-#include "src/smt/machine_clusters.h"
-#include "src/smt/machine_run.h"
-#include "src/smt/machine_space.h"
+#include "model/topology.h"
 
 namespace iommucheck::smt {
 
-// What a proof says of a part of the machine, for runs of any length: the property holds; or, asked
-// only where no attach is refused, a first violation can only be a reuse.
+using DeviceSet = std::set<DeviceId>;
+// The machine with these devices only.
+Topology Only(const Topology& machine, const DeviceSet& devices);
+
+// Devices that can meet in a group, in the order of the machine: aliases, slots, and instances that
+// share out a group join them. All the devices, or some that stand for the rest.
+using Cluster = std::vector<DeviceId>;
+
+// Room in the circuit for one cluster, which the solver chooses of these. No two slots choose the
+// same cluster; where two have the same choices, the first of them chooses the cluster that comes
+// first in the machine, since the other way round would be the same circuit again.
+struct ClusterSlot {
+  std::vector<Cluster> choices;
+  friend bool operator==(const ClusterSlot&, const ClusterSlot&) = default;
+};
+
+struct MachinePart {
+  unsigned drivers;  // whose instances register, a bit each
+  std::vector<ClusterSlot> slots;
+};
+
+// Whether an attach may fail.
+bool CanRefuse(const KernelProfile& kernel, const Topology& machine);
+
+// A proof about a part of the machine, for runs of any length: the property holds there; or a first
+// violation can only be a reuse, which is asked only where no attach is refused.
 enum class Known : uint8_t { kHolds, kHoldsButForReuse };
 // Empty: nothing is known of any part.
 using Proved = std::function<bool(const Topology& part, Known what)>;
@@ -23,11 +47,6 @@ using Proved = std::function<bool(const Topology& part, Known what)>;
 // Where a violation comes from: the group on whose domain a device ends is of the device's own
 // cluster, or it may be of another one.
 enum class Origin : uint8_t { kOneCluster, kTwoClusters };
-
-struct MachinePart {
-  unsigned drivers;  // whose instances register, a bit each
-  std::vector<ClusterSlot> slots;
-};
 
 class MachineParts {
  public:
@@ -44,8 +63,8 @@ class MachineParts {
   // and ends a walk, and no domain is allocated by the first device of a bus.
   [[nodiscard]] bool ClustersAreApart() const;
 
-  // The devices of the machine without one cluster after another, as long as `refutes` says of them
-  // that they still refute a run that uses the devices `used`: a smallest set.
+  // Drops one cluster after another from the machine, but none of the devices that a run uses, as
+  // long as `refutes` says that the rest still refutes the run. Gives the rest: no cluster can go.
   DeviceSet FewestRefuting(const std::function<bool(const DeviceSet&)>& refutes,
                            const DeviceSet& used) const;
   // Takes these devices, besides those that a run uses, into every part from now on. False: all of

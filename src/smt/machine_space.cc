@@ -12,8 +12,6 @@ namespace {
 
 using enum OpKind;
 
-Bit Implies(Bit a, Bit b) { return ~a | b; }
-
 // Platform, whose slot is that of every bus in the single-driver era, and the buses on which
 // something can happen: that have a device, or a claim that may fail.
 std::vector<Bus> BusesOf(const KernelProfile& kernel, const Topology& t) {
@@ -40,13 +38,6 @@ int MostEmptyGroups(int devices, int steps, int contained) {
 }
 
 }  // namespace
-
-bool CanRefuse(const KernelProfile& kernel, const Topology& t) {
-  bool can = kernel.has(Rule::kCoreOwnerEvery) || kernel.has(Rule::kDriverSameInstance);
-  for (int r = 0; r < t.drivers_count; ++r)
-    can |= t.drivers[r].same_instance || t.drivers[r].refuses_foreign;
-  return can;
-}
 
 MachineSpace::MachineSpace(const KernelProfile& kernel, const Topology& machine,
                            std::vector<ClusterSlot> slots, unsigned drivers, const Runs& runs)
@@ -182,7 +173,7 @@ void MachineSpace::MakeLayout() {
             .containers = 1};
 }
 
-// Of the instances that look alike and that no device is behind only the first registers, unless
+// Of instances that look alike, and have no device behind them, only the first registers, unless
 // their driver claims with the last of them.
 void MachineSpace::FindUnused() {
   std::vector<Bit> named(machine_.instances_count, Bit(false));
@@ -199,21 +190,14 @@ void MachineSpace::FindUnused() {
   }
 }
 
-// The kinds that the next step can be of.
-std::vector<bool> MachineSpace::StepKinds() const {
+SymbolicOp MachineSpace::NextOp(std::vector<Bit>& constraints) {
   std::vector<bool> kinds = Kinds();
-  if (!ops_.empty()) return kinds;
   // Before a register no device is probed, there is no group, and a firmware description has no
   // effect.
-  for (size_t kind = 0; kind < kinds.size(); ++kind) {
+  for (size_t kind = 0; kind < kinds.size() && ops_.empty(); ++kind) {
     const OpKind k = kEncodedOps[kind];
     kinds[kind] = kinds[kind] && (k == kRegister || k == kAdd || k == kRemove);
   }
-  return kinds;
-}
-
-SymbolicOp MachineSpace::NextOp(std::vector<Bit>& constraints) {
-  const std::vector<bool> kinds = StepKinds();
   const auto first = std::ranges::find(kinds, true) - kinds.begin();
   const Bits kind = std::ranges::count(kinds, true) == 1
                         ? OneHot(kEncodedOpCount, static_cast<int>(first))
@@ -249,11 +233,8 @@ void MachineSpace::CountRegisters(std::vector<Bit>& constraints) {
 std::vector<DeviceId> MachineSpace::Devices(const Value& value) const {
   std::vector<DeviceId> devices;
   for (const Place& place : places_) {
-    const Bits& chosen = chosen_[place.slot];
-    DeviceId device = kNoId;
-    for (size_t choice = 0; choice < chosen.size(); ++choice)
-      if (value(chosen[choice])) device = At(place, choice);
-    devices.push_back(device);
+    const int choice = IndexOf(chosen_[place.slot], value);
+    devices.push_back(choice < 0 ? kNoId : At(place, choice));
   }
   return devices;
 }

@@ -7,21 +7,10 @@
 #include <vector>
 
 #include "model/topology.h"
-#include "src/smt/machine_clusters.h"
+#include "src/smt/machine_parts.h"
 #include "src/smt/run_space.h"
 
 namespace iommucheck::smt {
-
-// Room in the circuit for one cluster, which the solver chooses of these. No two slots choose the
-// same cluster; where two have the same choices, the first of them chooses the cluster that comes
-// first in the machine, since the other way round would be the same circuit again.
-struct ClusterSlot {
-  std::vector<Cluster> choices;
-  friend bool operator==(const ClusterSlot&, const ClusterSlot&) = default;
-};
-
-// Whether an attach may fail.
-bool CanRefuse(const KernelProfile& kernel, const Topology& machine);
 
 class MachineSpace : public RunSpace {
  public:
@@ -54,7 +43,6 @@ class MachineSpace : public RunSpace {
   [[nodiscard]] int SharingInstances(const ClusterSlot& slot) const;
   void FindUnused();
   [[nodiscard]] DeviceId At(const Place& place, size_t choice) const;
-  [[nodiscard]] std::vector<bool> StepKinds() const;
   void CountRegisters(std::vector<Bit>& constraints);
 
   const KernelProfile kernel_;

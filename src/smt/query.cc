@@ -12,9 +12,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
-#include "src/smt/plain_order.h"
 #include "src/smt/size_search.h"
-#include "src/tool/progress.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::smt {
@@ -25,7 +23,7 @@ using Answer = Solver::Answer;
 // Orders of the same ops, the one that reads most easily first: groups join in order when the rest
 // is set up.
 std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
-  const auto turn = [&](const Op& op) { return SetUpTurn(op.kind); };
+  const auto turn = [](const Op& op) { return SetUpTurn(op.kind); };
   const auto joins = [](const Op& op) {
     return op.kind == OpKind::kSetContainer || op.kind == OpKind::kSetIommu;
   };
@@ -53,20 +51,98 @@ class Search {
         bounds_(bounds),
         want_smt2_(want_smt2),
         refusing_(refusing) {}
-  QueryResult Run();
   // The result so far, where the search is stopped: a case that was found stays found.
   QueryResult Known(std::string reason) {
     result_.reason = std::move(reason);
     return std::move(result_);
   }
 
+  QueryResult Run() {
+    result_.proved_devices = bounds_.devices;
+    Deepen(
+        property_, bounds_, absl::StrFormat("on up to %d devices", bounds_.devices),
+        [this](int steps) { return FindAt(steps); }, result_);
+    return std::move(result_);
+  }
+
  private:
-  Answer FindAt(int steps);
-  Answer Find(int devices, int steps);
-  Answer MakePlain(int devices);
-  Answer Look(int devices);
+  // A violation at that step on the fewest devices.
+  Answer FindAt(int steps) {
+    // A device that no driver takes does no harm: none on so many is none on fewer. With steps to
+    // spare it is faster to look at few devices first.
+    if (steps == StepsNeeded(property_)) {
+      const Answer any = Find(bounds_.devices, steps);
+      if (any != Answer::kSat) return any;
+    }
+    for (int devices = 1; devices <= bounds_.devices; ++devices) {
+      const Answer answer = Find(devices, steps);
+      if (answer == Answer::kUnsat) continue;
+      if (answer == Answer::kUnknown) return answer;
+      result_.verdict = Verdict::kViolated;
+      return MakePlain(devices);
+    }
+    return Answer::kUnsat;
+  }
+
+  Answer Find(int devices, int steps) {
+    for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property_), devices)) {
+      runs_ = {.property = property_, .steps = steps, .spare = spare, .refusing = refusing_};
+      const Answer answer = Look(devices);
+      if (answer != Answer::kUnsat) return answer;
+    }
+    return Answer::kUnsat;
+  }
+
+  // Find() found one of runs_. Looks for a plainer one: one that the refusing kernel takes, the
+  // plainest kinds of ops, a plain order, plain attributes. If the budget ends, the last one found
+  // stands.
+  Answer MakePlain(int devices) {
+    if (refusing_) {
+      runs_.taken = true;
+      const Answer answer = Look(devices);
+      if (answer == Answer::kUnknown) return Answer::kSat;
+      runs_.taken = answer == Answer::kSat;
+    }
+    for (size_t i = kPlainFirst.size(); i-- > 0 && runs_.spare.count() > 1;) {
+      const auto kind = static_cast<size_t>(kPlainFirst[i]);
+      if (!runs_.spare[kind] || Needed(property_, kPlainFirst[i])) continue;
+      runs_.spare.reset(kind);
+      if (!Uses(kPlainFirst[i])) continue;
+      const Answer answer = Look(devices);
+      if (answer == Answer::kUnknown) return Answer::kSat;
+      if (answer == Answer::kUnsat) runs_.spare.set(kind);
+    }
+    for (const std::vector<Op>& order : Orders(ops_)) {
+      runs_.ops = order;
+      if (Look(devices) != Answer::kUnsat) return Answer::kSat;
+    }
+    throw std::logic_error("a run that violates the property does not");
+  }
+
+  // Whether one of runs_ violates the property on so many devices; keeps the case.
+  Answer Look(int devices) {
+    if (bounds_.budget != 0 && result_.resources >= bounds_.budget) {
+      result_.reason = "the budget is used up";
+      return Answer::kUnknown;
+    }
+    const bool one_run = !runs_.ops.empty();
+    SizeSearch size(kernel_, open_, devices, runs_,
+                    one_run ? Solver::Use::kOften : Solver::Use::kOnce,
+                    BudgetLeft(bounds_.budget, result_.resources));
+    const Answer answer = size.Violated();
+    if (answer == Answer::kSat) {
+      result_.found = one_run ? size.Plainest() : size.Found();
+      ops_ = size.Ops();
+    }
+    if (answer == Answer::kUnknown) result_.reason = size.solver().reason();
+    if (want_smt2_ && (answer == Answer::kSat || !one_run)) result_.smt2 = size.LastCheck();
+    result_.resources += size.solver().resources();
+    result_.checks += size.solver().checks();
+    return answer;
+  }
+
   [[nodiscard]] bool Uses(OpKind kind) const {
-    return std::any_of(ops_.begin(), ops_.end(), [&](const Op& op) { return op.kind == kind; });
+    return std::ranges::find(ops_, kind, &Op::kind) != ops_.end();
   }
 
   Property property_;
@@ -80,96 +156,30 @@ class Search {
   std::vector<Op> ops_;  // of the last case found, as its search space numbers things
 };
 
-QueryResult Search::Run() {
-  result_.proved_devices = bounds_.devices;
-  result_.proved_steps =
-      std::min(bounds_.steps, std::max(StepsNeeded(property_) - 1, bounds_.proved_steps));
-  for (int steps = result_.proved_steps + 1; steps <= bounds_.steps; ++steps) {
-    tool::Progress(absl::StrFormat("searching %d steps on up to %d devices; none up to %d steps",
-                                   steps, bounds_.devices, result_.proved_steps));
-    const Answer answer = FindAt(steps);
-    if (answer != Answer::kUnsat) return result_;
-    result_.proved_steps = steps;
-  }
-  result_.verdict = Verdict::kHolds;
-  return result_;
-}
-
-// A violation at that step on the fewest devices.
-Answer Search::FindAt(int steps) {
-  // A device that no driver takes does no harm: none on so many is none on fewer. With steps to
-  // spare it is faster to look at few devices first.
-  if (steps == StepsNeeded(property_)) {
-    const Answer any = Find(bounds_.devices, steps);
-    if (any != Answer::kSat) return any;
-  }
-  for (int devices = 1; devices <= bounds_.devices; ++devices) {
-    const Answer answer = Find(devices, steps);
-    if (answer == Answer::kUnsat) continue;
-    if (answer == Answer::kUnknown) return answer;
-    result_.verdict = Verdict::kViolated;
-    return MakePlain(devices);
-  }
-  return Answer::kUnsat;
-}
-
-Answer Search::Find(int devices, int steps) {
-  for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property_), devices)) {
-    runs_ = {.property = property_, .steps = steps, .spare = spare, .refusing = refusing_};
-    const Answer answer = Look(devices);
-    if (answer != Answer::kUnsat) return answer;
-  }
-  return Answer::kUnsat;
-}
-
-// Of the runs that Find() found one of: one that the refusing kernel takes, the plainest kinds of
-// ops, a plain order, plain attributes. As plain as the budget allows: what was found is found.
-Answer Search::MakePlain(int devices) {
-  if (refusing_) {
-    runs_.taken = true;
-    const Answer answer = Look(devices);
-    if (answer == Answer::kUnknown) return Answer::kSat;
-    runs_.taken = answer == Answer::kSat;
-  }
-  for (size_t i = kPlainFirst.size(); i-- > 0 && runs_.spare.count() > 1;) {
-    const auto kind = static_cast<size_t>(kPlainFirst[i]);
-    if (!runs_.spare[kind] || Needed(property_, kPlainFirst[i])) continue;
-    runs_.spare.reset(kind);
-    if (!Uses(kPlainFirst[i])) continue;
-    const Answer answer = Look(devices);
-    if (answer == Answer::kUnknown) return Answer::kSat;
-    if (answer == Answer::kUnsat) runs_.spare.set(kind);
-  }
-  for (const std::vector<Op>& order : Orders(ops_)) {
-    runs_.ops = order;
-    if (Look(devices) != Answer::kUnsat) return Answer::kSat;
-  }
-  throw std::logic_error("a run that violates the property does not");
-}
-
-// Whether one of runs_ violates the property on so many devices; keeps the case.
-Answer Search::Look(int devices) {
-  if (bounds_.budget != 0 && result_.resources >= bounds_.budget) {
-    result_.reason = "the budget is used up";
-    return Answer::kUnknown;
-  }
-  const bool one_run = !runs_.ops.empty();
-  SizeSearch size(kernel_, open_, devices, runs_,
-                  one_run ? Solver::Use::kOften : Solver::Use::kOnce,
-                  bounds_.budget == 0 ? 0 : bounds_.budget - result_.resources);
-  const Answer answer = size.Violated();
-  if (answer == Answer::kSat) {
-    result_.found = one_run ? size.Plainest() : size.Found();
-    ops_ = size.Ops();
-  }
-  if (answer == Answer::kUnknown) result_.reason = size.solver().reason();
-  if (want_smt2_ && (answer == Answer::kSat || !one_run)) result_.smt2 = size.LastCheck();
-  result_.resources += size.solver().resources();
-  result_.checks += size.solver().checks();
-  return answer;
-}
-
 }  // namespace
+
+bool Needed(Property property, OpKind kind) {
+  const bool reuse = property == Property::kNoCrossDriverReuse;
+  return kind == OpKind::kRegister ||
+         (reuse && (kind == OpKind::kSetContainer || kind == OpKind::kSetIommu));
+}
+
+int StepsNeeded(Property property) { return property == Property::kNoCrossDriverReuse ? 5 : 2; }
+
+int SetUpTurn(OpKind kind) {
+  switch (kind) {
+    case OpKind::kRegister:
+      return 0;
+    case OpKind::kConfigure:
+      return 1;
+    case OpKind::kSetContainer:
+      return 3;
+    case OpKind::kSetIommu:
+      return 4;
+    default:
+      return 2;
+  }
+}
 
 uint64_t BudgetLeft(uint64_t budget, uint64_t used) {
   if (budget == 0) return 0;

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/op.h"
 #include "model/properties.h"
 #include "model/rules.h"
 #include "model/state.h"
@@ -43,21 +45,51 @@ struct QueryResult {
   std::string smt2;        // the last check as SMT-LIB2, when asked for
 };
 
+// Whether every violation takes an op of this kind: a register of each of two drivers, and to reuse
+// a domain two set-container and a set-iommu, one of these last. props/judges_props.cc tests it.
+bool Needed(Property property, OpKind kind);
+// How many steps these are: no shorter run violates the property.
+int StepsNeeded(Property property);
+
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
 // range, Internal when Z3 fails.
 // A rule that is `open` may be dropped, too: the kernel of the case found says which are.
 // With a `refusing` kernel: the smallest case that violates the property on `kernel` and not on the
-// refusing one. On that one no step violates it, up to the first step that it does not take, since
-// it is not possible there or outside of its assumptions. A case in which it takes every step is
-// preferred to others of that size. Machines are within the assumptions of both kernels.
+// refusing one. The refusing kernel may stop at a step that is impossible there, or outside of its
+// assumptions; up to then no step violates the property there. Of the cases of that size, one in
+// which it takes every step is preferred. Machines are within the assumptions of both kernels.
 absl::StatusOr<QueryResult> Query(Property property, const KernelSpec& kernel, const Bounds& bounds,
                                   bool want_smt2 = false, RuleSet open = {},
                                   const std::optional<KernelSpec>& refusing = std::nullopt);
 
+// All cases of the smallest size.
+struct Enumeration {
+  bool complete = false;  // there are no more; else `reason` says why it ended
+  std::string reason;
+  uint64_t resources = 0;
+  int checks = 0;
+};
+
+// Calls `take` with the cases that violate the property at the last of so many steps, on so many
+// devices, until it returns false. A link is: a device is behind an instance, or behind one before
+// another; is an alias of another device; shares a slot with it. For each run, and buses of the
+// devices, there is a case for each set of links that violates it with some attributes of drivers,
+// instances and devices where no smaller one does; its attributes are the plainest that do. Many of
+// these are the same but for names and the order of steps (src/case/variants.h).
+// Precondition: no run of fewer steps violates the property.
+absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& kernel, int devices,
+                                          int steps, uint64_t budget,
+                                          const std::function<bool(const Case&)>& take);
+
+// The place of an op in the order in which one would set up a machine: drivers, firmware
+// descriptions, what else happens to devices and groups, containers. Nothing but the looks of the
+// case that is shown depends on it.
+int SetUpTurn(OpKind kind);
+
 // The rest of a budget of which so much is used: 1 where it is used up, since 0 is no limit.
 uint64_t BudgetLeft(uint64_t budget, uint64_t used);
 
-// What happens in a case, as the encoding has it.
+// The outcome of a case, as the encoding has it.
 struct Replay {
   bool supported = true;  // false: the case has something that is not encoded; see `reason`
   std::string reason;
@@ -71,5 +103,8 @@ struct Replay {
   bool violated[kEncodedPropertyCount] = {};  // during the run
 };
 absl::StatusOr<Replay> ReplayInSolver(const Case& c);
+
+// The version of Z3 that this process runs with, such as "4.8.12".
+std::string Z3Version();
 
 }  // namespace iommucheck::smt

@@ -15,9 +15,7 @@ namespace {
 constexpr int kMaxReplayDevices = 16;
 
 uint8_t IndexOf(const Bits& code) {
-  for (size_t i = 0; i < code.size(); ++i)
-    if (code[i].is_true()) return static_cast<uint8_t>(i);
-  return kNoId;
+  return static_cast<uint8_t>(IndexOf(code, &Bit::is_true));  // -1 is kNoId
 }
 
 // No more groups live at once than there are devices, sharing instances and groups in containers.
@@ -62,7 +60,7 @@ absl::StatusOr<Replay> ReplayInSolver(const Case& c) {
   replay.supported = replay.reason.empty();
   if (!replay.supported) return replay;
   const KernelProfile kernel = ProfileOf(c.kernel);
-  if (BrokenTopologyRule(c.topology, kernel.rules) != kNoRule) {
+  if (BreaksAssumption(c.topology, kernel.rules)) {
     replay.possible = false;
     return replay;
   }

@@ -25,9 +25,6 @@ RuleQuery::RuleQuery(Property property, const KernelSpec& kernel, RuleSet open,
 
 RuleQuery::~RuleQuery() = default;
 
-Verdict RuleQuery::Violated(RuleSet kept) { return Ask(kept, false); }
-Verdict RuleQuery::ViolatedAsBefore(RuleSet kept) { return Ask(kept, true); }
-
 Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
   core_ = {};
   for (const std::unique_ptr<Part>& part : parts_) {

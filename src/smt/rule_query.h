@@ -22,10 +22,10 @@ class RuleQuery {
 
   // Whether a kernel that has at least these rules of the open ones can violate the property:
   // kHolds is none within the bounds; after kUnknown, reason() says why.
-  Verdict Violated(RuleSet kept);
+  Verdict Violated(RuleSet kept) { return Ask(kept, false); }
   // As Violated(), but searches only the kinds of runs in which it found violations before: kHolds
   // means none among these.
-  Verdict ViolatedAsBefore(RuleSet kept);
+  Verdict ViolatedAsBefore(RuleSet kept) { return Ask(kept, true); }
 
   // After kViolated: a case. After kHolds: the rules of `kept` that the answer rests on.
   Case Found();

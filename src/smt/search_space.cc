@@ -20,8 +20,6 @@ constexpr int kExtraTable = 2;
 
 using enum OpKind;
 
-Bit Implies(Bit a, Bit b) { return ~a | b; }
-
 }  // namespace
 
 SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs)
@@ -30,7 +28,9 @@ SearchSpace::SearchSpace(const KernelSpec& kernel, RuleSet open, int devices, co
       kernel_(ProfileOf(kernel)),
       refusing_(runs.refusing ? std::optional(ProfileOf(*runs.refusing)) : std::nullopt),
       ever_registered_(Zeros(kInstances)) {
-  OpenRules(open);
+  for (const RuleInfo& info : AllRules())
+    if (open.has(info.rule))
+      kernel_.Set(info.rule, Input(absl::StrCat("rule.", std::string(info.id))));
   // Each group in a container took a step, besides the registers and, to reuse, a set-iommu.
   const bool reuse = runs.property == Property::kNoCrossDriverReuse;
   int contained = runs.steps - kDrivers - (reuse ? 1 : 0);
@@ -72,12 +72,6 @@ Bits SearchSpace::AtMostOne(int size, const std::string& name) {
   return bits;
 }
 
-void SearchSpace::OpenRules(RuleSet open) {
-  for (const RuleInfo& info : AllRules())
-    if (open.has(info.rule))
-      kernel_.Set(info.rule, Input(absl::StrCat("rule.", std::string(info.id))));
-}
-
 // An input, unless the kernel surely has the rule, and false where it has.
 Bit SearchSpace::InputWithout(Rule rule, std::string name) {
   const Bit without = ~EitherHas(rule);
@@ -89,14 +83,12 @@ void SearchSpace::MakeDrivers() {
   default_table_shared_ = InputWithout(Rule::kAssumeTablesNotShared, "default_table_shared");
   for (int r = 0; r < kDrivers; ++r) {
     SymbolicDriver driver;
-    const auto attribute = [&](const char* name) {
-      return Input(absl::StrFormat("driver%d.%s", r, name));
-    };
+    const std::string its = absl::StrFormat("driver%d.", r);
     for (Bus bus : topology_.buses) {
       auto& claims = driver.claims[static_cast<size_t>(bus)];
       if (HasEra(Era::kBusSlots)) {
-        const Bits chosen = AtMostOne(
-            kClaimCount - 1, absl::StrFormat("driver%d.claims.%d", r, static_cast<int>(bus)));
+        const Bits chosen =
+            AtMostOne(kClaimCount - 1, absl::StrCat(its, "claims.", static_cast<int>(bus)));
         claims[0] = None(chosen);
         std::copy(chosen.begin(), chosen.end(), claims.begin() + 1);
       } else {
@@ -105,16 +97,16 @@ void SearchSpace::MakeDrivers() {
       }
     }
     if (HasEra(Era::kBusSlots)) {
-      driver.claims_once = attribute("claims_once");
-      driver.unwinds = attribute("unwinds");
-      driver.clears = attribute("clears");
+      driver.claims_once = Input(its + "claims_once");
+      driver.unwinds = Input(its + "unwinds");
+      driver.clears = Input(its + "clears");
     }
     if (HasEra(Era::kBusSlots) || HasEra(Era::kSingleDriver))
-      driver.default_domains = ~attribute("no_default_domain");
-    driver.instance_groups = attribute("instance_groups");
-    driver.coherent = ~attribute("not_coherent");
-    driver.accepts_foreign = InputWithout(Rule::kAssumeProbeRejectsForeign,
-                                          absl::StrFormat("driver%d.accepts_foreign", r));
+      driver.default_domains = ~Input(its + "no_default_domain");
+    driver.instance_groups = Input(its + "instance_groups");
+    driver.coherent = ~Input(its + "not_coherent");
+    driver.accepts_foreign =
+        InputWithout(Rule::kAssumeProbeRejectsForeign, its + "accepts_foreign");
     driver.address = Zeros(kDrivers);
     driver.table = Zeros(kTables);
     // Driver 1 may lie where driver 0 lay, table and all.
@@ -129,16 +121,14 @@ void SearchSpace::MakeDrivers() {
 
 void SearchSpace::MakeInstances() {
   for (int i = 0; i < kInstances; ++i) {
-    const auto attribute = [&](const char* name) {
-      return Input(absl::StrFormat("instance%d.%s", i, name));
-    };
+    const std::string its = absl::StrFormat("instance%d.", i);
     SymbolicInstance instance;
     instance.driver = i % kDrivers;
-    instance.fwnode = attribute("fwnode");
-    own_table_.push_back(attribute("own_table"));
+    instance.fwnode = Input(its + "fwnode");
+    own_table_.push_back(Input(its + "own_table"));
     instance.table =
         Ite(own_table_[i], OneHot(kTables, kExtraTable), topology_.drivers[instance.driver].table);
-    instance.enforces_coherency = ~attribute("not_enforcing");
+    instance.enforces_coherency = ~Input(its + "not_enforcing");
     topology_.instances.push_back(instance);
   }
 }
@@ -146,24 +136,22 @@ void SearchSpace::MakeInstances() {
 void SearchSpace::MakeDevices() {
   Bit platform_before = true;
   for (int d = 0; d < sizes_.devices; ++d) {
-    const auto attribute = [&](const char* name) {
-      return absl::StrFormat("device%d.%s", d, name);
-    };
+    const std::string its = absl::StrFormat("device%d.", d);
     SymbolicDevice device;
     // Devices come in the order of their buses: walks go bus by bus, and no relation of devices
     // crosses a bus, so that no run depends on it.
-    const Bit platform = Input(attribute("platform"));
+    const Bit platform = Input(its + "platform");
     constraints_.push_back(Implies(platform, platform_before));
     device.bus[static_cast<size_t>(Bus::kPlatform)] = platform;
     device.bus[static_cast<size_t>(Bus::kPci)] = ~platform;
     for (int m = 0; m < kMaxMasters; ++m)
-      device.masters[m] = AtMostOne(kInstances, absl::StrFormat("device%d.master%d", d, m));
+      device.masters[m] = AtMostOne(kInstances, absl::StrCat(its, "master", m));
     constraints_.push_back(Implies(Any(device.masters[1]), Any(device.masters[0])));
     constraints_.push_back(~Meet(device.masters[0], device.masters[1]));
     // A device that is never added is as good as one that no driver takes.
     const bool can_be_absent =
         runs_.Spare(kAdd) || !EitherHas(Rule::kAssumeProbeRejectsForeign).is_true();
-    device.absent = can_be_absent ? Input(attribute("absent")) : Bit(false);
+    device.absent = can_be_absent ? Input(its + "absent") : Bit(false);
     platform_before = platform;
     topology_.devices.push_back(device);
   }
@@ -227,28 +215,19 @@ void SearchSpace::AssumeOfTopology() {
   constraints_.push_back(Implies(EitherHas(Rule::kAssumeDriversCompeteForABus), common));
 }
 
-// The instances that can register or unregister after the first step.
-std::vector<bool> SearchSpace::Instances() const {
-  const bool again = runs_.Spare(kRegister);
-  return {again || runs_.Spare(kUnregister), true, again, again};
-}
-
 SymbolicOp SearchSpace::NextOp(std::vector<Bit>& constraints) {
   if (!runs_.ops.empty()) return ops_.emplace_back(ConstantOp(runs_.ops[ops_.size()], sizes_));
   if (ops_.empty()) {
     // A smallest run starts with a register, since nothing else gets a device probed. The driver
     // that comes first is number 0.
-    SymbolicOp op;
-    op.container = OneHot(1, 0);
-    op.kind = OneHot(kEncodedOpCount, EncodedIndex(kRegister));
-    op.instance = OneHot(kInstances, 0);
-    op.device = Zeros(sizes_.devices);
-    op.group = Zeros(sizes_.groups);
-    ever_registered_ = op.instance;
-    return ops_.emplace_back(op);
+    ops_.push_back(ConstantOp({.kind = kRegister, .a = 0}, sizes_));
+    ever_registered_ = ops_.back().instance;
+    return ops_.back();
   }
   const Bits kind = Selector(Kinds(), true, StepName("kind"), constraints);
-  const SymbolicOp op = ChooseOp(kind, Instances(), constraints);
+  const bool again = runs_.Spare(kRegister);
+  const std::vector<bool> instances = {again || runs_.Spare(kUnregister), true, again, again};
+  const SymbolicOp op = ChooseOp(kind, instances, constraints);
   // Instances of a driver are numbered in the order in which they first register.
   for (int i = kDrivers; i < kInstances; ++i)
     constraints.push_back(

@@ -10,7 +10,6 @@
 
 #include "src/case/case.h"
 #include "src/smt/run_space.h"
-#include "src/smt/symbolic_profile.h"
 
 namespace iommucheck::smt {
 
@@ -42,13 +41,11 @@ class SearchSpace : public RunSpace {
   [[nodiscard]] bool HasEra(Era era) const;
   Bit InputWithout(Rule rule, std::string name);
   Bits AtMostOne(int size, const std::string& name);
-  void OpenRules(RuleSet open);
   void MakeDrivers();
   void MakeInstances();
   void MakeDevices();
   void RelateDevices();
   void AssumeOfTopology();
-  [[nodiscard]] std::vector<bool> Instances() const;
 
   KernelSpec spec_;
   SymbolicProfile kernel_;

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "src/smt/plain_order.h"
-#include "src/smt/smt2.h"
+#include "absl/strings/str_format.h"
+#include "src/tool/progress.h"
 
 namespace iommucheck::smt {
 
@@ -23,15 +23,31 @@ std::vector<OpKinds> SpareKinds(int spare, int devices) {
   return parts;
 }
 
+void Deepen(Property property, const Bounds& bounds, const std::string& where,
+            const std::function<Solver::Answer(int)>& find_at, QueryResult& result) {
+  result.proved_steps =
+      std::min(bounds.steps, std::max(StepsNeeded(property) - 1, bounds.proved_steps));
+  for (int steps = result.proved_steps + 1; steps <= bounds.steps; ++steps) {
+    tool::Progress(absl::StrFormat("searching %d steps %s; none up to %d steps", steps, where,
+                                   result.proved_steps));
+    const Solver::Answer answer = find_at(steps);
+    if (answer == Solver::Answer::kSat) result.verdict = Verdict::kViolated;
+    if (answer != Solver::Answer::kUnsat) return;
+    result.proved_steps = steps;
+  }
+  result.verdict = Verdict::kHolds;
+}
+
 SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs,
                        Solver::Use use, uint64_t budget)
     : open_(open),
-      runs_(kernel, open, devices, runs),
-      solver_(runs_.space().circuit(), use, budget) {
-  Circuit& circuit = runs_.space().circuit();
+      space_(kernel, open, devices, runs),
+      runs_(space_, space_.kernel()),
+      solver_(space_.circuit(), use, budget) {
+  Circuit& circuit = space_.circuit();
   const auto nodes = static_cast<uint32_t>(circuit.gates().size());
   for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
-  for (Bit constraint : runs_.space().constraints()) solver_.Assert(constraint);
+  for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
   for (int step = 0; step < runs.steps; ++step) {
     const std::vector<Constraint> constraints = runs_.NextStep();
     for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
@@ -44,12 +60,8 @@ SizeSearch::Answer SizeSearch::Violated(RuleSet kept) {
   std::vector<Bit> assumptions = {runs_.violated()};
   for (const RuleInfo& info : AllRules())
     if (open_.has(info.rule) && kept.has(info.rule))
-      assumptions.push_back(runs_.space().kernel().has(info.rule));
+      assumptions.push_back(space_.kernel().has(info.rule));
   return Check(assumptions);
-}
-
-std::string SizeSearch::LastCheck() {
-  return ToSmt2(runs_.space(), solver_.asserted(), last_assumptions_);
 }
 
 RuleSet SizeSearch::Core() {
@@ -57,7 +69,7 @@ RuleSet SizeSearch::Core() {
   RuleSet rules;
   for (const RuleInfo& info : AllRules())
     if (open_.has(info.rule) &&
-        std::ranges::find(core, runs_.space().kernel().has(info.rule)) != core.end())
+        std::ranges::find(core, space_.kernel().has(info.rule)) != core.end())
       rules.add(info.rule);
   return rules;
 }
@@ -68,9 +80,9 @@ SizeSearch::Answer SizeSearch::Check(const std::vector<Bit>& assumptions) {
 }
 
 Case SizeSearch::Found() {
-  Case c = runs_.space().Decode(Model());
+  Case c = space_.Decode(Model());
   c.expectations.push_back({.kind = Expectation::Kind::kViolated,
-                            .property = runs_.property(),
+                            .property = space_.runs().property,
                             .at = static_cast<int>(c.ops.size())});
   return c;
 }
@@ -79,7 +91,7 @@ Case SizeSearch::Found() {
 // before the last one.
 SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
   auto all = Answer::kSat;
-  for (Bit preference : runs_.space().Preferences()) {
+  for (Bit preference : space_.Preferences()) {
     if (preference.is_constant()) continue;
     fixed.push_back(preference);
     // A check that fails keeps the model of the last one that did not.
@@ -90,11 +102,6 @@ SizeSearch::Answer SizeSearch::MakePlain(std::vector<Bit> fixed) {
   }
   last_assumptions_ = fixed;
   return all;
-}
-
-Case SizeSearch::Plainest() {
-  MakePlain({runs_.violated()});
-  return Found();
 }
 
 }  // namespace iommucheck::smt

@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "src/smt/search_space.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
 
 namespace iommucheck::smt {
 
+// Kinds of ops, the plainest to read first.
+inline constexpr std::array<OpKind, kEncodedOpCount> kPlainFirst = {
+    OpKind::kConfigure,      OpKind::kRegister, OpKind::kSetContainer, OpKind::kSetIommu,
+    OpKind::kUnsetContainer, OpKind::kAdd,      OpKind::kRemove,       OpKind::kUnregister};
+
 // All kinds that spare steps can be of, in parts that make a circuit each, the plainest first.
 std::vector<OpKinds> SpareKinds(int spare, int devices);
+
+// Asks for longer and longer runs until one violates the property (kSat) or an answer is unknown;
+// `result` says how far that went. `where` is for the line of progress.
+void Deepen(Property property, const Bounds& bounds, const std::string& where,
+            const std::function<Solver::Answer(int steps)>& find_at, QueryResult& result);
 
 // The machines of a number of devices and the runs of one kind.
 class SizeSearch {
@@ -29,9 +42,12 @@ class SizeSearch {
   RuleSet Core();
   // After either has answered kSat: the run found, its case, and of the cases with that run the one
   // with the plainest attributes (for Use::kOften).
-  std::vector<Op> Ops() { return runs_.space().Ops(Model()); }
+  std::vector<Op> Ops() { return space_.Ops(Model()); }
   Case Found();
-  Case Plainest();
+  Case Plainest() {
+    MakePlain({runs_.violated()});
+    return Found();
+  }
 
   // The next case (for Use::kOften): some run, with no more links (SearchSpace::Links()) than it
   // takes and the plainest attributes. Cases with the same run and buses, and these links or more,
@@ -40,10 +56,12 @@ class SizeSearch {
 
   [[nodiscard]] const Solver& solver() const { return solver_; }
   void LimitRest(uint64_t budget) { solver_.LimitRest(budget); }
-  [[nodiscard]] std::string LastCheck();
+  [[nodiscard]] std::string LastCheck() const {
+    return space_.ToSmt2(solver_.asserted(), last_assumptions_);
+  }
 
  private:
-  SearchSpace::Value Model() {
+  Value Model() {
     return [this](Bit bit) { return solver_.Value(bit); };
   }
   Answer Check(const std::vector<Bit>& assumptions);
@@ -51,6 +69,7 @@ class SizeSearch {
   Answer MakePlain(std::vector<Bit> fixed);
 
   RuleSet open_;
+  SearchSpace space_;
   Unrolling runs_;
   Solver solver_;
   std::vector<Bit> last_assumptions_;

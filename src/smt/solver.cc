@@ -4,8 +4,10 @@
 #include <limits>
 #include <new>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/engine_error.h"
+#include "src/smt/query.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -36,10 +38,6 @@ Solver::Solver(const Circuit& circuit, Use use, uint64_t budget)
   for (const char* pass : {"asymm_branch", "elim_vars", "probing", "scc", "subsumption"})
     params.set(pass, false);
   solver_.set(params);
-}
-
-bool Solver::Defined(uint32_t node) const {
-  return node < expressions_.size() && expressions_[node] != nullptr;
 }
 
 z3::expr Solver::Literal(Bit bit) {
@@ -168,7 +166,7 @@ void Solver::ReadModel() {
   const z3::model model = solver_.get_model();
   model_.assign(expressions_.size(), false);
   for (uint32_t node = 0; node < expressions_.size(); ++node)
-    if (circuit_.gates()[node].kind == Kind::kInput && Defined(node))
+    if (circuit_.gates()[node].kind == Kind::kInput && expressions_[node] != nullptr)
       model_[node] = model.eval(z3::expr(context_, expressions_[node])).is_true();
   evaluated_ = 0;
 }
@@ -188,6 +186,15 @@ bool Solver::Value(Bit bit) {
     if (gate.kind == Kind::kIte) model_[evaluated_] = value(gate.a) ? value(gate.b) : value(gate.c);
   }
   return value(bit.literal());
+}
+
+std::string Z3Version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned build = 0;
+  unsigned revision = 0;
+  Z3_get_version(&major, &minor, &build, &revision);
+  return absl::StrCat(major, ".", minor, ".", build);
 }
 
 }  // namespace iommucheck::smt

@@ -50,7 +50,6 @@ class Solver {
   void Define(uint32_t root);
   void Name(uint32_t node, const z3::expr& value);
   void Keep(uint32_t node, const z3::expr& value);
-  [[nodiscard]] bool Defined(uint32_t node) const;
   void ReadModel();
 
   const Circuit& circuit_;

@@ -2,6 +2,8 @@
 #include "src/smt/symbolic_topology.h"
 
 #include <algorithm>
+#include <set>
+#include <span>
 
 namespace iommucheck::smt {
 namespace {
@@ -52,39 +54,25 @@ SymbolicDevice FromDevice(const Topology& t, int d) {
   return s;
 }
 
+// Whether two drivers name one table, themselves or through an instance.
 bool TableShared(const Topology& t) {
-  // The driver that names a table, itself or through an instance.
-  std::array<DriverId, kMaxTables> user;
-  user.fill(kNoId);
-  const auto taken = [&](TableId table, DriverId driver) {
-    const DriverId before = user[table];
-    user[table] = driver;
-    return before != kNoId && before != driver;
-  };
-  for (DriverId r = 0; r < t.drivers_count; ++r)
-    if (taken(t.drivers[r].table, r)) return true;
+  std::array<std::set<DriverId>, kMaxTables> users;
+  for (DriverId r = 0; r < t.drivers_count; ++r) users[t.drivers[r].table].insert(r);
   for (int i = 0; i < t.instances_count; ++i)
-    if (taken(t.instances[i].table, t.instances[i].driver)) return true;
-  return false;
+    users[t.instances[i].table].insert(t.instances[i].driver);
+  return std::ranges::any_of(users, [](const auto& drivers) { return drivers.size() > 1; });
 }
 
-bool MixedGroup(const Topology& t, int a, int b) {
-  if (!t.related(static_cast<DeviceId>(a), static_cast<DeviceId>(b))) return false;
-  DriverId only = kNoId;
-  for (int d : {a, b}) {
-    for (InstanceId i : t.devices[d].masters) {
-      if (i == kNoId) continue;
-      if (only != kNoId && only != t.instances[i].driver) return true;
-      only = t.instances[i].driver;
-    }
-  }
-  return false;
-}
-
+// Whether two devices that can be in one group are behind instances of two drivers.
 bool AnyMixedGroup(const Topology& t) {
-  for (int a = 0; a < t.devices_count; ++a)
-    for (int b = a + 1; b < t.devices_count; ++b)
-      if (MixedGroup(t, a, b)) return true;
+  for (DeviceId a = 0; a < t.devices_count; ++a)
+    for (DeviceId b = a + 1; b < t.devices_count; ++b) {
+      std::set<DriverId> drivers;
+      for (DeviceId d : {a, b})
+        for (InstanceId i : t.devices[d].masters)
+          if (i != kNoId && t.related(a, b)) drivers.insert(t.instances[i].driver);
+      if (drivers.size() > 1) return true;
+    }
   return false;
 }
 
@@ -120,25 +108,16 @@ SymbolicTopology FromTopology(const Topology& t) {
   return s;
 }
 
-int BrokenTopologyRule(const Topology& t, RuleSet rules) {
-  const auto drivers_end = t.drivers.begin() + t.drivers_count;
-  const auto broken = [&](Rule rule, bool outside) { return rules.has(rule) && outside; };
+bool BreaksAssumption(const Topology& t, RuleSet rules) {
   using enum Rule;
-  if (broken(kAssumeTablesNotShared, TableShared(t)))
-    return static_cast<int>(kAssumeTablesNotShared);
-  if (broken(kAssumeAddressNotReused,
-             std::any_of(t.drivers.begin(), drivers_end,
-                         [](const auto& d) { return d.address != kNoId; })))
-    return static_cast<int>(kAssumeAddressNotReused);
-  if (broken(kAssumeProbeRejectsForeign,
-             std::any_of(t.drivers.begin(), drivers_end,
-                         [](const auto& d) { return d.accepts_foreign; })))
-    return static_cast<int>(kAssumeProbeRejectsForeign);
-  if (broken(kAssumeHomogeneousGroups, AnyMixedGroup(t)))
-    return static_cast<int>(kAssumeHomogeneousGroups);
-  if (broken(kAssumeDriversCompeteForABus, DisjointClaims(t)))
-    return static_cast<int>(kAssumeDriversCompeteForABus);
-  return kNoRule;
+  const std::span drivers(t.drivers.data(), t.drivers_count);
+  const auto moved = [](const Driver& d) { return d.address != kNoId; };
+  const auto accepts = [](const Driver& d) { return d.accepts_foreign; };
+  return (rules.has(kAssumeTablesNotShared) && TableShared(t)) ||
+         (rules.has(kAssumeAddressNotReused) && std::ranges::any_of(drivers, moved)) ||
+         (rules.has(kAssumeProbeRejectsForeign) && std::ranges::any_of(drivers, accepts)) ||
+         (rules.has(kAssumeHomogeneousGroups) && AnyMixedGroup(t)) ||
+         (rules.has(kAssumeDriversCompeteForABus) && DisjointClaims(t));
 }
 
 }  // namespace iommucheck::smt

@@ -63,8 +63,7 @@ struct SymbolicTopology {
 // The constants of a concrete topology.
 SymbolicTopology FromTopology(const Topology& topology);
 
-// The first assumption about topologies that it breaks, or kNoRule.
-inline constexpr int kNoRule = -1;
-int BrokenTopologyRule(const Topology& topology, RuleSet rules);
+// Whether it breaks an assumption about topologies that is one of the rules.
+bool BreaksAssumption(const Topology& topology, RuleSet rules);
 
 }  // namespace iommucheck::smt

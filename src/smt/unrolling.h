@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machines and runs of a search space, step after step, as bits of a circuit: what must hold of
-// them, and whether they violate the property.
+// The machines and runs of a space, step after step, as bits of a circuit: what must hold of them,
+// and whether they violate the property.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "src/smt/encoder.h"
-#include "src/smt/search_space.h"
+#include "src/smt/run_space.h"
 
 namespace iommucheck::smt {
 
@@ -20,51 +20,34 @@ struct Constraint {
   bool fact = false;  // it follows from the others (invariants.cc)
 };
 
-// The kernel that must not violate the property in the runs of a space (Runs::refusing).
-class Refusing {
- public:
-  Refusing(const KernelSpec& kernel, const SearchSpace& space);
-  // One more step. Whether it surely changes nothing on this kernel.
-  Bit Take(Property property, const SymbolicOp& op, std::vector<Constraint>& constraints);
-  // Whether it has not taken every step so far.
-  [[nodiscard]] Bit ended() const { return ended_; }
-  [[nodiscard]] std::vector<Bit> StateBits() const;
-
- private:
-  Encoder encoder_;
-  Bit ended_;
-};
-
-// One more step of the runs of a space: that the last step so far did not violate the property (the
-// bit `violated`), that the op is one of the space, and facts. A step without effect
-// (StepBits::no_effect) is left out, unless it has one on the refusing kernel. `violated` becomes
-// the bit of this step.
-std::vector<Constraint> NextStep(Property property, RunSpace& space, Encoder& encoder,
-                                 Bit& violated, Refusing* refusing = nullptr);
-
 class Unrolling {
  public:
-  // The kernel with any of the rules `open` dropped, machines of so many devices.
-  Unrolling(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs);
+  // The runs of the space, which must outlive it, on this kernel.
+  Unrolling(RunSpace& space, const SymbolicProfile& kernel, const Layout& layout = {});
 
-  std::vector<Constraint> NextStep() {
-    return smt::NextStep(property_, space_, encoder_, violated_, refusing_ ? &*refusing_ : nullptr);
-  }
+  // One more step: that the last step so far did not violate the property, that the op is one of
+  // the space, and facts. A step without effect (StepBits::no_effect) is left out, unless it has
+  // one on the refusing kernel (Runs::refusing).
+  std::vector<Constraint> NextStep();
+
   // Whether the last step so far violates the property.
   [[nodiscard]] Bit violated() const { return violated_; }
-  [[nodiscard]] Property property() const { return property_; }
-  SearchSpace& space() { return space_; }
-  [[nodiscard]] const Encoder& encoder() const { return encoder_; }
-  // Of the state after the last step so far, on the refusing kernel, too.
+  // Whether the refusing kernel has not taken every step so far.
+  [[nodiscard]] Bit refusing_ended() const { return ended_; }
+  // After the last step so far.
+  [[nodiscard]] const SymbolicState& state() const { return encoder_.state(); }
+  // All bits of this state, on the refusing kernel, too.
   [[nodiscard]] std::vector<Bit> StateBits() const;
-  [[nodiscard]] Bit refusing_ended() const { return refusing_ ? refusing_->ended() : Bit(false); }
 
  private:
-  Property property_;
-  SearchSpace space_;
+  Bit TakeRefusing(const SymbolicOp& op, std::vector<Constraint>& constraints);
+
+  const Property property_;
+  RunSpace& space_;
   Encoder encoder_;
+  std::optional<Encoder> refusing_;
   Bit violated_;
-  std::optional<Refusing> refusing_;
+  Bit ended_;
 };
 
 }  // namespace iommucheck::smt

@@ -51,6 +51,12 @@ std::string Release() { return "iommucheck " + std::string(Version()); }
 
 std::string Build() { return Release() + " (" + std::string(Commit()) + ")"; }
 
+std::string_view ModelHash() {
+  return
+#include "model_hash.inc"
+      ;
+}
+
 void SetCommandLine(int argc, const char* const* argv) {
   Line() = "iommucheck";
   for (int i = 1; i < argc; ++i) Line() += " " + Quoted(argv[i]);

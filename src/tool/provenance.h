@@ -22,6 +22,12 @@ std::string Release();
 // Version and commit: "iommucheck 0.1.0 (d04f127f0e5a)", for output without a command line.
 std::string Build();
 
+// Identifies a model and its encodings: 16 hex digits of a hash of all sources in model/,
+// src/case/, src/explore/, src/prove/ and src/smt/, made when iommucheck is built
+// (cmake/ModelHash.cmake). Files that claim a verdict carry it, and are trusted only if it is the
+// same.
+std::string_view ModelHash();
+
 // Call this once, before CommandLine(). The program is named iommucheck, wherever it is installed.
 void SetCommandLine(int argc, const char* const* argv);
 

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# What the scripts of this folder share. They source it in the top folder.
+set -euo pipefail
+tool=build/release/bin/iommucheck
+TIMEFORMAT='%U %S'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# CPU seconds (user and system) of a command, whatever its exit status. What it prints is in
+# $work/out then.
+cpu() {
+  { time "$@" >"$work/out" 2>/dev/null || true; } 2>&1 | awk '{ printf "%.3f\n", $1 + $2 }'
+}
+
+median() { printf '%s\n' "$@" | sort -n | sed -n "$(($# / 2 + 1))p"; }
+
+profiles() { "$tool" kernels --json | sed -n 's/^ *"profile": "\(.*\)",$/\1/p'; }
+
+# rate COUNT COMMAND...: the second word of the line with COUNT, for each second of CPU, so that a
+# busy machine matters less.
+rate() {
+  local count=$1
+  shift
+  { time "$@" >"$work/log" 2>&1; } 2>"$work/time" || { tail -n 40 "$work/log" >&2; exit 1; }
+  awk -v count="$count" '$0 ~ count { runs = $2 + 0 } FILENAME ~ /time$/ { cpu = $1 + $2 }
+    END { printf "%d\n", runs / cpu }' "$work/log" "$work/time"
+}
+
+# Executions of a fuzz target from the same seeds, for so many seconds. A list of seeds instead of a
+# folder: with a folder the engine would write the inputs it finds, which measures the file system.
+engine() {
+  local target=$1 seconds=$2
+  if [[ ! -f $work/list ]]; then
+    build/fuzz/bin/make_seeds "$work/seeds" corpus/litmus/*.case >/dev/null
+    printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
+  fi
+  rate number_of_executed_units "build/fuzz/bin/$target" -seed=1 -max_total_time="$seconds" \
+    -print_final_stats=1 -max_len="$(sed -n 's/^max_len = //p' fuzz/attach.options)" \
+    -seed_inputs="@$work/list" -artifact_prefix="$work/"
+}
