@@ -111,7 +111,7 @@ take_flags() {
       -include) take_folder -include "${words[++at]}" ;;
       -I?*) take_folder -I "${word#-I}" ;;
       *)
-        if [[ $word =~ ^(-std=gnu[0-9]+|-f(short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null-pointer-checks|strict-flex-arrays=[0-3]|no-strict-overflow)|-m64|-D__arch_um__|-D__KERNEL__|-nostdinc|--target=[a-z0-9_-]+|-D[a-z_0-9]+=kernel_[a-z_0-9]+|-D_LARGEFILE64_SOURCE)$ ]]; then
+        if [[ $word =~ ^(-std=gnu[0-9]+|-f(ms-extensions|short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null-pointer-checks|strict-flex-arrays=[0-3]|no-strict-overflow)|-m64|-D__arch_um__|-D__KERNEL__|-nostdinc|--target=[a-z0-9_-]+|-D[a-z_0-9]+=kernel_[a-z_0-9]+|-D_LARGEFILE64_SOURCE)$ ]]; then
           flags+=("$word")
         fi ;;
     esac
@@ -145,12 +145,17 @@ probes=$(
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
   has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
   has 'iommu_attach_device_pasid' "$iommu_h" && echo PASID
+  has 'struct iommu_attach_handle' "$iommu_h" && echo PASID_HANDLE
+  has '\(\*remove_dev_pasid\)' "$iommu_h" && echo REMOVE_DEV_PASID
+  has '\(\*domain_alloc_identity\)' "$iommu_h" && echo ALLOC_IDENTITY
+  sed -n '/^struct iommu_ops {/,/^};/p' "$iommu_h" | grep pgsize_bitmap >/dev/null && echo OPS_PGSIZE
   has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
   sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep EPROBE_DEFER >/dev/null &&
     echo DEFER_UNSET
   has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
   has 'vfio_group_use_container' "$tree/$container" && echo USE_CONTAINER
   has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
+  has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
   has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC

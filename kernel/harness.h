@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 5
+#define HARNESS_VERSION 6
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -209,10 +209,11 @@ enum harness_call_kind {
   HARNESS_DETACH,
   HARNESS_FREE,
   HARNESS_RELEASE,
-  HARNESS_MAPPED,   /* pages of a case; merged with a call that ended where it begins */
-  HARNESS_UNMAPPED, /* as HARNESS_MAPPED */
-  HARNESS_COOKIE,   /* iommu_get_msi_cookie() */
-  HARNESS_HELD,     /* pins and locked pages after the op, if they have changed */
+  HARNESS_MAPPED,    /* pages of a case; merged with a call that ended where it begins */
+  HARNESS_UNMAPPED,  /* as HARNESS_MAPPED */
+  HARNESS_COOKIE,    /* iommu_get_msi_cookie() */
+  HARNESS_SET_PASID, /* set_dev_pasid() */
+  HARNESS_HELD,      /* pins and locked pages after the op, if they have changed */
 };
 struct harness_call {
   uint8_t kind;

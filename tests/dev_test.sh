@@ -34,6 +34,9 @@ expect 77 'SKIPPED: there is no ' fuzz kernel_attach --package no-such-package
 expect 77 'SKIPPED: there is no ' fuzz kernel_ioctl --package no-such-package
 expect 77 'SKIPPED: there is no ' conform-fuzz --package no-such-package
 expect 2 'is no kernel tree' kernel --tree /
+expect 2 'no name of a package' kernel --package ../evil
+expect 2 'found --oldest' kernel --newest --oldest
+expect 2 '--package wants a name' kernel --package
 expect 2 'there is no ' fuzz kernel_attach --tree /no/such/tree
 expect 2 'expected a number' bench kernel ten
 expect 2 '--count: expected a number' kernel record --count many

@@ -37,6 +37,12 @@ conform 0 "$build" "$work/owner.case"
 conform 1 "$mistaken" "$work/owner.case"
 says '^!   owner_cnt d0 0 *|  owner_cnt d0 0 owned$'
 
+# A PASID's domain of which its device never hears.
+printf '%s\n' 'register i0' 'bind d0' 'attach-pasid d0 d0' | a_case pasid "${amd[@]}"
+conform 0 "$build" "$work/pasid.case"
+conform 1 "$mistaken" "$work/pasid.case"
+says '^!   set_pasid d0 d0 = 0 *|end$'
+
 # A case that leaks, and after it one that does not.
 printf '%s\n' 'register i0' 'configure d0' |
   a_case 1-leaks 'driver exynos per-instance-groups' 'instance i0 exynos fwnode' \

@@ -77,6 +77,7 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	return &domain->domain;
 }
 
+#ifndef HARNESS_HAVE_ALLOC_IDENTITY
 static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
 {
 	/* Like most drivers, has no blocking domain by type; the core then makes an empty one. */
@@ -88,6 +89,7 @@ static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
 #endif
 	return alloc(driver, NULL);
 }
+#endif
 
 static void free_domain(struct iommu_domain *domain)
 {
@@ -193,14 +195,48 @@ static void detach_dev(struct iommu_domain *domain, struct device *dev)
 }
 #endif
 
+/* Which PASID is no question: a case has one. Nor is the old domain, which later kernels name. */
 #ifdef HARNESS_HAVE_PASID
 static int set_dev_pasid(struct iommu_domain *domain, struct device *dev)
 {
-	return fault_of_pasid(host_index(dev));
+	const int index = host_index(dev);
+	struct harness_call *call = calls_add(HARNESS_SET_PASID);
+
+	call->domain = fake_domain_of(domain)->number;
+	call->device = index;
+	call->error = fault_of(HARNESS_FAIL_ATTACH, index);
+	return call->error;
 }
+
+#ifdef HARNESS_HAVE_REMOVE_DEV_PASID
 static void remove_dev_pasid(void)
 {
 }
+
+void fake_has_pasids(bool has)
+{
+}
+#else
+static int block_dev_pasid(void)
+{
+	return 0;
+}
+static const struct iommu_domain_ops block_table = {
+	.set_dev_pasid = (void *)block_dev_pasid,
+};
+static struct iommu_domain block_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &block_table,
+};
+
+void fake_has_pasids(bool has)
+{
+	int i;
+
+	for (i = 0; i < HARNESS_DRIVERS; i++)
+		ops[i].blocked_domain = has ? &block_domain : NULL;
+}
+#endif
 #endif
 
 static bool attach_deferred(struct device *dev)
@@ -445,6 +481,22 @@ static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 #define CAPABLE_DEV
 #define CAPABLE_OF NULL
 #endif
+/* From 6.13 on the core asks for an identity domain, and for no other type. */
+#ifdef HARNESS_HAVE_ALLOC_IDENTITY
+static struct iommu_domain *alloc_identity(struct device *dev)
+{
+	return alloc(machine_driver_of(host_index(dev)), NULL) ?: ERR_PTR(-ENOMEM);
+}
+#define DEFINE_ALLOC_TYPE(n)
+#define ALLOC_TYPE(n) .domain_alloc_identity = alloc_identity
+#else
+#define DEFINE_ALLOC_TYPE(n)                                                    \
+	static struct iommu_domain *alloc_type_##n(unsigned int type)           \
+	{                                                                       \
+		return alloc_of_type(loaded[n], type);                          \
+	}
+#define ALLOC_TYPE(n) .domain_alloc = alloc_type_##n
+#endif
 #ifdef HARNESS_HAVE_ALLOC_PAGING
 static struct iommu_domain *alloc_paging(struct device *dev)
 {
@@ -454,18 +506,20 @@ static struct iommu_domain *alloc_paging(struct device *dev)
 #else
 #define ALLOC_PAGING
 #endif
-#ifdef HARNESS_HAVE_PASID
+#ifdef HARNESS_HAVE_REMOVE_DEV_PASID
 #define PASID .remove_dev_pasid = (void *)remove_dev_pasid,
 #else
 #define PASID
 #endif
+#ifdef HARNESS_HAVE_OPS_PGSIZE
+#define PGSIZE .pgsize_bitmap = PAGE_SIZE,
+#else
+#define PGSIZE
+#endif
 
 /* These callbacks are not told which driver is meant, so there is one of each for every address. */
 #define ADDRESS(n)                                                              \
-	static struct iommu_domain *alloc_type_##n(unsigned int type)           \
-	{                                                                       \
-		return alloc_of_type(loaded[n], type);                          \
-	}                                                                       \
+	DEFINE_ALLOC_TYPE(n)                                                    \
 	static struct iommu_device *probe_##n(struct device *dev)               \
 	{                                                                       \
 		return probe_device(loaded[n], dev);                            \
@@ -493,15 +547,15 @@ ADDRESS(7)
 		.is_attach_deferred = attach_deferred, \
 		.def_domain_type = def_domain_type, \
 		PASID                           \
+		PGSIZE                          \
 		ALLOC_PAGING                    \
-		.domain_alloc = alloc_type_##n, \
-		.pgsize_bitmap = PAGE_SIZE,     \
+		ALLOC_TYPE(n),                  \
 	}
 static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
 	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
 };
 static const struct iommu_domain_ops new_table = {
-	.attach_dev = attach_dev,
+	.attach_dev = (void *)attach_dev,
 #ifdef HARNESS_HAVE_DETACH_DEV
 	.detach_dev = detach_dev,
 #endif
@@ -520,7 +574,7 @@ static const struct iommu_domain_ops new_table = {
 
 #ifdef HARNESS_HAVE_IDENTITY_DOMAIN
 static const struct iommu_domain_ops identity_table = {
-	.attach_dev = attach_dev,
+	.attach_dev = (void *)attach_dev,
 #ifdef HARNESS_HAVE_PASID
 	.set_dev_pasid = (void *)set_dev_pasid,
 #endif
@@ -605,8 +659,9 @@ void fake_unregister(u8 i)
  * ABSTRACTION: the calls of iommu.c that of_iommu_configure() and viot_iommu_configure() make:
  * describe each master's fwnode in order, unless that was done before, and probe.
  */
-static int apply_firmware(u8 i, struct device *dev)
+int fake_describe(struct device *dev)
 {
+	const int i = host_index(dev);
 	const bool had_iommu = dev->iommu;
 	int ret = 0;
 
@@ -626,7 +681,7 @@ static int apply_firmware(u8 i, struct device *dev)
 int fake_configure(u8 i)
 {
 	struct device *dev = fake_devices[i].dev;
-	const int ret = apply_firmware(i, dev);
+	const int ret = fake_describe(dev);
 
 	return ret || dev->iommu_group ? ret : host_probe(dev);
 }

@@ -66,8 +66,6 @@ void faults_begin_op(const struct harness_op *op); /* NULL: no call fails */
 int fault_of(u8 kind, u8 target);
 /* As above, for a fault whose target is the number of a call, up to 255: this is the next call. */
 int fault_of_next(u8 kind);
-/* For an op that attaches a PASID: set_dev_pasid() fails as attach_dev() of the device would. */
-int fault_of_pasid(u8 device);
 
 /* --- machine.c --- */
 
@@ -99,6 +97,14 @@ bool fake_is_owned(const struct iommu_domain *domain);
 int fake_register(u8 instance);
 void fake_unregister(u8 instance);
 int fake_configure(u8 device);
+/* Like dma_configure() of a bus: describes the device to the core, but does not probe it. */
+int fake_describe(struct device *dev);
+/*
+ * The core takes a PASID off by ops->blocked_domain if there is no ops->remove_dev_pasid(). Drivers
+ * have that domain only while this is on: otherwise groups would be blocked by it, too, and not by
+ * an empty domain.
+ */
+void fake_has_pasids(bool has);
 
 /* --- what the host supplies --- */
 

@@ -32,8 +32,3 @@ int fault_of_next(u8 kind)
 {
 	return fault_of(kind, counts[kind] < 255 ? ++counts[kind] : 0);
 }
-
-int fault_of_pasid(u8 device)
-{
-	return op && op->a == device ? fault_of(HARNESS_FAIL_ATTACH, device) : 0;
-}

@@ -22,13 +22,15 @@ struct module *host_module = &shim_module;
 
 /* --- buses --- */
 
-typeof(platform_bus_type) platform_bus_type = { .name = "platform" };
-typeof(pci_bus_type) pci_bus_type = { .name = "pci" };
+/* From 6.15 on the core calls dma_configure() in a probe; in older kernels nothing here does. */
+#define BUS(n) { .name = n, .dma_configure = fake_describe }
+typeof(platform_bus_type) platform_bus_type = BUS("platform");
+typeof(pci_bus_type) pci_bus_type = BUS("pci");
 /* Their headers need more of the architecture than UML has; iommu.c uses only the addresses. */
-struct bus_type amba_bustype = { .name = "amba" };
-struct bus_type fsl_mc_bus_type = { .name = "fsl-mc" };
-struct bus_type host1x_context_device_bus_type = { .name = "host1x" };
-struct bus_type cdx_bus_type = { .name = "cdx" };
+struct bus_type amba_bustype = BUS("amba");
+struct bus_type fsl_mc_bus_type = BUS("fsl-mc");
+struct bus_type host1x_context_device_bus_type = BUS("host1x");
+struct bus_type cdx_bus_type = BUS("cdx");
 
 static const struct {
 	const struct bus_type *type;

@@ -43,7 +43,11 @@ int group_container(struct vfio_group *group)
 
 long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container)
 {
+#ifdef HARNESS_HAVE_F_COUNT
 	static struct file opened = { .f_count = ATOMIC_LONG_INIT(1) };
+#else
+	static struct file opened; /* file_ref_t: 0 is one reference */
+#endif
 	struct fake_group *group = host_alloc(sizeof(*group));
 	long ret;
 

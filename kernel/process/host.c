@@ -190,6 +190,7 @@ static void *host_realloc(void *p, unsigned long size)
 }
 void *krealloc(void *p, unsigned long size) { return host_realloc(p, size); }
 void *krealloc_noprof(void *p, unsigned long size) { return host_realloc(p, size); }
+void *krealloc_node_align_noprof(void *p, unsigned long size) { return host_realloc(p, size); }
 void *kmemdup(const void *p, unsigned long size)
 {
 	void *copy = kernel_alloc(size);
@@ -303,6 +304,7 @@ int sysfs_streq(const char *a, const char *b) { return !strcmp(a, b); }
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
 
 void __mutex_init(long *lock) { *lock = 0; }
+void mutex_init_generic(long *lock) { *lock = 0; } /* its name from 7.0 on */
 void mutex_lock(long *lock)
 {
 	if (*lock)
@@ -370,12 +372,14 @@ ANSWERS_0(misc_register) ANSWERS_0(misc_deregister)
 /* Scheduling, interrupts, per-cpu. */
 ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqueue_head)
 ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
-ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals)
+ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals) ANSWERS_0(um_get_signals)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
 ANSWERS_0(iommu_setup_dma_ops)
 /* Firmware properties of devices: there are none, such as pasid-num-bits. */
 long device_property_read_u32_array(void) { return -22; }
+/* A driver that is not there yet may come as a module: -EPROBE_DEFER. */
+int driver_deferred_probe_check_state(void) { return -517; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
 ANSWERS_0(fput)

@@ -120,6 +120,14 @@ void unpin_user_pages_dirty_lock(struct page **pages, unsigned long count, bool 
 		unpin_user_page(pages[i]);
 }
 
+void unpin_user_page_range_dirty_lock(struct page *page, unsigned long count, bool dirty)
+{
+	unsigned long i;
+
+	for (i = 0; i < count; i++)
+		unpin_user_page(page + i);
+}
+
 static struct vm_area_struct registers;
 /* vma_lookup() calls this in the end. */
 void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
@@ -183,9 +191,11 @@ int follow_pte(struct mm_struct *mm, unsigned long vaddr, pte_t **pte, spinlock_
 }
 #endif
 
-/* Accounts like mm/util.c. */
-int __account_locked_vm(struct mm_struct *mm, unsigned long count, bool inc,
-			struct task_struct *task, bool bypass)
+/* Accounts like mm/util.c. In later kernels the task is const. */
+int shim_account(struct mm_struct *mm, unsigned long count, bool inc, struct task_struct *task,
+		 bool bypass) __asm__("__account_locked_vm");
+int shim_account(struct mm_struct *mm, unsigned long count, bool inc, struct task_struct *task,
+		 bool bypass)
 {
 	const unsigned long limit = task->signal->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT;
 

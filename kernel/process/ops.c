@@ -341,15 +341,47 @@ static long dma(struct device *dev)
 #ifdef HARNESS_HAVE_PASID
 enum { PASID = 1 };
 
-static long attach_pasid(struct device *dev, struct device *of)
+#ifdef HARNESS_HAVE_PASID_HANDLE
+#define NO_HANDLE , NULL
+#else
+#define NO_HANDLE
+#endif
+
+/* Every device has PASIDs, also one that joined the group later; no probe says how many. */
+static void give_pasids(struct iommu_group *group)
 {
 	for (int i = 0; i < HARNESS_DEVICES; i++) {
 		struct device *other = device_at(i);
 
-		if (other && other->iommu && other->iommu_group == dev->iommu_group)
+		if (other && other->iommu && other->iommu_group == group)
 			other->iommu->max_pasids = PASID + 1;
 	}
-	return iommu_attach_device_pasid(core_group(of->iommu_group).domain, dev, PASID, NULL);
+}
+
+static long attach_pasid(struct device *dev, struct device *of)
+{
+	struct iommu_domain *domain = core_group(of->iommu_group).domain;
+	int ret;
+
+	give_pasids(dev->iommu_group);
+	fake_has_pasids(true);
+	ret = iommu_attach_device_pasid(domain, dev, PASID NO_HANDLE);
+	fake_has_pasids(false);
+	/* The driver of the device knows the domain; nothing else here uses this pointer. */
+	if (!ret)
+		iommu_group_set_iommudata(dev->iommu_group, domain, NULL);
+	return ret;
+}
+
+static long detach_pasid(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_group_get_iommudata(dev->iommu_group);
+
+	give_pasids(dev->iommu_group);
+	fake_has_pasids(true);
+	iommu_detach_device_pasid(domain, dev, PASID);
+	fake_has_pasids(false);
+	return 0;
 }
 #endif
 
@@ -407,9 +439,7 @@ int ops_play(const struct harness_op *op)
 	case HARNESS_ATTACH_PASID:
 		return attach_pasid(device_at(op->a), device_at(op->b));
 	case HARNESS_DETACH_PASID:
-		/* The drivers under test do not use the domain. */
-		iommu_detach_device_pasid(NULL, device_at(op->a), PASID);
-		return 0;
+		return detach_pasid(device_at(op->a));
 #endif
 	}
 	return HARNESS_NOT_POSSIBLE;

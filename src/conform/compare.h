@@ -14,9 +14,9 @@
 //     UNMANAGED. A driver under test refuses the first, as most drivers do, and the trace does not
 //     show this.
 //   - `warns`: only the total number. The text of the report says which function WARNs.
-//   - `map`, `unmap`, `cookie`, `held`: only where both have `mapped`. A `map` or `unmap` that
-//     begins where the call before it in the op ended counts as one call with it: drivers see the
-//     chunks of a mapping, and type1 unmaps by chunks.
+//   - `map`, `unmap`, `cookie`, `set_pasid`, `held`: only where both have `mapped`. A `map` or
+//     `unmap` that begins where the call before it in the op ended counts as one call with it:
+//     drivers see the chunks of a mapping, and type1 unmaps by chunks.
 //   - `domain`, `default_domain`, `owner_cnt`: only where both have them.
 //   - Ops: equally many in both. Code that runs a real kernel first asks the model how many of the
 //     ops are possible (TraceOf(case).steps, src/conform/model_trace.h), and runs those.

@@ -91,8 +91,10 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
       case kWait:
       case kPin:
       case kUnpin:
-      case kAttachPasid:
         continue;
+      case kAttachPasid:
+        call.kind = Call::Kind::kSetPasid;
+        break;
     }
     trace_.calls.push_back(call);
   }

@@ -19,6 +19,7 @@
 //     map d1 0-3                              (iommu_map(), pages of IOVA; no line if it fails)
 //     unmap d1 0-3                            (the pages that iommu_unmap() found mapped)
 //     cookie d1                               (iommu_get_msi_cookie())
+//     set_pasid d1 dev0 = 0                   (set_dev_pasid())
 //     held 4 pinned 4 locked                  (user memory after the op, if it has changed)
 //     oops                                    (the op and the case end here; the end is empty)
 //     crash                                   (as `oops`, for a process that died of the op)
@@ -57,6 +58,7 @@ struct Call {
     kMap,
     kUnmap,
     kCookie,
+    kSetPasid,
     kHeld,
     kOops,
     kCrash,
@@ -67,8 +69,8 @@ struct Call {
   TableId table = kNoId;        // alloc
   InstanceId instance = kNoId;  // probe
   DeviceId device = kNoId;      // all but free
-  uint16_t domain = kNoDomain;  // alloc, attach, detach, free, map, unmap, cookie; none: static
-  int16_t error = 0;            // alloc, attach: 0 or a negative errno
+  uint16_t domain = kNoDomain;  // all but probe, release, held; none: static
+  int16_t error = 0;            // alloc, attach, set_pasid: 0 or a negative errno
   Pages pages{};                // map, unmap
   uint16_t pins = 0;            // held
   uint16_t locked = 0;          // held

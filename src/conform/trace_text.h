@@ -53,6 +53,7 @@ inline constexpr auto kCallForms = std::to_array<CallForm>({
     {Call::Kind::kMap, "map", {Field::kDomain, Field::kPages}},
     {Call::Kind::kUnmap, "unmap", {Field::kDomain, Field::kPages}},
     {Call::Kind::kCookie, "cookie", {Field::kDomain}},
+    {Call::Kind::kSetPasid, "set_pasid", {Field::kDomain, Field::kDevice, Field::kError}},
     {Call::Kind::kHeld, "held", {Field::kPins, Field::kLocked}},
     {Call::Kind::kOops, "oops", {}},
     {Call::Kind::kCrash, "crash", {}},
