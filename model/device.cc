@@ -14,6 +14,12 @@ bool HasFirmwareDescription(const Topology& t, DeviceId dev) {
   return false;
 }
 
+// Whether the bus has the core's notifier of devices that come and go.
+bool IsNotified(const Kernel& k, DeviceId dev) {
+  const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
+  return k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
+}
+
 }  // namespace
 
 const char* CannotAdd(const Kernel& k) {
@@ -28,10 +34,7 @@ int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
     AddFakeGroup(k, dev);
     return 0;
   }
-  const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
-  const bool notified =
-      k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
-  if (notified) iommu_probe_device(k, dev);
+  if (IsNotified(k, dev)) iommu_probe_device(k, dev);
   return 0;
 }
 
@@ -40,19 +43,18 @@ const char* CannotRemove(const Kernel& k) {
   return k.device(k.op.a).present ? nullptr : kNotThere;
 }
 
-int Remove(Kernel& k) {  // device_del(): unbind, BUS_NOTIFY_REMOVED_DEVICE
+// device_del(): unbind, BUS_NOTIFY_REMOVED_DEVICE. ABSTRACTION: a device that is served leaves its
+// group also where its bus has no notifier; in the kernel the group keeps a pointer to it.
+int Remove(Kernel& k) {
   const DeviceId dev = k.op.a;
-  const GroupId group = k.device(dev).group;
   if (k.device(dev).bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, dev);
   if (k.device(dev).bound == BoundTo::kVfio) LeaveVfio(k, dev);
-  // The kernel of 6.1 takes dev->iommu as a sign that a driver serves the device, but a fwspec
-  // alone also allocates dev->iommu. After the oops the model goes on as a fixed kernel does.
-  if (k.profile.era == Era::kSingleDriver && k.device(dev).fwspec != kNoId && group == kNoId)
-    k.oops(Oops::kNullPointer, "iommu_release_device", kNoId, dev);
-  if (k.topology.devices[dev].kind == DeviceKind::kReal)
-    iommu_release_device(k, dev);
-  else
+  if (k.topology.devices[dev].kind != DeviceKind::kReal)
     RemoveFakeGroup(k, dev);
+  else if (IsNotified(k, dev) || k.device(dev).group != kNoId)
+    iommu_release_device(k, dev);
+  k.device(dev).iommu = false;
+  k.device(dev).fwspec = kNoId;
   k.device(dev).bound = BoundTo::kVfio;
   k.device(dev).configure_deferred = false;
   k.device(dev).present = false;
@@ -69,10 +71,19 @@ const char* CannotConfigure(const Kernel& k) {
              : "firmware does not describe the device by a fwnode";
 }
 
-int Configure(Kernel& k) {  // bus->dma_configure() of a driver that binds
-  const int ret = ApplyFirmware(k, k.op.a);
-  k.device(k.op.a).configure_deferred = ret == -kEProbeDefer;  // then really_probe() stops
-  return ret != 0 ? ret : iommu_probe_device(k, k.op.a);
+// bus->dma_configure() of a driver that binds: of_iommu_configure(), acpi_iommu_configure_id().
+int Configure(Kernel& k) {
+  const DeviceId dev = k.op.a;
+  DeviceState& d = k.device(dev);
+  d.configure_deferred = false;
+  if (d.fwspec != kNoId) return 0;  // nor is it probed
+  if (const int ret = ApplyFirmware(k, dev); ret != 0) {
+    d.configure_deferred = ret == -kEProbeDefer;  // then really_probe() stops
+    return ret;
+  }
+  // From 6.13 on acpi_iommu_configure_id() leaves the probe to the walks of the buses.
+  if (k.has(Rule::kProbeDmaConfigure) && k.topology.firmware == Firmware::kAcpi) return 0;
+  return iommu_probe_device(k, dev);
 }
 
 const char* CannotBind(const Kernel& k) {

@@ -16,6 +16,7 @@ struct Row {
 
 constexpr std::array<Row<Oops>, kOopsCount> kOopses = {{
     {Oops::kNullPointer, "NULL pointer"},
+    {Oops::kUseAfterFree, "use after free"},
     {Oops::kBug, "BUG_ON"},
     {Oops::kListCorruption, "list corruption"},
     {Oops::kEmptyList, "an empty list's head taken for an entry"},
@@ -42,6 +43,7 @@ constexpr std::array<Row<Event::Kind>, kEventKindCount> kEvents = {{
     {kUnpin, "unpin"},
     {kMsiCookie, "iommu_get_msi_cookie"},
     {kAttachPasid, "set_dev_pasid"},
+    {kRemovePasid, "iommu_remove_dev_pasid"},
 }};
 
 static_assert(IsIndexedBy(&Row<Oops>::kind, kOopses));

@@ -16,6 +16,7 @@ namespace iommucheck {
 // How the kernel fails: it cannot go on, or its further behaviour is undefined.
 enum class Oops : uint8_t {
   kNullPointer,     // it dereferences NULL
+  kUseAfterFree,    // it reads what was freed
   kBug,             // BUG_ON()
   kListCorruption,  // it would add an entry to a second list
   kEmptyList,       // it uses the head of an empty list as an entry
@@ -47,7 +48,8 @@ struct Event {
     kPin,          // the kernel pins pages of user memory; result in `error`
     kUnpin,        // the kernel unpins them
     kMsiCookie,    // iommu_get_msi_cookie(domain) returns `error`
-    kAttachPasid,  // domain->ops->set_dev_pasid(domain, device)
+    kAttachPasid,  // domain->ops->set_dev_pasid(domain, device) returns `error`
+    kRemovePasid,  // iommu_remove_dev_pasid(device): the domain leaves its PASID
   };
   Kind kind;
   uint8_t error = 0;  // positive errno
@@ -64,7 +66,7 @@ struct Event {
   Pages pages{};  // kMap, kUnmap: of IOVA; kPin, kUnpin: of user memory
   const char* where = "";
 };
-inline constexpr int kEventKindCount = static_cast<int>(Event::Kind::kAttachPasid) + 1;
+inline constexpr int kEventKindCount = static_cast<int>(Event::Kind::kRemovePasid) + 1;
 // The function that the kernel calls, or the event: "attach_dev", "WARN"
 std::string_view EventName(Event::Kind kind);
 

@@ -25,6 +25,8 @@ const char* BrokenDevice(DeviceKind kind, const DeviceState& d) {
   if (served != (d.group != kNoId)) return "a device is served if it is in a group";
   if (d.group == kNoId && d.hw != kNoId) return "a device that is not served is on no domain";
   if (d.group == kNoId && d.next != kNoId) return "a device in no group is on no list";
+  if (!d.iommu && (d.fwspec != kNoId || d.instance != kNoId))
+    return "a device with a fwspec or an instance has a dev->iommu";
   return nullptr;
 }
 

@@ -3,11 +3,13 @@
 // Who may use a device: kernel drivers, PASIDs, resets (drivers/iommu/iommu.c). The claim of a
 // whole group is in iommu_domain.cc.
 //
-// ABSTRACTION: one PASID a group. Only parts of the reset code of 7.0 and 7.1 were read.
+// ABSTRACTION: one PASID a group.
 #include "model/kernel.h"
 
 namespace iommucheck {
 namespace {
+
+constexpr uint8_t kMaxResetDepth = 4;
 
 bool IsIdentity(const Kernel& k, DomainId domain) {
   return domain != kNoId && k.domain(domain).identity;
@@ -46,27 +48,54 @@ const char* CannotWithoutKernelDriver(const Kernel& k) {
                                                           : "no kernel driver has the device";
 }
 
+void RemoveDevicePasid(Kernel& k, DeviceId dev, DomainId domain) {  // iommu_remove_dev_pasid()
+  k.emit({.kind = Event::Kind::kRemovePasid,
+          .device = dev,
+          .group = k.device(dev).group,
+          .domain = domain});
+}
+
+int SetDevicePasid(Kernel& k, DeviceId dev, DomainId domain) {  // domain->ops->set_dev_pasid()
+  const int ret = k.inject(Fault::Kind::kAttach, dev);
+  k.emit({.kind = Event::Kind::kAttachPasid,
+          .error = static_cast<uint8_t>(-ret),
+          .device = dev,
+          .group = k.device(dev).group,
+          .domain = domain,
+          .type = k.domain(domain).type,
+          .driver = k.domain(domain).driver,
+          .device_driver = k.driver_of(dev)});
+  return ret;
+}
+
+// ABSTRACTION: every device has PASIDs (dev->iommu->max_pasids), if one of its group has.
+int SetGroupPasid(Kernel& k, GroupId group, DomainId domain) {  // __iommu_set_group_pasid()
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    const int ret = SetDevicePasid(k, dev, domain);
+    if (ret == 0) continue;
+    // From 6.12 on the devices before the failing one lose the PASID, in 6.8 all do.
+    for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next) {
+      if (d == dev && k.has(Rule::kCorePasidRevert)) break;
+      RemoveDevicePasid(k, d, domain);
+    }
+    return ret;
+  }
+  SetPasidPointer(k, group, domain);
+  return 0;
+}
+
 int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain) {
   const GroupId group = k.device(dev).group;
   if (group == kNoId) return -ENODEV;
   if (!k.fwnode_era()) return InitPasids(k, dev, group);
   if (k.has(Rule::kCorePasidOwner) && OwnerDiffers(k, dev, k.domain(domain)))
     return k.refuse(Rule::kCorePasidOwner, -EINVAL, dev, group);
-  GroupState& g = k.group(group);
+  const GroupState& g = k.group(group);
   if (g.recovery_cnt != 0 && k.has(Rule::kCoreResetBusy))
     return k.refuse(Rule::kCoreResetBusy, -EBUSY, dev, group);
   if (g.pasid_domain != kNoId && k.has(Rule::kCorePasidBusy))
     return k.refuse(Rule::kCorePasidBusy, -EBUSY, dev, group);
-  if (const int ret = k.inject(Fault::Kind::kAttach, dev); ret != 0) return ret;
-  k.emit({.kind = Event::Kind::kAttachPasid,
-          .device = dev,
-          .group = group,
-          .domain = domain,
-          .type = k.domain(domain).type,
-          .driver = k.domain(domain).driver,
-          .device_driver = k.driver_of(dev)});
-  SetPasidPointer(k, group, domain);
-  return 0;
+  return SetGroupPasid(k, group, domain);
 }
 
 }  // namespace
@@ -133,6 +162,9 @@ const char* CannotDetachPasid(const Kernel& k) {
 int DetachPasid(Kernel& k) {  // iommu_detach_device_pasid()
   const GroupId group = k.device(k.op.a).group;
   const DomainId domain = k.group(group).pasid_domain;
+  if (k.fwnode_era())
+    for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
+      if (!k.device(d).blocked) RemoveDevicePasid(k, d, domain);
   SetPasidPointer(k, group, kNoId);
   if (k.fwnode_era()) return 0;
   iommu_detach_group(k, group);  // amd_iommu_free_device()
@@ -145,37 +177,48 @@ const char* CannotReset(const Kernel& k) {
   if (!d.present || k.topology.devices[k.op.a].bus != Bus::kPci) return "it is no pci device";
   if (!k.has(Rule::kCoreResetBusy) && !k.has(Rule::kCoreResetMustSucceed))
     return "resets of this kernel leave the IOMMU alone";
-  return d.blocked ? "the device is in reset" : nullptr;
+  return d.reset_depth == kMaxResetDepth ? "the device's resets nest too deep" : nullptr;
 }
 
-int Reset(Kernel& k) {  // pci_dev_reset_iommu_prepare()
+// pci_dev_reset_iommu_prepare(). ABSTRACTION: PASIDs are those of the device's group.
+int Reset(Kernel& k) {
   const DeviceId dev = k.op.a;
-  const GroupId group = k.device(dev).group;
-  if (group == kNoId || k.device(dev).instance == kNoId) return 0;  // !dev_has_iommu()
-  GroupState& g = k.group(group);
-  if (const int ret = AllocBlockingDomain(k, group); ret != 0) return ret;
-  if (const int ret = AttachDevice(k, g.blocking_domain, dev); ret != 0) return ret;
-  k.device(dev).blocked = true;
+  DeviceState& d = k.device(dev);
+  if (!k.topology.devices[dev].ats || d.instance == kNoId) return 0;  // !dev_has_iommu()
+  GroupState& g = k.group(d.group);
+  if (g.recovery_cnt != 0 && !k.has(Rule::kCoreResetPerDevice)) {
+    k.warn("pci_dev_reset_iommu_prepare", d.group);
+    return -EBUSY;
+  }
+  if (d.reset_depth != 0) {
+    ++d.reset_depth;
+    return 0;
+  }
+  if (const int ret = AllocBlockingDomain(k, d.group); ret != 0) return ret;
+  if (g.domain != g.blocking_domain)
+    if (const int ret = AttachDevice(k, g.blocking_domain, dev); ret != 0) return ret;
+  d.reset_depth = 1;
+  d.blocked = true;
+  if (g.pasid_domain != kNoId) RemoveDevicePasid(k, dev, g.pasid_domain);
   ++g.recovery_cnt;
   return 0;
 }
 
 const char* CannotResetDone(const Kernel& k) {
-  return k.device(k.op.a).blocked ? nullptr : "the device is not in reset";
+  return k.device(k.op.a).reset_depth != 0 ? nullptr : "the device is not in reset";
 }
 
 int ResetDone(Kernel& k) {  // pci_dev_reset_iommu_done()
   const DeviceId dev = k.op.a;
-  const GroupId group = k.device(dev).group;
-  if (group == kNoId) return 0;
-  GroupState& g = k.group(group);
-  for (DeviceId d = g.devices; d != kNoId; d = k.device(d).next) {
-    if (!k.device(d).blocked || (d != dev && k.has(Rule::kCoreResetPerDevice))) continue;
-    k.device(d).blocked = false;
-    --g.recovery_cnt;
-    if (g.domain != kNoId && AttachDevice(k, g.domain, d) != 0)
-      k.warn("pci_dev_reset_iommu_done", group);
-  }
+  DeviceState& d = k.device(dev);
+  if (--d.reset_depth != 0) return 0;
+  GroupState& g = k.group(d.group);
+  if (g.domain != kNoId && g.domain != g.blocking_domain && AttachDevice(k, g.domain, dev) != 0)
+    k.warn("pci_dev_reset_iommu_done", d.group);
+  d.blocked = false;
+  if (g.pasid_domain != kNoId && SetDevicePasid(k, dev, g.pasid_domain) != 0)
+    k.warn("pci_dev_reset_iommu_done", d.group);
+  --g.recovery_cnt;
   return 0;
 }
 

@@ -143,6 +143,21 @@ void FreeGroupDomains(Kernel& k, GroupId group) {
   iommu_domain_free(k, std::exchange(g.blocking_domain, kNoId));
 }
 
+// Before 6.8 iommu_release_device() takes a device with a dev->iommu for a served one, and reads its
+// instance and its ops: those of the instance, in 5.15 those in the slot of the bus. A device that
+// waits for its IOMMU has no instance, and up to and including 6.0 an instance that goes leaves its
+// devices behind. After an oops the model goes on as a fixed kernel does. ABSTRACTION: the
+// release_device() of a driver that does not serve the device does nothing.
+void ReadInstance(Kernel& k, DeviceId dev) {
+  const InstanceId instance = k.device(dev).instance;
+  const DriverId slot = k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
+  const bool has_ops = k.has(Rule::kAllocOpsPerDriver) ? slot != kNoId : instance != kNoId;
+  if (instance != kNoId && !IsRegistered(k, instance))
+    k.oops(Oops::kUseAfterFree, "iommu_device_unlink", kNoId, dev);
+  else if (!has_ops)
+    k.oops(Oops::kNullPointer, "iommu_release_device", kNoId, dev);
+}
+
 // --- probe ---
 
 // Whether the instance is registered, belongs to the driver, and firmware put the device behind it.
@@ -169,15 +184,28 @@ int ProbeDevice(Kernel& k, DeviceId dev, DriverId driver, InstanceId* instance) 
   return 0;
 }
 
+// dev_iommu_free()
+void FreeDevIommu(Kernel& k, DeviceId dev) {
+  k.device(dev).iommu = false;
+  k.device(dev).fwspec = kNoId;
+}
+
 int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
-  if (!IsRegistered(k, instance)) return -kEProbeDefer;
-  InstanceId& fwspec = k.device(dev).fwspec;
+  DeviceState& d = k.device(dev);
+  const bool registered = IsRegistered(k, instance);
+  // of_iommu_xlate() makes the fwspec with ops of NULL, and returns -EPROBE_DEFER only then. In the
+  // model the device has no fwspec: the next of_iommu_configure() frees it, and no driver takes it.
+  const bool without_ops =
+      !registered && k.topology.firmware != Firmware::kAcpi && k.has(Rule::kFwspecWithoutOps);
+  if (!registered && !without_ops) return -kEProbeDefer;
   const auto driver = [&](InstanceId i) { return k.topology.instances[i].driver; };
-  if (fwspec != kNoId) {
-    if (k.same_ops(driver(fwspec), driver(instance))) return 0;
+  if (d.fwspec != kNoId) {
+    if (registered && k.same_ops(driver(d.fwspec), driver(instance))) return 0;
     if (k.has(Rule::kFwspecOneDriver)) return k.refuse(Rule::kFwspecOneDriver, -EINVAL, dev);
   }
-  fwspec = instance;
+  d.iommu = true;
+  if (without_ops) return -kEProbeDefer;
+  d.fwspec = instance;
   return 0;
 }
 
@@ -224,13 +252,14 @@ int InitDevice(Kernel& k, DeviceId dev) {
   if (driver == kNoId) return -ENODEV;
   InstanceId instance = kNoId;
   if (const int ret = ProbeDevice(k, dev, driver, &instance); ret != 0) {
-    k.device(dev).fwspec = kNoId;  // dev_iommu_free()
+    FreeDevIommu(k, dev);
     return ret;
   }
+  k.device(dev).iommu = true;
   k.device(dev).instance = instance;
   const GroupId group = DeviceGroup(k, dev);
   if (group == kNoId) {
-    k.device(dev).fwspec = kNoId;
+    FreeDevIommu(k, dev);
     k.device(dev).instance = kNoId;
     return -ENOMEM;
   }
@@ -337,6 +366,26 @@ int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
   return ret;
 }
 
+// Whether the device is behind a registered instance of the driver.
+bool IsBehind(const Kernel& k, DeviceId dev, DriverId driver) {
+  return std::ranges::any_of(k.topology.devices[dev].masters, [&](InstanceId i) {
+    return i != kNoId && k.topology.instances[i].driver == driver && IsRegistered(k, i);
+  });
+}
+
+// probe_acpi_namespace_devices() of Intel's driver, which takes the bus of each device that a DRHD
+// names and that has no group. The driver ignores the error that ends the loop. ABSTRACTION: the
+// devices come in the order of their bus, not of the DMAR table.
+void ProbeNamespaceDevices(Kernel& k, Bus bus, DriverId driver) {
+  for (DeviceId dev : DevicesInOrder(k)) {
+    if (k.topology.devices[dev].bus != bus || k.device(dev).group != kNoId ||
+        !IsBehind(k, dev, driver))
+      continue;
+    SetBusOps(k, bus, driver);
+    if (iommu_probe_device(k, dev) != 0) return;
+  }
+}
+
 int ClaimBus(Kernel& k, Bus bus, DriverId driver) {
   if (bus == Bus::kCdx) return 0;  // came with 6.4, after the last driver that claims buses
   const DriverId slot = k.state.bus_ops[static_cast<size_t>(bus)];
@@ -353,7 +402,7 @@ int ClaimBus(Kernel& k, Bus bus, DriverId driver) {
       bus_set_iommu(k, bus, driver);
       return 0;
     case Claim::kStore:
-      SetBusOps(k, bus, driver);
+      ProbeNamespaceDevices(k, bus, driver);
       return 0;
   }
   return 0;
@@ -491,13 +540,13 @@ int Unregister(Kernel& k) {
 }
 
 int ApplyFirmware(Kernel& k, DeviceId dev) {
-  // The kernel does not ask firmware again once the device has a fwspec.
   if (k.device(dev).fwspec != kNoId) return 0;
   for (InstanceId master : k.topology.devices[dev].masters) {
     if (master == kNoId || !k.topology.instances[master].fwnode) continue;
     const int ret = iommu_fwspec_init(k, dev, master);
     if (ret == 0) continue;
-    if (k.has(Rule::kFwspecFreeOnError)) k.device(dev).fwspec = kNoId;
+    if (k.has(Rule::kFwspecFreeOnError) && k.topology.firmware != Firmware::kAcpi)
+      FreeDevIommu(k, dev);
     return ret;
   }
   return 0;
@@ -512,11 +561,13 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
 
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
-  d.fwspec = kNoId;
-  if (d.instance == kNoId) return;  // no dev->iommu; an emulated device keeps its group
+  if (d.iommu && !k.fwnode_era()) ReadInstance(k, dev);
+  FreeDevIommu(k, dev);
+  if (d.instance == kNoId) return;  // an emulated device keeps its group
   const GroupId group = d.group;
-  if (d.blocked) --k.group(group).recovery_cnt;
+  // group->recovery_cnt goes on counting a device that leaves in reset.
   d.blocked = false;
+  d.reset_depth = 0;
   d.attach_deferred = false;
   d.require_direct = false;
   k.emit({.kind = Event::Kind::kRelease,

@@ -198,6 +198,9 @@ bool vfio_iommu_iova_dma_valid(const Kernel& k, ContainerId container, Pages pag
 // --- vfio_type1_dma.cc: drivers/vfio/vfio_iommu_type1.c, mappings and pins ---
 
 std::span<Dma> DmaList(Kernel& k, ContainerId container);
+// Whether the first address after the pages is 0, which compares as lower than all others: loops up
+// to there do nothing, and vfio_find_dma() finds neither such a mapping nor any in such a range.
+bool EndIsZero(const Kernel& k, Pages pages);
 // The lowest mapping that overlaps the pages, or nullptr.
 Dma* vfio_find_dma(Kernel& k, ContainerId container, Pages pages);
 int vfio_dma_do_map(Kernel& k, ContainerId container);

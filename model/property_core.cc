@@ -275,25 +275,61 @@ Found PasidKeepsItsDomain(const StepView& v) {
 
 Found ResettingDeviceIsBlocked(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (!d.blocked || (d.hw == g.blocking_domain && IsReal(v, dev))) return std::nullopt;
+      return Violation{.why = "it is in reset and not on the blocking domain",
+                       .device = dev,
+                       .group = group,
+                       .domain = d.hw};
+    });
+  });
+}
+
+Found ResetsOfAGroupAreCounted(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     int blocked = 0;
-    const Found device =
-        AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
-          if (!d.blocked) return std::nullopt;
-          ++blocked;
-          if (d.hw == g.blocking_domain && IsReal(v, dev)) return std::nullopt;
-          return Violation{.why = "it is in reset and not on the blocking domain",
-                           .device = dev,
-                           .group = group,
-                           .domain = d.hw};
-        });
-    if (device) return device;
-    if (v.op.kind == OpKind::kResetDone)
-      for (DeviceId dev = 0; dev < v.topology.devices_count; ++dev)
-        if (dev != v.op.a && v.before.devices[dev].blocked && !v.after.devices[dev].blocked)
-          return Violation{.why = "another device's reset ended its own", .device = dev};
+    AnyDeviceOf(v.after, group, [&](DeviceId, const DeviceState& d) -> Found {
+      if (d.blocked) ++blocked;
+      return std::nullopt;
+    });
     if (blocked == g.recovery_cnt) return std::nullopt;
     return Violation{.why = "recovery_cnt is not the number of its devices in reset",
                      .group = group};
+  });
+}
+
+Found ResetIsRefusedOnlyByTheDriver(const StepView& v) {
+  if (v.op.kind != OpKind::kReset || v.result.error != -EBUSY || HasAttachFault(v.op, v.op.a))
+    return std::nullopt;
+  return Violation{.why = "its reset is refused", .device = v.op.a};
+}
+
+// The group that a kernel driver or nobody has. Up to and including 6.1, a PASID takes the group to
+// the identity domain of amd_iommu_init_device().
+Found UnownedGroupIsOnDefault(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    const bool unowned = !g.owner && g.container == kNoId && g.default_domain != kNoId;
+    if (!unowned || g.domain == g.default_domain || g.domain == g.pasid_domain) return std::nullopt;
+    return Violation{
+        .why = "nobody owns it, and it is on another domain", .group = group, .domain = g.domain};
+  });
+}
+
+// The isolation from the kernel's own mappings that user space's group has.
+Found OwnedGroupIsOffDefault(const StepView& v) {
+  return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
+    if (!g.owner || g.default_domain == kNoId) return std::nullopt;
+    if (g.domain == g.default_domain)
+      return Violation{.why = "user space owns it, and it is on the default domain",
+                       .group = group,
+                       .domain = g.domain};
+    return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
+      if (d.hw != g.default_domain) return std::nullopt;
+      return Violation{.why = "user space owns its group, and it is on the default domain",
+                       .device = dev,
+                       .group = group,
+                       .domain = d.hw};
+    });
   });
 }
 
@@ -304,8 +340,7 @@ constexpr PropertyInfo kCoreRows[] = {
      "no NULL or wild pointer is followed, no BUG hit, no list corrupted, nothing loops for ever "
      "or is undefined",
      NoOops,
-     PromisedOn(Since(kV6_0).Until(kV6_1), kCommonPage)
-         .And(Since(kV6_8).Until(kV6_12), kCommonPage)
+     PromisedOn(Since(kV6_8).Until(kV6_12), kCommonPage)
          .And(Since(kV6_12), kCommonPageNoUnregister)},
     {kNoCallWaits, "no-call-waits", "no call waits inside the kernel for another call of the user",
      NoCallWaits, Since(kV6_1_y)},
@@ -362,15 +397,26 @@ constexpr PropertyInfo kCoreRows[] = {
      DriverRefusedOnlyWhenOwned, kEveryVersion},
     {kNoCrossDriverPasid, "no-cross-driver-pasid",
      "a PASID's domain was allocated by the driver that serves the device", NoCrossDriverPasid,
-     PromisedOn(Until(kV6_1), kSlotsStay).And(Since(kV6_1))},
+     kOneDriverAGroup},
     {kOwnPasidDomainIsAccepted, "own-pasid-domain-is-accepted",
      "a PASID is not refused a domain of the device's own driver as that of another",
      OwnPasidDomainIsAccepted, PromisedOn(Until(kV6_8)).And(Since(kV7_1))},
     {kPasidKeepsItsDomain, "pasid-keeps-its-domain",
      "no attach replaces the domain that a PASID has", PasidKeepsItsDomain, kEveryVersion},
     {kResettingDeviceIsBlocked, "resetting-device-is-blocked",
-     "a device in reset is on the blocking domain, and its group counts it",
-     ResettingDeviceIsBlocked, kEveryVersion},
+     "a device in reset is on the blocking domain", ResettingDeviceIsBlocked, kEveryVersion},
+    {kResetsOfAGroupAreCounted, "resets-of-a-group-are-counted",
+     "a group's count of devices in reset is the number of its devices in reset",
+     ResetsOfAGroupAreCounted},
+    {kResetIsRefusedOnlyByTheDriver, "reset-is-refused-only-by-the-driver",
+     "no reset is refused since another of the group is not done", ResetIsRefusedOnlyByTheDriver,
+     kEveryVersion},
+    {kUnownedGroupIsOnDefault, "unowned-group-is-on-default",
+     "a group that nobody owns is on its default domain", UnownedGroupIsOnDefault,
+     PromisedOn(Until(kV6_8), kOneInstance).Without(kAttachFaults).And(Since(kV6_8))},
+    {kOwnedGroupIsOffDefault, "owned-group-is-off-default",
+     "no device of a group that user space owns is on the group's default domain",
+     OwnedGroupIsOffDefault, Since(kV6_0)},
 };
 
 }  // namespace

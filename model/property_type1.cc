@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Properties of VFIO type1: groups on domains, mappings, valid IOVAs, pins.
+#include <algorithm>
 #include <bit>
+#include <cerrno>
 
 #include "model/property_checks.h"
 
@@ -106,6 +108,38 @@ Found FailedCallGoesBack(const StepView& v) {
   });
   if (container || (is.pins == was.pins && is.locked_vm == was.locked_vm)) return container;
   return Violation{.why = "as much memory is not locked as before the call"};
+}
+
+// Of SET_CONTAINER and SET_IOMMU. An empty group, and a type that no backend has, are refused by no
+// rule.
+Found RefusedForAReason(const StepView& v) {
+  const int error = -v.result.error;
+  if (!Joins(v.op.kind) || error == 0 || error == ENODEV || v.result.struck != 0)
+    return std::nullopt;
+  for (const Event& e : v.events)
+    if (e.error == error || (e.kind == Event::Kind::kRefused && e.error != 0) ||
+        e.kind == Event::Kind::kOops || e.kind == Event::Kind::kWait)
+      return std::nullopt;
+  return Violation{.why = "no rule and no driver has refused it"};
+}
+
+Found FailedMapChangesNothing(const StepView& v) {
+  const bool maps = v.op.kind == OpKind::kMap || v.op.kind == OpKind::kUnmap ||
+                    v.op.kind == OpKind::kPin || v.op.kind == OpKind::kUnpin;
+  if (!maps || v.result.error == 0 || v.result.outcome != Outcome::kDone) return std::nullopt;
+  const State& was = v.before;
+  const State& is = v.after;
+  const Found container = AnyContainer(is, [&](ContainerId id, const ContainerState& c) -> Found {
+    if (c == was.containers[id]) return std::nullopt;
+    return Violation{.why = "it is not as it was before the call", .container = id};
+  });
+  if (container) return container;
+  for (DomainId domain = 0; domain < is.domains_end; ++domain)
+    if (is.mapped[domain] != was.mapped[domain])
+      return Violation{.why = "it maps other pages than before the call", .domain = domain};
+  if (is.pins == was.pins && is.zero_pins == was.zero_pins && is.locked_vm == was.locked_vm)
+    return std::nullopt;
+  return Violation{.why = "as much memory is not pinned or locked as before the call"};
 }
 
 Found ContainerGroupsAreOnTheirDomain(const StepView& v) {
@@ -265,6 +299,101 @@ Found NoLeakedPin(const StepView& v) {
                                         : "a mapping has pages that are not pinned"};
 }
 
+// Follows the order of a step: which page of user memory each IOVA of a container leads to, how
+// often each page is pinned, and what each domain maps.
+class MemoryWalk {
+ public:
+  explicit MemoryWalk(const StepView& v) : v_(v), mapped_(v.before.mapped) {
+    leads_to_.fill({});
+    for (auto& pages : leads_to_) pages.fill(kNoPage);
+    AddMappings(v.after, false);
+    AddMappings(v.before, true);
+  }
+
+  // Takes the next event; a domain that maps a page which nothing pins any longer, or kNoId.
+  DomainId Take(const Event& e) {
+    if (e.kind == Event::Kind::kMap && e.error == 0) mapped_[e.domain] |= MaskOf(e.pages);
+    if (e.kind == Event::Kind::kUnmap) mapped_[e.domain] &= ~MaskOf(e.pages);
+    if (e.kind == Event::Kind::kFree) mapped_[e.domain] = 0;
+    if (e.kind == Event::Kind::kPin && e.error == 0) Count(e.pages, 1);
+    if (e.kind != Event::Kind::kUnpin) return kNoId;
+    Count(e.pages, -1);
+    for (const State* s : {&v_.before, &v_.after})
+      for (ContainerId c = 0; c < kMaxContainers; ++c)
+        for (DomainId d = s->containers[c].domains; d != kNoId; d = s->domains[d].next)
+          if (MapsAny(c, mapped_[d], e.pages)) return d;
+    return kNoId;
+  }
+
+ private:
+  static constexpr uint8_t kNoPage = 0xff;
+
+  void AddMappings(const State& s, bool count) {
+    for (ContainerId c = 0; c < kMaxContainers; ++c)
+      for (const Dma& dma : MappingsOf(s.containers[c])) {
+        if (dma.zero_page) continue;
+        for (int i = 0; i < dma.at.count && dma.at.first + i < kPages; ++i) {
+          const int iova = dma.at.first + i;
+          const int page = dma.vaddr + i;
+          if (page >= kPages) break;
+          leads_to_[c][iova] = static_cast<uint8_t>(page);
+          const bool pinned = ((s.containers[c].pfns >> iova) & 1) != 0;
+          if (count) pins_[page] += (dma.iommu_mapped ? 1 : 0) + (pinned ? 1 : 0);
+        }
+      }
+  }
+
+  void Count(Pages pages, int more) {
+    for (int page = pages.first; page < pages.first + pages.count && page < kPages; ++page)
+      pins_[page] += more;
+  }
+
+  [[nodiscard]] bool MapsAny(ContainerId c, uint64_t mapped, Pages memory) const {
+    for (int iova = 0; iova < kPages; ++iova) {
+      const uint8_t page = leads_to_[c][iova];
+      if (((mapped >> iova) & 1) != 0 && page != kNoPage && page >= memory.first &&
+          page < memory.first + memory.count && pins_[page] <= 0)
+        return true;
+    }
+    return false;
+  }
+
+  const StepView& v_;
+  std::array<uint64_t, kMaxDomains> mapped_;
+  std::array<std::array<uint8_t, kPages>, kMaxContainers> leads_to_;
+  std::array<int, kPages> pins_{};
+};
+
+Found NoUnpinWhileMapped(const StepView& v) {
+  const auto unpins = [](const Event& e) { return e.kind == Event::Kind::kUnpin; };
+  if (std::ranges::none_of(v.events, unpins)) return std::nullopt;
+  MemoryWalk walk(v);
+  return AnyEvent(v, [&](const Event& e) -> Found {
+    const DomainId domain = walk.Take(e);
+    if (domain == kNoId) return std::nullopt;
+    return Violation{.why = "a domain maps it still", .event = &e, .domain = domain};
+  });
+}
+
+Found StaleVaddrsAreCounted(const StepView& v) {
+  return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
+    if (std::ranges::count(MappingsOf(c), true, &Dma::vaddr_invalid) == c.vaddr_invalid_count)
+      return std::nullopt;
+    return Violation{.why = "vaddr_invalid_count is another number", .container = container};
+  });
+}
+
+Found MappedExactlyWithADomain(const StepView& v) {
+  return AnyContainer(v.after, [](ContainerId container, const ContainerState& c) -> Found {
+    for (const Dma& dma : MappingsOf(c))
+      if (dma.iommu_mapped != (c.domains != kNoId))
+        return Violation{.why = dma.iommu_mapped ? "a mapping is pinned for no domain"
+                                                 : "a mapping is in no domain",
+                         .container = container};
+    return std::nullopt;
+  });
+}
+
 Found NoPinByStaleVaddr(const StepView& v) {
   const auto stale = [&](const ContainerState& c) { return c.vaddr_invalid_count != 0; };
   ContainerId container = kNoId;
@@ -301,6 +430,12 @@ constexpr PropertyInfo kType1Rows[] = {
          .Without(kAttachFaults)
          .And(Since(kV6_8))
          .Without(kAttachFaults)},
+    {kRefusedForAReason, "refused-for-a-reason",
+     "joining a container or setting its driver fails only where a rule or a driver refuses it",
+     RefusedForAReason, Since(kV6_8)},
+    {kFailedMapChangesNothing, "failed-map-changes-nothing",
+     "a map, unmap, pin or unpin that fails leaves mappings, domains and pins as they were",
+     FailedMapChangesNothing, PromisedOn(Since(kV6_0), kUnmapTop)},
     {kContainerGroupsAreOnTheirDomain, "container-groups-are-on-their-domain",
      "a group in a container with a driver is on one of its domains, as type1 has it",
      ContainerGroupsAreOnTheirDomain,
@@ -350,6 +485,15 @@ constexpr PropertyInfo kType1Rows[] = {
     {kNoLeakedPin, "no-leaked-pin",
      "every page that is pinned belongs to a mapping, and is counted", NoLeakedPin,
      PromisedOn(Since(kV6_0), kUnmapTop)},
+    {kNoUnpinWhileMapped, "no-unpin-while-mapped",
+     "no page is unpinned for the last time while a domain maps it", NoUnpinWhileMapped,
+     PromisedOn(kEveryVersion, kUnmapTop)},
+    {kStaleVaddrsAreCounted, "stale-vaddrs-are-counted",
+     "a container counts its mappings that have no valid vaddr", StaleVaddrsAreCounted,
+     kEveryVersion},
+    {kMappedExactlyWithADomain, "mapped-exactly-with-a-domain",
+     "the mappings of a container are pinned and mapped exactly while it has a domain",
+     MappedExactlyWithADomain, PromisedOn(kEveryVersion, kUnmapTop)},
     {kNoPinByStaleVaddr, "no-pin-by-stale-vaddr",
      "nothing is pinned while a mapping of the container has no valid vaddr", NoPinByStaleVaddr,
      kEveryVersion},

@@ -18,6 +18,7 @@ constexpr auto k612 = KernelVersion::kV6_12;
 constexpr auto k71 = KernelVersion::kV7_1;
 
 constexpr std::string_view kIommuC = "drivers/iommu/iommu.c";
+constexpr std::string_view kOfIommuC = "drivers/iommu/of_iommu.c";
 constexpr std::string_view kType1C = "drivers/vfio/vfio_iommu_type1.c";
 // Up to and including 6.0 the functions of these two files are in vfio.c and vfio_main.c.
 constexpr std::string_view kContainerC = "drivers/vfio/container.c";
@@ -40,10 +41,12 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kFwspecOneDriver, kCheck, "fwspec.one_driver", kIommuC, "iommu_fwspec_init", kEveryVersion,
      "a device described by instances of two drivers is refused with -EINVAL",
      "the last description wins", kEncoded},
-    {kFwspecFreeOnError, kMechanism, "fwspec.free_on_error", "drivers/iommu/of_iommu.c",
-     "of_iommu_configure", Since(k612),
-     "a firmware description that fails half-way leaves no fwspec behind",
-     "the fwspec of the part that went well stays", kEncoded},
+    {kFwspecFreeOnError, kMechanism, "fwspec.free_on_error", kOfIommuC, "of_iommu_configure",
+     Since(k612), "a device tree's description that fails half-way leaves no fwspec behind",
+     "the fwspec of the part that went well stays, as it does with ACPI", kEncoded},
+    {kFwspecWithoutOps, kMechanism, "fwspec.without_ops", kOfIommuC, "of_iommu_xlate", Until(k612),
+     "a device that waits for its IOMMU has a fwspec without ops, and so a dev->iommu",
+     "a device that waits for its IOMMU has no dev->iommu"},
     {kFirmwareDtXorAcpi, kCheck, "firmware.dt_xor_acpi", "drivers/base/platform.c",
      "platform_dma_configure", kEveryVersion,
      "a machine is described by device tree or by ACPI, and only drivers of that kind probe",
@@ -171,6 +174,9 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "a static domain is refused for having no owner"},
     {kCorePasidBusy, kCheck, "core.pasid_busy", kIommuC, "iommu_attach_device_pasid", Since(k68),
      "a PASID that has a domain is refused with -EBUSY", "a PASID's domain is replaced"},
+    {kCorePasidRevert, kMechanism, "core.pasid_revert", kIommuC, "__iommu_set_group_pasid",
+     Since(k612), "when one device of a group fails, those before it lose their PASIDs",
+     "when one device of a group fails, the PASIDs of all are removed"},
     {kCoreResetBusy, kCheck, "core.reset_busy", kIommuC, "__iommu_group_set_domain_internal",
      Since(k71), "a group with a device in reset changes its domain only if it must: else -EBUSY",
      "a device in reset is attached to another domain"},
@@ -180,8 +186,8 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "while a device is in reset even a detach is refused, and group->domain stays"},
     {kCoreResetPerDevice, kMechanism, "core.reset_per_device", kIommuC,
      "pci_dev_reset_iommu_prepare", Since(k71),
-     "each device of a group is blocked for its own reset, and leaves when that is done",
-     "the first reset that is done puts every device of the group back"},
+     "every device of a group can be in reset at once, and resets of one device nest",
+     "while a device of a group is in reset, all further resets are refused: a WARN and -EBUSY"},
 
     {kVfioOpenOnce, kCheck, "vfio.open_once", kGroupC, "vfio_group_fops_open", kEveryVersion,
      "a group that is open is refused with -EBUSY", "a group may be opened twice"},
@@ -317,6 +323,9 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1UnmapEveryDomain, kMechanism, "type1.unmap_every_domain", kType1C, "vfio_unmap_unpin",
      kEveryVersion, "a page is unmapped from every domain before it is unpinned",
      "a page is unmapped from the first domain alone"},
+    {kType1Overflow, kMechanism, "type1.overflow", kType1C, "vfio_dma_do_map", Since(k71),
+     "a range that wraps around is refused with -EOVERFLOW, before what it would be mapped as",
+     "a range that wraps around is refused with -EINVAL, or at its first page that is not mapped"},
     {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", Since(k71),
      "a mapping that ends with the address space is unmapped, too",
      "the end of such a mapping is 0, and neither unmapped nor unpinned is any of it"},

@@ -75,6 +75,9 @@ enum class Rule : uint8_t {
   kCoreResetBusy = 43,
   kCoreResetMustSucceed = 44,
   kCoreResetPerDevice = 45,
+  kCorePasidRevert = 100,
+  kFwspecWithoutOps = 101,
+  kType1Overflow = 102,
   // VFIO groups and containers.
   kVfioOpenOnce = 46,
   kVfioViable = 47,
@@ -135,7 +138,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 100;
+inline constexpr int kRuleCount = 103;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

@@ -20,10 +20,11 @@ enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 
 // Invariant: a device in a group is on that group's list, once; a real device is in a group exactly
 // while an instance serves it; an absent device is in no group. A device without a group is on no
-// domain.
+// domain. A device that has a fwspec or is served has a dev->iommu.
 struct DeviceState {
   bool present = false;
   InstanceId instance = kNoId;  // dev->iommu->iommu_dev; its driver serves the device
+  bool iommu = false;           // dev->iommu is allocated
   InstanceId fwspec = kNoId;    // dev->iommu->fwspec: the instance whose fwnode it names
   GroupId group = kNoId;        // dev->iommu_group
   DeviceId next = kNoId;        // next in group->devices
@@ -33,6 +34,7 @@ struct DeviceState {
   bool attach_deferred = false;     // dev->iommu->attach_deferred
   bool require_direct = false;      // dev->iommu->require_direct
   bool blocked = false;             // group_device->blocked: in reset
+  uint8_t reset_depth = 0;          // group_device->reset_depth: resets that are not done
   bool configure_deferred = false;  // the last `configure` was -EPROBE_DEFER
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };

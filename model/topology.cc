@@ -141,8 +141,8 @@ bool HasDisjointClaims(const Topology& t) {
     for (DriverId b = 0; b < a; ++b) {
       bool common = false;
       for (int bus = 0; bus < kBusCount; ++bus)
-        common |= t.drivers[a].claims[bus] != Claim::kNone &&
-                  t.drivers[b].claims[bus] != Claim::kNone;
+        common |=
+            t.drivers[a].claims[bus] != Claim::kNone && t.drivers[b].claims[bus] != Claim::kNone;
       if (!common) return true;
     }
   return false;

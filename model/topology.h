@@ -47,7 +47,8 @@ inline constexpr std::array<std::string_view, kBusCount> kBusNames = {"platform"
 inline std::string_view BusName(Bus bus) { return kBusNames[static_cast<size_t>(bus)]; }
 std::optional<Bus> FindBus(std::string_view name);
 
-// The kind of firmware that describes a machine, or the instances of a driver.
+// The kind of firmware that describes a machine, or the instances of a driver. A machine of any
+// kind describes its devices as a device tree does.
 enum class Firmware : uint8_t { kAny, kAcpi, kDt };
 inline constexpr auto kFirmwareNames = std::to_array<std::string_view>({"any", "acpi", "dt"});
 inline std::string_view FirmwareName(Firmware firmware) {
@@ -150,6 +151,7 @@ struct Device {
   // (arm_smmu_device_group()) or are in one container (fsl_mc_device_group()).
   uint8_t slot = 0;
   bool absent = false;                           // not there at boot; `add` adds it
+  bool ats = false;                              // PCI: pci_ats_supported()
   DeviceKind kind = DeviceKind::kReal;           // the other kinds have no instances
   DefaultType default_type = DefaultType::kAny;  // def_domain_type() of its driver
   std::array<Region, kMaxRegions> regions{};     // unused entries (kNone) are last

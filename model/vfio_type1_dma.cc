@@ -39,12 +39,7 @@ int SmallestPage(Kernel& k, ContainerId container) {
   return kPages;
 }
 
-// Whether the first address after the pages is 0, which compares as lower than all others.
-bool EndIsZero(const Kernel& k, Pages pages) {
-  return pages.first + pages.count == kPages && !k.has(Rule::kType1UnmapTop);
-}
-
-bool Wraps(uint8_t first, uint8_t count) { return first + count > kPages; }
+bool Wraps(Pages pages) { return pages.first + pages.count > kPages; }
 bool Meets(Pages a, Pages b) { return a.first < b.first + b.count && b.first < a.first + a.count; }
 
 Dma* LinkDma(Kernel& k, ContainerId container, const Dma& dma) {  // vfio_link_dma()
@@ -237,8 +232,10 @@ int UnmapRange(Kernel& k, ContainerId container, bool all, Pages& at) {
   if (all) {
     if (at != Pages{}) return -EINVAL;
     at.count = kPages;
-  } else if (at.count == 0 || (at.count & (smallest - 1)) != 0 || Wraps(at.first, at.count)) {
+  } else if (at.count == 0 || (at.count & (smallest - 1)) != 0) {
     return -EINVAL;
+  } else if (Wraps(at)) {
+    return k.has(Rule::kType1Overflow) ? -EOVERFLOW : -EINVAL;
   }
   if (smallest > 1) k.warn("vfio_dma_do_unmap", kNoId);
   return 0;
@@ -270,6 +267,7 @@ int InvalidateVaddr(Kernel& k, ContainerId container, size_t i, Pages at) {
 
 // Maps the pages of a mapping in one more domain.
 int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, Dma& dma) {
+  if (EndIsZero(k, dma.at)) return 0;
   if (dma.iommu_mapped && FirstDomain(k, container) == kNoId) {
     k.warn("vfio_iommu_replay", group);
     return -EINVAL;
@@ -293,13 +291,13 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
     iommu_unmap(k, domain, dma.at);
     return;
   }
+  if (EndIsZero(k, dma.at)) return;
   const uint64_t mapped = k.state.mapped[domain] & MaskOf(dma.at);
   if (mapped == 0) return;
   const Pages pages = {static_cast<uint8_t>(std::countr_zero(mapped)),
                        static_cast<uint8_t>(std::popcount(mapped))};
   // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work.
-  if (iommu_unmap(k, domain, pages) == 0)
-    k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
+  if (iommu_unmap(k, domain, pages) == 0) k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
   UnpinPages(k, container, dma, mapped);
 }
 
@@ -315,6 +313,10 @@ int RoomForTrial(uint64_t pages) {
 }
 
 }  // namespace
+
+bool EndIsZero(const Kernel& k, Pages pages) {
+  return pages.first + pages.count == kPages && !k.has(Rule::kType1UnmapTop);
+}
 
 std::span<Dma> DmaList(Kernel& k, ContainerId container) {
   ContainerState& c = k.state.containers[container];
@@ -333,6 +335,11 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   const Op& op = k.op;
   const auto prot = static_cast<uint8_t>(op.flags & (kRead | kWrite));
   const bool set_vaddr = (op.flags & kVaddr) != 0;
+  const bool wraps = (Wraps(op.at) || Wraps({op.vaddr, op.at.count})) && k.has(Rule::kType1MapWrap);
+  if (k.has(Rule::kType1Overflow)) {
+    if (op.at.count == 0) return -EINVAL;
+    if (wraps) return k.refuse(Rule::kType1MapWrap, -EOVERFLOW);
+  }
   if ((prot != 0) == set_vaddr) return -EINVAL;
 
   const int smallest = SmallestPage(k, container);
@@ -340,9 +347,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   if (op.at.count == 0) return -EINVAL;
   if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 && k.has(Rule::kType1MapAlign))
     return k.refuse(Rule::kType1MapAlign, -EINVAL);
-  if ((Wraps(op.at.first, op.at.count) || Wraps(op.vaddr, op.at.count)) &&
-      k.has(Rule::kType1MapWrap))
-    return k.refuse(Rule::kType1MapWrap, -EINVAL);
+  if (wraps) return k.refuse(Rule::kType1MapWrap, -EINVAL);
 
   Dma* const found = vfio_find_dma(k, container, op.at);
   if (set_vaddr) return UpdateVaddr(k, container, found);
@@ -446,6 +451,7 @@ int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
   const Op& op = k.op;
   if (op.at.count == 0) return -EINVAL;  // vfio_pin_pages()
   if (!IsV2(k, container)) return -EACCES;
+  if (Wraps(op.at) && k.has(Rule::kType1Overflow)) return -EOVERFLOW;
   if (k.state.containers[container].vaddr_invalid_count != 0) {
     if (k.has(Rule::kType1PinVaddrBusy)) return k.refuse(Rule::kType1PinVaddrBusy, -EBUSY);
     k.emit({.kind = Event::Kind::kWait, .where = "vfio_find_dma_valid"});
@@ -482,7 +488,7 @@ int vfio_iommu_type1_unpin_pages(Kernel& k, ContainerId container) {
     k.warn("vfio_unpin_pages", kNoId);
     return 0;
   }
-  if (!IsV2(k, container)) {
+  if (!IsV2(k, container) || (Wraps(k.op.at) && k.has(Rule::kType1Overflow))) {
     k.warn("vfio_iommu_type1_unpin_pages", kNoId);
     return 0;
   }

@@ -45,10 +45,11 @@ bool IsListEmpty(const Kernel& k, ContainerId container) {
   return c.domains == kNoId && !c.iova_kept;
 }
 
-// The pages of the container's mappings.
+// The pages of the container's mappings that vfio_find_dma() finds.
 uint64_t Mapped(Kernel& k, ContainerId container) {
   uint64_t pages = 0;
-  for (const Dma& dma : DmaList(k, container)) pages |= MaskOf(dma.at);
+  for (const Dma& dma : DmaList(k, container))
+    if (!EndIsZero(k, dma.at)) pages |= MaskOf(dma.at);
   return pages;
 }
 

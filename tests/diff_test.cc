@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Pair{kAttach, "v6.12", "v7.1", 3, 2, {.instance_groups = true}},
         Pair{kAttach, "v7.1", "v6.12", 2, 2},  //
-        Pair{kAttach, "v6.0", "v6.12", 3, 1, {.claims = true, .stores = true}},
+        Pair{kAttach, "v6.0", "v6.12", 2, 2, {.claims = true, .stores = true}},
         Pair{kAttach, "v6.12", "v6.0", 3, 2, {.claims = true, .stores = true}},
         Pair{kAttach, "v6.12", "v6.12,+core.owner_every", 3, 2},
         Pair{kAttach, "v6.12,+core.owner_every", "v6.12", 0, 0, {.instance_groups = true}},

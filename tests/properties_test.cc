@@ -126,7 +126,7 @@ using enum KernelVersion;
 const std::vector<Needed>& WithoutRules() {
   static const std::vector<Needed> kNeeded = {
       {kNoCrossDriverAttach, kV6_12, Rule::kAssumeHomogeneousGroups},
-      {kNoOops, kV6_0, Rule::kType1DetachEmptyCopy},
+      {kNoOops, kV6_8, Rule::kType1DetachEmptyCopy},
       {kNoFreedDomainInUse, kV7_1, Rule::kCoreResetMustSucceed},
       {kGroupHasOneDriver, kV6_1, Rule::kRegisterSingleDriver},
       {kGroupSharesADomain, kV6_8, Rule::kAssumeOneInstanceGroups},
@@ -140,6 +140,9 @@ const std::vector<Needed>& WithoutRules() {
       {kNoCrossDriverPasid, kV6_8, Rule::kCorePasidOwner},
       {kOwnPasidDomainIsAccepted, kV7_1, Rule::kCorePasidStatic},
       {kPasidKeepsItsDomain, kV6_8, Rule::kCorePasidBusy},
+      {kResetIsRefusedOnlyByTheDriver, kV7_1, Rule::kCoreResetPerDevice},
+      {kUnownedGroupIsOnDefault, kV6_8, Rule::kCoreDetachNofail},
+      {kOwnedGroupIsOffDefault, kV6_8, Rule::kCoreClaimBlocking},
       {kGroupIsOpenedOnce, kV6_8, Rule::kVfioOpenOnce},
       {kNoIommuWantsPrivilege, kV6_8, Rule::kVfioNoIommuCap},
       {kNoIommuStaysApart, kV6_8, Rule::kVfioNoIommuApart},
@@ -148,6 +151,8 @@ const std::vector<Needed>& WithoutRules() {
       {kEmptyContainerHasNoDriver, kV6_8, Rule::kVfioReleaseOnLast},
       {kEmulatedGroupsNeedNoIommu, kV6_8, Rule::kVfioClaimReal},
       {kFailedCallGoesBack, kV6_8, Rule::kCoreAttachRollback},
+      {kFailedMapChangesNothing, kV6_8, Rule::kType1MapUnwind},
+      {kNoUnpinWhileMapped, kV6_8, Rule::kType1UnmapEveryDomain},
       {kNestingIsThere, kV6_8, Rule::kType1Nesting},
       {kMappingsAreApart, kV6_8, Rule::kType1MapOverlap},
       {kMappingsKeepTheirLimit, kV6_8, Rule::kType1MapEntries},
@@ -215,7 +220,7 @@ const std::vector<Broken>& BrokenSteps() {
        }},
       {"a device in reset on a type1 domain", kResettingDeviceIsBlocked,
        [](Seen& s) { s.after.devices[0].blocked = true; }},
-      {"more resets than devices", kResettingDeviceIsBlocked,
+      {"more resets than devices", kResetsOfAGroupAreCounted,
        [](Seen& s) { s.after.groups[1].recovery_cnt = 1; }},
       {"a group on the list of another container", kGroupHasOneContainer,
        [](Seen& s) { s.after.groups[1].container = 1; }},
@@ -236,6 +241,16 @@ const std::vector<Broken>& BrokenSteps() {
        [](Seen& s) { s.events.push_back({.kind = Event::Kind::kMsiCookie, .error = EBUSY}); }},
       {"a mapping of what is reserved", kMappingsLieOffReserved,
        [](Seen& s) { s.topology.devices[0].regions[0] = {Region::Type::kReserved, 10, 10}; }},
+      {"a refusal by nobody", kRefusedForAReason,
+       [](Seen& s) {
+         s.op = {.kind = OpKind::kSetContainer, .a = 1};
+         s.result.error = -EINVAL;
+         s.events.clear();
+       }},
+      {"one stale vaddr too many", kStaleVaddrsAreCounted,
+       [](Seen& s) { s.after.containers[0].vaddr_invalid_count = 1; }},
+      {"a mapping in no domain", kMappedExactlyWithADomain,
+       [](Seen& s) { s.after.containers[0].dmas[0].iommu_mapped = false; }},
       {"a pin by an address that is not valid", kNoPinByStaleVaddr,
        [](Seen& s) {
          s.op = {.kind = OpKind::kSetContainer, .a = 0, .b = 0};

@@ -96,7 +96,7 @@ void EachMember(Instance& i, F change) {
 
 template <typename F>
 void EachMember(Device& d, F change) {
-  auto& [bus, masters, alias, slot, absent, kind, default_type, regions] = d;
+  auto& [bus, masters, alias, slot, absent, ats, kind, default_type, regions] = d;
   for (Bus other : {Bus::kPlatform, Bus::kAmba, Bus::kFslMc, Bus::kHost1x, Bus::kCdx})
     change("bus", bus, other);
   change("masters", masters[0], InstanceId{1});
@@ -104,6 +104,7 @@ void EachMember(Device& d, F change) {
   change("alias", alias, DeviceId{1});
   change("slot", slot, uint8_t{3});
   change("absent", absent, true);
+  change("ats", ats, true);
   change("default_type", default_type, DefaultType::kIdentity);
   change("default_type", default_type, DefaultType::kDma);
   for (int type = 1; type <= static_cast<int>(Region::Type::kSwMsi); ++type)
@@ -277,10 +278,11 @@ const char* const kBusyRun =
 
 template <typename F>
 void EachMember(DeviceState& d, F change) {
-  auto& [present, instance, fwspec, group, next, hw, bound, open_in, attach_deferred,
-         require_direct, blocked, configure_deferred] = d;
+  auto& [present, instance, iommu, fwspec, group, next, hw, bound, open_in, attach_deferred,
+         require_direct, blocked, reset_depth, configure_deferred] = d;
   change("present", present, false);
   change("instance", instance, InstanceId{1});
+  change("iommu", iommu, false);
   change("fwspec", fwspec, InstanceId{0});
   change("group", group, GroupId{2});
   change("next", next, kNoId);
@@ -291,6 +293,7 @@ void EachMember(DeviceState& d, F change) {
   change("attach_deferred", attach_deferred, true);
   change("require_direct", require_direct, true);
   change("blocked", blocked, true);
+  change("reset_depth", reset_depth, uint8_t{2});
   change("configure_deferred", configure_deferred, true);
 }
 
@@ -432,9 +435,13 @@ TEST(ChangesText, AreInTheKernelsTerms) {
 
 TEST(Oopses, AreCalledWhatTheyAre) {
   const std::map<std::string, Oops> kinds = {
-      {"iommu_attach_group", Oops::kNullPointer},    {"iommu_release_device", Oops::kNullPointer},
-      {"vfio_iommu_group_notifier", Oops::kBug},     {"list_add", Oops::kListCorruption},
-      {"vfio_iommu_resv_refresh", Oops::kEmptyList}, {"__ffs", Oops::kUndefined},
+      {"iommu_attach_group", Oops::kNullPointer},
+      {"iommu_release_device", Oops::kNullPointer},
+      {"iommu_device_unlink", Oops::kUseAfterFree},
+      {"vfio_iommu_group_notifier", Oops::kBug},
+      {"list_add", Oops::kListCorruption},
+      {"vfio_iommu_resv_refresh", Oops::kEmptyList},
+      {"__ffs", Oops::kUndefined},
       {"vfio_iommu_replay", Oops::kEndlessLoop},
   };
   std::map<std::string, Oops> seen;

@@ -124,7 +124,9 @@ void DecodeCounts(const uint8_t* r, Topology& t) {
 // Errno numbers that a byte can hold, without 0, 41 and 58, which do not exist, and those from 134
 // on.
 constexpr int kErrnoEnd = 134;
-bool HasErrno(int error) { return error > 0 && error < kErrnoEnd && error != 41 && error != 58; }
+constexpr bool HasErrno(int error) {
+  return error > 0 && error < kErrnoEnd && error != 41 && error != 58;
+}
 
 bool DecodeRegion(const uint8_t* r, Region& out) {
   const int type = r[0] >> 5;

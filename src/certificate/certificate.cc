@@ -32,13 +32,15 @@ constexpr char kClaim[] =
     "No machine of up to so many devices has a run of up to so many steps that violates the "
     "property.";
 
+constexpr char kFormulas[] =
+    "A formula (cnf; map says what its variables are) has a model if some run of so many steps, on "
+    "a machine of so many devices, violates the property at its last step: encoded from "
+    "docs/model.md, tested against the model.";
+
 // The parts of the claim that are argued, not proved by a formula; docs/solver.md says more.
 Json Argued(const Claim& claim) {
   Json argued = {
-      "A formula (cnf; map says what its variables are) has a model if some run of so many steps, "
-      "on a machine of so many devices, violates the property at its last step: encoded from "
-      "docs/model.md, tested against the model.",
-      "Machines and runs are those of docs/solver.md, The space.",
+      kFormulas, "Machines and runs are those of docs/solver.md, The space.",
       "A run on fewer devices is one on more: one that no driver takes does no harm.",
       absl::StrFormat("A violation takes %d steps at least, and ops that docs/solver.md names: "
                       "tested in the model.",

@@ -43,8 +43,9 @@ class Tokens {
   // 0: the token is no such number.
   int NumberOf(const Token& token, int lowest, int highest, const std::string& what) {
     int value = 0;
-    const char* end = token.text.data() + token.text.size();
-    const auto [rest, error] = std::from_chars(token.text.data(), end, value);
+    const char* const begin = token.text.data();
+    const char* const end = begin + token.text.size();
+    const auto [rest, error] = std::from_chars(begin, end, value);
     if (error == std::errc() && rest == end && lowest <= value && value <= highest) return value;
     Expected(absl::StrFormat("%s, %d to %d", what, lowest, highest), token);
     return 0;

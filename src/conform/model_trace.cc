@@ -91,6 +91,7 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
       case kWait:
       case kPin:
       case kUnpin:
+      case kRemovePasid:
         continue;
       case kAttachPasid:
         call.kind = Call::Kind::kSetPasid;

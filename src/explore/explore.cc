@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -59,7 +59,7 @@ struct Expander {
   // The most states that Expand() can add to the visited set, with those that wait.
   [[nodiscard]] uint64_t most() const {
     const Topology& t = thread.context.shape.topology;
-    return NextStates::kPending + t.instances_count + 2U * t.devices_count + kMaxGroups +
+    return NextStates::kPending + t.instances_count + size_t{2} * t.devices_count + kMaxGroups +
            kMaxContainers;
   }
 
@@ -287,22 +287,24 @@ struct Explorer::Search {
 
 ShapeResult Explorer::Explore(const Shape& shape, const Limits& limits) {
   if (auto result = Search(*this, shape, limits, true).Run()) return *std::move(result);
-  return *Search(*this, shape, limits, false).Run();
+  return Search(*this, shape, limits, false).Run().value_or(ShapeResult());
 }
 
 void OnThreads(size_t count, const std::function<void(size_t)>& work) {
   std::vector<std::thread> helpers;
-  try {
-    for (size_t n = 1; n < count; ++n) helpers.emplace_back(work, n);
-  } catch (const std::system_error&) {
-  } catch (const std::bad_alloc&) {
+  for (size_t n = 1; n < count; ++n) {
+    try {
+      helpers.emplace_back(work, n);
+    } catch (const std::exception&) {
+      break;  // there is no thread left, or no memory
+    }
   }
   work(0);
   for (std::thread& helper : helpers) helper.join();
 }
 
-Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,
-            Property property) {
+Case CaseOf(const KernelSpec& kernel, const Topology& topology, Names names,
+            const std::vector<Op>& ops, Property property) {
   Case c;
   c.kernel = kernel;
   c.topology = topology;
@@ -347,8 +349,7 @@ ExploreResult ExploreMachine(const Case& machine, Property property, int max_ste
                                   : absl::StrCat("more than ", max_states, " states within ",
                                                  shape.depth + 1, " steps");
   if (shape.verdict == Verdict::kViolated)
-    result.found =
-        CaseOf(machine.kernel, std::move(shape.topology), machine.names, shape.ops, property);
+    result.found = CaseOf(machine.kernel, shape.topology, machine.names, shape.ops, property);
   return result;
 }
 

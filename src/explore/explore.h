@@ -92,7 +92,7 @@ class Explorer {
 void OnThreads(size_t count, const std::function<void(size_t)>& work);
 
 // The case of a run that violates the property at its last op, as the model plays it.
-Case CaseOf(const KernelSpec& kernel, Topology topology, Names names, const std::vector<Op>& ops,
-            Property property);
+Case CaseOf(const KernelSpec& kernel, const Topology& topology, Names names,
+            const std::vector<Op>& ops, Property property);
 
 }  // namespace iommucheck::explore

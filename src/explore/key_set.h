@@ -134,6 +134,7 @@ class KeySet {
 // Gives equal strings one number, from 0 on. For several threads at a time.
 class Interner {
  public:
+  using Words = std::vector<uint32_t>;
   void Clear() {
     if (all_.empty()) return;
     numbers_.clear();
@@ -149,15 +150,14 @@ class Interner {
     numbers_.emplace(all_.back(), number);
     return number;
   }
-  [[nodiscard]] std::vector<uint32_t> Get(uint32_t number) const {
+  [[nodiscard]] Words Get(uint32_t number) const {
     const std::lock_guard lock(mutex_);
     return all_[number];
   }
   [[nodiscard]] uint64_t bytes() const {
     const std::lock_guard lock(mutex_);
     uint64_t bytes = 0;
-    for (const std::vector<uint32_t>& words : all_)
-      bytes += 2 * (words.size() * sizeof(uint32_t) + sizeof(words));
+    for (const Words& words : all_) bytes += 2 * (words.size() * sizeof(uint32_t) + sizeof(Words));
     return bytes;
   }
 
@@ -175,8 +175,8 @@ class Interner {
   };
 
   mutable std::mutex mutex_;
-  absl::flat_hash_map<std::vector<uint32_t>, uint32_t, Hash, Same> numbers_;
-  std::vector<std::vector<uint32_t>> all_;
+  absl::flat_hash_map<Words, uint32_t, Hash, Same> numbers_;
+  std::vector<Words> all_;
 };
 
 }  // namespace iommucheck::explore

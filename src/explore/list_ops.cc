@@ -30,8 +30,8 @@ std::vector<AlikeInstances> FindAlikeInstances(const Shape& shape) {
           t.drivers[t.instances[i].driver].accepts_foreign)
         continue;
       AlikeInstances& alike = all.emplace_back(AlikeInstances{i, j, {}});
-      for (uint8_t a = 0; a < shape.open.size(); ++a)
-        for (uint8_t b = 0; b < shape.open.size(); ++b)
+      for (size_t a = 0; a < shape.open.size(); ++a)
+        for (size_t b = 0; b < shape.open.size(); ++b)
           if (shape.open[a].attribute >= Attribute::kFwnode && shape.open[a].owner == i &&
               shape.open[b].owner == j && shape.open[a].attribute == shape.open[b].attribute)
             alike.open.emplace_back(a, b);
@@ -42,6 +42,7 @@ std::vector<AlikeInstances> FindAlikeInstances(const Shape& shape) {
 
 void ListOps(const Topology& t, const State& state, int containers, std::vector<Op>& ops) {
   ops.clear();
+  const auto containers_end = static_cast<ContainerId>(containers);
   const auto add = [&](OpKind kind, uint8_t a, uint8_t b = 0) { ops.push_back({kind, a, b, {}}); };
   for (InstanceId i = 0; i < t.instances_count; ++i)
     add(IsRegistered(state, i) ? OpKind::kUnregister : OpKind::kRegister, i);
@@ -57,13 +58,13 @@ void ListOps(const Topology& t, const State& state, int containers, std::vector<
       continue;
     }
     bool empty_named = false;
-    for (ContainerId c = 0; c < containers; ++c) {
+    for (ContainerId c = 0; c < containers_end; ++c) {
       const bool empty = state.containers[c].groups == kNoId;
       if (!empty || !empty_named) add(OpKind::kSetContainer, g, c);
       empty_named |= empty;
     }
   }
-  for (ContainerId c = 0; c < containers; ++c)
+  for (ContainerId c = 0; c < containers_end; ++c)
     if (state.containers[c].groups != kNoId && !state.containers[c].iommu)
       add(OpKind::kSetIommu, c);
 }

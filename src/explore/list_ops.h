@@ -31,7 +31,7 @@ struct AlikeInstances {
   InstanceId first;
   InstanceId second;
   // Pairs of open attributes of the two: they are alike only while equal values are left in each.
-  std::vector<std::pair<uint8_t, uint8_t>> open;
+  std::vector<std::pair<size_t, size_t>> open;
 };
 std::vector<AlikeInstances> FindAlikeInstances(const Shape& shape);
 

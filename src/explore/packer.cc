@@ -30,12 +30,37 @@ unsigned Registered(const State& state) {
   return registered;
 }
 
+// The domains that a pointer in a part can be at, by its code: none, and those of the group.
+std::array<DomainId, 4> OwnDomains(const GroupState& g, DomainId type1) {
+  return {kNoId, g.default_domain, g.blocking_domain, type1};
+}
+
+std::optional<unsigned> CodeOf(const GroupState& g, DomainId domain) {
+  const auto own = OwnDomains(g, g.container == kNoId ? kNoId : g.vfio_domain);
+  const auto* const it = std::ranges::find(own, domain);
+  if (it == own.end()) return std::nullopt;
+  return static_cast<unsigned>(it - own.begin());
+}
+
+// A pointer of a group in UnpackCluster(), to be resolved when the container's domains are there.
+constexpr DomainId kType1Later = 0xfe;
+static_assert(kMaxDomains < kType1Later);
+
+// The first device of each group that has one, by group.
+std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, uint8_t devices) {
+  std::array<DeviceId, kMaxGroups> first;
+  first.fill(kNoId);
+  for (DeviceId d = devices; d-- > 0;)
+    if (const GroupId g = state.devices[d].group; g != kNoId) first[g] = d;
+  return first;
+}
+
 }  // namespace
 
 Packer::Packer(const KernelProfile& kernel, const Shape& shape)
     : topology_(shape.topology),
       open_(shape.open),
-      containers_(shape.containers),
+      containers_(static_cast<uint8_t>(shape.containers)),
       fwnode_era_(kernel.era == Era::kFwnode),
       owners_(kernel.has(Rule::kCoreDmaOwner)),
       binds_(kernel.has(Rule::kDriverSameInstance)),
@@ -251,6 +276,7 @@ bool Packer::GetDevice(BitReader& in, DeviceId d, GroupId base, State& state) co
   if (!device.present) return false;
   if (any_fwnode_)
     if (const uint8_t code = in.Get(2); code != 0) device.fwspec = of.masters[code - 1U];
+  device.iommu = device.fwspec != kNoId;
   const uint8_t group = in.Get(Width(state.groups_end - base + 1));
   if (group == 0) return false;
   device.group = static_cast<GroupId>(base + group - 1);
@@ -261,6 +287,7 @@ bool Packer::GetDevice(BitReader& in, DeviceId d, GroupId base, State& state) co
     g.devices = d;
   }
   device.instance = any_accepts_foreign_ ? in.Get(instance_bits_) : of.masters[in.Get(1)];
+  device.iommu = true;
   return true;
 }
 
@@ -372,35 +399,6 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
 }
 
 // --- by parts ---
-
-namespace {
-
-// The domains that a pointer in a part can be at, by its code: none, and those of the group.
-std::array<DomainId, 4> OwnDomains(const GroupState& g, DomainId type1) {
-  return {kNoId, g.default_domain, g.blocking_domain, type1};
-}
-
-std::optional<unsigned> CodeOf(const GroupState& g, DomainId domain) {
-  const auto own = OwnDomains(g, g.container == kNoId ? kNoId : g.vfio_domain);
-  const auto* const it = std::ranges::find(own, domain);
-  if (it == own.end()) return std::nullopt;
-  return static_cast<unsigned>(it - own.begin());
-}
-
-// A pointer of a group in UnpackCluster(), to be resolved when the container's domains are there.
-constexpr DomainId kType1Later = 0xfe;
-static_assert(kMaxDomains < kType1Later);
-
-// The first device of each group that has one, by group.
-std::array<DeviceId, kMaxGroups> FirstDevices(const State& state, uint8_t devices) {
-  std::array<DeviceId, kMaxGroups> first;
-  first.fill(kNoId);
-  for (DeviceId d = devices; d-- > 0;)
-    if (const GroupId g = state.devices[d].group; g != kNoId) first[g] = d;
-  return first;
-}
-
-}  // namespace
 
 bool Packer::order_kept() const {
   return instance_groups_ ||

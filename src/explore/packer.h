@@ -176,7 +176,7 @@ class Packer {
   const std::vector<OpenAttribute> open_;
   std::vector<BusDevices> bus_devices_;
   std::vector<uint8_t> buses_;  // whose slot matters
-  const int containers_;
+  const uint8_t containers_;
   // Which parts there are, and how many bits a number takes.
   bool fwnode_era_;
   bool owners_;

@@ -225,7 +225,7 @@ class ScopeSearch {
 
   // Whether every shape that could have a smaller case than the winner was searched for it.
   [[nodiscard]] bool IsSmallest(int steps) const {
-    const size_t end = pass_ <= kDeepestPass ? winner_->at : state_.size();
+    const size_t end = winner_ && pass_ <= kDeepestPass ? winner_->at : state_.size();
     return std::all_of(
         state_.begin(), state_.begin() + static_cast<ptrdiff_t>(end),
         [steps](const Coverage& s) { return s.verdict != Verdict::kUnknown || s.depth >= steps; });

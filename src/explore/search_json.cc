@@ -28,7 +28,7 @@ class Reader {
     if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(file_, ": ", why));
   }
 
-  const Json* At(const std::string& pointer) const {
+  [[nodiscard]] const Json* At(const std::string& pointer) const {
     const Json::json_pointer p(pointer);
     return json_.contains(p) ? &json_.at(p) : nullptr;
   }
@@ -45,8 +45,8 @@ class Reader {
     return Get<bool>(pointer, &Json::is_boolean, "true or false");
   }
   std::vector<std::string> Words(const std::string& pointer) {
-    std::vector<std::string> words;
-    for (size_t i = 0; i < Size(pointer); ++i) words.push_back(Text(absl::StrCat(pointer, "/", i)));
+    std::vector<std::string> words(Size(pointer));
+    for (size_t i = 0; i < words.size(); ++i) words[i] = Text(absl::StrCat(pointer, "/", i));
     return words;
   }
   size_t Size(const std::string& pointer) {
@@ -114,7 +114,7 @@ void ReadQuestion(Reader& in, Question& q) {
   q.shards = static_cast<int>(in.Number("/exploration/shards", kMaxShards));
   q.shard = static_cast<int>(in.Number("/exploration/shard", kMaxShards));
   in.Require(q.shard >= 1 && q.shard <= q.shards, "/exploration/shard", "1 to the shards");
-  if (!in.status().ok()) return;
+  if (!property || !in.status().ok()) return;
   q.property = *property;
   q.kernel = *kernel;
   q.scope = *scope;

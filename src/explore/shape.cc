@@ -178,6 +178,7 @@ struct Reads::Finder {
     const bool refused = slot != kNoId && kernel.has(Rule::kBusOneOps);
     const bool fails = sets && refused && claim != Claim::kIgnore;
     if (sets && !refused) ReadWalk(bus, driver, instance);
+    if (claim == Claim::kStore) ReadWalk(bus, driver, instance);
     if (bus == Bus::kPci && t.drivers[driver].claims[kPlatform] != Claim::kNone &&
         (fails || (sets && AttachFails())))
       ReadAttribute(Attribute::kUnwinds, driver);

@@ -155,7 +155,6 @@ class TableExpander {
 
   // The index of the effects of ops on instances on globals with this value.
   uint32_t GlobalRow() {
-    using enum Effect::Kind;
     const uint32_t globals = split_.globals;
     if (globals >= global_rows_.size()) global_rows_.resize(globals + 1, kNone);
     uint32_t& row = global_rows_[globals];
@@ -163,7 +162,7 @@ class TableExpander {
     row = static_cast<uint32_t>(effects_.size());
     effects_.resize(effects_.size() + topology_.instances_count);
     for (InstanceId i = 0; i < topology_.instances_count; ++i)
-      if (model_.WaitsForAlike(InstanceOp(i))) effects_[row + i].kind = kNotPossible;
+      if (model_.WaitsForAlike(InstanceOp(i))) effects_[row + i].kind = Effect::Kind::kNotPossible;
     return row;
   }
 

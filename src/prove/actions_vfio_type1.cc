@@ -7,7 +7,7 @@ namespace iommucheck::prove::actions {
 
 // domain->ops of the two are equal.
 Formula System::SameDomainOps(Variable one, Variable two) const {
-  const Formula drivers = SameOps(OwnerOf(one), OwnerOf(two));
+  Formula drivers = SameOps(OwnerOf(one), OwnerOf(two));
   if (has(Rule::kAllocOpsPerDriver)) return drivers;
   const Formula tables = SameTable(TableOf(one), TableOf(two));
   return may_have(Rule::kAllocOpsPerDriver) ? drivers || tables : tables;

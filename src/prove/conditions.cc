@@ -121,6 +121,7 @@ std::vector<Condition> ConditionsOf(Property property, const KernelFamily& kerne
                                     const std::vector<Lemma>& lemmas) {
   Script boot("Every lemma holds at boot.", kernel);
   std::vector<Formula> at_boot;
+  at_boot.reserve(lemmas.size());
   for (const Lemma& lemma : lemmas) at_boot.push_back(AtBoot(Apart(lemma.Open())));
   Script implied("The lemmas imply the property.", kernel);
   implied.Assert(lemmas);

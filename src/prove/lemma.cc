@@ -31,16 +31,18 @@ std::string PrintTerm(const Term& term) {
 }
 
 std::string PrintLiteral(const Literal& literal) {
-  std::vector<std::string> terms;
-  for (const Term& term : literal.terms) terms.push_back(PrintTerm(term));
-  if (!literal.relation) return absl::StrJoin(terms, " = ");
+  const auto print = [](std::string* out, const Term& term) { *out += PrintTerm(term); };
+  if (!literal.relation) return absl::StrJoin(literal.terms, " = ", print);
   const std::string name(InfoOf(*literal.relation).name);
-  return terms.empty() ? name : absl::StrCat(name, "(", absl::StrJoin(terms, ","), ")");
+  return literal.terms.empty()
+             ? name
+             : absl::StrCat(name, "(", absl::StrJoin(literal.terms, ",", print), ")");
 }
 
 // Where a line may break: after each premise.
 std::vector<std::string> PrintParts(const Lemma& lemma) {
   std::vector<std::string> parts;
+  parts.reserve(lemma.premises.size() + 1);
   for (const Literal& premise : lemma.premises)
     parts.push_back(PrintLiteral(premise) + (&premise == &lemma.premises.back() ? "" : " &"));
   parts.push_back("-> " + PrintLiteral(lemma.conclusion));
@@ -163,12 +165,13 @@ class Parser {
     const std::optional<Function> function = FindByName<Function>(Peek(), kFunctionCount);
     if (!function) return ParseVariable();
     at_ += Peek().size();
-    if (!InfoOf(*function).argument) return Term::Platform();
+    const std::optional<Sort> argument = InfoOf(*function).argument;
+    if (!argument) return Term::Platform();
     Expect("(");
     SkipBlanks();
     const size_t place = at_;
     const Variable v = ParseVariable();
-    CheckSort(v.sort, *InfoOf(*function).argument, place);
+    CheckSort(v.sort, *argument, place);
     Expect(")");
     return {*function, v};
   }

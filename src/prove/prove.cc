@@ -298,6 +298,7 @@ class Prover {
   // Whether the lemmas together say what `goal` says.
   bool Imply(const Lemma& goal) {
     std::vector<Formula> formulas;
+    formulas.reserve(alive_.size() + 1);
     for (const size_t n : alive_) formulas.push_back(lemmas_[n].Closed());
     formulas.push_back(!Apart(goal.Open()));
     return Contradictory(formulas);
@@ -384,7 +385,7 @@ absl::StatusOr<Proof> Prove(Property property, const KernelFamily& kernel, uint6
       });
   if (!found.ok() || !found->proved) return found;
   // Nothing is claimed that would not be accepted from elsewhere.
-  const absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
+  absl::StatusOr<Proof> checked = CheckInvariant(property, kernel, found->invariant, 0);
   if (!checked.ok()) return checked.status();
   if (!checked->known) return checked;
   if (!checked->proved)

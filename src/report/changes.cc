@@ -194,6 +194,8 @@ class Differ {
       Line(a.fwspec == kNoId
                ? name + " has no fwspec"
                : absl::StrCat(name, " has a fwspec of ", c_.names.instances[a.fwspec]));
+    if (a.iommu != b.iommu && a.fwspec == b.fwspec && !moved)
+      Line(name + (a.iommu ? " has a dev->iommu, and no fwspec" : " has no dev->iommu"));
     HardwareLine(id, name);
     if (a.bound != b.bound)
       LineUnlessOp({OpKind::kBind, OpKind::kUnbind}, id,
@@ -215,6 +217,8 @@ class Differ {
     if (a.blocked != b.blocked)
       LineUnlessOp({OpKind::kReset, OpKind::kResetDone}, id,
                    name + (a.blocked ? " in reset" : " no longer in reset"));
+    else if (a.reset_depth != b.reset_depth)
+      Line(absl::StrFormat("%s: %s not done", name, Plural(a.reset_depth, "reset")));
   }
   [[nodiscard]] std::string PlaceText(const DeviceState& d) const {
     if (d.instance == kNoId && d.group == kNoId) return " released";

@@ -219,8 +219,10 @@ std::string EventText(const Case& c, const Event& e) {
     case kMsiCookie:
       return absl::StrFormat("%s(d%d) = %s", name, e.domain, result());
     case kAttachPasid:
-      return absl::StrFormat("%s(%s; %s served by %s)", name, domain(), device(),
-                             DriverName(c, e.device_driver));
+      return absl::StrFormat("%s(%s; %s served by %s) = %s", name, domain(), device(),
+                             DriverName(c, e.device_driver), result());
+    case kRemovePasid:
+      return absl::StrFormat("%s(d%d; %s)", name, e.domain, device());
   }
   return "";
 }

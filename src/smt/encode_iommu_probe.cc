@@ -89,7 +89,7 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
   for (Bus bus : topology_.buses) {
     const Bit walk = go & ~result.failed() & HasBus(bus);
     if (kernel_.era() == Era::kSingleDriver) SetSlot(walk, bus, driver);
-    result.Merge(BusIommuProbe(walk, bus, hotplugged));
+    result.Merge(BusIommuProbe(walk, bus, hotplugged, Zeros(sizes_.devices)));
   }
   UnlistInstance(go & result.failed(), instance);
   step_.result.Merge(result);
@@ -148,13 +148,29 @@ Result Encoder::ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits&
   const Bit calls = Claims(driver, bus, Claim::kStrict) | ignores |
                     (Claims(driver, bus, Claim::kOwnOk) & ~SameAddress(slot, driver)) |
                     (Claims(driver, bus, Claim::kSkip) & None(slot));
-  SetSlot(condition & Claims(driver, bus, Claim::kStore), bus, driver);
-  Result result = BusSetIommu(condition & calls, bus, driver, hotplugged);
+  const Bits stored = NamespaceDevices(condition & Claims(driver, bus, Claim::kStore), bus, driver);
+  SetSlot(Any(stored), bus, driver);
+  Result result = BusSetIommu(condition & calls, bus, driver, hotplugged, stored);
   result.Drop(condition & ignores);
   return result;
 }
 
-Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged) {
+// The devices that probe_acpi_namespace_devices() of the driver probes: those behind its registered
+// instances that have no group.
+Bits Encoder::NamespaceDevices(Bit condition, Bus bus, const Bits& driver) const {
+  Bits devices = Zeros(sizes_.devices);
+  if (condition.is_false()) return devices;
+  Bits instances = state_.registered;
+  for (int i = 0; i < sizes_.instances; ++i) instances[i] &= driver[topology_.instances[i].driver];
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (const Bits& master : topology_.devices[d].masters)
+      devices[d] |= condition & topology_.devices[d].on(bus) & state_.devices[d].present &
+                    ~Grouped(d) & Meet(master, instances);
+  return devices;
+}
+
+Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged,
+                            const Bits& stored) {
   Result result;
   const Bit busy =
       has(Rule::kBusOneOps) & condition & Any(state_.bus_ops[static_cast<size_t>(bus)]);
@@ -162,7 +178,7 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   const Bit go = condition & ~busy;
   SetSlot(go, bus, driver);
   state_.notifier[static_cast<size_t>(bus)] |= go;
-  const Result walk = BusIommuProbe(go, bus, hotplugged);
+  const Result walk = BusIommuProbe(go, bus, hotplugged, stored);
   result.Merge(walk);
   const Bit failed = go & walk.failed();
   if (failed.is_false()) return result;
@@ -196,10 +212,12 @@ std::vector<Encoder::Turn> Encoder::Turns() const {
   return turns;
 }
 
-// bus_iommu_probe(), and in the same place the probe of hot-plugged devices of the bus. The
-// result of a hot-plugged device goes to step_.
-Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
+// bus_iommu_probe(), and in the same place, so that they share a circuit, the probe of hot-plugged
+// devices of the bus and of those that NamespaceDevices() gave. The result of a hot-plugged device
+// goes to step_; a device of the namespace that fails is the last.
+Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged, const Bits& stored) {
   Result result;
+  Result stores;
   Bits probed = Zeros(sizes_.devices);
   Bits hot = Zeros(sizes_.devices);
   Bits waiting = hotplugged;
@@ -210,7 +228,8 @@ Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
         turn.guard & condition & ~result.failed() & on & state_.devices[d].present & ~Grouped(d);
     const Bit hot_now = waiting[d] & on & ~Grouped(d);
     waiting[d] = false;
-    const Result probe = ProbeDevice(walked | hot_now, d, bus);
+    const Bit stored_now = turn.guard & stored[d] & ~stores.failed() & ~Grouped(d);
+    const Result probe = ProbeDevice(walked | hot_now | stored_now, d, bus);
     Result walk_error = probe;
     walk_error.Drop(~walked | probe.is(Errno::kNoDev));
     result.Merge(walk_error);
@@ -219,6 +238,13 @@ Result Encoder::BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged) {
     step_.result.Merge(hot_error);
     probed[d] |= walked & Grouped(d);
     hot[d] |= hot_now & Grouped(d);
+    if (stored_now.is_false()) continue;
+    Result store_error = probe;
+    store_error.Drop(~stored_now);
+    stores.Merge(store_error);
+    Bits one = Zeros(sizes_.devices);
+    one[d] = stored_now & Grouped(d);
+    FinishHotplug(one, stores);
   }
   SetUpDefaults(condition & ~result.failed(), bus, probed, result);
   FinishHotplug(hot, step_.result);
@@ -268,14 +294,19 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
     for (int i = 0; i < sizes_.instances; ++i) master[i] &= topology_.instances[i].fwnode;
     const Bit described = Any(master);
     const Bit deferred = go & described & ~Meet(master, state_.registered);
-    result.Fail(deferred, Errno::kProbeDefer);
+    // A fwspec without ops that of_iommu_xlate() asks for where there is one with ops.
+    const Bit refused_as_other = has(Rule::kFwspecWithoutOps) & has(Rule::kFwspecOneDriver) &
+                                 Bit(!topology_.acpi) & Any(fwspec);
+    result.Fail(deferred & refused_as_other, Errno::kInval);
+    result.Fail(deferred & ~refused_as_other, Errno::kProbeDefer);
     go &= ~deferred;
     const Bit other = Any(fwspec) & ~SameAddress(DriverOf(fwspec), DriverOf(master));
     const Bit refused = has(Rule::kFwspecOneDriver) & described & other;
     result.Stop(go, refused, Errno::kInval);
     Assign(go & described & (None(fwspec) | other), fwspec, master);
   }
-  Assign(result.failed() & has(Rule::kFwspecFreeOnError), fwspec, Zeros(sizes_.instances));
+  if (!topology_.acpi)
+    Assign(result.failed() & has(Rule::kFwspecFreeOnError), fwspec, Zeros(sizes_.instances));
   return result;
 }
 

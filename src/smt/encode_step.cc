@@ -178,11 +178,13 @@ Bits Encoder::Configure(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kConfigure), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
     // A fwspec counts when a device is probed, and is gone when it is released.
-    step_.no_effect |= probe[d] & Grouped(d);
+    const Bit described_before = Any(state_.devices[d].fwspec);
+    step_.no_effect |= probe[d] & (Grouped(d) | described_before);
     const Result described = FirmwareDescription(probe[d], d);
-    step_.no_effect |= has(Rule::kFwspecFreeOnError) & described.failed();
+    if (!topology_.acpi) step_.no_effect |= has(Rule::kFwspecFreeOnError) & described.failed();
     step_.result.Merge(described);
-    probe[d] &= ~described.failed() & ~Grouped(d);
+    probe[d] &= ~described.failed() & ~Grouped(d) & ~described_before;
+    if (topology_.acpi) probe[d] &= ~has(Rule::kProbeDmaConfigure);
   }
   return probe;
 }

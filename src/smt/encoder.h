@@ -139,8 +139,10 @@ class Encoder {
   Bit ClaimsLater(const Bits& driver) const;
   Bit Claims(const Bits& driver, Bus bus, Claim claim) const;
   Result ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
-  Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
-  Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged);
+  Bits NamespaceDevices(Bit condition, Bus bus, const Bits& driver) const;
+  Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged,
+                     const Bits& stored);
+  Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged, const Bits& stored);
   void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
   Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);

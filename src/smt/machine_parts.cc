@@ -213,6 +213,29 @@ bool MachineParts::MayAllocate(DriverId driver, const Cluster& cluster) const {
          });
 }
 
+// Whether one of these drivers stores its ops in a bus when it finds a device of the cluster there.
+bool MachineParts::MayStore(unsigned drivers, const Cluster& cluster) const {
+  return kernel_.era == Era::kBusSlots && std::ranges::any_of(cluster, [&](DeviceId d) {
+           const Device& device = machine_.devices[d];
+           return std::ranges::any_of(device.masters, [&](InstanceId i) {
+             if (i == kNoId) return false;
+             const DriverId driver = machine_.instances[i].driver;
+             return (drivers >> driver & 1U) != 0 &&
+                    machine_.drivers[driver].claims[static_cast<size_t>(device.bus)] ==
+                        Claim::kStore;
+           });
+         });
+}
+
+// Room for the cluster whose device makes a driver store its ops, besides those whose groups are in
+// question.
+void MachineParts::AddStore(unsigned drivers, std::vector<ClusterSlot>& slots) const {
+  ClusterSlot slot;
+  std::ranges::copy_if(any_two_, std::back_inserter(slot.choices),
+                       [&](const Cluster& c) { return MayStore(drivers, c); });
+  if (!slot.choices.empty()) slots.push_back(std::move(slot));
+}
+
 // The clusters between which the two drivers can violate the property: for each way the slots.
 std::vector<std::vector<ClusterSlot>> MachineParts::SlotsFor(Origin origin, DriverId a,
                                                              DriverId b) const {
@@ -255,6 +278,7 @@ void MachineParts::AddParts(Origin origin, DriverId a, DriverId b,
   for (std::vector<ClusterSlot>& slots : SlotsFor(origin, a, b)) {
     if (std::ranges::any_of(slots, [](const ClusterSlot& s) { return s.choices.empty(); }))
       continue;
+    AddStore(drivers, slots);
     // All groups may be of one cluster.
     while (slots.size() > 1 && !CanDiffer(slots)) slots.pop_back();
     for (const Cluster& cluster : kept_) slots.push_back({{cluster}});
@@ -270,7 +294,11 @@ std::vector<MachinePart> MachineParts::Parts(Origin origin) const {
     return parts;
   }
   MachinePart all{.drivers = ~0U, .slots = {}};
-  if (origin == Origin::kOneCluster && !alone_.empty()) all.slots.push_back({alone_});
+  if (origin == Origin::kOneCluster && !alone_.empty()) {
+    all.slots.push_back({alone_});
+    AddStore(all.drivers, all.slots);
+    while (all.slots.size() > 1 && !CanDiffer(all.slots)) all.slots.pop_back();
+  }
   if (origin == Origin::kTwoClusters)
     for (const Cluster& cluster : clusters_) all.slots.push_back({{cluster}});
   if (!all.slots.empty()) parts.push_back(std::move(all));

@@ -78,6 +78,8 @@ class MachineParts {
                                                                DriverId b) const;
   [[nodiscard]] bool MayServe(DriverId driver, const Cluster& cluster) const;
   [[nodiscard]] bool MayAllocate(DriverId driver, const Cluster& cluster) const;
+  [[nodiscard]] bool MayStore(unsigned drivers, const Cluster& cluster) const;
+  void AddStore(unsigned drivers, std::vector<ClusterSlot>& slots) const;
   [[nodiscard]] bool AllocatesByBus() const;
   [[nodiscard]] bool IsProved(const std::vector<Cluster>& clusters, Known what) const;
 

@@ -94,6 +94,7 @@ bool DisjointClaims(const Topology& t) {
 SymbolicTopology FromTopology(const Topology& t) {
   SymbolicTopology s;
   s.tables = t.tables_count;
+  s.acpi = t.firmware == Firmware::kAcpi;
   for (int b = 0; b < kBusCount; ++b) s.buses.push_back(static_cast<Bus>(b));
   for (DriverId r = 0; r < t.drivers_count; ++r) s.drivers.push_back(FromDriver(t, r));
   for (int i = 0; i < t.instances_count; ++i) {

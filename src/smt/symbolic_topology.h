@@ -54,6 +54,7 @@ struct SymbolicDevice {
 
 struct SymbolicTopology {
   int tables = 0;
+  bool acpi = false;       // ACPI describes the machine, not a device tree
   std::vector<Bus> buses;  // that a device can be on, in the order in which they are walked
   std::vector<SymbolicDriver> drivers;
   std::vector<SymbolicInstance> instances;
