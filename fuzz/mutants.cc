@@ -80,6 +80,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kType1MsiAnyDevice, kEveryVersion,
      "without it the first device is asked, which allows less"},
     {Rule::kType1VaddrNoEmulated, kEveryVersion, "type1.pin_vaddr_busy stands behind it"},
+    {Rule::kType1NestingType, kEveryVersion, "without it there are no containers with nesting"},
     {Rule::kType1SameBus, Until(kV6_0), "the driver of a bus is that of its devices"},
     {Rule::kType1SameCoherency, Until(kV6_0),
      "coherency is of the bus, and alike for domains of a driver"},

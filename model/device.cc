@@ -40,6 +40,7 @@ int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
 
 const char* CannotRemove(const Kernel& k) {
   if (k.device(k.op.a).open_in != kNoId) return kIsOpen;
+  if (WaitsToLeaveVfio(k, k.op.a)) return kWaits;
   return k.device(k.op.a).present ? nullptr : kNotThere;
 }
 
@@ -90,6 +91,7 @@ const char* CannotBind(const Kernel& k) {
   const DeviceState& d = k.device(k.op.a);
   if (!d.present) return kNotThere;
   if (d.open_in != kNoId) return kIsOpen;
+  if (WaitsToLeaveVfio(k, k.op.a)) return kWaits;
   if (d.configure_deferred) return "dma_configure() of the device has deferred its drivers";
   return d.bound == BoundTo::kKernelDriver ? "a kernel driver has the device" : nullptr;
 }

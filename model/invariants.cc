@@ -40,6 +40,8 @@ const char* BrokenDeviceLists(const Topology& t, const State& s) {
     }
   for (DeviceId dev = 0; dev < t.devices_count; ++dev) {
     if (const char* broken = BrokenDevice(t.devices[dev].kind, s.devices[dev])) return broken;
+    if (const GroupId g = s.devices[dev].vfio_in; g != kNoId && !s.groups[g].open)
+      return "VFIO has a device that its IOMMU let go in an open group";
     if ((s.devices[dev].group != kNoId) != (seen[dev] != 0))
       return "a device in a group is on its list";
   }

@@ -332,9 +332,12 @@ int AllocBlockingDomain(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (g.blocking_domain != kNoId) return 0;
   const DeviceId first = k.first_device(group);
+  if (first == kNoId) {  // list_first_entry()
+    k.oops(Oops::kEmptyList, "__iommu_group_alloc_blocking_domain", group);
+    return -EFAULT;
+  }
   // A fake group's device has no ops, and neither has its bus.
-  if (first == kNoId || k.device(first).instance == kNoId)
-    return k.fwnode_era() ? -ENODEV : -EINVAL;
+  if (k.device(first).instance == kNoId) return k.fwnode_era() ? -ENODEV : -EINVAL;
   const DriverId driver =
       k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
   if (driver != kNoId && k.fwnode_era())

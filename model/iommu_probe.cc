@@ -535,6 +535,8 @@ const char* CannotUnregister(const Kernel& k) {
 }
 
 int Unregister(Kernel& k) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).instance == k.op.a && k.profile.era != Era::kBusSlots) StayVfios(k, dev);
   UnregisterInstance(k, k.op.a);
   return 0;
 }

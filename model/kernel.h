@@ -89,6 +89,8 @@ struct Kernel {
 inline constexpr const char* kNotThere = "the device is not there";
 inline constexpr const char* kIsOpen = "user space has the device open";
 inline constexpr const char* kNoSuchGroup = "there is no such group";
+inline constexpr const char* kWaits =
+    "VFIO waits until the user takes the group out of its container";
 
 // --- iommu_probe.cc: drivers/iommu/iommu.c, how devices get their ops ---
 
@@ -160,9 +162,13 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev);
 
 // --- vfio_group.cc: drivers/vfio/group.c ---
 
+// The device's IOMMU is about to let it go, which VFIO is not told.
+void StayVfios(Kernel& k, DeviceId dev);
 // The device's driver unbinds: if it was the last of VFIO's in the group, the group leaves its
 // container.
 void LeaveVfio(Kernel& k, DeviceId dev);
+// Whether the device's driver would wait in this for the user.
+bool WaitsToLeaveVfio(const Kernel& k, DeviceId dev);
 
 // --- vfio_container.cc: drivers/vfio/container.c ---
 

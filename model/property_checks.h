@@ -98,9 +98,9 @@ inline constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGrou
                                                     Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
-inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
+// A group of VFIO's whose devices an IOMMU has let go is empty, whether it is in a container or not.
 inline constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSize,
-                                                       Rule::kAssumeNoUnregisterWhenAttached};
+                                                       Rule::kAssumeNoUnregisterWhileServing};
 inline constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
 inline constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
 inline constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};

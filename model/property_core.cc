@@ -339,10 +339,9 @@ constexpr PropertyInfo kCoreRows[] = {
     {kNoOops, "no-oops",
      "no NULL or wild pointer is followed, no BUG hit, no list corrupted, nothing loops for ever "
      "or is undefined",
-     NoOops,
-     PromisedOn(Since(kV6_8).Until(kV6_12), kCommonPage)
-         .And(Since(kV6_12), kCommonPageNoUnregister)},
-    {kNoCallWaits, "no-call-waits", "no call waits inside the kernel for another call of the user",
+     NoOops, PromisedOn(Since(kV6_8), kCommonPageNoUnregister)},
+    {kNoCallWaits, "no-call-waits",
+     "no ioctl of the user, and no pin of a driver, waits inside the kernel for another ioctl",
      NoCallWaits, Since(kV6_1_y)},
     {kNoFreedDomainInUse, "no-freed-domain-in-use",
      "no device's hardware and no group points at a domain that was freed", NoFreedDomainInUse,

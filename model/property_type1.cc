@@ -495,8 +495,9 @@ constexpr PropertyInfo kType1Rows[] = {
      "the mappings of a container are pinned and mapped exactly while it has a domain",
      MappedExactlyWithADomain, PromisedOn(kEveryVersion, kUnmapTop)},
     {kNoPinByStaleVaddr, "no-pin-by-stale-vaddr",
-     "nothing is pinned while a mapping of the container has no valid vaddr", NoPinByStaleVaddr,
-     kEveryVersion},
+     "no group that joins and no driver pins a page while a mapping of the container has no valid "
+     "vaddr",
+     NoPinByStaleVaddr, Since(kV6_1_y)},
     {kLockedMemoryBalances, "locked-memory-balances",
      "the user pays for each page that is pinned, once", LockedMemoryBalances,
      PromisedOn(kEveryVersion, kUnmapTop)},

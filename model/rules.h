@@ -47,6 +47,7 @@ enum class Rule : uint8_t {
   // VFIO: container, groups, type1.
   kVfioCacheCoherency = 18,
   kVfioLeaveOnLast = 19,
+  kVfioWaitOnLast = 103,
   kType1SameBus = 20,
   kType1SameOps = 21,
   kType1SameCoherency = 22,
@@ -84,6 +85,7 @@ enum class Rule : uint8_t {
   kVfioNoIommuCap = 48,
   kVfioNoIommuApart = 49,
   kVfioContainerOnce = 50,
+  kVfioNeedsDevice = 104,
   kVfioClaimReal = 51,
   kVfioReleaseOnError = 52,
   kVfioSetIommuOnce = 53,
@@ -96,6 +98,7 @@ enum class Rule : uint8_t {
   kType1NoDuplicate = 59,
   kType1EmulatedApart = 60,
   kType1Nesting = 61,
+  kType1NestingType = 105,
   kType1AperConflict = 62,
   kType1ResvConflict = 63,
   kType1AperResize = 64,
@@ -138,7 +141,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 103;
+inline constexpr int kRuleCount = 106;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

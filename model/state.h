@@ -20,7 +20,8 @@ enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 
 // Invariant: a device in a group is on that group's list, once; a real device is in a group exactly
 // while an instance serves it; an absent device is in no group. A device without a group is on no
-// domain. A device that has a fwspec or is served has a dev->iommu.
+// domain. A device that has a fwspec or is served has a dev->iommu. A group in which VFIO has a
+// device still is open.
 struct DeviceState {
   bool present = false;
   InstanceId instance = kNoId;  // dev->iommu->iommu_dev; its driver serves the device
@@ -36,6 +37,9 @@ struct DeviceState {
   bool blocked = false;             // group_device->blocked: in reset
   uint8_t reset_depth = 0;          // group_device->reset_depth: resets that are not done
   bool configure_deferred = false;  // the last `configure` was -EPROBE_DEFER
+  // While the device is in no group: the open group in which VFIO has it still, since only its IOMMU
+  // has let it go.
+  GroupId vfio_in = kNoId;
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 

@@ -45,7 +45,8 @@ int AttachGroups(Kernel& k, ContainerId container) {  // __vfio_container_attach
 // VFIO_CHECK_EXTENSION of vfio_noiommu_ioctl() and vfio_iommu_type1_ioctl().
 bool Supports(const Kernel& k, ContainerId container, IommuType type) {
   if (IsNoIommu(k, container)) return type == IommuType::kNoIommu;
-  return type == IommuType::kType1 || type == IommuType::kType1v2 || type == IommuType::kNesting;
+  if (type == IommuType::kNesting) return k.has(Rule::kType1NestingType);
+  return type == IommuType::kType1 || type == IommuType::kType1v2;
 }
 
 int OpenAndAttach(Kernel& k, ContainerId container, IommuType type) {

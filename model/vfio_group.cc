@@ -4,9 +4,10 @@
 // vfio_main.c).
 //
 // ABSTRACTION: if no `open` opened a group, the call that needs it opens it, and the group is
-// closed when it leaves its container. A device is VFIO's as long as it is in its group. In the
-// kernel a device that its IOMMU released stays VFIO's until it is unbound, and only then its old
-// group's container loses it (docs/recording.md, vfio-stays).
+// closed when it leaves its container. A device is VFIO's as long as it is in its group, and if its
+// IOMMU lets it go, as long as the group is open. In the kernel it stays VFIO's until it is unbound,
+// and only then its old group's container loses it (docs/recording.md, vfio-stays). An open group
+// keeps its number after its last device has gone.
 #include <utility>
 
 #include "model/kernel.h"
@@ -20,13 +21,6 @@ bool IsVfioDevice(const Kernel& k, DeviceId dev) {
   if (k.device(dev).bound != BoundTo::kVfio) return false;
   return k.topology.devices[dev].kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency) ||
          k.topology.drivers[k.driver_of(dev)].coherent;
-}
-
-// Whether VFIO has registered any device of the group, so that /dev/vfio/N exists.
-bool HasVfioDevice(const Kernel& k, GroupId group) {
-  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-    if (IsVfioDevice(k, dev)) return true;
-  return false;
 }
 
 // Up to and including 5.18: whether every device of the group is VFIO's or has no driver.
@@ -50,6 +44,38 @@ int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
   if (k.has(Rule::kVfioViable) && !IsViable(k, group))
     return k.refuse(Rule::kVfioViable, -EINVAL, dev, group);
   return NeedsRawIo(k, group) ? k.refuse(Rule::kVfioNoIommuCap, -EPERM, dev, group) : 0;
+}
+
+// vfio_device->group, if the device is VFIO's
+GroupId VfioGroupOf(const Kernel& k, DeviceId dev) {
+  const DeviceState& d = k.device(dev);
+  return d.group != kNoId ? d.group : d.vfio_in;
+}
+
+// Whether VFIO has any device in the group. If so, /dev/vfio/N exists.
+bool HasVfioDevice(const Kernel& k, GroupId group) {
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (IsVfioDevice(k, dev)) return true;
+  for (DeviceId dev = 0; k.group(group).open && dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).group == kNoId && k.device(dev).vfio_in == group) return true;
+  return false;
+}
+
+// Whether the device is the last that VFIO has in its group, and the group is in a container.
+bool IsLastInContainer(const Kernel& k, DeviceId dev) {
+  const GroupId group = VfioGroupOf(k, dev);
+  if (k.device(dev).bound != BoundTo::kVfio || group == kNoId || k.group(group).container == kNoId)
+    return false;
+  if (k.group(group).open_devices != 0) return false;  // of a device that its IOMMU released
+  for (DeviceId d = 0; d < k.topology.devices_count; ++d)
+    if (d != dev && k.device(d).bound == BoundTo::kVfio && VfioGroupOf(k, d) == group) return false;
+  return true;
+}
+
+// The call opens the group if nobody has, for which it needs /dev/vfio/N.
+bool CanOpen(const Kernel& k, GroupId group) {
+  const GroupState& g = k.group(group);
+  return g.open || g.container != kNoId || HasVfioDevice(k, group);
 }
 
 bool AnyEmulatedOpen(const Kernel& k, ContainerId container) {
@@ -86,6 +112,8 @@ int Close(Kernel& k) {  // vfio_group_fops_release()
   const GroupId group = k.op.a;
   if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
   k.group(group).open = false;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).vfio_in == group) k.device(dev).vfio_in = kNoId;
   iommu_group_put(k, group);
   return 0;
 }
@@ -95,13 +123,15 @@ const char* CannotSetContainer(const Kernel& k) { return CannotOpen(k); }
 int SetContainer(Kernel& k) {  // vfio_group_ioctl_set_container()
   const GroupId group = k.op.a;
   const GroupState& g = k.group(group);
-  if (g.devices != kNoId && !g.open && !HasVfioDevice(k, group))
-    return k.has(Rule::kVfioCacheCoherency)
+  if (!CanOpen(k, group))
+    return g.devices != kNoId && k.has(Rule::kVfioCacheCoherency)
                ? k.refuse(Rule::kVfioCacheCoherency, -ENOENT, kNoId, group)
                : -ENOENT;
   if (g.container != kNoId && k.has(Rule::kVfioContainerOnce))
     return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
-  if (g.devices == kNoId) return -ENODEV;
+  // vfio_device_remove_group() sets vfio_group->iommu_group to NULL.
+  if (!HasVfioDevice(k, group) && k.has(Rule::kVfioNeedsDevice))
+    return k.refuse(Rule::kVfioNeedsDevice, -ENODEV, kNoId, group);
   if (g.container != kNoId) {  // the kernel adds its container_next to a second list
     k.oops(Oops::kListCorruption, "list_add", group);
     return -EFAULT;
@@ -114,7 +144,7 @@ const char* CannotUnsetContainer(const Kernel& k) { return CannotOpen(k); }
 int UnsetContainer(Kernel& k) {  // vfio_group_ioctl_unset_container()
   const GroupId group = k.op.a;
   const GroupState& g = k.group(group);
-  if (g.container == kNoId) return -EINVAL;
+  if (g.container == kNoId) return CanOpen(k, group) ? -EINVAL : -ENOENT;
   if (g.open_devices != 0 && k.has(Rule::kVfioUnsetUnused))
     return k.refuse(Rule::kVfioUnsetUnused, -EBUSY, kNoId, group);
   vfio_group_detach_container(k, group);
@@ -154,14 +184,23 @@ int PutDevice(Kernel& k) {  // vfio_device_fops_release()
   return 0;
 }
 
-void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
+void StayVfios(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  if (group == kNoId || k.group(group).container == kNoId || !k.has(Rule::kVfioLeaveOnLast)) return;
-  if (k.group(group).open_devices != 0) return;  // of a device that its IOMMU released
-  for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
-    if (d != dev && k.device(d).bound == BoundTo::kVfio) return;
+  const bool stays = k.group(group).open && IsVfioDevice(k, dev);
+  k.device(dev).vfio_in = stays ? group : kNoId;
+}
+
+void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
+  const GroupId group = VfioGroupOf(k, dev);
+  const bool last = k.has(Rule::kVfioLeaveOnLast) && IsLastInContainer(k, dev);
+  k.device(dev).vfio_in = kNoId;
+  if (!last) return;
   vfio_group_detach_container(k, group);
   iommu_group_put(k, group);
+}
+
+bool WaitsToLeaveVfio(const Kernel& k, DeviceId dev) {  // vfio_unregister_group_dev()
+  return k.has(Rule::kVfioWaitOnLast) && IsLastInContainer(k, dev);
 }
 
 }  // namespace iommucheck

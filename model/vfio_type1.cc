@@ -5,7 +5,7 @@
 // are the kernel's labels.
 //
 // ABSTRACTION: dirty tracking and its scopes are left out. 5.15 keeps emulated groups in an
-// external_domain, with the same effect.
+// external_domain, with the same effect, but refuses one that has lost its devices: -EIO.
 #include "model/kernel.h"
 
 namespace iommucheck {

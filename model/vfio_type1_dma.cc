@@ -168,6 +168,23 @@ void UnpinExternal(Kernel& k, ContainerId container, const Dma& dma, uint64_t pa
     k.state.locked_vm -= PinsOf(dma, pinned);
 }
 
+// ABSTRACTION: a fatal signal ends the wait.
+int vfio_wait(Kernel& k, const char* where, GroupId group = kNoId) {
+  k.emit({.kind = Event::Kind::kWait, .group = group, .where = where});
+  return -EFAULT;
+}
+
+// vfio_find_dma_valid() of each page: it may lie in no mapping, or in one without a valid vaddr.
+int FindDmaValid(Kernel& k, ContainerId container, Pages pages) {
+  for (int n = 0; n < pages.count; ++n) {
+    const Pages page = {static_cast<uint8_t>(pages.first + n), 1};
+    const Dma* const dma = vfio_find_dma(k, container, page);
+    if (dma == nullptr) return -EINVAL;
+    if (dma->vaddr_invalid) return vfio_wait(k, "vfio_find_dma_valid");
+  }
+  return 0;
+}
+
 // ABSTRACTION: the drivers of emulated devices unpin everything that they are told to.
 void NotifyDmaUnmap(Kernel& k, ContainerId container, Dma& dma) {  // vfio_notify_dma_unmap()
   if (k.has(Rule::kType1UnmapNotifies)) UnpinExternal(k, container, dma, MaskOf(dma.at));
@@ -406,12 +423,9 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
 
 int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId group) {
   if (!k.has(Rule::kType1Replay)) return 0;
-  // vfio_wait_all_valid(), reached if attach has not refused already. ABSTRACTION: a signal ends
-  // the wait.
-  if (k.state.containers[container].vaddr_invalid_count != 0) {
-    k.emit({.kind = Event::Kind::kWait, .group = group, .where = "vfio_wait_all_valid"});
-    return -EINTR;
-  }
+  // Reached if attach has not refused already.
+  if (k.state.containers[container].vaddr_invalid_count != 0)
+    return vfio_wait(k, "vfio_wait_all_valid", group);
   const auto list = DmaList(k, container);
   for (size_t i = 0; i < list.size(); ++i) {
     const int ret = ReplayDma(k, container, domain, group, list[i]);
@@ -454,8 +468,7 @@ int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
   if (Wraps(op.at) && k.has(Rule::kType1Overflow)) return -EOVERFLOW;
   if (k.state.containers[container].vaddr_invalid_count != 0) {
     if (k.has(Rule::kType1PinVaddrBusy)) return k.refuse(Rule::kType1PinVaddrBusy, -EBUSY);
-    k.emit({.kind = Event::Kind::kWait, .where = "vfio_find_dma_valid"});
-    return -EINTR;
+    if (const int ret = FindDmaValid(k, container, op.at); ret != 0) return ret;
   }
   const bool do_accounting = FirstDomain(k, container) == kNoId;
   const auto prot = static_cast<uint8_t>((op.flags & kWrite) != 0 ? kRead | kWrite : kRead);

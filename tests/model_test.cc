@@ -206,6 +206,32 @@ TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
   }
 }
 
+// vfio_unregister_group_dev() of 5.15 and 5.18 waits for the user, whatever kind of group it is.
+TEST(Step, TheLastDeviceOfAGroupInAContainerGoesFromSixZeroOn) {
+  Topology t = OneDevice();
+  t.devices_count = 2;
+  t.devices[1].kind = DeviceKind::kEmulated;  // group 0: it has one from the beginning
+  for (KernelVersion v : kKernelVersions)
+    for (const OpKind kind : {OpKind::kRemove, OpKind::kBind})
+      for (const GroupId group : {GroupId{0}, GroupId{1}}) {
+        State state = InitialState(t);
+        std::vector<Event> events;
+        const KernelProfile kernel = ProfileOf(v);
+        const Op leave{.kind = kind, .a = static_cast<uint8_t>(1 - group)};
+        ASSERT_EQ(Step(kernel, t, {.kind = OpKind::kRegister}, state, events).error, 0);
+        const Op enter{.kind = OpKind::kSetContainer, .a = group};
+        ASSERT_EQ(Step(kernel, t, enter, state, events).error, 0) << VersionName(v);
+
+        State in_container = state;
+        const StepResult refused = Step(kernel, t, leave, in_container, events);
+        EXPECT_EQ(refused.outcome == Outcome::kNotPossible, v < KernelVersion::kV6_0)
+            << VersionName(v) << " " << InfoOf(kind).word << ", group " << int{group};
+        EXPECT_EQ(
+            Step(kernel, t, {.kind = OpKind::kUnsetContainer, .a = group}, state, events).error, 0);
+        EXPECT_EQ(Step(kernel, t, leave, state, events).outcome, Outcome::kDone) << VersionName(v);
+      }
+}
+
 // On any bus but pci, devices with one number share a group, whichever driver serves them.
 TEST(Step, DevicesOfOneStreamShareAGroup) {
   Topology t;

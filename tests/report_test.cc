@@ -279,7 +279,7 @@ const char* const kBusyRun =
 template <typename F>
 void EachMember(DeviceState& d, F change) {
   auto& [present, instance, iommu, fwspec, group, next, hw, bound, open_in, attach_deferred,
-         require_direct, blocked, reset_depth, configure_deferred] = d;
+         require_direct, blocked, reset_depth, configure_deferred, vfio_in] = d;
   change("present", present, false);
   change("instance", instance, InstanceId{1});
   change("iommu", iommu, false);
@@ -295,6 +295,7 @@ void EachMember(DeviceState& d, F change) {
   change("blocked", blocked, true);
   change("reset_depth", reset_depth, uint8_t{2});
   change("configure_deferred", configure_deferred, true);
+  change("vfio_in", vfio_in, GroupId{1});
 }
 
 template <typename F>
@@ -443,6 +444,7 @@ TEST(Oopses, AreCalledWhatTheyAre) {
       {"vfio_iommu_resv_refresh", Oops::kEmptyList},
       {"__ffs", Oops::kUndefined},
       {"vfio_iommu_replay", Oops::kEndlessLoop},
+      {"__iommu_group_alloc_blocking_domain", Oops::kEmptyList},
   };
   std::map<std::string, Oops> seen;
   const auto look = [&](const Case& c, const Event& e) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Containers, and the groups in them, in place of the part of group.c that calls container.c. */
+/*
+ * Containers, and the groups that are in them or open, in place of the part of group.c that calls
+ * container.c.
+ */
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
@@ -9,10 +12,13 @@
 #include "internal.h"
 #include "memory.h"
 
+enum { NO_CONTAINER = -1 };
+
 struct fake_group {
 	struct vfio_group vfio;
 	int id;
 	int container;
+	bool open; /* by an `open`; otherwise as long as it is in a container */
 };
 
 /* By iommu_group_id(); ops have a byte for it. */
@@ -26,9 +32,23 @@ void groups_begin(void)
 	memory_moved = false;
 }
 
+static struct fake_group *find(int id)
+{
+	return id < ARRAY_SIZE(groups) ? groups[id] : NULL;
+}
+
+struct vfio_group *group_open_of_id(int id)
+{
+	struct fake_group *group = find(id);
+
+	return group ? &group->vfio : NULL;
+}
+
 struct vfio_group *group_of_id(int id)
 {
-	return id < ARRAY_SIZE(groups) && groups[id] ? &groups[id]->vfio : NULL;
+	struct fake_group *group = find(id);
+
+	return group && group->container != NO_CONTAINER ? &group->vfio : NULL;
 }
 
 struct vfio_group *group_of_device(struct device *dev)
@@ -41,7 +61,12 @@ int group_container(struct vfio_group *group)
 	return container_of(group, struct fake_group, vfio)->container;
 }
 
-long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container)
+bool group_is_open(struct vfio_group *group)
+{
+	return container_of(group, struct fake_group, vfio)->open;
+}
+
+static struct fake_group *make(int id, struct iommu_group *iommu_group, int emulated)
 {
 #ifdef HARNESS_HAVE_F_COUNT
 	static struct file opened = { .f_count = ATOMIC_LONG_INIT(1) };
@@ -49,22 +74,54 @@ long group_enter(int id, struct iommu_group *iommu_group, int emulated, int cont
 	static struct file opened; /* file_ref_t: 0 is one reference */
 #endif
 	struct fake_group *group = host_alloc(sizeof(*group));
-	long ret;
 
 	group->id = id;
-	group->container = container;
+	group->container = NO_CONTAINER;
 	group->vfio.type = emulated ? VFIO_EMULATED_IOMMU : VFIO_IOMMU;
 	group->vfio.opened_file = &opened;
 	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
 	mutex_init(&group->vfio.group_lock);
-	ret = vfio_container_attach_group(container_at(container), &group->vfio);
-	if (ret) {
-		iommu_group_put(iommu_group);
-		kfree(group);
-		return ret;
-	}
 	groups[id] = group;
-	return 0;
+	return group;
+}
+
+static void put_unless_held(struct fake_group *group)
+{
+	if (group->open || group->container != NO_CONTAINER)
+		return;
+	iommu_group_put(group->vfio.iommu_group);
+	groups[group->id] = NULL;
+	kfree(group);
+}
+
+void group_open(int id, struct iommu_group *iommu_group, int emulated)
+{
+	make(id, iommu_group, emulated)->open = true;
+}
+
+void group_close(struct vfio_group *vfio)
+{
+	struct fake_group *group = container_of(vfio, struct fake_group, vfio);
+
+	group->open = false;
+	if (group->container != NO_CONTAINER)
+		group_leave(vfio);
+	else
+		put_unless_held(group);
+}
+
+long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container)
+{
+	struct fake_group *group = find(id);
+	long ret;
+
+	if (!group)
+		group = make(id, iommu_group, emulated);
+	ret = vfio_container_attach_group(container_at(container), &group->vfio);
+	if (!ret)
+		group->container = container;
+	put_unless_held(group);
+	return ret;
 }
 
 void group_leave(struct vfio_group *vfio)
@@ -72,9 +129,8 @@ void group_leave(struct vfio_group *vfio)
 	struct fake_group *group = container_of(vfio, struct fake_group, vfio);
 
 	vfio_group_detach_container(vfio);
-	iommu_group_put(vfio->iommu_group);
-	groups[group->id] = NULL;
-	kfree(group);
+	group->container = NO_CONTAINER;
+	put_unless_held(group);
 }
 
 struct vfio_container *container_at(int i)
@@ -125,7 +181,7 @@ void groups_end(void)
 {
 	for (int i = 0; i < ARRAY_SIZE(groups); i++)
 		if (groups[i])
-			group_leave(&groups[i]->vfio);
+			group_close(&groups[i]->vfio);
 	for (int i = 0; i < HARNESS_CONTAINERS; i++) {
 		if (containers[i])
 			container_close(containers[i]);

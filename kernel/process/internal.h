@@ -88,13 +88,18 @@ struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
 struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */
 
-/* groups.c: groups in containers */
+/* groups.c: groups that are open, or in containers */
 void groups_begin(void);
 void groups_end(void);
+/* The VFIO group with a number; NULL: it is neither open nor in a container. */
+struct vfio_group *group_open_of_id(int id);
 /* The VFIO group of a device, or with a number; NULL: it is in no container. */
 struct vfio_group *group_of_device(struct device *dev);
 struct vfio_group *group_of_id(int id);
-int group_container(struct vfio_group *group); /* the container's number */
+int group_container(struct vfio_group *group); /* the container's number; -1: none */
+_Bool group_is_open(struct vfio_group *group); /* by group_open() */
+void group_open(int id, struct iommu_group *iommu_group, int emulated);
+void group_close(struct vfio_group *group); /* takes it out of its container */
 long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container);
 void group_leave(struct vfio_group *group);
 struct vfio_container *container_at(int i); /* opens it if needed */

@@ -27,6 +27,8 @@ struct driven {
 	enum bound bound;
 	bool open;
 	int container; /* valid while it is open */
+	/* While it is in no IOMMU group: the open one in which VFIO has it still. */
+	struct vfio_group *stays;
 	struct vfio_device vdev;
 };
 static struct driven driven[HARNESS_DEVICES];
@@ -83,20 +85,47 @@ static long do_register(u8 i)
 	return fake_register(i);
 }
 
+/* The group that is open or in a container and in which VFIO has the device, or NULL. */
+static struct vfio_group *vfios_group(int i)
+{
+	struct device *dev = device_at(i);
+
+	if (!dev || driven[i].bound != BOUND_VFIO)
+		return NULL;
+	return dev->iommu_group ? group_open_of_id(iommu_group_id(dev->iommu_group)) :
+				  driven[i].stays;
+}
+
+/* VFIO is not told that an IOMMU lets a device go. */
+static long do_unregister(u8 i)
+{
+	struct vfio_group *had[HARNESS_DEVICES] = {};
+
+	if (!fake_instances[i].registered)
+		return HARNESS_NOT_POSSIBLE;
+	for (int dev = 0; dev < fake_machine.devices_count; dev++)
+		if (device_at(dev) && device_at(dev)->iommu_group && is_vfios(dev))
+			had[dev] = vfios_group(dev);
+	fake_unregister(i);
+	for (int dev = 0; dev < fake_machine.devices_count; dev++)
+		if (had[dev] && !device_at(dev)->iommu_group)
+			driven[dev].stays = group_is_open(had[dev]) ? had[dev] : NULL;
+	return 0;
+}
+
 /*
  * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound first,
  * and the last device of a group takes the group out of its container.
  */
 static void leave_vfio(int i)
 {
-	struct device *dev = device_at(i);
-	struct vfio_group *group = group_of_device(dev);
+	struct vfio_group *group = vfios_group(i);
 
-	if (driven[i].bound != BOUND_VFIO || !group)
+	driven[i].stays = NULL;
+	if (!group || group_container(group) < 0)
 		return;
 	for (int other = 0; other < fake_machine.devices_count; other++)
-		if (other != i && device_at(other) && driven[other].bound == BOUND_VFIO &&
-		    device_at(other)->iommu_group == dev->iommu_group)
+		if (other != i && vfios_group(other) == group)
 			return;
 	/* An open device that its IOMMU released keeps the group that it was opened in. */
 	for (int other = 0; other < HARNESS_DEVICES; other++)
@@ -125,38 +154,79 @@ static long do_remove(int i)
 /* The group with this number, if anything holds it. */
 static struct iommu_group *find_group(int id)
 {
-	struct vfio_group *group = group_of_id(id);
+	struct vfio_group *group = group_open_of_id(id);
 
 	return group ? group->iommu_group : devices_group(id);
 }
 
+/* Whether VFIO has a device in the group. */
+static bool has_vfio_device(u8 id)
+{
+	struct vfio_group *group = group_open_of_id(id);
+
+	for (int i = 0; i < fake_machine.devices_count; i++) {
+		struct iommu_group *of = fake_devices[i].dev->iommu_group;
+
+		if (of ? iommu_group_id(of) == id && is_vfios(i) : group && driven[i].stays == group)
+			return true;
+	}
+	return false;
+}
+
+static bool is_emulated_group(u8 id)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (device_is_emulated(i) && fake_devices[i].dev->iommu_group &&
+		    iommu_group_id(fake_devices[i].dev->iommu_group) == id)
+			return true;
+	return false;
+}
+
+/* ABSTRACTION: vfio_group_fops_open(). A group in a container is open. */
+static long open_group(u8 id)
+{
+	struct iommu_group *iommu_group = find_group(id);
+
+	if (!iommu_group)
+		return HARNESS_NOT_POSSIBLE;
+	if (!has_vfio_device(id))
+		return -ENOENT;
+	if (group_open_of_id(id))
+		return -EBUSY;
+	group_open(id, iommu_group, is_emulated_group(id));
+	return 0;
+}
+
+/* ABSTRACTION: vfio_group_fops_release(). */
+static long close_group(u8 id)
+{
+	struct vfio_group *group = group_open_of_id(id);
+
+	if (!group || (group_container(group) >= 0 && group->container_users != 1))
+		return HARNESS_NOT_POSSIBLE;
+	for (int i = 0; i < HARNESS_DEVICES; i++)
+		if (driven[i].stays == group)
+			driven[i].stays = NULL;
+	group_close(group);
+	return 0;
+}
+
 /*
  * ABSTRACTION: the code before vfio_container_attach_group() in __vfio_register_dev() and
- * vfio_group_ioctl_set_container(): the open of /dev/vfio/N and the tests of the ioctl.
+ * vfio_group_ioctl_set_container(): the open of /dev/vfio/N and the tests of the ioctl. Without a
+ * device of VFIO's there is no file to open, and group->iommu_group of an open one is NULL.
  */
 static long set_container(u8 id, u8 container)
 {
 	struct iommu_group *iommu_group = find_group(id);
-	bool emulated = false;
-	bool viable = false;
-	int count = 0;
 
 	if (!iommu_group)
 		return HARNESS_NOT_POSSIBLE;
-	for (int i = 0; i < fake_machine.devices_count; i++) {
-		if (fake_devices[i].dev->iommu_group != iommu_group)
-			continue;
-		count++;
-		emulated |= device_is_emulated(i);
-		viable |= is_vfios(i);
-	}
-	if (count && !viable)
-		return -ENOENT;
 	if (group_of_id(id))
 		return -EINVAL;
-	if (!count)
-		return -ENODEV;
-	return group_enter(id, iommu_group, emulated, container);
+	if (!has_vfio_device(id))
+		return group_open_of_id(id) ? -ENODEV : -ENOENT;
+	return group_enter(id, iommu_group, is_emulated_group(id), container);
 }
 
 /* ABSTRACTION: vfio_group_ioctl_unset_container(). */
@@ -164,8 +234,10 @@ static long unset_container(u8 id)
 {
 	struct vfio_group *group = group_of_id(id);
 
+	if (!group && !find_group(id))
+		return HARNESS_NOT_POSSIBLE;
 	if (!group)
-		return find_group(id) ? -EINVAL : HARNESS_NOT_POSSIBLE;
+		return group_open_of_id(id) || has_vfio_device(id) ? -EINVAL : -ENOENT;
 	if (group->container_users != 1)
 		return -EBUSY;
 	group_leave(group);
@@ -393,10 +465,7 @@ int ops_play(const struct harness_op *op)
 	case HARNESS_REGISTER:
 		return do_register(op->a);
 	case HARNESS_UNREGISTER:
-		if (!fake_instances[op->a].registered)
-			return HARNESS_NOT_POSSIBLE;
-		fake_unregister(op->a);
-		return 0;
+		return do_unregister(op->a);
 	case HARNESS_ADD:
 		if (fake_devices[op->a].present)
 			return HARNESS_NOT_POSSIBLE;
@@ -408,6 +477,10 @@ int ops_play(const struct harness_op *op)
 		return container_ioctl(container_at(op->a), VFIO_SET_IOMMU, op->b);
 	case HARNESS_UNSET_CONTAINER:
 		return unset_container(op->a);
+	case HARNESS_OPEN:
+		return open_group(op->a);
+	case HARNESS_CLOSE:
+		return close_group(op->a);
 	case HARNESS_MAP:
 		return map(op);
 	case HARNESS_UNMAP:

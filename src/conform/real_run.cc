@@ -165,7 +165,7 @@ const char* WhyNotPlayed(const Topology& topology) {
 
 const char* WhyNotPlayed(const Op& op, uint32_t features) {
   if (!InfoOf(op.kind).is(OpInfo::kInProcess))
-    return "only the model has such an op (group.c's files and resets are not built)";
+    return "only the model has such an op (resets are not built)";
   switch (op.kind) {
     case OpKind::kAttachPasid:
     case OpKind::kDetachPasid:

@@ -214,7 +214,7 @@ struct Reads::Finder {
   }
 
   void ReadSetContainer(GroupId group, ContainerId container) {
-    if (state.groups[group].container != kNoId && !kernel.has(Rule::kVfioCacheCoherency)) return;
+    if (state.groups[group].container != kNoId) return;
     if (kernel.has(Rule::kVfioCacheCoherency))
       for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
         const DriverId driver = t.instances[state.devices[d].instance].driver;

@@ -8,7 +8,7 @@
 // ABSTRACTION: which of its domains a group is on is left out. Any device of a group may be put at
 // any time on the group's default or blocking domain, or on one that type1 put up for it. So these
 // rules guard nothing here: core.attach_busy, core.attach_rollback, core.rollback_failing,
-// core.rollback_reattach, core.detach_nofail, vfio.leave_on_last.
+// core.rollback_reattach, core.detach_nofail, vfio.leave_on_last, vfio.wait_on_last.
 // ABSTRACTION: fwspecs, presence, firmware kinds and claims of drivers are left out. Any registered
 // instance that the machine puts a device behind may serve it, a driver may claim any bus, and a
 // device may be probed at any time. So these guard nothing: probe.dma_configure,

@@ -214,6 +214,9 @@ class Differ {
     if (a.configure_deferred != b.configure_deferred && !(released || (b.present && !a.present)))
       Line(name + (a.configure_deferred ? ": its drivers are deferred"
                                         : ": its drivers are no longer deferred"));
+    if (a.vfio_in != b.vfio_in && !(a.vfio_in == kNoId && b.present && !a.present))
+      Line(a.vfio_in == kNoId ? absl::StrFormat("%s no longer VFIO's in group %d", name, b.vfio_in)
+                              : absl::StrFormat("%s still VFIO's, in group %d", name, a.vfio_in));
     if (a.blocked != b.blocked)
       LineUnlessOp({OpKind::kReset, OpKind::kResetDone}, id,
                    name + (a.blocked ? " in reset" : " no longer in reset"));

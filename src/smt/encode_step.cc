@@ -75,6 +75,14 @@ Bit Encoder::LoadedElsewhere(const SymbolicOp& op) const {
   return elsewhere;
 }
 
+// Whether the device is the last of its group, and the group is in a container.
+Bit Encoder::LastInContainer(int device, int group) const {
+  Bit last = state_.devices[device].group[group] & Any(state_.groups[group].container);
+  for (int e = 0; e < sizes_.devices; ++e)
+    if (e != device) last &= ~state_.devices[e].group[group];
+  return last;
+}
+
 Bit Encoder::Impossible(const SymbolicOp& op) const {
   const Bit registered = Meet(op.instance, state_.registered);
   Bit present = false;
@@ -85,11 +93,15 @@ Bit Encoder::Impossible(const SymbolicOp& op) const {
       for (int i = 0; i < sizes_.instances; ++i)
         described |= op.device[d] & master[i] & topology_.instances[i].fwnode;
   }
+  Bit waits = false;
+  for (int d = 0; d < sizes_.devices && kernel_.may_have(Rule::kVfioWaitOnLast); ++d)
+    for (int g = 0; g < sizes_.groups; ++g)
+      waits |= has(Rule::kVfioWaitOnLast) & op.device[d] & LastInContainer(d, g);
   Bit exists = false;
   for (int g = 0; g < sizes_.groups; ++g) exists |= op.group[g] & GroupExists(g);
   return (op.is(OpKind::kRegister) & (registered | LoadedElsewhere(op))) |
          (op.is(OpKind::kUnregister) & ~registered) | (op.is(OpKind::kAdd) & present) |
-         (op.is(OpKind::kRemove) & ~present) |
+         (op.is(OpKind::kRemove) & (~present | waits)) |
          (op.is(OpKind::kConfigure) & ~(present & described)) |
          ((op.is(OpKind::kSetContainer) | op.is(OpKind::kUnsetContainer)) & ~exists);
 }
@@ -121,16 +133,20 @@ void Encoder::Unregister(const SymbolicOp& op) {
 void Encoder::Remove(const SymbolicOp& op) {
   Bits leaving = And(op.is(OpKind::kUnsetContainer), op.group);
   Bit contained = false;
-  for (int g = 0; g < sizes_.groups; ++g) contained |= leaving[g] & Any(state_.groups[g].container);
+  Bits members = Zeros(sizes_.devices);
+  for (int g = 0; g < sizes_.groups; ++g) {
+    contained |= leaving[g] & Any(state_.groups[g].container);
+    for (int d = 0; d < sizes_.devices; ++d) members[d] |= leaving[g] & state_.devices[d].group[g];
+  }
   const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
-  step_.result.Fail(refused, Errno::kInval);
+  const Bit file = HasVfioDevice(members);
+  step_.result.Fail(refused & file, Errno::kInval);
+  step_.result.Fail(refused & ~file, Errno::kNoEnt);
   step_.no_effect |= refused;
   for (int g = 0; g < sizes_.groups; ++g) {
     for (int d = 0; d < sizes_.devices; ++d) {
-      Bit last = has(Rule::kVfioLeaveOnLast) & op.is(OpKind::kRemove) & op.device[d] &
-                 state_.devices[d].group[g] & Any(state_.groups[g].container);
-      for (int e = 0; e < sizes_.devices; ++e)
-        if (e != d) last &= ~state_.devices[e].group[g];
+      const Bit last = has(Rule::kVfioLeaveOnLast) & op.is(OpKind::kRemove) & op.device[d] &
+                       LastInContainer(d, g);
       leaving[g] |= last;
       contained |= last;
     }

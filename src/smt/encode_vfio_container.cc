@@ -7,6 +7,15 @@
 
 namespace iommucheck::smt {
 
+// Whether /dev/vfio/N of a group with these devices exists.
+Bit Encoder::HasVfioDevice(const Bits& members) const {
+  Bit found = ~has(Rule::kVfioCacheCoherency) & Any(members);
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (int r = 0; r < sizes_.drivers; ++r)
+      found |= members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
+  return found;
+}
+
 // VFIO_GROUP_UNSET_CONTAINER of a group that is in a container.
 void Encoder::LeaveContainer(Bit condition, const Bits& group) {
   if (condition.is_false()) return;
@@ -30,16 +39,9 @@ void Encoder::LeaveContainer(Bit condition, const Bits& group) {
 Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   Result result;
   Bit go = condition;
-  const Bit empty = None(view.members);
-  Bit coherent = empty | ~has(Rule::kVfioCacheCoherency);
-  for (int d = 0; d < sizes_.devices; ++d)
-    for (int r = 0; r < sizes_.drivers; ++r)
-      coherent |= view.members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
-  result.Stop(go, ~coherent, Errno::kNoEnt);
   result.Stop(go, Any(view.group.container), Errno::kInval);
-  result.Fail(go & empty, Errno::kNoDev);
+  result.Stop(go, ~HasVfioDevice(view.members), Errno::kNoEnt);
   step_.no_effect |= result.failed();
-  go &= ~empty;
   result.Merge(ClaimDmaOwner(go, view));
   return result;
 }

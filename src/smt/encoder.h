@@ -110,6 +110,7 @@ class Encoder {
 
   // encode_step.cc
   Bit GroupExists(int group) const;
+  Bit LastInContainer(int device, int group) const;
   Bit Impossible(const SymbolicOp& op) const;
   Bit Loaded(int driver) const;
   Bit LoadedElsewhere(const SymbolicOp& op) const;
@@ -189,6 +190,7 @@ class Encoder {
   void ReleaseDmaOwner(Bit condition, GroupView& view);
 
   // encode_vfio_container.cc
+  Bit HasVfioDevice(const Bits& members) const;
   void LeaveContainer(Bit condition, const Bits& group);
   Result ContainerOps(const SymbolicOp& op);
   Result SetContainerChecks(Bit condition, GroupView& view);
