@@ -41,7 +41,8 @@ fi
 core=drivers/iommu/iommu.c
 type1=drivers/vfio/vfio_iommu_type1.c
 container=drivers/vfio/container.c
-for file in Makefile include/linux/iommu.h "$core" "$type1" "$container"; do
+firmware=drivers/iommu/of_iommu.c
+for file in Makefile include/linux/iommu.h "$core" "$firmware" "$type1" "$container"; do
   [[ -f $tree/$file ]] || die "$tree has no $file (container.c came with 6.1); it cannot be built"
 done
 
@@ -135,11 +136,10 @@ probes=$(
   has 'generic_single_device_group' "$iommu_h" && echo SINGLE_GROUP
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE
   grep -A 2 '^int iommu_fwspec_init' "$iommu_h" | grep 'iommu_ops' >/dev/null && echo FWSPEC_OPS
-  has 'dev_iommu_free\(' "$tree/drivers/iommu/of_iommu.c" && echo FREE_ON_ERROR
+  has 'iommu_ops \*of_iommu_configure' "$tree/include/linux/of_iommu.h" && echo OF_RETURNS_OPS
   # Stable trees that go back to the old domain when a device fails to attach.
   sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep 'old_domain' >/dev/null &&
     echo REATTACH
-  has 'fwnode_handle_get\(iommu_fwnode' "$tree/$core" && echo FWNODE_GET
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
@@ -190,10 +190,10 @@ write_if_changed() {
 
 # --- compile and link ---
 
-# The tree's own files that the three need: a group lives by the reference count of its kobject.
+# The tree's own files that the four need: a group lives by the reference count of its kobject.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(fake/{calls,faults,machine,driver} process/{shim,memory,iommu_core,vfio_type1,vfio_container}
-  process/{devices,groups,ops,extra,harness})
+ours=(fake/{calls,faults,machine,driver} process/{shim,memory,iommu_core,of_iommu,vfio_type1,vfio_container}
+  process/{firmware,devices,groups,ops,extra,harness})
 {
   cat <<END
 builddir = $out
@@ -233,11 +233,16 @@ END
     [[ $flavour == coverage ]] && unseen=
     for file in "${ours[@]}"; do
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
-      if [[ $file != process/iommu_core && $file != process/vfio_* ]]; then
-        echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\""
-      else
-        echo "  flavour = $sanitize"
-      fi
+      # ARCH=um has no device trees, but these files see one. No layout depends on this.
+      of=
+      case $file in
+        */iommu_core | */of_iommu | */firmware)
+          of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
+      esac
+      case $file in
+        */iommu_core | */of_iommu | */vfio_*) echo "  flavour = $sanitize$of" ;;
+        *) echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\"$of" ;;
+      esac
       objects+=("$out/$flavour/$file.o")
     done
     for file in "${lib_files[@]}"; do

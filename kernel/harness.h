@@ -58,7 +58,7 @@ enum {
   HARNESS_DOMAIN_OWNER = 1 << 1,    /* iommu_domain.owner */
   HARNESS_ALLOC_BY_DEV = 1 << 2,    /* iommu_paging_domain_alloc() */
   HARNESS_DETACH_DEV = 1 << 3,      /* iommu_domain_ops.detach_dev */
-  HARNESS_DMA_CONFIGURE = 1 << 4,   /* probe applies the firmware description */
+  HARNESS_DMA_CONFIGURE = 1 << 4,   /* probe calls bus->dma_configure() */
   HARNESS_REATTACH = 1 << 5,        /* __iommu_attach_group() goes back to the old domain */
   HARNESS_DEFER_UNSET = 1 << 6,     /* iommu_device_use_default_domain() may return -EPROBE_DEFER */
   HARNESS_PASID = 1 << 7,           /* iommu_attach_device_pasid() */
@@ -96,7 +96,8 @@ struct harness_instance {
   uint64_t page_sizes;   /* bit n: 2^n bytes */
 };
 
-/* Like Region::Type, DeviceKind and DefaultType in model/topology.h, in the same order. */
+/* Like Firmware, Region::Type, DeviceKind and DefaultType in model/topology.h, in this order. */
+enum harness_firmware { HARNESS_ANY_FIRMWARE, HARNESS_ACPI, HARNESS_DEVICE_TREE };
 enum harness_region_type {
   HARNESS_NO_REGION,
   HARNESS_DIRECT,
@@ -134,6 +135,7 @@ struct harness_settings {
 
 struct harness_machine {
   struct harness_settings settings;
+  uint8_t firmware; /* what describes the devices; HARNESS_ANY_FIRMWARE: a device tree */
   uint8_t drivers_count;
   uint8_t instances_count;
   uint8_t devices_count;

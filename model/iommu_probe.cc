@@ -249,7 +249,10 @@ int JoinDomain(Kernel& k, GroupId group, DeviceId dev) {
 // to the group's current domain.
 int InitDevice(Kernel& k, DeviceId dev) {
   const DriverId driver = LookUpOps(k, dev);
-  if (driver == kNoId) return -ENODEV;
+  if (driver == kNoId) {
+    if (k.has(Rule::kProbeDmaConfigure)) FreeDevIommu(k, dev);  // iommu_init_device()
+    return -ENODEV;
+  }
   InstanceId instance = kNoId;
   if (const int ret = ProbeDevice(k, dev, driver, &instance); ret != 0) {
     FreeDevIommu(k, dev);
@@ -542,13 +545,17 @@ int Unregister(Kernel& k) {
 }
 
 int ApplyFirmware(Kernel& k, DeviceId dev) {
-  if (k.device(dev).fwspec != kNoId) return 0;
+  DeviceState& d = k.device(dev);
+  const bool had_iommu = d.iommu;
+  if (d.fwspec != kNoId) return 0;
   for (InstanceId master : k.topology.devices[dev].masters) {
     if (master == kNoId || !k.topology.instances[master].fwnode) continue;
     const int ret = iommu_fwspec_init(k, dev, master);
     if (ret == 0) continue;
-    if (k.has(Rule::kFwspecFreeOnError) && k.topology.firmware != Firmware::kAcpi)
-      FreeDevIommu(k, dev);
+    if (k.has(Rule::kFwspecFreeOnError) && k.topology.firmware != Firmware::kAcpi) {
+      d.fwspec = kNoId;
+      d.iommu = had_iommu;
+    }
     return ret;
   }
   return 0;

@@ -110,11 +110,20 @@ Found FailedCallGoesBack(const StepView& v) {
   return Violation{.why = "as much memory is not locked as before the call"};
 }
 
-// Of SET_CONTAINER and SET_IOMMU. An empty group, and a type that no backend has, are refused by no
-// rule.
+// Whether VFIO has a device in the group, by which the group has a file.
+bool HasVfioDevice(const State& s, GroupId group) {
+  for (DeviceId d = s.groups[group].devices; d != kNoId; d = s.devices[d].next)
+    if (s.devices[d].bound == BoundTo::kVfio) return true;
+  return false;
+}
+
+// Of SET_CONTAINER and SET_IOMMU. A group of which VFIO has no device, and a type that no backend
+// has, are refused by no rule: there is no file to open, or the errno is -ENODEV.
 Found RefusedForAReason(const StepView& v) {
   const int error = -v.result.error;
   if (!Joins(v.op.kind) || error == 0 || error == ENODEV || v.result.struck != 0)
+    return std::nullopt;
+  if (error == ENOENT && v.op.kind == OpKind::kSetContainer && !HasVfioDevice(v.before, v.op.a))
     return std::nullopt;
   for (const Event& e : v.events)
     if (e.error == error || (e.kind == Event::Kind::kRefused && e.error != 0) ||
@@ -432,7 +441,7 @@ constexpr PropertyInfo kType1Rows[] = {
          .Without(kAttachFaults)},
     {kRefusedForAReason, "refused-for-a-reason",
      "joining a container or setting its driver fails only where a rule or a driver refuses it",
-     RefusedForAReason, Since(kV6_8)},
+     RefusedForAReason, Since(kV6_12)},
     {kFailedMapChangesNothing, "failed-map-changes-nothing",
      "a map, unmap, pin or unpin that fails leaves mappings, domains and pins as they were",
      FailedMapChangesNothing, PromisedOn(Since(kV6_0), kUnmapTop)},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "src/report/diff.h"
+
 #include <gtest/gtest.h>
 
-#include "src/report/diff.h"
 #include "tests/given.h"
 #include "tests/small_machines.h"
 

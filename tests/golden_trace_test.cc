@@ -43,6 +43,19 @@ Cases AllCases() {
   return cases.ok() ? *cases : Cases();
 }
 
+// The module that recorded 6.1.192 left a fwspec behind, and made none without ops, as firmware does
+// on a machine of ACPI (docs/recording.md). It was told of no firmware, so it took every machine for
+// one of that kind.
+Cases CasesFor(KernelVersion version) {
+  Cases cases = AllCases();
+  if (version != KernelVersion::kV6_1_y) return cases;
+  for (auto& [name, c] : cases) {
+    c.topology.firmware = Firmware::kAcpi;
+    for (Driver& driver : c.topology.drivers) driver.firmware = Firmware::kAny;
+  }
+  return cases;
+}
+
 // The reasons of the profile's differences, by case.
 std::map<std::string, std::string> Listed(const std::string& profile) {
   std::map<std::string, std::string> listed;
@@ -66,7 +79,7 @@ TEST_P(GoldenTrace, IsWhatTheModelDoes) {
   const std::string& profile = GetParam();
   const auto version = FindVersion(profile);
   ASSERT_TRUE(version);
-  const Cases cases = AsPlayed(AllCases(), *version);
+  const Cases cases = AsPlayed(CasesFor(*version), *version);
   const fs::path path = kTraces / (profile + ".trace");
   const absl::StatusOr<TraceFile> recorded = ParseTraces(ReadText(path), path.string(), cases);
   ASSERT_TRUE(recorded.ok()) << recorded.status();
@@ -96,7 +109,7 @@ TEST(GoldenTraceOfTheBuild, IsWhatRealCodeDoes) {
   auto harness = Harness::Load(std::string(build) + "/kernel.so", /*catch_oops=*/true);
   ASSERT_TRUE(harness.ok()) << harness.status();
   const std::string profile(VersionName(harness->version()));
-  const Cases cases = AsPlayed(AllCases(), harness->version());
+  const Cases cases = AsPlayed(CasesFor(harness->version()), harness->version());
   const fs::path path = kTraces / (profile + ".trace");
   const absl::StatusOr<TraceFile> recorded = ParseTraces(ReadText(path), path.string(), cases);
   ASSERT_TRUE(recorded.ok()) << recorded.status();

@@ -18,7 +18,7 @@ fail() { echo "FAILED: $*"; sed 's/^/  | /' "$work/log"; failed=1; }
 tree() {
   local file
   mkdir -p "$1"/{include/linux,drivers/iommu,drivers/vfio,lib}
-  for file in include/linux/iommu.h drivers/iommu/iommu.c drivers/vfio/{vfio_iommu_type1,container}.c \
+  for file in include/linux/iommu.h drivers/iommu/{iommu,of_iommu}.c drivers/vfio/{vfio_iommu_type1,container}.c \
     lib/{rbtree,xarray,radix-tree,idr,kobject,refcount,bitmap,find_bit,hweight}.c; do
     echo >"$1/$file"
   done

@@ -330,7 +330,7 @@ TEST(ScopeSearch, SaysWhetherACaseIsTheSmallest) {
   ASSERT_EQ(whole.verdict, Verdict::kViolated);
   EXPECT_TRUE(whole.smallest);
   int unsure = 0;
-  for (uint64_t bytes = 4'000; bytes < 40'000; bytes += 2'000) {
+  for (uint64_t bytes = 120'000; bytes < 300'000; bytes += 20'000) {
     const ScopeAnswer answer = Search(question, {.max_bytes = bytes});
     if (answer.verdict != Verdict::kViolated) continue;
     EXPECT_LT(answer.depth, static_cast<int>(answer.found.ops.size()));

@@ -18,6 +18,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::string_view kCase = R"(kernel v6.12
+firmware dt
 table shared
 driver A table=shared
 driver B per-instance-groups not-coherent address=A
@@ -38,6 +39,7 @@ TEST(Script, SaysTheMachineAndTheOps) {
   const std::string script = PrintScript(Parsed(kCase), "x").value();
   EXPECT_EQ(script,
             "case x\n"
+            "firmware 2\n"
             "driver 0 0 0 1 1 0 0 0 0\n"
             "driver 0 1 0 0 1 0 0 1 0\n"
             "instance 0 1 0 0 1\n"

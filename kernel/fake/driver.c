@@ -2,6 +2,7 @@
 /* The iommu_ops of all drivers. The machine and the faults decide how each callback ends. */
 #include "fake.h"
 
+#include <linux/of.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
@@ -348,6 +349,12 @@ static void resv_regions(struct device *dev, struct list_head *list)
 
 /* --- probing --- */
 
+/* From firmware to the driver: the cells that a device tree has after the IOMMU's name. */
+static int of_xlate(struct device *dev, struct of_phandle_args *args)
+{
+	return iommu_fwspec_add_ids(dev, args->args, args->args_count);
+}
+
 /* Whether firmware put the device behind the instance, and the driver can see this. */
 static bool accepts(struct device *dev, u8 instance, u8 driver)
 {
@@ -356,7 +363,14 @@ static bool accepts(struct device *dev, u8 instance, u8 driver)
 
 	if (fake_machine.instances[instance].driver != driver || !fake->registered)
 		return false;
-	return !fake->fwnode || (fwspec && fwspec->iommu_fwnode == fake->fwnode);
+	if (!fake->fwnode)
+		return true;
+#ifdef HARNESS_HAVE_FWSPEC_OPS
+	/* Like arm_smmu_probe_device(); drivers without the test lack what their of_xlate() sets. */
+	if (fwspec && !fwspec->ops)
+		return false;
+#endif
+	return fwspec && fwspec->iommu_fwnode == fake->fwnode;
 }
 
 static u8 first_registered(u8 driver)
@@ -498,13 +512,16 @@ static struct iommu_domain *alloc_identity(struct device *dev)
 #define ALLOC_TYPE(n) .domain_alloc = alloc_type_##n
 #endif
 #ifdef HARNESS_HAVE_ALLOC_PAGING
-static struct iommu_domain *alloc_paging(struct device *dev)
-{
-	return alloc(machine_driver_of(host_index(dev)), dev);
-}
-#define ALLOC_PAGING .domain_alloc_paging = alloc_paging,
+/* In 6.8 the core may name no device. */
+#define DEFINE_ALLOC_PAGING(n)                                                  \
+	static struct iommu_domain *alloc_paging_##n(struct device *dev)        \
+	{                                                                       \
+		return alloc(loaded[n], dev);                                   \
+	}
+#define ALLOC_PAGING(n) .domain_alloc_paging = alloc_paging_##n,
 #else
-#define ALLOC_PAGING
+#define DEFINE_ALLOC_PAGING(n)
+#define ALLOC_PAGING(n)
 #endif
 #ifdef HARNESS_HAVE_REMOVE_DEV_PASID
 #define PASID .remove_dev_pasid = (void *)remove_dev_pasid,
@@ -520,6 +537,7 @@ static struct iommu_domain *alloc_paging(struct device *dev)
 /* These callbacks are not told which driver is meant, so there is one of each for every address. */
 #define ADDRESS(n)                                                              \
 	DEFINE_ALLOC_TYPE(n)                                                    \
+	DEFINE_ALLOC_PAGING(n)                                                  \
 	static struct iommu_device *probe_##n(struct device *dev)               \
 	{                                                                       \
 		return probe_device(loaded[n], dev);                            \
@@ -544,11 +562,12 @@ ADDRESS(7)
 		.release_device = release_device, \
 		.device_group = device_group,   \
 		.get_resv_regions = resv_regions, \
+		.of_xlate = (void *)of_xlate,   \
 		.is_attach_deferred = attach_deferred, \
 		.def_domain_type = def_domain_type, \
 		PASID                           \
 		PGSIZE                          \
-		ALLOC_PAGING                    \
+		ALLOC_PAGING(n)                 \
 		ALLOC_TYPE(n),                  \
 	}
 static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
@@ -653,35 +672,4 @@ void fake_unregister(u8 i)
 {
 	iommu_device_unregister(&fake_instances[i].iommu);
 	forget_registration(&fake_instances[i]);
-}
-
-/*
- * ABSTRACTION: the calls of iommu.c that of_iommu_configure() and viot_iommu_configure() make:
- * describe each master's fwnode in order, unless that was done before, and probe.
- */
-int fake_describe(struct device *dev)
-{
-	const int i = host_index(dev);
-	const bool had_iommu = dev->iommu;
-	int ret = 0;
-
-	if (dev_iommu_fwspec_get(dev))
-		return 0;
-	for (int n = 0; !ret && n < HARNESS_MASTERS; n++) {
-		const u8 master = fake_machine.devices[i].masters[n];
-
-		if (master != HARNESS_NONE && fake_instances[master].fwnode)
-			ret = host_describe(dev, master);
-	}
-	if (ret)
-		host_undescribe(dev, had_iommu);
-	return ret;
-}
-
-int fake_configure(u8 i)
-{
-	struct device *dev = fake_devices[i].dev;
-	const int ret = fake_describe(dev);
-
-	return ret || dev->iommu_group ? ret : host_probe(dev);
 }

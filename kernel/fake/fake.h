@@ -96,9 +96,6 @@ struct fake_domain *fake_domain_of(struct iommu_domain *domain);
 bool fake_is_owned(const struct iommu_domain *domain);
 int fake_register(u8 instance);
 void fake_unregister(u8 instance);
-int fake_configure(u8 device);
-/* Like dma_configure() of a bus: describes the device to the core, but does not probe it. */
-int fake_describe(struct device *dev);
 /*
  * The core takes a PASID off by ops->blocked_domain if there is no ops->remove_dev_pasid(). Drivers
  * have that domain only while this is on: otherwise groups would be blocked by it, too, and not by
@@ -113,10 +110,6 @@ extern struct module *host_module; /* the module of the drivers */
 int host_index(struct device *dev);
 void *host_alloc(unsigned long bytes); /* zeroed; never fails */
 void *host_grow(void *old, unsigned long bytes); /* never fails */
-/* Like firmware code before a probe: adds the fwnode of a master, and undoes that if one fails. */
-int host_describe(struct device *dev, u8 instance);
-void host_undescribe(struct device *dev, bool had_iommu);
-int host_probe(struct device *dev); /* iommu_probe_device() */
 void host_releases(struct device *dev);
 /* An errno if attach_dev() must fail though no fault of the op says so, or 0. */
 int host_attach_fails(const struct fake_domain *domain, u8 device);

@@ -369,6 +369,8 @@ ANSWERS_0(sysfs_create_link) ANSWERS_0(sysfs_create_link_nowarn) ANSWERS_0(sysfs
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
 ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link) ANSWERS_0(iommu_device_unlink)
 ANSWERS_0(misc_register) ANSWERS_0(misc_deregister)
+/* Properties that the device tree of a case does not have. */
+ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool) ANSWERS_0(pci_request_acs)
 /* Scheduling, interrupts, per-cpu. */
 ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqueue_head)
 ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
@@ -378,7 +380,10 @@ ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_
 ANSWERS_0(iommu_setup_dma_ops)
 /* Firmware properties of devices: there are none, such as pasid-num-bits. */
 long device_property_read_u32_array(void) { return -22; }
-/* A driver that is not there yet may come as a module: -EPROBE_DEFER. */
+/*
+ * A driver that is not there yet may come as a module: -EPROBE_DEFER. ABSTRACTION: nobody stops
+ * waiting for it, neither at the end of the initcalls nor after a timeout.
+ */
 int driver_deferred_probe_check_state(void) { return -517; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, shim, memory, the three real files, devices,
- * groups, ops, extra, harness. The functions that kernel/fake needs from its host are in host,
+ * in this list, and none after it: host, kernel/fake, shim, memory, the four real files, firmware,
+ * devices, groups, ops, extra, harness. The functions that kernel/fake needs from its host are in host,
  * memory, devices and extra. This header needs neither kernel nor libc headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
@@ -16,7 +16,8 @@ struct device;
 struct vfio_group;
 struct vfio_container;
 struct vfio_iommu_driver_ops;
-struct fwnode_operations;
+struct device_node;
+struct pci_dev;
 struct module;
 
 /* Defines a function of the kernel whose prototype depends on the version. */
@@ -43,14 +44,13 @@ int host_empty_quarantine(void); /* returns how many freed objects were written 
 /* shim.c: replaces the rest of the kernel */
 void shim_init(void);
 int shim_references(int kind); /* taken and not dropped */
-extern const struct fwnode_operations shim_fwnode_ops;
 extern struct module shim_module; /* of the drivers and of type1 */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
 extern int shim_warns_total;
 const struct harness_warn *shim_warns(unsigned int *places);
 
-/* iommu_core.c, vfio_type1.c, vfio_container.c: reach the private parts of the real files */
+/* iommu_core.c, of_iommu.c, vfio_type1.c, vfio_container.c: reach into the real files */
 void core_init(void);
 struct core_group {
 	struct iommu_domain *domain;
@@ -64,6 +64,7 @@ void core_dev_iommu_free(struct device *dev);
 int core_store_type(struct iommu_group *group, const char *type);
 void core_show(struct iommu_group *group, char *page);
 void core_forget_pasids(struct iommu_group *group);
+int of_configure(struct device *dev, struct device_node *node); /* of_iommu_configure() */
 void type1_init(void);
 void type1_parameters(int unsafe_interrupts, unsigned int entries);
 /* Complains of mappings that are wrong. */
@@ -77,6 +78,13 @@ long container_ioctl(struct vfio_container *container, unsigned int command, uns
 /* NULL: the container has no backend yet. */
 const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
                                                       void **data);
+/* firmware.c: what describes the devices */
+void firmware_begin(void);
+int firmware_configure(struct device *dev); /* bus->dma_configure() */
+/* Like pci_for_each_dma_alias(): the number of each master in place of an alias. */
+int firmware_for_each_master(struct pci_dev *dev,
+			     int (*fn)(struct pci_dev *, unsigned short, void *), void *data);
+
 /* devices.c: buses and devices, as the kernel sees them */
 const char *devices_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
 unsigned int devices_buses(void); /* a bit for each bus that the kernel has */

@@ -492,7 +492,7 @@ int ops_play(const struct harness_op *op)
 	case HARNESS_REMOVE:
 		return do_remove(op->a);
 	case HARNESS_CONFIGURE:
-		return fake_configure(op->a);
+		return firmware_configure(device_at(op->a));
 	case HARNESS_GET_DEVICE:
 		return d->open ? HARNESS_NOT_POSSIBLE : open_device(op->a);
 	case HARNESS_PUT_DEVICE:

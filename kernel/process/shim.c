@@ -4,6 +4,7 @@
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/of.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -120,20 +121,34 @@ REPLACES(struct fwnode_handle *, __dev_fwnode, struct device *dev)
 }
 REPLACES(struct fwnode_handle *, fwnode_handle_get, struct fwnode_handle *fwnode)
 {
-#ifdef HARNESS_HAVE_FWNODE_GET /* otherwise of_node_get(), which does nothing without CONFIG_OF */
-	references[HARNESS_REF_FWNODE] += fwnode != NULL;
-#endif
-	return fwnode;
+	return fwnode_has_op(fwnode, get) ? fwnode->ops->get(fwnode) : fwnode;
 }
-/* A function up to and including 6.11, an operation of the fwnode from 6.12 on. */
+/* Up to and including 6.11; from 6.12 on it is inline. */
 REPLACES(void, fwnode_handle_put, struct fwnode_handle *fwnode)
 {
-#ifdef HARNESS_HAVE_FWNODE_GET
-	references[HARNESS_REF_FWNODE] -= fwnode != NULL;
-#endif
+	if (fwnode_has_op(fwnode, put))
+		fwnode->ops->put(fwnode);
 }
 
-const struct fwnode_operations shim_fwnode_ops = { .put = shim_fwnode_handle_put };
+REPLACES(struct device_node *, of_node_get, struct device_node *node)
+{
+	references[HARNESS_REF_FWNODE] += node != NULL;
+	return node;
+}
+REPLACES(void, of_node_put, struct device_node *node)
+{
+	references[HARNESS_REF_FWNODE] -= node != NULL;
+}
+static struct fwnode_handle *of_fwnode_get(struct fwnode_handle *fwnode)
+{
+	references[HARNESS_REF_FWNODE]++;
+	return fwnode;
+}
+static void of_fwnode_put(struct fwnode_handle *fwnode)
+{
+	references[HARNESS_REF_FWNODE]--;
+}
+const struct fwnode_operations of_fwnode_ops = { .get = of_fwnode_get, .put = of_fwnode_put };
 
 struct module shim_module;
 bool try_module_get(struct module *module)

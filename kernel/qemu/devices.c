@@ -51,36 +51,6 @@ void *host_grow(void *old, unsigned long bytes)
 	return grown;
 }
 
-int host_describe(struct device *dev, u8 instance)
-{
-	struct fake_instance *i = &fake_instances[instance];
-#ifdef HARNESS_HAVE_FWSPEC_OPS
-	if (!i->registered)
-		return -EPROBE_DEFER;
-	/*
-	 * iommu_fwspec_free() of these kernels drops a reference to the fwnode that
-	 * iommu_fwspec_init() takes only for fwnodes of a device tree.
-	 */
-	if (!dev_iommu_fwspec_get(dev))
-		fwnode_handle_get(i->fwnode);
-	return iommu_fwspec_init(dev, i->fwnode, i->iommu.ops);
-#else
-	return iommu_fwspec_init(dev, i->fwnode);
-#endif
-}
-
-void host_undescribe(struct device *dev, bool had_iommu)
-{
-#ifndef HARNESS_HAVE_FWSPEC_OPS
-	iommu_fwspec_free(dev);
-#endif
-}
-
-int host_probe(struct device *dev)
-{
-	return probe_device_again(dev);
-}
-
 void host_releases(struct device *dev)
 {
 }
@@ -116,6 +86,76 @@ unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned
 unsigned long table_phys(const struct page_table *table, unsigned long iova)
 {
 	return 0;
+}
+
+/* --- firmware --- */
+
+static void free_dev_iommu(struct device *dev)
+{
+	iommu_fwspec_free(dev);
+	kfree(dev->iommu);
+	dev->iommu = NULL;
+}
+
+static int describe(struct device *dev, const struct fake_instance *i)
+{
+#ifdef HARNESS_HAVE_FWSPEC_OPS
+	const struct iommu_ops *ops = i->registered ? i->iommu.ops : NULL;
+	int ret;
+
+	if (!ops && fake_machine.firmware == HARNESS_ACPI)
+		return -EPROBE_DEFER;
+	/*
+	 * iommu_fwspec_free() of these kernels drops a reference to the fwnode that
+	 * iommu_fwspec_init() takes only for fwnodes of a device tree.
+	 */
+	if (!dev_iommu_fwspec_get(dev))
+		fwnode_handle_get(i->fwnode);
+	ret = iommu_fwspec_init(dev, i->fwnode, ops);
+	return ret || ops ? ret : -EPROBE_DEFER;
+#else
+	return iommu_fwspec_init(dev, i->fwnode);
+#endif
+}
+
+static bool is_described(struct device *dev)
+{
+	const struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+#ifdef HARNESS_HAVE_FWSPEC_OPS
+	if (fwspec && !fwspec->ops) {
+		iommu_fwspec_free(dev);
+		return false;
+	}
+#endif
+	return fwspec;
+}
+
+/*
+ * ABSTRACTION: of_iommu_configure(), or acpi_iommu_configure_id() up to and including 6.12: Debian's
+ * x86 kernels have no device tree, and the tables of the machine name no IOMMU. kernel/process has
+ * the real code of the first.
+ */
+int booted_configure(int index)
+{
+	struct device *dev = fake_devices[index].dev;
+	const u8 *masters = fake_machine.devices[index].masters;
+	const bool had_iommu = dev->iommu;
+	int ret = 0;
+
+	if (is_described(dev))
+		return 0;
+	for (int n = 0; !ret && n < HARNESS_MASTERS; n++)
+		if (masters[n] != HARNESS_NONE && fake_instances[masters[n]].fwnode)
+			ret = describe(dev, &fake_instances[masters[n]]);
+#ifndef HARNESS_HAVE_FWSPEC_OPS
+	if (ret && fake_machine.firmware != HARNESS_ACPI) {
+		if (had_iommu)
+			iommu_fwspec_free(dev);
+		else if (dev->iommu)
+			free_dev_iommu(dev);
+	}
+#endif
+	return ret || dev->iommu_group ? ret : probe_device_again(dev);
 }
 
 /* --- devices --- */
@@ -246,11 +286,8 @@ void booted_forget_firmware(int index)
 #ifdef HARNESS_HAVE_FWSPEC_OPS
 	struct device *dev = fake_devices[index].dev;
 
-	if (dev->iommu && !dev->iommu->iommu_dev) {
-		iommu_fwspec_free(dev);
-		kfree(dev->iommu);
-		dev->iommu = NULL;
-	}
+	if (dev->iommu && !dev->iommu->iommu_dev)
+		free_dev_iommu(dev);
 #endif
 }
 

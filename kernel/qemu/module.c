@@ -216,6 +216,8 @@ static int command(const char *word, const int *v)
 
 	if (!strcmp(word, "reset"))
 		return reset(), 0;
+	if (!strcmp(word, "firmware"))
+		return told.firmware = v[0], 0;
 	if (!strcmp(word, "driver"))
 		return add_driver(v);
 	if (!strcmp(word, "instance"))
@@ -239,7 +241,7 @@ static int command(const char *word, const int *v)
 	if (!strcmp(word, "remove") && device)
 		return booted_remove(v[0]), 0;
 	if (!strcmp(word, "configure") && device && fake_devices[v[0]].dev)
-		return fake_configure(v[0]);
+		return booted_configure(v[0]);
 	if (!strcmp(word, "bind") && IN_RANGE(v[0], HARNESS_DEVICES))
 		return vfio_held[v[0]] = true, booted_bind(v[0]), 0;
 	if (!strcmp(word, "unbind") && IN_RANGE(v[0], HARNESS_DEVICES))

@@ -9,6 +9,7 @@ extern int booted_devfns[HARNESS_DEVICES]; /* for PCI functions */
 int booted_init(void);
 int booted_add(int index);
 void booted_remove(int index);
+int booted_configure(int index); /* dma_configure() of a driver that binds */
 void booted_forget_firmware(int index);
 int booted_group_id(int index); /* -1: it has no group */
 /* Gives VFIO the devices of the group, or takes them away. Skips devices that VFIO refuses. */

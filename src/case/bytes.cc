@@ -225,6 +225,7 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
   out.bus = static_cast<Bus>(r[0] % kBusCount);
   out.kind = KindOf(r[6]);
   DecodeAttributes(Owner::kDevice, r, &out);
+  out.ats = out.ats && out.bus == Bus::kPci;
   if (out.kind != DeviceKind::kReal) return;
   if (r[1] != 0 && t.instances_count != 0)
     out.masters[0] = static_cast<InstanceId>((r[1] - 1) % t.instances_count);

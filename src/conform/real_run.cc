@@ -29,6 +29,7 @@ static_assert(int{HARNESS_HELD} == static_cast<int>(Call::Kind::kHeld));
 static_assert(int{HARNESS_SW_MSI} == static_cast<int>(Region::Type::kSwMsi));
 static_assert(int{HARNESS_MDEV} == static_cast<int>(DeviceKind::kEmulated));
 static_assert(int{HARNESS_TYPE_DMA} == static_cast<int>(DefaultType::kDma));
+static_assert(int{HARNESS_DEVICE_TREE} == static_cast<int>(Firmware::kDt));
 static_assert(int{HARNESS_READ} == kRead && int{HARNESS_WRITE} == kWrite);
 static_assert(int{HARNESS_VADDR} == kVaddr && int{HARNESS_ALL} == kAll);
 
@@ -86,6 +87,7 @@ harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel)
                 .unsafe_interrupts = topology.settings.unsafe_interrupts,
                 .dma_entries = topology.settings.dma_entries,
                 .memlock = topology.settings.memlock};
+  m.firmware = static_cast<uint8_t>(topology.firmware);
   m.drivers_count = topology.drivers_count;
   m.instances_count = topology.instances_count;
   m.devices_count = topology.devices_count;

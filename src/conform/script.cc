@@ -88,6 +88,8 @@ std::string WhyNot(const Case& c) {
 
 std::string MachineLines(const Topology& t, const std::vector<int>& devfns) {
   std::string text;
+  if (t.firmware != Firmware::kAny)
+    text = absl::StrFormat("firmware %d\n", static_cast<int>(t.firmware));
   for (DriverId i = 0; i < t.drivers_count; ++i) {
     const Driver& d = t.drivers[i];
     absl::StrAppend(&text, absl::StrFormat("driver %d %d %d %d %d %d %d %d %d\n", t.ops_address(i),

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -103,12 +104,13 @@ class Search {
   void Prepare(RuleSet open) {
     if (map_.question.bounds.steps == 0) {
       const std::optional<Case> shortest = Ask(With(open), smt::kMaxBoundSteps, open);
+      if (!shortest) throw Failed{absl::InternalError("a kernel without rules violates nothing")};
       map_.question.bounds.steps =
           static_cast<int>(shortest->ops.size()) + (question_.bounded ? 0 : 1);
     }
     smt::Bounds bounds = map_.question.bounds;
     bounds.budget = Left();
-    query_.emplace(question_.property, With(open), open, bounds);
+    query_ = std::make_unique<smt::RuleQuery>(question_.property, With(open), open, bounds);
     open_ = open;
   }
 
@@ -334,7 +336,7 @@ class Search {
   RuleSet open_;                                // `universe` without rules that suffice alone
   std::vector<RuleSet> hitting_ = {RuleSet()};  // the minimal sets that hit all in map_.sufficient
   std::vector<RuleSet> broken_;                 // kernels that violate the property
-  std::optional<smt::RuleQuery> query_;
+  std::unique_ptr<smt::RuleQuery> query_;
 };
 
 }  // namespace

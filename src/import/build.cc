@@ -199,17 +199,18 @@ class Builder {
   // Drivers without fwnodes set up devices at boot, drivers with fwnodes when the device is probed.
   // Those of one kind stay in the order of their names.
   void SortInstances() {
-    std::vector<std::string> names;
-    for (const FoundInstance& instance : found_.instances) names.push_back(instance.name);
-    std::ranges::stable_partition(found_.instances, [&](const FoundInstance& instance) {
-      const CatalogueDriver* row = RowOf(instance, version_);
-      return row != nullptr && !row->fwnode;
-    });
-    std::map<std::string_view, int> place;
-    for (const FoundInstance& instance : found_.instances)
-      place.emplace(instance.name, static_cast<int>(place.size()));
+    std::vector<FoundInstance> sorted;
+    std::vector<int> place(found_.instances.size());
+    for (const bool fwnode : {false, true})
+      for (size_t i = 0; i < found_.instances.size(); ++i) {
+        const CatalogueDriver* row = RowOf(found_.instances[i], version_);
+        if ((row == nullptr || row->fwnode) != fwnode) continue;
+        place[i] = static_cast<int>(sorted.size());
+        sorted.push_back(found_.instances[i]);
+      }
+    found_.instances = std::move(sorted);
     for (FoundDevice& device : found_.devices)
-      if (device.instance >= 0) device.instance = place.at(names[device.instance]);
+      if (device.instance >= 0) device.instance = place[device.instance];
   }
 
   void AddDevices() {

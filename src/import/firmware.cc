@@ -109,7 +109,8 @@ class FirmwareReader {
   const std::string* BytesOf(const std::string& signature) {
     const auto it = found_.tables.find(signature);
     if (it == found_.tables.end()) return nullptr;
-    if (it->second.has_value()) return &it->second.value();
+    const std::optional<std::string>& bytes = it->second;
+    if (bytes.has_value()) return &bytes.value();
     machine_.gaps.push_back(
         {absl::StrCat("The ACPI table ", signature, " is there and cannot be read."), kAnyIommu,
          kRunAsRoot});
@@ -282,6 +283,7 @@ class FirmwareReader {
 std::vector<ByFirmware> ReadFirmware(const Found& found, Machine& machine) {
   const FirmwareReader reader(found, machine);
   std::vector<ByFirmware> devices;
+  devices.reserve(found.devices.size());
   for (const FoundDevice& device : found.devices)
     devices.push_back({reader.DmarInstanceOf(device), reader.ViotInstanceOf(device)});
   return devices;

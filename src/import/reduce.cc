@@ -131,7 +131,7 @@ class Reducer {
         "Left out, since two groups like theirs (bus, instances, shape; three devices in a "
         "group) are in: ",
         left_out_, "."));
-    m_.assumptions.push_back(
+    m_.assumptions.emplace_back(
         "Two of a kind stand for all: one can found a domain and the other can join it. This is "
         "argued, not proved.");
   }

@@ -2,6 +2,7 @@
 #include "src/report/answer.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -33,14 +34,10 @@ absl::Status Search(const Question& question, const smt::Bounds& bounds, Answer&
   return absl::OkStatus();
 }
 
-absl::Status Prove(const Question& q, uint64_t budget, Answer& answer) {
+absl::StatusOr<prove::Proof> Prove(const Question& q, uint64_t budget) {
   const KernelProfile kernel = ProfileOf(q.kernel);
-  absl::StatusOr<prove::Proof> proof =
-      q.invariant ? prove::CheckInvariant(q.property, kernel, *q.invariant, budget)
-                  : prove::Prove(q.property, kernel, budget);
-  if (!proof.ok()) return proof.status();
-  answer.proof = *std::move(proof);
-  return absl::OkStatus();
+  return q.invariant ? prove::CheckInvariant(q.property, kernel, *q.invariant, budget)
+                     : prove::Prove(q.property, kernel, budget);
 }
 
 // Searches as far as that is cheaper than an attempt to prove: as many steps as a violation takes
@@ -89,14 +86,14 @@ absl::StatusOr<Answer> Ask(const Question& question) {
     return s;
   if (question.bounded || answer.result.verdict != Verdict::kHolds) return answer;
 
-  if (absl::Status s =
-          Prove(question, smt::BudgetLeft(question.bounds.budget, answer.result.resources), answer);
-      !s.ok())
-    return s;
-  if (answer.proof->proved || bounds.steps == question.bounds.steps) return answer;
-  if (!answer.proof->known && question.bounds.budget != 0) {
+  const absl::StatusOr<prove::Proof> proof =
+      Prove(question, smt::BudgetLeft(question.bounds.budget, answer.result.resources));
+  if (!proof.ok()) return proof.status();
+  answer.proof = *proof;
+  if (proof->proved || bounds.steps == question.bounds.steps) return answer;
+  if (!proof->known && question.bounds.budget != 0) {
     answer.result.verdict = Verdict::kUnknown;
-    answer.result.reason = answer.proof->reason;
+    answer.result.reason = proof->reason;
     return answer;
   }
   bounds.steps = question.bounds.steps;
@@ -124,12 +121,12 @@ RuleSet AssumptionsNotMade(const Answer& a) {
 
 namespace {
 
-std::string ProofLine(const Answer& a) {
-  if (!a.proof->proved) return "not for every size: " + a.proof->reason;
-  const int lemmas = static_cast<int>(a.proof->invariant.size());
-  if (a.question.invariant) return absl::StrFormat("%s, as given", Plural(lemmas, "lemma"));
-  return absl::StrFormat("%s, of %d tried; --show-invariant prints them", Plural(lemmas, "lemma"),
-                         a.proof->candidates);
+std::string ProofLine(const prove::Proof& proof, bool given) {
+  if (!proof.proved) return "not for every size: " + proof.reason;
+  const std::string lemmas = Plural(proof.invariant.size(), "lemma");
+  return given ? lemmas + ", as given"
+               : absl::StrFormat("%s, of %d tried; --show-invariant prints them", lemmas,
+                                 proof.candidates);
 }
 
 }  // namespace
@@ -168,7 +165,7 @@ std::string HeadText(const Answer& a) {
 
 std::string AnswerText(const Answer& a, const std::string& next) {
   std::string out = HeadText(a);
-  if (a.proof) out += Field("proof", ProofLine(a));
+  if (a.proof) out += Field("proof", ProofLine(*a.proof, a.question.invariant.has_value()));
   if (a.certificate) out += RunsText("certified", a.certificate->runs);
   if (a.result.verdict == Verdict::kViolated)
     out += FoundText(a.result.found, a.run, a.question.property);
@@ -176,6 +173,7 @@ std::string AnswerText(const Answer& a, const std::string& next) {
 }
 
 std::string InvariantText(const Answer& a) {
+  assert(a.proof);
   std::string out;
   for (const absl::string_view line : absl::StrSplit(AnswerText(a), '\n', absl::SkipEmpty()))
     absl::StrAppend(&out, "# ", line, "\n");

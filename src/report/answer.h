@@ -89,7 +89,7 @@ std::string HeadText(const Answer& answer);
 // `next`: a command that goes on from here, if any.
 std::string AnswerText(const Answer& answer, const std::string& next = "");
 std::string AnswerJson(const Answer& answer);
-// `iommucheck query --show-invariant`: a file that --invariant takes.
+// `iommucheck query --show-invariant`: a file that --invariant takes. There must be a proof.
 std::string InvariantText(const Answer& answer);
 
 }  // namespace iommucheck::report

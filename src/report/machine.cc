@@ -2,6 +2,7 @@
 #include "src/report/machine.h"
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <span>
 #include <utility>
@@ -221,7 +222,9 @@ Shown ShownIn(const MachineAnswer& a) {
       if (InfoOf(op.kind).a == Operand::kGroup && before.devices[d].group == op.a) named[d] = true;
     }
   }
-  if (const DeviceId d = a.run.of(a.question.property).event->device; d != kNoId) named[d] = true;
+  if (const std::optional<Event>& event = a.run.of(a.question.property).event;
+      event && event->device != kNoId)
+    named[event->device] = true;
   Shown shown = named;
   for (DeviceId d = 0; d < t.devices_count; ++d)
     for (DeviceId e = 0; e < t.devices_count; ++e)
@@ -258,8 +261,7 @@ std::string VerdictText(const MachineAnswer& a) {
   return IsProved(a) ? "holds on this machine" : covered;
 }
 
-std::string ChangeText(const MachineAnswer& a) {
-  const MachineChange& change = *a.change;
+std::string ChangeText(const MachineAnswer& a, const MachineChange& change) {
   const Verdict after = VerdictOf(a);
   const std::string steps = Plural(change.steps, "step");
   std::string verdict = "unknown; none up to " + steps;
@@ -273,9 +275,8 @@ std::string ChangeText(const MachineAnswer& a) {
   return out;
 }
 
-Json ChangeJson(const MachineAnswer& a) {
+Json ChangeJson(const MachineAnswer& a, const MachineChange& change) {
   const MachineQuestion& q = a.question;
-  const MachineChange& change = *a.change;
   Json scope = {{"kind", "machine"},
                 {"path", Printable(q.path)},
                 {"devices", q.machine.topology.devices_count},
@@ -312,7 +313,7 @@ std::string AnswerText(const MachineAnswer& a, const std::string& next) {
   out += ToolText();
   out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
   out += Field("verdict", VerdictText(a));
-  if (a.change) out += ChangeText(a);
+  if (a.change) out += ChangeText(a, *a.change);
   const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
   const bool violated = a.result.query.verdict == Verdict::kViolated;
   if ((a.proof || IsProved(a)) && !of_the_rest && !violated) out += Field("proof", ProofText(a));
@@ -342,7 +343,7 @@ Json AnswerJson(const MachineAnswer& a) {
   scope["assumptions"] = AssumptionsJson(q.assumptions);
   if (!q.gaps.empty()) scope["gaps"] = GapsJson(q.gaps);
   AddFound(q.property, r.verdict == Verdict::kViolated ? &r.found : nullptr, a.run, out);
-  if (a.change) out["change"] = ChangeJson(a);
+  if (a.change) out["change"] = ChangeJson(a, *a.change);
   if (a.outside && IsProved(a)) out["outside"] = InfoOf(*a.outside).id;
   if (r.verdict == Verdict::kUnknown)
     out["reason"] = r.reason;
@@ -365,6 +366,7 @@ std::string ProofText(const MachineAnswer& a) {
     return absl::StrFormat("the machine is outside of %s, which this kernel assumes",
                            InfoOf(*a.outside).id);
   if (a.one_driver) return "a violation is between two drivers, and the machine has not got them";
+  assert(a.proof);
   if (!a.proof->proved)
     return "not for every machine that has what this one has: " + a.proof->reason;
   const std::vector<std::string> facts = RuleIds(a.facts);

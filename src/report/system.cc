@@ -237,7 +237,7 @@ std::string AsFoundText(const import::System& system) {
 
 // "20 IOMMU instances (3 stand for them)"
 std::string Counted(size_t found, const char* what, int kept) {
-  const std::string count = Plural(found, what);
+  std::string count = Plural(found, what);
   if (static_cast<int>(found) == kept) return count;
   return absl::StrFormat("%s (%d stand for them)", count, kept);
 }
@@ -291,6 +291,7 @@ Json FoundJson(const import::System& s) {
 std::string SystemText(const SystemReport& report) {
   const import::System& s = report.system;
   std::vector<std::string> names;
+  names.reserve(report.kernels.size());
   for (const KernelSpec& kernel : report.kernels) names.push_back(KernelName(kernel));
   const std::string kernels = absl::StrJoin(names, " and as ");
   std::string out = Field("system", Printable(report.question.path)) + ToolText();

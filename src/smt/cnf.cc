@@ -19,6 +19,7 @@ struct Asserted {
 Cnf Translate(const RunSpace& space, const std::vector<Asserted>& asserted) {
   using Kind = Circuit::Gate::Kind;
   std::vector<Bit> bits;
+  bits.reserve(asserted.size());
   for (const Asserted& a : asserted) bits.push_back(a.bit);
   const std::vector<bool> cone = space.circuit().ConeOf(bits);
   Cnf cnf;

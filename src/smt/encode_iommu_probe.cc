@@ -417,8 +417,9 @@ Result Encoder::ProbeDevice(Bit condition, int d, Bus bus) {
   const Bits ops = ProbeOps(go, d, bus);
   const Bits instance = ProbeInstance(d, ops);
   result.Fail(go & None(instance), Errno::kNoDev);
-  // dev_iommu_free() of a device that probe_device() did not take.
-  Assign(go & Any(ops) & None(instance), device.fwspec, Zeros(sizes_.instances));
+  // dev_iommu_free() of a device that probe_device() did not take, or that nobody was asked about.
+  Assign(go & (Any(ops) | has(Rule::kProbeDmaConfigure)) & None(instance), device.fwspec,
+         Zeros(sizes_.instances));
   go &= Any(instance);
   const Bits group = DeviceGroup(go, d, instance, ops);
   Assign(go, device.instance, instance);

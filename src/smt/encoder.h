@@ -109,11 +109,11 @@ class Encoder {
   void GroupInvariants(int group, std::vector<Bit>& facts) const;
 
   // encode_step.cc
-  Bit GroupExists(int group) const;
-  Bit LastInContainer(int device, int group) const;
-  Bit Impossible(const SymbolicOp& op) const;
-  Bit Loaded(int driver) const;
-  Bit LoadedElsewhere(const SymbolicOp& op) const;
+  [[nodiscard]] Bit GroupExists(int group) const;
+  [[nodiscard]] Bit LastInContainer(int device, int group) const;
+  [[nodiscard]] Bit Impossible(const SymbolicOp& op) const;
+  [[nodiscard]] Bit Loaded(int driver) const;
+  [[nodiscard]] Bit LoadedElsewhere(const SymbolicOp& op) const;
   void Unregister(const SymbolicOp& op);
   void Remove(const SymbolicOp& op);
   Bits Add(const SymbolicOp& op);
@@ -128,26 +128,26 @@ class Encoder {
     Bit guard;
   };
   [[nodiscard]] std::vector<Turn> Turns() const;
-  Bits DriverOf(const Bits& instances) const;
-  Bit SameAddress(const Bits& driver, const Bits& other) const;
-  Bit ProbedOn(Bus bus) const;
+  [[nodiscard]] Bits DriverOf(const Bits& instances) const;
+  [[nodiscard]] Bit SameAddress(const Bits& driver, const Bits& other) const;
+  [[nodiscard]] Bit ProbedOn(Bus bus) const;
   void SetSlot(Bit condition, Bus bus, const Bits& driver);
   void TakeOverSlots(Bit condition, const Bits& driver);
   void UnlistInstance(Bit condition, const Bits& instance);
   void RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged);
   void RegisterBusSlots(Bit condition, const Bits& instance, const Bits& driver,
                         const Bits& hotplugged);
-  Bit ClaimsLater(const Bits& driver) const;
-  Bit Claims(const Bits& driver, Bus bus, Claim claim) const;
+  [[nodiscard]] Bit ClaimsLater(const Bits& driver) const;
+  [[nodiscard]] Bit Claims(const Bits& driver, Bus bus, Claim claim) const;
   Result ClaimBus(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged);
-  Bits NamespaceDevices(Bit condition, Bus bus, const Bits& driver) const;
+  [[nodiscard]] Bits NamespaceDevices(Bit condition, Bus bus, const Bits& driver) const;
   Result BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bits& hotplugged,
                      const Bits& stored);
   Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged, const Bits& stored);
   void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
   Result FirmwareDescription(Bit condition, int device);
   Bits ProbeOps(Bit condition, int device, Bus bus);
-  Bits ProbeInstance(int device, const Bits& ops) const;
+  [[nodiscard]] Bits ProbeInstance(int device, const Bits& ops) const;
   void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   void FunctionGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
@@ -155,22 +155,22 @@ class Encoder {
   Result ProbeDevice(Bit condition, int device, Bus bus);
   void FinishHotplug(const Bits& probed, Result& result);
   void ReleaseDevice(Bit condition, int device);
-  Bit Grouped(int device) const { return Any(state_.devices[device].group); }
+  [[nodiscard]] Bit Grouped(int device) const { return Any(state_.devices[device].group); }
 
   // encode_iommu_domain.cc
-  GroupView Load(const Bits& selected) const;
+  [[nodiscard]] GroupView Load(const Bits& selected) const;
   void Store(Bit condition, const GroupView& view);
-  DomainRef Default(const GroupView& view) const;
-  DomainRef Blocking(const GroupView& view) const;
-  DomainRef New(const GroupView& view) const;
-  DomainRef Type1Domain(const Bits& slot) const;
-  Bits FirstDriver(const GroupView& view) const;
-  Bits BoundTo(const GroupView& view, const DomainRef& ref) const;
+  [[nodiscard]] DomainRef Default(const GroupView& view) const;
+  [[nodiscard]] DomainRef Blocking(const GroupView& view) const;
+  [[nodiscard]] DomainRef New(const GroupView& view) const;
+  [[nodiscard]] DomainRef Type1Domain(const Bits& slot) const;
+  [[nodiscard]] Bits FirstDriver(const GroupView& view) const;
+  [[nodiscard]] Bits BoundTo(const GroupView& view, const DomainRef& ref) const;
   void Bind(Bit condition, GroupView& view, const DomainRef& ref, const Bits& instance);
-  Bit FirstOn(const GroupView& view, Bus bus) const;
-  Bits SlotOfFirst(const GroupView& view) const;
-  Bits BusDriverOfFirst(const GroupView& view) const;
-  Bits BusDriver(const GroupView& view) const;
+  [[nodiscard]] Bit FirstOn(const GroupView& view, Bus bus) const;
+  [[nodiscard]] Bits SlotOfFirst(const GroupView& view) const;
+  [[nodiscard]] Bits BusDriverOfFirst(const GroupView& view) const;
+  [[nodiscard]] Bits BusDriver(const GroupView& view) const;
   struct Attached {
     Bits done;     // devices whose attach_dev succeeded
     Bits failing;  // devices whose attach_dev failed
@@ -200,8 +200,8 @@ class Encoder {
   void FreeUnusedType1();
   Result Type1Attach(Bit condition, GroupView& view, const Bits& container);
   Result Type1Alloc(Bit condition, GroupView& view);
-  Bit Type1Coherent(const GroupView& view) const;
-  Bit Compatible(const GroupView& view, int slot) const;
+  [[nodiscard]] Bit Type1Coherent(const GroupView& view) const;
+  [[nodiscard]] Bit Compatible(const GroupView& view, int slot) const;
   Result ReuseDomain(Bit& condition, GroupView& view, const Bits& container);
   void FreeNew(Bit condition, GroupView& view);
   void KeepNew(Bit condition, GroupView& view, const Bits& container);
