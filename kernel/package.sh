@@ -20,9 +20,6 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 # Debian's releases with kernels from 5.10 on; apt leaves out those that have gone or are yet to come.
 # Not experimental, which has release candidates.
 releases=(forky trixie bookworm bullseye)
-# If the machine's apt names no mirror of Debian.
-public_archive=http://deb.debian.org/debian
-public_security=http://deb.debian.org/debian-security
 
 say() { printf '%s\n' "$*" >&2; }
 cannot() { say "$wanted cannot be had: $*"; exit 77; }
@@ -50,11 +47,11 @@ configure_apt() {
   mirrors=$(machine_mirrors)
   archive=$(awk '$2 !~ /-security$/ { print $1; exit }' <<<"$mirrors")
   security=$(awk '$2 ~ /-security$/ { print $1; exit }' <<<"$mirrors")
-  archive=${archive:-$public_archive} security=${security:-$public_security}
+  [[ -n $archive ]] || cannot "the machine's apt names no mirror of Debian"
   mkdir -p "$apt"/{sources,lists/partial,cache/archives/partial}
   {
     source_of "$archive" sid "${releases[@]}" "${releases[@]/%/-backports}"
-    source_of "$security" "${releases[@]/%/-security}"
+    [[ -z $security ]] || source_of "$security" "${releases[@]/%/-security}"
   } >"$apt/sources/debian.sources"
   # Read after the machine's own configuration, of which proxies and the like remain. Its hooks
   # would work on the machine's own lists.
@@ -73,7 +70,7 @@ Dir::Cache::pkgcache "pkgcache.bin";
 Dir::Cache::srcpkgcache "srcpkgcache.bin";
 Acquire::Languages "none";
 END_CONF
-  tried="$archive and $security"
+  tried="$archive${security:+ and $security}"
 }
 
 # our COMMAND ARGS...: a program of apt, over our lists.
