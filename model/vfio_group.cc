@@ -186,8 +186,7 @@ int PutDevice(Kernel& k) {  // vfio_device_fops_release()
 
 void StayVfios(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  const bool stays = k.group(group).open && IsVfioDevice(k, dev);
-  k.device(dev).vfio_in = stays ? group : kNoId;
+  if (k.group(group).open && IsVfioDevice(k, dev)) k.device(dev).vfio_in = group;
 }
 
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
