@@ -3,7 +3,9 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "src/case/case.h"
@@ -124,6 +126,21 @@ TEST(Catalogue, RefusesOtherText) {
   EXPECT_FALSE(ParseCatalogue(R"({"eras": ["v6.0"], "drivers": [{"name": 3}]})").ok());
   const auto era = ParseCatalogue(R"({"eras": ["v2.4"], "drivers": [{"name": "x", "eras": {}}]})");
   EXPECT_TRUE(era.ok());  // the reader skips an era without a driver
+}
+
+// A driver claims a bus in some way, or the file does not list the bus.
+TEST(Catalogue, RefusesAClaimThatIsNone) {
+  const auto claiming = [](const std::string& how) {
+    return absl::StrCat(
+        R"({"eras": ["v6.0"], "drivers": [{"name": "x", "arch": [], "soc": "", "firmware": [], "bound": [],)",
+        R"("fwnode": false, "claims_once": false, "remove_clears": [], "cache_coherency": "no",)",
+        R"("default_domains": true, "group": "pci", "eras": {"v6.0": {"claims": [["pci", ")", how,
+        R"("]], "on_failure": "leak", "enforces_coherency": "no", "reuse": "any_instance",)",
+        R"("tables": ["x_ops"]}}}]})");
+  };
+  EXPECT_EQ(ParseCatalogue(claiming("strict")).status(), absl::OkStatus());
+  EXPECT_THAT(std::string(ParseCatalogue(claiming("none")).status().message()),
+              HasSubstr("claim 'none' is not known"));
 }
 
 KernelSpec Patched(KernelVersion version) {

@@ -55,8 +55,10 @@ CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   facts.at("firmware").get_to(d.firmware);
   facts.at("bound").get_to(d.bound);
   facts.at("fwnode").get_to(d.fwnode);
-  for (const json& claim : facts.at("claims"))
+  for (const json& claim : facts.at("claims")) {
     d.claims.emplace_back(ReadBus(claim.at(0)), OneOf<Claim>(kClaimNames, claim.at(1), "claim"));
+    if (d.claims.back().second == Claim::kNone) Unknown("claim", claim.at(1).get<std::string>());
+  }
   facts.at("claims_once").get_to(d.claims_once);
   facts.at("on_failure").get_to(d.on_failure);
   for (const json& bus : facts.at("remove_clears")) d.remove_clears.push_back(ReadBus(bus));
