@@ -75,10 +75,6 @@ const uint8_t* PlainEntry(Owner owner) {
   return static_cast<const uint8_t*>(plain[static_cast<size_t>(owner)]);
 }
 
-bool IsOn(const AttributeInfo& attribute, Bus bus) {
-  return attribute.on == On::kAnyBus || (attribute.on == On::kPci) == (bus == Bus::kPci);
-}
-
 bool IsPlain(const AttributeInfo& attribute, const uint8_t* entry) {
   if (attribute.kind == Kind::kFlag) return entry[attribute.at] != attribute.value;
   const uint8_t* const plain = PlainEntry(attribute.owner);

@@ -89,7 +89,10 @@ const uint8_t* EntryOf(const Topology& topology, Owner owner, int n);
 const uint8_t* PlainEntry(Owner owner);
 
 // Whether devices on this bus can have the attribute.
-bool IsOn(const AttributeInfo& attribute, Bus bus);
+constexpr bool IsOn(const AttributeInfo& attribute, Bus bus) {
+  using enum AttributeInfo::On;
+  return attribute.on == kAnyBus || (attribute.on == kPci) == (bus == Bus::kPci);
+}
 // Whether the attribute has its plain value, the one it has when a case does not mention it. A
 // table has no plain value.
 bool IsPlain(const AttributeInfo& attribute, const uint8_t* entry);

@@ -111,7 +111,8 @@ void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
   if (d.masters[0] != kNoId) d.bus = HomeOf(t.instances[d.masters[0]].driver);
   if (words.OneIn(4)) d.bus = Bus::kPci;
   if (words.OneIn(16)) d.bus = static_cast<Bus>(words.Below(kBusCount));
-  d.ats = d.ats && d.bus == Bus::kPci;
+  for (const AttributeInfo& attribute : AttributesOf(Owner::kDevice))
+    if (!IsOn(attribute, d.bus)) MakePlain(attribute, EntryOf(t, Owner::kDevice, self));
   if (words.OneIn(3)) d.slot = words.OneIn(4) ? 2 : 1;
   if (d.bus == Bus::kPci && self != 0 && words.OneIn(6)) {
     const DeviceId alias = words.Below(self);
