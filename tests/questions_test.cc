@@ -61,12 +61,6 @@ Size SizeOf(const Case& c) {
 
 class Questions : public testing::TestWithParam<int> {
  protected:
-  // If all answers of the shares that were asked were the same, the test would show little.
-  static void TearDownTestSuite() {
-    for (const char* answer : {"violated", "holds", "none", "machine violated"})
-      EXPECT_GT(all_answers_[answer], 0) << answer;
-  }
-
   void Ask();
   void AskAboutMachines(const report::Question& q, const std::vector<Said>& said,
                         const std::optional<Case>& found);
@@ -81,11 +75,17 @@ class Questions : public testing::TestWithParam<int> {
   std::mt19937 random_{static_cast<unsigned>(GetParam())};
   std::vector<Case> machines_;  // machines of found cases
   std::map<std::string, int> answers_;
-  static inline std::map<std::string, int> all_answers_;
 };
 
 report::Question Questions::Draw() {
   report::Question q;
+  // Most drawn questions are not answered by a case; from 6.8 on, a group of two drivers is one.
+  if (Below(10) == 0) {
+    q.kernel.version = Below(2) == 0 ? KernelVersion::kV6_12 : KernelVersion::kV7_1;
+    q.property = Property::kNoCrossDriverAttach;
+    q.bounds = {.devices = 2, .steps = 3};
+    return q;
+  }
   const KernelVersion version = kKernelVersions[Below(kKernelVersions.size())];
   q.kernel.version = version;
   q.property = kEncodedProperties[Below(kEncodedProperties.size())];
@@ -252,11 +252,12 @@ TEST_P(Questions, HaveOneAnswer) {
   const int questions = QuestionsOfAShare();
   for (int n = 0; n < questions && !HasFatalFailure(); ++n) Ask();
   std::string counts;
-  for (const auto& [answer, count] : answers_) {
+  for (const auto& [answer, count] : answers_)
     counts += answer + " " + std::to_string(count) + ", ";
-    all_answers_[answer] += count;
-  }
   std::printf("%d questions: %s\n", questions, counts.c_str());
+  // If all answers were the same, the test would show little.
+  for (const char* answer : {"violated", "holds", "none", "machine violated"})
+    EXPECT_GT(answers_[answer], 0) << answer;
 }
 
 INSTANTIATE_TEST_SUITE_P(Shares, Questions, testing::Range(1, kShares + 1));
