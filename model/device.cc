@@ -83,7 +83,7 @@ int Configure(Kernel& k) {
     return ret;
   }
   // From 6.13 on acpi_iommu_configure_id() leaves the probe to the walks of the buses.
-  if (k.has(Rule::kProbeDmaConfigure) && k.topology.firmware == Firmware::kAcpi) return 0;
+  if (k.has(Rule::kProbeDmaConfigure) && k.acpi()) return 0;
   return iommu_probe_device(k, dev);
 }
 

@@ -93,7 +93,7 @@ void Rollback(Kernel& k, GroupId group, DeviceId failed) {
 int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   int ret = 0;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
-    if (k.device(dev).blocked) continue;  // in reset: reset-done attaches it to group->domain
+    if (k.device(dev).blocked()) continue;  // in reset: reset-done attaches it to group->domain
     const int error = DeviceSetDomain(k, group, dev, domain, how);
     if (error == 0) continue;
     ret = error;

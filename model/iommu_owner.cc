@@ -9,7 +9,7 @@
 namespace iommucheck {
 namespace {
 
-constexpr uint8_t kMaxResetDepth = 4;
+constexpr uint8_t kMaxResetDepth = 4;  // ABSTRACTION: resets of one device nest no deeper
 
 bool IsIdentity(const Kernel& k, DomainId domain) {
   return domain != kNoId && k.domain(domain).identity;
@@ -164,7 +164,7 @@ int DetachPasid(Kernel& k) {  // iommu_detach_device_pasid()
   const DomainId domain = k.group(group).pasid_domain;
   if (k.fwnode_era())
     for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
-      if (!k.device(d).blocked) RemoveDevicePasid(k, d, domain);
+      if (!k.device(d).blocked()) RemoveDevicePasid(k, d, domain);
   SetPasidPointer(k, group, kNoId);
   if (k.fwnode_era()) return 0;
   iommu_detach_group(k, group);  // amd_iommu_free_device()
@@ -180,17 +180,17 @@ const char* CannotReset(const Kernel& k) {
   return d.reset_depth == kMaxResetDepth ? "the device's resets nest too deep" : nullptr;
 }
 
-// pci_dev_reset_iommu_prepare(). ABSTRACTION: PASIDs are those of the device's group.
-int Reset(Kernel& k) {
+int Reset(Kernel& k) {  // pci_dev_reset_iommu_prepare()
   const DeviceId dev = k.op.a;
   DeviceState& d = k.device(dev);
-  if (!k.topology.devices[dev].ats || d.instance == kNoId) return 0;  // !dev_has_iommu()
+  // !pci_ats_supported(), !dev_has_iommu()
+  if (!k.topology.devices[dev].ats || d.instance == kNoId) return 0;
   GroupState& g = k.group(d.group);
   if (g.recovery_cnt != 0 && !k.has(Rule::kCoreResetPerDevice)) {
     k.warn("pci_dev_reset_iommu_prepare", d.group);
     return -EBUSY;
   }
-  if (d.reset_depth != 0) {
+  if (d.blocked()) {
     ++d.reset_depth;
     return 0;
   }
@@ -198,14 +198,13 @@ int Reset(Kernel& k) {
   if (g.domain != g.blocking_domain)
     if (const int ret = AttachDevice(k, g.blocking_domain, dev); ret != 0) return ret;
   d.reset_depth = 1;
-  d.blocked = true;
   if (g.pasid_domain != kNoId) RemoveDevicePasid(k, dev, g.pasid_domain);
   ++g.recovery_cnt;
   return 0;
 }
 
 const char* CannotResetDone(const Kernel& k) {
-  return k.device(k.op.a).reset_depth != 0 ? nullptr : "the device is not in reset";
+  return k.device(k.op.a).blocked() ? nullptr : "the device is not in reset";
 }
 
 int ResetDone(Kernel& k) {  // pci_dev_reset_iommu_done()
@@ -215,7 +214,6 @@ int ResetDone(Kernel& k) {  // pci_dev_reset_iommu_done()
   GroupState& g = k.group(d.group);
   if (g.domain != kNoId && g.domain != g.blocking_domain && AttachDevice(k, g.domain, dev) != 0)
     k.warn("pci_dev_reset_iommu_done", d.group);
-  d.blocked = false;
   if (g.pasid_domain != kNoId && SetDevicePasid(k, dev, g.pasid_domain) != 0)
     k.warn("pci_dev_reset_iommu_done", d.group);
   --g.recovery_cnt;

@@ -195,8 +195,7 @@ int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
   const bool registered = IsRegistered(k, instance);
   // of_iommu_xlate() makes the fwspec with ops of NULL, and returns -EPROBE_DEFER only then. In the
   // model the device has no fwspec: the next of_iommu_configure() frees it, and no driver takes it.
-  const bool without_ops =
-      !registered && k.topology.firmware != Firmware::kAcpi && k.has(Rule::kFwspecWithoutOps);
+  const bool without_ops = !registered && !k.acpi() && k.has(Rule::kFwspecWithoutOps);
   if (!registered && !without_ops) return -kEProbeDefer;
   const auto driver = [&](InstanceId i) { return k.topology.instances[i].driver; };
   if (d.fwspec != kNoId) {
@@ -552,7 +551,7 @@ int ApplyFirmware(Kernel& k, DeviceId dev) {
     if (master == kNoId || !k.topology.instances[master].fwnode) continue;
     const int ret = iommu_fwspec_init(k, dev, master);
     if (ret == 0) continue;
-    if (k.has(Rule::kFwspecFreeOnError) && k.topology.firmware != Firmware::kAcpi) {
+    if (k.has(Rule::kFwspecFreeOnError) && !k.acpi()) {
       d.fwspec = kNoId;
       d.iommu = had_iommu;
     }
@@ -575,7 +574,6 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   if (d.instance == kNoId) return;  // an emulated device keeps its group
   const GroupId group = d.group;
   // group->recovery_cnt goes on counting a device that leaves in reset.
-  d.blocked = false;
   d.reset_depth = 0;
   d.attach_deferred = false;
   d.require_direct = false;

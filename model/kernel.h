@@ -38,6 +38,8 @@ struct Kernel {
 
   [[nodiscard]] bool has(Rule rule) const { return profile.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return profile.era == Era::kFwnode; }
+  // Whether ACPI describes the machine; otherwise a device tree does.
+  [[nodiscard]] bool acpi() const { return topology.firmware == Firmware::kAcpi; }
   [[nodiscard]] DeviceState& device(DeviceId d) const { return state.devices[d]; }
   [[nodiscard]] GroupState& group(GroupId g) const { return state.groups[g]; }
   [[nodiscard]] DomainState& domain(DomainId d) const { return state.domains[d]; }

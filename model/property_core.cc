@@ -119,7 +119,7 @@ Found GroupSharesADomain(const StepView& v) {
     if (g.domain != kNoId && v.after.domains[g.domain].type == DomainType::kPasid)
       return std::nullopt;
     return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
-      if (d.hw == g.domain || d.blocked || d.attach_deferred) return std::nullopt;
+      if (d.hw == g.domain || d.blocked() || d.attach_deferred) return std::nullopt;
       return Violation{.why = "its hardware points elsewhere than group->domain",
                        .device = dev,
                        .group = group,
@@ -155,7 +155,7 @@ Found ProbedByFirmwaresDriver(const StepView& v) {
 // group's domain maps half a page of one region where another begins.
 Found DirectRegionStaysMapped(const StepView& v) {
   return AnyDevice(v, [&](DeviceId dev, const DeviceState& d) -> Found {
-    if (d.hw == kNoId || d.blocked || IsIdentity(v.after, d.hw)) return std::nullopt;
+    if (d.hw == kNoId || d.blocked() || IsIdentity(v.after, d.hw)) return std::nullopt;
     if (!DirectRegionsAreAligned(v, d.group)) return std::nullopt;
     for (const Region& region : v.topology.devices[dev].regions)
       if (region.type == Region::Type::kDirect && (MaskOf(region) & ~v.after.mapped[d.hw]) != 0)
@@ -276,7 +276,7 @@ Found PasidKeepsItsDomain(const StepView& v) {
 Found ResettingDeviceIsBlocked(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     return AnyDeviceOf(v.after, group, [&](DeviceId dev, const DeviceState& d) -> Found {
-      if (!d.blocked || (d.hw == g.blocking_domain && IsReal(v, dev))) return std::nullopt;
+      if (!d.blocked() || (d.hw == g.blocking_domain && IsReal(v, dev))) return std::nullopt;
       return Violation{.why = "it is in reset and not on the blocking domain",
                        .device = dev,
                        .group = group,
@@ -289,7 +289,7 @@ Found ResetsOfAGroupAreCounted(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
     int blocked = 0;
     AnyDeviceOf(v.after, group, [&](DeviceId, const DeviceState& d) -> Found {
-      if (d.blocked) ++blocked;
+      if (d.blocked()) ++blocked;
       return std::nullopt;
     });
     if (blocked == g.recovery_cnt) return std::nullopt;

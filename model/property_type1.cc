@@ -117,13 +117,13 @@ bool HasVfioDevice(const State& s, GroupId group) {
   return false;
 }
 
-// Of SET_CONTAINER and SET_IOMMU. A group of which VFIO has no device, and a type that no backend
-// has, are refused by no rule: there is no file to open, or the errno is -ENODEV.
+// Of SET_CONTAINER and SET_IOMMU. No rule is needed to refuse a group of which VFIO has no device, so
+// that there is no file to open (-ENOENT), and a type that no backend has (-ENODEV).
 Found RefusedForAReason(const StepView& v) {
   const int error = -v.result.error;
-  if (!Joins(v.op.kind) || error == 0 || error == ENODEV || v.result.struck != 0)
-    return std::nullopt;
-  if (error == ENOENT && v.op.kind == OpKind::kSetContainer && !HasVfioDevice(v.before, v.op.a))
+  if (!Joins(v.op.kind) || error == 0 || v.result.struck != 0) return std::nullopt;
+  if (v.op.kind == OpKind::kSetContainer ? error == ENOENT && !HasVfioDevice(v.before, v.op.a)
+                                         : error == ENODEV)
     return std::nullopt;
   for (const Event& e : v.events)
     if (e.error == error || (e.kind == Event::Kind::kRefused && e.error != 0) ||

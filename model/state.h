@@ -34,12 +34,11 @@ struct DeviceState {
   GroupId open_in = kNoId;          // the group whose file gave user space the device's
   bool attach_deferred = false;     // dev->iommu->attach_deferred
   bool require_direct = false;      // dev->iommu->require_direct
-  bool blocked = false;             // group_device->blocked: in reset
   uint8_t reset_depth = 0;          // group_device->reset_depth: resets that are not done
   bool configure_deferred = false;  // the last `configure` was -EPROBE_DEFER
-  // While the device is in no group: the open group in which VFIO has it still, since only its IOMMU
-  // has let it go.
+  // The open group in which VFIO still has the device, since only its IOMMU has let it go from there.
   GroupId vfio_in = kNoId;
+  [[nodiscard]] bool blocked() const { return reset_depth != 0; }  // group_device->blocked
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
 };
 

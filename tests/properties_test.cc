@@ -219,7 +219,7 @@ const std::vector<Broken>& BrokenSteps() {
          s.events.push_back({.kind = Event::Kind::kProbe, .device = 0, .device_driver = 7});
        }},
       {"a device in reset on a type1 domain", kResettingDeviceIsBlocked,
-       [](Seen& s) { s.after.devices[0].blocked = true; }},
+       [](Seen& s) { s.after.devices[0].reset_depth = 1; }},
       {"more resets than devices", kResetsOfAGroupAreCounted,
        [](Seen& s) { s.after.groups[1].recovery_cnt = 1; }},
       {"a group on the list of another container", kGroupHasOneContainer,

@@ -279,7 +279,7 @@ const char* const kBusyRun =
 template <typename F>
 void EachMember(DeviceState& d, F change) {
   auto& [present, instance, iommu, fwspec, group, next, hw, bound, open_in, attach_deferred,
-         require_direct, blocked, reset_depth, configure_deferred, vfio_in] = d;
+         require_direct, reset_depth, configure_deferred, vfio_in] = d;
   change("present", present, false);
   change("instance", instance, InstanceId{1});
   change("iommu", iommu, false);
@@ -292,7 +292,7 @@ void EachMember(DeviceState& d, F change) {
   change("open_in", open_in, GroupId{1});
   change("attach_deferred", attach_deferred, true);
   change("require_direct", require_direct, true);
-  change("blocked", blocked, true);
+  change("reset_depth", reset_depth, uint8_t{1});
   change("reset_depth", reset_depth, uint8_t{2});
   change("configure_deferred", configure_deferred, true);
   change("vfio_in", vfio_in, GroupId{1});

@@ -217,9 +217,9 @@ class Differ {
     if (a.vfio_in != b.vfio_in && !(a.vfio_in == kNoId && b.present && !a.present))
       Line(a.vfio_in == kNoId ? absl::StrFormat("%s no longer VFIO's in group %d", name, b.vfio_in)
                               : absl::StrFormat("%s still VFIO's, in group %d", name, a.vfio_in));
-    if (a.blocked != b.blocked)
+    if (a.blocked() != b.blocked())
       LineUnlessOp({OpKind::kReset, OpKind::kResetDone}, id,
-                   name + (a.blocked ? " in reset" : " no longer in reset"));
+                   name + (a.blocked() ? " in reset" : " no longer in reset"));
     else if (a.reset_depth != b.reset_depth)
       Line(absl::StrFormat("%s: %s not done", name, Plural(a.reset_depth, "reset")));
   }
