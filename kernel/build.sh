@@ -147,6 +147,7 @@ probes=$(
   has 'iommu_attach_device_pasid' "$iommu_h" && echo PASID
   has 'struct iommu_attach_handle' "$iommu_h" && echo PASID_HANDLE
   has '\(\*remove_dev_pasid\)' "$iommu_h" && echo REMOVE_DEV_PASID
+  has 'pci_dev_reset_iommu_prepare' "$iommu_h" && echo RESETS
   has '\(\*domain_alloc_identity\)' "$iommu_h" && echo ALLOC_IDENTITY
   sed -n '/^struct iommu_ops {/,/^};/p' "$iommu_h" | grep pgsize_bitmap >/dev/null && echo OPS_PGSIZE
   has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
@@ -171,6 +172,8 @@ for feature in $probes; do
     FSL_MC) config+=(-DCONFIG_FSL_MC_BUS=1) ;;
     HOST1X) config+=(-DCONFIG_TEGRA_HOST1X_CONTEXT_BUS=1) ;;
     CDX) config+=(-DCONFIG_CDX_BUS=1) ;;
+    # Devices may have ATS. Layouts depend on it, so all files are told.
+    RESETS) config+=(-DCONFIG_PCI_ATS=1) ;;
   esac
 done
 

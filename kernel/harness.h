@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 7
+#define HARNESS_VERSION 8
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -63,6 +63,7 @@ enum {
   HARNESS_DEFER_UNSET = 1 << 6,     /* iommu_device_use_default_domain() may return -EPROBE_DEFER */
   HARNESS_PASID = 1 << 7,           /* iommu_attach_device_pasid() */
   HARNESS_IDENTITY_DOMAIN = 1 << 8, /* iommu_ops.identity_domain */
+  HARNESS_RESETS = 1 << 9,          /* pci_dev_reset_iommu_prepare() */
 };
 
 struct harness_driver {
@@ -123,6 +124,7 @@ struct harness_device {
   uint8_t absent;
   uint8_t kind;
   uint8_t default_type;
+  uint8_t ats; /* pci_ats_supported() */
   struct harness_region regions[HARNESS_REGIONS];
 };
 
@@ -168,6 +170,8 @@ enum harness_op_kind {
   HARNESS_DMA,
   HARNESS_ATTACH_PASID,
   HARNESS_DETACH_PASID,
+  HARNESS_RESET,
+  HARNESS_RESET_DONE,
 };
 /* Flags of an op, as in model/op.h. */
 enum {

@@ -103,7 +103,7 @@ inline constexpr auto kRows = std::to_array<AttributeInfo>({
     {MEMBER(Device, slot), Number(1, 255, "a stream id"), "sid", kEverywhere, kElsewhere, 0,
      "shares stream id %s", kOthers},
     {MEMBER(Device, absent), Flag(), "absent", kEverywhere, Bit(5, 0), 4, "absent at boot"},
-    {MEMBER(Device, ats), Flag(), "ats", kModelAlone, Bit(5, 1), 12, "has ATS", kPci},
+    {MEMBER(Device, ats), Flag(), "ats", kProcess, Bit(5, 1), 12, "has ATS", kPci},
     {MEMBER(Device, kind), Flag(DeviceKind::kEmulated), "emulated", kProcess, kElsewhere, 0,
      "emulated (an mdev)"},
     {MEMBER(Device, kind), Flag(DeviceKind::kNoIommu), "noiommu", kModelAlone, kElsewhere, 0,

@@ -174,7 +174,9 @@ int DetachPasid(Kernel& k) {  // iommu_detach_device_pasid()
 
 const char* CannotReset(const Kernel& k) {
   const DeviceState& d = k.device(k.op.a);
-  if (!d.present || k.topology.devices[k.op.a].bus != Bus::kPci) return "it is no pci device";
+  const Device& device = k.topology.devices[k.op.a];
+  if (!d.present || device.bus != Bus::kPci || device.kind == DeviceKind::kEmulated)
+    return "it is no pci device";
   if (!k.has(Rule::kCoreResetBusy) && !k.has(Rule::kCoreResetMustSucceed))
     return "resets of this kernel leave the IOMMU alone";
   return d.reset_depth == kMaxResetDepth ? "the device's resets nest too deep" : nullptr;
@@ -214,6 +216,8 @@ int ResetDone(Kernel& k) {  // pci_dev_reset_iommu_done()
   GroupState& g = k.group(d.group);
   if (g.domain != kNoId && g.domain != g.blocking_domain && AttachDevice(k, g.domain, dev) != 0)
     k.warn("pci_dev_reset_iommu_done", d.group);
+  // ABSTRACTION: whoever frees a PASID's domain takes it off the PASID first. A case need not; then
+  // this reads freed memory, and the model goes on.
   if (g.pasid_domain != kNoId && SetDevicePasid(k, dev, g.pasid_domain) != 0)
     k.warn("pci_dev_reset_iommu_done", d.group);
   --g.recovery_cnt;

@@ -48,7 +48,7 @@ using enum Operand;
 // Who can play an op besides the model: everybody; real code in a process alone; nobody.
 constexpr uint8_t kEverywhere = OpInfo::kEncoded | OpInfo::kInProcess | OpInfo::kBooted;
 constexpr uint8_t kProcess = OpInfo::kInProcess;
-constexpr uint8_t kModelAlone = 0;
+[[maybe_unused]] constexpr uint8_t kModelAlone = 0;  // a new op, before the harness can play it
 constexpr uint8_t kLeaves = OpInfo::kMayLeaveAssumption;
 constexpr uint8_t kAt = OpInfo::kHasPages;
 constexpr uint8_t kMemory = OpInfo::kHasVaddr;
@@ -84,8 +84,8 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
     {kAttachPasid, "attach-pasid", 19, 3, kDevice, kProcess, CannotAttachPasid, AttachPasid,
      kNoFlags, kDevice, "domain-of"},
     {kDetachPasid, "detach-pasid", 20, 1, kDevice, kProcess, CannotDetachPasid, DetachPasid},
-    {kReset, "reset", 21, 2, kDevice, kModelAlone, CannotReset, Reset},
-    {kResetDone, "reset-done", 22, 1, kDevice, kModelAlone, CannotResetDone, ResetDone},
+    {kReset, "reset", 21, 2, kDevice, kProcess, CannotReset, Reset},
+    {kResetDone, "reset-done", 22, 1, kDevice, kProcess, CannotResetDone, ResetDone},
 }};
 
 namespace {

@@ -18,6 +18,7 @@ struct Mutation {
 };
 
 inline std::vector<Mutation> ReadMutations() {
+  // NOLINTBEGIN(bugprone-unchecked-optional-access): value() throws, and the test fails
   std::vector<Mutation> mutations;
   for (const std::string& line : Split(ReadWhole(kSource / "fuzz/mutations.cmake"))) {
     if (!line.starts_with("expect_trap(")) continue;
@@ -29,6 +30,7 @@ inline std::vector<Mutation> ReadMutations() {
       mutation.dropped.add(FindRule(rule).value());
     mutations.push_back(std::move(mutation));
   }
+  // NOLINTEND(bugprone-unchecked-optional-access)
   return mutations;
 }
 

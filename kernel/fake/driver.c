@@ -38,6 +38,8 @@ bool fake_is_owned(const struct iommu_domain *domain)
 	return domain->type == IOMMU_DOMAIN_UNMANAGED;
 }
 
+static bool pasids_after_alloc;
+
 static struct iommu_domain *alloc(u8 driver, struct device *dev)
 {
 	const int index = dev ? host_index(dev) : -1;
@@ -73,6 +75,8 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 	domain->number = domain_numbers++;
 	domain->next = fake_domains;
 	fake_domains = domain;
+	if (pasids_after_alloc)
+		fake_has_pasids(true);
 	fake_domains_count++;
 	call->domain = domain->number;
 	return &domain->domain;
@@ -236,8 +240,14 @@ void fake_has_pasids(bool has)
 
 	for (i = 0; i < HARNESS_DRIVERS; i++)
 		ops[i].blocked_domain = has ? &block_domain : NULL;
+	pasids_after_alloc = false;
 }
 #endif
+
+void fake_has_pasids_after_alloc(void)
+{
+	pasids_after_alloc = true;
+}
 #endif
 
 static bool attach_deferred(struct device *dev)

@@ -102,6 +102,8 @@ void fake_unregister(u8 instance);
  * an empty domain.
  */
 void fake_has_pasids(bool has);
+/* From the next allocation of a domain on: a reset blocks the device first, then its PASIDs. */
+void fake_has_pasids_after_alloc(void);
 
 /* --- what the host supplies --- */
 

@@ -130,6 +130,11 @@ int pci_for_each_dma_alias(struct pci_dev *pdev, int (*fn)(struct pci_dev *, u16
 	return ret;
 }
 
+bool pci_ats_supported(struct pci_dev *pdev)
+{
+	return fake_machine.devices[host_index(&pdev->dev)].ats;
+}
+
 bool pci_acs_enabled(struct pci_dev *pdev, u16 flags)
 {
 	return fake_machine.devices[host_index(&pdev->dev)].slot == 0;

@@ -57,6 +57,7 @@ struct core_group {
 	struct iommu_domain *default_domain;
 	int owner_cnt;
 	int owned;
+	int has_blocking_domain;
 };
 struct core_group core_group(struct iommu_group *group); /* of NULL: all zero */
 void core_dev_iommu_free(struct device *dev);

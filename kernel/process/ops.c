@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The ops of a case: the actions of machine, firmware, user space and device drivers. */
 #include <linux/iommu.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -457,6 +458,35 @@ static long detach_pasid(struct device *dev)
 }
 #endif
 
+#ifdef HARNESS_HAVE_RESETS
+static long reset(struct device *dev)
+{
+	int ret;
+
+	if (!dev_is_pci(dev))
+		return HARNESS_NOT_POSSIBLE;
+	give_pasids(dev->iommu_group);
+	if (core_group(dev->iommu_group).has_blocking_domain)
+		fake_has_pasids(true);
+	else
+		fake_has_pasids_after_alloc();
+	ret = pci_dev_reset_iommu_prepare(to_pci_dev(dev));
+	fake_has_pasids(false);
+	return ret;
+}
+
+static long reset_done(struct device *dev)
+{
+	if (!dev_is_pci(dev))
+		return HARNESS_NOT_POSSIBLE;
+	give_pasids(dev->iommu_group);
+	fake_has_pasids(true);
+	pci_dev_reset_iommu_done(to_pci_dev(dev));
+	fake_has_pasids(false);
+	return 0;
+}
+#endif
+
 int ops_play(const struct harness_op *op)
 {
 	struct driven *d = &driven[op->a];
@@ -513,6 +543,12 @@ int ops_play(const struct harness_op *op)
 		return attach_pasid(device_at(op->a), device_at(op->b));
 	case HARNESS_DETACH_PASID:
 		return detach_pasid(device_at(op->a));
+#endif
+#ifdef HARNESS_HAVE_RESETS
+	case HARNESS_RESET:
+		return reset(device_at(op->a));
+	case HARNESS_RESET_DONE:
+		return reset_done(device_at(op->a));
 #endif
 	}
 	return HARNESS_NOT_POSSIBLE;

@@ -3,19 +3,21 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 namespace iommucheck::conform {
 namespace {
 
-// Whether the core passes a domain that it has freed to a driver.
-bool UsesFreedDomain(const State& before, std::span<const Event> events) {
+// Whether the core passes a domain that it has freed to a driver, by one of these calls.
+bool UsesFreedDomain(const State& before, std::span<const Event> events,
+                     std::initializer_list<Event::Kind> calls) {
   std::array<bool, kMaxDomains> freed{};
   for (const Event& e : events) {
     if (e.domain == kNoId) continue;
     if (e.kind == Event::Kind::kFree) freed[e.domain] = true;
     if (e.kind == Event::Kind::kAlloc) freed[e.domain] = false;
-    const bool call = e.kind == Event::Kind::kAttachDev || e.kind == Event::Kind::kDetachDev;
-    if (call && (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
+    if (std::ranges::find(calls, e.kind) != calls.end() &&
+        (freed[e.domain] || before.domains[e.domain].type == DomainType::kFreed))
       return true;
   }
   return false;
@@ -41,8 +43,11 @@ bool KeepsTrial(const Topology& topology, const State& before, std::span<const E
 
 const char* FindingBefore(const Topology& topology, const State& before,
                           std::span<const Event> events, bool sanitized) {
-  if (sanitized && UsesFreedDomain(before, events))
+  if (sanitized &&
+      UsesFreedDomain(before, events, {Event::Kind::kAttachDev, Event::Kind::kDetachDev}))
     return "6.1.y: group->domain may point at a freed domain";
+  if (UsesFreedDomain(before, events, {Event::Kind::kAttachPasid}))
+    return "A PASID whose domain was freed by its owner";
   if (KeepsTrial(topology, before, events))
     return "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
   return nullptr;

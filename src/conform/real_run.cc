@@ -23,7 +23,7 @@ static_assert(int{HARNESS_FAULTS} == kMaxFaults && int{HARNESS_BUSES} == kBusCou
 static_assert(int{HARNESS_NONE} == kNoId && int{HARNESS_NO_DOMAIN} == Call::kNoDomain);
 static_assert(int{HARNESS_REGIONS} == kMaxRegions && int{HARNESS_PAGES} == kPages);
 static_assert(int{HARNESS_DOMAINS} == kMaxDomains && int{HARNESS_NONE} == kNoLimit);
-static_assert(int{HARNESS_DETACH_PASID} == static_cast<int>(OpKind::kDetachPasid));
+static_assert(int{HARNESS_RESET_DONE} == static_cast<int>(OpKind::kResetDone));
 static_assert(int{HARNESS_FAIL_ATTACH_CALL} == static_cast<int>(Fault::Kind::kAttachCall));
 static_assert(int{HARNESS_HELD} == static_cast<int>(Call::Kind::kHeld));
 static_assert(int{HARNESS_SW_MSI} == static_cast<int>(Region::Type::kSwMsi));
@@ -135,6 +135,7 @@ harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel)
                     device.absent,
                     static_cast<uint8_t>(device.kind),
                     static_cast<uint8_t>(device.default_type),
+                    device.ats,
                     {}};
     for (size_t n = 0; n < kMaxRegions; ++n) {
       const Region& region = device.regions[n];
@@ -166,12 +167,14 @@ const char* WhyNotPlayed(const Topology& topology) {
 }
 
 const char* WhyNotPlayed(const Op& op, uint32_t features) {
-  if (!InfoOf(op.kind).is(OpInfo::kInProcess))
-    return "only the model has such an op (resets are not built)";
+  if (!InfoOf(op.kind).is(OpInfo::kInProcess)) return "only the model has such an op";
   switch (op.kind) {
     case OpKind::kAttachPasid:
     case OpKind::kDetachPasid:
       return (features & HARNESS_PASID) != 0 ? nullptr : "the kernel's PASIDs are amd_iommu's";
+    case OpKind::kReset:
+    case OpKind::kResetDone:
+      return (features & HARNESS_RESETS) != 0 ? nullptr : "the kernel's resets leave IOMMUs alone";
     case OpKind::kMap:
       return (op.flags & kZeroPage) != 0 ? "there is no zero page" : nullptr;
     default:
