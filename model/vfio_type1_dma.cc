@@ -75,7 +75,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
   int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
   // Pages that emulated devices have pinned are accounted to the user already; reserved pages are
   // not accounted at all.
-  const int npage = PinsOf(dma, MaskOf(pages) & ~k.state.containers[container].pfns);
+  const int npage = PinsOf(dma, MaskOf(pages) & ~PfnList(k, container, dma));
   if (ret == 0) ret = CheckMemlock(k, npage);
   k.emit({.kind = Event::Kind::kPin,
           .error = static_cast<uint8_t>(-ret),
@@ -90,7 +90,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
 // vfio_unpin_pages_remote(); the pages that emulated devices have pinned stay accounted.
 void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages) {
   if (pages == 0) return;
-  const uint64_t accounted = pages & ~k.state.containers[container].pfns;
+  const uint64_t accounted = pages & ~PfnList(k, container, dma);
   k.state.pins -= PinsOf(dma, pages);
   k.state.locked_vm -= PinsOf(dma, accounted);
   const auto first = static_cast<uint8_t>(std::countr_zero(pages));
