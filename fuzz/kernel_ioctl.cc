@@ -55,7 +55,7 @@ struct Kernel {
 const char* Name(uint8_t kind) {
   static constexpr const char* kNames[] = {"ioctl",   "extension",  "dma-rw", "claim",
                                            "release", "attach",     "detach", "kmap",
-                                           "kunmap",  "store-type", "show"};
+                                           "kunmap",  "store-type", "show",   "task"};
   static_assert(std::size(kNames) == HARNESS_EXTRA_KINDS);
   return kNames[kind];
 }
@@ -309,6 +309,7 @@ constexpr Kind kKinds[] = {
     {kCase, HARNESS_UNMAP},
     {kCase, HARNESS_GET_DEVICE},
     {kCase, HARNESS_PUT_DEVICE},
+    {kExtra, HARNESS_EXTRA_TASK},
 };
 
 // struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with its trailing data.
@@ -324,7 +325,8 @@ class Player {
  public:
   using Record = std::span<const uint8_t, kRecord>;
 
-  explicit Player(const Kernel& kernel) : kernel_(kernel) {}
+  Player(const Kernel& kernel, const harness_machine& machine)
+      : kernel_(kernel), machine_(machine) {}
 
   // Each level adds to the one before, and is itself a possible start.
   void WarmUp(uint8_t level) {
@@ -496,6 +498,11 @@ class Player {
         // iommu_device_use_default_domain() does not count a device without a group.
         if (kernel_.findings || GroupOf(device) >= 0) Case(kind, device);
         break;
+      case HARNESS_ADD:
+        // A device with a direct region that joins a group of user space cannot be blocked later.
+        if (kernel_.findings || machine_.devices[device].regions[0].type != HARNESS_DIRECT)
+          Case(kind, device);
+        break;
       case HARNESS_REMOVE:
         Close(device);
         // In 6.1 the removal of a device that waits for its IOMMU is an oops.
@@ -598,6 +605,7 @@ class Player {
   }
 
   const Kernel& kernel_;
+  const harness_machine& machine_;
   std::bitset<kDevices> open_;
   std::array<uint8_t, kDevices - kReal> container_{};  // of the emulated devices
   harness_end end_{};
@@ -634,7 +642,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const harness_machine machine = MachineOf(data[0], data[1], data[2]);
   if (kernel.trace) std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
   kernel.real->begin(&machine);
-  Player player(kernel);
+  Player player(kernel, machine);
   player.WarmUp(data[0] & 7);
   size_t ops = 0;
   for (size_t at = kHeader; at + kRecord <= size && ops < kMaxOps; at += kRecord, ++ops)

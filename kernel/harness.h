@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 8
+#define HARNESS_VERSION 9
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -300,6 +300,7 @@ enum harness_arm {
   HARNESS_ARM_MAP,    /* the n-th map_pages() stops half-way with -ENOMEM */
   HARNESS_ARM_PIN,    /* the n-th page cannot be pinned */
   HARNESS_ARM_ATTACH, /* the n-th attach_dev() that may fail returns -ENOMEM */
+  HARNESS_ARM_SYSFS,  /* the n-th file, folder or link in sysfs cannot be made: -ENOMEM */
   HARNESS_ARMS,
 };
 
@@ -315,6 +316,7 @@ enum harness_extra_kind {
   HARNESS_EXTRA_KERNEL_UNMAP, /* a, iova, size */
   HARNESS_EXTRA_STORE_TYPE,   /* a: device, count: 0 to 4: identity, DMA, DMA-FQ, auto, other */
   HARNESS_EXTRA_SHOW,         /* a: device */
+  HARNESS_EXTRA_TASK,         /* a & 1: the task, with an mm of its own, that calls from now on */
   HARNESS_EXTRA_KINDS,
 };
 

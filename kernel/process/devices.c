@@ -351,7 +351,8 @@ void host_releases(struct device *dev)
 
 	for (int i = 0; i < fake_machine.devices_count; i++)
 		count += fake_devices[i].dev->iommu_group == dev->iommu_group;
-	if (count == 1)
+	/* A probe that fails may never have come to a group. */
+	if (dev->iommu_group && count == 1)
 		core_forget_pasids(dev->iommu_group);
 }
 

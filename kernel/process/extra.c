@@ -18,15 +18,25 @@ struct holder {
 };
 static struct holder holders[HARNESS_DEVICES];
 static const struct harness_extra_op *op;
+/* Devices that joined a group while a user had it: they were never on its default domain. */
+static bool joined_late[HARNESS_DEVICES];
 
 int host_attach_fails(const struct fake_domain *domain, u8 device)
 {
+	const struct core_group group = core_group(fake_devices[device].dev->iommu_group);
+	const bool cores = !fake_is_owned(&domain->domain) ||
+			   &domain->domain == group.blocking_domain;
+
 	/*
-	 * The core relies on drivers in three ways: a driver always accepts a device back on a
-	 * domain that it was on, never fails a device's first attach, and never fails a deferred
-	 * attach to the default domain.
+	 * The core relies on drivers in four ways: a driver always accepts a device back on a
+	 * domain that it was on, never fails a device's first attach, never fails a deferred
+	 * attach to the default domain, and never fails to take a device to a domain of the core
+	 * that it was never on, since it joined its group while that had a user.
 	 */
+	if (!fake_devices[device].hw)
+		joined_late[device] = group.owned;
 	if (!fake_devices[device].hw || test_bit(device, domain->accepted) ||
+	    (cores && joined_late[device]) ||
 	    (!fake_is_owned(&domain->domain) &&
 	     fake_machine.drivers[machine_driver_of(device)].deferred))
 		return 0;
@@ -167,11 +177,24 @@ static long show(struct iommu_group *group)
 	return 0;
 }
 
+static bool has_kernel_driver(struct iommu_group *group)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (device_at(i) && device_at(i)->iommu_group == group && ops_is_bound(i))
+			return true;
+	return false;
+}
+
+/* The driver of a device has mappings in the group's default domain. */
 static long store_type(struct iommu_group *group)
 {
 	static const char *const types[] = { "identity", "DMA", "DMA-FQ", "auto", "other" };
+	const struct iommu_domain *before = core_group(group).default_domain;
+	const long ret = core_store_type(group, types[op->count % ARRAY_SIZE(types)]);
 
-	return core_store_type(group, types[op->count % ARRAY_SIZE(types)]);
+	if (has_kernel_driver(group) && core_group(group).default_domain != before)
+		memory_complain("a group's default domain changes under a driver");
+	return ret;
 }
 
 /* --- the interface --- */
@@ -191,6 +214,9 @@ static int play(void)
 				       op->count);
 	case HARNESS_EXTRA_DMA_RW:
 		return dma_rw();
+	case HARNESS_EXTRA_TASK:
+		shim_run_task(op->a & 1);
+		return 0;
 	}
 	if (!dev)
 		return HARNESS_NOT_POSSIBLE;
@@ -221,6 +247,7 @@ static int play(void)
 void extra_begin(void)
 {
 	memset(holders, 0, sizeof(holders));
+	memset(joined_late, 0, sizeof(joined_late));
 	host_disarm();
 }
 

@@ -173,7 +173,7 @@ void groups_judge(void)
 		type1_judge(data, memory_moved);
 		locked += type1_locked(data);
 	}
-	if (locked != current->mm->locked_vm)
+	if (locked != shim_locked())
 		memory_complain("the pages that mappings lock are not those of the mm");
 }
 

@@ -40,7 +40,7 @@ static void begin(const struct harness_machine *machine)
 static void record_held(void)
 {
 	const u16 pinned = memory_pins;
-	const u16 locked = current->mm->locked_vm;
+	const u16 locked = shim_locked();
 	struct harness_call *call;
 
 	if (pinned == held_pins && locked == held_locked)
@@ -129,7 +129,7 @@ static int finish(struct harness_leaks *leaks)
 	for (int i = 0; i < HARNESS_REFERENCES; i++)
 		leaks->references[i] = shim_references(i) - references_at_rest[i];
 	leaks->pins = memory_pins;
-	leaks->locked = current->mm->locked_vm;
+	leaks->locked = shim_locked();
 	return ret;
 }
 

@@ -363,9 +363,16 @@ void call_rcu(void *head, void (*func)(void *)) { func(head); }
 ANSWERS_0(_printk) ANSWERS_0(_dev_err) ANSWERS_0(_dev_warn) ANSWERS_0(_dev_info)
 ANSWERS_0(___ratelimit) ANSWERS_0(dump_stack) ANSWERS_0(dump_stack_lvl)
 /* sysfs and uevents. */
-ANSWERS_0(sysfs_create_dir_ns) ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_create_file_ns)
-ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_create_groups) ANSWERS_0(sysfs_remove_groups)
-ANSWERS_0(sysfs_create_link) ANSWERS_0(sysfs_create_link_nowarn) ANSWERS_0(sysfs_remove_link)
+#define MAKES_IN_SYSFS(name) \
+	long name(void) \
+	{ \
+		return host_strikes(HARNESS_ARM_SYSFS) ? -12 : 0; \
+	}
+MAKES_IN_SYSFS(sysfs_create_dir_ns) MAKES_IN_SYSFS(sysfs_create_file_ns)
+MAKES_IN_SYSFS(sysfs_create_groups) MAKES_IN_SYSFS(sysfs_create_link)
+MAKES_IN_SYSFS(sysfs_create_link_nowarn)
+ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_remove_groups)
+ANSWERS_0(sysfs_remove_link)
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
 ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link) ANSWERS_0(iommu_device_unlink)
 ANSWERS_0(misc_register) ANSWERS_0(misc_deregister)

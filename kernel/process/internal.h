@@ -44,6 +44,8 @@ int host_empty_quarantine(void); /* returns how many freed objects were written 
 /* shim.c: replaces the rest of the kernel */
 void shim_init(void);
 int shim_references(int kind); /* taken and not dropped */
+void shim_run_task(int i); /* 0: the one of cases, or 1: calls the kernel from now on */
+unsigned long shim_locked(void); /* pages that all tasks have locked */
 extern struct module shim_module; /* of the drivers and of type1 */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
@@ -57,7 +59,7 @@ struct core_group {
 	struct iommu_domain *default_domain;
 	int owner_cnt;
 	int owned;
-	int has_blocking_domain;
+	struct iommu_domain *blocking_domain;
 };
 struct core_group core_group(struct iommu_group *group); /* of NULL: all zero */
 void core_dev_iommu_free(struct device *dev);

@@ -16,7 +16,7 @@ struct core_group core_group(struct iommu_group *group)
 	if (!group)
 		return (struct core_group){};
 	return (struct core_group){ group->domain, group->default_domain, group->owner_cnt,
-				    group->owner != NULL, group->blocking_domain != NULL };
+				    group->owner != NULL, group->blocking_domain };
 }
 
 void core_dev_iommu_free(struct device *dev)

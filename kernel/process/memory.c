@@ -34,7 +34,6 @@ void memory_begin(void)
 	memset(register_faulted, 0, sizeof(register_faulted));
 	memory_pins = 0;
 	memory_complaint = NULL;
-	current->mm->locked_vm = 0;
 }
 
 /* --- the process's addresses --- */
@@ -258,14 +257,29 @@ unsigned long raw_copy_from_user(void *to, const void *from, unsigned long count
 		memset(to, 0, count);
 	return 0;
 }
+/* The build fills variables that are not initialized with this byte (kernel/build.sh). */
+enum { UNSET = 0xaa };
+/* Whether a word of the memory was never set; user space may itself have written such a word. */
+static bool never_set(const u8 *to, const u8 *from, unsigned long count)
+{
+	unsigned int unset = 0;
+
+	for (unsigned long i = 0; i < count && unset < sizeof(u32); i++)
+		unset = from[i] == UNSET && to[i] != UNSET ? unset + 1 : 0;
+	return unset == sizeof(u32);
+}
+
 unsigned long raw_copy_to_user(void *to, const void *from, unsigned long count)
 {
 	const long room = user_room(to);
 
 	if (room < 0 || count > room)
 		return count;
-	if (has_memory(to))
-		memcpy(to, from, count);
+	if (!has_memory(to))
+		return 0;
+	if (never_set(to, from, count))
+		memory_complain("the kernel gives user space memory of its stack that it never set");
+	memcpy(to, from, count);
 	return 0;
 }
 

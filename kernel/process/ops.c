@@ -466,7 +466,7 @@ static long reset(struct device *dev)
 	if (!dev_is_pci(dev))
 		return HARNESS_NOT_POSSIBLE;
 	give_pasids(dev->iommu_group);
-	if (core_group(dev->iommu_group).has_blocking_domain)
+	if (core_group(dev->iommu_group).blocking_domain)
 		fake_has_pasids(true);
 	else
 		fake_has_pasids_after_alloc();

@@ -14,19 +14,33 @@
 #include "internal.h"
 #include "memory.h"
 
-/* --- the one task --- */
+/* --- the tasks: the one of cases, and another that only ops besides those of cases have --- */
 
-static struct mm_struct mm = { .mm_users = ATOMIC_INIT(1), .mm_count = ATOMIC_INIT(1) };
+enum { TASKS = 2 };
+#define MM { .mm_users = ATOMIC_INIT(1), .mm_count = ATOMIC_INIT(1) }
+static struct mm_struct mms[TASKS] = { MM, MM };
 static struct signal_struct signals = {
 	.rlim = { [0 ... RLIM_NLIMITS - 1] = { RLIM_INFINITY, RLIM_INFINITY } },
 };
-static struct task_struct task = {
-	.mm = &mm,
-	.signal = &signals,
-	.group_leader = &task,
-	.usage = REFCOUNT_INIT(1),
-};
-struct task_struct *harness_current = &task;
+#define TASK(i)                          \
+	{                                \
+		.mm = &mms[i],           \
+		.signal = &signals,      \
+		.group_leader = &tasks[i], \
+		.usage = REFCOUNT_INIT(1), \
+	}
+static struct task_struct tasks[TASKS] = { TASK(0), TASK(1) };
+struct task_struct *harness_current = &tasks[0];
+
+void shim_run_task(int i)
+{
+	harness_current = &tasks[i];
+}
+
+unsigned long shim_locked(void)
+{
+	return mms[0].locked_vm + mms[1].locked_vm;
+}
 #ifndef CONFIG_THREAD_INFO_IN_TASK
 struct thread_info harness_thread_info;
 #endif
@@ -167,10 +181,14 @@ void module_put(struct module *module)
 
 int shim_references(int kind)
 {
+	int held = 0;
+
 	if (kind != HARNESS_REF_TASK)
 		return references[kind];
-	return atomic_read(&mm.mm_users) + atomic_read(&mm.mm_count) +
-	       refcount_read(&task.usage);
+	for (int i = 0; i < TASKS; i++)
+		held += atomic_read(&mms[i].mm_users) + atomic_read(&mms[i].mm_count) +
+			refcount_read(&tasks[i].usage);
+	return held;
 }
 
 /* --- WARNs --- */
@@ -277,6 +295,8 @@ void shim_init(void)
 
 void shim_begin(void)
 {
+	shim_run_task(0);
+	mms[0].locked_vm = mms[1].locked_vm = 0;
 	const u8 memlock = fake_machine.settings.memlock;
 
 	warns_count = 0;
