@@ -260,10 +260,10 @@ uint64_t Size(uint8_t byte) {
   return ((uint64_t{byte} & 31) + 1) * 0x1000 << (byte >> 5);
 }
 
-// The ops of an input: ops of a case, some of them only for emulated devices, ops that
-// cases lack, and ioctls of a container; ioctl 0 means any command. An op's weight is the number of
+// The ops of an input: ops of a case, some of them only for emulated devices, ops that cases lack,
+// ioctls of a container, and a mapping that another task takes over; ioctl 0 means any command. An op's weight is the number of
 // its rows. A byte of the input is an index into the table, so new rows come last.
-enum class Of : uint8_t { kCase, kEmulated, kExtra, kIoctl };
+enum class Of : uint8_t { kCase, kEmulated, kExtra, kIoctl, kHandOver };
 using enum Of;
 struct Kind {
   Of of;
@@ -310,6 +310,7 @@ constexpr Kind kKinds[] = {
     {kCase, HARNESS_GET_DEVICE},
     {kCase, HARNESS_PUT_DEVICE},
     {kExtra, HARNESS_EXTRA_TASK},
+    {kHandOver, 0},
 };
 
 // struct vfio_iommu_type1_dma_unmap and vfio_iommu_type1_dirty_bitmap, each with its trailing data.
@@ -365,6 +366,9 @@ class Player {
       case kIoctl:
         PlayIoctl(kind.code, r[1] & 1, r);
         break;
+      case kHandOver:
+        HandOver(r);
+        break;
     }
     kernel_.extra->arm(HARNESS_ARM_NONE, 0);
   }
@@ -401,6 +405,7 @@ class Player {
     if (!kernel_.findings && iova + size == 0) size -= 0x1000;
     // vfio_iommu_replay() unwinds page by page even what it never mapped.
     if (!kernel_.findings && size > kLongest) size = kLongest;
+    if ((flags & VFIO_DMA_MAP_FLAG_VADDR) == 0) mapped_ = {container, iova, size};
     Ioctl(VFIO_IOMMU_MAP_DMA, container,
           vfio_iommu_type1_dma_map{.argsz = sizeof(vfio_iommu_type1_dma_map),
                                    .flags = flags,
@@ -542,6 +547,16 @@ class Player {
     return op;
   }
 
+  // As when a process hands its devices to the next one: it takes the addresses of all mappings
+  // away, and the next one sets its own in one of them.
+  void HandOver(Record r) {
+    Range(VFIO_IOMMU_UNMAP_DMA, mapped_.container,
+          {.flags = VFIO_DMA_UNMAP_FLAG_VADDR | VFIO_DMA_UNMAP_FLAG_ALL});
+    Extra({.kind = HARNESS_EXTRA_TASK, .a = static_cast<uint8_t>(r[1] & 1)});
+    Map(mapped_.container, VFIO_DMA_MAP_FLAG_VADDR, mapped_.iova, mapped_.size,
+        kernel_.extra->memory + uint64_t{r[4]} * 8 * 4096);
+  }
+
   void PlayExtra(uint8_t kind, Record r) {
     harness_extra_op op{.kind = kind,
                         .a = static_cast<uint8_t>(r[1] % kReal),
@@ -609,6 +624,10 @@ class Player {
   std::bitset<kDevices> open_;
   std::array<uint8_t, kDevices - kReal> container_{};  // of the emulated devices
   harness_end end_{};
+  struct {
+    uint8_t container;
+    uint64_t iova, size;
+  } mapped_{};  // the last mapping that was asked for
 };
 
 void Judge(const Kernel& kernel) {

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# conform reports mistakes of kernel code in the cases that come to them, and in no others.
-#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT
+# conform reports mistakes of kernel code in the cases that come to them, and in no others; so does
+# kernel_ioctl those that no case comes to.
+#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT KERNEL_IOCTL BEYOND_CASES
 # Exit status 77: ./dev test has not built them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tool=$1 build=$2 mistaken=$3 spoilt=$4
-for folder in "$build" "$mistaken" "$spoilt"; do
+tool=$1 build=$2 mistaken=$3 spoilt=$4 ioctl=$5 beyond=$6
+for folder in "$build" "$mistaken" "$spoilt" "$beyond"; do
   [[ -f $folder/kernel.so ]] && continue
   echo "SKIPPED: there is no $folder/kernel.so; ./dev test builds it"
   exit 77
@@ -82,4 +83,25 @@ printf '%s\n' 'register i0' 'set-container 0 c0' 'unset-container 0' |
 conform 0 "$build" "$work/1-written.case"
 conform 1 "$spoilt" "$work/1-written.case" "$work/1-leaks.case"
 says '^1 agree, 1 differ, 0 skipped$'
+
+# Inputs of kernel_ioctl that come to one mistake each: start and shape, then ops of six bytes.
+# notices SENTENCE INPUT
+notices() {
+  local status=0
+  printf '%b' "${2// /}" >"$work/input"
+  IOMMUCHECK_KERNEL_BUILD=$build "$ioctl" "$work/input" >"$work/out" 2>&1 || fail "no mistake, but $1"
+  IOMMUCHECK_KERNEL_BUILD=$beyond "$ioctl" "$work/input" >"$work/out" 2>&1 || status=$?
+  ((status == 134)) || fail "expected an abort, found exit status $status"
+  says "^SUMMARY: iommucheck: kernel_ioctl: $1\$"
+}
+# bind dev3; store its group's type
+notices "a group's default domain changes under a driver" \
+  '\x01\0\0 \x17\x03\0\0\0\0 \x1f\x03\0\0\0\0'
+# a group in a container with a mapping; hand over to the other task
+notices 'references are left after the teardown' '\x04\0\0 \x28\x01\0\0\0\0'
+# register iommu0; configure dev0 while the sixth thing in sysfs cannot be made
+notices 'memory is left after the teardown' '\0\0\0 \x03\0\0\0\0\0 \x06\0\0\0\0\xa6'
+# a group in a container; VFIO_IOMMU_GET_INFO
+notices 'the kernel gives user space memory of its stack that it never set' \
+  '\x02\0\0 \x0c\x10\0\0\0\0'
 exit "$failed"

@@ -17,6 +17,8 @@ struct holder {
 	bool by_device;
 };
 static struct holder holders[HARNESS_DEVICES];
+/* One user may own devices of a group together. Whoever claims a group by itself is another. */
+static char owner_of_devices;
 static const struct harness_extra_op *op;
 /* Devices that joined a group while a user had it: they were never on its default domain. */
 static bool joined_late[HARNESS_DEVICES];
@@ -59,13 +61,22 @@ static long dma_rw(void)
 
 /* --- users in the kernel --- */
 
+static bool is_alone(struct device *dev)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (device_at(i) && device_at(i) != dev && device_at(i)->iommu_group == dev->iommu_group)
+			return false;
+	return true;
+}
+
 static long detach(struct device *dev, struct holder *holder)
 {
 	struct fake_domain *domain;
 
 	if (!holder->domain)
 		return HARNESS_NOT_POSSIBLE;
-	if (holder->by_group)
+	/* ABSTRACTION: a driver does not notice that a device has joined; iommu_detach_device() WARNs. */
+	if (holder->by_group || !is_alone(dev))
 		iommu_detach_group(holder->domain, dev->iommu_group);
 	else
 		iommu_detach_device(holder->domain, dev);
@@ -108,7 +119,7 @@ static long claim(struct device *dev, struct holder *holder)
 #ifdef HARNESS_HAVE_DEVICE_CLAIM
 	holder->by_device = op->flags & 1;
 	if (holder->by_device)
-		ret = iommu_device_claim_dma_owner(dev, &holders[0]);
+		ret = iommu_device_claim_dma_owner(dev, &owner_of_devices);
 	else
 #endif
 		ret = iommu_group_claim_dma_owner(group, holder);
