@@ -12,7 +12,7 @@ void NormalizeClaimOrder(Driver& driver) {
     return driver.claims[static_cast<size_t>(bus)] == Claim::kNone;
   };
   auto& order = driver.claim_order;
-  auto* const rest = std::remove_if(order.begin(), order.end(), is_unclaimed);
+  auto* const rest = std::ranges::remove_if(order, is_unclaimed).begin();
   std::ranges::copy_if(Driver().claim_order, rest, is_unclaimed);
 }
 
@@ -23,7 +23,7 @@ void NormalizeOp(Op& op) {
   if (!info.is(OpInfo::kHasVaddr)) op.vaddr = 0;
   const auto is_none = [](const Fault& fault) { return fault.kind == Fault::Kind::kNone; };
   auto& faults = op.faults;
-  std::fill(std::remove_if(faults.begin(), faults.end(), is_none), faults.end(), Fault());
+  std::ranges::fill(std::ranges::remove_if(faults, is_none), Fault());
   for (Fault& fault : faults) {
     if (is_none(fault)) continue;
     if (!InfoOf(fault.kind).has_count) fault.count = 1;

@@ -145,8 +145,9 @@ bool Parser::TakeReference(std::string_view kind, Candidates names, uint8_t& ind
 }
 
 bool Parser::ReadNumber(const Word& word, std::string_view kind, int low, int high, int& number) {
-  const char* end = word.text.data() + word.text.size();
-  const auto [stop, error] = std::from_chars(word.text.data(), end, number);
+  const char* const begin = word.text.data();
+  const char* const end = begin + word.text.size();
+  const auto [stop, error] = std::from_chars(begin, end, number);
   const bool plain = error == std::errc() && stop == end && !word.text.starts_with('-');
   return (plain && number >= low && number <= high) ||
          Fail(word, absl::StrFormat("%s (%d to %d)", kind, low, high));

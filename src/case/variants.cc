@@ -48,7 +48,8 @@ class Player {
     meant_.assign(m.op.size(), {});
     Moved first = m;
     first_ = true;
-    end_ = *Play(first);
+    // While first_ is set, Play() never gives up.
+    if (std::optional<std::string> end = Play(first)) end_ = *std::move(end);
     first_ = false;
   }
   // Whether the case plays the same. Sets the group numbers of its ops to the groups that they
@@ -105,7 +106,7 @@ class Player {
     }
   }
 
-  std::string End(const Moved& m, const State& state) const {
+  [[nodiscard]] std::string End(const Moved& m, const State& state) const {
     Numbering domains;
     const auto domain = [&](DomainId d) {
       if (d == kNoId) return std::string("-");

@@ -203,6 +203,7 @@ absl::StatusOr<ShownKernels> FindKernels(const std::vector<std::string>& names) 
 absl::StatusOr<std::vector<Property>> FindProperties(const std::vector<std::string>& names) {
   if (names.empty()) return std::vector<Property>(kProperties.begin(), kProperties.end());
   std::vector<std::string> known;
+  known.reserve(kProperties.size());
   for (Property p : kProperties) known.emplace_back(PropertyName(p));
   std::vector<Property> shown;
   for (const std::string& name : names) {

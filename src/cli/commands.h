@@ -73,6 +73,8 @@ struct KernelOptions {
 
 // The argument of a command that names a property.
 void AddProperty(CLI::App& command, std::string& property);
+// What AddProperty() has read. Precondition: the command line was parsed.
+Property PropertyOf(const std::string& name);
 // --devices, --steps, --budget; what `bounds` holds is the default.
 void AddBounds(CLI::App& command, smt::Bounds& bounds);
 // --timeout, for commands that may take long. The result so far is printed then.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -117,6 +118,7 @@ absl::StatusOr<KernelSpec> KernelOptions::ParseWhole(RuleSet may_drop) const {
 
 void AddProperty(CLI::App& command, std::string& property) {
   std::vector<std::string> names;
+  names.reserve(kEncodedProperties.size());
   for (Property p : kEncodedProperties) names.emplace_back(PropertyName(p));
   const auto is_encoded = [](const std::string& name) -> std::string {
     const std::optional<Property> found = FindProperty(name);
@@ -128,6 +130,12 @@ void AddProperty(CLI::App& command, std::string& property) {
       ->required()
       ->check(CLI::Validator(is_encoded, ""))
       ->check(OneOf(AnEncodedProperty(), names));
+}
+
+Property PropertyOf(const std::string& name) {
+  const std::optional<Property> found = FindProperty(name);
+  assert(found);
+  return *found;
 }
 
 void AddBounds(CLI::App& command, smt::Bounds& bounds) {
@@ -231,7 +239,7 @@ std::string FoundCase(Case c) {
 }
 
 absl::Status WriteFound(const std::string& path, Verdict verdict, const Case& found) {
-  const absl::Status removed = RemoveOurs(path, kCaseComment);
+  absl::Status removed = RemoveOurs(path, kCaseComment);
   if (!removed.ok() || path.empty() || verdict != Verdict::kViolated) return removed;
   return WriteFile(path, FoundCase(found));
 }

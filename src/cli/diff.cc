@@ -23,10 +23,8 @@ struct Options {
 };
 
 absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
-  report::DiffQuestion question{.property = *FindProperty(o.property),
-                                .kernels = {},
-                                .bounds = o.bounds,
-                                .bounded = o.bounded};
+  report::DiffQuestion question{
+      .property = PropertyOf(o.property), .kernels = {}, .bounds = o.bounds, .bounded = o.bounded};
   for (size_t i = 0; i < 2; ++i) {
     KernelOptions patched = o.patch;
     patched.version = o.kernels[i];

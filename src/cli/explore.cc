@@ -51,7 +51,7 @@ void Finish(explore::ScopeAnswer answer, const std::string& out, const AnswerOpt
 
 absl::StatusOr<explore::Question> Parse(const Options& o) {
   explore::Question q;
-  q.property = *FindProperty(o.property);
+  q.property = PropertyOf(o.property);
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return kernel.status();
   q.kernel = *kernel;

@@ -21,6 +21,7 @@ struct Options {
 
 absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
   std::vector<NamedText> files;
+  files.reserve(map.removals.size());
   for (const guards::Removal& removal : map.removals)
     files.push_back({report::RemovalName(files.size()) + ".case", FoundCase(removal.found)});
   return WriteFolder(folder, kCaseComment, "[A-Z]+\\.case", files);
@@ -30,7 +31,7 @@ void Guards(Options& o, Session& session) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return session.Fail(kernel.status());
   o.question.kernel = *kernel;
-  o.question.property = *FindProperty(o.property);
+  o.question.property = PropertyOf(o.property);
   if (const absl::Status s = CanWriteFolder(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<guards::Map> map = guards::FindGuards(o.question);
   if (!map.ok()) return session.Fail(map.status());

@@ -91,6 +91,7 @@ int Run(int argc, char** argv) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): OnTerminate() says what it was
 int main(int argc, char** argv) {
   std::set_terminate(OnTerminate);
   KeepStandardStreams();

@@ -46,7 +46,7 @@ absl::Status WriteConditions(const std::string& folder, const report::Answer& an
   const std::string head = absl::StrCat(std::string(kSmt2Comment), report::ToolName(), "\n",
                                         std::string(kSmt2Comment), tool::CommandLine(), "\n");
   std::vector<NamedText> files;
-  if (!folder.empty() && report::HoldsForEverySize(answer))
+  if (!folder.empty() && answer.proof && report::HoldsForEverySize(answer))
     for (const prove::Condition& condition : prove::ConditionsOf(
              answer.question.property, ProfileOf(answer.question.kernel), answer.proof->invariant))
       files.push_back({condition.name, head + condition.smt2});
@@ -83,7 +83,7 @@ absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
 absl::StatusOr<report::Question> Read(const Options& o) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return kernel.status();
-  report::Question question{.property = *FindProperty(o.property),
+  report::Question question{.property = PropertyOf(o.property),
                             .kernel = *kernel,
                             .bounds = o.bounds,
                             .want_smt2 = !o.smt2.empty(),
@@ -100,6 +100,7 @@ absl::StatusOr<report::Question> Read(const Options& o) {
 // One file for each case, in the order of the list.
 absl::Status WriteCases(const std::string& folder, const report::AllCases& all) {
   std::vector<NamedText> files;
+  files.reserve(all.cases.size());
   for (const Case& c : all.cases)
     files.push_back({absl::StrFormat("%03d.case", files.size() + 1), FoundCase(c)});
   return WriteFolder(folder, kCaseComment, "[0-9]{3,}\\.case", files);
@@ -119,7 +120,7 @@ void QueryAll(const Options& o, Session& session) {
 }
 
 report::MachineQuestion QuestionOn(const Options& o) {
-  return {.property = *FindProperty(o.property),
+  return {.property = PropertyOf(o.property),
           .path = o.on,
           .bounds = o.bounds,
           .want_smt2 = !o.smt2.empty(),
@@ -242,8 +243,8 @@ void Query(const Options& o, Session& session) {
                                   : report::AnswerText(*answer, next));
   session.exit = o.answer.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
   // The lemmas that were given are no invariant.
-  const bool refuted =
-      question->invariant && answer->proof && answer->proof->known && !answer->proof->proved;
+  const auto& proof = answer->proof;
+  const bool refuted = question->invariant && proof && proof->known && !proof->proved;
   if (answer->result.verdict == Verdict::kHolds && refuted) session.exit = kViolated;
   if (const absl::Status s = WriteFiles(o, *answer); !s.ok()) return session.Fail(s);
   if (!certified.ok()) session.Fail(certified);

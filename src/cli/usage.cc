@@ -82,6 +82,7 @@ std::string ExtrasText(const CLI::App& app) {
   std::vector<std::string> extras = app.remaining();
   for (const std::string& extra : asked.remaining()) extras.push_back(extra);
   std::vector<std::string> texts;
+  texts.reserve(extras.size());
   for (const std::string& extra : extras)
     texts.push_back(Quote(extra) + (extra.starts_with("-") ? DidYouMean(extra, OptionNames(asked))
                                                            : std::string()));
