@@ -115,7 +115,6 @@ void ModelAndKernel::TakeKernel() {
   promises_ = profile_.rules.has_all(promising);
   Topology& t = case_.topology;
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
-    if (device.kind == DeviceKind::kNoIommu) device.kind = DeviceKind::kEmulated;
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)
       device.bus = Bus::kPlatform;  // the build does not have this bus
   }

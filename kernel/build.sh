@@ -154,7 +154,8 @@ probes=$(
   sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep EPROBE_DEFER >/dev/null &&
     echo DEFER_UNSET
   has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
-  has 'vfio_group_use_container' "$tree/$container" && echo USE_CONTAINER
+  has 'vfio_free_device' "$tree/include/linux/vfio.h" && echo FREE_DEVICE
+  has '^struct fd fdget\(' "$tree/include/linux/file.h" && echo FDGET
   has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
@@ -195,8 +196,10 @@ write_if_changed() {
 
 # The tree's own files that the four need: a group lives by the reference count of its kobject.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(fake/{calls,faults,machine,driver} process/{shim,memory,iommu_core,of_iommu,vfio_type1,vfio_container}
-  process/{firmware,devices,groups,ops,extra,harness})
+ours=(fake/{calls,faults,machine,driver} process/{shim,files,memory,iommu_core,of_iommu}
+  process/{vfio_main,vfio_container,vfio_type1,vfio_driver,firmware,devices,groups,ops,extra,harness})
+# In 6.1 the groups are in vfio_main.c.
+[[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)
 {
   cat <<END
 builddir = $out
@@ -243,7 +246,7 @@ END
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
       esac
       case $file in
-        */iommu_core | */of_iommu | */vfio_*)
+        */iommu_core | */of_iommu | */vfio_{main,group,container,type1})
           # process/memory.c complains if user space is given what nobody set.
           echo "  flavour = $sanitize$of -ftrivial-auto-var-init=pattern" ;;
         *) echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\"$of" ;;

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 9
+#define HARNESS_VERSION 10
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -107,7 +107,7 @@ enum harness_region_type {
   HARNESS_MSI,
   HARNESS_SW_MSI,
 };
-enum harness_device_kind { HARNESS_REAL, HARNESS_MDEV };
+enum harness_device_kind { HARNESS_REAL, HARNESS_MDEV, HARNESS_NOIOMMU };
 enum harness_default_type { HARNESS_ANY_TYPE, HARNESS_TYPE_IDENTITY, HARNESS_TYPE_DMA };
 
 struct harness_region {
@@ -175,6 +175,7 @@ enum harness_op_kind {
 };
 /* Flags of an op, as in model/op.h. */
 enum {
+  HARNESS_UNPRIVILEGED = 1, /* of ops of users without CAP_SYS_RAWIO */
   HARNESS_READ = 1,
   HARNESS_WRITE = 2,
   HARNESS_VADDR = 4,
@@ -291,6 +292,11 @@ struct harness_leaks {
  * possible". Nothing was done.
  */
 #define HARNESS_NOT_POSSIBLE (-100001)
+/*
+ * VFIO waits for user space, which has the device open. User space has closed it then, and the op
+ * went on to its end.
+ */
+#define HARNESS_BLOCKS (-100002)
 
 /* --- ops that cases lack: any ioctl, scattered memory, users in the kernel, sysfs, failures --- */
 

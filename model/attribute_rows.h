@@ -106,7 +106,7 @@ inline constexpr auto kRows = std::to_array<AttributeInfo>({
     {MEMBER(Device, ats), Flag(), "ats", kProcess, Bit(5, 1), 12, "has ATS", kPci},
     {MEMBER(Device, kind), Flag(DeviceKind::kEmulated), "emulated", kProcess, kElsewhere, 0,
      "emulated (an mdev)"},
-    {MEMBER(Device, kind), Flag(DeviceKind::kNoIommu), "noiommu", kModelAlone, kElsewhere, 0,
+    {MEMBER(Device, kind), Flag(DeviceKind::kNoIommu), "noiommu", kProcess, kElsewhere, 0,
      "in VFIO's no-IOMMU mode"},
     {MEMBER(Device, default_type), Name(kDefaultTypeNames), "default", kProcess, Bit(6, 3), 6,
      "asks for a default domain of type %s"},

@@ -20,6 +20,12 @@ bool IsNotified(const Kernel& k, DeviceId dev) {
   return k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
 }
 
+// vfio_unregister_group_dev(); a fake group goes with its device.
+void UnregisterDevice(Kernel& k, DeviceId dev) {
+  LeaveVfio(k, dev);
+  if (k.topology.devices[dev].kind != DeviceKind::kReal) RemoveFakeGroup(k, dev);
+}
+
 }  // namespace
 
 const char* CannotAdd(const Kernel& k) {
@@ -49,10 +55,9 @@ const char* CannotRemove(const Kernel& k) {
 int Remove(Kernel& k) {
   const DeviceId dev = k.op.a;
   if (k.device(dev).bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, dev);
-  if (k.device(dev).bound == BoundTo::kVfio) LeaveVfio(k, dev);
-  if (k.topology.devices[dev].kind != DeviceKind::kReal)
-    RemoveFakeGroup(k, dev);
-  else if (IsNotified(k, dev) || k.device(dev).group != kNoId)
+  if (k.device(dev).bound == BoundTo::kVfio) UnregisterDevice(k, dev);
+  if (k.topology.devices[dev].kind == DeviceKind::kReal &&
+      (IsNotified(k, dev) || k.device(dev).group != kNoId))
     iommu_release_device(k, dev);
   k.device(dev).iommu = false;
   k.device(dev).fwspec = kNoId;
@@ -99,7 +104,7 @@ const char* CannotBind(const Kernel& k) {
 int Bind(Kernel& k) {  // unbind from VFIO, then really_probe() of another driver
   const DeviceId dev = k.op.a;
   DeviceState& d = k.device(dev);
-  if (d.bound == BoundTo::kVfio) LeaveVfio(k, dev);
+  if (d.bound == BoundTo::kVfio) UnregisterDevice(k, dev);
   d.bound = BoundTo::kNobody;
   if (const int ret = iommu_device_use_default_domain(k, dev); ret != 0) return ret;
   d.bound = BoundTo::kKernelDriver;
@@ -118,6 +123,7 @@ int Unbind(Kernel& k) {
   DeviceState& d = k.device(k.op.a);
   if (d.bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, k.op.a);
   d.bound = BoundTo::kVfio;
+  if (k.topology.devices[k.op.a].kind != DeviceKind::kReal) AddFakeGroup(k, k.op.a);
   return 0;
 }
 

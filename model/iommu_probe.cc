@@ -612,11 +612,11 @@ void iommu_group_put(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   const bool shared =
       std::ranges::find(k.state.instance_group, group) != k.state.instance_group.end();
-  if (!g.live || g.devices != kNoId || g.container != kNoId || g.open || g.open_devices != 0 ||
-      shared)
+  if (!g.live || g.devices != kNoId || g.container != kNoId || (g.open && !g.dead) ||
+      g.open_devices != 0 || shared)
     return;
   FreeGroupDomains(k, group);
-  g = {};
+  g = g.dead ? GroupState{.live = true, .open = true, .dead = true} : GroupState{};
   while (k.state.groups_end > 0 && !k.group(static_cast<GroupId>(k.state.groups_end - 1)).live)
     --k.state.groups_end;
 }

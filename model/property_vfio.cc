@@ -42,7 +42,7 @@ bool IsOnList(const State& s, ContainerId container, GroupId group) {
 Found GroupIsOpenedOnce(const StepView& v) {
   if (!Succeeded(v, OpKind::kOpen)) return std::nullopt;
   const GroupState& g = v.before.groups[v.op.a];
-  if (!g.open && g.container == kNoId) return std::nullopt;
+  if ((!g.open || g.dead) && g.container == kNoId) return std::nullopt;
   return Violation{.why = "it was open", .group = v.op.a};
 }
 

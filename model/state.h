@@ -57,6 +57,7 @@ struct GroupState {
   uint8_t recovery_cnt = 0;             // group->recovery_cnt
   DeviceKind kind = DeviceKind::kReal;  // vfio_group->type
   bool open = false;                    // vfio_group->opened_file, by an `open`
+  bool dead = false;                    // open, but VFIO has no device in that vfio_group any more
   uint8_t open_devices = 0;             // vfio_group->container_users - 1
   bool emulated_listed = false;         // on iommu->emulated_iommu_groups
   ContainerId container = kNoId;        // vfio_group->container

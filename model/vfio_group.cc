@@ -5,9 +5,9 @@
 //
 // ABSTRACTION: if no `open` opened a group, the call that needs it opens it, and the group is
 // closed when it leaves its container. A device is VFIO's as long as it is in its group, and if its
-// IOMMU lets it go, as long as the group is open. In the kernel it stays VFIO's until it is unbound,
-// and only then its old group's container loses it (docs/recording.md, vfio-stays). An open group
-// keeps its number after its last device has gone.
+// IOMMU lets it go, as long as an `open` has the group open. In the kernel it stays VFIO's until it
+// is unbound, and only then its old group's container loses it (docs/recording.md, vfio-stays). An
+// open group keeps its number after its last device has gone.
 #include <utility>
 
 #include "model/kernel.h"
@@ -46,36 +46,39 @@ int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
   return NeedsRawIo(k, group) ? k.refuse(Rule::kVfioNoIommuCap, -EPERM, dev, group) : 0;
 }
 
-// vfio_device->group, if the device is VFIO's
+// vfio_device->group; kNoId: VFIO does not have the device.
 GroupId VfioGroupOf(const Kernel& k, DeviceId dev) {
   const DeviceState& d = k.device(dev);
-  return d.group != kNoId ? d.group : d.vfio_in;
+  if (d.vfio_in != kNoId) return d.vfio_in;
+  return d.group != kNoId && IsVfioDevice(k, dev) ? d.group : kNoId;
 }
 
-// Whether VFIO has any device in the group. If so, /dev/vfio/N exists.
-bool HasVfioDevice(const Kernel& k, GroupId group) {
-  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-    if (IsVfioDevice(k, dev)) return true;
-  for (DeviceId dev = 0; k.group(group).open && dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).group == kNoId && k.device(dev).vfio_in == group) return true;
+// Whether VFIO has a device in the group, besides `but`. If it has any, /dev/vfio/N exists.
+bool HasVfioDevice(const Kernel& k, GroupId group, DeviceId but = kNoId) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (dev != but && VfioGroupOf(k, dev) == group) return true;
   return false;
 }
 
-// Whether the device is the last that VFIO has in its group, and the group is in a container.
-bool IsLastInContainer(const Kernel& k, DeviceId dev) {
+// Whether the device is the last that VFIO has in its group.
+bool IsLastInGroup(const Kernel& k, DeviceId dev) {
   const GroupId group = VfioGroupOf(k, dev);
-  if (k.device(dev).bound != BoundTo::kVfio || group == kNoId || k.group(group).container == kNoId)
-    return false;
-  if (k.group(group).open_devices != 0) return false;  // of a device that its IOMMU released
-  for (DeviceId d = 0; d < k.topology.devices_count; ++d)
-    if (d != dev && k.device(d).bound == BoundTo::kVfio && VfioGroupOf(k, d) == group) return false;
-  return true;
+  // A device that its IOMMU released and that is open is VFIO's, too.
+  return group != kNoId && k.group(group).open_devices == 0 && !HasVfioDevice(k, group, dev);
 }
 
 // The call opens the group if nobody has, for which it needs /dev/vfio/N.
 bool CanOpen(const Kernel& k, GroupId group) {
   const GroupState& g = k.group(group);
   return g.open || g.container != kNoId || HasVfioDevice(k, group);
+}
+
+// A file whose devices have all left VFIO is of no use. ABSTRACTION: a user who opens the group
+// again has closed that file.
+void CloseDead(Kernel& k, GroupId group) {
+  if (!k.group(group).dead) return;
+  k.group(group).open = k.group(group).dead = false;
+  iommu_group_put(k, group);
 }
 
 bool AnyEmulatedOpen(const Kernel& k, ContainerId container) {
@@ -93,6 +96,7 @@ const char* CannotOpen(const Kernel& k) { return k.group(k.op.a).live ? nullptr 
 int Open(Kernel& k) {  // vfio_group_fops_open()
   const GroupId group = k.op.a;
   GroupState& g = k.group(group);
+  CloseDead(k, group);
   if (!HasVfioDevice(k, group)) return -ENOENT;
   if (NeedsRawIo(k, group)) return k.refuse(Rule::kVfioNoIommuCap, -EPERM, kNoId, group);
   if ((g.open || g.container != kNoId) && k.has(Rule::kVfioOpenOnce))
@@ -111,7 +115,7 @@ const char* CannotClose(const Kernel& k) {
 int Close(Kernel& k) {  // vfio_group_fops_release()
   const GroupId group = k.op.a;
   if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
-  k.group(group).open = false;
+  k.group(group).open = k.group(group).dead = false;
   for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
     if (k.device(dev).vfio_in == group) k.device(dev).vfio_in = kNoId;
   iommu_group_put(k, group);
@@ -130,7 +134,7 @@ int SetContainer(Kernel& k) {  // vfio_group_ioctl_set_container()
   if (g.container != kNoId && k.has(Rule::kVfioContainerOnce))
     return k.refuse(Rule::kVfioContainerOnce, -EINVAL, kNoId, group);
   // vfio_device_remove_group() sets vfio_group->iommu_group to NULL.
-  if (!HasVfioDevice(k, group) && k.has(Rule::kVfioNeedsDevice))
+  if ((g.dead || !HasVfioDevice(k, group)) && k.has(Rule::kVfioNeedsDevice))
     return k.refuse(Rule::kVfioNeedsDevice, -ENODEV, kNoId, group);
   if (g.container != kNoId) {  // the kernel adds its container_next to a second list
     k.oops(Oops::kListCorruption, "list_add", group);
@@ -161,10 +165,14 @@ const char* CannotGetDevice(const Kernel& k) {
 int GetDevice(Kernel& k) {  // vfio_group_ioctl_get_device_fd()
   const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
+  if (!CanOpen(k, group)) return -ENOENT;
+  if (!k.group(group).open && k.group(group).container == kNoId && NeedsRawIo(k, group))
+    return k.refuse(Rule::kVfioNoIommuCap, -EPERM, dev, group);
+  const bool found = VfioGroupOf(k, dev) == group && !k.group(group).dead;
   // Up to and including 5.18 the kernel looks the name up last.
-  if (!k.has(Rule::kVfioViable) && !IsVfioDevice(k, dev)) return -ENODEV;
+  if (!k.has(Rule::kVfioViable) && !found) return -ENODEV;
   if (const int ret = UseContainer(k, dev, group); ret != 0) return ret;
-  if (!IsVfioDevice(k, dev)) return -ENODEV;
+  if (!found) return -ENODEV;
   k.device(dev).open_in = group;
   ++k.group(group).open_devices;
   return 0;
@@ -185,21 +193,23 @@ int PutDevice(Kernel& k) {  // vfio_device_fops_release()
 }
 
 void StayVfios(Kernel& k, DeviceId dev) {
-  const GroupId group = k.device(dev).group;
-  if (k.group(group).open && IsVfioDevice(k, dev)) k.device(dev).vfio_in = group;
+  const GroupId group = VfioGroupOf(k, dev);
+  if (group != kNoId && k.group(group).open && !k.group(group).dead) k.device(dev).vfio_in = group;
 }
 
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()
   const GroupId group = VfioGroupOf(k, dev);
-  const bool last = k.has(Rule::kVfioLeaveOnLast) && IsLastInContainer(k, dev);
+  const bool last = k.has(Rule::kVfioLeaveOnLast) && IsLastInGroup(k, dev);
   k.device(dev).vfio_in = kNoId;
   if (!last) return;
-  vfio_group_detach_container(k, group);
+  if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
+  k.group(group).dead = k.group(group).open;
   iommu_group_put(k, group);
 }
 
 bool WaitsToLeaveVfio(const Kernel& k, DeviceId dev) {  // vfio_unregister_group_dev()
-  return k.has(Rule::kVfioWaitOnLast) && IsLastInContainer(k, dev);
+  return k.has(Rule::kVfioWaitOnLast) && IsLastInGroup(k, dev) &&
+         k.group(VfioGroupOf(k, dev)).container != kNoId;
 }
 
 }  // namespace iommucheck

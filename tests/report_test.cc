@@ -301,7 +301,7 @@ void EachMember(DeviceState& d, F change) {
 template <typename F>
 void EachMember(GroupState& g, F change) {
   auto& [live, devices, domain, default_domain, blocking_domain, owner, kernel_users, pasid_domain,
-         recovery_cnt, kind, open, open_devices, emulated_listed, container, next_in_container,
+         recovery_cnt, kind, open, dead, open_devices, emulated_listed, container, next_in_container,
          vfio_domain] = g;
   change("live", live, false);
   change("devices", devices, kNoId);
@@ -315,6 +315,7 @@ void EachMember(GroupState& g, F change) {
   change("recovery_cnt", recovery_cnt, uint8_t{1});
   change("kind", kind, DeviceKind::kNoIommu);
   change("open", open, true);
+  change("dead", dead, true);
   change("open_devices", open_devices, uint8_t{2});
   change("emulated_listed", emulated_listed, true);
   change("container", container, kNoId);

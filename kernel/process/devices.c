@@ -12,6 +12,7 @@ enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16, PCI_BUS
 static struct {
 	struct pci_dev pci; /* also used for devices of other buses, which need only .dev */
 	DECLARE_BITMAP(aliases, DEVFNS);
+	char name[16];
 } devices[HARNESS_DEVICES];
 static struct pci_bus root_bus;
 struct module *host_module = &shim_module;
@@ -218,22 +219,14 @@ int device_is_emulated(int i)
 	return fake_machine.devices[i].kind != HARNESS_REAL;
 }
 
-/* ABSTRACTION: vfio_noiommu_group_alloc() of group.c, for emulated devices. */
-static void join_fake_group(struct device *dev)
-{
-	struct iommu_group *group = iommu_group_alloc();
-
-	iommu_group_add_device(group, dev);
-	iommu_group_put(group);
-}
-
 static void make_device(int i, u8 devfn)
 {
 	const struct harness_device *device = &fake_machine.devices[i];
 	struct pci_dev *pci = &devices[i].pci;
 
 	memset(&devices[i], 0, sizeof(devices[i]));
-	pci->dev.kobj.name = "device";
+	snprintf(devices[i].name, sizeof(devices[i].name), "device%d", i);
+	pci->dev.kobj.name = devices[i].name;
 	fake_devices[i].dev = &pci->dev;
 	/* The IOMMU core does not see the bus of emulated devices. */
 	if (device->kind != HARNESS_REAL)
@@ -265,9 +258,6 @@ void devices_begin(void)
 		if (!device->absent)
 			machine_list(i);
 	}
-	for (int i = 0; i < m->devices_count; i++)
-		if (device_at(i) && device_is_emulated(i))
-			join_fake_group(device_at(i));
 }
 
 void devices_add(int i)
@@ -275,9 +265,7 @@ void devices_add(int i)
 	struct device *dev = fake_devices[i].dev;
 
 	machine_list(i);
-	if (device_is_emulated(i))
-		join_fake_group(dev);
-	else
+	if (!device_is_emulated(i))
 		notify(BUS_NOTIFY_ADD_DEVICE, dev);
 }
 
@@ -286,9 +274,7 @@ void devices_remove(int i)
 	struct device *dev = fake_devices[i].dev;
 
 	machine_unlist(i);
-	if (device_is_emulated(i))
-		iommu_group_remove_device(dev);
-	else
+	if (!device_is_emulated(i))
 		notify(BUS_NOTIFY_REMOVED_DEVICE, dev);
 }
 

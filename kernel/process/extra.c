@@ -4,7 +4,6 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
-#include "drivers/vfio/vfio.h"
 #include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
@@ -50,13 +49,10 @@ int host_attach_fails(const struct fake_domain *domain, u8 device)
 static long dma_rw(void)
 {
 	static u8 buffer[2 * PAGE_SIZE];
-	const int container = ops_container(op->a);
-	void *data;
 
-	if (container < 0)
+	if (ops_container(op->a) < 0)
 		return HARNESS_NOT_POSSIBLE;
-	return container_type1(container, &data)
-		->dma_rw(data, op->iova, buffer, op->count % sizeof(buffer) + 1, op->flags & 1);
+	return driver_rw(op->a, op->iova, buffer, op->count % sizeof(buffer) + 1, op->flags & 1);
 }
 
 /* --- users in the kernel --- */
@@ -221,8 +217,7 @@ static int play(void)
 		memcpy(memory_user.argument, op->argument, sizeof(op->argument));
 		return container_call(op->container, op->count, memory_user.argument);
 	case HARNESS_EXTRA_EXTENSION:
-		return container_ioctl(container_at(op->container), VFIO_CHECK_EXTENSION,
-				       op->count);
+		return container_ioctl(op->container, VFIO_CHECK_EXTENSION, op->count);
 	case HARNESS_EXTRA_DMA_RW:
 		return dma_rw();
 	case HARNESS_EXTRA_TASK:

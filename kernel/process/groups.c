@@ -1,159 +1,358 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Containers, and the groups that are in them or open, in place of the part of group.c that calls
- * container.c.
+ * What user space has open: containers, groups, devices. And when VFIO's driver has a device.
+ *
+ * ABSTRACTION: VFIO's driver binds to the devices of a group just before an op needs the group's
+ * file, and to those that join it while it is open. It unbinds from them when user space has closed
+ * the file. Devices that need no IOMMU are bound as long as they are there and no other driver has
+ * them. What happens in groups that nobody has open while VFIO's driver is bound is lost.
  */
+#include <linux/iommu.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/vfio.h>
 
-#include "drivers/vfio/vfio.h"
 #include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
 
-enum { NO_CONTAINER = -1 };
+enum { NONE = -1, GROUPS = 256 /* ops have a byte for a group's number */ };
 
-struct fake_group {
-	struct vfio_group vfio;
-	int id;
-	int container;
-	bool open; /* by an `open`; otherwise as long as it is in a container */
-};
-
-/* By iommu_group_id(); ops have a byte for it. */
-static struct fake_group *groups[256];
-static struct vfio_container *containers[HARNESS_CONTAINERS];
+static struct user_group {
+	short fd;              /* of /dev/vfio/N */
+	signed char container; /* the number of the container that it is in */
+	bool opened;           /* by an `open`; otherwise by the op that needed it */
+	bool dead;             /* all devices have left VFIO since, and no other will be in this group */
+	bool number_kept;
+} groups[GROUPS];
+static const struct user_group closed = { .fd = NONE, .container = NONE };
+static struct user_device {
+	bool vfios;    /* no other driver has it */
+	int group;     /* in which VFIO's driver has registered it; NONE: that is not bound */
+	int fd;
+	int container; /* of the group when the device was opened */
+} devices[HARNESS_DEVICES];
+static int containers[HARNESS_CONTAINERS];
 static bool memory_moved; /* addresses of mappings no longer match the pinned pages */
+static int dead; /* groups */
+static int leaving = NONE; /* the device from which VFIO's driver unbinds */
 
-void groups_begin(void)
+static bool is_real(int i)
 {
-	memset(containers, 0, sizeof(containers));
-	memory_moved = false;
+	return fake_machine.devices[i].kind == HARNESS_REAL;
 }
 
-static struct fake_group *find(int id)
+/* Whether VFIO's driver is bound. */
+static bool has_driver(int i)
 {
-	return id < ARRAY_SIZE(groups) ? groups[id] : NULL;
+	return devices[i].group != NONE;
 }
 
-struct vfio_group *group_open_of_id(int id)
+static int group_of(int i)
 {
-	struct fake_group *group = find(id);
+	const struct device *dev = device_at(i);
 
-	return group ? &group->vfio : NULL;
+	return dev && dev->iommu_group ? iommu_group_id(dev->iommu_group) : NONE;
 }
 
-struct vfio_group *group_of_id(int id)
-{
-	struct fake_group *group = find(id);
+/* --- VFIO's driver --- */
 
-	return group && group->container != NO_CONTAINER ? &group->vfio : NULL;
+/* This is not part of the op, so its allocations do not fail. */
+static void bind(int i)
+{
+	const unsigned int fail = host_armed[HARNESS_ARM_ALLOC];
+
+	host_armed[HARNESS_ARM_ALLOC] = 0;
+	if (!driver_bind(i))
+		devices[i].group = group_of(i);
+	host_armed[HARNESS_ARM_ALLOC] = fail;
 }
 
-struct vfio_group *group_of_device(struct device *dev)
+static void unbind(int i)
 {
-	return dev->iommu_group ? group_of_id(iommu_group_id(dev->iommu_group)) : NULL;
+	leaving = i;
+	driver_unbind(i);
+	leaving = NONE;
+	devices[i].group = NONE;
 }
 
-int group_container(struct vfio_group *group)
+/* The user that the kernel waits for closes the device. */
+static void answer(void)
 {
-	return container_of(group, struct fake_group, vfio)->container;
+	if (leaving != NONE && devices[leaving].fd != NONE)
+		groups_put_device(leaving);
 }
 
-bool group_is_open(struct vfio_group *group)
+static void bind_all(int id)
 {
-	return container_of(group, struct fake_group, vfio)->open;
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (devices[i].vfios && !has_driver(i) && group_of(i) == id)
+			bind(i);
 }
 
-static struct fake_group *make(int id, struct iommu_group *iommu_group, int emulated)
+static void unbind_all(int id)
 {
-#ifdef HARNESS_HAVE_F_COUNT
-	static struct file opened = { .f_count = ATOMIC_LONG_INIT(1) };
-#else
-	static struct file opened; /* file_ref_t: 0 is one reference */
-#endif
-	struct fake_group *group = host_alloc(sizeof(*group));
-
-	group->id = id;
-	group->container = NO_CONTAINER;
-	group->vfio.type = emulated ? VFIO_EMULATED_IOMMU : VFIO_IOMMU;
-	group->vfio.opened_file = &opened;
-	group->vfio.iommu_group = iommu_group_ref_get(iommu_group);
-	mutex_init(&group->vfio.group_lock);
-	groups[id] = group;
-	return group;
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (has_driver(i) && is_real(i) && devices[i].group == id)
+			unbind(i);
 }
 
-static void put_unless_held(struct fake_group *group)
+static int count_bound(int id)
 {
-	if (group->open || group->container != NO_CONTAINER)
-		return;
-	iommu_group_put(group->vfio.iommu_group);
-	groups[group->id] = NULL;
-	kfree(group);
+	int count = 0;
+
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		count += has_driver(i) && devices[i].group == id;
+	return count;
 }
 
-void group_open(int id, struct iommu_group *iommu_group, int emulated)
+void groups_device_comes(int i)
 {
-	make(id, iommu_group, emulated)->open = true;
+	devices[i].vfios = true;
+	if (!is_real(i))
+		bind(i);
 }
 
-void group_close(struct vfio_group *vfio)
+bool groups_device_goes(int i)
 {
-	struct fake_group *group = container_of(vfio, struct fake_group, vfio);
+	const int id = devices[i].group;
+	struct user_group *group = &groups[id];
 
-	group->open = false;
-	if (group->container != NO_CONTAINER)
-		group_leave(vfio);
-	else
-		put_unless_held(group);
+	devices[i].vfios = false;
+	if (!has_driver(i))
+		return false;
+	unbind(i);
+	if (count_bound(id) || group->fd == NONE)
+		return files_waited();
+	group->container = NONE;
+	group->dead = true;
+	dead++;
+	if (!group->opened)
+		groups_close(id);
+	return files_waited();
 }
 
-long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container)
+bool groups_device_is_bound(int i)
 {
-	struct fake_group *group = find(id);
+	return has_driver(i);
+}
+
+/*
+ * ABSTRACTION: an IOMMU has let the device go, and no call of the op that opened its group needs it:
+ * VFIO's driver unbinds, unless the group's file needs it.
+ */
+static void let_go(int i)
+{
+	const int id = devices[i].group;
+
+	if (!groups[id].opened && devices[i].fd == NONE && count_bound(id) > 1)
+		unbind(i);
+}
+
+void groups_after_op(void)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++) {
+		const int id = group_of(i);
+
+		if (has_driver(i) && devices[i].group != id)
+			let_go(i);
+		if (devices[i].vfios && !has_driver(i) && id != NONE && groups[id].fd != NONE &&
+		    !groups[id].dead)
+			bind(i);
+	}
+	/* ABSTRACTION: the number of a group is not given away while its file is open. */
+	for (int id = 0; dead && id < GROUPS; id++)
+		if (groups[id].dead && !groups[id].number_kept && !devices_group(id))
+			groups[id].number_kept = core_keep_number(id);
+}
+
+/* --- files of groups --- */
+
+static bool is_noiommu(int id)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (has_driver(i) && devices[i].group == id)
+			return fake_machine.devices[i].kind == HARNESS_NOIOMMU;
+	return false;
+}
+
+static int open_file(int id)
+{
+	char name[32];
+	int fd;
+
+	bind_all(id);
+	snprintf(name, sizeof(name), "vfio/%s%d", is_noiommu(id) ? "noiommu-" : "", id);
+	fd = file_open(name);
+	if (fd < 0 && groups[id].fd == NONE)
+		unbind_all(id);
+	return fd;
+}
+
+bool groups_exists(int id)
+{
+	return groups[id].fd != NONE || devices_group(id);
+}
+
+/* Opens the group if nobody has. */
+static int need_file(int id)
+{
+	const unsigned int fail = host_armed[HARNESS_ARM_ALLOC];
+
+	if (groups[id].fd != NONE)
+		return groups[id].fd;
+	host_armed[HARNESS_ARM_ALLOC] = 0;
+	groups[id].fd = open_file(id);
+	host_armed[HARNESS_ARM_ALLOC] = fail;
+	if (groups[id].fd >= 0)
+		return groups[id].fd;
+	const int error = groups[id].fd;
+
+	groups[id].fd = NONE;
+	return error;
+}
+
+/* What an op opened is closed when it is in no container. */
+static void leave_file(int id)
+{
+	if (groups[id].fd != NONE && !groups[id].opened && groups[id].container == NONE)
+		groups_close(id);
+}
+
+long groups_open(int id)
+{
+	int fd;
+
+	if (groups[id].dead)
+		groups_close(id);
+	fd = open_file(id);
+	if (fd < 0)
+		return fd;
+	/* A kernel that lets a group be opened twice: the op before is closed. */
+	groups[id].fd = fd;
+	groups[id].opened = true;
+	return 0;
+}
+
+bool groups_can_close(int id)
+{
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (devices[i].fd != NONE && devices[i].group == id)
+			return false;
+	return groups[id].fd != NONE;
+}
+
+void groups_close(int id)
+{
+	const struct user_group group = groups[id];
+
+	groups[id] = closed;
+	dead -= group.dead;
+	file_close(group.fd);
+	if (group.number_kept)
+		core_give_number(id);
+	if (!group.dead)
+		unbind_all(id);
+}
+
+static long group_ioctl(int fd, unsigned int command)
+{
+	return file_ioctl(fd, command, (unsigned long)memory_user.argument);
+}
+
+long groups_set_container(int id, int container)
+{
+	const int fd = need_file(id);
 	long ret;
 
-	if (!group)
-		group = make(id, iommu_group, emulated);
-	ret = vfio_container_attach_group(container_at(container), &group->vfio);
+	if (fd < 0)
+		return fd;
+	*(int *)memory_user.argument = container_fd(container);
+	ret = group_ioctl(fd, VFIO_GROUP_SET_CONTAINER);
 	if (!ret)
-		group->container = container;
-	put_unless_held(group);
+		groups[id].container = container;
+	leave_file(id);
 	return ret;
 }
 
-void group_leave(struct vfio_group *vfio)
+long groups_unset_container(int id)
 {
-	struct fake_group *group = container_of(vfio, struct fake_group, vfio);
+	const int fd = need_file(id);
+	long ret;
 
-	vfio_group_detach_container(vfio);
-	group->container = NO_CONTAINER;
-	put_unless_held(group);
+	if (fd < 0)
+		return fd;
+	ret = group_ioctl(fd, VFIO_GROUP_UNSET_CONTAINER);
+	if (!ret)
+		groups[id].container = NONE;
+	leave_file(id);
+	return ret;
 }
 
-struct vfio_container *container_at(int i)
+/* --- devices --- */
+
+long groups_get_device(int i)
+{
+	const int id = group_of(i);
+	const int fd = need_file(id);
+	int device;
+
+	if (fd < 0)
+		return fd;
+	device = driver_open(i, fd);
+	if (device >= 0) {
+		devices[i].fd = device;
+		devices[i].container = groups[id].container;
+	}
+	leave_file(id);
+	return device < 0 ? device : 0;
+}
+
+void groups_put_device(int i)
+{
+	const int fd = devices[i].fd;
+
+	devices[i].fd = NONE;
+	driver_close(i, fd);
+}
+
+int groups_open_in(int i)
+{
+	return devices[i].fd == NONE ? NONE : devices[i].container;
+}
+
+int groups_was_open_in(int i)
+{
+	return devices[i].container;
+}
+
+/* --- containers --- */
+
+int container_fd(int i)
 {
 	const unsigned int fail = host_armed[HARNESS_ARM_ALLOC];
 
 	/* Opening /dev/vfio/vfio is not part of the op, so it must not fail. */
 	host_armed[HARNESS_ARM_ALLOC] = 0;
-	if (!containers[i])
-		containers[i] = container_open();
+	if (containers[i] == NONE)
+		containers[i] = file_open("vfio/vfio");
 	host_armed[HARNESS_ARM_ALLOC] = fail;
 	return containers[i];
 }
 
 const struct vfio_iommu_driver_ops *container_type1(int i, void **data)
 {
-	return containers[i] ? container_backend(containers[i], data) : NULL;
+	return containers[i] == NONE ? NULL : container_backend(containers[i], data);
+}
+
+long container_ioctl(int i, unsigned int command, unsigned long argument)
+{
+	return file_ioctl(container_fd(i), command, argument);
 }
 
 long container_call(int i, unsigned int command, const void *argument)
 {
 	const struct vfio_iommu_type1_dma_map *map = argument;
-	const long ret = container_ioctl(container_at(i), command, (unsigned long)argument);
+	const long ret = container_ioctl(i, command, (unsigned long)argument);
 
 	if (!ret && command == VFIO_IOMMU_MAP_DMA && map->flags & VFIO_DMA_MAP_FLAG_VADDR)
 		memory_moved = true;
@@ -177,14 +376,37 @@ void groups_judge(void)
 		memory_complain("the pages that mappings lock are not those of the mm");
 }
 
+/* --- the case --- */
+
+void groups_begin(const struct driver_calls *calls)
+{
+	files_begin(answer);
+	driver_begin(calls);
+	for (int id = 0; id < GROUPS; id++)
+		groups[id] = closed;
+	for (int i = 0; i < HARNESS_DEVICES; i++)
+		devices[i] = (struct user_device){ .group = NONE, .fd = NONE };
+	for (int i = 0; i < HARNESS_CONTAINERS; i++)
+		containers[i] = NONE;
+	memory_moved = false;
+	dead = 0;
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (device_at(i))
+			groups_device_comes(i);
+}
+
 void groups_end(void)
 {
-	for (int i = 0; i < ARRAY_SIZE(groups); i++)
-		if (groups[i])
-			group_close(&groups[i]->vfio);
-	for (int i = 0; i < HARNESS_CONTAINERS; i++) {
-		if (containers[i])
-			container_close(containers[i]);
-		containers[i] = NULL;
-	}
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (devices[i].fd != NONE)
+			groups_put_device(i);
+	for (int id = 0; id < GROUPS; id++)
+		if (groups[id].fd != NONE)
+			groups_close(id);
+	for (int i = 0; i < HARNESS_CONTAINERS; i++)
+		if (containers[i] != NONE)
+			file_close(containers[i]);
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		if (has_driver(i))
+			unbind(i);
 }

@@ -31,7 +31,6 @@ static void begin(const struct harness_machine *machine)
 		references_at_rest[i] = shim_references(i);
 	calls_recorded = true;
 	devices_begin();
-	groups_begin();
 	ops_begin();
 	extra_begin();
 }
@@ -109,7 +108,6 @@ static void end(struct harness_end *end)
 static int tear_down(void)
 {
 	extra_end();
-	ops_end();
 	groups_end();
 	devices_end();
 	return 0;
@@ -154,7 +152,7 @@ const struct harness *harness_open(u32 version, u32 flags)
 	if (!interface.buses) {
 		shim_init();
 		core_init();
-		container_init();
+		vfio_start();
 		type1_init();
 		interface.buses = devices_buses();
 		interface.extra = extra_interface();

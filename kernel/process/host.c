@@ -375,11 +375,11 @@ ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_remo
 ANSWERS_0(sysfs_remove_link)
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
 ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link) ANSWERS_0(iommu_device_unlink)
-ANSWERS_0(misc_register) ANSWERS_0(misc_deregister)
 /* Properties that the device tree of a case does not have. */
 ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool) ANSWERS_0(pci_request_acs)
 /* Scheduling, interrupts, per-cpu. */
 ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqueue_head)
+ANSWERS_0(__init_swait_queue_head)
 ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
 ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals) ANSWERS_0(um_get_signals)
 /* dma-iommu.c: cookies of default domains. */
@@ -394,7 +394,7 @@ long device_property_read_u32_array(void) { return -22; }
 int driver_deferred_probe_check_state(void) { return -517; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
-ANSWERS_0(fput)
+ANSWERS_0(add_taint)
 
 /* --- wild pointers --- */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, shim, memory, the four real files, firmware,
- * devices, groups, ops, extra, harness. The functions that kernel/fake needs from its host are in host,
- * memory, devices and extra. This header needs neither kernel nor libc headers.
+ * in this list, and none after it: host, kernel/fake, shim, files, memory, the real files, vfio_driver,
+ * firmware, devices, groups, ops, extra, harness. The functions that kernel/fake needs from its host
+ * are in host, memory, devices and extra. This header needs neither kernel nor libc headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
@@ -13,8 +13,6 @@
 struct iommu_group;
 struct iommu_domain;
 struct device;
-struct vfio_group;
-struct vfio_container;
 struct vfio_iommu_driver_ops;
 struct device_node;
 struct pci_dev;
@@ -49,10 +47,23 @@ unsigned long shim_locked(void); /* pages that all tasks have locked */
 extern struct module shim_module; /* of the drivers and of type1 */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
+extern _Bool shim_unprivileged; /* the user has no CAP_SYS_RAWIO */
 extern int shim_warns_total;
 const struct harness_warn *shim_warns(unsigned int *places);
 
-/* iommu_core.c, of_iommu.c, vfio_type1.c, vfio_container.c: reach into the real files */
+/*
+ * files.c: the system calls of user space. A name is that of a node below /dev, such as "vfio/7"; a
+ * descriptor is negative if it is an errno. `answers` is what user space does when the kernel waits
+ * for it.
+ */
+void files_begin(void (*answers)(void));
+_Bool files_waited(void); /* whether the kernel has waited since the last call of this */
+int file_open(const char *name);
+long file_ioctl(int fd, unsigned int command, unsigned long argument);
+void file_close(int fd);
+void *file_private(int fd); /* file->private_data */
+
+/* iommu_core.c, of_iommu.c, vfio_*.c: reach into the real files */
 void core_init(void);
 struct core_group {
 	struct iommu_domain *domain;
@@ -67,6 +78,9 @@ void core_dev_iommu_free(struct device *dev);
 int core_store_type(struct iommu_group *group, const char *type);
 void core_show(struct iommu_group *group, char *page);
 void core_forget_pasids(struct iommu_group *group);
+/* Keeps the number of a group that is gone from new groups; false: another has it. */
+_Bool core_keep_number(int id);
+void core_give_number(int id);
 int of_configure(struct device *dev, struct device_node *node); /* of_iommu_configure() */
 void type1_init(void);
 void type1_parameters(int unsafe_interrupts, unsigned int entries);
@@ -74,13 +88,28 @@ void type1_parameters(int unsafe_interrupts, unsigned int entries);
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
 int type1_is_pinned(void *iommu_data, unsigned long iova); /* by an emulated device's driver */
-void container_init(void);
-struct vfio_container *container_open(void);
-void container_close(struct vfio_container *container);
-long container_ioctl(struct vfio_container *container, unsigned int command, unsigned long argument);
-/* NULL: the container has no backend yet. */
-const struct vfio_iommu_driver_ops *container_backend(struct vfio_container *container,
-                                                      void **data);
+void vfio_start(void); /* the initcalls of VFIO but for type1 */
+/* Of the container with this descriptor; NULL: it has no backend yet. */
+const struct vfio_iommu_driver_ops *container_backend(int fd, void **data);
+
+/*
+ * vfio_driver.c: a driver that registers devices with VFIO, by the functions and the struct
+ * vfio_device_ops that this kernel has. `i` is the number of a device that is there.
+ */
+struct driver_calls {
+	/* The contract of dma_unmap(): the pages must not be pinned any more. */
+	void (*unmaps)(int i, unsigned long iova, unsigned long length);
+	void (*closes)(int i); /* the last file of the device is closed */
+};
+void driver_begin(const struct driver_calls *calls);
+int driver_bind(int i);    /* registers the device: 0 or an errno */
+void driver_unbind(int i); /* unregisters it, and waits until nobody uses it */
+int driver_open(int i, int group_fd); /* VFIO_GROUP_GET_DEVICE_FD: a descriptor or an errno */
+void driver_close(int i, int fd);
+int driver_pin(int i, unsigned long iova, int count, int write); /* pages, or an errno */
+void driver_unpin(int i, unsigned long iova, int count);
+int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write);
+
 /* firmware.c: what describes the devices */
 void firmware_begin(void);
 int firmware_configure(struct device *dev); /* bus->dma_configure() */
@@ -99,22 +128,26 @@ struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
 struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */
 
-/* groups.c: groups that are open, or in containers */
-void groups_begin(void);
+/* groups.c: what user space has open, by the numbers of a case, and when VFIO's driver is bound */
+void groups_begin(const struct driver_calls *calls);
 void groups_end(void);
-/* The VFIO group with a number; NULL: it is neither open nor in a container. */
-struct vfio_group *group_open_of_id(int id);
-/* The VFIO group of a device, or with a number; NULL: it is in no container. */
-struct vfio_group *group_of_device(struct device *dev);
-struct vfio_group *group_of_id(int id);
-int group_container(struct vfio_group *group); /* the container's number; -1: none */
-_Bool group_is_open(struct vfio_group *group); /* by group_open() */
-void group_open(int id, struct iommu_group *iommu_group, int emulated);
-void group_close(struct vfio_group *group); /* takes it out of its container */
-long group_enter(int id, struct iommu_group *iommu_group, int emulated, int container);
-void group_leave(struct vfio_group *group);
-struct vfio_container *container_at(int i); /* opens it if needed */
+void groups_device_comes(int i); /* no other driver has the device */
+_Bool groups_device_goes(int i); /* whether this waits for user space */
+_Bool groups_device_is_bound(int i); /* to VFIO's driver */
+void groups_after_op(void);
+_Bool groups_exists(int id);
+long groups_open(int id);
+_Bool groups_can_close(int id);
+void groups_close(int id);
+long groups_set_container(int id, int container);
+long groups_unset_container(int id);
+long groups_get_device(int i);
+void groups_put_device(int i);
+int groups_open_in(int i); /* the container of a device that is open; otherwise -1 */
+int groups_was_open_in(int i); /* the same of a device that is being closed */
+int container_fd(int i); /* opens the container if needed */
 const struct vfio_iommu_driver_ops *container_type1(int i, void **data); /* NULL: no backend yet */
+long container_ioctl(int i, unsigned int command, unsigned long argument);
 long container_call(int i, unsigned int command, const void *argument);
 void groups_judge(void);
 

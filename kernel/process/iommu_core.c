@@ -44,3 +44,13 @@ void core_forget_pasids(struct iommu_group *group)
 	xa_destroy(&group->pasid_array);
 #endif
 }
+
+bool core_keep_number(int id)
+{
+	return ida_alloc_range(&iommu_group_ida, id, id, GFP_KERNEL) == id;
+}
+
+void core_give_number(int id)
+{
+	ida_free(&iommu_group_ida, id);
+}

@@ -5,34 +5,13 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
-#include "drivers/vfio/vfio.h"
 #include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
 
-#ifdef HARNESS_HAVE_USE_CONTAINER
-#define use_container(vdev) vfio_group_use_container((vdev)->group)
-#define unuse_container(vdev) vfio_group_unuse_container((vdev)->group)
-#define pin_pages vfio_device_container_pin_pages
-#define unpin_pages vfio_device_container_unpin_pages
-#else
-#define use_container vfio_device_assign_container
-#define unuse_container vfio_device_unassign_container
-#define pin_pages vfio_pin_pages
-#define unpin_pages vfio_unpin_pages
-#endif
-
 enum bound { BOUND_VFIO, BOUND_DRIVER, BOUND_NOBODY }; /* like BoundTo in model/state.h */
 
-struct driven {
-	enum bound bound;
-	bool open;
-	int container; /* valid while it is open */
-	/* While it is in no IOMMU group: the open one in which VFIO has it still. */
-	struct vfio_group *stays;
-	struct vfio_device vdev;
-};
-static struct driven driven[HARNESS_DEVICES];
+static enum bound bound[HARNESS_DEVICES];
 /* Pages that drivers of emulated devices have pinned. */
 static u64 pinned[HARNESS_CONTAINERS];
 
@@ -41,27 +20,19 @@ static u64 iova_of(u8 page)
 	return HARNESS_PAGE_0 + page * PAGE_SIZE;
 }
 
-/* Whether VFIO registered the device. It asks IOMMU_CAP_CACHE_COHERENCY if there is an IOMMU. */
-static bool is_vfios(int i)
-{
-	return driven[i].bound == BOUND_VFIO &&
-	       (device_is_emulated(i) ||
-		device_iommu_capable(device_at(i), IOMMU_CAP_CACHE_COHERENCY));
-}
-
 int ops_is_bound(int i)
 {
-	return driven[i].bound == BOUND_DRIVER;
+	return bound[i] == BOUND_DRIVER;
 }
 
 bool device_is_bound(struct device *dev)
 {
-	return ops_is_bound(host_index(dev)) || group_of_device(dev);
+	return ops_is_bound(host_index(dev)) || groups_device_is_bound(host_index(dev));
 }
 
 int ops_container(int i)
 {
-	return driven[i].open && device_is_emulated(i) ? driven[i].container : -1;
+	return device_is_emulated(i) ? groups_open_in(i) : -1;
 }
 
 u64 ops_pinned(u8 container)
@@ -86,163 +57,41 @@ static long do_register(u8 i)
 	return fake_register(i);
 }
 
-/* The group that is open or in a container and in which VFIO has the device, or NULL. */
-static struct vfio_group *vfios_group(int i)
-{
-	struct device *dev = device_at(i);
-
-	if (!dev || driven[i].bound != BOUND_VFIO)
-		return NULL;
-	return dev->iommu_group ? group_open_of_id(iommu_group_id(dev->iommu_group)) :
-				  driven[i].stays;
-}
-
-/* VFIO is not told that an IOMMU lets a device go. */
 static long do_unregister(u8 i)
 {
-	struct vfio_group *had[HARNESS_DEVICES] = {};
-
 	if (!fake_instances[i].registered)
 		return HARNESS_NOT_POSSIBLE;
-	for (int dev = 0; dev < fake_machine.devices_count; dev++)
-		if (device_at(dev) && device_at(dev)->iommu_group && is_vfios(dev))
-			had[dev] = vfios_group(dev);
 	fake_unregister(i);
-	for (int dev = 0; dev < fake_machine.devices_count; dev++)
-		if (had[dev] && !device_at(dev)->iommu_group)
-			driven[dev].stays = group_is_open(had[dev]) ? had[dev] : NULL;
 	return 0;
 }
 
-/*
- * ABSTRACTION: vfio_device_remove_group() of vfio_main.c, or group.c: the driver is unbound first,
- * and the last device of a group takes the group out of its container.
- */
-static void leave_vfio(int i)
+static long do_add(int i)
 {
-	struct vfio_group *group = vfios_group(i);
-
-	driven[i].stays = NULL;
-	if (!group || group_container(group) < 0)
-		return;
-	for (int other = 0; other < fake_machine.devices_count; other++)
-		if (other != i && vfios_group(other) == group)
-			return;
-	/* An open device that its IOMMU released keeps the group that it was opened in. */
-	for (int other = 0; other < HARNESS_DEVICES; other++)
-		if (driven[other].open && driven[other].vdev.group == group)
-			return;
-	group_leave(group);
+	if (fake_devices[i].present)
+		return HARNESS_NOT_POSSIBLE;
+	devices_add(i);
+	groups_device_comes(i);
+	return 0;
 }
 
-static void unuse(int i)
+/* Whatever driver the device has unbinds. Returns HARNESS_BLOCKS if it waits for user space. */
+static long leave_driver(int i)
 {
-	if (driven[i].bound == BOUND_DRIVER && !device_is_emulated(i))
+	const bool waited = groups_device_goes(i);
+
+	if (bound[i] == BOUND_DRIVER && !device_is_emulated(i))
 		iommu_device_unuse_default_domain(device_at(i));
-	driven[i].bound = BOUND_VFIO;
+	bound[i] = BOUND_NOBODY;
+	return waited ? HARNESS_BLOCKS : 0;
 }
 
 static long do_remove(int i)
 {
-	leave_vfio(i);
-	unuse(i);
+	const long ret = leave_driver(i);
+
+	bound[i] = BOUND_VFIO;
 	devices_remove(i);
-	return 0;
-}
-
-/* --- groups --- */
-
-/* The group with this number, if anything holds it. */
-static struct iommu_group *find_group(int id)
-{
-	struct vfio_group *group = group_open_of_id(id);
-
-	return group ? group->iommu_group : devices_group(id);
-}
-
-/* Whether VFIO has a device in the group. */
-static bool has_vfio_device(u8 id)
-{
-	struct vfio_group *group = group_open_of_id(id);
-
-	for (int i = 0; i < fake_machine.devices_count; i++) {
-		struct iommu_group *of = fake_devices[i].dev->iommu_group;
-
-		if (of ? iommu_group_id(of) == id && is_vfios(i) : group && driven[i].stays == group)
-			return true;
-	}
-	return false;
-}
-
-static bool is_emulated_group(u8 id)
-{
-	for (int i = 0; i < fake_machine.devices_count; i++)
-		if (device_is_emulated(i) && fake_devices[i].dev->iommu_group &&
-		    iommu_group_id(fake_devices[i].dev->iommu_group) == id)
-			return true;
-	return false;
-}
-
-/* ABSTRACTION: vfio_group_fops_open(). A group in a container is open. */
-static long open_group(u8 id)
-{
-	struct iommu_group *iommu_group = find_group(id);
-
-	if (!iommu_group)
-		return HARNESS_NOT_POSSIBLE;
-	if (!has_vfio_device(id))
-		return -ENOENT;
-	if (group_open_of_id(id))
-		return -EBUSY;
-	group_open(id, iommu_group, is_emulated_group(id));
-	return 0;
-}
-
-/* ABSTRACTION: vfio_group_fops_release(). */
-static long close_group(u8 id)
-{
-	struct vfio_group *group = group_open_of_id(id);
-
-	if (!group || (group_container(group) >= 0 && group->container_users != 1))
-		return HARNESS_NOT_POSSIBLE;
-	for (int i = 0; i < HARNESS_DEVICES; i++)
-		if (driven[i].stays == group)
-			driven[i].stays = NULL;
-	group_close(group);
-	return 0;
-}
-
-/*
- * ABSTRACTION: the code before vfio_container_attach_group() in __vfio_register_dev() and
- * vfio_group_ioctl_set_container(): the open of /dev/vfio/N and the tests of the ioctl. Without a
- * device of VFIO's there is no file to open, and group->iommu_group of an open one is NULL.
- */
-static long set_container(u8 id, u8 container)
-{
-	struct iommu_group *iommu_group = find_group(id);
-
-	if (!iommu_group)
-		return HARNESS_NOT_POSSIBLE;
-	if (group_of_id(id))
-		return -EINVAL;
-	if (!has_vfio_device(id))
-		return group_open_of_id(id) ? -ENODEV : -ENOENT;
-	return group_enter(id, iommu_group, is_emulated_group(id), container);
-}
-
-/* ABSTRACTION: vfio_group_ioctl_unset_container(). */
-static long unset_container(u8 id)
-{
-	struct vfio_group *group = group_of_id(id);
-
-	if (!group && !find_group(id))
-		return HARNESS_NOT_POSSIBLE;
-	if (!group)
-		return group_open_of_id(id) || has_vfio_device(id) ? -EINVAL : -ENOENT;
-	if (group->container_users != 1)
-		return -EBUSY;
-	group_leave(group);
-	return 0;
+	return ret;
 }
 
 /* --- user space --- */
@@ -281,12 +130,12 @@ static long unmap(const struct harness_op *op)
 
 /* --- emulated devices --- */
 
-static void unpin(struct driven *d, u64 pages)
+static void unpin(int i, int container, u64 pages)
 {
 	for (int page = 0; page < HARNESS_PAGES; page++)
 		if (pages >> page & 1)
-			unpin_pages(&d->vdev, iova_of(page), 1);
-	pinned[d->container] &= ~pages;
+			driver_unpin(i, iova_of(page), 1);
+	pinned[container] &= ~pages;
 }
 
 static u64 pages_of(u64 iova, u64 size)
@@ -300,40 +149,11 @@ static u64 pages_of(u64 iova, u64 size)
 }
 
 /* The contract of dma_unmap(): unpin the mapping's pages, no matter which device pinned them. */
-static void dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
+static void unmaps(int i, unsigned long iova, unsigned long length)
 {
-	struct driven *d = container_of(vdev, struct driven, vdev);
+	const int container = groups_open_in(i);
 
-	unpin(d, pinned[d->container] & pages_of(iova, length));
-}
-static const struct vfio_device_ops emulated_ops = { .dma_unmap = dma_unmap };
-static const struct vfio_device_ops device_ops;
-
-/*
- * ABSTRACTION: vfio_group_ioctl_get_device_fd() and the open of the device, only the parts about
- * the group's container.
- */
-static long open_device(int i)
-{
-	struct driven *d = &driven[i];
-	struct vfio_group *group = group_of_device(device_at(i));
-	long ret;
-
-	if (!is_vfios(i))
-		return -ENODEV;
-	if (!group)
-		return -EINVAL;
-	d->vdev.group = group;
-	d->vdev.ops = device_is_emulated(i) ? &emulated_ops : &device_ops;
-	mutex_lock(&group->group_lock);
-	ret = use_container(&d->vdev);
-	mutex_unlock(&group->group_lock);
-	if (ret)
-		return ret;
-	vfio_device_container_register(&d->vdev);
-	d->container = group_container(group);
-	d->open = true;
-	return 0;
+	unpin(i, container, pinned[container] & pages_of(iova, length));
 }
 
 static bool emulated_is_open(int container)
@@ -348,45 +168,41 @@ static bool emulated_is_open(int container)
  * The contract of vfio_pin_pages(): the pins are gone before the container's last emulated device
  * is closed.
  */
-static long close_device(struct driven *d)
+static void closes(int i)
 {
-	d->open = false;
-	if (!emulated_is_open(d->container))
-		unpin(d, pinned[d->container]);
-	vfio_device_container_unregister(&d->vdev);
-	unuse_container(&d->vdev);
-	return 0;
+	const int container = groups_was_open_in(i);
+
+	if (device_is_emulated(i) && !emulated_is_open(container))
+		unpin(i, container, pinned[container]);
 }
 
 /* A driver that pins a page twice drops the second reference. */
-static long do_pin(struct driven *d, const struct harness_op *op)
+static long do_pin(int i, const struct harness_op *op)
 {
+	const int container = groups_open_in(i);
 	const u64 pages = pages_of(iova_of(op->first), op->count * PAGE_SIZE);
-	const u64 had = pinned[d->container] & pages;
-	struct page *frames[HARNESS_PAGES + 1];
-	const int prot = op->flags & HARNESS_WRITE ? IOMMU_READ | IOMMU_WRITE : IOMMU_READ;
-	/* vfio_pin_pages() of vfio_main.c tests the count. */
-	const long ret = op->count ? pin_pages(&d->vdev, iova_of(op->first), op->count, prot,
-					       frames) : -EINVAL;
+	const u64 had = pinned[container] & pages;
+	const long ret = driver_pin(i, iova_of(op->first), op->count, op->flags & HARNESS_WRITE);
 
 	if (ret <= 0)
 		return ret;
-	unpin(d, had);
-	pinned[d->container] |= pages;
+	unpin(i, container, had);
+	pinned[container] |= pages;
 	return 0;
 }
 
-static long do_unpin(struct driven *d, const struct harness_op *op)
+static long do_unpin(int i, const struct harness_op *op)
 {
+	const int container = groups_open_in(i);
 	void *data;
 	int page;
 
-	unpin_pages(&d->vdev, iova_of(op->first), op->count);
+	driver_unpin(i, iova_of(op->first), op->count);
 	/* The kernel stops at the first page that is not mapped: ask it what is still pinned. */
-	container_type1(d->container, &data);
+	container_type1(container, &data);
 	for (page = 0; page < HARNESS_PAGES; page++)
 		if (!type1_is_pinned(data, iova_of(page)))
-			pinned[d->container] &= ~(1ull << page);
+			pinned[container] &= ~(1ull << page);
 	return 0;
 }
 
@@ -394,14 +210,23 @@ static long do_unpin(struct driven *d, const struct harness_op *op)
 
 static long bind(int i)
 {
-	int ret;
+	int ret = leave_driver(i);
 
-	leave_vfio(i);
-	driven[i].bound = BOUND_NOBODY;
-	ret = device_is_emulated(i) ? 0 : iommu_device_use_default_domain(device_at(i));
+	if (!ret && !device_is_emulated(i))
+		ret = iommu_device_use_default_domain(device_at(i));
 	if (!ret)
-		driven[i].bound = BOUND_DRIVER;
+		bound[i] = BOUND_DRIVER;
 	return ret;
+}
+
+static long do_unbind(int i)
+{
+	if (bound[i] != BOUND_VFIO) {
+		leave_driver(i);
+		groups_device_comes(i);
+	}
+	bound[i] = BOUND_VFIO;
+	return 0;
 }
 
 static long dma(struct device *dev)
@@ -487,30 +312,86 @@ static long reset_done(struct device *dev)
 }
 #endif
 
-int ops_play(const struct harness_op *op)
+/* Ops of groups and containers. */
+static long play_group(const struct harness_op *op)
 {
-	struct driven *d = &driven[op->a];
+	if (!groups_exists(op->a))
+		return HARNESS_NOT_POSSIBLE;
+	switch (op->kind) {
+	case HARNESS_SET_CONTAINER:
+		return groups_set_container(op->a, op->b);
+	case HARNESS_UNSET_CONTAINER:
+		return groups_unset_container(op->a);
+	case HARNESS_OPEN:
+		return groups_open(op->a);
+	}
+	if (!groups_can_close(op->a))
+		return HARNESS_NOT_POSSIBLE;
+	groups_close(op->a);
+	return 0;
+}
 
+/* Ops of a device that is there. */
+static long play_device(const struct harness_op *op)
+{
+	const int i = op->a;
+	const bool open = groups_open_in(i) >= 0;
+
+	switch (op->kind) {
+	case HARNESS_REMOVE:
+		return do_remove(i);
+	case HARNESS_CONFIGURE:
+		return firmware_configure(device_at(i));
+	case HARNESS_GET_DEVICE:
+		return open || !device_at(i)->iommu_group ? HARNESS_NOT_POSSIBLE :
+							    groups_get_device(i);
+	case HARNESS_PUT_DEVICE:
+		if (!open)
+			return HARNESS_NOT_POSSIBLE;
+		groups_put_device(i);
+		return 0;
+	case HARNESS_PIN:
+		return open ? do_pin(i, op) : HARNESS_NOT_POSSIBLE;
+	case HARNESS_UNPIN:
+		return open ? do_unpin(i, op) : HARNESS_NOT_POSSIBLE;
+	case HARNESS_BIND:
+		return ops_is_bound(i) ? HARNESS_NOT_POSSIBLE : bind(i);
+	case HARNESS_UNBIND:
+		return do_unbind(i);
+	case HARNESS_DMA:
+		return dma(device_at(i));
+#ifdef HARNESS_HAVE_PASID
+	case HARNESS_ATTACH_PASID:
+		return attach_pasid(device_at(i), device_at(op->b));
+	case HARNESS_DETACH_PASID:
+		return detach_pasid(device_at(i));
+#endif
+#ifdef HARNESS_HAVE_RESETS
+	case HARNESS_RESET:
+		return reset(device_at(i));
+	case HARNESS_RESET_DONE:
+		return reset_done(device_at(i));
+#endif
+	}
+	return HARNESS_NOT_POSSIBLE;
+}
+
+static long play(const struct harness_op *op)
+{
 	switch (op->kind) {
 	case HARNESS_REGISTER:
 		return do_register(op->a);
 	case HARNESS_UNREGISTER:
 		return do_unregister(op->a);
 	case HARNESS_ADD:
-		if (fake_devices[op->a].present)
-			return HARNESS_NOT_POSSIBLE;
-		devices_add(op->a);
-		return 0;
+		return do_add(op->a);
 	case HARNESS_SET_CONTAINER:
-		return set_container(op->a, op->b);
-	case HARNESS_SET_IOMMU:
-		return container_ioctl(container_at(op->a), VFIO_SET_IOMMU, op->b);
 	case HARNESS_UNSET_CONTAINER:
-		return unset_container(op->a);
 	case HARNESS_OPEN:
-		return open_group(op->a);
 	case HARNESS_CLOSE:
-		return close_group(op->a);
+		return play_group(op);
+	case HARNESS_SET_IOMMU:
+		return container_ioctl(op->a, VFIO_SET_IOMMU, op->b);
 	case HARNESS_MAP:
 		return map(op);
 	case HARNESS_UNMAP:
@@ -518,51 +399,37 @@ int ops_play(const struct harness_op *op)
 	}
 	if (op->a >= fake_machine.devices_count || !device_at(op->a))
 		return HARNESS_NOT_POSSIBLE;
+	return play_device(op);
+}
+
+static bool is_unprivileged(const struct harness_op *op)
+{
 	switch (op->kind) {
-	case HARNESS_REMOVE:
-		return do_remove(op->a);
-	case HARNESS_CONFIGURE:
-		return firmware_configure(device_at(op->a));
+	case HARNESS_OPEN:
+	case HARNESS_SET_CONTAINER:
+	case HARNESS_SET_IOMMU:
 	case HARNESS_GET_DEVICE:
-		return d->open ? HARNESS_NOT_POSSIBLE : open_device(op->a);
-	case HARNESS_PUT_DEVICE:
-		return d->open ? close_device(d) : HARNESS_NOT_POSSIBLE;
-	case HARNESS_PIN:
-		return d->open ? do_pin(d, op) : HARNESS_NOT_POSSIBLE;
-	case HARNESS_UNPIN:
-		return d->open ? do_unpin(d, op) : HARNESS_NOT_POSSIBLE;
-	case HARNESS_BIND:
-		return d->open || ops_is_bound(op->a) ? HARNESS_NOT_POSSIBLE : bind(op->a);
-	case HARNESS_UNBIND:
-		unuse(op->a);
-		return 0;
-	case HARNESS_DMA:
-		return dma(device_at(op->a));
-#ifdef HARNESS_HAVE_PASID
-	case HARNESS_ATTACH_PASID:
-		return attach_pasid(device_at(op->a), device_at(op->b));
-	case HARNESS_DETACH_PASID:
-		return detach_pasid(device_at(op->a));
-#endif
-#ifdef HARNESS_HAVE_RESETS
-	case HARNESS_RESET:
-		return reset(device_at(op->a));
-	case HARNESS_RESET_DONE:
-		return reset_done(device_at(op->a));
-#endif
+		return op->flags & HARNESS_UNPRIVILEGED;
 	}
-	return HARNESS_NOT_POSSIBLE;
+	return false;
+}
+
+int ops_play(const struct harness_op *op)
+{
+	long ret;
+
+	shim_unprivileged = is_unprivileged(op);
+	ret = play(op);
+	shim_unprivileged = false;
+	groups_after_op();
+	return ret;
 }
 
 void ops_begin(void)
 {
-	memset(driven, 0, sizeof(driven));
-	memset(pinned, 0, sizeof(pinned));
-}
+	static const struct driver_calls calls = { unmaps, closes };
 
-void ops_end(void)
-{
-	for (int i = 0; i < HARNESS_DEVICES; i++)
-		if (driven[i].open)
-			close_device(&driven[i]);
+	memset(bound, 0, sizeof(bound));
+	memset(pinned, 0, sizeof(pinned));
+	groups_begin(&calls);
 }

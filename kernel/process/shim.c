@@ -8,7 +8,6 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/vfio.h>
 
 #include "fake/fake.h"
 #include "internal.h"
@@ -117,17 +116,26 @@ void __free_pages(struct page *page, unsigned int order)
 
 /* --- devices --- */
 
-/* None of these objects is ever freed; only the references are counted. */
+/*
+ * The devices of a class are real objects (files.c). None of the others is ever freed; only the
+ * references are counted.
+ */
 static int references[HARNESS_REFERENCES];
 
 struct device *get_device(struct device *dev)
 {
-	references[HARNESS_REF_DEVICE] += dev != NULL;
+	if (dev && dev->kobj.state_initialized)
+		kobject_get(&dev->kobj);
+	else
+		references[HARNESS_REF_DEVICE] += dev != NULL;
 	return dev;
 }
 void put_device(struct device *dev)
 {
-	references[HARNESS_REF_DEVICE] -= dev != NULL;
+	if (dev && dev->kobj.state_initialized)
+		kobject_put(&dev->kobj);
+	else
+		references[HARNESS_REF_DEVICE] -= dev != NULL;
 }
 REPLACES(struct fwnode_handle *, __dev_fwnode, struct device *dev)
 {
@@ -218,63 +226,13 @@ const struct harness_warn *shim_warns(unsigned int *places)
 	return warns;
 }
 
-/* --- capability chains of GET_INFO --- */
-
-/* ABSTRACTION: vfio_main.c's capability chain: each entry is appended to those before. */
-struct vfio_info_cap_header *vfio_info_cap_add(struct vfio_info_cap *caps, size_t size, u16 id,
-					       u16 version)
-{
-	const size_t room = ALIGN(size, sizeof(u64));
-	struct vfio_info_cap_header *header;
-	void *grown = krealloc(caps->buf, caps->size + room, GFP_KERNEL);
-	u32 at;
-
-	if (!grown) {
-		kfree(caps->buf);
-		*caps = (struct vfio_info_cap){};
-		return ERR_PTR(-ENOMEM);
-	}
-	caps->buf = grown;
-	header = grown + caps->size;
-	memset(header, 0, room);
-	header->id = id;
-	header->version = version;
-	for (at = 0; ((struct vfio_info_cap_header *)(grown + at))->next;)
-		at = ((struct vfio_info_cap_header *)(grown + at))->next;
-	if (caps->size)
-		((struct vfio_info_cap_header *)(grown + at))->next = caps->size;
-	caps->size += room;
-	return header;
-}
-int vfio_info_add_capability(struct vfio_info_cap *caps, struct vfio_info_cap_header *cap,
-			     size_t size)
-{
-	struct vfio_info_cap_header *header = vfio_info_cap_add(caps, size, cap->id, cap->version);
-
-	if (IS_ERR(header))
-		return PTR_ERR(header);
-	memcpy(header + 1, cap + 1, size - sizeof(*cap));
-	return 0;
-}
-void vfio_info_cap_shift(struct vfio_info_cap *caps, size_t offset)
-{
-	u32 at = 0;
-	u32 next;
-
-	do {
-		struct vfio_info_cap_header *header = (void *)caps->buf + at;
-
-		next = header->next;
-		if (next)
-			header->next = next + offset;
-		at = next;
-	} while (next);
-}
-
 /* --- functions that depend on the machine of a case --- */
 
+bool shim_unprivileged;
 bool capable(int cap)
 {
+	if (cap == CAP_SYS_RAWIO)
+		return !shim_unprivileged;
 	return cap != CAP_IPC_LOCK || fake_machine.settings.memlock == HARNESS_NONE;
 }
 

@@ -14,6 +14,7 @@ void Lockstep::Begin(const harness& real, const Topology& topology, const Kernel
   taken_.clear();
   before_oops_ = spent_ = false;
   finding_ = nullptr;
+  stays_.Begin();
   leaks_ = {};
   state_ = InitialState(topology);
   model_run_.Begin(kernel.era);
@@ -34,7 +35,8 @@ bool Lockstep::Take(const Op& op) {
     before_oops_ = true;
     return false;
   }
-  finding_ = FindingBefore(*topology_, before, events_, sanitized_);
+  finding_ = stays_.Before(before, op);
+  if (finding_ == nullptr) finding_ = FindingBefore(*topology_, before, events_, sanitized_);
   if (finding_ != nullptr) {
     state_ = before;
     return false;
@@ -43,6 +45,7 @@ bool Lockstep::Take(const Op& op) {
   model_run_.Step(expected, events_, state_);
   if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
     return false;
+  stays_.After(before, op, state_);
   finding_ =
       FindingAfter(before, op, expected.error, state_, model_.CallsOf(model_.steps.size() - 1));
   return finding_ == nullptr;

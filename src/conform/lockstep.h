@@ -13,6 +13,7 @@
 #include "model/state.h"
 #include "model/step.h"
 #include "model/topology.h"
+#include "src/conform/findings.h"
 #include "src/conform/model_trace.h"
 #include "src/conform/real_run.h"
 #include "src/conform/trace.h"
@@ -79,6 +80,7 @@ class Lockstep {
   Trace real_;
   TraceBuilder model_run_{model_};
   RealRun real_run_;
+  VfioStays stays_;
   std::vector<Op> taken_;
   bool before_oops_ = false;
   bool spent_ = false;

@@ -28,8 +28,10 @@ static_assert(int{HARNESS_FAIL_ATTACH_CALL} == static_cast<int>(Fault::Kind::kAt
 static_assert(int{HARNESS_HELD} == static_cast<int>(Call::Kind::kHeld));
 static_assert(int{HARNESS_SW_MSI} == static_cast<int>(Region::Type::kSwMsi));
 static_assert(int{HARNESS_MDEV} == static_cast<int>(DeviceKind::kEmulated));
+static_assert(int{HARNESS_NOIOMMU} == static_cast<int>(DeviceKind::kNoIommu));
 static_assert(int{HARNESS_TYPE_DMA} == static_cast<int>(DefaultType::kDma));
 static_assert(int{HARNESS_DEVICE_TREE} == static_cast<int>(Firmware::kDt));
+static_assert(int{HARNESS_UNPRIVILEGED} == kUnprivileged);
 static_assert(int{HARNESS_READ} == kRead && int{HARNESS_WRITE} == kWrite);
 static_assert(int{HARNESS_VADDR} == kVaddr && int{HARNESS_ALL} == kAll);
 
@@ -154,8 +156,7 @@ const char* WhyNotPlayed(const Topology& topology) {
     if (attribute.played != AttributeInfo::Played::kModelAlone) continue;
     for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
       if (!IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
-        return "only the model has such a machine (devices without an IOMMU are group.c's, which "
-               "is not built)";
+        return "only the model has such a machine (an attribute that is about resets)";
   }
   // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))

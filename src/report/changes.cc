@@ -275,6 +275,8 @@ class Differ {
       Line(absl::StrFormat("%s: recovery_cnt %d", name, a.recovery_cnt));
     if (a.open != b.open)
       LineUnlessOp({OpKind::kOpen, OpKind::kClose}, id, name + (a.open ? " open" : " closed"));
+    else if (a.dead != b.dead)
+      Line(name + (a.dead ? ": its file has no device of VFIO's any more" : " open again"));
     if (a.open_devices != b.open_devices &&
         (a.open_devices != OpenDevices(a_, id) || b.open_devices != OpenDevices(b_, id)))
       Line(absl::StrFormat("%s: %d of its devices open", name, a.open_devices));

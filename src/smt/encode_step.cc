@@ -75,11 +75,14 @@ Bit Encoder::LoadedElsewhere(const SymbolicOp& op) const {
   return elsewhere;
 }
 
-// Whether the device is the last of its group, and the group is in a container.
+// Whether the device is the last that VFIO has in its group, and the group is in a container.
 Bit Encoder::LastInContainer(int device, int group) const {
-  Bit last = state_.devices[device].group[group] & Any(state_.groups[group].container);
+  const auto has_it = [&](int d) {
+    return HasVfioDevice(And(state_.devices[d].group[group], OneHot(sizes_.devices, d)));
+  };
+  Bit last = has_it(device) & Any(state_.groups[group].container);
   for (int e = 0; e < sizes_.devices; ++e)
-    if (e != device) last &= ~state_.devices[e].group[group];
+    if (e != device) last &= ~has_it(e);
   return last;
 }
 
