@@ -12,71 +12,22 @@
 #include <cstdio>
 #include <map>
 #include <numeric>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "fuzz/any_cases.h"
 #include "fuzz/model_and_kernel.h"
 #include "fuzz/mutator.h"
 #include "src/draw/draw.h"
 
 namespace {
 
-using iommucheck::AllRules;
-using iommucheck::Rule;
-using iommucheck::RuleInfo;
-using iommucheck::RuleKind;
-using iommucheck::RuleSet;
+using iommucheck::fuzzing::AnyCases;
 using iommucheck::fuzzing::Bytes;
 using iommucheck::fuzzing::ModelAndKernel;
 using iommucheck::fuzzing::Mutator;
-
-// Cases with any machine, in the form of src/case/bytes.h.
-class Generator {
- public:
-  explicit Generator(uint64_t seed) : words_(seed) {}
-
-  const Bytes& Next() {
-    current_.resize(iommucheck::kOpsAt + iommucheck::kOpSize * (1 + Below(20)));
-    for (uint8_t& byte : current_) byte = Byte();
-    // The build decides the kernel; the other bits of its byte choose the warm start.
-    current_[0] = static_cast<uint8_t>(Below(4) << 3U);
-    const RuleSet changed = AnyAssumptions();
-    for (size_t i = 0; i < iommucheck::kRulesSize; ++i)
-      current_[iommucheck::kRulesAt + i] =
-          static_cast<uint8_t>(changed.words()[i / 8] >> (i % 8 * 8));
-    // An empty machine has no runs.
-    uint8_t* const counts = &current_[iommucheck::kCountsAt];
-    counts[1] = static_cast<uint8_t>(1 + Below(4));
-    counts[3] = static_cast<uint8_t>(1 + Below(6));
-    counts[4] = static_cast<uint8_t>(1 + Below(8));
-    return current_;
-  }
-
- private:
-  size_t Below(size_t limit) { return static_cast<size_t>(words_() % limit); }
-
-  // Small or zero most of the time, as in most cases.
-  uint8_t Byte() {
-    const uint64_t word = words_();
-    const uint64_t how = word & 3U;
-    return static_cast<uint8_t>(how == 0 ? 0U : how == 1 ? word >> 8U : (word >> 8U) & 7U);
-  }
-
-  // Half of the time the assumptions under which kernels promise something.
-  RuleSet AnyAssumptions() {
-    RuleSet changed;
-    if (Below(2) == 0) return changed.add(Rule::kAssumeHomogeneousGroups);
-    for (const RuleInfo& info : AllRules())
-      if (info.kind == RuleKind::kAssumption && Below(4) == 0) changed.add(info.rule);
-    return changed;
-  }
-
-  std::mt19937_64 words_;
-  Bytes current_;
-};
 
 struct Count {
   uint64_t cases = 0;
@@ -129,7 +80,7 @@ int main(int argc, char** argv) {
 
   Count count;
   const auto start = std::chrono::steady_clock::now();
-  Generator fresh(seed);
+  AnyCases fresh(seed);
   Mutator derived(inputs, seed);
   const iommucheck::draw::Shape shape{.ops = 36, .scope = iommucheck::draw::Scope::kInProcess};
   iommucheck::draw::Words words(seed);

@@ -442,7 +442,7 @@ class Player {
     const harness_end& end = End();
     for (uint8_t d = 0; d < kReal; ++d)
       if (kPlaces[d].instance == instance && end.group[d] >= 0 &&
-          (end.owner_cnt[d] != 0 || end.owned[d] != 0))
+          (end.owner_cnt[d] != 0 || end.owned[d] != 0 || end.domain[d] != end.default_domain[d]))
         return true;
     return false;
   }
@@ -575,6 +575,9 @@ class Player {
         op.flags = r[4];
         op.iova += r[4] * uint64_t{8};
         if (!Open(op.a)) return;
+        break;
+      case HARNESS_EXTRA_ATTACH:
+        op.flags = r[2] & 7U;
         break;
       case HARNESS_EXTRA_KERNEL_MAP:
         op.flags = kMapFlags[r[1] >> 5];

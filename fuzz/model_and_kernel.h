@@ -51,7 +51,7 @@ class ModelAndKernel {
   [[nodiscard]] const KernelSpec& kernel() const { return kernel_; }
   [[nodiscard]] const conform::Lockstep& lockstep() const { return lockstep_; }
   // As Lockstep::PlayOopses().
-  void PlayOopses() { lockstep_.PlayOopses(); }
+  void PlayOopses(bool plays = true) { lockstep_.PlayOopses(plays); }
 
  private:
   ModelAndKernel(conform::Harness harness, std::string build, const KernelSpec& kernel,

@@ -3,8 +3,9 @@
 # Builds the harness of one kernel tree:
 #   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
 # Generates headers by running the tree's own makefiles, probes the tree for features, and links
-# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY replace those of the tree. A
-# second run builds only the parts whose inputs have changed.
+# OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY replace those of the tree; where
+# they have mutants (kernel/mutate), there is no kernel-fuzz.so. A second run builds only the parts
+# whose inputs have changed.
 #
 # With --sandbox, everything that runs programs of the tree, or compiles its code, runs by
 # sandbox.sh, and the file OUT/sandboxed warns programs that load the library. With or without it,
@@ -194,6 +195,12 @@ write_if_changed() {
 
 # --- compile and link ---
 
+exports=$here/process/exports host_flags="" targets="$out/kernel.so $out/kernel-fuzz.so"
+if [[ -n $overlay && -f $overlay/mutants.json ]]; then
+  exports=$here/mutate/exports host_flags=-DHARNESS_HAS_MUTANTS targets=$out/kernel.so
+  config+=(-DHARNESS_HAS_MUTANTS)
+fi
+
 # The tree's own files that the four need: a group lives by the reference count of its kobject.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
 ours=(fake/{calls,faults,machine,driver} process/{shim,files,memory,iommu_core,of_iommu}
@@ -215,7 +222,7 @@ rule kernel
   description = CC \$out
 rule host
   command = clang-19 -O2 -g1 -fPIC -fno-builtin -Wall -Wno-incompatible-library-redeclaration $
-    -Werror \$flavour -I$here -MMD -MF \$out.d -c \$in -o \$out
+    -Werror \$flavour $host_flags -I$here -MMD -MF \$out.d -c \$in -o \$out
   depfile = \$out.d
   deps = gcc
   description = CC \$out
@@ -223,7 +230,7 @@ rule stubs
   command = $here/stubs.sh \$out \$host \$in
   description = STUBS \$out
 rule link
-  command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$here/process/exports -o \$out \$in
+  command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$exports -o \$out \$in
   description = LINK \$out
 END
   for flavour in plain fuzz coverage; do
@@ -267,7 +274,7 @@ END
     echo "  flavour = $sanitize"
   done
   # ./dev kernel coverage builds the third flavour.
-  echo "default $out/kernel.so $out/kernel-fuzz.so"
+  echo "default $targets"
 } | write_if_changed "$out/build.ninja"
 
 contained --rw "$out" --ro "$headers" ${overlay:+--ro "$overlay"} -- \

@@ -39,6 +39,7 @@ enum {
   HARNESS_PAGES = 64,
   HARNESS_DOMAINS = 192,
   HARNESS_FAULTS = 2,
+  HARNESS_PCI = 1,    /* the number of that bus */
   HARNESS_BUSES = 6,  /* platform, pci, amba, fsl-mc, host1x, cdx, as in model/topology.h */
   HARNESS_WARNS = 16, /* places that are recorded; warns() counts all */
   HARNESS_NONE = 0xff,
@@ -311,12 +312,14 @@ enum harness_arm {
 };
 
 enum harness_extra_kind {
-  HARNESS_EXTRA_IOCTL,        /* container, count: command, argument */
-  HARNESS_EXTRA_EXTENSION,    /* container, count: VFIO_CHECK_EXTENSION */
-  HARNESS_EXTRA_DMA_RW,       /* a: emulated device, open; iova, count bytes, flags: write */
-  HARNESS_EXTRA_CLAIM,        /* a: device, by another owner; flags: by device, not by group */
-  HARNESS_EXTRA_RELEASE,      /* a */
-  HARNESS_EXTRA_ATTACH,       /* a: device, by a user in the kernel; flags: by group */
+  HARNESS_EXTRA_IOCTL,     /* container, count: command, argument */
+  HARNESS_EXTRA_EXTENSION, /* container, count: VFIO_CHECK_EXTENSION */
+  HARNESS_EXTRA_DMA_RW,    /* a: emulated device, open; iova, count bytes, flags: write */
+  HARNESS_EXTRA_CLAIM,     /* a: device, by another owner; flags: by device, not by group */
+  HARNESS_EXTRA_RELEASE,   /* a */
+  /* a: device, by a user in the kernel; flags: 1 by group, 2 (with 1) without a claim, 4 to a
+     domain of device `count` */
+  HARNESS_EXTRA_ATTACH,
   HARNESS_EXTRA_DETACH,       /* a */
   HARNESS_EXTRA_KERNEL_MAP,   /* a: device, iova, size, paddr, flags: IOMMU_READ, IOMMU_WRITE */
   HARNESS_EXTRA_KERNEL_UNMAP, /* a, iova, size */
@@ -341,6 +344,8 @@ struct harness_extra_op {
 struct harness_extra {
   uint64_t memory; /* start of the process's memory; for its layout see kernel/process/memory.h */
   uint64_t bitmap; /* where user space has room for dirty bitmaps */
+  /* The memory of an ioctl's argument, 512 bytes, after the ioctl; after `show`, what the files say. */
+  uint64_t argument;
   /* Applies to the next op of either interface. */
   void (*arm)(uint8_t arm, uint8_t nth);
   /* Returns like harness.op(). */

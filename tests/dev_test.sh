@@ -40,6 +40,9 @@ expect 2 '--package wants a name' kernel --package
 expect 2 'there is no ' fuzz kernel_attach --tree /no/such/tree
 expect 2 'expected a number' bench kernel ten
 expect 2 '--count: expected a number' kernel record --count many
+expect 2 'kernel mutate: expected' kernel mutate --nope
+expect 2 '--rounds: expected a number' kernel mutate --rounds many
+expect 77 'SKIPPED: there is no ' kernel mutate --package no-such-package
 expect 2 'expected a command, found nope' nope
 for command in fuzz test build conform-fuzz bench kernel coverage sanitize format tidy; do
   expect 0 "^./dev $command" "$command" --help

@@ -301,8 +301,8 @@ void EachMember(DeviceState& d, F change) {
 template <typename F>
 void EachMember(GroupState& g, F change) {
   auto& [live, devices, domain, default_domain, blocking_domain, owner, kernel_users, pasid_domain,
-         recovery_cnt, kind, open, dead, open_devices, emulated_listed, container, next_in_container,
-         vfio_domain] = g;
+         recovery_cnt, kind, open, dead, open_devices, emulated_listed, container,
+         next_in_container, vfio_domain] = g;
   change("live", live, false);
   change("devices", devices, kNoId);
   change("domain", domain, kNoId);

@@ -7,7 +7,7 @@
 #include "fake/fake.h"
 #include "internal.h"
 
-enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16, PCI_BUS = 1 };
+enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16 };
 
 static struct {
 	struct pci_dev pci; /* also used for devices of other buses, which need only .dev */
@@ -37,7 +37,7 @@ static const struct {
 	bool there; /* in iommu_buses[] of this kernel */
 } buses[HARNESS_BUSES] = {
 	{ &platform_bus_type, true },
-	[PCI_BUS] = { &pci_bus_type, true },
+	[HARNESS_PCI] = { &pci_bus_type, true },
 	{ &amba_bustype, IS_ENABLED(CONFIG_ARM_AMBA) },
 	{ &fsl_mc_bus_type, IS_ENABLED(CONFIG_FSL_MC_BUS) },
 	{ &host1x_context_device_bus_type, IS_ENABLED(CONFIG_TEGRA_HOST1X_CONTEXT_BUS) },
@@ -162,7 +162,7 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 	for (int i = 0; i < m->devices_count; i++) {
 		const u8 slot = m->devices[i].slot;
 
-		if (m->devices[i].bus != PCI_BUS || !slot)
+		if (m->devices[i].bus != HARNESS_PCI || !slot)
 			continue;
 		if (number[slot] == DEVICE_NUMBERS) {
 			if (numbers == DEVICE_NUMBERS)
@@ -175,7 +175,7 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 		taken[devfn[i]] = true;
 	}
 	for (int i = 0; i < m->devices_count; i++) {
-		if (m->devices[i].bus != PCI_BUS || m->devices[i].slot)
+		if (m->devices[i].bus != HARNESS_PCI || m->devices[i].slot)
 			continue;
 		while (taken[next])
 			next++;
@@ -232,7 +232,7 @@ static void make_device(int i, u8 devfn)
 	if (device->kind != HARNESS_REAL)
 		return;
 	pci->dev.bus = (void *)buses[device->bus].type;
-	if (device->bus != PCI_BUS)
+	if (device->bus != HARNESS_PCI)
 		return;
 	pci->bus = &root_bus;
 	pci->devfn = devfn;

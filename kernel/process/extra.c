@@ -57,25 +57,46 @@ static long dma_rw(void)
 
 /* --- users in the kernel --- */
 
-static bool is_alone(struct device *dev)
+/* What the core promises its users, besides what the caller sees. */
+static void expect(bool holds, const char *otherwise)
+{
+	if (!holds)
+		memory_complain(otherwise);
+}
+
+static int devices_of(struct iommu_group *group)
+{
+	int count = 0;
+
+	for (int i = 0; i < fake_machine.devices_count; i++)
+		count += device_at(i) && device_at(i)->iommu_group == group;
+	return count;
+}
+
+/* Whether a user in the kernel has put the group on a domain of its own. */
+static bool is_attached(struct iommu_group *group)
 {
 	for (int i = 0; i < fake_machine.devices_count; i++)
-		if (device_at(i) && device_at(i) != dev && device_at(i)->iommu_group == dev->iommu_group)
-			return false;
-	return true;
+		if (holders[i].domain && device_at(i) && device_at(i)->iommu_group == group)
+			return true;
+	return false;
 }
 
 static long detach(struct device *dev, struct holder *holder)
 {
 	struct fake_domain *domain;
+	struct core_group after;
 
 	if (!holder->domain)
 		return HARNESS_NOT_POSSIBLE;
 	/* ABSTRACTION: a driver does not notice that a device has joined; iommu_detach_device() WARNs. */
-	if (holder->by_group || !is_alone(dev))
+	if (holder->by_group || devices_of(dev->iommu_group) != 1)
 		iommu_detach_group(holder->domain, dev->iommu_group);
 	else
 		iommu_detach_device(holder->domain, dev);
+	after = core_group(dev->iommu_group);
+	expect(after.domain == (after.owned ? after.blocking_domain : after.default_domain),
+	       "a group that is detached is not on its default or blocking domain");
 	/* The user of the domain does not unmap first. */
 	domain = fake_domain_of(holder->domain);
 	table_free(domain->table, false);
@@ -85,33 +106,80 @@ static long detach(struct device *dev, struct holder *holder)
 	return 0;
 }
 
+static void expect_released(struct core_group before, struct core_group after, bool by_device)
+{
+	if (by_device && before.owner_cnt > 1) {
+		expect(after.owned && after.owner_cnt == before.owner_cnt - 1,
+		       "a release by one of several devices does not leave the group to the others");
+		return;
+	}
+	expect(!after.owned && !after.owner_cnt && after.domain == after.default_domain,
+	       "a group that is released is not on its default domain without an owner");
+}
+
 static long release(struct device *dev, struct holder *holder)
 {
+	struct core_group before;
+
 	if (!holder->group)
 		return HARNESS_NOT_POSSIBLE;
 	if (holder->domain)
 		detach(dev, holder);
+	before = core_group(holder->group);
 #ifdef HARNESS_HAVE_DEVICE_CLAIM
 	if (holder->by_device)
 		iommu_device_release_dma_owner(dev);
 	else
 #endif
 		iommu_group_release_dma_owner(holder->group);
+	expect_released(before, core_group(holder->group), holder->by_device);
 	iommu_group_put(holder->group);
 	holder->group = NULL;
 	return 0;
 }
 
+/* Devices of a group may claim it together, all for the same owner; a group has one owner. */
+static void expect_claimed(struct core_group before, struct core_group after, bool together,
+			   long ret)
+{
+	expect(after.owner_cnt == before.owner_cnt + !ret, "a claim does not count once");
+	if (before.owner_cnt)
+		expect(ret == (together ? 0 : -EPERM),
+		       "a claim of a group in use does not return -EPERM, or, by its owner, 0");
+	else if (before.domain && before.domain != before.default_domain)
+		expect(ret == -EBUSY, "a claim of a group on a user's domain does not return -EBUSY");
+	if (!ret)
+		expect(after.owned, "a claim leaves a group without an owner");
+	else
+		expect(after.domain == before.domain && after.owned == before.owned,
+		       "a claim that failed has changed the group");
+}
+
+static bool claimed_by_devices(struct iommu_group *group)
+{
+	for (int i = 0; i < HARNESS_DEVICES; i++)
+		if (holders[i].group == group && holders[i].by_device)
+			return true;
+	return false;
+}
+
 static long claim(struct device *dev, struct holder *holder)
 {
 	struct iommu_group *group;
+	struct core_group before;
 	long ret;
 
 	if (holder->group || ops_is_bound(op->a))
 		return HARNESS_NOT_POSSIBLE;
 	group = iommu_group_get(dev);
-	if (!group)
+	if (!group) {
+#ifdef HARNESS_HAVE_DEVICE_CLAIM
+		expect(iommu_device_claim_dma_owner(dev, &owner_of_devices) == -ENODEV,
+		       "a claim of a device without a group does not return -ENODEV");
+#endif
 		return HARNESS_NOT_POSSIBLE;
+	}
+	before = core_group(group);
 #ifdef HARNESS_HAVE_DEVICE_CLAIM
 	holder->by_device = op->flags & 1;
 	if (holder->by_device)
@@ -119,6 +187,8 @@ static long claim(struct device *dev, struct holder *holder)
 	else
 #endif
 		ret = iommu_group_claim_dma_owner(group, holder);
+	expect_claimed(before, core_group(group),
+		       holder->by_device && claimed_by_devices(group), ret);
 	if (ret)
 		iommu_group_put(group);
 	else
@@ -126,16 +196,51 @@ static long claim(struct device *dev, struct holder *holder)
 	return ret;
 }
 
-/* iommu_attach_device() may be called only if a driver is bound or the group is claimed. */
+/* The device whose driver's domain is attached: another than `dev` only if the caller is mistaken. */
+static struct device *device_of_domain(struct device *dev)
+{
+#if defined(HARNESS_HAVE_DOMAIN_OWNER) && defined(HARNESS_HAVE_ALLOC_BY_DEV)
+	struct device *other = device_at(op->count % fake_machine.devices_count);
+
+	if (op->flags & 4 && other && other->iommu && other->iommu->iommu_dev)
+		return other;
+#endif
+	return dev;
+}
+
+static void expect_attached(struct iommu_group *group, struct core_group before,
+			    const struct iommu_domain *domain, bool foreign, long ret)
+{
+	const struct core_group after = core_group(group);
+
+	if (!(op->flags & 1) && devices_of(group) != 1)
+		expect(ret == -EINVAL, "a device of a larger group is attached alone");
+	else if (before.domain && before.domain != before.default_domain &&
+		 before.domain != before.blocking_domain)
+		expect(ret == -EBUSY, "an attach of a group that is attached does not return -EBUSY");
+	else if (foreign)
+		expect(ret == -EINVAL, "an attach to a domain of another driver does not return -EINVAL");
+	expect(after.domain == (ret ? before.domain : domain),
+	       "an attach leaves the group on another domain than it says");
+}
+
+/*
+ * iommu_attach_device() may be called only if a driver is bound or the group is claimed. Old users of
+ * iommu_attach_group() do not claim.
+ */
 static long attach(struct device *dev, struct holder *holder)
 {
+	const bool claims_not = (op->flags & 3) == 3;
 	struct iommu_domain *domain;
+	struct core_group before;
+	bool foreign;
 	long ret;
 
-	if (!(ops_is_bound(op->a) || holder->group) || !dev->iommu_group)
+	if (!(ops_is_bound(op->a) || holder->group || claims_not) || !dev->iommu_group)
 		return HARNESS_NOT_POSSIBLE;
+	before = core_group(dev->iommu_group);
 #ifdef HARNESS_HAVE_ALLOC_BY_DEV
-	domain = iommu_paging_domain_alloc(dev);
+	domain = iommu_paging_domain_alloc(device_of_domain(dev));
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 #else
@@ -143,8 +248,10 @@ static long attach(struct device *dev, struct holder *holder)
 	if (!domain)
 		return -ENOMEM;
 #endif
+	foreign = dev->iommu->iommu_dev->ops != device_of_domain(dev)->iommu->iommu_dev->ops;
 	ret = op->flags & 1 ? iommu_attach_group(domain, dev->iommu_group) :
 			       iommu_attach_device(domain, dev);
+	expect_attached(dev->iommu_group, before, domain, foreign, ret);
 	if (!ret && holder->domain)
 		memory_complain("a group takes a second domain of its user");
 	if (ret || holder->domain) {
@@ -180,6 +287,7 @@ static long show(struct iommu_group *group)
 	char *page = host_alloc(PAGE_SIZE);
 
 	core_show(group, page);
+	memcpy(memory_user.argument, page, sizeof(memory_user.argument));
 	kfree(page);
 	return 0;
 }
@@ -243,7 +351,10 @@ static int play(void)
 		iommu_unmap(holder->domain, op->iova, op->size);
 		return 0;
 	case HARNESS_EXTRA_STORE_TYPE:
-		return dev->iommu_group ? store_type(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
+		/* The user's domain would silently be replaced. */
+		return dev->iommu_group && !is_attached(dev->iommu_group) ?
+			       store_type(dev->iommu_group) :
+			       HARNESS_NOT_POSSIBLE;
 	case HARNESS_EXTRA_SHOW:
 		return dev->iommu_group ? show(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
 	}
@@ -313,5 +424,6 @@ const struct harness_extra *extra_interface(void)
 	};
 
 	interface.bitmap = (unsigned long)memory_user.bitmap;
+	interface.argument = (unsigned long)memory_user.argument;
 	return &interface;
 }

@@ -115,11 +115,12 @@ void groups_device_comes(int i)
 bool groups_device_goes(int i)
 {
 	const int id = devices[i].group;
-	struct user_group *group = &groups[id];
+	struct user_group *group;
 
 	devices[i].vfios = false;
 	if (!has_driver(i))
 		return false;
+	group = &groups[id];
 	unbind(i);
 	if (count_bound(id) || group->fd == NONE)
 		return files_waited();
@@ -137,8 +138,9 @@ bool groups_device_is_bound(int i)
 }
 
 /*
- * ABSTRACTION: an IOMMU has let the device go, and no call of the op that opened its group needs it:
- * VFIO's driver unbinds, unless the group's file needs it.
+ * The device's IOMMU has let it go. ABSTRACTION: where no `open` has the group open, VFIO's driver
+ * unbinds, as if the admin had given it the device's new group. In the kernel it stays bound. It
+ * stays here, too, if user space has the device, or if the group would leave its container.
  */
 static void let_go(int i)
 {
@@ -404,8 +406,10 @@ void groups_end(void)
 		if (groups[id].fd != NONE)
 			groups_close(id);
 	for (int i = 0; i < HARNESS_CONTAINERS; i++)
-		if (containers[i] != NONE)
+		if (containers[i] != NONE) {
 			file_close(containers[i]);
+			containers[i] = NONE;
+		}
 	for (int i = 0; i < fake_machine.devices_count; i++)
 		if (has_driver(i))
 			unbind(i);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "mutate/mutant.h"
 
 int host_objects;
 int host_locks;
@@ -395,6 +396,20 @@ int driver_deferred_probe_check_state(void) { return -517; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
 ANSWERS_0(add_taint)
+
+/* --- mutants: the one that runs, and the places that were reached --- */
+
+#ifdef HARNESS_HAS_MUTANTS
+unsigned int harness_mutant;
+unsigned char harness_reached[HARNESS_MUTANTS];
+
+__attribute__((constructor)) static void choose_mutant(void)
+{
+	const char *number = getenv("IOMMUCHECK_MUTANT");
+
+	harness_mutant = number ? strtoul(number, NULL, 10) : 0;
+}
+#endif
 
 /* --- wild pointers --- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, shim, files, memory, the real files, vfio_driver,
+ * in this list, and none after it: host, kernel/fake, shim, memory, files, the real files, vfio_driver,
  * firmware, devices, groups, ops, extra, harness. The functions that kernel/fake needs from its host
  * are in host, memory, devices and extra. This header needs neither kernel nor libc headers.
  */

@@ -28,12 +28,13 @@ int core_store_type(struct iommu_group *group, const char *type)
 {
 	const ssize_t ret = iommu_group_store_type(group, type, strlen(type));
 
-	return ret < 0 ? ret : 0;
+	/* A file takes all that is written, or nothing. */
+	return ret < 0 ? ret : ret == strlen(type) ? 0 : -EIO;
 }
 
 void core_show(struct iommu_group *group, char *page)
 {
-	iommu_group_show_type(group, page);
+	page += iommu_group_show_type(group, page);
 	iommu_group_show_resv_regions(group, page);
 }
 

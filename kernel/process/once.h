@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Included before every real file. A WARN names its function, and a WARN_ON_ONCE warns every time:
- * one case must not change what the next one sees.
+ * one case must not change what the next one sees. Assertions about locks are checked.
  */
 #ifndef HARNESS_ONCE_H
 #define HARNESS_ONCE_H
 
+/*
+ * A mutant may have the compiler see that a size is wrong. It then stops when it runs, by a function
+ * that the harness lacks, and the other mutants of the file compile.
+ */
+#ifdef HARNESS_HAS_MUTANTS
+#undef __compiletime_error
+#define __compiletime_error(message)
+#endif
+
 #include <linux/bug.h>
+#include <linux/lockdep.h>
 #include <linux/once_lite.h>
 
 void shim_warned(const char *function, const char *file, int line);
 #define warn_slowpath_fmt(file, line, taint, ...) shim_warned(__func__, file, line)
+
+/* A lock that is not held is a WARN, as with CONFIG_LOCKDEP. */
+void shim_assert_held(const void *lock, const char *function, const char *file, int line);
+#undef lockdep_assert_held
+#define lockdep_assert_held(lock) shim_assert_held(lock, __func__, __FILE__, __LINE__)
 
 #undef DO_ONCE_LITE_IF
 #define DO_ONCE_LITE_IF(condition, func, ...) \

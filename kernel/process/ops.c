@@ -210,13 +210,13 @@ static long do_unpin(int i, const struct harness_op *op)
 
 static long bind(int i)
 {
-	int ret = leave_driver(i);
+	const long waited = leave_driver(i);
+	const int ret =
+		device_is_emulated(i) ? 0 : iommu_device_use_default_domain(device_at(i));
 
-	if (!ret && !device_is_emulated(i))
-		ret = iommu_device_use_default_domain(device_at(i));
 	if (!ret)
 		bound[i] = BOUND_DRIVER;
-	return ret;
+	return ret ?: waited;
 }
 
 static long do_unbind(int i)
@@ -284,11 +284,19 @@ static long detach_pasid(struct device *dev)
 #endif
 
 #ifdef HARNESS_HAVE_RESETS
+/* The bus of a device without an IOMMU is one that the core does not see. */
+static bool is_pci(struct device *dev)
+{
+	const struct harness_device *device = &fake_machine.devices[host_index(dev)];
+
+	return device->bus == HARNESS_PCI && device->kind != HARNESS_MDEV;
+}
+
 static long reset(struct device *dev)
 {
 	int ret;
 
-	if (!dev_is_pci(dev))
+	if (!is_pci(dev))
 		return HARNESS_NOT_POSSIBLE;
 	give_pasids(dev->iommu_group);
 	if (core_group(dev->iommu_group).blocking_domain)
@@ -302,7 +310,7 @@ static long reset(struct device *dev)
 
 static long reset_done(struct device *dev)
 {
-	if (!dev_is_pci(dev))
+	if (!is_pci(dev))
 		return HARNESS_NOT_POSSIBLE;
 	give_pasids(dev->iommu_group);
 	fake_has_pasids(true);

@@ -220,6 +220,13 @@ void shim_warned(const char *function, const char *file, int line)
 		warns[warns_count++] = (struct harness_warn){ function, file, line, 1 };
 }
 
+/* Of mutexes and semaphores the first word is 0 when nobody holds them: see host.c. */
+void shim_assert_held(const void *lock, const char *function, const char *file, int line)
+{
+	if (!*(const long *)lock)
+		shim_warned(function, file, line);
+}
+
 const struct harness_warn *shim_warns(unsigned int *places)
 {
 	*places = warns_count;

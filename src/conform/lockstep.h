@@ -39,7 +39,7 @@ class Lockstep {
   // The model may say that in the next op the kernel follows a wild pointer. The case ends before
   // such an op, unless this was called: then Take() plays it too and compares up to the pointer. The
   // library must be loaded anew after each such op.
-  void PlayOopses() { plays_oopses_ = true; }
+  void PlayOopses(bool plays = true) { plays_oopses_ = plays; }
 
   // The machine must be one that the harness can build (WhyNotPlayed()); library and machine
   // outlive the case.

@@ -156,7 +156,7 @@ const char* WhyNotPlayed(const Topology& topology) {
     if (attribute.played != AttributeInfo::Played::kModelAlone) continue;
     for (int n = 0; n < CountOf(topology, attribute.owner); ++n)
       if (!IsPlain(attribute, EntryOf(topology, attribute.owner, n)))
-        return "only the model has such a machine (an attribute that is about resets)";
+        return "only the model has such a machine";
   }
   // iommu_create_device_direct_mappings(): `addr <= end; addr += pg_size` never ends there.
   for (const Device& device : std::span(topology.devices).first(topology.devices_count))

@@ -213,6 +213,15 @@ struct Reads::Finder {
     if (slot != kNoId) ReadProbe(dev, slot);
   }
 
+  // Whether the device is the last that VFIO has in its group: it has those of coherent drivers.
+  void ReadRemove(DeviceId dev) {
+    const GroupId group = state.devices[dev].group;
+    if (group == kNoId || state.groups[group].container == kNoId) return;
+    if (!kernel.has(Rule::kVfioLeaveOnLast) && !kernel.has(Rule::kVfioWaitOnLast)) return;
+    if (!kernel.has(Rule::kVfioCacheCoherency)) return;
+    for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next)
+      ReadAttribute(Attribute::kNotCoherent, t.instances[state.devices[d].instance].driver);
+  }
   void ReadSetContainer(GroupId group, ContainerId container) {
     if (state.groups[group].container != kNoId) return;
     if (kernel.has(Rule::kVfioCacheCoherency))
@@ -265,6 +274,9 @@ std::optional<Read> Reads::First(const Topology& topology, const Op& op, const S
     case OpKind::kAdd:
     case OpKind::kConfigure:
       finder.ReadHotplug(op.a);
+      break;
+    case OpKind::kRemove:
+      finder.ReadRemove(op.a);
       break;
     case OpKind::kSetContainer:
       finder.ReadSetContainer(op.a, op.b);
