@@ -57,8 +57,8 @@ struct Unnoticeable {
 };
 using enum KernelVersion;
 constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
-    {Rule::kCoreClaimBlocking, Until(kV6_0), "groups are not claimed"},
-    {Rule::kVfioReleaseOnError, Until(kV6_0), "groups are not claimed"},
+    {Rule::kCoreClaimBlocking, Until(kV5_19), "groups are not claimed"},
+    {Rule::kVfioReleaseOnError, Until(kV5_19), "groups are not claimed"},
     {Rule::kCoreRollbackFailing, Since(kV6_12).Until(kV7_1),
      "driver.attach_keeps_old leaves the device where it was"},
     {Rule::kAllocByDevice, kEveryVersion,
@@ -77,6 +77,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kFwspecFreeOnError, kEveryVersion, "the driver that is left is one that firmware names"},
     {Rule::kFwspecWithoutOps, kEveryVersion,
      "it leads to an oops alone, and no kernel that has it promises that there is none"},
+    {Rule::kFwspecKeepsOps, kEveryVersion, "it decides which devices are served, not by whom"},
     {Rule::kCorePasidRevert, kEveryVersion,
      "which devices lose a PASID that no group has is no state"},
     {Rule::kType1Overflow, kEveryVersion, "it changes an errno, and no property is about errnos"},
@@ -87,7 +88,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kType1VaddrNoEmulated, kEveryVersion, "type1.pin_vaddr_busy stands behind it"},
     {Rule::kType1NestingType, kEveryVersion, "without it there are no containers with nesting"},
     {Rule::kType1SameBus, Until(kV6_0), "the driver of a bus is that of its devices"},
-    {Rule::kType1SameCoherency, Until(kV6_0),
+    {Rule::kType1SameCoherency, Until(kV5_19),
      "coherency is of the bus, and alike for domains of a driver"},
     {Rule::kType1SameOps, Since(kV6_1),
      "register.single_driver or core.owner_first holds without it"},

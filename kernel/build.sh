@@ -141,6 +141,11 @@ probes=$(
   # Stable trees that go back to the old domain when a device fails to attach.
   sed -n '/^static int __iommu_attach_group/,/^}/p' "$tree/$core" | grep 'old_domain' >/dev/null &&
     echo REATTACH
+  # Trees that set the failing device back before they come to the end of the way back.
+  sed -n '/last_gdev = gdev;/,/^}/p' "$tree/$core" |
+    grep -m 1 -E 'gdev == last_gdev|__iommu_device_set_domain' | grep set_domain >/dev/null &&
+    echo ROLLBACK_FAILING
+  has 'of_map_iommu_id' "$tree/$firmware" && echo MAP_IOMMU_ID
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
@@ -192,6 +197,11 @@ write_if_changed() {
   printf ' | %s' "${features[@]}"
   printf ')\n#define HARNESS_TREE_NAME "%s"\n' "$name"
 } | write_if_changed "$out/tree.h"
+
+# The release of the tree, which may have no profile of its own.
+number() { sed -n "/^$1 *= */{s///p;q}" "$tree/Makefile" | LC_ALL=C tr -cd '0-9A-Za-z.+-'; }
+printf '%s.%s.%s%s\n' "$(number VERSION)" "$(number PATCHLEVEL)" "$(number SUBLEVEL)" \
+  "$(number EXTRAVERSION)" | write_if_changed "$out/release"
 
 # --- compile and link ---
 

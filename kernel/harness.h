@@ -65,6 +65,8 @@ enum {
   HARNESS_PASID = 1 << 7,           /* iommu_attach_device_pasid() */
   HARNESS_IDENTITY_DOMAIN = 1 << 8, /* iommu_ops.identity_domain */
   HARNESS_RESETS = 1 << 9,          /* pci_dev_reset_iommu_prepare() */
+  HARNESS_ROLLBACK_FAILING = 1 << 10, /* the device that fails to attach is set back, too */
+  HARNESS_MAP_IOMMU_ID = 1 << 11,     /* of_map_iommu_id() */
 };
 
 struct harness_driver {

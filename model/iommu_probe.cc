@@ -208,16 +208,32 @@ int iommu_fwspec_init(Kernel& k, DeviceId dev, InstanceId instance) {
   return 0;
 }
 
+// Whether an instance of the driver is registered or a device is served by it.
+bool DriverLoaded(const Kernel& k, DriverId driver) {
+  const auto of_driver = [&](InstanceId i) { return k.topology.instances[i].driver == driver; };
+  if (std::ranges::any_of(Registered(k), of_driver)) return true;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.driver_of(dev) == driver) return true;
+  return false;
+}
+
+// The driver whose ops lie at the address of this one's now. ABSTRACTION: those of a driver that is
+// not loaded any more stay as they were, until another is loaded there; it serves nothing then.
+DriverId LoadedAt(const Kernel& k, DriverId driver) {
+  for (DriverId d = 0; d < k.topology.drivers_count; ++d)
+    if (k.same_ops(d, driver) && DriverLoaded(k, d)) return d;
+  return driver;
+}
+
 // The driver that the core asks to probe the device; kNoId: -ENODEV.
 DriverId LookUpOps(Kernel& k, DeviceId dev) {
   if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
-  // 7.1 calls bus->dma_configure() here and ignores the result.
+  // It calls bus->dma_configure() here and ignores the result.
   if (k.has(Rule::kProbeDmaConfigure)) ApplyFirmware(k, dev);
   // iommu_ops_from_fwnode(): of a fwspec's fwnode, else of the first instance without one.
-  // ABSTRACTION: 6.8 keeps the pointer fwspec->ops, and would go on asking the driver of an
-  // instance that has unregistered; that driver finds no instance, so the result is -ENODEV as
-  // here.
   const InstanceId named = k.device(dev).fwspec;
+  if (named != kNoId && k.has(Rule::kFwspecKeepsOps))
+    return LoadedAt(k, k.topology.instances[named].driver);
   if (named != kNoId) return IsRegistered(k, named) ? k.topology.instances[named].driver : kNoId;
   for (InstanceId i : Registered(k))
     if (!k.topology.instances[i].fwnode) return k.topology.instances[i].driver;
@@ -467,15 +483,6 @@ void ReleaseServedBy(Kernel& k, InstanceId instance) {
         k.leave(Rule::kAssumeNoUnregisterWhenAttached);
       if (k.profile.era != Era::kBusSlots) iommu_release_device(k, dev);
     }
-}
-
-// Whether an instance of the driver is registered or a device is served by it.
-bool DriverLoaded(const Kernel& k, DriverId driver) {
-  const auto of_driver = [&](InstanceId i) { return k.topology.instances[i].driver == driver; };
-  if (std::ranges::any_of(Registered(k), of_driver)) return true;
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.driver_of(dev) == driver) return true;
-  return false;
 }
 
 // Whether another driver is loaded at the address where this one's ops would lie.

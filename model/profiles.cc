@@ -19,13 +19,16 @@ constexpr std::array kBackportedTo612 = {Rule::kCoreDeferUnset};
 constexpr std::array<ProfileInfo, kKernelVersionCount> kProfiles = {{
     {kV5_15, "v5.15", 0, kBusSlots, kV5_15},
     {kV5_18, "v5.18", 1, kBusSlots, kV5_18},
+    {kV5_19, "v5.19", 11, kBusSlots, kV5_19},
     {kV6_0, "v6.0", 2, kBusSlots, kV6_0},
     {kV6_1, "v6.1", 3, kSingleDriver, kV6_1},
     {kV6_1_y, "v6.1.y", 4, kSingleDriver, kV6_1, kBackportedTo61},
     {kV6_8, "v6.8", 5, kFwnode, kV6_8},
     {kV6_12, "v6.12", 6, kFwnode, kV6_12},
     {kV6_12_y, "v6.12.y", 7, kFwnode, kV6_12, kBackportedTo612},
+    {kV6_18, "v6.18", 9, kFwnode, kV6_18},
     {kV7_1, "v7.1", 8, kFwnode, kV7_1},
+    {kV7_3, "v7.3", 10, kFwnode, kV7_3},
 }};
 
 static_assert(IsIndexedBy(&ProfileInfo::version, kProfiles));

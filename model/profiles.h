@@ -19,15 +19,18 @@ enum class Rule : uint8_t;  // model/rules.h
 enum class KernelVersion : uint8_t {
   kV5_15,
   kV5_18,
+  kV5_19,
   kV6_0,
   kV6_1,
   kV6_1_y,
   kV6_8,
   kV6_12,
   kV6_12_y,
+  kV6_18,
   kV7_1,
+  kV7_3,
 };
-inline constexpr auto kNewestVersion = KernelVersion::kV7_1;
+inline constexpr auto kNewestVersion = KernelVersion::kV7_3;
 inline constexpr int kKernelVersionCount = static_cast<int>(kNewestVersion) + 1;
 inline constexpr auto kKernelVersions = kValuesOf<KernelVersion, kKernelVersionCount>;
 

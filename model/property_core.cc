@@ -358,16 +358,16 @@ constexpr PropertyInfo kCoreRows[] = {
      "the hardware of every device of a group points at group->domain, but for devices in reset "
      "and those that wait for their first DMA",
      GroupSharesADomain,
-     PromisedOn(Until(kV6_0), kOneInstanceNoHotAdd)
+     PromisedOn(Until(kV5_19), kOneInstanceNoHotAdd)
          .Without(kAttachFaults)
-         .And(Since(kV6_0), kOneInstance)
+         .And(Since(kV5_19), kOneInstance)
          .Without(kAttachFaults)},
     {kGroupDomainIsKnown, "group-domain-is-known",
      "group->domain is NULL, the default, blocking or PASID domain, or, in a container, type1's",
      GroupDomainIsKnown,
-     PromisedOn(Until(kV6_0), kOneInstance)
+     PromisedOn(Until(kV5_19), kOneInstance)
          .Without(kAttachFaults)
-         .And(Since(kV6_0).Until(kV6_8))
+         .And(Since(kV5_19).Until(kV6_8))
          .Without(kAttachFaults)
          .And(Since(kV6_8))},
     {kProbedByFirmwaresDriver, "probed-by-firmwares-driver",
@@ -384,22 +384,22 @@ constexpr PropertyInfo kCoreRows[] = {
      "attach_dev says EINVAL, and no other errno, to what is incompatible", IncompatibleMeansEinval,
      PromisedOn(Until(kV6_8), kOneErrno).And(Since(kV6_8))},
     {kOwnershipBalances, "ownership-balances", "a group is claimed only while it is in a container",
-     OwnershipBalances, PromisedOn(Since(kV6_0).Until(kV6_8)).And(Since(kV6_8), kDriversCome)},
+     OwnershipBalances, PromisedOn(Since(kV5_19).Until(kV6_8)).And(Since(kV6_8), kDriversCome)},
     {kKernelUsersBalance, "kernel-users-balance",
      "a group counts at least each of its devices that a kernel driver has", KernelUsersBalance,
      PromisedOn(kEveryVersion, kDriversCome)},
     {kNoDriverBesideUser, "no-driver-beside-user",
      "no kernel driver has a device of a group that user space has", NoDriverBesideUser,
-     PromisedOn(Since(kV6_0), kDriversCome)},
+     PromisedOn(Since(kV5_19), kDriversCome)},
     {kDriverRefusedOnlyWhenOwned, "driver-refused-only-when-owned",
      "a kernel driver is kept from a device only where somebody else has the group",
-     DriverRefusedOnlyWhenOwned, kEveryVersion},
+     DriverRefusedOnlyWhenOwned, PromisedOn(Until(kV5_19)).And(Since(kV6_0))},
     {kNoCrossDriverPasid, "no-cross-driver-pasid",
      "a PASID's domain was allocated by the driver that serves the device", NoCrossDriverPasid,
      kOneDriverAGroup},
     {kOwnPasidDomainIsAccepted, "own-pasid-domain-is-accepted",
      "a PASID is not refused a domain of the device's own driver as that of another",
-     OwnPasidDomainIsAccepted, PromisedOn(Until(kV6_8)).And(Since(kV7_1))},
+     OwnPasidDomainIsAccepted, PromisedOn(Until(kV6_8)).And(Since(kV6_18))},
     {kPasidKeepsItsDomain, "pasid-keeps-its-domain",
      "no attach replaces the domain that a PASID has", PasidKeepsItsDomain, kEveryVersion},
     {kResettingDeviceIsBlocked, "resetting-device-is-blocked",
@@ -415,7 +415,7 @@ constexpr PropertyInfo kCoreRows[] = {
      PromisedOn(Until(kV6_8), kOneInstance).Without(kAttachFaults).And(Since(kV6_8))},
     {kOwnedGroupIsOffDefault, "owned-group-is-off-default",
      "no device of a group that user space owns is on the group's default domain",
-     OwnedGroupIsOffDefault, Since(kV6_0)},
+     OwnedGroupIsOffDefault, Since(kV5_19)},
 };
 
 }  // namespace

@@ -340,12 +340,12 @@ class MemoryWalk {
   void AddMappings(const State& s, bool count) {
     for (ContainerId c = 0; c < kMaxContainers; ++c)
       for (const Dma& dma : MappingsOf(s.containers[c])) {
-        if (dma.zero_page) continue;
         for (int i = 0; i < dma.at.count && dma.at.first + i < kPages; ++i) {
           const int iova = dma.at.first + i;
           const int page = dma.vaddr + i;
           if (page >= kPages) break;
-          leads_to_[c][iova] = static_cast<uint8_t>(page);
+          // The zero page stays whoever unpins it. But its unpins are events of these pages, too.
+          if (!dma.zero_page) leads_to_[c][iova] = static_cast<uint8_t>(page);
           const bool pinned = ((s.containers[c].pfns >> iova) & 1) != 0;
           if (count) pins_[page] += (dma.iommu_mapped ? 1 : 0) + (pinned ? 1 : 0);
         }
@@ -435,7 +435,7 @@ constexpr PropertyInfo kType1Rows[] = {
     {kFailedCallGoesBack, "failed-call-goes-back",
      "a call that joins a container or sets its driver, and fails, leaves all as it was",
      FailedCallGoesBack,
-     PromisedOn(Since(kV6_0).Until(kV6_8), kOneInstance)
+     PromisedOn(Since(kV5_19).Until(kV6_8), kOneInstance)
          .Without(kAttachFaults)
          .And(Since(kV6_8))
          .Without(kAttachFaults)},
@@ -448,12 +448,12 @@ constexpr PropertyInfo kType1Rows[] = {
     {kContainerGroupsAreOnTheirDomain, "container-groups-are-on-their-domain",
      "a group in a container with a driver is on one of its domains, as type1 has it",
      ContainerGroupsAreOnTheirDomain,
-     PromisedOn(Since(kV6_0).Until(kV6_8)).And(Since(kV6_8), kNoUnregister)},
+     PromisedOn(Since(kV5_19).Until(kV6_8)).And(Since(kV6_8), kNoUnregister)},
     {kCoherentDomainIsEnforced, "coherent-domain-is-enforced",
      "a domain that enforces cache coherency has only devices whose IOMMUs can",
-     CoherentDomainIsEnforced, PromisedOn(Since(kV6_0), kNoHotAdd)},
+     CoherentDomainIsEnforced, PromisedOn(Since(kV5_19), kNoHotAdd)},
     {kNestingIsThere, "nesting-is-there",
-     "a container with nesting has only domains whose drivers can", NestingIsThere, Until(kV7_1)},
+     "a container with nesting has only domains whose drivers can", NestingIsThere, Until(kV6_18)},
     {kMsiIsIsolated, "msi-is-isolated",
      "a device that type1 has isolates its interrupts, unless unsafe ones are allowed",
      MsiIsIsolated, PromisedOn(Until(kV6_8), kOneInstanceNoHotAdd).And(Since(kV6_8), kNoHotAdd)},
@@ -475,7 +475,7 @@ constexpr PropertyInfo kType1Rows[] = {
      PromisedOn(kEveryVersion, kUnmapTop)},
     {kNoStaleTranslation, "no-stale-translation",
      "a domain of a container maps nothing but its mappings", NoStaleTranslation,
-     PromisedOn(Since(kV7_1), kUnmapTop)},
+     PromisedOn(Since(kV6_18), kUnmapTop)},
     {kMappingsLieOffReserved, "mappings-lie-off-reserved",
      "no mapping of a container meets a reserved region of a device in it", MappingsLieOffReserved,
      PromisedOn(kEveryVersion, kNoHotAddUnmapTop)},

@@ -11,10 +11,12 @@ using enum RuleKind;
 
 constexpr bool kEncoded = true;
 constexpr auto k518 = KernelVersion::kV5_18;
+constexpr auto k519 = KernelVersion::kV5_19;
 constexpr auto k60 = KernelVersion::kV6_0;
 constexpr auto k61 = KernelVersion::kV6_1;
 constexpr auto k68 = KernelVersion::kV6_8;
 constexpr auto k612 = KernelVersion::kV6_12;
+constexpr auto k618 = KernelVersion::kV6_18;
 constexpr auto k71 = KernelVersion::kV7_1;
 
 constexpr std::string_view kIommuC = "drivers/iommu/iommu.c";
@@ -36,7 +38,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "the bus slots are never cleared, so the first driver keeps them for good",
      "unregister and a failed register set the slots of all buses to NULL", kEncoded},
     {kProbeDmaConfigure, kMechanism, "probe.dma_configure", kIommuC, "iommu_init_device",
-     Since(k71), "probe asks the bus to apply the firmware description before it looks ops up",
+     Since(k618), "probe asks the bus to apply the firmware description before it looks ops up",
      "a device has a fwspec only once a driver binds to it", kEncoded},
     {kFwspecOneDriver, kCheck, "fwspec.one_driver", kIommuC, "iommu_fwspec_init", kEveryVersion,
      "a device described by instances of two drivers is refused with -EINVAL",
@@ -47,6 +49,10 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kFwspecWithoutOps, kMechanism, "fwspec.without_ops", kOfIommuC, "of_iommu_xlate", Until(k612),
      "a device that waits for its IOMMU has a fwspec without ops, and so a dev->iommu",
      "a device that waits for its IOMMU has no dev->iommu"},
+    {kFwspecKeepsOps, kMechanism, "fwspec.keeps_ops", kIommuC, "__iommu_probe_device",
+     Since(k68).Until(k612),
+     "the core asks the ops that the fwspec was made with, though their instance has unregistered",
+     "the core asks the ops of the registered instance that has the fwspec's fwnode", kEncoded},
     {kFirmwareDtXorAcpi, kCheck, "firmware.dt_xor_acpi", "drivers/base/platform.c",
      "platform_dma_configure", kEveryVersion,
      "a machine is described by device tree or by ACPI, and only drivers of that kind probe",
@@ -77,7 +83,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "__iommu_group_set_domain_nofail", Since(k68),
      "detach and release move group->domain even when a driver fails",
      "a failing detach leaves group->domain where it was", kEncoded},
-    {kCoreDmaOwner, kCheck, "core.dma_owner", kIommuC, "iommu_group_claim_dma_owner", Since(k60),
+    {kCoreDmaOwner, kCheck, "core.dma_owner", kIommuC, "iommu_group_claim_dma_owner", Since(k519),
      "VFIO claims a group (-EPERM if owned, -EBUSY if in use) and it rests on a blocking domain",
      "groups are not claimed, and rest on the default domain or on none", kEncoded},
 
@@ -92,7 +98,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "domain->ops is a table of iommu_domain_ops, of which a driver may have several", kEncoded},
 
     {kVfioCacheCoherency, kCheck, "vfio.cache_coherency", "drivers/vfio/vfio_main.c",
-     "vfio_group_find_or_alloc", Since(k60),
+     "vfio_group_find_or_alloc", Since(k519),
      "a device whose IOMMU lacks IOMMU_CAP_CACHE_COHERENCY gets no /dev/vfio group",
      "VFIO takes devices of any IOMMU driver", kEncoded},
     {kVfioLeaveOnLast, kMechanism, "vfio.leave_on_last", "drivers/vfio/vfio_main.c",
@@ -100,7 +106,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "when its last device goes, a group leaves its container",
      "a group stays in its container after its last device has gone", kEncoded},
     {kVfioWaitOnLast, kMechanism, "vfio.wait_on_last", "drivers/vfio/vfio.c",
-     "vfio_unregister_group_dev", Until(k60),
+     "vfio_unregister_group_dev", Until(k519),
      "the last device of a group goes only once the user has taken the group out of its container",
      "the last device of a group goes though the group is in a container", kEncoded},
     {kType1SameBus, kCheck, "type1.same_bus", kType1C, "vfio_bus_type", Until(k60),
@@ -113,7 +119,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      kEveryVersion, "an existing domain is tried only if it equals the new one in cache coherency",
      "domains are shared whatever their cache coherency", kEncoded},
     {kType1EnforceCoherency, kMechanism, "type1.enforce_coherency", kType1C,
-     "vfio_iommu_type1_attach_group", Since(k60),
+     "vfio_iommu_type1_attach_group", Since(k519),
      "coherency is what the new domain's enforce_cache_coherency op answers",
      "coherency is the bus's IOMMU_CAP_CACHE_COHERENCY", kEncoded},
 
@@ -150,14 +156,15 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      kEveryVersion, "a claimed group is put on a blocking domain",
      "a claimed group keeps the default domain in hardware, and group->domain is NULL"},
     {kCoreUseDefault, kCheck, "core.use_default", kIommuC, "iommu_device_use_default_domain",
-     Since(k60), "a driver that does DMA by the kernel's API cannot bind in an owned group: -EBUSY",
+     Since(k519),
+     "a driver that does DMA by the kernel's API cannot bind in an owned group: -EBUSY",
      "a kernel driver binds whoever owns the group"},
     {kCoreIdentityIsDefault, kMechanism, "core.identity_is_default", kIommuC,
      "iommu_is_default_domain", Since(k60).Until(k68),
      "an identity domain in place of an identity default domain counts as the default domain",
      "a group is on its default domain if the pointers are equal"},
     {kCoreDeferUnset, kCheck, "core.defer_unset", kIommuC, "iommu_device_use_default_domain",
-     Since(k71), "a driver of a group without a default domain waits: -EPROBE_DEFER",
+     Since(k618), "a driver of a group without a default domain waits: -EPROBE_DEFER",
      "a driver binds in a group that has no default domain yet"},
     {kCoreDefaultTypeVote, kMechanism, "core.default_type_vote", kIommuC,
      "iommu_get_default_domain_type", Since(k68),
@@ -174,7 +181,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "a domain whose owner is not the device's driver is refused for a PASID with -EINVAL",
      "a PASID takes a domain of any driver"},
     {kCorePasidStatic, kMechanism, "core.pasid_static", kIommuC, "domain_iommu_ops_compatible",
-     Since(k71), "the driver's static domains, which have no owner, are its own",
+     Since(k618), "the driver's static domains, which have no owner, are its own",
      "a static domain is refused for having no owner"},
     {kCorePasidBusy, kCheck, "core.pasid_busy", kIommuC, "iommu_attach_device_pasid", Since(k68),
      "a PASID that has a domain is refused with -EBUSY", "a PASID's domain is replaced"},
@@ -195,7 +202,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
 
     {kVfioOpenOnce, kCheck, "vfio.open_once", kGroupC, "vfio_group_fops_open", kEveryVersion,
      "a group that is open is refused with -EBUSY", "a group may be opened twice"},
-    {kVfioViable, kCheck, "vfio.viable", "drivers/vfio/vfio.c", "vfio_group_viable", Until(k60),
+    {kVfioViable, kCheck, "vfio.viable", "drivers/vfio/vfio.c", "vfio_group_viable", Until(k519),
      "no device of a group is handed out while a kernel driver has one: -EINVAL",
      "devices are handed out whoever drives the rest of the group"},
     {kVfioNoIommuCap, kCheck, "vfio.noiommu_cap", kGroupC, "vfio_group_fops_open", kEveryVersion,
@@ -211,7 +218,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      Since(k61), "an open group whose last device has gone is refused with -ENODEV",
      "an open group joins a container after its last device has gone"},
     {kVfioClaimReal, kMechanism, "vfio.claim_real", kContainerC, "vfio_container_attach_group",
-     Since(k60), "only groups with an IOMMU are claimed",
+     Since(k519), "only groups with an IOMMU are claimed",
      "a fake group is claimed, too, and has no IOMMU that could block it: -EINVAL"},
     {kVfioReleaseOnError, kMechanism, "vfio.release_on_error", kContainerC,
      "vfio_container_attach_group", kEveryVersion,
@@ -245,11 +252,11 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "vfio_iommu_type1_attach_group", kEveryVersion,
      "a group of emulated devices joins without a domain",
      "a domain is asked for a group that has no IOMMU: -EIO or -ENODEV"},
-    {kType1Nesting, kCheck, "type1.nesting", kType1C, "vfio_iommu_type1_attach_group", Until(k71),
+    {kType1Nesting, kCheck, "type1.nesting", kType1C, "vfio_iommu_type1_attach_group", Until(k618),
      "VFIO_TYPE1_NESTING_IOMMU wants a driver with the op: -EINVAL",
      "VFIO_TYPE1_NESTING_IOMMU is VFIO_TYPE1v2_IOMMU"},
     {kType1NestingType, kMechanism, "type1.nesting_type", kType1C,
-     "vfio_iommu_type1_check_extension", Until(k71),
+     "vfio_iommu_type1_check_extension", Until(k618),
      "type1 has containers of the type VFIO_TYPE1_NESTING_IOMMU",
      "VFIO_SET_IOMMU knows no VFIO_TYPE1_NESTING_IOMMU: -ENODEV"},
     {kType1AperConflict, kCheck, "type1.aper_conflict", kType1C, "vfio_iommu_aper_conflict",
@@ -276,11 +283,11 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "iommu_group_has_isolated_msi", Since(k68),
      "every device of a group must have isolated interrupts",
      "the bus, or any device, speaks for the group"},
-    {kType1FgspProbe, kMechanism, "type1.fgsp_probe", kType1C, "vfio_test_domain_fgsp", Until(k71),
+    {kType1FgspProbe, kMechanism, "type1.fgsp_probe", kType1C, "vfio_test_domain_fgsp", Until(k618),
      "a new domain maps and unmaps two pages to see how it splits them",
      "a new domain is not tried"},
     {kType1FgspInList, kMechanism, "type1.fgsp_in_list", kType1C, "vfio_test_domain_fgsp",
-     Since(k68).Until(k71), "the pages of the trial lie in the list of valid IOVAs",
+     Since(k68).Until(k618), "the pages of the trial lie in the list of valid IOVAs",
      "the trial maps IOVA 0, whatever is reserved there"},
     {kType1Replay, kMechanism, "type1.replay", kType1C, "vfio_iommu_replay", kEveryVersion,
      "a new domain is given every mapping of its container",
@@ -334,10 +341,10 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1UnmapEveryDomain, kMechanism, "type1.unmap_every_domain", kType1C, "vfio_unmap_unpin",
      kEveryVersion, "a page is unmapped from every domain before it is unpinned",
      "a page is unmapped from the first domain alone"},
-    {kType1Overflow, kMechanism, "type1.overflow", kType1C, "vfio_dma_do_map", Since(k71),
+    {kType1Overflow, kMechanism, "type1.overflow", kType1C, "vfio_dma_do_map", Since(k618),
      "map, unmap and pin refuse a range that wraps around with -EOVERFLOW",
      "map and unmap say -EINVAL, and pin goes on to the first page that is not mapped"},
-    {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", Since(k71),
+    {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", Since(k618),
      "a mapping that ends with the address space is unmapped, too",
      "the end of such a mapping is 0, and neither unmapped nor unpinned is any of it"},
     {kType1VaddrNoEmulated, kCheck, "type1.vaddr_no_emulated", kType1C, "vfio_dma_do_unmap",
@@ -354,7 +361,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "each mapping of the zero page leaves a reference to it behind"},
 
     {kDriverSnoopChecked, kCheck, "driver.snoop_checked", "drivers/iommu/intel/iommu.c",
-     "prepare_domain_attach_device", Since(k60),
+     "prepare_domain_attach_device", Since(k519),
      "a domain that enforces coherency refuses a device whose IOMMU cannot: -EINVAL",
      "a domain that enforces coherency takes a device whose IOMMU cannot"},
     {kDriverAttachKeepsOld, kMechanism, "driver.attach_keeps_old", "drivers/iommu/s390-iommu.c",

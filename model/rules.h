@@ -78,6 +78,7 @@ enum class Rule : uint8_t {
   kCoreResetPerDevice = 45,
   kCorePasidRevert = 100,
   kFwspecWithoutOps = 101,
+  kFwspecKeepsOps = 106,
   kType1Overflow = 102,
   // VFIO groups and containers.
   kVfioOpenOnce = 46,
@@ -141,7 +142,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 106;
+inline constexpr int kRuleCount = 107;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

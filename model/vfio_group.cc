@@ -16,7 +16,8 @@ namespace iommucheck {
 namespace {
 
 // Whether VFIO registered the device. From 5.19 on VFIO asks IOMMU_CAP_CACHE_COHERENCY of devices
-// with an IOMMU.
+// with an IOMMU. ABSTRACTION: 5.19 asks the driver in the slot of the device's bus, which is another
+// one only where a slot was overwritten while the device was served (assume.bus_ops_not_replaced).
 bool IsVfioDevice(const Kernel& k, DeviceId dev) {
   if (k.device(dev).bound != BoundTo::kVfio) return false;
   return k.topology.devices[dev].kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency) ||

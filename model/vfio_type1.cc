@@ -11,7 +11,7 @@
 namespace iommucheck {
 namespace {
 
-bool OneBus(const Kernel& k, GroupId group) {  // vfio_bus_type(), up to and including 5.18
+bool OneBus(const Kernel& k, GroupId group) {  // vfio_bus_type(), up to and including 5.19
   const DeviceId first = k.first_device(group);
   for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
     if (k.topology.devices[dev].bus != k.topology.devices[first].bus) return false;

@@ -24,11 +24,14 @@ TEST(Catalogue, HasEveryDriverOfEveryEra) {
   using enum KernelVersion;
   for (const auto& [version, drivers] : std::map<KernelVersion, size_t>{{kV5_15, 21},
                                                                         {kV5_18, 21},
+                                                                        {kV5_19, 22},
                                                                         {kV6_0, 22},
                                                                         {kV6_1, 22},
                                                                         {kV6_8, 23},
                                                                         {kV6_12, 23},
-                                                                        {kV7_1, 24}})
+                                                                        {kV6_18, 24},
+                                                                        {kV7_1, 24},
+                                                                        {kV7_3, 24}})
     EXPECT_EQ(DriversOf(version).size(), drivers) << VersionName(version);
   EXPECT_EQ(FindDriver("riscv", KernelVersion::kV6_12), nullptr);
   EXPECT_NE(FindDriver("riscv", KernelVersion::kV7_1), nullptr);

@@ -85,6 +85,11 @@ int StepsOf(const MachineAnswer& a) {
   return steps;
 }
 
+// Whether the core itself has the firmware description applied when it probes a device.
+bool ProbesByFirmware(KernelVersion version) {
+  return ProfileOf(version).has(Rule::kProbeDmaConfigure);
+}
+
 class Large64 : public testing::TestWithParam<KernelVersion> {};
 
 TEST_P(Large64, HoldsInAnyRun) {
@@ -101,11 +106,11 @@ TEST_P(Large64, ReusesADomainWithoutTheComparisons) {
   const Case machine = Large(Kernel(
       GetParam(), {Rule::kType1SameOps, Rule::kCoreOwnerFirst, Rule::kRegisterSingleDriver}));
   const MachineAnswer answer = Ask(kReuse, machine, 6);
-  // A device behind an instance with a fwnode needs a configure, or from 7.1 on a walk of the bus,
+  // A device behind an instance with a fwnode needs a configure, or from 6.18 on a walk of the bus,
   // which applies the firmware description. In 6.1 two groups of the first driver get a domain of
   // the second, which has taken over all slots.
   const bool slots = ProfileOf(GetParam()).era == Era::kSingleDriver;
-  EXPECT_EQ(StepsOf(answer), slots || GetParam() == KernelVersion::kV7_1 ? 5 : 6);
+  EXPECT_EQ(StepsOf(answer), slots || ProbesByFirmware(GetParam()) ? 5 : 6);
   EXPECT_FALSE(answer.result.whole);
 }
 
@@ -113,7 +118,7 @@ TEST_P(Large64, PutsAMixedGroupOnADomainOfOneDriver) {
   const Case machine = WithMixedGroup(Large(Kernel(GetParam())));
   const MachineAnswer answer = Ask(kAttach, machine, 6);
   int steps = 0;  // up to and including 6.1 the bus has one driver
-  if (ProfileOf(GetParam()).era == Era::kFwnode) steps = GetParam() == KernelVersion::kV7_1 ? 2 : 3;
+  if (ProfileOf(GetParam()).era == Era::kFwnode) steps = ProbesByFirmware(GetParam()) ? 2 : 3;
   EXPECT_EQ(StepsOf(answer), steps);
 }
 
@@ -277,12 +282,15 @@ TEST(System, AsksAboutTheProfilesAroundItsKernel) {
   EXPECT_EQ(kernels("6.12.117+deb12").first, Versions{KernelVersion::kV6_12_y});
   EXPECT_EQ(kernels("6.12.117+deb12").second, "");
   EXPECT_EQ(kernels("6.6.87").first, (Versions{KernelVersion::kV6_1_y, KernelVersion::kV6_8}));
-  EXPECT_THAT(kernels("6.6.87").second, HasSubstr("They differ in 16 rules (register.single_dr"));
-  EXPECT_EQ(kernels("6.18").first, (Versions{KernelVersion::kV6_12_y, KernelVersion::kV7_1}));
+  EXPECT_THAT(kernels("6.6.87").second, HasSubstr("They differ in 17 rules (register.single_dr"));
+  EXPECT_EQ(kernels("6.15").first, (Versions{KernelVersion::kV6_12_y, KernelVersion::kV6_18}));
+  EXPECT_EQ(kernels("6.18").first, Versions{KernelVersion::kV6_18});
+  EXPECT_EQ(kernels("7.2.1").first, Versions{KernelVersion::kV7_1});
+  EXPECT_THAT(kernels("7.2.1").second, HasSubstr("They have the same rules."));
   EXPECT_EQ(kernels("5.15.180").first, Versions{KernelVersion::kV5_15});
   EXPECT_THAT(kernels("5.15.180").second, HasSubstr("fixes of its stable series are not modelled"));
-  EXPECT_EQ(kernels("8.0-rc1").first, Versions{KernelVersion::kV7_1});
-  EXPECT_THAT(kernels("8.0-rc1").second, HasSubstr("newer than the newest profile, v7.1"));
+  EXPECT_EQ(kernels("8.0-rc1").first, Versions{KernelVersion::kV7_3});
+  EXPECT_THAT(kernels("8.0-rc1").second, HasSubstr("newer than the newest profile, v7.3"));
   EXPECT_THAT(kernels("5.10.200").second, HasSubstr("from 5.15 on, found 5.10.200; say --kernel"));
   EXPECT_THAT(kernels("").second, HasSubstr("found none; say --kernel"));
   EXPECT_THAT(kernels("6.").second, HasSubstr("say --kernel"));

@@ -207,7 +207,7 @@ TEST(Step, NoDriverBindsAfterItsConfigureDeferred) {
 }
 
 // vfio_unregister_group_dev() of 5.15 and 5.18 waits for the user, whatever kind of group it is.
-TEST(Step, TheLastDeviceOfAGroupInAContainerGoesFromSixZeroOn) {
+TEST(Step, TheLastDeviceOfAGroupInAContainerGoesFromFiveNineteenOn) {
   Topology t = OneDevice();
   t.devices_count = 2;
   t.devices[1].kind = DeviceKind::kEmulated;  // group 0: it has one from the beginning
@@ -224,7 +224,7 @@ TEST(Step, TheLastDeviceOfAGroupInAContainerGoesFromSixZeroOn) {
 
         State in_container = state;
         const StepResult refused = Step(kernel, t, leave, in_container, events);
-        EXPECT_EQ(refused.outcome == Outcome::kNotPossible, v < KernelVersion::kV6_0)
+        EXPECT_EQ(refused.outcome == Outcome::kNotPossible, v < KernelVersion::kV5_19)
             << VersionName(v) << " " << InfoOf(kind).word << ", group " << int{group};
         EXPECT_EQ(
             Step(kernel, t, {.kind = OpKind::kUnsetContainer, .a = group}, state, events).error, 0);

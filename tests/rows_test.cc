@@ -84,8 +84,8 @@ TEST(Docs, HaveTheProfiles) {
       eras.push_back(era);
   ExpectWords("era", eras);
   ExpectPart("README.md", "Modelled, for ", ", each step",
-             absl::StrCat(ProseList(Names(true, false)), " (mainline `.0`), and ",
-                          ProseList(Names(false, true)), "\n(stable)"));
+             absl::StrCat(ProseList(Names(true, false)), " (mainline\n`.0`), and ",
+                          ProseList(Names(false, true)), " (stable)"));
 }
 
 // Rows of the properties that some profiles promise and others do not: "| `no-oops` | v5.15 |".
@@ -253,6 +253,8 @@ TEST(Trees, AreToldApartByWhatIsProbed) {
     uint32_t features = info.era == Era::kSingleDriver ? HARNESS_BUS_OPS : 0;
     for (const auto& [rule, feature] : conform::ProbedRules())
       if (ProfileOf(info.version).has(rule)) features |= feature;
+    for (const auto& [release, feature] : conform::ProbedReleases())
+      if (release == info.version) features |= feature;
     EXPECT_EQ(VersionName(conform::ProfileOfTree(features)), info.name);
   }
 }

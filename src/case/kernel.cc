@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/case/kernel.h"
 
+#include <array>
 #include <charconv>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "model/evidence.h"
 #include "src/case/spelling.h"
 
 namespace iommucheck {
@@ -34,6 +37,18 @@ std::optional<std::pair<int, int>> NumbersOf(std::string_view release) {
   return numbers;
 }
 
+// Whether the word could be what `uname -r` prints: two numbers, and then plain characters, of which
+// the first is no letter.
+bool IsRelease(std::string_view word) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kPlain =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._+~-";
+  const size_t end = word.find_first_not_of(kDigits, word.find('.') + 1);
+  return NumbersOf(word) && word.find_first_not_of(kPlain) == std::string_view::npos &&
+         (end == std::string_view::npos ||
+          std::string_view("._+~-").find(word[end]) != std::string_view::npos);
+}
+
 // Whether a third number follows that is not 0, as in "5.15.180".
 bool IsStable(std::string_view release) {
   const size_t dot = release.find('.', release.find('.') + 1);
@@ -52,6 +67,45 @@ std::string Nearest(std::string_view version) {
   if (!place->above) return absl::StrFormat("; the newest is %s", VersionName(*place->below));
   return absl::StrFormat("; the nearest are %s before it and %s after it",
                          VersionName(*place->below), VersionName(*place->above));
+}
+
+// Counts releases: 5.19 was the last before 6.0, and 6.19 before 7.0.
+int Ordinal(std::pair<int, int> numbers) { return numbers.first * 20 + numbers.second; }
+int OrdinalOf(KernelVersion profile) { return Ordinal(*NumbersOf(VersionName(profile).substr(1))); }
+
+bool SameRules(KernelVersion a, KernelVersion b) {
+  return ProfileOf(a).rules == ProfileOf(b).rules && ProfileOf(a).era == ProfileOf(b).era;
+}
+
+// "differ in 2 rules (a.b, c.d)"
+std::string DifferenceText(KernelVersion a, KernelVersion b) {
+  if (SameRules(a, b)) return "have the same rules";
+  std::vector<std::string> ids;
+  for (const RuleInfo& info : AllRules())
+    if (ProfileOf(a).has(info.rule) != ProfileOf(b).has(info.rule)) ids.emplace_back(info.id);
+  return absl::StrFormat(
+      "differ in %d rules (%s)%s", ids.size(), absl::StrJoin(ids, ", "),
+      ProfileOf(a).era == ProfileOf(b).era ? "" : " and in how a device finds its driver");
+}
+
+// What the text of the release says of the rules in which the profiles around it differ; "" if
+// nobody read it.
+std::string ReadText(std::string_view release, KernelVersion before, KernelVersion after) {
+  const auto numbers = NumbersOf(release);
+  for (const ReadBetween& read : ReleasesReadBetween()) {
+    if (numbers != std::pair(read.major, read.minor)) continue;
+    RuleSet as_after;
+    for (const Rule rule : read.as_after) as_after.add(rule);
+    std::array<std::vector<std::string>, 2> ids;
+    for (const RuleInfo& info : AllRules())
+      if (ProfileOf(before).has(info.rule) != ProfileOf(after).has(info.rule))
+        ids[as_after.has(info.rule) ? 1 : 0].emplace_back(info.id);
+    return absl::StrFormat(" Read in %s: as %s in %s; as %s in %s.%s%s", read.release,
+                           VersionName(after), absl::StrJoin(ids[1], ", "), VersionName(before),
+                           absl::StrJoin(ids[0], ", "), read.besides.empty() ? "" : " ",
+                           read.besides);
+  }
+  return "";
 }
 
 absl::Status TakeRules(std::span<const std::string> ids, bool add, RuleSet may_drop,
@@ -129,7 +183,8 @@ std::optional<ReleasePlace> PlaceOf(std::string_view release) {
 std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place) {
   std::vector<KernelVersion> profiles;
   if (place.below) profiles.push_back(*place.below);
-  if (place.below && place.above) profiles.push_back(*place.above);
+  if (place.below && place.above && !SameRules(*place.below, *place.above))
+    profiles.push_back(*place.above);
   return profiles;
 }
 
@@ -144,17 +199,47 @@ std::string PlaceText(std::string_view release, const ReleasePlace& place) {
     return absl::StrFormat(
         "Linux %s is newer than the newest profile, %s; what changed since is not known.",
         Printable(release), VersionName(*place.below));
-  const KernelProfile below = ProfileOf(*place.below);
-  const KernelProfile above = ProfileOf(*place.above);
-  std::vector<std::string> parts;
-  for (const RuleInfo& info : AllRules())
-    if (below.has(info.rule) != above.has(info.rule)) parts.emplace_back(info.id);
+  const bool same = SameRules(*place.below, *place.above);
   return absl::StrFormat(
-      "Linux %s has no profile of its own: the nearest before it is %s, the next %s. They differ "
-      "in %d rules (%s)%s, so both are asked about.",
-      Printable(release), VersionName(*place.below), VersionName(*place.above), parts.size(),
-      absl::StrJoin(parts, ", "),
-      below.era == above.era ? "" : " and in how a device finds its driver");
+      "Linux %s has no profile of its own: the nearest before it is %s, the next %s. They %s%s",
+      Printable(release), VersionName(*place.below), VersionName(*place.above),
+      DifferenceText(*place.below, *place.above),
+      same ? "." : ", so both are asked about." + ReadText(release, *place.below, *place.above));
+}
+
+std::optional<AskedAs> AskAs(std::string_view word) {
+  const std::string_view version = word.substr(0, word.find(','));
+  const std::string_view release = version.starts_with('v') ? version.substr(1) : version;
+  const std::optional<ReleasePlace> place = PlaceOf(release);
+  if (FindVersion(version) || !IsRelease(release) || !place || !place->below) return std::nullopt;
+  const std::string printed = Printable(release);
+  const auto as = [&](KernelVersion profile, std::string note) {
+    return AskedAs{
+        absl::StrCat(std::string(VersionName(profile)), std::string(word.substr(version.size()))),
+        std::move(note)};
+  };
+  if (place->exact) {
+    const std::string fixes = PlaceText(release, *place);
+    return as(*place->below, absl::StrCat("Linux ", printed, " is asked about as ",
+                                          std::string(VersionName(*place->below)), ".",
+                                          fixes.empty() ? "" : " ", fixes));
+  }
+  if (!place->above) return std::nullopt;
+  const int at = Ordinal(*NumbersOf(release));
+  const bool nearer_above = OrdinalOf(*place->above) - at < at - OrdinalOf(*place->below);
+  const KernelVersion profile = nearer_above ? *place->above : *place->below;
+  const KernelVersion other = nearer_above ? *place->below : *place->above;
+  std::string note = absl::StrFormat(
+      "Linux %s has no profile of its own, and is asked about as %s, the nearest; %s is on its "
+      "other side. They %s",
+      printed, VersionName(profile), VersionName(other), DifferenceText(profile, other));
+  absl::StrAppend(&note, SameRules(profile, other)
+                             ? "."
+                             : absl::StrFormat("; in these Linux %s may be as either, and what "
+                                               "holds for %s need not hold for it.",
+                                               printed, VersionName(profile)) +
+                                   ReadText(release, *place->below, *place->above));
+  return as(profile, std::move(note));
 }
 
 std::vector<std::string> RuleIds(RuleSet rules) {

@@ -45,8 +45,19 @@ std::optional<ReleasePlace> PlaceOf(std::string_view release);
 
 // The profiles to ask about a release: its own, or those below and above it.
 std::vector<KernelVersion> ProfilesFor(const ReleasePlace& place);
-// A sentence that relates the profiles to the release; "" if one is its own.
+// Sentences that relate those profiles to the release; "" if one is its own.
 std::string PlaceText(std::string_view release, const ReleasePlace& place);
+
+// A kernel that the user names by its release, as `uname -r` prints it, and the profile that stands
+// for it.
+struct AskedAs {
+  std::string word;  // as ParseKernel() takes it
+  std::string note;  // says so, and in which rules the release may differ from the profile
+};
+// For a word such as "6.6.87-generic,-type1.same_ops": its own profile, or the nearer one of those
+// before and after it; of two that are as near, the older. nullopt: the version is a profile, or
+// older or newer than all of them, or no release.
+std::optional<AskedAs> AskAs(std::string_view word);
 
 // The ids of the rules, in the order of AllRules().
 std::vector<std::string> RuleIds(RuleSet rules);

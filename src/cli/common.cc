@@ -81,7 +81,9 @@ void Session::Fail(const absl::Status& status) {
 
 void KernelOptions::AddTo(CLI::App& command, bool required) {
   auto* option = command.add_option(
-      "--kernel", version, "kernel profile, such as v6.0, or v6.0,-RULE,+RULE with a patch");
+      "--kernel", version,
+      "kernel profile, such as v6.0, or v6.0,-RULE,+RULE with a patch; or a release, as uname -r\n"
+      "prints it");
   if (required) option->required();
   AddPatchTo(command, "a rule that the patch takes away", "a rule or assumption that it adds");
 }
@@ -110,7 +112,10 @@ absl::StatusOr<KernelSpec> KernelOptions::Patched(const KernelSpec& kernel,
 }
 
 absl::StatusOr<KernelSpec> KernelOptions::ParseWhole(RuleSet may_drop) const {
-  absl::StatusOr<KernelSpec> kernel = ParseKernel(version, drop, add, may_drop);
+  const std::optional<AskedAs> asked = AskAs(version);
+  absl::StatusOr<KernelSpec> kernel =
+      ParseKernel(asked ? asked->word : version, drop, add, may_drop);
+  if (asked && kernel.ok()) tool::AddNote(asked->note);
   // On the command line a wrong name is wrong usage.
   if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
   return kernel;

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -20,6 +21,7 @@
 #include "src/conform/trace_text.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
+#include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -169,6 +171,8 @@ void RunConform(const Options& o, Session& session) {
     std::cerr << "iommucheck: " << note << "\n";
   absl::StatusOr<Harness> harness = Harness::Load(build / "kernel.so", /*catch_oops=*/true);
   if (!harness.ok()) return session.Fail(harness.status());
+  if (std::string note = conform::ReleaseNote(o.build, harness->version()); !note.empty())
+    tool::AddNote(std::move(note));
   KernelOptions kernel = o.kernel;
   if (kernel.version.empty()) kernel.version = VersionName(harness->version());
   const absl::StatusOr<KernelSpec> built = kernel.ParseWhole();

@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <span>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "src/case/kernel.h"
+#include "src/case/spelling.h"
 #include "src/conform/findings.h"
 #include "src/conform/real_run.h"
 
@@ -21,6 +24,14 @@ std::span<const ProbedRule> ProbedRules() {
       {Rule::kProbeDmaConfigure, HARNESS_DMA_CONFIGURE},
       {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
       {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
+      {Rule::kCoreRollbackFailing, HARNESS_ROLLBACK_FAILING},
+  };
+  return kProbed;
+}
+
+std::span<const ProbedRelease> ProbedReleases() {
+  static constexpr ProbedRelease kProbed[] = {
+      {KernelVersion::kV7_3, HARNESS_MAP_IOMMU_ID},
   };
   return kProbed;
 }
@@ -37,7 +48,22 @@ KernelVersion ProfileOfTree(uint32_t features) {
       if (ProfileOf(v).has(rule) == has(feature)) alike.push_back(v);
     if (!alike.empty()) versions = alike;
   }
+  for (const auto& [release, feature] : ProbedReleases())
+    if (!has(feature) && versions.size() > 1) std::erase(versions, release);
   return versions.back();
+}
+
+std::string ReleaseNote(const std::string& build, KernelVersion profile) {
+  std::string release;
+  std::ifstream(std::filesystem::path(build) / "release") >> release;
+  const std::optional<ReleasePlace> place = PlaceOf(release);
+  if (!place) return "";
+  if (place->exact && InfoOf(*place->below).mainline == InfoOf(profile).mainline) return "";
+  return absl::StrFormat(
+      "the tree is Linux %s, which has no profile of its own or not the rules of it; it is "
+      "compared "
+      "as %s, whose rules its text shows",
+      Printable(release), VersionName(profile));
 }
 
 std::string SandboxNote(const std::string& build) {

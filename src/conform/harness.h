@@ -24,9 +24,18 @@ struct ProbedRule {
   uint32_t feature;
 };
 std::span<const ProbedRule> ProbedRules();
-// The newest profile of the tree's era that agrees with the tree on these rules. If there is none,
-// as for a patched tree, earlier rules in the list decide before later ones.
+// A release that has the rules of the one before it, and a HARNESS_ bit that only its trees have.
+struct ProbedRelease {
+  KernelVersion release;
+  uint32_t feature;
+};
+std::span<const ProbedRelease> ProbedReleases();
+// The newest profile of the tree's era that agrees with the tree on these rules and releases. If
+// there is none, as for a patched tree, earlier rules in the list decide before later ones.
 KernelVersion ProfileOfTree(uint32_t features);
+
+// "", or that the tree's release, as its Makefile has it, is not that of the profile.
+std::string ReleaseNote(const std::string& build, KernelVersion profile);
 
 // "", or a warning before the library in this folder is loaded: its tree was built in a sandbox,
 // and this process does not run in one.

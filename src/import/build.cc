@@ -105,10 +105,10 @@ class Builder {
     instance.name = found.name;
     instance.driver = row == nullptr ? UnknownDriver(found) : KnownDriver(*row);
     instance.fwnode = row == nullptr || row->fwnode;
-    // Only kernels from v6.0 on ask for enforcement, but a later question may be about one of
+    // Only kernels from v5.19 on ask for enforcement, but a later question may be about one of
     // these.
     const std::optional<bool> enforces =
-        Enforces(found, RowOf(found, std::max(version_, KernelVersion::kV6_0)));
+        Enforces(found, RowOf(found, std::max(version_, KernelVersion::kV5_19)));
     instance.coherency_known = enforces.has_value();
     instance.enforces_coherency = enforces.value_or(true);
     m_.instances.push_back(std::move(instance));

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "model/evidence.h"
 #include "src/case/encoded.h"
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
@@ -20,11 +21,13 @@ Json KernelJson(const KernelSpec& kernel) {
 }
 
 Json ToolJson(const char* command) {
-  return {{"tool", tool::Release()},
-          {"commit", tool::Commit()},
-          {"z3", smt::Z3Version()},
-          {"command", command},
-          {"command_line", tool::CommandLine()}};
+  Json out = {{"tool", tool::Release()},
+              {"commit", tool::Commit()},
+              {"z3", smt::Z3Version()},
+              {"command", command},
+              {"command_line", tool::CommandLine()}};
+  for (const std::string& note : tool::Notes()) out["kernel_notes"].push_back(note);
+  return out;
 }
 
 Json CaseJson(const Case& c) { return Json::parse(CaseToJson(c)); }
@@ -139,15 +142,24 @@ std::string KernelsJson(std::span<const Rule> shown, std::span<const KernelVersi
   Json profiles = Json::array();
   for (KernelVersion v : versions) {
     const KernelProfile profile = ProfileOf(v);
+    Json trees = Json::array();
+    for (const SeenTree& seen : SeenTreesOf(v))
+      trees.push_back({{"tree", seen.tree},
+                       {"release", seen.release},
+                       {"seen", SeenName(seen.run ? Seen::kCode : Seen::kText)}});
     profiles.push_back({{"profile", VersionName(v)},
                         {"era", EraName(profile.era)},
-                        {"rules", RuleIds(profile.rules)}});
+                        {"rules", RuleIds(profile.rules)},
+                        {"trees", std::move(trees)}});
   }
   Json rules = Json::array();
   for (const Rule rule : shown) {
     const RuleInfo& info = InfoOf(rule);
+    Json seen = Json::object();
+    for (KernelVersion v : versions) seen[std::string(VersionName(v))] = SeenName(SeenIn(rule, v));
     rules.push_back({{"id", info.id},
                      {"kind", kRuleKindNames[static_cast<size_t>(info.kind)]},
+                     {"seen", std::move(seen)},
                      {"file", info.file},
                      {"function", info.function},
                      {"with", info.holds},

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "model/evidence.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
@@ -166,6 +167,7 @@ std::string ToolName() {
 std::string ToolText() {
   std::string out = Field("tool", ToolName());
   if (const std::string line = tool::CommandLine(); !line.empty()) out += Field("command", line);
+  for (const std::string& note : tool::Notes()) out += Field("note", note);
   return out;
 }
 
@@ -314,6 +316,23 @@ std::string VersionHead(KernelVersion v) {
   return name.ends_with(".y") ? "  .y" : " " + name;
 }
 
+namespace {
+
+// "run on v6.1, v6.1.y; read on v5.15": in the trees of which profiles the rule was looked for.
+std::string SeenText(Rule rule, std::span<const KernelVersion> versions) {
+  std::vector<std::string> parts;
+  for (const Seen how : {Seen::kCode, Seen::kText}) {
+    std::vector<std::string> names;
+    for (KernelVersion v : versions)
+      if (SeenIn(rule, v) == how) names.emplace_back(VersionName(v));
+    if (!names.empty())
+      parts.push_back(absl::StrCat(std::string(SeenName(how)), " on ", absl::StrJoin(names, ", ")));
+  }
+  return absl::StrJoin(parts, "; ");
+}
+
+}  // namespace
+
 std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersion> versions) {
   std::string out = "rule";
   out.resize(36, ' ');
@@ -330,6 +349,12 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
   out += "\nera\n";
   for (KernelVersion v : versions)
     absl::StrAppendFormat(&out, "  %-6s %s\n", VersionName(v), EraName(ProfileOf(v).era));
+  out += "\nseen in the trees (run: their code agrees with the model; read: their text)\n";
+  for (KernelVersion v : versions)
+    for (const SeenTree& seen : SeenTreesOf(v))
+      absl::StrAppendFormat(&out, "  %-7s %-4s %-9s %s\n", VersionName(v),
+                            SeenName(seen.run ? Seen::kCode : Seen::kText), seen.release,
+                            seen.tree);
   out += "\nWhat each does, and what a kernel without it does:\n";
   for (const Rule rule : rules) {
     const RuleInfo& info = InfoOf(rule);
@@ -339,6 +364,8 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
                                   : absl::StrFormat("%s: %s()", info.file, info.function));
     out += Indented(2, absl::StrFormat("with: %s", info.holds));
     out += Indented(2, absl::StrFormat("without: %s", info.dropped));
+    if (const std::string seen = SeenText(rule, versions); !seen.empty())
+      out += Indented(2, "seen: " + seen);
   }
   out += "\nWhat each promises: iommucheck properties\n";
   return out;

@@ -310,6 +310,19 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
   return result;
 }
 
+// The driver whose ops lie at the address of this one's now: a loaded one, or else itself.
+Bits Encoder::LoadedAt(const Bits& driver) const {
+  Bits loaded = Zeros(sizes_.drivers);
+  for (int r = 0; r < sizes_.drivers; ++r) {
+    Bit is_loaded = false;
+    for (int i = 0; i < sizes_.instances; ++i)
+      if (topology_.instances[i].driver == r) is_loaded |= state_.registered[i];
+    for (const SymbolicDeviceState& device : state_.devices) is_loaded |= device.driver[r];
+    loaded[r] = is_loaded & SameAddress(driver, OneHot(sizes_.drivers, r));
+  }
+  return Ite(Any(loaded), loaded, driver);
+}
+
 // The driver whose probe_device() is called; none: -ENODEV.
 Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
@@ -317,8 +330,10 @@ Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   FirmwareDescription(condition & has(Rule::kProbeDmaConfigure), d);
   Bits without_fwnode = state_.registered;
   for (int i = 0; i < sizes_.instances; ++i) without_fwnode[i] &= ~topology_.instances[i].fwnode;
-  return DriverOf(Ite(Any(device.fwspec), And(device.fwspec, state_.registered),
-                      state_.registration.First(without_fwnode)));
+  const Bits first = DriverOf(state_.registration.First(without_fwnode));
+  const Bits looked_up = DriverOf(And(device.fwspec, state_.registered));
+  const Bits named = Ite(has(Rule::kFwspecKeepsOps), LoadedAt(DriverOf(device.fwspec)), looked_up);
+  return Ite(Any(device.fwspec), named, first);
 }
 
 // The instance that probe_device() of the driver returns: none for -ENODEV.

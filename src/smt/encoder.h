@@ -146,6 +146,7 @@ class Encoder {
   Result BusIommuProbe(Bit condition, Bus bus, const Bits& hotplugged, const Bits& stored);
   void SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& result);
   Result FirmwareDescription(Bit condition, int device);
+  [[nodiscard]] Bits LoadedAt(const Bits& driver) const;
   Bits ProbeOps(Bit condition, int device, Bus bus);
   [[nodiscard]] Bits ProbeInstance(int device, const Bits& ops) const;
   void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;

@@ -2,6 +2,7 @@
 #include "src/tool/provenance.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "commit.inc"
 
@@ -41,6 +42,11 @@ std::string& Line() {
   return line;
 }
 
+std::vector<std::string>& NoteList() {
+  static std::vector<std::string> notes;
+  return notes;
+}
+
 }  // namespace
 
 std::string_view Version() { return IOMMUCHECK_VERSION; }
@@ -63,5 +69,12 @@ void SetCommandLine(int argc, const char* const* argv) {
 }
 
 std::string CommandLine() { return Line(); }
+
+void AddNote(std::string note) {
+  if (std::ranges::find(NoteList(), note) == NoteList().end())
+    NoteList().push_back(std::move(note));
+}
+
+const std::vector<std::string>& Notes() { return NoteList(); }
 
 }  // namespace iommucheck::tool

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace iommucheck::tool {
 
@@ -34,5 +35,10 @@ void SetCommandLine(int argc, const char* const* argv);
 // In a form that a shell accepts: arguments with special characters are quoted, and bytes that a
 // terminal would act on are escaped. Empty if nobody set it.
 std::string CommandLine();
+
+// A sentence that every report of this run must carry, such as that a kernel has no profile of its
+// own. The same sentence again is not added.
+void AddNote(std::string note);
+const std::vector<std::string>& Notes();
 
 }  // namespace iommucheck::tool
