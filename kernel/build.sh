@@ -43,9 +43,18 @@ core=drivers/iommu/iommu.c
 type1=drivers/vfio/vfio_iommu_type1.c
 container=drivers/vfio/container.c
 firmware=drivers/iommu/of_iommu.c
-for file in Makefile include/linux/iommu.h "$core" "$firmware" "$type1" "$container"; do
-  [[ -f $tree/$file ]] || die "$tree has no $file (container.c came with 6.1); it cannot be built"
+for file in Makefile include/linux/iommu.h "$core" "$firmware" "$type1"; do
+  [[ -f $tree/$file ]] || die "$tree has no $file; it cannot be built"
 done
+# Up to and including 6.0 containers, groups and devices are in one file.
+whole=''
+if [[ ! -f $tree/$container ]]; then
+  for file in drivers/vfio/vfio_main.c drivers/vfio/vfio.c; do
+    [[ ! -f $tree/$file ]] || { whole=$file; break; }
+  done
+  [[ -n $whole ]] || die "$tree has no $container, vfio_main.c or vfio.c; it cannot be built"
+
+fi
 
 # --- headers ---
 
@@ -60,9 +69,18 @@ contained() {
   while [[ $1 != -- ]]; do shift; done
   "${@:2}"
 }
+# Before 5.18 LLVM= takes no version. Their assembler must not be clang's own, which rejects the lines
+# that the makefiles read offsets from.
+tools=(LLVM=-19)
+if ! grep -q '^LLVM_SUFFIX := ' "$tree/Makefile"; then
+  tools=(LLVM=1 LLVM_IAS=0 CROSS_COMPILE=x86_64-linux-gnu- "CC=clang-19 -no-integrated-as"
+    HOSTCC=clang-19 HOSTCXX=clang++-19 LD=ld.lld-19 HOSTLD=ld.lld-19 HOSTAR=llvm-ar-19)
+  for tool in ar nm objcopy objdump readelf strip; do tools+=("${tool^^}=llvm-$tool-19"); done
+fi
 # The tree's makefiles are untrusted programs. Contained, they can write only their own folder.
 tree_make() {
-  contained --rw "$headers" -- make -C "$tree" O="$headers" ARCH=um LLVM=-19 -j "$(nproc)" "$@"
+  contained --rw "$headers" -- \
+    make -C "$tree" O="$headers" ARCH=um "${tools[@]}" -j "$(nproc)" "$@"
 }
 if [[ $sandbox == --sandbox ]]; then
   "$here/sandbox.sh" --check || die "--sandbox: there can be none here"
@@ -112,6 +130,10 @@ take_flags() {
     case $word in
       -include) take_folder -include "${words[++at]}" ;;
       -I?*) take_folder -I "${word#-I}" ;;
+      # The compiler's own headers, up to and including 5.15.
+      -isystem) flags+=(-isystem "$(clang-19 -print-file-name=include)") ;;
+      # Before 5.18; ours are of a later standard, and the tree's mean the same by it.
+      -std=gnu89) flags+=(-std=gnu11 -fgnu89-inline) ;;
       *)
         if [[ $word =~ ^(-std=gnu[0-9]+|-f(ms-extensions|short-wchar|unsigned-char|no-common|no-strict-aliasing|no-delete-null-pointer-checks|strict-flex-arrays=[0-3]|no-strict-overflow)|-m64|-D__arch_um__|-D__KERNEL__|-nostdinc|--target=[a-z0-9_-]+|-D[a-z_0-9]+=kernel_[a-z_0-9]+|-D_LARGEFILE64_SOURCE)$ ]]; then
           flags+=("$word")
@@ -124,10 +146,11 @@ take_flags
 # --- what the tree has ---
 
 iommu_h=$tree/include/linux/iommu.h
+vfio_h=$tree/include/linux/vfio.h
 features=()
 config=()
 probes=$(
-  has() { grep -Eq -- "$1" "$2" 2>/dev/null; }
+  has() { grep -Eq -- "$1" "${@:2}" 2>/dev/null; }
   has 'iommu_ops \*iommu_ops;' "$tree/include/linux/device/bus.h" && echo BUS_OPS
   has 'iommu_ops \*owner;' "$iommu_h" && echo DOMAIN_OWNER
   has '^struct iommu_domain \*iommu_paging_domain_alloc(_flags)?\(' "$iommu_h" && echo ALLOC_BY_DEV
@@ -146,8 +169,12 @@ probes=$(
     grep -m 1 -E 'gdev == last_gdev|__iommu_device_set_domain' | grep set_domain >/dev/null &&
     echo ROLLBACK_FAILING
   has 'of_map_iommu_id' "$tree/$firmware" && echo MAP_IOMMU_ID
+  has '^static .* \*kmem_cache_alloc_trace\(' "$tree/include/linux/slab.h" && echo KMALLOC_BY_CACHE
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
+  has 'iommu_probe_device_lock' "$iommu_h" "$tree/drivers/iommu/iommu-priv.h" && echo PROBE_LOCK
+  has '[[:space:]]locked_vm;' "$tree/$type1" && echo LOCKED_VM
+  has 'vfio_test_domain_fgsp\(struct vfio_domain \*domain\)' "$tree/$type1" && echo FGSP_AT_ZERO
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
   has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM
   has 'iommu_attach_device_pasid' "$iommu_h" && echo PASID
@@ -157,10 +184,27 @@ probes=$(
   has '\(\*domain_alloc_identity\)' "$iommu_h" && echo ALLOC_IDENTITY
   sed -n '/^struct iommu_ops {/,/^};/p' "$iommu_h" | grep pgsize_bitmap >/dev/null && echo OPS_PGSIZE
   has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
+  has 'bus_set_iommu\(' "$iommu_h" && echo BUS_SET_IOMMU
+  has '^struct iommu_domain_ops [{]' "$iommu_h" && echo DOMAIN_OPS || echo OPS_PER_DRIVER
+  has '^static int vfio_bus_type' "$tree/$type1" && echo SAME_BUS
+  has 'iommu_group_claim_dma_owner' "$iommu_h" && echo DMA_OWNER
+  has '\(\*enforce_cache_coherency\)' "$iommu_h" && echo ENFORCE_COHERENCY
+  has '\(\*map_pages\)' "$iommu_h" && echo MAP_PAGES
+  has '\(\*put_resv_regions\)' "$iommu_h" && echo PUT_RESV_REGIONS
+  grep -A 2 '^iommu_alloc_resv_region' "$iommu_h" | grep gfp_t >/dev/null && echo RESV_GFP
   sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep EPROBE_DEFER >/dev/null &&
     echo DEFER_UNSET
   has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
-  has 'vfio_free_device' "$tree/include/linux/vfio.h" && echo FREE_DEVICE
+  has 'define vfio_alloc_device\(' "$vfio_h" && echo ALLOC_DEVICE
+  has 'vfio_register_emulated_iommu_dev' "$vfio_h" && echo REGISTER_EMULATED
+  has '\(\*dma_unmap\)' "$vfio_h" && echo DMA_UNMAP
+  has 'vfio_pin_pages\(.*unsigned long \*' "$vfio_h" && echo PIN_PFNS
+  has 'vfio_pin_pages\(struct device ' "$vfio_h" && echo PIN_BY_DEV
+  has 'vfio_dma_rw\(struct vfio_group' "$vfio_h" && echo RW_BY_GROUP
+  has '\(\*open\)\(void \*device_data' "$vfio_h" && echo OPEN_BY_DATA
+  has 'symbol_get\(mdev_bus_type' "$tree/$type1" && echo MDEV_BUS
+  [[ -z $whole ]] || ! has ' device_create\(' "$tree/$whole" || echo DEVICE_CREATE
+  has 'vfio_free_device' "$vfio_h" && echo FREE_DEVICE
   has '^struct fd fdget\(' "$tree/include/linux/file.h" && echo FDGET
   has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
@@ -196,6 +240,7 @@ write_if_changed() {
   printf '#define HARNESS_FEATURES (0'
   printf ' | %s' "${features[@]}"
   printf ')\n#define HARNESS_TREE_NAME "%s"\n' "$name"
+  [[ -z $whole ]] || printf '#define HARNESS_WHOLE_FILE "%s"\n' "$whole"
 } | write_if_changed "$out/tree.h"
 
 # The release of the tree, which may have no profile of its own.
@@ -213,9 +258,10 @@ fi
 
 # The tree's own files that the four need: a group lives by the reference count of its kobject.
 lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(fake/{calls,faults,machine,driver} process/{shim,files,memory,iommu_core,of_iommu}
-  process/{vfio_main,vfio_container,vfio_type1,vfio_driver,firmware,devices,groups,ops,extra,harness})
-# In 6.1 the groups are in vfio_main.c.
+ours=(fake/{calls,faults,machine,driver} process/{shim,files,events,memory,iommu_core,of_iommu}
+  process/{vfio_main,vfio_type1,vfio_driver,firmware,devices,groups,ops,extra,harness})
+# Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
+[[ -n $whole ]] || ours+=(process/vfio_container)
 [[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)
 {
   cat <<END

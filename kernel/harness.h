@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 10
+#define HARNESS_VERSION 11
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -67,6 +67,20 @@ enum {
   HARNESS_RESETS = 1 << 9,          /* pci_dev_reset_iommu_prepare() */
   HARNESS_ROLLBACK_FAILING = 1 << 10, /* the device that fails to attach is set back, too */
   HARNESS_MAP_IOMMU_ID = 1 << 11,     /* of_map_iommu_id() */
+  HARNESS_BUS_SET_IOMMU = 1 << 12,    /* drivers claim buses by bus_set_iommu() */
+  HARNESS_OPS_PER_DRIVER = 1 << 13,   /* domain->ops is the driver's iommu_ops */
+  HARNESS_DMA_OWNER = 1 << 14,        /* iommu_group_claim_dma_owner() */
+  HARNESS_SAME_BUS = 1 << 15,         /* vfio_bus_type() in vfio_iommu_type1.c */
+};
+
+/* Like Claim in model/topology.h, in this order. */
+enum harness_claim {
+  HARNESS_CLAIM_NONE,
+  HARNESS_CLAIM_STRICT,
+  HARNESS_CLAIM_OWN_OK,
+  HARNESS_CLAIM_SKIP,
+  HARNESS_CLAIM_IGNORE,
+  HARNESS_CLAIM_STORE,
 };
 
 struct harness_driver {
@@ -86,6 +100,12 @@ struct harness_driver {
   uint8_t drops_old;
   uint8_t mismatch_errno; /* 0: EINVAL */
   uint8_t whole_pages;    /* only whole large pages can be unmapped; never in a case */
+  /* Up to and including 6.0: what it does to the buses when an instance comes or goes. */
+  uint8_t claims[HARNESS_BUSES]; /* enum harness_claim */
+  uint8_t claim_order[HARNESS_BUSES];
+  uint8_t claims_once;
+  uint8_t unwinds;
+  uint8_t clears;
 };
 
 struct harness_instance {

@@ -44,9 +44,11 @@ bool BeginsWithAPlace(const std::string& line) {
 }
 
 void ExpectPlain(const std::string& text, const std::string& what) {
+  // The table of rules has a column for each kernel.
+  const size_t columns = what.starts_with("kernels") ? 100 : kColumns;
   for (const std::string& line : Split(text)) {
     if (BeginsWithAPlace(line)) continue;
-    EXPECT_LE(line.size(), kColumns) << what << ": " << line;
+    EXPECT_LE(line.size(), columns) << what << ": " << line;
     for (const char c : line) EXPECT_TRUE(c >= ' ' && c <= '~') << what << ": " << line;
     EXPECT_FALSE(line.ends_with(' ')) << what << ": blanks at the end of: " << line;
   }

@@ -61,7 +61,7 @@ conform 0 "$build" "$work/1-dies.case" "$work/2-sound.case"
 conform 1 "$mistaken" "$work/1-dies.case" "$work/2-sound.case"
 says '^differs .*1-dies.case$'
 says '^crashed   signal 6 (SIGABRT), in op 4$'
-says '^said      kernel harness: no such function in the harness: get_task_mm$'
+says '^said      kernel harness: no such function in the harness: wake_up_process$'
 says '^1 agree, 1 differ, 0 skipped$'
 conform 1 "$mistaken" --json "$work/1-dies.case"
 says '"crashed": "signal 6 (SIGABRT), in op 4"'

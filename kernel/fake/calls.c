@@ -37,10 +37,16 @@ struct harness_call *calls_add(u8 kind)
  */
 void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size)
 {
-	const u8 first = (iova - HARNESS_PAGE_0) >> PAGE_SHIFT;
+#ifdef HARNESS_HAVE_FGSP_AT_ZERO
+	/* The trial is at address 0, which is page 0 of a case, too. Nothing else of a case is there. */
+	const bool low = iova < HARNESS_PAGES << PAGE_SHIFT;
+#else
+	const bool low = false;
+#endif
+	const u8 first = (low ? iova : iova - HARNESS_PAGE_0) >> PAGE_SHIFT;
 	struct harness_call *call = calls_count > op_calls ? &calls[calls_count - 1] : NULL;
 
-	if (!size || iova < HARNESS_PAGE_0)
+	if (!size || (!low && iova < HARNESS_PAGE_0))
 		return;
 	if (!call || !calls_recorded || call->kind != kind || call->domain != domain ||
 	    call->first + call->count != first) {

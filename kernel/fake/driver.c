@@ -9,6 +9,8 @@
 
 struct fake_domain *fake_domains;
 int fake_domains_count;
+int fake_probed_again;
+int fake_released_unserved;
 #if !__has_feature(address_sanitizer)
 static struct fake_domain *freed;
 #endif
@@ -17,7 +19,9 @@ static unsigned int registrations;
 
 /* The drivers' ops, by address: a driver loaded at a freed address reuses the ops there. */
 static struct iommu_ops ops[HARNESS_DRIVERS];
+#ifdef HARNESS_HAVE_DOMAIN_OPS
 static struct iommu_domain_ops tables[HARNESS_TABLES];
+#endif
 static u8 loaded[HARNESS_DRIVERS]; /* the driver at each address */
 
 static struct {
@@ -65,7 +69,9 @@ static struct iommu_domain *alloc(u8 driver, struct device *dev)
 		return NULL;
 	}
 	domain = host_alloc(sizeof(*domain));
+#ifdef HARNESS_HAVE_DOMAIN_OPS
 	domain->domain.ops = &tables[fake_machine.table_address[table]];
+#endif
 	domain->domain.pgsize_bitmap = PAGE_SIZE;
 	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
 	domain->domain.geometry.force_aperture = true;
@@ -250,7 +256,13 @@ void fake_has_pasids_after_alloc(void)
 }
 #endif
 
-static bool attach_deferred(struct device *dev)
+#ifdef HARNESS_HAVE_DOMAIN_OPS
+#define DEFERRED_DOMAIN
+#else
+#define DEFERRED_DOMAIN struct iommu_domain *domain,
+#endif
+
+static bool attach_deferred(DEFERRED_DOMAIN struct device *dev)
 {
 	const int index = host_index(dev);
 
@@ -258,6 +270,7 @@ static bool attach_deferred(struct device *dev)
 	       !fake_devices[index].attached;
 }
 
+#ifdef HARNESS_HAVE_ENFORCE_COHERENCY
 /* Every device on the domain must be behind an instance that can enforce it. */
 static bool enforce_cache_coherency(struct iommu_domain *domain)
 {
@@ -273,6 +286,7 @@ static bool enforce_cache_coherency(struct iommu_domain *domain)
 	fake->coherent = true;
 	return true;
 }
+#endif
 
 /* --- mapping --- */
 
@@ -325,11 +339,34 @@ static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
 	return table_phys(fake_domain_of(domain)->table, iova);
 }
 
+#ifndef HARNESS_HAVE_MAP_PAGES
+/* Before 5.13 the core calls these for each page. */
+static int map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
+	       int prot, gfp_t gfp)
+{
+	size_t mapped;
+
+	return map_pages(domain, iova, paddr, size, 1, prot, gfp, &mapped);
+}
+
+static size_t unmap(struct iommu_domain *domain, unsigned long iova, size_t size,
+		    struct iommu_iotlb_gather *gather)
+{
+	return unmap_pages(domain, iova, size, 1, gather);
+}
+#endif
+
 #ifdef HARNESS_HAVE_ENABLE_NESTING
 static int enable_nesting(struct iommu_domain *domain)
 {
 	return fake_machine.drivers[fake_domain_of(domain)->driver].nesting ? 0 : -EINVAL;
 }
+#endif
+
+#ifdef HARNESS_HAVE_RESV_GFP
+#define RESV_GFP , GFP_KERNEL
+#else
+#define RESV_GFP
 #endif
 
 static void resv_regions(struct device *dev, struct list_head *list)
@@ -350,8 +387,8 @@ static void resv_regions(struct device *dev, struct list_head *list)
 		if (region->type == HARNESS_NO_REGION)
 			continue;
 		resv = iommu_alloc_resv_region(region->start, region->length,
-					       IOMMU_READ | IOMMU_WRITE, types[region->type],
-					       GFP_KERNEL);
+					       IOMMU_READ | IOMMU_WRITE,
+					       types[region->type] RESV_GFP);
 		if (resv)
 			list_add_tail(&resv->list, list);
 	}
@@ -421,6 +458,7 @@ static struct iommu_device *probe_device(u8 driver, struct device *dev)
 	instance = find_instance(dev, driver);
 	if (instance == HARNESS_NONE)
 		return ERR_PTR(-ENODEV);
+	fake_probed_again += fake_devices[index].instance != HARNESS_NONE;
 	fake_devices[index].instance = instance;
 	call = calls_add(HARNESS_PROBE);
 	call->device = index;
@@ -432,6 +470,11 @@ static void release_device(struct device *dev)
 {
 	const int index = host_index(dev);
 
+	/* Up to and including 5.15 the core asks the driver that has the slot. */
+	if (fake_devices[index].instance == HARNESS_NONE) {
+		fake_released_unserved++;
+		return;
+	}
 	calls_add(HARNESS_RELEASE)->device = index;
 	host_releases(dev);
 	fake_devices[index].hw = NULL;
@@ -487,11 +530,25 @@ static int def_domain_type(struct device *dev)
 	return types[fake_machine.devices[host_index(dev)].default_type];
 }
 
+#ifdef HARNESS_HAVE_CAP_INTR_REMAP
+/* Of the device's instance; where the driver is told of no device, of all instances. */
+static bool remaps_interrupts(u8 driver, struct device *dev)
+{
+	if (dev)
+		return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
+	for (int i = 0; i < fake_machine.instances_count; i++)
+		if (fake_machine.instances[i].driver == driver &&
+		    !fake_machine.instances[i].isolates_msi)
+			return false;
+	return true;
+}
+#endif
+
 static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 {
 #ifdef HARNESS_HAVE_CAP_INTR_REMAP
-	if (cap == IOMMU_CAP_INTR_REMAP && dev)
-		return fake_machine.instances[fake_devices[host_index(dev)].instance].isolates_msi;
+	if (cap == IOMMU_CAP_INTR_REMAP)
+		return remaps_interrupts(driver, dev);
 #endif
 	return cap == IOMMU_CAP_CACHE_COHERENCY && fake_machine.drivers[driver].coherent;
 }
@@ -565,6 +622,44 @@ ADDRESS(5)
 ADDRESS(6)
 ADDRESS(7)
 
+/* Up to and including 5.19 drivers name the function that frees their lists. */
+#ifdef HARNESS_HAVE_PUT_RESV_REGIONS
+#define PUT_RESV .put_resv_regions = generic_iommu_put_resv_regions,
+#else
+#define PUT_RESV
+#endif
+
+#ifdef HARNESS_HAVE_MAP_PAGES
+#define MAPPING .map_pages = map_pages, .unmap_pages = unmap_pages,
+#else
+#define MAPPING .map = map, .unmap = unmap,
+#endif
+#ifdef HARNESS_HAVE_DETACH_DEV
+#define DETACH .detach_dev = detach_dev,
+#else
+#define DETACH
+#endif
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+#define NESTING .enable_nesting = enable_nesting,
+#else
+#define NESTING
+#endif
+#ifdef HARNESS_HAVE_ENFORCE_COHERENCY
+#define COHERENCY .enforce_cache_coherency = enforce_cache_coherency,
+#else
+#define COHERENCY
+#endif
+#define DOMAIN_CALLBACKS                        \
+	.attach_dev = (void *)attach_dev,       \
+	.iova_to_phys = iova_to_phys,           \
+	DETACH MAPPING NESTING COHERENCY
+/* Before 5.18 the callbacks of domains are in the ops of the driver. */
+#ifdef HARNESS_HAVE_DOMAIN_OPS
+#define OPS_OF_DOMAINS
+#else
+#define OPS_OF_DOMAINS DOMAIN_CALLBACKS .domain_free = free_domain,
+#endif
+
 #define OPS(n)                                  \
 	[n] = {                                 \
 		.capable = capable_##n,         \
@@ -577,29 +672,23 @@ ADDRESS(7)
 		.def_domain_type = def_domain_type, \
 		PASID                           \
 		PGSIZE                          \
+		PUT_RESV                        \
+		OPS_OF_DOMAINS                  \
 		ALLOC_PAGING(n)                 \
 		ALLOC_TYPE(n),                  \
 	}
 static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
 	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
 };
+#ifdef HARNESS_HAVE_DOMAIN_OPS
 static const struct iommu_domain_ops new_table = {
-	.attach_dev = (void *)attach_dev,
-#ifdef HARNESS_HAVE_DETACH_DEV
-	.detach_dev = detach_dev,
-#endif
-	.map_pages = map_pages,
-	.unmap_pages = unmap_pages,
-	.iova_to_phys = iova_to_phys,
-#ifdef HARNESS_HAVE_ENABLE_NESTING
-	.enable_nesting = enable_nesting,
-#endif
-	.enforce_cache_coherency = enforce_cache_coherency,
+	DOMAIN_CALLBACKS
 #ifdef HARNESS_HAVE_PASID
 	.set_dev_pasid = (void *)set_dev_pasid,
 #endif
 	.free = free_domain,
 };
+#endif
 
 #ifdef HARNESS_HAVE_IDENTITY_DOMAIN
 static const struct iommu_domain_ops identity_table = {
@@ -633,8 +722,12 @@ void fake_begin(const struct harness_machine *machine)
 	machine_begin(machine);
 	fake_domains = NULL;
 	fake_domains_count = 0;
+	fake_probed_again = 0;
+	fake_released_unserved = 0;
+#ifdef HARNESS_HAVE_DOMAIN_OPS
 	for (int i = 0; i < HARNESS_TABLES; i++)
 		tables[i] = new_table;
+#endif
 	calls_clear();
 	domain_numbers = 0;
 	registrations = 0;
@@ -655,6 +748,111 @@ static void forget_registration(struct fake_instance *fake)
 	fake->group = NULL;
 }
 
+/* --- claiming buses, up to and including 6.0 --- */
+
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+/* Whether firmware put the device behind a registered instance of the driver. */
+static bool is_behind(u8 device, u8 driver)
+{
+	for (int i = 0; i < HARNESS_MASTERS; i++) {
+		const u8 master = fake_machine.devices[device].masters[i];
+
+		if (master != HARNESS_NONE && fake_machine.instances[master].driver == driver &&
+		    fake_instances[master].registered)
+			return true;
+	}
+	return false;
+}
+
+/* Like Intel's driver with the devices of the ACPI namespace; an error ends this. */
+static void store(struct bus_type *bus, u8 driver)
+{
+	for (int at = 0; at < fake_listed_count; at++) {
+		struct device *dev = fake_devices[fake_listed[at]].dev;
+
+		if (dev->bus != bus || dev->iommu_group || !is_behind(fake_listed[at], driver))
+			continue;
+		bus->iommu_ops = &ops[fake_machine.drivers[driver].address];
+		if (iommu_probe_device(dev))
+			return;
+	}
+}
+
+static int claim_bus(u8 driver, u8 number)
+{
+	const struct iommu_ops *own = &ops[fake_machine.drivers[driver].address];
+	struct bus_type *bus = host_bus(number);
+
+	if (!bus)
+		return 0;
+	switch (fake_machine.drivers[driver].claims[number]) {
+	case HARNESS_CLAIM_STRICT:
+		return bus_set_iommu(bus, own);
+	case HARNESS_CLAIM_OWN_OK:
+		return bus->iommu_ops == own ? 0 : bus_set_iommu(bus, own);
+	case HARNESS_CLAIM_SKIP:
+		return iommu_present(bus) ? 0 : bus_set_iommu(bus, own);
+	case HARNESS_CLAIM_IGNORE:
+		bus_set_iommu(bus, own);
+		return 0;
+	case HARNESS_CLAIM_STORE:
+		store(bus, driver);
+		return 0;
+	}
+	return 0;
+}
+
+static bool all_registered(u8 driver)
+{
+	for (int i = 0; i < fake_machine.instances_count; i++)
+		if (fake_machine.instances[i].driver == driver && !fake_instances[i].registered)
+			return false;
+	return true;
+}
+
+/* Sets the first `count` buses that the driver claims to NULL. */
+static void give_up_buses(u8 driver, int count)
+{
+	const struct harness_driver *d = &fake_machine.drivers[driver];
+
+	for (int i = 0; i < count; i++)
+		if (d->claims[d->claim_order[i]] != HARNESS_CLAIM_NONE && host_bus(d->claim_order[i]))
+			bus_set_iommu(host_bus(d->claim_order[i]), NULL);
+}
+
+static int claim_buses(u8 driver)
+{
+	const struct harness_driver *d = &fake_machine.drivers[driver];
+
+	if (d->claims_once && !all_registered(driver))
+		return 0;
+	for (int i = 0; i < HARNESS_BUSES; i++) {
+		const int ret = claim_bus(driver, d->claim_order[i]);
+
+		if (!ret)
+			continue;
+		if (d->unwinds)
+			give_up_buses(driver, i);
+		return ret;
+	}
+	return 0;
+}
+
+static void clear_buses(u8 driver)
+{
+	if (fake_machine.drivers[driver].clears)
+		give_up_buses(driver, HARNESS_BUSES);
+}
+#else
+static int claim_buses(u8 driver)
+{
+	return 0;
+}
+static void clear_buses(u8 driver)
+{
+}
+#endif
+
 int fake_register(u8 i)
 {
 	const u8 driver = fake_machine.instances[i].driver;
@@ -665,16 +863,25 @@ int fake_register(u8 i)
 	loaded[address] = driver;
 	ops[address] = new_ops[address];
 	ops[address].owner = host_module;
+#ifdef HARNESS_HAVE_DOMAIN_OPS
 	ops[address].default_domain_ops =
 		&tables[fake_machine.table_address[fake_machine.drivers[driver].table]];
+#endif
 #ifdef HARNESS_HAVE_IDENTITY_DOMAIN
 	set_identity(&ops[address], driver);
 #endif
 	fake->iommu = (struct iommu_device){ .fwnode = fake->fwnode, .dev = fake->iommu.dev };
 	fake->registered = ++registrations;
 	ret = iommu_device_register(&fake->iommu, &ops[address], NULL);
-	if (ret)
+	if (ret) {
 		forget_registration(fake);
+		return ret;
+	}
+	ret = claim_buses(driver);
+	if (ret) {
+		iommu_device_unregister(&fake->iommu);
+		forget_registration(fake);
+	}
 	return ret;
 }
 
@@ -682,4 +889,5 @@ void fake_unregister(u8 i)
 {
 	iommu_device_unregister(&fake_instances[i].iommu);
 	forget_registration(&fake_instances[i]);
+	clear_buses(fake_machine.instances[i].driver);
 }

@@ -86,6 +86,10 @@ u8 machine_driver_of(u8 device);
 
 extern struct fake_domain *fake_domains; /* all that are not freed, newest first */
 extern int fake_domains_count;
+/* Probes of devices that were served already: each keeps a reference to the driver's module. */
+extern int fake_probed_again;
+/* Releases of devices that are not served: each drops a reference that nobody took. */
+extern int fake_released_unserved;
 
 void fake_begin(const struct harness_machine *machine);
 void fake_begin_op(const struct harness_op *op); /* NULL: an op without faults */
@@ -108,6 +112,9 @@ void fake_has_pasids_after_alloc(void);
 /* --- what the host supplies --- */
 
 extern struct module *host_module; /* the module of the drivers */
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+struct bus_type *host_bus(u8 bus); /* by its number in a machine; NULL: this kernel lacks it */
+#endif
 /* The index in fake_devices[]; -1: none of them. */
 int host_index(struct device *dev);
 void *host_alloc(unsigned long bytes); /* zeroed; never fails */

@@ -7,7 +7,7 @@
 #include "fake/fake.h"
 #include "internal.h"
 
-enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 16 };
+enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 256 };
 
 static struct {
 	struct pci_dev pci; /* also used for devices of other buses, which need only .dev */
@@ -31,16 +31,26 @@ struct bus_type amba_bustype = BUS("amba");
 struct bus_type fsl_mc_bus_type = BUS("fsl-mc");
 struct bus_type host1x_context_device_bus_type = BUS("host1x");
 struct bus_type cdx_bus_type = BUS("cdx");
+/* Buses that no IOMMU driver knows. */
+struct bus_type mdev_bus_type = { .name = "mdev" };
+static struct bus_type bare_bus_type = { .name = "bare" };
 
+/* Before iommu_buses[] the drivers name the buses, and all but cdx have some that does. */
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+enum { NAMED_BY_DRIVERS = true };
+#else
+enum { NAMED_BY_DRIVERS = false };
+#endif
 static const struct {
 	const struct bus_type *type;
 	bool there; /* in iommu_buses[] of this kernel */
 } buses[HARNESS_BUSES] = {
 	{ &platform_bus_type, true },
 	[HARNESS_PCI] = { &pci_bus_type, true },
-	{ &amba_bustype, IS_ENABLED(CONFIG_ARM_AMBA) },
-	{ &fsl_mc_bus_type, IS_ENABLED(CONFIG_FSL_MC_BUS) },
-	{ &host1x_context_device_bus_type, IS_ENABLED(CONFIG_TEGRA_HOST1X_CONTEXT_BUS) },
+	{ &amba_bustype, NAMED_BY_DRIVERS || IS_ENABLED(CONFIG_ARM_AMBA) },
+	{ &fsl_mc_bus_type, NAMED_BY_DRIVERS || IS_ENABLED(CONFIG_FSL_MC_BUS) },
+	{ &host1x_context_device_bus_type,
+	  NAMED_BY_DRIVERS || IS_ENABLED(CONFIG_TEGRA_HOST1X_CONTEXT_BUS) },
 	{ &cdx_bus_type, IS_ENABLED(CONFIG_CDX_BUS) },
 };
 
@@ -67,6 +77,76 @@ REPLACES(int, bus_register_notifier, const void *bus, struct notifier_block *blo
 	notifiers[notifiers_count++].block = block;
 	return 0;
 }
+
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+struct bus_type *host_bus(u8 bus)
+{
+	return buses[bus].there ? (struct bus_type *)buses[bus].type : NULL;
+}
+
+REPLACES(int, bus_unregister_notifier, const void *bus, struct notifier_block *block)
+{
+	int at = 0;
+
+	while (at < notifiers_count && notifiers[at].block != block)
+		at++;
+	if (at == notifiers_count)
+		return -ENOENT;
+	memmove(&notifiers[at], &notifiers[at + 1], (--notifiers_count - at) * sizeof(*notifiers));
+	return 0;
+}
+
+/* The kernel keeps notifiers and slots for ever, but the next case is a new boot. */
+static void forget_buses(void)
+{
+	while (notifiers_count)
+		kfree(notifiers[--notifiers_count].block);
+	for (int i = 0; i < HARNESS_BUSES; i++)
+		((struct bus_type *)buses[i].type)->iommu_ops = NULL;
+}
+
+/*
+ * iommu-sysfs.c. ABSTRACTION: the memory of an instance that has unregistered is freed, and this is
+ * the one reader that notices.
+ */
+static bool freed_are_wild;
+static void unlink(struct iommu_device *iommu)
+{
+	struct fake_instance *instance = container_of(iommu, struct fake_instance, iommu);
+
+	if (iommu && freed_are_wild && !instance->registered)
+		*(volatile long *)NULL = 0;
+}
+#else
+static void unlink(struct iommu_device *iommu)
+{
+}
+#endif
+
+REPLACES(void, iommu_device_unlink, struct iommu_device *iommu, struct device *link)
+{
+	unlink(iommu);
+}
+
+#ifdef HARNESS_HAVE_MDEV_BUS
+static struct device *mdev_get_iommu_device(struct device *dev)
+{
+	return NULL;
+}
+
+/* What type1 looks up in a module that need not be there. */
+void *__symbol_get(const char *name)
+{
+	if (!strcmp(name, "mdev_bus_type"))
+		return &mdev_bus_type;
+	if (!strcmp(name, "mdev_get_iommu_device"))
+		return mdev_get_iommu_device;
+	host_die("__symbol_get", name);
+}
+void __symbol_put(const char *name)
+{
+}
+#endif
 
 static void notify(unsigned long action, struct device *dev)
 {
@@ -228,9 +308,12 @@ static void make_device(int i, u8 devfn)
 	snprintf(devices[i].name, sizeof(devices[i].name), "device%d", i);
 	pci->dev.kobj.name = devices[i].name;
 	fake_devices[i].dev = &pci->dev;
-	/* The IOMMU core does not see the bus of emulated devices. */
-	if (device->kind != HARNESS_REAL)
+	/* The IOMMU core does not see the bus of emulated devices; up to and including 5.15 VFIO does. */
+	if (device->kind != HARNESS_REAL) {
+		pci->dev.bus = (void *)(device->kind == HARNESS_MDEV ? &mdev_bus_type :
+								       &bare_bus_type);
 		return;
+	}
 	pci->dev.bus = (void *)buses[device->bus].type;
 	if (device->bus != HARNESS_PCI)
 		return;
@@ -244,6 +327,9 @@ void devices_begin(void)
 	const struct harness_machine *m = &fake_machine;
 	u8 devfn[HARNESS_DEVICES] = {};
 
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+	freed_are_wild = true;
+#endif
 	lay_out(m, devfn);
 	firmware_begin();
 	for (int i = 0; i < m->devices_count; i++)
@@ -269,13 +355,54 @@ void devices_add(int i)
 		notify(BUS_NOTIFY_ADD_DEVICE, dev);
 }
 
+void devices_bind(int i, struct device_driver *driver)
+{
+	fake_devices[i].dev->driver = driver;
+	notify(BUS_NOTIFY_BIND_DRIVER, fake_devices[i].dev);
+}
+
+void devices_bound(int i, int success)
+{
+	if (success)
+		notify(BUS_NOTIFY_BOUND_DRIVER, fake_devices[i].dev);
+	else
+		fake_devices[i].dev->driver = NULL;
+}
+
+void devices_unbind(int i)
+{
+	notify(BUS_NOTIFY_UNBIND_DRIVER, fake_devices[i].dev);
+}
+
+void devices_unbound(int i)
+{
+	fake_devices[i].dev->driver = NULL;
+	notify(BUS_NOTIFY_UNBOUND_DRIVER, fake_devices[i].dev);
+}
+
+/*
+ * ABSTRACTION: a device that is served leaves its group also where its bus has no notifier; in the
+ * kernel the group keeps a pointer to it. What firmware said of it goes, too; the kernel leaks that.
+ */
+static void remove_unnoticed(struct device *dev)
+{
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+	if (fake_machine.devices[host_index(dev)].kind == HARNESS_REAL && dev->iommu_group)
+		iommu_release_device(dev);
+	if (dev->iommu)
+		core_dev_iommu_free(dev);
+#endif
+}
+
 void devices_remove(int i)
 {
 	struct device *dev = fake_devices[i].dev;
 
 	machine_unlist(i);
-	if (!device_is_emulated(i))
+	if (!device_is_emulated(i)) {
 		notify(BUS_NOTIFY_REMOVED_DEVICE, dev);
+		remove_unnoticed(dev);
+	}
 }
 
 /*
@@ -288,10 +415,20 @@ static void forget_firmware(struct device *dev)
 	if (dev->iommu && !dev->iommu->iommu_dev)
 		core_dev_iommu_free(dev);
 #endif
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+	/* There need be no notifier, and the slot may be another's. */
+	if (dev->iommu) {
+		dev->bus->iommu_ops = dev->iommu->iommu_dev->ops;
+		iommu_release_device(dev);
+	}
+#endif
 }
 
 void devices_end(void)
 {
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+	freed_are_wild = false;
+#endif
 	for (int i = 0; i < fake_machine.devices_count; i++) {
 		if (!fake_devices[i].present)
 			continue;
@@ -302,7 +439,9 @@ void devices_end(void)
 		if (fake_instances[i].registered)
 			fake_unregister(i);
 	fake_forget_domains();
-#ifdef HARNESS_HAVE_BUS_OPS
+#ifdef HARNESS_HAVE_BUS_SET_IOMMU
+	forget_buses();
+#elif defined(HARNESS_HAVE_BUS_OPS)
 	/* The kernel keeps them for ever, but the next case is a new boot. */
 	for (int i = 0; i < HARNESS_BUSES; i++)
 		((struct bus_type *)buses[i].type)->iommu_ops = NULL;

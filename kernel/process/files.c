@@ -12,6 +12,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -141,6 +142,63 @@ REPLACES(int, class_register, const struct class *class)
 {
 	return 0;
 }
+
+/* Up to and including 5.15. */
+#ifdef HARNESS_HAVE_DEVICE_CREATE
+static LIST_HEAD(created);
+static struct created {
+	struct device dev;
+	struct list_head next;
+} *of_device(dev_t devt)
+{
+	struct created *c;
+
+	list_for_each_entry(c, &created, next)
+		if (c->dev.devt == devt)
+			return c;
+	host_die("device_destroy", "there is no such device");
+}
+
+static void free_created(struct device *dev)
+{
+	kfree(container_of(dev, struct created, dev));
+}
+
+struct device *device_create(struct class *class, struct device *parent, dev_t devt, void *data,
+			     const char *format, ...)
+{
+	struct created *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	va_list args;
+	int ret;
+
+	if (!c)
+		return ERR_PTR(-ENOMEM);
+	device_initialize(&c->dev);
+	c->dev.devt = devt;
+	c->dev.class = class;
+	c->dev.release = free_created;
+	va_start(args, format);
+	ret = kobject_set_name_vargs(&c->dev.kobj, format, args);
+	va_end(args);
+	if (!ret)
+		ret = device_add(&c->dev);
+	if (ret) {
+		put_device(&c->dev);
+		return ERR_PTR(ret);
+	}
+	list_add(&c->next, &created);
+	return &c->dev;
+}
+
+void device_destroy(struct class *class, dev_t devt)
+{
+	struct created *c = of_device(devt);
+
+	list_del(&c->next);
+	device_del(&c->dev);
+	put_device(&c->dev);
+}
+#endif
 
 /* --- char devices --- */
 

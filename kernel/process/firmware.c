@@ -68,6 +68,13 @@ int __of_parse_phandle_with_args(const struct device_node *device, const char *l
 	return args->np ? 0 : -ENOENT;
 }
 
+/* Up to and including 5.16; later it is inline. */
+REPLACES(int, of_parse_phandle_with_args, const struct device_node *device, const char *list,
+	 const char *cells, int n, struct of_phandle_args *args)
+{
+	return __of_parse_phandle_with_args(device, list, cells, -1, n, args);
+}
+
 int firmware_for_each_master(struct pci_dev *dev, int (*fn)(struct pci_dev *, u16, void *),
 			     void *data)
 {
@@ -119,23 +126,36 @@ static int acpi_describe(struct device *dev, u8 master)
  * ABSTRACTION: acpi_iommu_configure_id(), and viot_iommu_configure() and its like. ARCH=um has no
  * ACPI, so that drivers/acpi does not build. Every fwspec that these make has ops.
  */
-static int acpi_configure(struct device *dev)
+static int acpi_describe_all(struct device *dev)
 {
 	const int index = host_index(dev);
 	int ret = -ENODEV;
 	u8 master;
 
-	mutex_lock(&iommu_probe_device_lock);
-	if (dev_iommu_fwspec_get(dev)) {
-		mutex_unlock(&iommu_probe_device_lock);
-		return 0;
-	}
 	for (int n = 0; (master = nth_master(index, n)) != HARNESS_NONE; n++) {
 		ret = acpi_describe(dev, master);
 		if (ret)
 			break;
 	}
+	return ret;
+}
+
+static int acpi_configure(struct device *dev)
+{
+	int ret = 0;
+	bool described;
+
+#ifdef HARNESS_HAVE_PROBE_LOCK
+	mutex_lock(&iommu_probe_device_lock);
+#endif
+	described = dev_iommu_fwspec_get(dev);
+	if (!described)
+		ret = acpi_describe_all(dev);
+#ifdef HARNESS_HAVE_PROBE_LOCK
 	mutex_unlock(&iommu_probe_device_lock);
+#endif
+	if (described)
+		return 0;
 #ifndef HARNESS_HAVE_DMA_CONFIGURE
 	if (!ret && !device_iommu_mapped(dev))
 		ret = iommu_probe_device(dev);

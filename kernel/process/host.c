@@ -300,6 +300,13 @@ int sysfs_emit(char *page, const char *format, ...)
 	va_end(args);
 	return count;
 }
+int match_string(const char *const *strings, unsigned long count, const char *wanted)
+{
+	for (unsigned long i = 0; i < count && strings[i]; i++)
+		if (!strcmp(strings[i], wanted))
+			return i;
+	return -22;
+}
 int sysfs_streq(const char *a, const char *b) { return !strcmp(a, b); }
 
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
@@ -375,7 +382,7 @@ MAKES_IN_SYSFS(sysfs_create_link_nowarn)
 ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_remove_groups)
 ANSWERS_0(sysfs_remove_link)
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
-ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link) ANSWERS_0(iommu_device_unlink)
+ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link)
 /* Properties that the device tree of a case does not have. */
 ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool) ANSWERS_0(pci_request_acs)
 /* Scheduling, interrupts, per-cpu. */
@@ -383,6 +390,7 @@ ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqu
 ANSWERS_0(__init_swait_queue_head)
 ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
 ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals) ANSWERS_0(um_get_signals)
+ANSWERS_0(set_signals) ANSWERS_0(get_signals)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
 ANSWERS_0(iommu_setup_dma_ops)
@@ -393,6 +401,8 @@ long device_property_read_u32_array(void) { return -22; }
  * waiting for it, neither at the end of the initcalls nor after a timeout.
  */
 int driver_deferred_probe_check_state(void) { return -517; }
+/* BUG() ends here: an oops. */
+void panic(const char *format) { *(volatile int *)0 = 0; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */
 ANSWERS_0(is_module_address)
 ANSWERS_0(add_taint)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, shim, memory, files, the real files, vfio_driver,
- * firmware, devices, groups, ops, extra, harness. The functions that kernel/fake needs from its host
- * are in host, memory, devices and extra. This header needs neither kernel nor libc headers.
+ * in this list, and none after it: host, kernel/fake, shim, memory, files, events, the real files,
+ * vfio_driver, firmware, devices, groups, ops, extra, harness. The functions that kernel/fake needs
+ * from its host are in host, memory, devices and extra. This header needs neither kernel nor libc
+ * headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
@@ -62,6 +63,9 @@ int file_open(const char *name);
 long file_ioctl(int fd, unsigned int command, unsigned long argument);
 void file_close(int fd);
 void *file_private(int fd); /* file->private_data */
+
+/* events.c: notifier chains, work that is done later, waiting */
+void events_work(void); /* does the work */
 
 /* iommu_core.c, of_iommu.c, vfio_*.c: reach into the real files */
 void core_init(void);
@@ -124,6 +128,15 @@ void devices_begin(void);
 void devices_end(void);
 void devices_add(int i);
 void devices_remove(int i);
+/*
+ * The steps of a bus when a driver binds to the device or unbinds, without the driver's: bind and
+ * bound, before and after its probe(); unbind and unbound, before and after its remove().
+ */
+struct device_driver;
+void devices_bind(int i, struct device_driver *driver);
+void devices_bound(int i, int success);
+void devices_unbind(int i);
+void devices_unbound(int i);
 struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
 struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */

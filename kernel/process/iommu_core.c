@@ -15,8 +15,12 @@ struct core_group core_group(struct iommu_group *group)
 {
 	if (!group)
 		return (struct core_group){};
+#ifdef HARNESS_HAVE_DMA_OWNER
 	return (struct core_group){ group->domain, group->default_domain, group->owner_cnt,
 				    group->owner != NULL, group->blocking_domain };
+#else
+	return (struct core_group){ group->domain, group->default_domain, 0, 0, NULL };
+#endif
 }
 
 void core_dev_iommu_free(struct device *dev)

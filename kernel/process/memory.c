@@ -128,13 +128,21 @@ void unpin_user_page_range_dirty_lock(struct page *page, unsigned long count, bo
 }
 
 static struct vm_area_struct registers;
-/* vma_lookup() calls this in the end. */
-void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
+static struct vm_area_struct *find_registers(unsigned long vaddr)
 {
 	registers.vm_start = MEMORY_START + MEMORY_REGISTERS * PAGE_SIZE;
 	registers.vm_end = MEMORY_START + MEMORY_HOLE * PAGE_SIZE;
 	*(unsigned long *)&registers.vm_flags = VM_PFNMAP | VM_IO;
 	return register_at(vaddr) < 0 ? NULL : &registers;
+}
+/* vma_lookup() calls this in the end; up to and including 6.0 the other. */
+void *mtree_load(struct maple_tree *tree, unsigned long vaddr)
+{
+	return find_registers(vaddr);
+}
+struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long vaddr)
+{
+	return find_registers(vaddr);
 }
 
 /*
@@ -210,6 +218,11 @@ int shim_account(struct mm_struct *mm, unsigned long count, bool inc, struct tas
 	return 0;
 }
 
+struct mm_struct *get_task_mm(struct task_struct *task)
+{
+	atomic_inc(&task->mm->mm_users); /* mmget() */
+	return task->mm;
+}
 void mmput(struct mm_struct *mm)
 {
 	if (atomic_dec_and_test(&mm->mm_users))

@@ -17,7 +17,15 @@
 
 #include <linux/bug.h>
 #include <linux/lockdep.h>
+#if __has_include(<linux/once_lite.h>)
 #include <linux/once_lite.h>
+#else
+/* Up to and including 5.10. */
+#undef WARN_ON_ONCE
+#define WARN_ON_ONCE(condition) WARN_ON(condition)
+#undef WARN_ONCE
+#define WARN_ONCE(condition, ...) WARN(condition, __VA_ARGS__)
+#endif
 
 void shim_warned(const char *function, const char *file, int line);
 #define warn_slowpath_fmt(file, line, taint, ...) shim_warned(__func__, file, line)

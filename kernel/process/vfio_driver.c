@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A driver that gives its devices to VFIO, as vfio-pci and drivers of mediated devices do. */
 #include <linux/device.h>
+#include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -11,6 +12,12 @@
 struct driven {
 	struct vfio_device vdev;
 	int index;
+#ifndef HARNESS_HAVE_REGISTER_EMULATED
+	struct iommu_group *group;
+#endif
+#ifndef HARNESS_HAVE_DMA_UNMAP
+	struct notifier_block unmaps;
+#endif
 };
 static struct driven *driven[HARNESS_DEVICES];
 static const struct driver_calls *calls;
@@ -21,27 +28,150 @@ static int index_of(struct vfio_device *vdev)
 	return container_of(vdev, struct driven, vdev)->index;
 }
 
-static void close_device(struct vfio_device *vdev)
+static bool is_real(int i)
 {
-	calls->closes(index_of(vdev));
+	return fake_machine.devices[i].kind == HARNESS_REAL;
 }
 
+/* --- which function of the kernel takes what --- */
+
+/* Up to and including 5.18 a device is named by its struct device. */
+#ifdef HARNESS_HAVE_PIN_BY_DEV
+#define PINNER(i) fake_devices[i].dev
+#else
+#define PINNER(i) (&driven[i]->vdev)
+#endif
+
+#ifdef HARNESS_HAVE_PIN_PFNS
+/* Up to and including 5.19 the pages of a pin may be anywhere. */
+static void numbers_of(unsigned long iova, int count, unsigned long *numbers)
+{
+	for (int n = 0; n < count; n++)
+		numbers[n] = (iova >> PAGE_SHIFT) + n;
+}
+
+int driver_pin(int i, unsigned long iova, int count, int write)
+{
+	unsigned long numbers[HARNESS_PAGES + 1];
+	unsigned long frames[HARNESS_PAGES + 1];
+
+	numbers_of(iova, count, numbers);
+	return vfio_pin_pages(PINNER(i), numbers, count,
+			      write ? IOMMU_READ | IOMMU_WRITE : IOMMU_READ, frames);
+}
+
+void driver_unpin(int i, unsigned long iova, int count)
+{
+	unsigned long numbers[HARNESS_PAGES + 1];
+
+	numbers_of(iova, count, numbers);
+	vfio_unpin_pages(PINNER(i), numbers, count);
+}
+#else
+int driver_pin(int i, unsigned long iova, int count, int write)
+{
+	struct page *pages[HARNESS_PAGES + 1];
+
+	return vfio_pin_pages(PINNER(i), iova, count,
+			      write ? IOMMU_READ | IOMMU_WRITE : IOMMU_READ, pages);
+}
+
+void driver_unpin(int i, unsigned long iova, int count)
+{
+	vfio_unpin_pages(PINNER(i), iova, count);
+}
+#endif
+
+#ifdef HARNESS_HAVE_RW_BY_GROUP
+int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write)
+{
+	struct vfio_group *group = vfio_group_get_external_user_from_dev(fake_devices[i].dev);
+	int ret;
+
+	if (IS_ERR_OR_NULL(group))
+		return group ? PTR_ERR(group) : -ENODEV;
+	ret = vfio_dma_rw(group, iova, data, size, write);
+	vfio_group_put_external_user(group);
+	return ret;
+}
+#else
+int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write)
+{
+	return vfio_dma_rw(&driven[i]->vdev, iova, data, size, write);
+}
+#endif
+
+/* --- the driver's callbacks --- */
+
+/* Up to and including 5.19 the driver of an emulated device asks to be told of unmaps. */
+#ifdef HARNESS_HAVE_DMA_UNMAP
 static void dma_unmap(struct vfio_device *vdev, u64 iova, u64 length)
 {
 	calls->unmaps(index_of(vdev), iova, length);
 }
+#define TOLD_OF_UNMAPS .dma_unmap = dma_unmap
 
-#define OF_BOTH                        \
-	.name = "harness",             \
-	.close_device = close_device,  \
-	RELEASE
+static void close_device(struct vfio_device *vdev)
+{
+	calls->closes(index_of(vdev));
+}
+#else
+static int told_of_unmap(struct notifier_block *block, unsigned long action, void *data)
+{
+	const struct vfio_iommu_type1_dma_unmap *unmap = data;
+
+	if (action == VFIO_IOMMU_NOTIFY_DMA_UNMAP)
+		calls->unmaps(container_of(block, struct driven, unmaps)->index, unmap->iova,
+			      unmap->size);
+	return NOTIFY_OK;
+}
+
+static int open_emulated(struct vfio_device *vdev)
+{
+	struct driven *d = container_of(vdev, struct driven, vdev);
+	unsigned long events = VFIO_IOMMU_NOTIFY_DMA_UNMAP;
+
+	d->unmaps.notifier_call = told_of_unmap;
+	return vfio_register_notifier(PINNER(d->index), VFIO_IOMMU_NOTIFY, &events, &d->unmaps);
+}
+#define TOLD_OF_UNMAPS OPEN_DEVICE = (void *)open_emulated
+
+static void close_device(struct vfio_device *vdev)
+{
+	struct driven *d = container_of(vdev, struct driven, vdev);
+
+	calls->closes(d->index);
+	if (!is_real(d->index))
+		vfio_unregister_notifier(PINNER(d->index), VFIO_IOMMU_NOTIFY, &d->unmaps);
+}
+#endif
+
+/* In 5.10 these are told of the driver's data, which is the same address here. */
+#ifdef HARNESS_HAVE_OPEN_BY_DATA
+#define OPEN_DEVICE .open
+#define CLOSE_DEVICE .release
+#else
+#define OPEN_DEVICE .open_device
+#define CLOSE_DEVICE .close_device
+#endif
 #ifdef HARNESS_HAVE_FREE_DEVICE
 #define RELEASE .release = vfio_free_device,
 #else
 #define RELEASE
 #endif
-static const struct vfio_device_ops emulated_ops = { OF_BOTH .dma_unmap = dma_unmap };
+#define OF_BOTH .name = "harness", CLOSE_DEVICE = (void *)close_device, RELEASE
+static const struct vfio_device_ops emulated_ops = { OF_BOTH TOLD_OF_UNMAPS };
+#ifdef HARNESS_HAVE_OPEN_BY_DATA
+static int open_real(void *data)
+{
+	return 0;
+}
+static const struct vfio_device_ops device_ops = { OF_BOTH OPEN_DEVICE = open_real };
+#else
 static const struct vfio_device_ops device_ops = { OF_BOTH };
+#endif
+
+/* --- binding --- */
 
 void driver_begin(const struct driver_calls *of)
 {
@@ -50,28 +180,119 @@ void driver_begin(const struct driver_calls *of)
 	memset(driven, 0, sizeof(driven));
 }
 
-static int register_device(int i, struct vfio_device *vdev)
+#ifdef HARNESS_HAVE_ALLOC_DEVICE
+static struct driven *make(struct device *dev, const struct vfio_device_ops *ops)
+{
+	return vfio_alloc_device(driven, vdev, dev, ops);
+}
+static void drop(struct driven *d)
+{
+	vfio_put_device(&d->vdev);
+}
+#else
+static struct driven *make(struct device *dev, const struct vfio_device_ops *ops)
+{
+	struct driven *d = kzalloc(sizeof(*d), GFP_KERNEL);
+
+#ifdef HARNESS_HAVE_OPEN_BY_DATA
+	vfio_init_group_dev(&d->vdev, dev, ops, &d->vdev);
+#else
+	vfio_init_group_dev(&d->vdev, dev, ops);
+#endif
+	return d;
+}
+static void drop(struct driven *d)
+{
+#ifndef HARNESS_HAVE_OPEN_BY_DATA
+	vfio_uninit_group_dev(&d->vdev);
+#endif
+	kfree(d);
+}
+#endif
+
+#ifdef HARNESS_HAVE_REGISTER_EMULATED
+static int register_device(int i, struct driven *d)
 {
 	return fake_machine.devices[i].kind == HARNESS_MDEV ?
-		       vfio_register_emulated_iommu_dev(vdev) :
-		       vfio_register_group_dev(vdev);
+		       vfio_register_emulated_iommu_dev(&d->vdev) :
+		       vfio_register_group_dev(&d->vdev);
+}
+static void unregister_device(int i, struct driven *d)
+{
+	vfio_unregister_group_dev(&d->vdev);
+}
+#else
+/* Up to and including 5.15 a driver of devices without an IOMMU makes a group for each. */
+static struct iommu_group *make_group(int i)
+{
+	struct device *dev = fake_devices[i].dev;
+	struct iommu_group *group;
+
+	if (fake_machine.devices[i].kind != HARNESS_MDEV)
+		return vfio_iommu_group_get(dev);
+	group = iommu_group_alloc(); /* mdev_attach_iommu() */
+	iommu_group_add_device(group, dev);
+	return group;
+}
+static void drop_group(int i, struct iommu_group *group)
+{
+	struct device *dev = fake_devices[i].dev;
+
+	if (fake_machine.devices[i].kind != HARNESS_MDEV) {
+		vfio_iommu_group_put(group, dev);
+		return;
+	}
+	iommu_group_remove_device(dev); /* mdev_detach_iommu() */
+	iommu_group_put(group);
+}
+static int register_device(int i, struct driven *d)
+{
+	int ret;
+
+	d->group = make_group(i);
+	if (!d->group)
+		return -EINVAL;
+	ret = vfio_register_group_dev(&d->vdev);
+	if (ret)
+		drop_group(i, d->group);
+	return ret;
+}
+static void unregister_device(int i, struct driven *d)
+{
+	vfio_unregister_group_dev(&d->vdev);
+	drop_group(i, d->group);
+}
+#endif
+
+/*
+ * ABSTRACTION: from 6.15 on the core WARNs if it probes a device that has a driver, and VFIO's keeps
+ * the device when its IOMMU goes. Where no bus notifier asks, the driver shows only while VFIO may
+ * look at it.
+ */
+static void show_driver(int i, bool shown)
+{
+#ifndef HARNESS_HAVE_BUS_SET_IOMMU
+	fake_devices[i].dev->driver = shown ? &driver : NULL;
+#endif
 }
 
 int driver_bind(int i)
 {
 	const bool emulated = fake_machine.devices[i].kind == HARNESS_MDEV;
-	struct driven *d = vfio_alloc_device(driven, vdev, fake_devices[i].dev,
-					     emulated ? &emulated_ops : &device_ops);
+	struct driven *d = make(fake_devices[i].dev, emulated ? &emulated_ops : &device_ops);
 	int ret;
 
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	d->index = i;
-	ret = register_device(i, &d->vdev);
+	devices_bind(i, &driver);
+	ret = register_device(i, d);
 	if (ret)
-		vfio_put_device(&d->vdev);
+		drop(d);
 	else
 		driven[i] = d;
+	devices_bound(i, !ret);
+	show_driver(i, false);
 	return ret;
 }
 
@@ -79,46 +300,28 @@ void driver_unbind(int i)
 {
 	struct driven *d = driven[i];
 
-	vfio_unregister_group_dev(&d->vdev);
+	devices_unbind(i);
+	unregister_device(i, d);
 	driven[i] = NULL;
-	vfio_put_device(&d->vdev);
+	devices_unbound(i);
+	drop(d);
 }
 
 int driver_open(int i, int group)
 {
-	struct device *dev = fake_devices[i].dev;
 	int fd;
 
-	snprintf(memory_user.argument, sizeof(memory_user.argument), "%s", dev_name(dev));
-	dev->driver = &driver;
+	snprintf(memory_user.argument, sizeof(memory_user.argument), "%s",
+		 dev_name(fake_devices[i].dev));
+	show_driver(i, true);
 	fd = file_ioctl(group, VFIO_GROUP_GET_DEVICE_FD, (unsigned long)memory_user.argument);
-	dev->driver = NULL;
+	show_driver(i, false);
 	return fd;
 }
 
 void driver_close(int i, int fd)
 {
-	struct device *dev = fake_devices[i].dev;
-
-	dev->driver = &driver;
+	show_driver(i, true);
 	file_close(fd);
-	dev->driver = NULL;
-}
-
-int driver_pin(int i, unsigned long iova, int count, int write)
-{
-	struct page *pages[HARNESS_PAGES + 1];
-
-	return vfio_pin_pages(&driven[i]->vdev, iova, count,
-			      write ? IOMMU_READ | IOMMU_WRITE : IOMMU_READ, pages);
-}
-
-void driver_unpin(int i, unsigned long iova, int count)
-{
-	vfio_unpin_pages(&driven[i]->vdev, iova, count);
-}
-
-int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write)
-{
-	return vfio_dma_rw(&driven[i]->vdev, iova, data, size, write);
+	show_driver(i, false);
 }

@@ -25,6 +25,9 @@ std::span<const ProbedRule> ProbedRules() {
       {Rule::kCoreDeferUnset, HARNESS_DEFER_UNSET},
       {Rule::kCoreRollbackReattach, HARNESS_REATTACH},
       {Rule::kCoreRollbackFailing, HARNESS_ROLLBACK_FAILING},
+      {Rule::kAllocOpsPerDriver, HARNESS_OPS_PER_DRIVER},
+      {Rule::kCoreDmaOwner, HARNESS_DMA_OWNER},
+      {Rule::kType1SameBus, HARNESS_SAME_BUS},
   };
   return kProbed;
 }
@@ -38,7 +41,9 @@ std::span<const ProbedRelease> ProbedReleases() {
 
 KernelVersion ProfileOfTree(uint32_t features) {
   const auto has = [features](uint32_t feature) { return (features & feature) != 0; };
-  const Era era = has(HARNESS_BUS_OPS) ? Era::kSingleDriver : Era::kFwnode;
+  const Era era = has(HARNESS_BUS_SET_IOMMU) ? Era::kBusSlots
+                  : has(HARNESS_BUS_OPS)     ? Era::kSingleDriver
+                                             : Era::kFwnode;
   std::vector<KernelVersion> versions;
   for (const ProfileInfo& info : AllProfiles())
     if (info.era == era) versions.push_back(info.version);

@@ -17,7 +17,7 @@ void Lockstep::Begin(const harness& real, const Topology& topology, const Kernel
   stays_.Begin();
   leaks_ = {};
   state_ = InitialState(topology);
-  model_run_.Begin(kernel.era);
+  model_run_.Begin(kernel);
   real_run_.Begin(real, topology, kernel, real_);
 }
 

@@ -6,9 +6,10 @@
 
 namespace iommucheck::conform {
 
-void TraceBuilder::Begin(Era era) {
+void TraceBuilder::Begin(const KernelProfile& kernel) {
   trace_.Clear();
-  era_ = era;
+  era_ = kernel.era;
+  counts_owners_ = kernel.has(Rule::kCoreDmaOwner);
   step_calls_ = 0;
   pins_ = locked_ = allocated_ = 0;
   mapped_.fill(0);
@@ -130,12 +131,13 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
     const GroupId group = state.devices[dev].group;
     if (group == kNoId) continue;
     const GroupState& g = state.groups[group];
-    // The kernel's owner_cnt counts the owner, too.
-    devices[dev] = {group,
-                    {.domain = number_of(g.domain),
-                     .default_domain = number_of(g.default_domain),
-                     .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
-                     .owned = g.owner}};
+    // The kernel's owner_cnt counts the owner, too. Up to and including 5.18 it counts nobody.
+    devices[dev] = {
+        group,
+        {.domain = number_of(g.domain),
+         .default_domain = number_of(g.default_domain),
+         .owner_cnt = static_cast<int16_t>(counts_owners_ ? g.kernel_users + (g.owner ? 1 : 0) : 0),
+         .owned = g.owner}};
   }
   SetGroups(std::span(devices).first(topology.devices_count), trace_);
 }
@@ -145,7 +147,7 @@ Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }
 Trace TraceOf(const Case& c, const Run& run) {
   Trace trace;
   TraceBuilder builder(trace);
-  builder.Begin(ProfileOf(c.kernel).era);
+  builder.Begin(ProfileOf(c.kernel));
   const State* last = &run.initial;
   for (const PlayedStep& step : run.steps) {
     if (step.result.outcome != Outcome::kDone) break;

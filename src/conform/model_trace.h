@@ -26,7 +26,7 @@ Trace TraceOf(const Case& c, const Run& run);
 class TraceBuilder {
  public:
   explicit TraceBuilder(Trace& trace) : trace_(trace) {}
-  void Begin(Era era);  // clears the trace
+  void Begin(const KernelProfile& kernel);  // clears the trace
   void Step(const StepResult& result, std::span<const Event> events, const State& after);
   void End(const Topology& topology, const State& state);
 
@@ -35,6 +35,7 @@ class TraceBuilder {
 
   Trace& trace_;
   Era era_{};
+  bool counts_owners_ = false;
   uint32_t step_calls_ = 0;  // count of calls before the step
   uint16_t pins_ = 0;
   uint16_t locked_ = 0;

@@ -32,6 +32,7 @@ static_assert(int{HARNESS_NOIOMMU} == static_cast<int>(DeviceKind::kNoIommu));
 static_assert(int{HARNESS_TYPE_DMA} == static_cast<int>(DefaultType::kDma));
 static_assert(int{HARNESS_DEVICE_TREE} == static_cast<int>(Firmware::kDt));
 static_assert(int{HARNESS_UNPRIVILEGED} == kUnprivileged);
+static_assert(int{HARNESS_CLAIM_STORE} == static_cast<int>(Claim::kStore));
 static_assert(int{HARNESS_READ} == kRead && int{HARNESS_WRITE} == kWrite);
 static_assert(int{HARNESS_VADDR} == kVaddr && int{HARNESS_ALL} == kAll);
 
@@ -115,7 +116,14 @@ harness_machine MachineOf(const Topology& topology, const KernelProfile& kernel)
         .checks_snoop = driver.checks_snoop && kernel.has(Rule::kDriverSnoopChecked),
         .drops_old = driver.drops_old && !kernel.has(Rule::kDriverAttachKeepsOld),
         .mismatch_errno = kernel.has(Rule::kDriverEinvalOnly) ? uint8_t{0} : driver.mismatch_errno,
+        .claims_once = driver.claims_once,
+        .unwinds = driver.unwinds,
+        .clears = driver.clears,
     };
+    for (int n = 0; n < kBusCount; ++n) {
+      m.drivers[d].claims[n] = static_cast<uint8_t>(driver.claims[n]);
+      m.drivers[d].claim_order[n] = static_cast<uint8_t>(driver.claim_order[n]);
+    }
   }
   for (InstanceId i = 0; i < topology.instances_count; ++i) {
     const Instance& instance = topology.instances[i];
