@@ -309,7 +309,7 @@ END
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
       esac
       case $file in
-        */iommu_core | */of_iommu | */vfio_{main,group,container,type1})
+        */iommu_core | */of_iommu | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
           # process/memory.c complains if user space is given what nobody set.
           echo "  flavour = $sanitize$of -ftrivial-auto-var-init=pattern" ;;
         *) echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\"$of" ;;

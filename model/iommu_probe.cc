@@ -281,10 +281,7 @@ int InitDevice(Kernel& k, DeviceId dev) {
     k.device(dev).instance = kNoId;
     return -ENOMEM;
   }
-  if (k.group(group).container != kNoId) {
-    k.leave(Rule::kAssumeNoHotAddWhenAttached);
-    if (k.has(Rule::kVfioViable)) k.warn("vfio_group_nb_add_dev", group);
-  }
+  if (k.group(group).container != kNoId) k.leave(Rule::kAssumeNoHotAddWhenAttached);
   if (k.device(dev).bound == BoundTo::kKernelDriver) k.leave(Rule::kAssumeNoDriverBeforeIommu);
   k.device(dev).group = group;
   ListAddTail(k, group, dev);
@@ -367,20 +364,22 @@ void ReleaseBus(Kernel& k, Bus bus) {
 }
 
 int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
+  const auto bit = static_cast<uint8_t>(1U << static_cast<unsigned>(bus));
   if (driver == kNoId) {
-    // The kernel leaves the notifiers and the devices as they are.
+    // The kernel leaves the notifier and the devices as they are.
     SetBusOps(k, bus, kNoId);
     return 0;
   }
   if (k.state.bus_ops[static_cast<size_t>(bus)] != kNoId && k.has(Rule::kBusOneOps))
     return k.refuse(Rule::kBusOneOps, -EBUSY);
   SetBusOps(k, bus, driver);
-  uint8_t& notifiers = k.state.bus_notifiers[static_cast<size_t>(bus)];
-  ++notifiers;
+  // ABSTRACTION: each bus_set_iommu() adds one more notifier. If a second notifier probes a device
+  // again, it finds it in its group, so one bit is enough for all notifiers.
+  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier | bit);
   const int ret = bus_iommu_probe(k, bus);
   if (ret == 0) return 0;
   ReleaseBus(k, bus);
-  --notifiers;
+  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier & ~bit);
   SetBusOps(k, bus, kNoId);
   return ret;
 }
@@ -573,23 +572,6 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
   if (k.topology.devices[dev].kind != DeviceKind::kReal) return -ENODEV;
   if (const int ret = InitDevice(k, dev); ret != 0) return ret;
   return k.fwnode_era() ? SetupDefault(k, dev) : AttachDefaultByBus(k, dev);
-}
-
-void iommu_bus_notifier(Kernel& k, DeviceId dev) {
-  const InstanceId instance = k.device(dev).instance;
-  if (instance == kNoId) {
-    iommu_probe_device(k, dev);
-    return;
-  }
-  // Up to and including 6.0 each bus_set_iommu() that succeeds adds a notifier. ABSTRACTION: the
-  // driver finds the instance that it found before. The device takes a second reference to the
-  // driver's module, which it never gives back.
-  k.emit({.kind = Event::Kind::kProbe,
-          .device = dev,
-          .group = k.device(dev).group,
-          .device_driver = k.driver_of(dev),
-          .instance = instance});
-  AttachDefaultByBus(k, dev);
 }
 
 void iommu_release_device(Kernel& k, DeviceId dev) {

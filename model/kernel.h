@@ -98,7 +98,6 @@ inline constexpr const char* kWaits =
 
 bool IsRegistered(const Kernel& k, InstanceId instance);
 int iommu_probe_device(Kernel& k, DeviceId dev);
-void iommu_bus_notifier(Kernel& k, DeviceId dev);  // BUS_NOTIFY_ADD_DEVICE
 void iommu_release_device(Kernel& k, DeviceId dev);
 // Applies the firmware description of a device's masters: of_iommu_configure(),
 // acpi_iommu_configure_id(). ABSTRACTION: from 6.12 on, fwspec.free_on_error is the rule for both;

@@ -122,11 +122,11 @@ struct ContainerState {
 struct State {
   std::array<uint64_t, kMaxDomains> mapped{};  // bit per page of IOVA that a domain translates
   std::array<ContainerState, kMaxContainers> containers{};
-  uint32_t locked_vm = 0;                          // mm->locked_vm: pages accounted to the user
-  uint32_t pins = 0;                               // ghost: pins of user memory that type1 holds
-  uint32_t zero_pins = 0;                          // ghost: pins of the zero page
-  std::array<DriverId, kBusCount> bus_ops;         // bus->iommu_ops
-  std::array<uint8_t, kBusCount> bus_notifiers{};  // iommu notifiers that the bus has
+  uint32_t locked_vm = 0;                   // mm->locked_vm: pages accounted to the user
+  uint32_t pins = 0;                        // ghost: pins of user memory that type1 holds
+  uint32_t zero_pins = 0;                   // ghost: pins of the zero page
+  std::array<DriverId, kBusCount> bus_ops;  // bus->iommu_ops
+  uint8_t bus_notifier = 0;                 // bit per bus: its iommu notifier is registered
   uint8_t listed_count = 0;
   std::array<DeviceId, kMaxDevices> listed;  // the devices of all buses, in the order they came
   uint8_t registered_count = 0;
@@ -137,7 +137,7 @@ struct State {
   std::array<DomainState, kMaxDomains> domains{};
   uint8_t groups_end = 0;   // no live group has this index or a higher one
   uint8_t domains_end = 0;  // no used domain has this index or a higher one
-  std::array<uint8_t, 4> padding{};
+  uint8_t padding = 0;
 
   State() {
     bus_ops.fill(kNoId);

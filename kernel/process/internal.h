@@ -2,7 +2,7 @@
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
  * in this list, and none after it: host, kernel/fake, shim, memory, files, events, the real files,
- * vfio_driver, firmware, devices, groups, ops, extra, harness. The functions that kernel/fake needs
+ * firmware, devices, vfio_driver, groups, ops, extra, harness. The functions that kernel/fake needs
  * from its host are in host, memory, devices and extra. This header needs neither kernel nor libc
  * headers.
  */

@@ -190,8 +190,7 @@ void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values
   for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_[i].values);
   for (const uint8_t bus : buses_) out.Put(OrNone(state.bus_ops[bus]), driver_bits_);
   if (notifiers_)
-    // One is as good as more: without faults the second one comes to what the first came to.
-    for (const uint8_t bus : buses_) out.Flag(state.bus_notifiers[bus] != 0);
+    for (const uint8_t bus : buses_) out.Flag((state.bus_notifier >> bus & 1U) != 0);
   out.Put(Registered(state), topology_.instances_count);
   for (uint8_t n = 0; n < state.registered_count; ++n)
     if (InOrder(state.registered[n], values)) out.Put(state.registered[n], instance_bits_);
@@ -200,8 +199,10 @@ void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values
 void Packer::GetGlobals(BitReader& in, State& state, Values& values) const {
   for (size_t i = 0; i < open_.size(); ++i) values[i] = in.Get(open_[i].values);
   for (const uint8_t bus : buses_) state.bus_ops[bus] = FromOrNone(in.Get(driver_bits_));
+  unsigned notifiers = 0;
   if (notifiers_)
-    for (const uint8_t bus : buses_) state.bus_notifiers[bus] = in.Flag() ? 1 : 0;
+    for (const uint8_t bus : buses_) notifiers |= (in.Flag() ? 1U : 0U) << bus;
+  state.bus_notifier = static_cast<uint8_t>(notifiers);
 
   unsigned registered = 0;
   for (int i = 0; i < topology_.instances_count; ++i) registered |= (in.Flag() ? 1U : 0U) << i;
@@ -569,7 +570,7 @@ void Packer::UnpackContainer(std::span<const uint32_t> key, std::span<const Devi
 
 void CopyState(const State& from, int devices, State& to) {
   to.bus_ops = from.bus_ops;
-  to.bus_notifiers = from.bus_notifiers;
+  to.bus_notifier = from.bus_notifier;
   to.listed_count = from.listed_count;
   std::copy_n(from.listed.begin(), devices, to.listed.begin());
   to.registered_count = from.registered_count;
