@@ -51,8 +51,7 @@ const char* BrokenDeviceLists(const Topology& t, const State& s) {
 const char* BrokenGroup(const State& s, GroupId id) {
   const GroupState& g = s.groups[id];
   if (!g.live) return g == GroupState{} ? nullptr : "a group that does not exist is blank";
-  if (g.dead && (!g.open || g.open_devices != 0))
-    return "a file without devices is open";
+  if (g.dead && (!g.open || g.open_devices != 0)) return "a file without devices is open";
   const bool used = g.container != kNoId || g.open || g.open_devices != 0;
   if (g.devices == kNoId && !used && !SharedOut(s, id))
     return "a group exists while something holds it";
