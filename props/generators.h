@@ -58,8 +58,7 @@ KernelSpec DrawAnyKernel(Words& words);       // any version, some of all rules 
 
 Scenario DrawScenario(Words& words, const DrawKernel& draw_kernel, const Shape& shape);
 
-// Shrinks by removing ops, faults, flags, devices, instances, and attributes that only the model
-// has.
+// Shrinks to the cases of AnySmaller() (src/case/smaller.h).
 rc::Gen<Scenario> Scenarios(DrawKernel draw_kernel, Shape shape = {});
 
 }  // namespace iommucheck

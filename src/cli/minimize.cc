@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "src/case/run.h"
+#include "src/case/spelling.h"
+#include "src/cli/commands.h"
+#include "src/cli/usage.h"
+#include "src/report/minimized.h"
+
+namespace iommucheck::cli {
+namespace {
+
+struct Options {
+  std::string path;
+  std::string property;
+  std::string out;
+  uint64_t budget = 0;
+  bool json = false;
+};
+
+// What the case violates: the property that is asked for, or the one that it is about.
+absl::StatusOr<Property> PropertyIn(const Options& o, const Case& c) {
+  const Run run = Play(c);
+  const std::optional<Property> property =
+      o.property.empty() ? report::ViolatedProperty(c, run) : FindProperty(o.property);
+  if (property && run.of(*property).at != 0) return *property;
+  return absl::InvalidArgumentError(absl::StrCat(
+      o.path, ": expected a case that violates ", o.property.empty() ? "a property" : o.property,
+      ", found one that does not", run.outside ? ": it is outside of an assumption" : ""));
+}
+
+void Minimize(const Options& o, Session& session) {
+  if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
+  const absl::StatusOr<Case> c = ReadCase(o.path);
+  if (!c.ok()) return session.Fail(c.status());
+  const absl::StatusOr<Property> property = PropertyIn(o, *c);
+  if (!property.ok()) return session.Fail(property.status());
+  const absl::StatusOr<report::MinimizedCase> minimized = report::Minimize(*c, *property, o.budget);
+  if (!minimized.ok()) return session.Fail(minimized.status());
+  const std::string text = report::MinimizedText(*minimized);
+  if (o.json) std::cout << report::MinimizedJson(*minimized);
+  if (!o.json && o.out.empty()) std::cout << text;
+  if (!o.out.empty())
+    if (const absl::Status s = WriteFile(o.out, text); !s.ok()) return session.Fail(s);
+  if (!minimized->complete)
+    session.Fail(absl::ResourceExhaustedError("unknown: " + minimized->why));
+}
+
+}  // namespace
+
+void AddMinimize(CLI::App& app, Session& session) {
+  auto* command = app.add_subcommand(
+      "minimize", "The part of a case that still violates a property, as a case");
+  command->footer("Example: iommucheck minimize crash.case --out small.case");
+  auto o = std::make_shared<Options>();
+  command->add_option("CASE", o->path, "case file; - for standard input")->required();
+  command
+      ->add_option("--property", o->property,
+                   "the property to go on violating; default: the one that the case is about")
+      ->check(OneOf("a property", NamesOf(kProperties, PropertyName)));
+  command->add_option("--out", o->out, "file to write instead of standard output");
+  AddBudget(*command, o->budget);
+  AddTimeout(*command);
+  command->add_flag("--json", o->json, "one JSON object");
+  command->callback([o, &session] { Minimize(*o, session); });
+}
+
+}  // namespace iommucheck::cli
