@@ -71,7 +71,9 @@ TEST_P(Golden, PrintsWhatIsWrittenDown) {
   const fs::path expected = fs::path(GetParam()).replace_extension(".out");
   if (std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr) std::ofstream(expected) << got;
   EXPECT_EQ(got, ReadWhole(expected)) << "iommucheck " << args;
-  const bool for_machines = args.find("--json") != std::string::npos || args.starts_with("convert");
+  const bool for_machines = args.find("--json") != std::string::npos ||
+                            args.find("--format") != std::string::npos ||
+                            args.starts_with("convert");
   if (!for_machines) ExpectPlain(outcome.out, args);
 }
 
@@ -242,6 +244,7 @@ TEST_P(Golden, EndsWithTheVerdictsLine) {
   lines.pop_back();
   const bool answered = status == "exit 0" || status == "exit 1" || status == "exit 3";
   const bool other = args.find("--json") != std::string::npos ||
+                     args.find("--format") != std::string::npos ||
                      args.find("--show-invariant") != std::string::npos;
   if (!asks || !answered || other) return;
   ASSERT_FALSE(lines.empty());

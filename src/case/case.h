@@ -114,6 +114,8 @@ absl::StatusOr<Case> CaseFromJson(std::string_view json, std::string_view file);
 
 // "register dmar0", with the names of the case and without the expectation.
 std::string PrintOp(const Op& op, const Names& names);
+// "expect device 00:04.0 driver intel"
+std::string PrintExpectation(const Expectation& e, const Names& names);
 
 // "-EBUSY", "ok"; and the inverse. Unknown numbers print as "-errno 123".
 std::string ErrnoName(int error);

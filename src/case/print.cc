@@ -77,6 +77,8 @@ std::string PrintFault(const Fault& fault, const Names& names) {
   return text;
 }
 
+}  // namespace
+
 std::string PrintExpectation(const Expectation& e, const Names& names) {
   const ExpectationInfo& info = InfoOf(e.kind);
   const bool at = e.kind == Expectation::Kind::kViolated && e.at != 0;
@@ -85,8 +87,6 @@ std::string PrintExpectation(const Expectation& e, const Names& names) {
                       info.verb.empty() ? "" : " ", ObjectText(e, names),
                       at ? absl::StrCat(" at ", e.at) : "");
 }
-
-}  // namespace
 
 std::string PrintOp(const Op& op, const Names& names) {
   const OpInfo& info = InfoOf(op.kind);

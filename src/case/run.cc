@@ -167,29 +167,54 @@ bool AssertsNothing(const Case& c) {
          std::ranges::none_of(c.ops, [](const CaseOp& op) { return op.expected.has_value(); });
 }
 
-std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file) {
-  std::vector<std::string> out;
-  const auto add = [&](SourceLine line, const std::string& sentence) {
-    std::string place(file);
-    if (!place.empty() && line.number != 0) absl::StrAppend(&place, ":", line.number);
-    out.push_back(absl::StrCat(place, place.empty() ? "" : ": ", sentence));
-  };
+std::vector<Assertion> AssertionsOf(const Case& c, const Run& run) {
+  std::vector<Assertion> out;
   for (size_t i = 0; i < run.steps.size(); ++i) {
     const StepResult& result = run.steps[i].result;
     const std::optional<int>& expected = c.ops[i].expected;
     const bool done = result.outcome == Outcome::kDone;
-    if (done && (!expected || *expected == result.error)) continue;
+    if (done && !expected) continue;
     if (result.outcome == Outcome::kOutside && ExpectsOutside(c)) continue;
-    add(c.ops[i].line,
-        absl::StrFormat("op %d, %s: expected %s, got %s", i + 1, PrintOp(c.ops[i].op, c.names),
-                        expected ? ErrnoName(*expected) : "a possible op", ResultName(result)));
+    const std::string op = PrintOp(c.ops[i].op, c.names);
+    const std::string wanted = expected ? ErrnoName(*expected) : "a possible op";
+    Assertion assertion{.what = absl::StrCat(op, " -> ", wanted),
+                        .line = c.ops[i].line,
+                        .op = static_cast<int>(i) + 1};
+    if (!done || *expected != result.error)
+      assertion.problem =
+          absl::StrFormat("op %d, %s: expected %s, got %s", i + 1, op, wanted, ResultName(result));
+    out.push_back(std::move(assertion));
   }
   if (run.outside && !ExpectsOutside(c) && run.steps.empty())
-    add({}, absl::StrFormat("the machine is outside %s", InfoOf(*run.outside).id));
-  for (const Expectation& e : c.expectations)
+    out.push_back(
+        {.what = "the machine is within the assumptions",
+         .problem = absl::StrFormat("the machine is outside %s", InfoOf(*run.outside).id)});
+  for (const Expectation& e : c.expectations) {
+    Assertion assertion{.what = PrintExpectation(e, c.names), .line = e.line};
+    using enum Expectation::Kind;
+    if (e.kind == kViolated || e.kind == kHolds) assertion.property = e.property;
     if (const auto found = Unmet(c, run, e))
-      add(e.line, absl::StrFormat("expected %s, but %s", Wanted(c, e), *found));
+      assertion.problem = absl::StrFormat("expected %s, but %s", Wanted(c, e), *found);
+    out.push_back(std::move(assertion));
+  }
   return out;
+}
+
+std::vector<std::string> ProblemsOf(const std::vector<Assertion>& assertions,
+                                    std::string_view file) {
+  std::vector<std::string> out;
+  for (const Assertion& assertion : assertions) {
+    if (assertion.problem.empty()) continue;
+    std::string place(file);
+    if (!place.empty() && assertion.line.number != 0)
+      absl::StrAppend(&place, ":", assertion.line.number);
+    out.push_back(absl::StrCat(place, place.empty() ? "" : ": ", assertion.problem));
+  }
+  return out;
+}
+
+std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file) {
+  return ProblemsOf(AssertionsOf(c, run), file);
 }
 
 std::vector<Property> Violated(const Case& c, const Run& run) {

@@ -60,8 +60,24 @@ Run Play(const Case& c);
 bool AssertsNothing(const Case& c);
 inline constexpr const char* kAssertsNothing = "asserts nothing: no -> and no expect";
 
-// One sentence for each expectation that the run does not meet. `file` is the file that the case
-// was read from: each sentence begins with "FILE:LINE: ", or "FILE: " if the file was not text.
+// One thing that a case, or a claim, says about its outcome.
+struct Assertion {
+  std::string what;  // as it is said: "set-iommu c0 -> ok", "expect shares 0 1"
+  SourceLine line{};
+  std::string problem{};               // one sentence; "": it is as said
+  int op = 0;                          // 1-based, of an op; else 0
+  std::optional<Property> property{};  // of an expectation about one
+};
+// What the case says about its ops, as far as the run went, and its expectations. That each op is
+// possible, and the machine within the assumptions, is said by every case: these are listed where
+// they are not so.
+std::vector<Assertion> AssertionsOf(const Case& c, const Run& run);
+
+// The problems, a line each. `file` is the file that was read: each line begins with "FILE:LINE: ",
+// or "FILE: " if the file was not text; with neither if there is no file.
+std::vector<std::string> ProblemsOf(const std::vector<Assertion>& assertions,
+                                    std::string_view file = {});
+// The problems of a run of the case.
 std::vector<std::string> Mismatches(const Case& c, const Run& run, std::string_view file = {});
 
 // The promises of the case's kernel that the run breaks, and all other properties it violates that

@@ -37,19 +37,14 @@ report::Judged JudgeFile(const std::string& path) {
   }
   const absl::StatusOr<Case> c = ReadCase(path);
   judged.status = c.status();
-  if (!c.ok()) return judged;
-  report::Judgement& judgement = judged.judgement;
-  judgement.mismatches = Mismatches(*c, Play(*c), path);
-  judgement.asserts_nothing = AssertsNothing(*c);
-  if (judgement.asserts_nothing)
-    judgement.mismatches.insert(judgement.mismatches.begin(), path + ": " + kAssertsNothing);
-  return judged;
+  return c.ok() ? report::JudgeCase(path, *c) : judged;
 }
 
 struct JudgeOptions {
   std::vector<std::string> paths;
   bool verbose = false;
   bool json = false;
+  FormatOptions format;
 };
 
 void Judge(const JudgeOptions& o, Session& session) {
@@ -66,10 +61,13 @@ void Judge(const JudgeOptions& o, Session& session) {
     // The last file that cannot be judged decides the exit status, whether or not other files
     // differ.
     if (!all.back().status.ok()) session.Fail(all.back().status);
-    if (!o.json) std::cout << report::JudgedText(all.back(), o.verbose);
+    if (!o.json && !o.format.given()) std::cout << report::JudgedText(all.back(), o.verbose);
   }
   const report::JudgeCounts counts = report::CountJudged(all);
-  std::cout << (o.json ? report::JudgeJson(all) : report::JudgeCountsText(counts));
+  if (o.format.given())
+    o.format.Print("judge", report::JudgeResults(all));
+  else
+    std::cout << (o.json ? report::JudgeJson(all) : report::JudgeCountsText(counts));
   if (counts.unreadable == 0) session.exit = counts.differing == 0 ? kOk : kViolated;
   if (tool::Stopped() && session.exit == kOk)
     session.Fail(absl::ResourceExhaustedError(absl::StrFormat(
@@ -280,7 +278,8 @@ void AddJudge(CLI::App& app, Session& session) {
   command->footer("Example: iommucheck judge corpus/litmus corpus/claims");
   command->add_option("PATH", o->paths, ".case and .claim files, and folders of them")->required();
   command->add_flag("-v,--verbose", o->verbose, "name those that are as written, too");
-  command->add_flag("--json", o->json, "one JSON object");
+  auto* json = command->add_flag("--json", o->json, "one JSON object");
+  o->format.AddTo(*command, *json);
   AddTimeout(*command);
   command->callback([o, &session] { Judge(*o, session); });
 }

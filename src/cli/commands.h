@@ -14,6 +14,7 @@
 #include "src/case/verdict.h"
 #include "src/cli/output.h"
 #include "src/report/claim.h"
+#include "src/report/results.h"
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
 
@@ -43,6 +44,19 @@ struct AnswerOptions {
   [[nodiscard]] int ExitOf(Verdict verdict, bool proved) const;
 };
 
+// --format and --kernel-source, the same for every command that checks many things.
+struct FormatOptions {
+  std::string form = "text";
+  std::string tree;  // of a kernel, whose lines SARIF names
+
+  // `json` is the command's other way to print.
+  void AddTo(CLI::App& command, CLI::Option& json);
+  // Whether a form other than text was asked for.
+  [[nodiscard]] bool given() const { return form != "text"; }
+  // Precondition: given().
+  void Print(std::string_view command, std::vector<report::CheckResult> results) const;
+};
+
 // Where a command leaves its exit status; what it could not do is said on standard error.
 struct Session {
   int exit = kOk;
@@ -52,7 +66,8 @@ struct Session {
 
 using AddCommand = void(CLI::App& app, Session& session);
 AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
-    AddJudge, AddCheck, AddPairs, AddConform, AddKernels, AddProperties, AddConvert, AddTour;
+    AddMinimize, AddJudge, AddCheck, AddPairs, AddConform, AddKernels, AddProperties, AddConvert,
+    AddTour;
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {

@@ -66,6 +66,30 @@ int AnswerOptions::ExitOf(Verdict verdict, bool proved) const {
   return bound && !require.empty() ? kUnknown : cli::ExitOf(verdict);
 }
 
+void FormatOptions::AddTo(CLI::App& command, CLI::Option& json) {
+  const std::vector<std::string> names(report::kResultFormNames.begin(),
+                                       report::kResultFormNames.end());
+  auto* format = command
+                     .add_option("--format", form,
+                                 "text, junit (XML, for CI), ktap (the kernel's test runners), or "
+                                 "sarif (code scanning)")
+                     ->type_name("FORM")
+                     ->check(OneOf("a form", names));
+  format->excludes(&json);
+  command.add_option("--kernel-source", tree, "a kernel tree, whose lines sarif names")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->needs(format);
+}
+
+void FormatOptions::Print(std::string_view command,
+                          std::vector<report::CheckResult> results) const {
+  if (!tree.empty()) report::FindLines(tree, results);
+  const auto at = std::ranges::find(report::kResultFormNames, form);
+  std::cout << report::ResultsText(
+      static_cast<report::ResultForm>(at - report::kResultFormNames.begin()), command, results);
+}
+
 void Session::Fail(const absl::Status& status) {
   tool::Progress("");
   exit = ExitOf(status);

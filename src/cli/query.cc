@@ -39,6 +39,7 @@ struct Options {
   bool bounded = false;
   bool show_invariant = false;
   AnswerOptions answer;
+  FormatOptions format;
 };
 
 // One file for each verification condition; no file where there is no proof.
@@ -106,6 +107,12 @@ absl::Status WriteCases(const std::string& folder, const report::AllCases& all) 
   return WriteFolder(folder, kCaseComment, "[0-9]{3,}\\.case", files);
 }
 
+report::CheckResult ResultOf(const report::Answer& answer, const std::string& text) {
+  return report::VerdictResult(answer.question.property, answer.result.verdict,
+                               report::VerdictLineOf(answer), text, answer.question.kernel,
+                               answer.result.found);
+}
+
 void QueryAll(const Options& o, Session& session) {
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
@@ -113,8 +120,11 @@ void QueryAll(const Options& o, Session& session) {
   if (!all.ok()) return session.Fail(all.status());
   if (const absl::Status s = report::AskChange(all->answer); !s.ok()) return session.Fail(s);
   Progress("");
-  std::cout << (o.answer.json ? report::AllJson(*all) : report::AllText(*all));
   const report::Answer& answer = all->answer;
+  if (o.format.given())
+    o.format.Print("query", {ResultOf(answer, report::AllText(*all))});
+  else
+    std::cout << (o.answer.json ? report::AllJson(*all) : report::AllText(*all));
   session.exit = o.answer.ExitOf(answer.result.verdict, report::HoldsForEverySize(answer));
   if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
 }
@@ -191,6 +201,16 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const Options& 
   return std::vector<report::MachineQuestion>{*std::move(question)};
 }
 
+std::vector<report::CheckResult> ResultsOf(const std::vector<report::MachineAnswer>& answers) {
+  std::vector<report::CheckResult> results;
+  for (const report::MachineAnswer& answer : answers)
+    results.push_back(report::VerdictResult(
+        answer.question.property, report::VerdictOf(answer), report::VerdictLineOf(answer),
+        report::MachineAnswersText({answer}, ""), answer.question.machine.kernel,
+        answer.result.query.found));
+  return results;
+}
+
 void QueryOn(const Options& o, Session& session) {
   const absl::StatusOr<std::vector<report::MachineQuestion>> questions = ReadMachine(o);
   if (!questions.ok()) return session.Fail(questions.status());
@@ -204,9 +224,12 @@ void QueryOn(const Options& o, Session& session) {
   const report::MachineAnswer& worst = report::WorstOf(answers);
   const smt::QueryResult& result = worst.result.query;
   Progress("");
-  std::cout << (o.answer.json
-                    ? report::MachineAnswersJson(answers)
-                    : report::MachineAnswersText(answers, ReplayOf(o.out, result.verdict)));
+  const std::string next = ReplayOf(o.out, result.verdict);
+  if (o.format.given())
+    o.format.Print("query", ResultsOf(answers));
+  else
+    std::cout << (o.answer.json ? report::MachineAnswersJson(answers)
+                                : report::MachineAnswersText(answers, next));
   session.exit = o.answer.ExitOf(report::VerdictOf(worst), report::IsProved(worst));
   absl::Status written = WriteFound(o.out, result.verdict, result.found);
   if (written.ok() && !o.smt2.empty()) written = WriteFile(o.smt2, result.smt2);
@@ -238,9 +261,12 @@ void Query(const Options& o, Session& session) {
   const bool shows_invariant = o.show_invariant && report::HoldsForEverySize(*answer);
   std::string next = ReplayOf(o.out, answer->result.verdict);
   if (answer->certificate) next = "check-certificate " + o.certificate;
-  std::cout << (o.answer.json     ? report::AnswerJson(*answer)
-                : shows_invariant ? report::InvariantText(*answer)
-                                  : report::AnswerText(*answer, next));
+  if (o.format.given())
+    o.format.Print("query", {ResultOf(*answer, report::AnswerText(*answer, next))});
+  else
+    std::cout << (o.answer.json     ? report::AnswerJson(*answer)
+                  : shows_invariant ? report::InvariantText(*answer)
+                                    : report::AnswerText(*answer, next));
   session.exit = o.answer.ExitOf(answer->result.verdict, report::HoldsForEverySize(*answer));
   // The lemmas that were given are no invariant.
   const auto& proof = answer->proof;
@@ -290,6 +316,7 @@ void AddQuery(CLI::App& app, Session& session) {
     about_a_proof->excludes(bounded)->excludes(on)->excludes(all)->excludes(certificate);
   certificate->excludes(on)->excludes(all);
   o->answer.AddTo(*command);
+  o->format.AddTo(*command, *command->get_option("--json"));
   command->callback([o, &session] { Query(*o, session); });
 }
 

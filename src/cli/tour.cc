@@ -146,13 +146,14 @@ absl::Status PrintClaim(Tour& tour, const report::Claim& claim) {
   tour.out << report::Field("claim", claim.name) << report::Field("says", claim.says);
   if (!claim.quote.empty()) tour.out << report::Field("", "\"" + claim.quote + "\"");
   for (const std::string& line : judgement->lines) tour.out << report::Field("asked", line);
-  for (const std::string& line : judgement->mismatches) tour.out << report::Field("DIFFERS", line);
+  const std::vector<std::string> problems = ProblemsOf(judgement->assertions, claim.file);
+  for (const std::string& line : problems) tour.out << report::Field("DIFFERS", line);
   tour.out << report::Field("finding", claim.finding) << "\n";
   tour.claims.push_back({{"claim", claim.name},
                          {"says", claim.says},
                          {"finding", claim.finding},
                          {"asked", judgement->lines},
-                         {"mismatches", judgement->mismatches},
+                         {"mismatches", problems},
                          {"verdict_lines", judgement->verdicts}});
   return absl::OkStatus();
 }

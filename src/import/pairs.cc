@@ -100,9 +100,10 @@ class PairRun {
 
   // The last rule that refused.
   [[nodiscard]] std::optional<Rule> refused() const {
-    for (auto e = events_.rbegin(); e != events_.rend(); ++e)
-      if (e->kind == Event::Kind::kRefused && e->error != 0) return e->rule;
-    return std::nullopt;
+    std::optional<Rule> last;
+    for (const Event& e : events_)
+      if (e.kind == Event::Kind::kRefused && e.error != 0) last = e.rule;
+    return last;
   }
   [[nodiscard]] bool violates() const { return violates_; }
   [[nodiscard]] const Case& example() const { return case_; }
@@ -127,6 +128,7 @@ class PairRun {
     case_.names.tables.push_back(absl::StrCat(driver.name, ".ops"));
     case_.names.instances.push_back(absl::StrCat(driver.name, ".0"));
     std::vector<Bus> buses;
+    buses.reserve(driver.claims.size() + 1);
     for (const auto& [bus, claim] : driver.claims) buses.push_back(bus);
     if (buses.empty()) buses.push_back(t.firmware == Firmware::kDt ? Bus::kPlatform : Bus::kPci);
     for (const Bus bus : buses) {

@@ -164,16 +164,21 @@ bool AsExpected(const ClaimQuery& q, const Answer& a) {
   return q.verdict != Verdict::kViolated || SizeOf(a.result) == q.size;
 }
 
-absl::Status JudgeQuery(const Claim& claim, const ClaimQuery& query, const Asker& ask,
-                        Judgement& out) {
+absl::Status JudgeQuery(const ClaimQuery& query, const Asker& ask, Judgement& out) {
   absl::StatusOr<Answer> answer = ask(query.question);
   if (!answer.ok()) return answer.status();
   out.lines.push_back(absl::StrFormat("%s on %s: %s", PropertyName(query.question.property),
                                       KernelName(query.question.kernel), VerdictText(*answer)));
   out.verdicts.push_back(VerdictLineOf(*answer));
-  if (!AsExpected(query, *answer))
-    out.mismatches.push_back(absl::StrFormat("%s:%d: expected %s, got %s", claim.file, query.line,
-                                             Expected(query), VerdictText(*answer)));
+  out.assertions.push_back(
+      {.what = absl::StrFormat("%s on %s -> %s", PropertyName(query.question.property),
+                               KernelName(query.question.kernel), Expected(query)),
+       .line = {query.line},
+       .problem =
+           AsExpected(query, *answer)
+               ? ""
+               : absl::StrFormat("expected %s, got %s", Expected(query), VerdictText(*answer)),
+       .property = query.question.property});
   return absl::OkStatus();
 }
 
@@ -181,13 +186,17 @@ std::string CountsText(const PairCounts& n) {
   return absl::StrFormat("apart %d coexist %d violate %d", n.apart, n.coexist, n.violate);
 }
 
-void JudgePairs(const Claim& claim, const ClaimPairs& pairs, Judgement& out) {
+void JudgePairs(const ClaimPairs& pairs, Judgement& out) {
   const PairCounts n = CountPairs(import::AnalysePairs(pairs.kernel));
   out.lines.push_back(absl::StrFormat("pairs of in-tree drivers on %s: %s",
                                       KernelName(pairs.kernel), CountsText(n)));
-  if (n != pairs.counts)
-    out.mismatches.push_back(absl::StrFormat("%s:%d: expected %s, got %s", claim.file, pairs.line,
-                                             CountsText(pairs.counts), CountsText(n)));
+  const std::string wanted = CountsText(pairs.counts);
+  out.assertions.push_back(
+      {.what = absl::StrFormat("pairs of in-tree drivers on %s -> %s", KernelName(pairs.kernel),
+                               wanted),
+       .line = {pairs.line},
+       .problem =
+           n == pairs.counts ? "" : absl::StrFormat("expected %s, got %s", wanted, CountsText(n))});
 }
 
 absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseReader& read,
@@ -205,11 +214,15 @@ absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseRea
                                       result.empty() ? "no property violated" : result));
   if (AssertsNothing(*c)) {
     out.asserts_nothing = true;
-    out.mismatches.push_back(
-        absl::StrFormat("%s:%d: %s %s", claim.file, entry.line, path, kAssertsNothing));
+    out.assertions.push_back({.what = path + " asserts something",
+                              .line = {entry.line},
+                              .problem = absl::StrCat(path, " ", kAssertsNothing)});
   }
-  for (const std::string& mismatch : Mismatches(*c, run))
-    out.mismatches.push_back(absl::StrFormat("%s:%d: %s", claim.file, entry.line, mismatch));
+  for (Assertion assertion : AssertionsOf(*c, run)) {
+    assertion.what = absl::StrCat(path, ": ", assertion.what);
+    assertion.line = {entry.line};
+    out.assertions.push_back(std::move(assertion));
+  }
   return absl::OkStatus();
 }
 
@@ -239,8 +252,8 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
 absl::StatusOr<Judgement> JudgeClaim(const Claim& claim, const CaseReader& read, const Asker& ask) {
   Judgement out;
   for (const ClaimQuery& query : claim.queries)
-    if (absl::Status s = JudgeQuery(claim, query, ask, out); !s.ok()) return s;
-  for (const ClaimPairs& pairs : claim.pairs) JudgePairs(claim, pairs, out);
+    if (absl::Status s = JudgeQuery(query, ask, out); !s.ok()) return s;
+  for (const ClaimPairs& pairs : claim.pairs) JudgePairs(pairs, out);
   for (const ClaimCase& entry : claim.cases)
     if (absl::Status s = JudgeCase(claim, entry, read, out); !s.ok()) return s;
   return out;

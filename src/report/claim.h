@@ -23,8 +23,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "src/case/run.h"
 #include "src/report/answer.h"
 #include "src/report/pairs_text.h"
+#include "src/report/results.h"
 
 namespace iommucheck::report {
 
@@ -63,10 +65,10 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file);
 
 // Of a claim, or of a case that is judged by itself.
 struct Judgement {
-  std::vector<std::string> lines;       // of a claim: what was asked and what came out, one a query
-  std::vector<std::string> verdicts;    // of a claim's queries, the lines made to be grepped
-  std::vector<std::string> mismatches;  // outcomes that differ from those written, a line each
-  bool asserts_nothing = false;         // the case, or a case of the claim: a mismatch says which
+  std::vector<std::string> lines;     // of a claim: what was asked and what came out, one a query
+  std::vector<std::string> verdicts;  // of a claim's queries, the lines made to be grepped
+  std::vector<Assertion> assertions;  // of a case, or a claim's queries and cases
+  bool asserts_nothing = false;       // the case, or a case of the claim: a problem says which
 };
 // How the caller reads a case; its errors are passed on.
 using CaseReader = std::function<absl::StatusOr<Case>(const std::string& path)>;
@@ -81,7 +83,11 @@ struct Judged {
   std::string path;
   absl::Status status{};  // why it could not be judged
   Judgement judgement{};
+  // Of a case: for each assertion, if the run does not meet it, the functions that it is about.
+  std::vector<std::vector<KernelPlace>> kernel{};
 };
+// Plays the case.
+Judged JudgeCase(const std::string& path, const Case& c);
 
 struct JudgeCounts {
   size_t judged = 0;
@@ -95,5 +101,7 @@ JudgeCounts CountJudged(std::span<const Judged> all);
 std::string JudgedText(const Judged& judged, bool verbose);
 std::string JudgeCountsText(const JudgeCounts& counts);
 std::string JudgeJson(std::span<const Judged> all);
+// A result for each file, of which the assertions are the parts.
+std::vector<CheckResult> JudgeResults(std::span<const Judged> all);
 
 }  // namespace iommucheck::report

@@ -112,6 +112,16 @@ absl::Status Search(smt::Bounds bounds, MachineAnswer& answer) {
 
 }  // namespace
 
+std::string VerdictLineOf(const MachineAnswer& a) {
+  const smt::QueryResult& r = a.result.query;
+  const bool proved = IsProved(a);
+  // Where a part is missing, nothing is known of the machine that is asked about.
+  const bool missing = VerdictOf(a) == Verdict::kUnknown && r.verdict == Verdict::kHolds;
+  return VerdictLine(a.question.property, a.question.machine.kernel,
+                     VerdictName(VerdictOf(a), proved),
+                     proved ? MachineScope() : MachineScope(missing ? 0 : SizeOf(r).steps));
+}
+
 absl::StatusOr<MachineAnswer> ProveOnMachine(const MachineQuestion& question, bool prove) {
   MachineAnswer answer;
   answer.question = question;
@@ -293,16 +303,6 @@ Json ChangeJson(const MachineAnswer& a, const MachineChange& change) {
               {"because", BecauseOf(after, change.verdict)}};
   if (after == Verdict::kViolated) out["same_run"] = change.same_run;
   return out;
-}
-
-std::string VerdictLineOf(const MachineAnswer& a) {
-  const smt::QueryResult& r = a.result.query;
-  const bool proved = IsProved(a);
-  // Where a part is missing, nothing is known of the machine that is asked about.
-  const bool missing = VerdictOf(a) == Verdict::kUnknown && r.verdict == Verdict::kHolds;
-  return VerdictLine(a.question.property, a.question.machine.kernel,
-                     VerdictName(VerdictOf(a), proved),
-                     proved ? MachineScope() : MachineScope(missing ? 0 : SizeOf(r).steps));
 }
 
 std::string AnswerText(const MachineAnswer& a, const std::string& next) {

@@ -104,6 +104,9 @@ absl::Status AskChange(MachineAnswer& answer);
 // there is no proof.
 std::string ProofText(const MachineAnswer& answer);
 
+// The line that is made to be grepped.
+std::string VerdictLineOf(const MachineAnswer& answer);
+
 // One after the other; the JSON of the worst, which names the verdicts of the others.
 std::string MachineAnswersText(const std::vector<MachineAnswer>& answers,
                                const std::string& next = "");
