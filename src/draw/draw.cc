@@ -233,9 +233,10 @@ Fault DrawFault(Words& words, const Topology& t, const Shape& shape) {
 // --- runs ---
 
 // Every instance registers and every device is configured. In three runs of four, most groups are
-// then put into one container, most devices are opened, and the container gets a mapping.
+// then put into one container; where that is in the scope, most devices are opened, and the
+// container gets a mapping.
 template <typename Take>
-void WarmStart(Words& words, const Topology& t, Take take) {
+void WarmStart(Words& words, const Topology& t, Scope scope, Take take) {
   for (InstanceId i = 0; i < t.instances_count; ++i) take(Op{.kind = OpKind::kRegister, .a = i});
   for (DeviceId d = 0; d < t.devices_count; ++d) take(Op{.kind = OpKind::kConfigure, .a = d});
   if (words.OneIn(4)) return;
@@ -245,10 +246,12 @@ void WarmStart(Words& words, const Topology& t, Take take) {
     take(Op{.kind = OpKind::kSetContainer, .a = g, .b = 0});
     // The first group may not have come, or may have no IOMMU.
     if (asked && words.OneIn(2)) continue;
-    const uint8_t type = DrawOperand(words, Operand::kIommuType, t, nullptr);
+    const uint8_t type =
+        scope == Scope::kEncoded ? 0 : DrawOperand(words, Operand::kIommuType, t, nullptr);
     take(Op{.kind = OpKind::kSetIommu, .a = 0, .b = type});
     asked = true;
   }
+  if (scope == Scope::kEncoded) return;
   for (DeviceId d = 0; d < t.devices_count; ++d)
     if (!words.OneIn(6)) take(Op{.kind = OpKind::kGetDevice, .a = d});
   if (!words.OneIn(6))
@@ -256,7 +259,7 @@ void WarmStart(Words& words, const Topology& t, Take take) {
 }
 
 bool StartsWarm(Words& words, const Shape& shape) {
-  return shape.scope != Scope::kEncoded && !words.OneIn(8);
+  return !words.OneIn(shape.scope == Scope::kEncoded ? 2 : 8);
 }
 
 // False if there was no room.
@@ -317,7 +320,8 @@ Op DrawOp(Words& words, const Topology& t, const Shape& shape, const State* stat
 
 DecodedCase DrawCase(Words& words, const Shape& shape) {
   DecodedCase c{.kernel = {}, .topology = DrawTopology(words, shape), .ops = {}};
-  if (StartsWarm(words, shape)) WarmStart(words, c.topology, [&](const Op& op) { Add(op, c); });
+  if (StartsWarm(words, shape))
+    WarmStart(words, c.topology, shape.scope, [&](const Op& op) { Add(op, c); });
   for (int more = 1 + words.Below(shape.ops); more > 0; --more)
     if (!Add(DrawOp(words, c.topology, shape), c)) break;
   return c;
@@ -342,7 +346,7 @@ DecodedCase DrawRun(Words& words, const KernelProfile& kernel, const Shape& shap
           .after = state,
           .events = events});
   };
-  if (StartsWarm(words, shape)) WarmStart(words, c.topology, take);
+  if (StartsWarm(words, shape)) WarmStart(words, c.topology, shape.scope, take);
   const int length = std::min(c.ops_count + 1 + words.Below(shape.ops), kMaxDecodedOps);
   for (int tries = 0; tries < length * kTries && c.ops_count < length; ++tries)
     take(DrawOp(words, c.topology, shape, &state));

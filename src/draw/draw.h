@@ -55,8 +55,8 @@ Topology DrawTopology(Words& words, const Shape& shape);
 // than not.
 Op DrawOp(Words& words, const Topology& topology, const Shape& shape, const State* state = nullptr);
 
-// A machine and ops; the kernel is left to the caller. Outside of Scope::kEncoded most begin with
-// groups in a container that has an IOMMU, so that they map and pin. Does not allocate.
+// A machine and ops; the kernel is left to the caller. Most begin with groups in a container that
+// has an IOMMU, and outside of Scope::kEncoded with a mapping. Does not allocate.
 DecodedCase DrawCase(Words& words, const Shape& shape);
 
 // A case on a machine that the kernel's assumptions allow, with ops that are possible one after the

@@ -8,12 +8,13 @@
 namespace iommucheck::smt {
 namespace {
 
-// The address of a table of a driver. Where a driver is loaded at the address of another one, so is
-// its default table.
-TableId TableAddress(const Topology& t, DriverId driver, TableId table) {
-  const Driver& d = t.drivers[driver];
-  if (d.address == kNoId || table != d.table) return table;
-  return t.drivers[t.ops_address(driver)].table;
+// Where a table lies, by the table that lay there first: where a driver is loaded at the address of
+// another one, its default table is at that of the other's, whoever else names it.
+TableId TableAddress(const Topology& t, TableId table) {
+  const auto drivers = std::span(t.drivers).first(t.drivers_count);
+  const auto moved = std::ranges::find_if(
+      drivers, [table](const Driver& d) { return d.table == table && d.address != kNoId; });
+  return moved == drivers.end() ? table : t.drivers[moved->address].table;
 }
 
 SymbolicDriver FromDriver(const Topology& t, DriverId r) {
@@ -27,7 +28,7 @@ SymbolicDriver FromDriver(const Topology& t, DriverId r) {
   s.unwinds = d.unwinds;
   s.clears = d.clears;
   s.address = OneHot(t.drivers_count, t.ops_address(r));
-  s.table = OneHot(t.tables_count, TableAddress(t, r, d.table));
+  s.table = OneHot(t.tables_count, TableAddress(t, d.table));
   s.same_instance = d.same_instance;
   s.refuses_foreign = d.refuses_foreign;
   s.instance_groups = d.instance_groups;
@@ -102,7 +103,7 @@ SymbolicTopology FromTopology(const Topology& t) {
     s.instances.push_back(
         {.driver = instance.driver,
          .fwnode = instance.fwnode,
-         .table = OneHot(t.tables_count, TableAddress(t, instance.driver, instance.table)),
+         .table = OneHot(t.tables_count, TableAddress(t, instance.table)),
          .enforces_coherency = instance.enforces_coherency});
   }
   for (int d = 0; d < t.devices_count; ++d) s.devices.push_back(FromDevice(t, d));
