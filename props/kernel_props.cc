@@ -7,6 +7,7 @@
 
 #include "fuzz/fuzzing.h"
 #include "props/generators.h"
+#include "props/labels.h"
 #include "src/case/encoded.h"
 #include "tests/mutations.h"
 
@@ -21,8 +22,22 @@ bool Violates(const Scenario& s, Property property) {
   return violated;
 }
 
+// Whether two groups come to one domain of type1.
+bool SharesADomain(const Scenario& s) {
+  bool shares = false;
+  ForEachStep(s, [&](const StepView& step) {
+    const auto groups = std::span(step.after.groups).first(step.after.groups_end);
+    for (size_t a = 0; a < groups.size() && !shares; ++a)
+      for (size_t b = a + 1; b < groups.size(); ++b)
+        shares |= groups[a].vfio_domain != kNoId && groups[a].vfio_domain == groups[b].vfio_domain;
+  });
+  return shares;
+}
+
 RC_GTEST_PROP(EveryKernelUnderItsAssumptions, KeepsDriversApart, ()) {
+  static Label shares("two groups share a domain of type1", 80);
   const Scenario s = *Scenarios(DrawPromisedKernel);
+  shares(SharesADomain(s));
   for (const Property property : kEncodedProperties) RC_ASSERT(!Violates(s, property));
 }
 
