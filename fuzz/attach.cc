@@ -4,8 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fuzz/finding.h"
 #include "fuzz/fuzzing.h"
 #include "src/case/bytes.h"
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  iommucheck::fuzzing::SetTarget(*argc, *argv);
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace iommucheck;

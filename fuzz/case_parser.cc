@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "fuzz/fuzzing.h"
+#include "fuzz/finding.h"
 #include "src/case/case.h"
 
 namespace {
@@ -14,8 +14,12 @@ namespace {
 using namespace iommucheck;
 
 void ExpectEqual(const absl::StatusOr<Case>& again, const Case& c, const char* sentence) {
-  if (!again.ok()) fuzzing::Fail(sentence, again.status().ToString() + "\n" + PrintCase(c));
-  if (*again != c) fuzzing::Fail(sentence, PrintCase(c) + "--- became ---\n" + PrintCase(*again));
+  if (!again.ok())
+    fuzzing::Fail(sentence,
+                  again.status().ToString() + "\n" + PrintCase(c) + fuzzing::ReproduceText());
+  if (*again != c)
+    fuzzing::Fail(sentence,
+                  PrintCase(c) + "--- became ---\n" + PrintCase(*again) + fuzzing::ReproduceText());
 }
 
 void ExpectRoundTrips(const Case& c) {
@@ -24,6 +28,11 @@ void ExpectRoundTrips(const Case& c) {
 }
 
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  iommucheck::fuzzing::SetTarget(*argc, *argv);
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

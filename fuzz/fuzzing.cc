@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "fuzz/finding.h"
 #include "model/invariants.h"
 #include "model/properties.h"
 #include "model/step.h"
@@ -22,7 +23,6 @@
 #include "src/case/repair.h"
 #include "src/case/run.h"
 #include "src/case/spelling.h"
-#include "src/tool/provenance.h"
 
 namespace iommucheck::fuzzing {
 namespace {
@@ -154,23 +154,18 @@ std::string KernelText(const KernelSpec& kernel) {
   return text;
 }
 
-// The variables that are needed to reproduce the failure.
-std::string Environment() {
-  std::string text;
-  for (const char* variable : {"IOMMUCHECK_KERNEL", "IOMMUCHECK_PROPERTY", "IOMMUCHECK_DROP"})
-    if (const char* value = std::getenv(variable))
-      absl::StrAppend(&text, variable, "=", value, " ");
-  return text;
-}
-
-// The ops that were taken, as a case to replay and judge.
+// The ops that were taken, as a case to replay and judge: what each op gave, and that the promises
+// that it breaks hold, so that judging it fails until it is mended.
 std::string Report(const Case& c, const std::vector<Property>& broken) {
   const Run run = Play(c);
-  const Case found = broken.empty() ? Asserted(c, run) : Asserted(c, run, broken);
+  Case found = Asserted(c, run, broken);
+  for (Expectation& e : found.expectations)
+    if (e.kind == Expectation::Kind::kViolated)
+      e = {.kind = Expectation::Kind::kHolds, .property = e.property};
   return absl::StrCat(PrintCase(found),
-                      "\nreplay: save the case above as x.case and run: iommucheck replay x.case",
-                      "\ninput:  run it again as: ", Environment(), "TARGET INPUT",
-                      "\ntool:   ", tool::Build(), "\n");
+                      "\nreplay:  save the case above as x.case; `iommucheck replay x.case` shows "
+                      "its run,\n         and `iommucheck judge x.case` fails until it is mended\n",
+                      ReproduceText());
 }
 
 // RunOrTrap() does not record the taken ops, so the run is repeated here to find them. `sentence`
@@ -193,16 +188,12 @@ std::string Report(const Case& c, const std::vector<Property>& broken) {
     absl::StrAppend(&head, "violated: ", std::string(PropertyName(p)), ": ", where, "\n");
   for (Property p : broken) absl::StrAppend(&head, std::string(PropertySentence(p)), "\n");
   if (broken.empty()) head = absl::StrCat(std::string(sentence), ": ", where, "\n");
-  Fail(head, Report(taken, broken));
+  const std::string_view about = broken.empty() ? sentence : PropertyName(broken.front());
+  Fail(absl::StrCat(std::string(about), " on ", std::string(VersionName(c.kernel.version))),
+       absl::StrCat(head, "\n", Report(taken, broken)));
 }
 
 }  // namespace
-
-void Fail(std::string_view sentence, std::string_view detail) {
-  std::fprintf(stderr, "%.*s\n%.*s\n", static_cast<int>(sentence.size()), sentence.data(),
-               static_cast<int>(detail.size()), detail.data());
-  __builtin_trap();
-}
 
 KernelSpec PromisedKernel(KernelVersion version, RuleSet unwanted) {
   const RuleSet rules = ProfileOf(version).rules;

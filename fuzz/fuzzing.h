@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shared by the fuzz targets: the kernel under test, the run of a decoded case, and the report of a
-// failure.
+// Shared by the targets of the model: the kernel under test, and the run of a decoded case.
 //
 // Environment, for tests of the targets themselves:
 //   IOMMUCHECK_KERNEL=v6.0              always this version, whatever the input says
 //   IOMMUCHECK_PROPERTY=name            judges only this property
 //   IOMMUCHECK_DROP=rule.id[,rule.id]   drops these rules from the kernel; a run must then fail
 #pragma once
-
-#include <string_view>
 
 #include "model/rules.h"
 #include "src/case/bytes.h"
@@ -28,8 +25,5 @@ void TakePromisedKernel(DecodedCase& c, KernelProfile& profile);
 // Runs the ops that are possible. Does not return if an op violates a property, or breaks an
 // invariant of the state.
 void RunOrTrap(const DecodedCase& c, const KernelProfile& profile);
-
-// Prints the sentence that does not hold, and traps.
-[[noreturn]] void Fail(std::string_view sentence, std::string_view detail);
 
 }  // namespace iommucheck::fuzzing

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fuzz/finding.h"
 #include "fuzz/model_and_kernel.h"
 
 namespace {
@@ -18,7 +19,8 @@ ModelAndKernel& Both() {
 }  // namespace
 
 // Load the library before the engine looks which modules have counters.
-extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  iommucheck::fuzzing::SetTarget(*argc, *argv);
   Both();
   return 0;
 }

@@ -6,11 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "fuzz/deaths.h"
+#include "fuzz/finding.h"
 #include "model/properties.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
@@ -20,7 +23,6 @@
 #include "src/conform/machine_rules.h"
 #include "src/conform/real_run.h"
 #include "src/conform/trace.h"
-#include "src/tool/provenance.h"
 
 namespace iommucheck::fuzzing {
 namespace {
@@ -61,6 +63,17 @@ const char* SentenceOf(ModelAndKernel::Verdict verdict) {
       return "oops: the teardown of real code follows a wild pointer";
   }
   return "";
+}
+
+// The words of a line of a trace that are the same for each case: the op or the call, and errnos.
+std::string WordsOf(const std::string& line) {
+  std::vector<std::string> words;
+  for (const absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
+    const bool is_errno = absl::StartsWith(word, "-E") || word == "0";
+    if (is_errno || (words.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(word[0]))))
+      words.emplace_back(word);
+  }
+  return words.empty() ? "nothing" : absl::StrJoin(words, " ");
 }
 
 // ": on v6.1 without type1.same_ops, in set-iommu c0"; c0 is of the last op.
@@ -163,21 +176,37 @@ ModelAndKernel::Verdict ModelAndKernel::PlayTaken(unsigned warm) {
   return lockstep_.End(promises_);
 }
 
-std::string ModelAndKernel::Summary(Verdict verdict) const {
+std::string ModelAndKernel::Kind(Verdict verdict) const {
   const std::span<const Op> ops = lockstep_.ops();
   const std::string_view last =
-      ops.empty() ? std::string_view("begin") : InfoOf(ops.back().kind).word;
-  return absl::StrCat("SUMMARY: iommucheck: ", SentenceOf(verdict), ", on ",
-                      std::string(VersionName(kernel_.version)), " in ", std::string(last));
+      ops.empty() ? std::string_view("the beginning") : InfoOf(ops.back().kind).word;
+  const std::string_view sentence = SentenceOf(verdict);
+  std::string kind(sentence.substr(0, sentence.find(':')));
+  if (verdict == Verdict::kDiffer) {
+    const conform::Comparison comparison =
+        conform::Compare(TakenCase(), lockstep_.model(), "", lockstep_.real(), "");
+    absl::StrAppend(&kind, " of model, ", WordsOf(comparison.a_line), ", and code, ",
+                    WordsOf(comparison.b_line));
+  }
+  uint32_t count = 0;
+  const harness_warn* warns = harness_.real().warns(&count);
+  if (count != 0) absl::StrAppend(&kind, ", WARN in ", warns[0].function, "()");
+  return absl::StrCat(kind, ", in ", std::string(last), " on ",
+                      std::string(VersionName(kernel_.version)));
 }
 
-std::string ModelAndKernel::Report(Verdict verdict) const {
+Case ModelAndKernel::TakenCase() const {
   DecodedCase taken = case_;
   taken.ops_count = 0;
   Case c = ToCase(taken);
   for (const Op& op : lockstep_.ops())
     c.ops.push_back({.op = op, .expected = std::nullopt, .comment = ""});
   Normalize(c);
+  return c;
+}
+
+std::string ModelAndKernel::Report(Verdict verdict) const {
+  const Case c = TakenCase();
   std::string text = absl::StrCat(SentenceOf(verdict), Where(c), "\n\n",
                                   PrintCase(Asserted(c, iommucheck::Play(c))), "\n");
   absl::StrAppend(&text, "replay: save the case above as x.case and run:\n  iommucheck conform",
@@ -185,7 +214,7 @@ std::string ModelAndKernel::Report(Verdict verdict) const {
                   std::string(VersionName(kernel_.version)));
   for (const RuleInfo& info : AllRules())
     if (kernel_.dropped.has(info.rule)) absl::StrAppend(&text, " --drop ", std::string(info.id));
-  absl::StrAppend(&text, " x.case\ntool: ", tool::Build(), "\n");
+  text += " x.case\n";
   if (verdict == Verdict::kAgree) return text;
   uint32_t count = 0;
   const harness_warn* warns = harness_.real().warns(&count);
@@ -211,8 +240,8 @@ const ModelAndKernel* under_way = nullptr;
 
 void PrintReport() {
   const std::string text = under_way->Report(ModelAndKernel::Verdict::kAgree);
-  std::fprintf(stderr, "the process dies in the last op of this case, or in its teardown\n%s",
-               text.c_str());
+  std::fprintf(stderr, "the process dies in the last op of this case, or in its teardown\n%s%s",
+               text.c_str(), ReproduceText().c_str());
   std::fflush(stderr);
 }
 
@@ -225,8 +254,7 @@ void ReportDeaths(ModelAndKernel& both) {
 
 void TrapOn(const ModelAndKernel& both, ModelAndKernel::Verdict verdict) {
   LeaveDeathsUnreported();
-  std::fprintf(stderr, "%s\n%s\n", both.Report(verdict).c_str(), both.Summary(verdict).c_str());
-  __builtin_trap();
+  Fail(both.Kind(verdict), absl::StrCat(both.Report(verdict), ReproduceText()));
 }
 
 }  // namespace iommucheck::fuzzing

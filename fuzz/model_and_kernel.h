@@ -44,8 +44,9 @@ class ModelAndKernel {
   // About the last or the current Play(): the failure, the case, how to replay it, and both
   // columns.
   [[nodiscard]] std::string Report(Verdict verdict) const;
-  // One line that distinguishes kinds of findings.
-  [[nodiscard]] std::string Summary(Verdict verdict) const;
+  // One line that distinguishes kinds of findings, and is the same for each case of a kind: which
+  // call or errno differs first, the function that WARNs, the op.
+  [[nodiscard]] std::string Kind(Verdict verdict) const;
 
   [[nodiscard]] conform::Harness& loaded() { return harness_; }
   [[nodiscard]] const KernelSpec& kernel() const { return kernel_; }
@@ -57,6 +58,7 @@ class ModelAndKernel {
   ModelAndKernel(conform::Harness harness, std::string build, const KernelSpec& kernel,
                  bool sanitized);
   void TakeKernel();
+  [[nodiscard]] Case TakenCase() const;
   Verdict PlayTaken(unsigned warm);
   void MakeWarmStart(unsigned how);
 
@@ -77,7 +79,7 @@ class ModelAndKernel {
 // the process.
 void ReportDeaths(ModelAndKernel& both);
 
-// Prints the report and traps.
+// Prints the report and aborts.
 [[noreturn]] void TrapOn(const ModelAndKernel& both, ModelAndKernel::Verdict verdict);
 
 }  // namespace iommucheck::fuzzing

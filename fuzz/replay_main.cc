@@ -14,9 +14,12 @@
 #include "fuzz/mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+// A target need not have one.
+extern "C" __attribute__((weak)) int LLVMFuzzerInitialize(int* argc, char*** argv);
 
 int main(int argc, char** argv) {
   using namespace iommucheck::fuzzing;
+  if (LLVMFuzzerInitialize != nullptr) LLVMFuzzerInitialize(&argc, &argv);
   uint64_t rounds = 0;
   uint64_t seed = 1;
   std::vector<Bytes> inputs;

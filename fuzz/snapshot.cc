@@ -5,9 +5,14 @@
 #include <cstdint>
 #include <string_view>
 
-#include "fuzz/fuzzing.h"
+#include "fuzz/finding.h"
 #include "model/topology.h"
 #include "src/import/import.h"
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  iommucheck::fuzzing::SetTarget(*argc, *argv);
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace iommucheck;
@@ -18,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto system = import::ToSystem(*found, version);
     if (!system.ok()) continue;
     if (const auto valid = Validate(system->topology); !valid.ok())
-      fuzzing::Fail("an imported machine passes Validate()", valid.ToString());
+      fuzzing::Fail("an imported machine passes Validate()",
+                    valid.ToString() + "\n" + fuzzing::ReproduceText());
   }
   return 0;
 }

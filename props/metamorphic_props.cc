@@ -160,7 +160,8 @@ RC_GTEST_PROP(ARun, DoesNotDependOnTheOrderOfIndependentOps, (uint64_t seed)) {
   ForEachStep(s, [&](const StepView& step) { touched.push_back(TouchedBy(step.op, step.before)); });
   std::vector<size_t> places;
   for (size_t i = 0; i + 1 < gave.ops.size(); ++i)
-    if (touched[i] && touched[i + 1] && !touched[i]->any(*touched[i + 1])) places.push_back(i);
+    if (const auto &one = touched[i], &next = touched[i + 1]; one && next && !one->any(*next))
+      places.push_back(i);
   if (!swapped(!places.empty())) return;
   const size_t at = places[seed % places.size()];
   Scenario other = s;
@@ -170,7 +171,7 @@ RC_GTEST_PROP(ARun, DoesNotDependOnTheOrderOfIndependentOps, (uint64_t seed)) {
   std::swap(expected.ops[at], expected.ops[at + 1]);
   RC_ASSERT(others.ops == expected.ops);
   for (const Property p : kProperties) {
-    const size_t n = static_cast<size_t>(p);
+    const auto n = static_cast<size_t>(p);
     RC_ASSERT((others.violated[n] != 0) == (gave.violated[n] != 0));
   }
 }

@@ -63,8 +63,8 @@ std::string_view ModelHash() {
       ;
 }
 
-void SetCommandLine(int argc, const char* const* argv) {
-  Line() = "iommucheck";
+void SetCommandLine(int argc, const char* const* argv, std::string_view program) {
+  Line() = program;
   for (int i = 1; i < argc; ++i) Line() += " " + Quoted(argv[i]);
 }
 

@@ -29,8 +29,8 @@ std::string Build();
 // same.
 std::string_view ModelHash();
 
-// Call this once, before CommandLine(). The program is named iommucheck, wherever it is installed.
-void SetCommandLine(int argc, const char* const* argv);
+// Call this once, before CommandLine(). The program is named so, wherever it is installed.
+void SetCommandLine(int argc, const char* const* argv, std::string_view program = "iommucheck");
 
 // In a form that a shell accepts: arguments with special characters are quoted, and bytes that a
 // terminal would act on are escaped. Empty if nobody set it.
