@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "fuzz/feedback.h"
 #include "fuzz/finding.h"
 #include "model/invariants.h"
 #include "model/properties.h"
@@ -228,6 +229,7 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     const Op& op = c.ops[i];
     const StepResult result = Step(profile, c.topology, op, state, events);
     if (result.outcome != Outcome::kDone) continue;
+    NoteStep(op, result, events);
     // Checking after each step would take longer than the steps, so only one run in eight does.
     if (c.ops_count % 8 == 7)
       if (const char* broken = BrokenInvariant(c.topology, state))
@@ -237,6 +239,7 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Broken(view, faults), "");
     before = state;
   }
+  NoteEnd(state);
   // Judged only with attaching across drivers: otherwise such a run may have gone on, and end so.
   if (kOnly.value_or(Property::kNoCrossDriverAttach) == Property::kNoCrossDriverAttach &&
       HasForeignDomain(c.topology, state))

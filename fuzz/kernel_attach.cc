@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fuzz/case_mutator.h"
 #include "fuzz/finding.h"
 #include "fuzz/model_and_kernel.h"
 
@@ -23,6 +24,22 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
   iommucheck::fuzzing::SetTarget(*argc, *argv);
   Both();
   return 0;
+}
+
+// The first byte says how warm the start is, and not which kernel: it stays as it is.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  const uint8_t first = size == 0 ? 0 : data[0];
+  size = iommucheck::fuzzing::MutateCase(data, size, max_size, seed,
+                                         iommucheck::fuzzing::Scope::kInProcess);
+  if (size != 0 && seed % 8 != 0) data[0] = first;
+  return size;
+}
+
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b,
+                                            size_t b_size, uint8_t* out, size_t max_out,
+                                            unsigned seed) {
+  return iommucheck::fuzzing::CrossOverCases(a, a_size, b, b_size, out, max_out, seed);
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

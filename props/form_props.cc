@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "fuzz/case_mutator.h"
 #include "props/generators.h"
+#include "props/labels.h"
 #include "src/case/bytes.h"
 #include "src/case/run.h"
 
@@ -97,6 +99,55 @@ RC_GTEST_PROP(AScenario, IsShownAsACaseThatAssertsItsRun, ()) {
   RC_ASSERT(Mismatches(c, run).empty());
   for (const CaseOp& op : c.ops) RC_ASSERT(op.expected.has_value() || run.outside.has_value());
   RC_ASSERT(c.expectations.size() >= Violated(c, run).size());
+}
+
+// Also of random bytes, and into little room: it stays within it, and what it makes is canonical.
+RC_GTEST_PROP(AMutatedCase, IsACase, (uint64_t seed)) {
+  static Label changed("the mutator changes the case", 500);
+  Words words(seed);
+  std::vector<uint8_t> bytes =
+      EncodeBytes(ToCase(*Scenarios(
+                      DrawAnyKernel,
+                      {.drivers = 4, .instances = 6, .devices = 8, .scope = draw::Scope::kWhole})))
+          .value();
+  if (words.OneIn(4))
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(words.Next());
+  const std::vector<uint8_t> before = bytes;
+  const size_t room = bytes.size() + words.Below(40);
+  bytes.resize(room);
+  const size_t size =
+      fuzzing::MutateCase(bytes.data(), before.size(), room, static_cast<unsigned>(words.Next()),
+                          fuzzing::Scope::kWhole);
+  RC_ASSERT(size <= room);
+  bytes.resize(size);
+  if (!changed(bytes != before)) return;
+  DecodedCase decoded;
+  DecodeBytes(bytes, decoded);
+  std::vector<uint8_t> again;
+  RC_ASSERT(EncodeBytes(decoded, again) == nullptr);
+  RC_ASSERT(again == bytes);
+}
+
+RC_GTEST_PROP(ACrossedCase, HasTheMachineOfTheFirst, (uint64_t seed)) {
+  const auto draw = [] {
+    return EncodeBytes(
+               ToCase(*Scenarios(
+                   DrawAnyKernel,
+                   {.drivers = 4, .instances = 6, .devices = 8, .scope = draw::Scope::kWhole})))
+        .value();
+  };
+  const std::vector<uint8_t> a = draw();
+  const std::vector<uint8_t> b = draw();
+  std::vector<uint8_t> out(a.size() + seed % 100);
+  const size_t size = fuzzing::CrossOverCases(a.data(), a.size(), b.data(), b.size(), out.data(),
+                                              out.size(), static_cast<unsigned>(seed));
+  RC_ASSERT(size <= out.size());
+  DecodedCase first;
+  DecodedCase crossed;
+  DecodeBytes(a, first);
+  DecodeBytes(std::span(out).first(size), crossed);
+  RC_ASSERT(crossed.topology == first.topology);
+  RC_ASSERT(crossed.kernel == first.kernel);
 }
 
 }  // namespace

@@ -455,10 +455,7 @@ void EncodeOp(const Op& op, uint8_t* r) {
   for (size_t i = 0; i < kMaxFaults; ++i) EncodeFault(op.faults[i], r + kFaultsAt + i * kFaultSize);
 }
 
-bool SameOps(const DecodedCase& decoded, const Case& c) {
-  return std::ranges::equal(std::span(decoded.ops).first(decoded.ops_count), c.ops, {}, {},
-                            &CaseOp::op);
-}
+constexpr const char* kTooLarge = "the case is too large for the binary form";
 
 }  // namespace
 
@@ -489,14 +486,13 @@ void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out) {
     if (DecodeOp(r, t, out.ops[out.ops_count])) ++out.ops_count;
 }
 
-absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
+const char* EncodeBytes(const DecodedCase& c, std::vector<uint8_t>& bytes) {
   const Topology& t = c.topology;
   if (t.drivers_count > kDriverRecords || t.tables_count > kTables ||
-      t.instances_count > kInstanceRecords || t.devices_count > kDeviceRecords ||
-      c.ops.size() > kMaxDecodedOps)
-    return absl::InvalidArgumentError("the case is too large for the binary form");
-
-  std::vector<uint8_t> bytes(kOpsAt + c.ops.size() * kOpSize);
+      t.instances_count > kInstanceRecords || t.devices_count > kDeviceRecords)
+    return kTooLarge;
+  const auto ops = std::span(c.ops).first(static_cast<size_t>(c.ops_count));
+  bytes.assign(kOpsAt + ops.size() * kOpSize, 0);
   uint8_t* r = bytes.data();
   EncodeKernel(c.kernel, r);
   const uint8_t counts[] = {static_cast<uint8_t>(t.firmware), t.drivers_count, t.tables_count,
@@ -510,13 +506,22 @@ absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
   r += kInstanceRecords * kInstanceSize;
   for (int i = 0; i < t.devices_count; ++i) EncodeDevice(t.devices[i], r + i * kDeviceSize);
   r += kDeviceRecords * kDeviceSize;
-  for (size_t i = 0; i < c.ops.size(); ++i) EncodeOp(c.ops[i].op, r + i * kOpSize);
+  for (size_t i = 0; i < ops.size(); ++i) EncodeOp(ops[i], r + i * kOpSize);
 
   // Detects at once everything that does not fit into the records: a high slot, a late allocation.
   DecodedCase decoded;
   DecodeBytes(bytes, decoded);
-  if (decoded.kernel != c.kernel || decoded.topology != t || !SameOps(decoded, c))
-    return absl::InvalidArgumentError("the case has a number too large for the binary form");
+  const bool same = decoded.kernel == c.kernel && decoded.topology == t &&
+                    std::ranges::equal(std::span(decoded.ops).first(decoded.ops_count), ops);
+  return same ? nullptr : "the case has a number too large for the binary form";
+}
+
+absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c) {
+  if (c.ops.size() > kMaxDecodedOps) return absl::InvalidArgumentError(kTooLarge);
+  DecodedCase plain{.kernel = c.kernel, .topology = c.topology, .ops = {}};
+  for (const CaseOp& op : c.ops) plain.ops[static_cast<size_t>(plain.ops_count++)] = op.op;
+  std::vector<uint8_t> bytes;
+  if (const char* wrong = EncodeBytes(plain, bytes)) return absl::InvalidArgumentError(wrong);
   return bytes;
 }
 

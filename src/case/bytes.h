@@ -54,6 +54,9 @@ void DecodeBytes(std::span<const uint8_t> bytes, DecodedCase& out);
 // does not fit into the records.
 absl::StatusOr<std::vector<uint8_t>> EncodeBytes(const Case& c);
 
+// As above, into `bytes`, without names to allocate. Returns why it does not fit, or nullptr.
+const char* EncodeBytes(const DecodedCase& c, std::vector<uint8_t>& bytes);
+
 // The normal form of the case, with DefaultNames().
 Case ToCase(const DecodedCase& decoded);
 

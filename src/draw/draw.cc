@@ -297,6 +297,25 @@ Topology DrawTopology(Words& words, const Shape& shape) {
   return t;
 }
 
+void ChangeAttribute(Words& words, const Shape& shape, Topology& t) {
+  const auto rows = AllAttributes();
+  const AttributeInfo& attribute = rows[words.Next() % rows.size()];
+  if (CountOf(t, attribute.owner) == 0 || !IsIn(shape.scope, attribute)) return;
+  const int n = words.Below(CountOf(t, attribute.owner));
+  uint8_t* const entry = EntryOf(t, attribute.owner, n);
+  if (attribute.kind == AttributeInfo::Kind::kTable) {
+    entry[attribute.at] = words.Below(t.tables_count);
+  } else if (!IsPlain(attribute, entry)) {
+    MakePlain(attribute, entry);
+  } else if (attribute.kind == AttributeInfo::Kind::kDriver) {
+    entry[attribute.at] = words.Below(t.drivers_count);
+  } else if (attribute.kind == AttributeInfo::Kind::kDevice) {
+    entry[attribute.at] = words.Below(t.devices_count);
+  } else {
+    DrawValue(words, attribute, entry);
+  }
+}
+
 Op DrawOp(Words& words, const Topology& t, const Shape& shape, const State* state) {
   Op op{.kind = DrawKind(words, shape.scope)};
   const OpInfo& info = InfoOf(op.kind);

@@ -51,6 +51,10 @@ inline constexpr FaultSet kAllFaults = 0xffff;
 // Valid, but it may be outside of any assumption.
 Topology DrawTopology(Words& words, const Shape& shape);
 
+// Gives one attribute of one entry of the machine its plain value, or another one. It may be outside
+// of any assumption afterwards, and not valid.
+void ChangeAttribute(Words& words, const Shape& shape, Topology& topology);
+
 // Of the right kind and in range, possible or not. With a state it names what is there more often
 // than not.
 Op DrawOp(Words& words, const Topology& topology, const Shape& shape, const State* state = nullptr);
