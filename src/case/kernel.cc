@@ -2,6 +2,7 @@
 #include "src/case/kernel.h"
 
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <utility>
 
@@ -71,7 +72,11 @@ std::string Nearest(std::string_view version) {
 
 // Counts releases: 5.19 was the last before 6.0, and 6.19 before 7.0.
 int Ordinal(std::pair<int, int> numbers) { return numbers.first * 20 + numbers.second; }
-int OrdinalOf(KernelVersion profile) { return Ordinal(*NumbersOf(VersionName(profile).substr(1))); }
+int OrdinalOf(KernelVersion profile) {
+  const auto numbers = NumbersOf(VersionName(profile).substr(1));
+  assert(numbers);
+  return Ordinal(*numbers);
+}
 
 bool SameRules(KernelVersion a, KernelVersion b) {
   return ProfileOf(a).rules == ProfileOf(b).rules && ProfileOf(a).era == ProfileOf(b).era;
@@ -225,7 +230,9 @@ std::optional<AskedAs> AskAs(std::string_view word) {
                                           fixes.empty() ? "" : " ", fixes));
   }
   if (!place->above) return std::nullopt;
-  const int at = Ordinal(*NumbersOf(release));
+  const auto numbers = NumbersOf(release);
+  assert(numbers);
+  const int at = Ordinal(*numbers);
   const bool nearer_above = OrdinalOf(*place->above) - at < at - OrdinalOf(*place->below);
   const KernelVersion profile = nearer_above ? *place->above : *place->below;
   const KernelVersion other = nearer_above ? *place->below : *place->above;

@@ -115,7 +115,7 @@ Case OnlyPossible(Case c) {
 
 class Offers {
  public:
-  Offers(const Case& c, const TakeCase& take) : from_(c), take_(take) {
+  Offers(Case c, const TakeCase& take) : from_(std::move(c)), take_(take) {
     from_.expectations.clear();
     for (CaseOp& op : from_.ops) op.expected.reset();
   }

@@ -203,6 +203,7 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const Options& 
 
 std::vector<report::CheckResult> ResultsOf(const std::vector<report::MachineAnswer>& answers) {
   std::vector<report::CheckResult> results;
+  results.reserve(answers.size());
   for (const report::MachineAnswer& answer : answers)
     results.push_back(report::VerdictResult(
         answer.question.property, report::VerdictOf(answer), report::VerdictLineOf(answer),

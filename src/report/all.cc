@@ -2,6 +2,7 @@
 #include "src/report/all.h"
 
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <set>
 #include <tuple>
@@ -22,6 +23,7 @@ namespace {
 bool ReadsBefore(const Case& a, const Case& b) {
   const auto key = [](const Case& c) {
     std::vector<std::tuple<int, int>> ops;
+    ops.reserve(c.ops.size());
     for (const CaseOp& op : c.ops) ops.emplace_back(smt::SetUpTurn(op.op.kind), op.op.a);
     return std::pair(ops, PrintCase(c));
   };
@@ -48,7 +50,7 @@ class Classes {
     const size_t into = *touched.begin();
     for (size_t other : touched)
       if (other != into) Merge(other, into);
-    if (ReadsBefore(c, *shown_[into])) shown_[into] = c;
+    if (std::optional<Case>& shown = shown_[into]; shown && ReadsBefore(c, *shown)) shown = c;
     for (const std::string& variant : variants) class_of_[variant] = into;
     return true;
   }
@@ -65,8 +67,11 @@ class Classes {
     return static_cast<size_t>(std::ranges::count_if(shown_, &std::optional<Case>::has_value));
   }
   void Merge(size_t from, size_t into) {
-    if (ReadsBefore(*shown_[from], *shown_[into])) shown_[into] = shown_[from];
-    shown_[from].reset();
+    std::optional<Case>& merged = shown_[from];
+    std::optional<Case>& shown = shown_[into];
+    assert(merged && shown);
+    if (ReadsBefore(*merged, *shown)) shown = *merged;
+    merged.reset();
     for (auto& [variant, at] : class_of_)
       if (at == from) at = into;
   }
@@ -88,11 +93,15 @@ std::string CountLine(const AllCases& all) {
 
 std::string CaseText(const Case& c, const Run& run, Property property) {
   std::vector<std::string> ops;
-  for (const CaseOp& op : c.ops)
-    ops.push_back(PrintOp(op.op, c.names) +
-                  (op.expected.value_or(0) == 0 ? "" : " " + ErrnoName(*op.expected)));
+  ops.reserve(c.ops.size());
+  for (const CaseOp& op : c.ops) {
+    const int error = op.expected.value_or(0);
+    ops.push_back(PrintOp(op.op, c.names) + (error == 0 ? "" : " " + ErrnoName(error)));
+  }
+  const std::optional<Event>& event = run.of(property).event;
+  assert(event);
   return TopologyText(c) + Field("run", absl::StrJoin(ops, "; ")) +
-         Field("violates", EventText(c, *run.of(property).event));
+         Field("violates", EventText(c, *event));
 }
 
 }  // namespace

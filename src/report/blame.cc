@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/blame.h"
 
+#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,7 @@ std::string OnlyText(const smt::QueryResult& only) {
 }
 
 Json ChangeJson(const Answer& a) {
+  assert(a.change);
   const Change& change = *a.change;
   Json out = {{"before",
                {{"kernel", KernelJson(change.before)},

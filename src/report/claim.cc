@@ -27,7 +27,7 @@ class Reader {
 
   [[nodiscard]] const absl::Status& status() const { return status_; }
   [[nodiscard]] int line() const { return statement_.words[0].place.line; }
-  bool Peek(std::string_view word) const {
+  [[nodiscard]] bool Peek(std::string_view word) const {
     return next_ < statement_.words.size() && statement_.words[next_].text == word;
   }
   std::string Take(std::string_view expected) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -68,6 +69,7 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
     diff.alone[i] = *std::move(answer);
   }
   for (int i = 0; i < 2; ++i) {
+    assert(diff.alone[i]);
     const Answer& alone = *diff.alone[i];
     absl::StatusOr<Direction> direction =
         AskDirection(question, i, alone, smt::BudgetLeft(question.bounds.budget, diff.resources));
@@ -232,8 +234,10 @@ std::string DiffText(const Diff& diff) {
   out += ToolText() + Field("scope", bounds + " (docs/solver.md)");
   out += Field("verdict", DiffLine(diff));
   if (diff.same_rules) return out + LastLines(diff);
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < 2; ++i) {
+    assert(diff.alone[i]);
     out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*diff.alone[i]));
+  }
   for (const Direction& d : diff.directions)
     out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));
   for (const Direction& d : diff.directions)

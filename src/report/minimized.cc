@@ -89,7 +89,7 @@ absl::StatusOr<MinimizedCase> Minimize(const Case& c, Property property, uint64_
     minimized.why = tool::StopReason();
     return minimized;
   }
-  if (const absl::Status s = AskForSmaller(budget, minimized); !s.ok()) return s;
+  if (absl::Status s = AskForSmaller(budget, minimized); !s.ok()) return s;
   return minimized;
 }
 

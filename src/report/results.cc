@@ -75,7 +75,7 @@ std::string Xml(std::string text) {
 }
 
 std::string JunitCase(std::string_view command, const CheckResult& result) {
-  std::string text = absl::StrFormat("    <testcase classname=\"iommucheck.%s\" name=\"%s\"",
+  std::string text = absl::StrFormat(R"(    <testcase classname="iommucheck.%s" name="%s")",
                                      std::string(command), Xml(result.name));
   if (!result.file.empty()) absl::StrAppend(&text, " file=\"", Xml(result.file), "\"");
   if (result.line != 0) absl::StrAppend(&text, " line=\"", result.line, "\"");

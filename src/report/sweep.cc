@@ -33,6 +33,7 @@ std::vector<std::string> LeakTexts(const Leaks& leaks) {
 
 std::vector<std::string> PropertyNames(const std::vector<Property>& properties) {
   std::vector<std::string> names;
+  names.reserve(properties.size());
   for (Property p : properties) names.emplace_back(PropertyName(p));
   return names;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -230,7 +231,10 @@ std::string EventText(const Case& c, const Event& e) {
 }
 
 std::string ViolationText(const Case& c, Property property, const FirstViolation& v) {
-  if (IsEncoded(property)) return EventText(c, *v.event);
+  if (IsEncoded(property)) {
+    assert(v.event);
+    return EventText(c, *v.event);
+  }
   std::vector<std::string> who;
   if (v.what.container != kNoId) who.push_back(absl::StrFormat("c%d", v.what.container));
   if (v.what.group != kNoId) who.push_back(absl::StrFormat("group %d", v.what.group));
