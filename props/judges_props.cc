@@ -9,7 +9,7 @@
 
 #include "props/generators.h"
 #include "props/labels.h"
-#include "tests/replayed.h"
+#include "src/smt/replayed.h"
 
 namespace iommucheck {
 namespace {

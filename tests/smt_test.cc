@@ -15,7 +15,7 @@
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
 #include "tests/given.h"
-#include "tests/replayed.h"
+#include "src/smt/replayed.h"
 
 namespace iommucheck::smt {
 namespace {
