@@ -88,10 +88,9 @@ class BruteForce {
     Classes classes;
     for (const auto& [run, by_links] : found_) {
       for (const auto& [links, machine] : by_links) {
-        const bool least =
-            std::none_of(by_links.begin(), by_links.end(), [&links = links](const auto& other) {
-              return other.first != links && std::ranges::includes(links, other.first);
-            });
+        const bool least = std::ranges::none_of(by_links, [&these = links](const auto& other) {
+          return other.first != these && std::ranges::includes(these, other.first);
+        });
         if (least) Put(CaseOf(machine, run), property_, classes);
       }
     }

@@ -36,7 +36,7 @@ struct Proved {
   std::string formula;
   std::string proof;
   int line = 0;             // of the clause that does not follow; 0: none
-  std::string reason = "";  // part of why it is not verified; "": it is
+  std::string reason{};  // part of why it is not verified; "": it is
 };
 
 const char kTwo[] = "p cnf 3 4\n1 2 0\n-1 2 0\n1 -2 0\n-1 -2 0\n";

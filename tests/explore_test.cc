@@ -132,9 +132,11 @@ std::vector<Op> EveryOp(const Topology& t, int containers) {
       ops.push_back({kind, d});
   for (uint8_t g = 0; g <= t.devices_count; ++g) {
     ops.push_back({OpKind::kUnsetContainer, g});
-    for (uint8_t c = 0; c < containers; ++c) ops.push_back({OpKind::kSetContainer, g, c});
+    for (uint8_t c = 0; c < static_cast<uint8_t>(containers); ++c)
+      ops.push_back({OpKind::kSetContainer, g, c});
   }
-  for (uint8_t c = 0; c < containers; ++c) ops.push_back({OpKind::kSetIommu, c});
+  for (uint8_t c = 0; c < static_cast<uint8_t>(containers); ++c)
+    ops.push_back({OpKind::kSetIommu, c});
   return ops;
 }
 
@@ -453,7 +455,7 @@ TEST_P(LookedUp, StepsAreThoseOfTheModel) {
     const Shape shape{.topology = machine.topology};
     // Otherwise groups that lost their devices pile up in the container, without end.
     const bool has_end =
-        ProfileOf(kernel).has(Rule::kAssumeNoUnregisterWhenAttached) && kernel.dropped == RuleSet();
+        ProfileOf(kernel).has(Rule::kAssumeNoUnregisterWhenAttached) && kernel.dropped.empty();
     for (const int steps : {has_end ? kUnbounded : 7, 6}) {
       const auto explore = [&](bool tables, bool alike) {
         return explorer.Explore(

@@ -65,8 +65,8 @@ class Questions : public testing::TestWithParam<int> {
   void AskAboutMachines(const report::Question& q, const std::vector<Said>& said,
                         const std::optional<Case>& found);
   Said Explore(const report::Question& q, std::optional<Case>& found) const;
-  Said Guards(const report::Question& q) const;
-  Said Diff(const report::Question& q) const;
+  [[nodiscard]] Said Guards(const report::Question& q) const;
+  [[nodiscard]] Said Diff(const report::Question& q) const;
   void Certificate(const report::Question& q) const;
 
   report::Question Draw();

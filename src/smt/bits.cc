@@ -121,7 +121,11 @@ Bit Any(const Bits& bits) {
   return any;
 }
 
-Bits Zeros(int size) { return Bits(static_cast<size_t>(size), Bit(false)); }
+Bits Zeros(int size) {
+  Bits zeros;
+  zeros.resize(static_cast<size_t>(size), Bit(false));
+  return zeros;
+}
 
 Bits OneHot(int size, int index) {
   Bits bits = Zeros(size);
@@ -183,8 +187,7 @@ Bits Lowest(const Bits& bits) {
 }
 
 Bit Order::Before(int a, int b) const {
-  return a < b ? before_[static_cast<size_t>(a * size_ + b)]
-               : ~before_[static_cast<size_t>(b * size_ + a)];
+  return a < b ? before_[Place(a, b)] : ~before_[Place(b, a)];
 }
 
 Order Order::ByNumber(int size) {
@@ -196,9 +199,8 @@ Order Order::ByNumber(int size) {
 void Order::Append(Bit condition, int thing) {
   for (int other = 0; other < size_; ++other) {
     if (!Kept(thing, other)) continue;
-    if (other < thing) Assign(condition, before_[static_cast<size_t>(other * size_ + thing)], true);
-    if (other > thing)
-      Assign(condition, before_[static_cast<size_t>(thing * size_ + other)], false);
+    if (other < thing) Assign(condition, before_[Place(other, thing)], true);
+    if (other > thing) Assign(condition, before_[Place(thing, other)], false);
   }
 }
 

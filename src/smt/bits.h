@@ -113,7 +113,7 @@ class Order {
   // not kept. Empty: all are in one class.
   using Classes = std::vector<int>;
   explicit Order(int size, Classes classes = {})
-      : before_(static_cast<size_t>(size * size), Bit(false)),
+      : before_(static_cast<size_t>(size) * static_cast<size_t>(size), Bit(false)),
         size_(size),
         classes_(std::move(classes)) {}
   // In the order of their numbers.
@@ -133,6 +133,11 @@ class Order {
     return classes_.empty() || classes_[a] == classes_[b];
   }
   [[nodiscard]] Bits End(const Bits& set, bool first) const;
+
+  // Precondition: a < b.
+  [[nodiscard]] size_t Place(int a, int b) const {
+    return static_cast<size_t>(a) * static_cast<size_t>(size_) + static_cast<size_t>(b);
+  }
 
   std::vector<Bit> before_;  // only a < b are kept: whether a is before b
   int size_;

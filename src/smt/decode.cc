@@ -20,7 +20,7 @@ struct Renumbering {
   [[nodiscard]] uint8_t operator()(int old) const { return old < 0 ? kNoId : to[old]; }
 };
 
-std::string Letter(int i) { return std::string(1, static_cast<char>('A' + i)); }
+std::string Letter(int i) { return {static_cast<char>('A' + i)}; }
 
 }  // namespace
 

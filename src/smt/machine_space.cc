@@ -203,6 +203,7 @@ SymbolicOp MachineSpace::NextOp(std::vector<Bit>& constraints) {
                         ? OneHot(kEncodedOpCount, static_cast<int>(first))
                         : Selector(kinds, true, StepName("kind"), constraints);
   std::vector<bool> instances;
+  instances.reserve(topology_.instances.size());
   for (const SymbolicInstance& instance : topology_.instances)
     instances.push_back((drivers_ >> instance.driver & 1U) != 0);
   const SymbolicOp op = ChooseOp(kind, instances, constraints);

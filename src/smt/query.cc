@@ -30,9 +30,11 @@ std::vector<std::vector<Op>> Orders(const std::vector<Op>& found) {
   using Key = std::pair<int, int>;
   const auto sorted = [&](const std::function<Key(const Op&)>& key) {
     std::vector<std::pair<Key, size_t>> places;
+    places.reserve(found.size());
     for (size_t i = 0; i < found.size(); ++i) places.emplace_back(key(found[i]), i);
-    std::sort(places.begin(), places.end());
+    std::ranges::sort(places);
     std::vector<Op> ops;
+    ops.reserve(found.size());
     for (const auto& [unused, i] : places) ops.push_back(found[i]);
     return ops;
   };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/smt/rule_query.h"
 
+#include <cassert>
 #include <optional>
 
 #include "src/smt/size_search.h"
@@ -31,36 +32,40 @@ Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
     if (as_before && !part->violated_before) continue;
     if (!part->search)
       part->search.emplace(kernel_, open_, bounds_.devices, part->runs, Solver::Use::kOften, 0);
-    part->search->LimitRest(BudgetLeft(bounds_.budget, resources()));
-    switch (part->search->Violated(kept)) {
+    auto& search = *part->search;
+    search.LimitRest(BudgetLeft(bounds_.budget, resources()));
+    switch (search.Violated(kept)) {
       case Solver::Answer::kSat:
         part->violated_before = true;
         found_ = part.get();
         return Verdict::kViolated;
       case Solver::Answer::kUnsat:
-        core_ = core_ | part->search->Core();
+        core_ = core_ | search.Core();
         break;
       case Solver::Answer::kUnknown:
-        reason_ = part->search->solver().reason();
+        reason_ = search.solver().reason();
         return Verdict::kUnknown;
     }
   }
   return Verdict::kHolds;
 }
 
-Case RuleQuery::Found() { return found_->search->Found(); }
+Case RuleQuery::Found() {
+  assert(found_ != nullptr && found_->search);
+  return found_->search->Found();
+}
 
 uint64_t RuleQuery::resources() const {
   uint64_t resources = 0;
   for (const std::unique_ptr<Part>& part : parts_)
-    if (part->search) resources += part->search->solver().resources();
+    if (const auto& search = part->search; search) resources += search->solver().resources();
   return resources;
 }
 
 int RuleQuery::checks() const {
   int checks = 0;
   for (const std::unique_ptr<Part>& part : parts_)
-    if (part->search) checks += part->search->solver().checks();
+    if (const auto& search = part->search; search) checks += search->solver().checks();
   return checks;
 }
 

@@ -49,6 +49,7 @@ std::string RunSpace::StepName(const char* what) const {
 
 std::vector<bool> RunSpace::Kinds() const {
   std::vector<bool> kinds;
+  kinds.reserve(kEncodedOps.size());
   for (const OpKind kind : kEncodedOps)
     kinds.push_back(runs_.MayBe(kind, static_cast<int>(ops_.size())));
   return kinds;

@@ -19,6 +19,7 @@ std::vector<OpKinds> SpareKinds(int spare, int devices) {
     return {~leave, leave};
   }
   std::vector<OpKinds> parts;
+  parts.reserve(kPlainFirst.size());
   for (OpKind kind : kPlainFirst) parts.push_back(OpKinds().set(EncodedIndex(kind)));
   return parts;
 }

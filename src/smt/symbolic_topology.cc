@@ -100,11 +100,10 @@ SymbolicTopology FromTopology(const Topology& t) {
   for (DriverId r = 0; r < t.drivers_count; ++r) s.drivers.push_back(FromDriver(t, r));
   for (int i = 0; i < t.instances_count; ++i) {
     const Instance& instance = t.instances[i];
-    s.instances.push_back(
-        {.driver = instance.driver,
-         .fwnode = instance.fwnode,
-         .table = OneHot(t.tables_count, TableAddress(t, instance.table)),
-         .enforces_coherency = instance.enforces_coherency});
+    s.instances.push_back({.driver = instance.driver,
+                           .fwnode = instance.fwnode,
+                           .table = OneHot(t.tables_count, TableAddress(t, instance.table)),
+                           .enforces_coherency = instance.enforces_coherency});
   }
   for (int d = 0; d < t.devices_count; ++d) s.devices.push_back(FromDevice(t, d));
   return s;
