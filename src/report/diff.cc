@@ -69,8 +69,9 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
     diff.alone[i] = *std::move(answer);
   }
   for (int i = 0; i < 2; ++i) {
-    assert(diff.alone[i]);
-    const Answer& alone = *diff.alone[i];
+    const std::optional<Answer>& asked = diff.alone[i];
+    assert(asked);
+    const Answer& alone = *asked;
     absl::StatusOr<Direction> direction =
         AskDirection(question, i, alone, smt::BudgetLeft(question.bounds.budget, diff.resources));
     if (!direction.ok()) return direction.status();
@@ -235,8 +236,9 @@ std::string DiffText(const Diff& diff) {
   out += Field("verdict", DiffLine(diff));
   if (diff.same_rules) return out + LastLines(diff);
   for (int i = 0; i < 2; ++i) {
-    assert(diff.alone[i]);
-    out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*diff.alone[i]));
+    const std::optional<Answer>& alone = diff.alone[i];
+    assert(alone);
+    out += Field(absl::StrCat(kLetters[i], " alone"), AloneLine(*alone));
   }
   for (const Direction& d : diff.directions)
     out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));

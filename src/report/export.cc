@@ -132,6 +132,7 @@ std::vector<int> GroupsAfterBoot(const Case& c, const Run& run) {
   while (boot < c.ops.size() && CallOf(c.ops[boot].op.kind) == Call::kBoot) ++boot;
   const State& s = run.before(boot);
   std::vector<int> groups;
+  groups.reserve(c.topology.devices_count);
   for (DeviceId d = 0; d < c.topology.devices_count; ++d)
     groups.push_back(s.devices[d].group == kNoId ? -1 : s.devices[d].group);
   return groups;
@@ -382,6 +383,7 @@ std::string Head(const Case& c, const std::string& name, const Run& run) {
 std::string Tables(const Case& c, const std::vector<int>& groups) {
   const int last = *std::ranges::max_element(groups);
   std::vector<std::string> names;
+  names.reserve(c.names.devices.size());
   for (const std::string& device : c.names.devices) names.push_back(CString(device));
   return absl::StrFormat(
       "enum { GROUPS = %d, CONTAINERS = %d, DEVICES = %d };\n"
