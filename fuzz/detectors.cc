@@ -50,6 +50,8 @@ Detectors::Detectors(const GivenCases& given, uint64_t seed)
   TakeCorpus();
 }
 
+size_t Detectors::count_of_checks() const { return CountOfChecks(both_.loaded().real()); }
+
 // As conform --as-built does: without assumptions, and without the cases that cannot be played.
 void Detectors::TakeCorpus() {
   for (const auto& [name, given] : given_.cases) {
@@ -103,8 +105,9 @@ std::string Detectors::Play(Detector detector, uint32_t input) {
   // The input before may have ended at a wild pointer.
   if (both_.lockstep().spent() && !both_.loaded().Open().ok()) return "cannot be loaded again";
   if (detector == Detector::kChecks) {
-    const std::string wrong = RunCheck(both_.loaded().real(), input);
-    return wrong.substr(0, wrong.find(':'));
+    const harness& real = both_.loaded().real();
+    if (LackedByCheck(real, input) != nullptr) return "";
+    return RunCheck(real, input).empty() ? "" : NameOfCheck(real, input);
   }
   verdict_ = PlayCase(detector, input);
   return NameOf(verdict_);

@@ -31,6 +31,8 @@ class Detectors {
 
   [[nodiscard]] size_t corpus_size() const { return corpus_.size(); }
 
+  [[nodiscard]] size_t count_of_checks() const;
+
   // How the mutant was noticed; "": not by this input. The process may also die, which means that it
   // was noticed. Once kIoctl has played, the others can play no more: it does not catch wild pointers.
   std::string Play(Detector detector, uint32_t input);

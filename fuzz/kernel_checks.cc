@@ -10,168 +10,10 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "fuzz/check.h"
 
 namespace iommucheck::fuzzing {
 namespace {
-
-constexpr uint64_t kPage = 0x1000;
-constexpr uint64_t kBase = 0x100000;  // IOVA of the mappings
-constexpr uint8_t kNo = HARNESS_NONE;
-// Devices: two behind an instance each, of which the second has an aperture, one in the second's group,
-// and an emulated one.
-enum : uint8_t { kPlain, kNarrow, kTwin, kEmulated, kDevices };
-constexpr uint64_t kNarrowStart = 0x80000;
-constexpr uint64_t kNarrowEnd = 0xffffffff;
-
-struct DirtyArgument {
-  uint32_t argsz, flags;
-  uint64_t iova, size, page_size, bytes, bitmap;
-};
-
-class Check {
- public:
-  explicit Check(const harness& real) : real_(real), extra_(*real.extra) { Begin(); }
-
-  [[nodiscard]] std::string End() {
-    if (const char* wrong = extra_.judge()) Fail(wrong, 1, 0);
-    harness_leaks leaks{};
-    Is("finish", real_.finish(&leaks), 0);
-    Is("domains left", leaks.domains, 0);
-    Is("objects left", leaks.objects, 0);
-    Is("pins left", leaks.pins, 0);
-    Is("pages locked", leaks.locked, 0);
-    return wrong_;
-  }
-
-  void Is(std::string_view what, int64_t is, int64_t expected) {
-    if (is != expected) Fail(what, is, expected);
-  }
-  // As Is(); kernels differ in the errno.
-  void IsEither(std::string_view what, int64_t is, int64_t expected, int64_t other) {
-    if (is != other) Is(what, is, expected);
-  }
-
-  int Case(uint8_t kind, uint8_t a, uint8_t b = 0) {
-    const harness_op op{.kind = kind, .a = a, .b = b};
-    return real_.op(&op);
-  }
-  int Pages(const harness_op& op) { return real_.op(&op); }
-  // The group of a device enters container 0.
-  int Enter(uint8_t device) {
-    harness_end end{};
-    real_.end(&end);
-    return Case(HARNESS_SET_CONTAINER, static_cast<uint8_t>(end.group[device]), 0);
-  }
-  int Leave(uint8_t device) {
-    harness_end end{};
-    real_.end(&end);
-    return Case(HARNESS_UNSET_CONTAINER, static_cast<uint8_t>(end.group[device]));
-  }
-  void OpenContainer(uint8_t device, uint8_t type = VFIO_TYPE1v2_IOMMU) {
-    Is("enter", Enter(device), 0);
-    Is("set-iommu", Case(HARNESS_SET_IOMMU, 0, type), 0);
-  }
-
-  int Extra(const harness_extra_op& op) { return extra_.op(&op); }
-  template <typename Argument>
-  int Ioctl(uint32_t command, const Argument& argument) {
-    harness_extra_op op{.kind = HARNESS_EXTRA_IOCTL, .count = command};
-    static_assert(sizeof(argument) <= sizeof(op.argument));
-    std::memcpy(op.argument, &argument, sizeof(argument));
-    return Extra(op);
-  }
-  int Extension(uint32_t extension) {
-    return Extra({.kind = HARNESS_EXTRA_EXTENSION, .count = extension});
-  }
-  int Map(uint64_t iova, uint64_t size, uint32_t flags = 3, uint32_t argsz = 32,
-          uint64_t vaddr_offset = 0) {
-    return Ioctl(VFIO_IOMMU_MAP_DMA, vfio_iommu_type1_dma_map{.argsz = argsz,
-                                                              .flags = flags,
-                                                              .vaddr = extra_.memory + vaddr_offset,
-                                                              .iova = iova,
-                                                              .size = size});
-  }
-  int Unmap(uint64_t iova, uint64_t size, uint32_t flags = 0, uint32_t argsz = 24) {
-    return Ioctl(VFIO_IOMMU_UNMAP_DMA,
-                 DirtyArgument{.argsz = argsz, .flags = flags, .iova = iova, .size = size});
-  }
-  // The result, and how much was unmapped.
-  void Unmaps(std::string_view what, uint64_t iova, uint64_t size, uint32_t flags,
-              uint64_t unmapped) {
-    Is(what, Unmap(iova, size, flags), 0);
-    Is(absl::StrCat(std::string(what), ": size"), Output<uint64_t>(16), unmapped);
-  }
-  // A bitmap of which each bit is what a call must not touch.
-  int Dirty(uint32_t flags, const DirtyArgument& range = {}, uint32_t argsz = 48) {
-    DirtyArgument argument = range;
-    argument.argsz = argsz;
-    argument.flags = flags;
-    if (argument.bitmap == 0) argument.bitmap = extra_.bitmap;
-    return Ioctl(VFIO_IOMMU_DIRTY_PAGES, argument);
-  }
-  [[nodiscard]] static DirtyArgument Range(uint64_t iova, uint64_t size) {
-    return {.iova = iova, .size = size, .page_size = kPage, .bytes = 64};
-  }
-  void ClearBitmap() { std::memset(Memory(extra_.bitmap), 0, 64); }
-  void DirtyIs(std::string_view what, uint64_t iova, uint64_t size, uint64_t expected) {
-    ClearBitmap();
-    Is(what, Dirty(VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP, Range(iova, size)), 0);
-    BitmapIs(what, expected);
-  }
-  void BitmapIs(std::string_view what, uint64_t expected) {
-    std::array<uint64_t, 8> words{};
-    std::memcpy(words.data(), Memory(extra_.bitmap), sizeof(words));
-    Is(absl::StrCat(std::string(what), ": bitmap"), static_cast<int64_t>(words[0]),
-       static_cast<int64_t>(expected));
-    Is(absl::StrCat(std::string(what), ": next word"), static_cast<int64_t>(words[1]), 0);
-  }
-
-  template <typename T>
-  [[nodiscard]] T Output(size_t at) const {
-    T value;
-    std::memcpy(&value, static_cast<const char*>(Memory(extra_.argument)) + at, sizeof(value));
-    return value;
-  }
-  [[nodiscard]] std::string OutputText() const {
-    return static_cast<const char*>(Memory(extra_.argument));
-  }
-  [[nodiscard]] const harness_extra& extra() const { return extra_; }
-  void Fail(std::string_view what, int64_t is, int64_t expected) {
-    absl::StrAppend(&wrong_, std::string(what), ": expected ", expected, ", found ", is, "\n");
-  }
-
- private:
-  static void* Memory(uint64_t address) { return reinterpret_cast<void*>(address); }
-
-  void Begin() {
-    harness_machine m{.settings = {.dma_entries = 5, .memlock = kNo},
-                      .drivers_count = 1,
-                      .instances_count = 2,
-                      .devices_count = kDevices};
-    for (uint8_t table = 0; table < HARNESS_TABLES; ++table) m.table_address[table] = table;
-    m.drivers[0] = {.same_instance = 1, .refuses_foreign = 1, .default_domains = 1, .coherent = 1};
-    for (uint8_t i = 0; i < 2; ++i)
-      m.instances[i] = {.fwnode = 1,
-                        .enforces_coherency = i == 0,
-                        .isolates_msi = 1,
-                        .aperture_start = i == 0 ? 0 : kNarrowStart,
-                        .aperture_end = i == 0 ? ~uint64_t{0} : kNarrowEnd,
-                        .page_sizes = kPage};
-    for (uint8_t d = 0; d < kDevices; ++d) {
-      const uint8_t place = d == kTwin ? uint8_t{kNarrow} : d;
-      m.devices[d] = {.bus = 1, .masters = {place, kNo}, .alias = kNo, .slot = place};
-      m.devices[d].regions[0] = {HARNESS_MSI, 0xfee00000, 0x100000};
-    }
-    m.devices[kEmulated] = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
-    real_.begin(&m);
-    for (uint8_t i = 0; i < 2; ++i) Is("register", Case(HARNESS_REGISTER, i), 0);
-    for (uint8_t d = 0; d < kEmulated; ++d) Is("configure", Case(HARNESS_CONFIGURE, d), 0);
-  }
-
-  const harness& real_;
-  const harness_extra& extra_;
-  std::string wrong_;
-};
 
 void Maps(Check& c) {
   c.OpenContainer(kPlain);
@@ -438,15 +280,6 @@ void Owners(Check& c) {
   c.Is("claim under VFIO", by_device(HARNESS_EXTRA_CLAIM, kTwin), -EPERM);
 }
 
-// The place of a capability of VFIO_IOMMU_GET_INFO; 0: it is not there.
-size_t CapabilityAt(const Check& c, uint16_t id) {
-  for (size_t at = c.Output<uint32_t>(16), n = 0; at != 0 && at < 500 && n < 8; ++n) {
-    if (c.Output<uint16_t>(at) == id) return at;
-    at = c.Output<uint32_t>(at + 4);
-  }
-  return 0;
-}
-
 void RangesAre(Check& c, std::string_view what, std::initializer_list<uint64_t> bounds) {
   c.Is(what, c.Ioctl(VFIO_IOMMU_GET_INFO, vfio_iommu_type1_info{.argsz = 512}), 0);
   const size_t at = CapabilityAt(c, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
@@ -557,18 +390,63 @@ void Sysfs(Check& c) {
   shows("DMA-FQ");
 }
 
-constexpr void (*kChecks[])(Check&) = {
-    Maps,   Apertures,        Unmaps, UnmapsOfVersion1, Addresses,  Tracking, TrackingOfPins,
-    Owners, TrackingOfGroups, Info,   Ranges,           Extensions, Sysfs};
+constexpr NamedCheck kChecks[] = {{"maps", Maps},
+                                  {"apertures", Apertures},
+                                  {"unmaps", Unmaps},
+                                  {"unmaps of version 1", UnmapsOfVersion1},
+                                  {"addresses", Addresses},
+                                  {"tracking", Tracking},
+                                  {"tracking of pins", TrackingOfPins},
+                                  {"owners", Owners},
+                                  {"tracking of groups", TrackingOfGroups},
+                                  {"info", Info},
+                                  {"ranges", Ranges},
+                                  {"extensions", Extensions},
+                                  {"sysfs", Sysfs}};
+
+// The promises to drivers want instances that find their devices without firmware.
+void ForDrivers(harness_machine& m) {
+  for (uint8_t i = 0; i < m.instances_count; ++i) m.instances[i].fwnode = 0;
+}
+
+const NamedCheck* UserCheck(size_t check) {
+  if (check < std::size(kChecks)) return &kChecks[check];
+  check -= std::size(kChecks);
+  return check < VfioChecks().size() ? &VfioChecks()[check] : nullptr;
+}
+
+uint32_t PromiseOf(size_t check) {
+  return static_cast<uint32_t>(check - std::size(kChecks) - VfioChecks().size());
+}
 
 }  // namespace
 
-size_t CountOfChecks() { return std::size(kChecks); }
+size_t CountOfChecks(const harness& real) {
+  size_t count = std::size(kChecks) + VfioChecks().size();
+  for (uint32_t n = 0; real.extra->promise(n) != nullptr; ++n) ++count;
+  return count;
+}
+
+const char* NameOfCheck(const harness& real, size_t check) {
+  const NamedCheck* const user = UserCheck(check);
+  return user != nullptr ? user->name : real.extra->promise(PromiseOf(check));
+}
+
+const char* LackedByCheck(const harness& real, size_t check) {
+  return UserCheck(check) != nullptr ? nullptr : real.extra->lacks(PromiseOf(check));
+}
 
 std::string RunCheck(const harness& real, size_t check) {
-  Check c(real);
-  kChecks[check](c);
-  return c.End();
+  if (const NamedCheck* const user = UserCheck(check)) {
+    Check c(real, user->change);
+    user->run(c);
+    return c.End();
+  }
+  Check c(real, ForDrivers);
+  const char* const wrong = real.extra->check(PromiseOf(check));
+  const std::string found = wrong == nullptr ? "" : wrong;
+  // After a wild pointer nothing can be torn down.
+  return found == "oops" ? found : found + c.End();
 }
 
 }  // namespace iommucheck::fuzzing

@@ -53,9 +53,10 @@ struct Kernel {
 };
 
 const char* Name(uint8_t kind) {
-  static constexpr const char* kNames[] = {"ioctl",   "extension",  "dma-rw", "claim",
-                                           "release", "attach",     "detach", "kmap",
-                                           "kunmap",  "store-type", "show",   "task"};
+  static constexpr const char* kNames[] = {"ioctl",  "extension", "dma-rw", "claim",  "release",
+                                           "attach", "detach",    "kmap",   "kunmap", "store-type",
+                                           "show",   "task",      "file",   "group",  "close",
+                                           "gone",   "device"};
   static_assert(std::size(kNames) == HARNESS_EXTRA_KINDS);
   return kNames[kind];
 }

@@ -33,7 +33,6 @@
 #include "absl/strings/str_split.h"
 #include "fuzz/cases.h"
 #include "fuzz/detectors.h"
-#include "fuzz/kernel_checks.h"
 #include "fuzz/mutator.h"
 #include "fuzz/verdicts.h"
 #include "kernel/mutate/mutant.h"
@@ -44,7 +43,6 @@ namespace {
 using iommucheck::conform::ProcessEnd;
 using iommucheck::conform::RunApart;
 using iommucheck::fuzzing::ConsumePrefix;
-using iommucheck::fuzzing::CountOfChecks;
 using iommucheck::fuzzing::Detector;
 using iommucheck::fuzzing::Detectors;
 using iommucheck::fuzzing::GivenCases;
@@ -114,7 +112,8 @@ void FindReach(const Options& o, std::span<const Detector> which, Reach& reach) 
     std::vector<unsigned char> loaded(Detectors::reached().begin(), Detectors::reached().end());
     std::vector<uint64_t> times(HARNESS_MUTANTS);
     for (const Detector detector : which) {
-      const uint64_t counts[] = {detectors.corpus_size(), CountOfChecks(), o.cases, o.rounds};
+      const uint64_t counts[] = {detectors.corpus_size(), detectors.count_of_checks(), o.cases,
+                                 o.rounds};
       std::ranges::fill(times, 0);
       for (uint32_t input = 0; input < counts[static_cast<size_t>(detector)]; ++input) {
         std::ranges::copy(loaded, Detectors::reached().begin());

@@ -195,6 +195,7 @@ probes=$(
   sed -n '/^int iommu_device_use_default_domain/,/^}/p' "$tree/$core" | grep EPROBE_DEFER >/dev/null &&
     echo DEFER_UNSET
   has 'IOMMU_CAP_INTR_REMAP' "$iommu_h" && echo CAP_INTR_REMAP
+  has 'IOMMU_CAP_ENFORCE_CACHE_COHERENCY' "$iommu_h" && echo CAP_ENFORCE
   has 'define vfio_alloc_device\(' "$vfio_h" && echo ALLOC_DEVICE
   has 'vfio_register_emulated_iommu_dev' "$vfio_h" && echo REGISTER_EMULATED
   has '\(\*dma_unmap\)' "$vfio_h" && echo DMA_UNMAP
@@ -207,6 +208,14 @@ probes=$(
   has 'vfio_free_device' "$vfio_h" && echo FREE_DEVICE
   has '^struct fd fdget\(' "$tree/include/linux/file.h" && echo FDGET
   has '\(\*enable_nesting\)' "$iommu_h" && echo ENABLE_NESTING
+  has 'dma_iommu:1;|[[:space:]]dma_iommu[ :;]' "$tree/include/linux/device.h" && echo DMA_IOMMU
+  has '^(extern )?struct iommu_domain \*iommu_domain_alloc\(' "$iommu_h" && echo DOMAIN_ALLOC_BUS
+  has 'iommu_domain \*release_domain;' "$iommu_h" && echo RELEASE_DOMAIN
+  has 'iommu_domain \*default_domain;' "$iommu_h" && echo DEFAULT_DOMAIN
+  has '\(\*dev_enable_feat\)' "$iommu_h" && has 'IOMMU_DEV_FEAT_SVA' "$iommu_h" && echo DEV_FEATURES
+  has '\(\*set_pgtable_quirks\)' "$iommu_h" && echo PGTABLE_QUIRKS
+  has 'int \(\*iotlb_sync_map\)' "$iommu_h" && echo SYNC_MAP_FAILS
+  has '\(\*migration_get_data_size\)' "$vfio_h" && echo MIGRATION
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
@@ -257,9 +266,11 @@ if [[ -n $overlay && -f $overlay/mutants.json ]]; then
 fi
 
 # The tree's own files that the four need: a group lives by the reference count of its kobject.
-lib_files=(rbtree xarray radix-tree idr kobject refcount bitmap find_bit hweight)
-ours=(fake/{calls,faults,machine,driver} process/{shim,files,events,memory,iommu_core,of_iommu}
-  process/{vfio_main,vfio_type1,vfio_driver,firmware,devices,groups,ops,extra,harness})
+lib_files=(rbtree interval_tree xarray radix-tree idr kobject refcount bitmap find_bit hweight
+  scatterlist kstrtox)
+ours=(fake/{calls,faults,machine,domains,claims,driver}
+  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,vfio_main,vfio_type1,vfio_driver,firmware}
+  process/{devices,groups,ops,extra,promises,core_promises,vfio_promises,harness})
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
 [[ -n $whole ]] || ours+=(process/vfio_container)
 [[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)
@@ -307,6 +318,8 @@ END
       case $file in
         */iommu_core | */of_iommu | */firmware)
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
+        # The bitmaps of logged DMA.
+        */vfio_main | */vfio_driver) of=" -DCONFIG_IOMMUFD_DRIVER=1" ;;
       esac
       case $file in
         */iommu_core | */of_iommu | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)

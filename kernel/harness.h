@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 11
+#define HARNESS_VERSION 12
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -99,7 +99,11 @@ struct harness_driver {
   uint8_t checks_snoop; /* attach_dev compares coherency of domain and instance */
   uint8_t drops_old;
   uint8_t mismatch_errno; /* 0: EINVAL */
-  uint8_t whole_pages;    /* only whole large pages can be unmapped; never in a case */
+  /* Never in a case. */
+  uint8_t whole_pages;    /* only whole large pages can be unmapped */
+  uint8_t release_domain; /* a static domain, on which the core must release its devices */
+  uint8_t default_domain; /* a static domain, which is the default one of its groups */
+  uint8_t snoops;         /* IOMMU_CAP_ENFORCE_CACHE_COHERENCY, where the kernel asks */
   /* Up to and including 6.0: what it does to the buses when an instance comes or goes. */
   uint8_t claims[HARNESS_BUSES]; /* enum harness_claim */
   uint8_t claim_order[HARNESS_BUSES];
@@ -148,6 +152,9 @@ struct harness_device {
   uint8_t kind;
   uint8_t default_type;
   uint8_t ats; /* pci_ats_supported() */
+  /* Never in a case. */
+  uint8_t migrates;   /* its VFIO driver has migration and logs DMA */
+  uint8_t pasid_bits; /* what firmware says of it; 0: nothing */
   struct harness_region regions[HARNESS_REGIONS];
 };
 
@@ -291,6 +298,7 @@ enum harness_reference {
   HARNESS_REF_DEVICE,
   HARNESS_REF_FWNODE,
   HARNESS_REF_TASK,
+  HARNESS_REF_SYSFS, /* files, folders and links */
   HARNESS_REFERENCES,
 };
 /* Resources that are left after the teardown; all zero in a correct kernel. */
@@ -330,6 +338,8 @@ enum harness_arm {
   HARNESS_ARM_PIN,    /* the n-th page cannot be pinned */
   HARNESS_ARM_ATTACH, /* the n-th attach_dev() that may fail returns -ENOMEM */
   HARNESS_ARM_SYSFS,  /* the n-th file, folder or link in sysfs cannot be made: -ENOMEM */
+  HARNESS_ARM_SHOW,   /* the n-th iotlb_sync_map() returns -ENOMEM, where it can */
+  HARNESS_ARM_PASID,  /* the n-th set_dev_pasid() returns -ENOMEM */
   HARNESS_ARMS,
 };
 
@@ -347,8 +357,20 @@ enum harness_extra_kind {
   HARNESS_EXTRA_KERNEL_UNMAP, /* a, iova, size */
   HARNESS_EXTRA_STORE_TYPE,   /* a: device, count: 0 to 4: identity, DMA, DMA-FQ, auto, other */
   HARNESS_EXTRA_SHOW,         /* a: device */
-  HARNESS_EXTRA_TASK,         /* a & 1: the task, with an mm of its own, that calls from now on */
+  /* a: the task that calls from now on: two with an mm of their own, 2: of the kernel, without one */
+  HARNESS_EXTRA_TASK,
+  HARNESS_EXTRA_FILE,   /* a: device, argument: the name of a file of its group in sysfs */
+  HARNESS_EXTRA_GROUP,  /* a: device, count: command, argument: an ioctl of its group's file */
+  HARNESS_EXTRA_CLOSE,  /* count: a descriptor that such an ioctl has returned */
+  HARNESS_EXTRA_GONE,   /* a: the task, with an mm of its own, that exits */
+  HARNESS_EXTRA_DEVICE, /* a: device, open; flags: enum harness_device_call, count: command, argument */
   HARNESS_EXTRA_KINDS,
+};
+
+enum harness_device_call { HARNESS_IOCTL, HARNESS_READ_FILE, HARNESS_WRITE_FILE, HARNESS_MMAP };
+enum {
+  HARNESS_FILE_WRITE = 1, /* what comes after the file's name */
+  HARNESS_EXTRA_UNPRIVILEGED = 1 << 16, /* the user lacks CAP_SYS_ADMIN and CAP_SYS_RAWIO */
 };
 
 struct harness_extra_op {
@@ -376,6 +398,14 @@ struct harness_extra {
   uint64_t (*pinned)(uint8_t container);
   /* NULL, or a description of what is wrong now. */
   const char* (*judge)(void);
+  /*
+   * What the kernel promises to its drivers, checked on the machine that begin() has made: the name of
+   * the n-th promise, NULL after the last; NULL, or what this kernel lacks for it; NULL, or what is
+   * wrong, line by line.
+   */
+  const char* (*promise)(uint32_t n);
+  const char* (*lacks)(uint32_t n);
+  const char* (*check)(uint32_t n);
 };
 
 struct harness {

@@ -7,229 +7,37 @@
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 
-struct fake_domain *fake_domains;
-int fake_domains_count;
 int fake_probed_again;
 int fake_released_unserved;
-#if !__has_feature(address_sanitizer)
-static struct fake_domain *freed;
-#endif
-static u16 domain_numbers;
 static unsigned int registrations;
 
 /* The drivers' ops, by address: a driver loaded at a freed address reuses the ops there. */
 static struct iommu_ops ops[HARNESS_DRIVERS];
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-static struct iommu_domain_ops tables[HARNESS_TABLES];
-#endif
 static u8 loaded[HARNESS_DRIVERS]; /* the driver at each address */
 
-static struct {
-	struct fake_domain *domain;
-	unsigned long end;
-	size_t pgsize;
-} core_map; /* the last chunk that the core itself mapped in this op */
-
-/* --- domains --- */
-
-struct fake_domain *fake_domain_of(struct iommu_domain *domain)
+const struct iommu_ops *driver_ops(u8 driver)
 {
-	return container_of(domain, struct fake_domain, domain);
+	return &ops[fake_machine.drivers[driver].address];
 }
 
-bool fake_is_owned(const struct iommu_domain *domain)
-{
-	return domain->type == IOMMU_DOMAIN_UNMANAGED;
-}
+/* --- PASIDs --- */
 
+#ifdef HARNESS_HAVE_PASID
 static bool pasids_after_alloc;
 
-static struct iommu_domain *alloc(u8 driver, struct device *dev)
-{
-	const int index = dev ? host_index(dev) : -1;
-	u8 table = fake_machine.drivers[driver].table;
-	struct harness_call *call = calls_add(HARNESS_ALLOC);
-	struct fake_domain *domain;
-
-	if (dev)
-		table = fake_machine.instances[fake_devices[index].instance].table;
-	call->driver = driver;
-	call->table = table;
-#ifdef HARNESS_HAVE_ALLOC_PAGING
-	/*
-	 * This allocates an identity domain: the core names no device, and the instance may have
-	 * its own table.
-	 */
-	if (!dev)
-		call->table = HARNESS_NONE;
-#endif
-	call->device = dev ? index : HARNESS_NONE;
-	if (fault_of_next(HARNESS_FAIL_ALLOC)) {
-		call->error = -ENOMEM;
-		return NULL;
-	}
-	domain = host_alloc(sizeof(*domain));
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-	domain->domain.ops = &tables[fake_machine.table_address[table]];
-#endif
-	domain->domain.pgsize_bitmap = PAGE_SIZE;
-	domain->domain.geometry.aperture_end = ~(dma_addr_t)0;
-	domain->domain.geometry.force_aperture = true;
-	domain->table = table_new();
-	domain->driver = driver;
-	domain->instance = HARNESS_NONE;
-	domain->number = domain_numbers++;
-	domain->next = fake_domains;
-	fake_domains = domain;
-	if (pasids_after_alloc)
-		fake_has_pasids(true);
-	fake_domains_count++;
-	call->domain = domain->number;
-	return &domain->domain;
-}
-
-#ifndef HARNESS_HAVE_ALLOC_IDENTITY
-static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
-{
-	/* Like most drivers, has no blocking domain by type; the core then makes an empty one. */
-	if (type == IOMMU_DOMAIN_BLOCKED)
-		return NULL;
-#ifndef HARNESS_HAVE_ALLOC_PAGING
-	if (type != IOMMU_DOMAIN_UNMANAGED && !fake_machine.drivers[driver].default_domains)
-		return NULL;
-#endif
-	return alloc(driver, NULL);
-}
-#endif
-
-static void free_domain(struct iommu_domain *domain)
-{
-	struct fake_domain *fake = fake_domain_of(domain);
-	struct fake_domain **link = &fake_domains;
-
-	calls_add(HARNESS_FREE)->domain = fake->number;
-	while (*link != fake)
-		link = &(*link)->next;
-	*link = fake->next;
-	fake_domains_count--;
-	table_free(fake->table, fake_is_owned(domain));
-	fake->table = NULL;
-#if __has_feature(address_sanitizer)
-	kfree(fake);
-#else
-	/*
-	 * Up to and including 6.1 a group may still point at the domain. Its memory is not reused
-	 * until the case ends, so that the trace does not depend on the allocator.
-	 */
-	fake->next = freed;
-	freed = fake;
-#endif
-}
-
-void fake_forget_domains(void)
-{
-#if !__has_feature(address_sanitizer)
-	while (freed) {
-		struct fake_domain *next = freed->next;
-
-		kfree(freed);
-		freed = next;
-	}
-#endif
-}
-
-/* --- attaching --- */
-
-/* The errno of attach_dev() for a domain that is incompatible with the device, or 0. */
-static int check_compatible(const struct fake_domain *domain, u8 device)
-{
-	const struct harness_driver *driver = &fake_machine.drivers[domain->driver];
-	const u8 instance = fake_devices[device].instance;
-
-	if (driver->checks_snoop && domain->coherent &&
-	    !fake_machine.instances[instance].enforces_coherency)
-		return -EINVAL;
-	if ((driver->same_instance && domain->instance != HARNESS_NONE &&
-	     domain->instance != instance) ||
-	    (driver->refuses_foreign && domain->driver != machine_driver_of(device)))
-		return driver->mismatch_errno ? -driver->mismatch_errno : -EINVAL;
-	return 0;
-}
-
-static int attach_dev(struct iommu_domain *domain, struct device *dev)
-{
-	const int index = host_index(dev);
-	struct fake_domain *fake = fake_domain_of(domain);
-	struct fake_device *device = &fake_devices[index];
-	struct harness_call *call = calls_add(HARNESS_ATTACH);
-	int ret = fault_of(HARNESS_FAIL_ATTACH, index);
-
-	if (!ret)
-		ret = fault_of_next(HARNESS_FAIL_ATTACH_CALL);
-	if (!ret)
-		ret = host_attach_fails(fake, index);
-	if (!ret)
-		ret = check_compatible(fake, index);
-	call->domain = fake->number;
-	call->device = index;
-	call->foreign = fake->driver != machine_driver_of(index);
-	call->error = ret;
-	if (ret) {
-		if (fake_machine.drivers[fake->driver].drops_old)
-			device->hw = NULL;
-		return ret;
-	}
-	device->hw = fake;
-	device->attached = true;
-	__set_bit(index, fake->accepted);
-	/* A static identity domain, which has no number, is bound to no instance. */
-	if (fake->instance == HARNESS_NONE && fake->number != HARNESS_NO_DOMAIN) {
-		const struct harness_instance *instance =
-			&fake_machine.instances[device->instance];
-
-		fake->instance = device->instance;
-		domain->pgsize_bitmap = instance->page_sizes;
-		domain->geometry.aperture_start = instance->aperture_start;
-		domain->geometry.aperture_end = instance->aperture_end;
-	}
-	return 0;
-}
-
-#ifdef HARNESS_HAVE_DETACH_DEV
-static void detach_dev(struct iommu_domain *domain, struct device *dev)
-{
-	struct harness_call *call = calls_add(HARNESS_DETACH);
-
-	call->domain = fake_domain_of(domain)->number;
-	call->device = host_index(dev);
-	fake_devices[call->device].hw = NULL;
-}
-#endif
-
-/* Which PASID is no question: a case has one. Nor is the old domain, which later kernels name. */
-#ifdef HARNESS_HAVE_PASID
-static int set_dev_pasid(struct iommu_domain *domain, struct device *dev)
-{
-	const int index = host_index(dev);
-	struct harness_call *call = calls_add(HARNESS_SET_PASID);
-
-	call->domain = fake_domain_of(domain)->number;
-	call->device = index;
-	call->error = fault_of(HARNESS_FAIL_ATTACH, index);
-	return call->error;
-}
-
 #ifdef HARNESS_HAVE_REMOVE_DEV_PASID
-static void remove_dev_pasid(void)
+static void remove_dev_pasid(struct device *dev)
 {
+	domains_unset_pasid(dev);
 }
 
 void fake_has_pasids(bool has)
 {
 }
 #else
-static int block_dev_pasid(void)
+static int block_dev_pasid(struct iommu_domain *domain, struct device *dev)
 {
+	domains_unset_pasid(dev);
 	return 0;
 }
 static const struct iommu_domain_ops block_table = {
@@ -256,6 +64,33 @@ void fake_has_pasids_after_alloc(void)
 }
 #endif
 
+/* --- allocating domains --- */
+
+static struct iommu_domain *alloc(u8 driver, struct device *dev)
+{
+	struct iommu_domain *domain = domains_alloc(driver, dev);
+
+#ifdef HARNESS_HAVE_PASID
+	if (domain && pasids_after_alloc)
+		fake_has_pasids(true);
+#endif
+	return domain;
+}
+
+#ifndef HARNESS_HAVE_ALLOC_IDENTITY
+static struct iommu_domain *alloc_of_type(u8 driver, unsigned int type)
+{
+	/* Like most drivers, has no blocking domain by type; the core then makes an empty one. */
+	if (type == IOMMU_DOMAIN_BLOCKED)
+		return NULL;
+#ifndef HARNESS_HAVE_ALLOC_PAGING
+	if (type != IOMMU_DOMAIN_UNMANAGED && !fake_machine.drivers[driver].default_domains)
+		return NULL;
+#endif
+	return alloc(driver, NULL);
+}
+#endif
+
 #ifdef HARNESS_HAVE_DOMAIN_OPS
 #define DEFERRED_DOMAIN
 #else
@@ -269,99 +104,6 @@ static bool attach_deferred(DEFERRED_DOMAIN struct device *dev)
 	return fake_machine.drivers[machine_driver_of(index)].deferred &&
 	       !fake_devices[index].attached;
 }
-
-#ifdef HARNESS_HAVE_ENFORCE_COHERENCY
-/* Every device on the domain must be behind an instance that can enforce it. */
-static bool enforce_cache_coherency(struct iommu_domain *domain)
-{
-	struct fake_domain *fake = fake_domain_of(domain);
-
-	for (int i = 0; i < fake_machine.devices_count; i++) {
-		const struct fake_device *device = &fake_devices[i];
-
-		if (device->hw == fake && device->instance != HARNESS_NONE &&
-		    !fake_machine.instances[device->instance].enforces_coherency)
-			return false;
-	}
-	fake->coherent = true;
-	return true;
-}
-#endif
-
-/* --- mapping --- */
-
-/*
- * Whether an iommu_map() by the core fails; faults count its first chunk. A later chunk begins
- * where the last one ended, with another page size. For type1, vfio_type1.c asks when type1 calls
- * iommu_map().
- */
-static int core_map_fails(struct fake_domain *domain, unsigned long iova, size_t pgsize,
-			  size_t count)
-{
-	const bool goes_on = domain == core_map.domain && iova == core_map.end &&
-			     pgsize != core_map.pgsize;
-	const int ret = goes_on ? 0 : fault_of_next(HARNESS_FAIL_MAP);
-
-	core_map.domain = ret ? NULL : domain;
-	core_map.end = iova + pgsize * count;
-	core_map.pgsize = pgsize;
-	return ret;
-}
-
-static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr,
-		     size_t pgsize, size_t pgcount, int prot, gfp_t gfp, size_t *mapped)
-{
-	struct fake_domain *fake = fake_domain_of(domain);
-	const bool owned = fake_is_owned(domain);
-	int ret = owned ? 0 : core_map_fails(fake, iova, pgsize, pgcount);
-
-	*mapped = 0;
-	if (ret)
-		return ret;
-	ret = table_map(fake->table, iova, paddr, pgsize, pgcount, owned, mapped);
-	calls_add_pages(HARNESS_MAPPED, fake->number, iova, *mapped);
-	return ret;
-}
-
-static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_t pgsize,
-			  size_t pgcount, struct iommu_iotlb_gather *gather)
-{
-	struct fake_domain *fake = fake_domain_of(domain);
-	const size_t done = table_unmap(fake->table, iova, pgsize * pgcount, fake_is_owned(domain),
-					!fake_machine.drivers[fake->driver].whole_pages);
-
-	calls_add_pages(HARNESS_UNMAPPED, fake->number, iova, done);
-	return done;
-}
-
-static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
-{
-	return table_phys(fake_domain_of(domain)->table, iova);
-}
-
-#ifndef HARNESS_HAVE_MAP_PAGES
-/* Before 5.13 the core calls these for each page. */
-static int map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
-	       int prot, gfp_t gfp)
-{
-	size_t mapped;
-
-	return map_pages(domain, iova, paddr, size, 1, prot, gfp, &mapped);
-}
-
-static size_t unmap(struct iommu_domain *domain, unsigned long iova, size_t size,
-		    struct iommu_iotlb_gather *gather)
-{
-	return unmap_pages(domain, iova, size, 1, gather);
-}
-#endif
-
-#ifdef HARNESS_HAVE_ENABLE_NESTING
-static int enable_nesting(struct iommu_domain *domain)
-{
-	return fake_machine.drivers[fake_domain_of(domain)->driver].nesting ? 0 : -EINVAL;
-}
-#endif
 
 #ifdef HARNESS_HAVE_RESV_GFP
 #define RESV_GFP , GFP_KERNEL
@@ -475,11 +217,21 @@ static void release_device(struct device *dev)
 		fake_released_unserved++;
 		return;
 	}
+	if (fake_machine.drivers[machine_driver_of(index)].release_domain &&
+	    fake_devices[index].attached &&
+	    (!fake_devices[index].hw || !fake_devices[index].hw->releases))
+		host_complain("a device is released on another domain than its driver's");
 	calls_add(HARNESS_RELEASE)->device = index;
 	host_releases(dev);
 	fake_devices[index].hw = NULL;
 	fake_devices[index].attached = false;
+	fake_devices[index].finalized = 0;
 	fake_devices[index].instance = HARNESS_NONE;
+}
+
+static void probe_finalize(struct device *dev)
+{
+	fake_devices[host_index(dev)].finalized++;
 }
 
 /* Like drivers that know which devices send a stream id: the group of the first of these. */
@@ -550,6 +302,10 @@ static bool answers_capable(u8 driver, struct device *dev, enum iommu_cap cap)
 	if (cap == IOMMU_CAP_INTR_REMAP)
 		return remaps_interrupts(driver, dev);
 #endif
+#ifdef HARNESS_HAVE_CAP_ENFORCE
+	if (cap == IOMMU_CAP_ENFORCE_CACHE_COHERENCY)
+		return fake_machine.drivers[driver].snoops;
+#endif
 	return cap == IOMMU_CAP_CACHE_COHERENCY && fake_machine.drivers[driver].coherent;
 }
 
@@ -601,6 +357,17 @@ static struct iommu_domain *alloc_identity(struct device *dev)
 #define PGSIZE
 #endif
 
+#ifdef HARNESS_HAVE_DEV_FEATURES
+/* Devices have one feature. */
+static int change_feature(struct device *dev, enum iommu_dev_features feature)
+{
+	return feature == IOMMU_DEV_FEAT_SVA ? 0 : -EINVAL;
+}
+#define FEATURES .dev_enable_feat = change_feature, .dev_disable_feat = change_feature,
+#else
+#define FEATURES
+#endif
+
 /* These callbacks are not told which driver is meant, so there is one of each for every address. */
 #define ADDRESS(n)                                                              \
 	DEFINE_ALLOC_TYPE(n)                                                    \
@@ -629,113 +396,43 @@ ADDRESS(7)
 #define PUT_RESV
 #endif
 
-#ifdef HARNESS_HAVE_MAP_PAGES
-#define MAPPING .map_pages = map_pages, .unmap_pages = unmap_pages,
-#else
-#define MAPPING .map = map, .unmap = unmap,
-#endif
-#ifdef HARNESS_HAVE_DETACH_DEV
-#define DETACH .detach_dev = detach_dev,
-#else
-#define DETACH
-#endif
-#ifdef HARNESS_HAVE_ENABLE_NESTING
-#define NESTING .enable_nesting = enable_nesting,
-#else
-#define NESTING
-#endif
-#ifdef HARNESS_HAVE_ENFORCE_COHERENCY
-#define COHERENCY .enforce_cache_coherency = enforce_cache_coherency,
-#else
-#define COHERENCY
-#endif
-#define DOMAIN_CALLBACKS                        \
-	.attach_dev = (void *)attach_dev,       \
-	.iova_to_phys = iova_to_phys,           \
-	DETACH MAPPING NESTING COHERENCY
-/* Before 5.18 the callbacks of domains are in the ops of the driver. */
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-#define OPS_OF_DOMAINS
-#else
-#define OPS_OF_DOMAINS DOMAIN_CALLBACKS .domain_free = free_domain,
-#endif
-
 #define OPS(n)                                  \
 	[n] = {                                 \
 		.capable = capable_##n,         \
 		.probe_device = probe_##n,      \
 		.release_device = release_device, \
+		.probe_finalize = probe_finalize, \
 		.device_group = device_group,   \
 		.get_resv_regions = resv_regions, \
 		.of_xlate = (void *)of_xlate,   \
 		.is_attach_deferred = attach_deferred, \
 		.def_domain_type = def_domain_type, \
 		PASID                           \
+		FEATURES                        \
 		PGSIZE                          \
 		PUT_RESV                        \
-		OPS_OF_DOMAINS                  \
 		ALLOC_PAGING(n)                 \
 		ALLOC_TYPE(n),                  \
 	}
 static const struct iommu_ops new_ops[HARNESS_DRIVERS] = {
 	OPS(0), OPS(1), OPS(2), OPS(3), OPS(4), OPS(5), OPS(6), OPS(7),
 };
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-static const struct iommu_domain_ops new_table = {
-	DOMAIN_CALLBACKS
-#ifdef HARNESS_HAVE_PASID
-	.set_dev_pasid = (void *)set_dev_pasid,
-#endif
-	.free = free_domain,
-};
-#endif
-
-#ifdef HARNESS_HAVE_IDENTITY_DOMAIN
-static const struct iommu_domain_ops identity_table = {
-	.attach_dev = (void *)attach_dev,
-#ifdef HARNESS_HAVE_PASID
-	.set_dev_pasid = (void *)set_dev_pasid,
-#endif
-};
-
-/* Sets the driver's static identity domain, which nobody allocates. */
-static void set_identity(struct iommu_ops *ops, u8 driver)
-{
-	static struct fake_domain identities[HARNESS_DRIVERS];
-	struct fake_domain *identity = &identities[driver];
-
-	if (!fake_machine.drivers[driver].static_identity)
-		return;
-	identity->domain.type = IOMMU_DOMAIN_IDENTITY;
-	identity->domain.ops = &identity_table;
-	identity->driver = driver;
-	identity->instance = HARNESS_NONE;
-	identity->number = HARNESS_NO_DOMAIN;
-	ops->identity_domain = &identity->domain;
-}
-#endif
 
 /* --- ops --- */
 
 void fake_begin(const struct harness_machine *machine)
 {
 	machine_begin(machine);
-	fake_domains = NULL;
-	fake_domains_count = 0;
+	domains_begin();
 	fake_probed_again = 0;
 	fake_released_unserved = 0;
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-	for (int i = 0; i < HARNESS_TABLES; i++)
-		tables[i] = new_table;
-#endif
 	calls_clear();
-	domain_numbers = 0;
 	registrations = 0;
 }
 
 void fake_begin_op(const struct harness_op *op)
 {
-	core_map.domain = NULL;
+	domains_begin_op();
 	calls_begin_op();
 	faults_begin_op(op);
 }
@@ -748,111 +445,6 @@ static void forget_registration(struct fake_instance *fake)
 	fake->group = NULL;
 }
 
-/* --- claiming buses, up to and including 6.0 --- */
-
-#ifdef HARNESS_HAVE_BUS_SET_IOMMU
-/* Whether firmware put the device behind a registered instance of the driver. */
-static bool is_behind(u8 device, u8 driver)
-{
-	for (int i = 0; i < HARNESS_MASTERS; i++) {
-		const u8 master = fake_machine.devices[device].masters[i];
-
-		if (master != HARNESS_NONE && fake_machine.instances[master].driver == driver &&
-		    fake_instances[master].registered)
-			return true;
-	}
-	return false;
-}
-
-/* Like Intel's driver with the devices of the ACPI namespace; an error ends this. */
-static void store(struct bus_type *bus, u8 driver)
-{
-	for (int at = 0; at < fake_listed_count; at++) {
-		struct device *dev = fake_devices[fake_listed[at]].dev;
-
-		if (dev->bus != bus || dev->iommu_group || !is_behind(fake_listed[at], driver))
-			continue;
-		bus->iommu_ops = &ops[fake_machine.drivers[driver].address];
-		if (iommu_probe_device(dev))
-			return;
-	}
-}
-
-static int claim_bus(u8 driver, u8 number)
-{
-	const struct iommu_ops *own = &ops[fake_machine.drivers[driver].address];
-	struct bus_type *bus = host_bus(number);
-
-	if (!bus)
-		return 0;
-	switch (fake_machine.drivers[driver].claims[number]) {
-	case HARNESS_CLAIM_STRICT:
-		return bus_set_iommu(bus, own);
-	case HARNESS_CLAIM_OWN_OK:
-		return bus->iommu_ops == own ? 0 : bus_set_iommu(bus, own);
-	case HARNESS_CLAIM_SKIP:
-		return iommu_present(bus) ? 0 : bus_set_iommu(bus, own);
-	case HARNESS_CLAIM_IGNORE:
-		bus_set_iommu(bus, own);
-		return 0;
-	case HARNESS_CLAIM_STORE:
-		store(bus, driver);
-		return 0;
-	}
-	return 0;
-}
-
-static bool all_registered(u8 driver)
-{
-	for (int i = 0; i < fake_machine.instances_count; i++)
-		if (fake_machine.instances[i].driver == driver && !fake_instances[i].registered)
-			return false;
-	return true;
-}
-
-/* Sets the first `count` buses that the driver claims to NULL. */
-static void give_up_buses(u8 driver, int count)
-{
-	const struct harness_driver *d = &fake_machine.drivers[driver];
-
-	for (int i = 0; i < count; i++)
-		if (d->claims[d->claim_order[i]] != HARNESS_CLAIM_NONE && host_bus(d->claim_order[i]))
-			bus_set_iommu(host_bus(d->claim_order[i]), NULL);
-}
-
-static int claim_buses(u8 driver)
-{
-	const struct harness_driver *d = &fake_machine.drivers[driver];
-
-	if (d->claims_once && !all_registered(driver))
-		return 0;
-	for (int i = 0; i < HARNESS_BUSES; i++) {
-		const int ret = claim_bus(driver, d->claim_order[i]);
-
-		if (!ret)
-			continue;
-		if (d->unwinds)
-			give_up_buses(driver, i);
-		return ret;
-	}
-	return 0;
-}
-
-static void clear_buses(u8 driver)
-{
-	if (fake_machine.drivers[driver].clears)
-		give_up_buses(driver, HARNESS_BUSES);
-}
-#else
-static int claim_buses(u8 driver)
-{
-	return 0;
-}
-static void clear_buses(u8 driver)
-{
-}
-#endif
-
 int fake_register(u8 i)
 {
 	const u8 driver = fake_machine.instances[i].driver;
@@ -863,13 +455,7 @@ int fake_register(u8 i)
 	loaded[address] = driver;
 	ops[address] = new_ops[address];
 	ops[address].owner = host_module;
-#ifdef HARNESS_HAVE_DOMAIN_OPS
-	ops[address].default_domain_ops =
-		&tables[fake_machine.table_address[fake_machine.drivers[driver].table]];
-#endif
-#ifdef HARNESS_HAVE_IDENTITY_DOMAIN
-	set_identity(&ops[address], driver);
-#endif
+	domains_give(&ops[address], driver);
 	fake->iommu = (struct iommu_device){ .fwnode = fake->fwnode, .dev = fake->iommu.dev };
 	fake->registered = ++registrations;
 	ret = iommu_device_register(&fake->iommu, &ops[address], NULL);
@@ -877,7 +463,7 @@ int fake_register(u8 i)
 		forget_registration(fake);
 		return ret;
 	}
-	ret = claim_buses(driver);
+	ret = claims_take(driver);
 	if (ret) {
 		iommu_device_unregister(&fake->iommu);
 		forget_registration(fake);
@@ -889,5 +475,5 @@ void fake_unregister(u8 i)
 {
 	iommu_device_unregister(&fake_instances[i].iommu);
 	forget_registration(&fake_instances[i]);
-	clear_buses(fake_machine.instances[i].driver);
+	claims_clear(fake_machine.instances[i].driver);
 }

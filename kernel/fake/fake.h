@@ -4,8 +4,8 @@
  * process (kernel/process), and a module of a booted kernel (kernel/qemu). harness.h defines the
  * machine, its ops and the recorded calls; docs/model.md describes how a driver behaves.
  *
- * driver.c calls machine.c, faults.c and calls.c, which do not call each other. All of them call
- * the few functions at the end, which the host supplies.
+ * driver.c calls claims.c and domains.c; all three call machine.c, faults.c and calls.c, which do not
+ * call each other. All of them call the few functions at the end, which the host supplies.
  */
 #ifndef IOMMUCHECK_KERNEL_FAKE_H
 #define IOMMUCHECK_KERNEL_FAKE_H
@@ -35,6 +35,8 @@ struct fake_device {
 	u8 instance;
 	bool present;
 	bool attached; /* since the last probe: attach is not deferred any more */
+	u8 finalized; /* calls of probe_finalize() since then */
+	struct fake_domain *pasid; /* of the one PASID */
 };
 
 struct fake_domain {
@@ -45,6 +47,9 @@ struct fake_domain {
 	u8 instance; /* bound to it by the first attach */
 	bool coherent; /* enforce_cache_coherency() has succeeded */
 	struct page_table *table;
+	unsigned int flushes; /* calls of flush_iotlb_all() */
+	unsigned long quirks; /* of set_pgtable_quirks() */
+	bool releases; /* the static domain of a driver, on which its devices are released */
 	DECLARE_BITMAP(accepted, HARNESS_DEVICES); /* devices that have been on it */
 };
 
@@ -82,10 +87,32 @@ void machine_unlist(u8 device);
 /* The driver that serves the device, or HARNESS_NONE. */
 u8 machine_driver_of(u8 device);
 
-/* --- driver.c --- */
+/* --- domains.c --- */
 
 extern struct fake_domain *fake_domains; /* all that are not freed, newest first */
 extern int fake_domains_count;
+
+void domains_begin(void);
+void domains_begin_op(void);
+/* Sets what the driver's ops say of domains. */
+void domains_give(struct iommu_ops *ops, u8 driver);
+/* `dev` is NULL where the core names no device. */
+struct iommu_domain *domains_alloc(u8 driver, struct device *dev);
+void domains_unset_pasid(struct device *dev);
+/* Frees the memory of freed domains; until then it is not reused. */
+void fake_forget_domains(void);
+struct fake_domain *fake_domain_of(struct iommu_domain *domain);
+/* Whether a user like VFIO maps pages in it, which must be pinned. The core maps any pages. */
+bool fake_is_owned(const struct iommu_domain *domain);
+
+/* --- claims.c --- */
+
+int claims_take(u8 driver);
+void claims_clear(u8 driver);
+
+/* --- driver.c, which claims.c asks for the ops alone --- */
+
+const struct iommu_ops *driver_ops(u8 driver);
 /* Probes of devices that were served already: each keeps a reference to the driver's module. */
 extern int fake_probed_again;
 /* Releases of devices that are not served: each drops a reference that nobody took. */
@@ -93,11 +120,6 @@ extern int fake_released_unserved;
 
 void fake_begin(const struct harness_machine *machine);
 void fake_begin_op(const struct harness_op *op); /* NULL: an op without faults */
-/* Frees the memory of freed domains; until then it is not reused. */
-void fake_forget_domains(void);
-struct fake_domain *fake_domain_of(struct iommu_domain *domain);
-/* Whether a user like VFIO maps pages in it, which must be pinned. The core maps any pages. */
-bool fake_is_owned(const struct iommu_domain *domain);
 int fake_register(u8 instance);
 void fake_unregister(u8 instance);
 /*
@@ -120,6 +142,8 @@ int host_index(struct device *dev);
 void *host_alloc(unsigned long bytes); /* zeroed; never fails */
 void *host_grow(void *old, unsigned long bytes); /* never fails */
 void host_releases(struct device *dev);
+int host_strikes(int arm); /* whether this call fails, by enum harness_arm */
+void host_complain(const char *what); /* of the core, which breaks a promise to drivers */
 /* An errno if attach_dev() must fail though no fault of the op says so, or 0. */
 int host_attach_fails(const struct fake_domain *domain, u8 device);
 
@@ -133,6 +157,10 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 	      unsigned long pgsize, unsigned long count, int owned, unsigned long *mapped);
 unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned long size,
 			  int owned, int splits);
+/* What was unmapped from `start` to `last` is out of the TLBs. */
+void table_sync(struct page_table *table, unsigned long start, unsigned long last);
+/* Devices see what was mapped there; or an errno. */
+int table_show(struct page_table *table, unsigned long iova, unsigned long size);
 unsigned long table_phys(const struct page_table *table, unsigned long iova);
 
 #endif

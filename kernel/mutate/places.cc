@@ -108,6 +108,8 @@ void Places::AddFunction(const Node& function) {
 }
 
 void Places::Visit(const Node& node) {
+  // What a static variable begins with is computed before any mutant could be chosen.
+  if (KindOf(node) == "VarDecl" && node.value("storageClass", "") == "static") return;
   VisitKind(node, KindOf(node));
   const auto inner = node.find("inner");
   if (inner == node.end()) return;

@@ -78,6 +78,19 @@ REPLACES(int, bus_register_notifier, const void *bus, struct notifier_block *blo
 	return 0;
 }
 
+int devices_notifiers(void)
+{
+	return notifiers_count;
+}
+
+/* Those of one initcall are in one allocation. */
+void devices_forget_notifiers(int keep)
+{
+	if (notifiers_count > keep)
+		kfree(notifiers[keep].block);
+	notifiers_count = keep;
+}
+
 #ifdef HARNESS_HAVE_BUS_SET_IOMMU
 struct bus_type *host_bus(u8 bus)
 {
@@ -126,6 +139,7 @@ static void unlink(struct iommu_device *iommu)
 REPLACES(void, iommu_device_unlink, struct iommu_device *iommu, struct device *link)
 {
 	unlink(iommu);
+	sysfs_unlink_iommu(link);
 }
 
 #ifdef HARNESS_HAVE_MDEV_BUS
@@ -479,6 +493,30 @@ void host_releases(struct device *dev)
 	/* A probe that fails may never have come to a group. */
 	if (dev->iommu_group && count == 1)
 		core_forget_pasids(dev->iommu_group);
+}
+
+/* dma-iommu.c, where the core calls it. */
+#ifdef HARNESS_HAVE_DMA_IOMMU
+REPLACES(void, iommu_setup_dma_ops, struct device *dev)
+{
+	dev->dma_iommu = iommu_get_domain_for_dev(dev)->type & __IOMMU_DOMAIN_DMA_API;
+}
+#else
+void iommu_setup_dma_ops(void)
+{
+}
+#endif
+
+/* Firmware properties of devices: there are none, but the number of bits of PASIDs. */
+REPLACES(int, device_property_read_u32_array, const struct device *dev, const char *name, u32 *values,
+	 size_t count)
+{
+	const u8 bits = fake_machine.devices[host_index((void *)dev)].pasid_bits;
+
+	if (strcmp(name, "pasid-num-bits") || !bits)
+		return -EINVAL;
+	*values = bits;
+	return 0;
 }
 
 REPLACES(long, msi_device_has_isolated_msi, struct device *dev)

@@ -7,6 +7,7 @@
 #include "fake/fake.h"
 #include "internal.h"
 #include "memory.h"
+#include "promises.h"
 
 /* A user of a device in the kernel, besides VFIO. */
 struct holder {
@@ -297,12 +298,29 @@ static long kernel_map(struct holder *holder)
 
 static long show(struct iommu_group *group)
 {
-	char *page = host_alloc(PAGE_SIZE);
+	char *page = host_alloc(2 * PAGE_SIZE);
+	const long type = sysfs_read(core_folder(group), "type", page);
+	const long regions = sysfs_read(core_folder(group), "reserved_regions", page + type);
 
-	core_show(group, page);
 	memcpy(memory_user.argument, page, sizeof(memory_user.argument));
 	kfree(page);
-	return 0;
+	return min(regions, 0L);
+}
+
+/* The name of a file and, after its end, what is written. */
+static long use_file(struct iommu_group *group)
+{
+	const char *name = (const char *)op->argument;
+	char *page;
+	long ret;
+
+	if (op->flags & HARNESS_FILE_WRITE)
+		return sysfs_write(core_folder(group), name, name + strlen(name) + 1);
+	page = host_alloc(PAGE_SIZE);
+	ret = sysfs_read(core_folder(group), name, page);
+	memcpy(memory_user.argument, page, sizeof(memory_user.argument));
+	kfree(page);
+	return min(ret, 0L);
 }
 
 static bool has_kernel_driver(struct iommu_group *group)
@@ -318,7 +336,8 @@ static long store_type(struct iommu_group *group)
 {
 	static const char *const types[] = { "identity", "DMA", "DMA-FQ", "auto", "other" };
 	const struct iommu_domain *before = core_group(group).default_domain;
-	const long ret = core_store_type(group, types[op->count % ARRAY_SIZE(types)]);
+	const long ret = sysfs_write(core_folder(group), "type",
+				     types[op->count % ARRAY_SIZE(types)]);
 
 	if (has_kernel_driver(group) && core_group(group).default_domain != before)
 		memory_complain("a group's default domain changes under a driver");
@@ -327,6 +346,12 @@ static long store_type(struct iommu_group *group)
 
 /* --- the interface --- */
 
+static void take_argument(void)
+{
+	memset(memory_user.argument, 0, sizeof(memory_user.argument));
+	memcpy(memory_user.argument, op->argument, sizeof(op->argument));
+}
+
 static int play(void)
 {
 	struct device *dev = device_at(op->a);
@@ -334,20 +359,31 @@ static int play(void)
 
 	switch (op->kind) {
 	case HARNESS_EXTRA_IOCTL:
-		memset(memory_user.argument, 0, sizeof(memory_user.argument));
-		memcpy(memory_user.argument, op->argument, sizeof(op->argument));
+		take_argument();
 		return container_call(op->container, op->count, memory_user.argument);
 	case HARNESS_EXTRA_EXTENSION:
 		return container_ioctl(op->container, VFIO_CHECK_EXTENSION, op->count);
 	case HARNESS_EXTRA_DMA_RW:
 		return dma_rw();
 	case HARNESS_EXTRA_TASK:
-		shim_run_task(op->a & 1);
+		shim_run_task(op->a);
+		return 0;
+	case HARNESS_EXTRA_GONE:
+		shim_end_task(op->a);
+		return 0;
+	case HARNESS_EXTRA_CLOSE:
+		file_close(op->count);
 		return 0;
 	}
 	if (!dev)
 		return HARNESS_NOT_POSSIBLE;
 	switch (op->kind) {
+	case HARNESS_EXTRA_GROUP:
+		take_argument();
+		return groups_call(op->a, op->count);
+	case HARNESS_EXTRA_DEVICE:
+		take_argument();
+		return groups_device_call(op->a, op->flags & ~HARNESS_EXTRA_UNPRIVILEGED, op->count);
 	case HARNESS_EXTRA_CLAIM:
 		return claim(dev, holder);
 	case HARNESS_EXTRA_RELEASE:
@@ -368,6 +404,8 @@ static int play(void)
 		return dev->iommu_group && !is_attached(dev->iommu_group) ?
 			       store_type(dev->iommu_group) :
 			       HARNESS_NOT_POSSIBLE;
+	case HARNESS_EXTRA_FILE:
+		return dev->iommu_group ? use_file(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
 	case HARNESS_EXTRA_SHOW:
 		return dev->iommu_group ? show(dev->iommu_group) : HARNESS_NOT_POSSIBLE;
 	}
@@ -415,14 +453,20 @@ static int extra_op(const struct harness_extra_op *next)
 		return HARNESS_NOT_POSSIBLE;
 	op = next;
 	fake_begin_op(NULL);
+	shim_unprivileged = op->flags & HARNESS_EXTRA_UNPRIVILEGED;
 	ret = host_guard(play);
+	shim_unprivileged = false;
 	host_disarm();
 	return ret;
 }
 
 static const char *judge(void)
 {
+	const struct fake_domain *domain;
+
 	groups_judge();
+	for (domain = fake_domains; domain; domain = domain->next)
+		table_judge(domain->table);
 	return memory_complaint;
 }
 
@@ -434,6 +478,9 @@ const struct harness_extra *extra_interface(void)
 		.op = extra_op,
 		.pinned = ops_pinned,
 		.judge = judge,
+		.promise = promises_name,
+		.lacks = promises_lack,
+		.check = promises_check,
 	};
 
 	interface.bitmap = (unsigned long)memory_user.bitmap;

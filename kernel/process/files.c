@@ -476,6 +476,11 @@ void *file_private(int fd)
 	return file_of(fd)->private_data;
 }
 
+struct file *file_at(int fd)
+{
+	return file_of(fd);
+}
+
 /* --- inodes of a file system that nobody sees --- */
 
 int simple_pin_fs(struct file_system_type *type, struct vfsmount **mount, int *count)

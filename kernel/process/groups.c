@@ -294,7 +294,26 @@ long groups_unset_container(int id)
 	return ret;
 }
 
+long groups_call(int i, unsigned int command)
+{
+	const int id = group_of(i);
+	const int fd = id == NONE ? -ENODEV : need_file(id);
+	long ret;
+
+	if (fd < 0)
+		return fd;
+	ret = driver_group_call(i, fd, command);
+	leave_file(id);
+	return ret;
+}
+
 /* --- devices --- */
+
+long groups_device_call(int i, int kind, unsigned int command)
+{
+	return devices[i].fd == NONE ? HARNESS_NOT_POSSIBLE :
+				       driver_call(devices[i].fd, kind, command);
+}
 
 long groups_get_device(int i)
 {

@@ -17,6 +17,7 @@
 int host_objects;
 int host_locks;
 unsigned int host_armed[HARNESS_ARMS];
+int host_goes_on;
 int host_catches_oops;
 
 void host_die(const char *what, const char *name)
@@ -129,12 +130,17 @@ int host_empty_quarantine(void)
 
 int host_strikes(int arm)
 {
-	return host_armed[arm] && !--host_armed[arm];
+	if (!host_armed[arm])
+		return 0;
+	if (host_armed[arm] == 1 && host_goes_on)
+		return 1;
+	return !--host_armed[arm];
 }
 
 void host_disarm(void)
 {
 	memset(host_armed, 0, sizeof(host_armed));
+	host_goes_on = 0;
 }
 
 /* For allocations of the kernel. kvmalloc()'s limit is INT_MAX; no test needs a tenth of it. */
@@ -307,7 +313,46 @@ int match_string(const char *const *strings, unsigned long count, const char *wa
 			return i;
 	return -22;
 }
-int sysfs_streq(const char *a, const char *b) { return !strcmp(a, b); }
+/* A newline at the end does not matter. */
+int sysfs_streq(const char *a, const char *b)
+{
+	const unsigned long size = strcspn(a, "\n");
+
+	return size == strcspn(b, "\n") && !strncmp(a, b, size);
+}
+
+/* --- spin locks: nothing else runs, and whoever holds one must not sleep --- */
+
+enum { SPINS = 8 };
+static const void *spins[SPINS];
+static int spins_held;
+
+void shim_spin_lock(const void *lock)
+{
+	for (int i = 0; i < spins_held; i++)
+		if (spins[i] == lock)
+			host_die("spin_lock", "the kernel takes a lock that it already holds");
+	if (spins_held == SPINS)
+		host_die("spin_lock", "the kernel holds too many locks");
+	spins[spins_held++] = lock;
+	host_locks++;
+}
+void shim_spin_unlock(const void *lock)
+{
+	int at = spins_held;
+
+	while (at && spins[at - 1] != lock)
+		at--;
+	if (!at)
+		host_die("spin_unlock", "the kernel releases a lock that it does not hold");
+	spins[at - 1] = spins[--spins_held];
+	host_locks--;
+}
+static void may_sleep(const char *function)
+{
+	if (spins_held)
+		host_die(function, "the kernel sleeps with a spin lock");
+}
 
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
 
@@ -315,6 +360,7 @@ void __mutex_init(long *lock) { *lock = 0; }
 void mutex_init_generic(long *lock) { *lock = 0; } /* its name from 7.0 on */
 void mutex_lock(long *lock)
 {
+	may_sleep("mutex_lock");
 	if (*lock)
 		host_die("mutex_lock", "the kernel takes a lock that it already holds");
 	*lock = 1;
@@ -330,6 +376,7 @@ void mutex_unlock(long *lock)
 void __init_rwsem(long *sem) { *sem = 0; }
 void down_read(long *sem)
 {
+	may_sleep("down_read");
 	if (*sem < 0)
 		host_die("down_read", "the kernel takes a semaphore that it already holds");
 	++*sem;
@@ -342,6 +389,7 @@ void up_read(long *sem)
 }
 void down_write(long *sem)
 {
+	may_sleep("down_write");
 	if (*sem)
 		host_die("down_write", "the kernel takes a semaphore that it already holds");
 	*sem = -1;
@@ -357,6 +405,7 @@ void up_write(long *sem)
 	*sem = 0;
 	host_locks--;
 }
+
 /* There can be no reader. */
 void call_rcu(void *head, void (*func)(void *)) { func(head); }
 
@@ -370,19 +419,11 @@ void call_rcu(void *head, void (*func)(void *)) { func(head); }
 /* Logging. Problems that matter are WARNs. */
 ANSWERS_0(_printk) ANSWERS_0(_dev_err) ANSWERS_0(_dev_warn) ANSWERS_0(_dev_info)
 ANSWERS_0(___ratelimit) ANSWERS_0(dump_stack) ANSWERS_0(dump_stack_lvl)
-/* sysfs and uevents. */
-#define MAKES_IN_SYSFS(name) \
-	long name(void) \
-	{ \
-		return host_strikes(HARNESS_ARM_SYSFS) ? -12 : 0; \
-	}
-MAKES_IN_SYSFS(sysfs_create_dir_ns) MAKES_IN_SYSFS(sysfs_create_file_ns)
-MAKES_IN_SYSFS(sysfs_create_groups) MAKES_IN_SYSFS(sysfs_create_link)
-MAKES_IN_SYSFS(sysfs_create_link_nowarn)
-ANSWERS_0(sysfs_remove_dir) ANSWERS_0(sysfs_remove_file_ns) ANSWERS_0(sysfs_remove_groups)
-ANSWERS_0(sysfs_remove_link)
+/* Of sysfs what is not in sysfs.c, and uevents. */
+long sysfs_create_groups(void) { return host_strikes(HARNESS_ARM_SYSFS) ? -12 : 0; }
+ANSWERS_0(sysfs_remove_groups)
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
-ANSWERS_0(kobject_uevent_env) ANSWERS_0(iommu_device_link)
+ANSWERS_0(kobject_uevent_env)
 /* Properties that the device tree of a case does not have. */
 ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool) ANSWERS_0(pci_request_acs)
 /* Scheduling, interrupts, per-cpu. */
@@ -393,9 +434,6 @@ ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals) ANSWERS_0(um_get_signals)
 ANSWERS_0(set_signals) ANSWERS_0(get_signals)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
-ANSWERS_0(iommu_setup_dma_ops)
-/* Firmware properties of devices: there are none, such as pasid-num-bits. */
-long device_property_read_u32_array(void) { return -22; }
 /*
  * A driver that is not there yet may come as a module: -EPROBE_DEFER. ABSTRACTION: nobody stops
  * waiting for it, neither at the end of the initcalls nor after a timeout.

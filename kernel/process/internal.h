@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, shim, memory, files, events, the real files,
- * firmware, devices, vfio_driver, groups, ops, extra, harness. The functions that kernel/fake needs
+ * in this list, and none after it: host, kernel/fake, memory, sysfs, shim, files, events, the real files,
+ * firmware, devices, vfio_driver, groups, ops, core_promises, vfio_promises, promises, extra, harness. The functions that kernel/fake needs
  * from its host are in host, memory, devices and extra. This header needs neither kernel nor libc
  * headers.
  */
@@ -18,6 +18,7 @@ struct vfio_iommu_driver_ops;
 struct device_node;
 struct pci_dev;
 struct module;
+struct kobject;
 
 /* Defines a function of the kernel whose prototype depends on the version. */
 #define REPLACES(type, symbol, ...)                              \
@@ -29,6 +30,7 @@ extern int host_objects; /* live heap objects of kernel code */
 extern int host_locks;   /* held locks */
 /* By enum harness_arm: the n-th call from now on fails, once; 0: none. */
 extern unsigned int host_armed[HARNESS_ARMS];
+extern int host_goes_on; /* after that call all others fail, too */
 int host_strikes(int arm); /* whether this call fails */
 void host_disarm(void);
 extern int host_catches_oops; /* otherwise the sanitizer or the shell gets the signal */
@@ -40,16 +42,29 @@ void host_drop(void *old); /* frees the result of host_grow() */
 void *host_alloc(unsigned long bytes); /* never fails */
 int host_empty_quarantine(void); /* returns how many freed objects were written to */
 
+/*
+ * sysfs.c: folders are known by their kobjects. Reading gives how many bytes the file has, or an errno;
+ * writing 0 or an errno.
+ */
+extern int sysfs_entries; /* files, folders and links that are there */
+_Bool sysfs_has(const struct kobject *in, const char *name);
+long sysfs_read(struct kobject *in, const char *name, char *page);
+long sysfs_write(struct kobject *in, const char *name, const char *text);
+void sysfs_unlink_iommu(struct device *dev);
+
 /* shim.c: replaces the rest of the kernel */
 void shim_init(void);
 int shim_references(int kind); /* taken and not dropped */
 void shim_run_task(int i); /* 0: the one of cases, or 1: calls the kernel from now on */
+void shim_end_task(int i);
 unsigned long shim_locked(void); /* pages that all tasks have locked */
 extern struct module shim_module; /* of the drivers and of type1 */
+extern _Bool shim_module_goes; /* nobody gets another reference to a module */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
 extern _Bool shim_unprivileged; /* the user has no CAP_SYS_RAWIO */
 extern int shim_warns_total;
+int shim_catch_warns(_Bool on); /* from now on they count apart; returns how many did until now */
 const struct harness_warn *shim_warns(unsigned int *places);
 
 /*
@@ -63,6 +78,8 @@ int file_open(const char *name);
 long file_ioctl(int fd, unsigned int command, unsigned long argument);
 void file_close(int fd);
 void *file_private(int fd); /* file->private_data */
+struct file;
+struct file *file_at(int fd);
 
 /* events.c: notifier chains, work that is done later, waiting */
 void events_work(void); /* does the work */
@@ -78,10 +95,13 @@ struct core_group {
 };
 struct core_group core_group(struct iommu_group *group); /* of NULL: all zero */
 void core_dev_iommu_free(struct device *dev);
-/* The files of a group in sysfs. */
-int core_store_type(struct iommu_group *group, const char *type);
-void core_show(struct iommu_group *group, char *page);
+struct kobject *core_folder(struct iommu_group *group); /* in sysfs */
+struct kobject *core_devices_folder(struct iommu_group *group);
 void core_forget_pasids(struct iommu_group *group);
+/* Boot parameters, and the initcall that goes by them. */
+int core_parameter(const char *name, char *value);
+int core_starts(void);
+void core_forget_parameters(void);
 /* Keeps the number of a group that is gone from new groups; false: another has it. */
 _Bool core_keep_number(int id);
 void core_give_number(int id);
@@ -92,6 +112,7 @@ void type1_parameters(int unsafe_interrupts, unsigned int entries);
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
 int type1_is_pinned(void *iommu_data, unsigned long iova); /* by an emulated device's driver */
+void vfio_noiommu_allowed(_Bool allowed); /* devices without an IOMMU */
 void vfio_start(void); /* the initcalls of VFIO but for type1 */
 /* Of the container with this descriptor; NULL: it has no backend yet. */
 const struct vfio_iommu_driver_ops *container_backend(int fd, void **data);
@@ -108,8 +129,24 @@ struct driver_calls {
 void driver_begin(const struct driver_calls *calls);
 int driver_bind(int i);    /* registers the device: 0 or an errno */
 void driver_unbind(int i); /* unregisters it, and waits until nobody uses it */
+long driver_group_call(int i, int group_fd, unsigned int command);
 int driver_open(int i, int group_fd); /* VFIO_GROUP_GET_DEVICE_FD: a descriptor or an errno */
 void driver_close(int i, int fd);
+extern unsigned int driver_requests; /* by the kernel, to give a device back */
+enum { DRIVER_RANGES = 3 };
+/* The log of DMA of devices that migrate. */
+extern struct driver_log {
+	int started;
+	int stops;
+	int ranges;
+	unsigned long start[DRIVER_RANGES];
+	unsigned long last[DRIVER_RANGES];
+	unsigned long read_iova;
+	unsigned long read_length;
+} driver_log;
+long driver_call(int fd, int kind, unsigned int command);
+struct vfio_device;
+struct vfio_device *driver_device(int i);
 int driver_pin(int i, unsigned long iova, int count, int write); /* pages, or an errno */
 void driver_unpin(int i, unsigned long iova, int count);
 int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write);
@@ -139,6 +176,8 @@ void devices_unbind(int i);
 void devices_unbound(int i);
 struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
+int devices_notifiers(void);
+void devices_forget_notifiers(int keep);
 struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */
 
 /* groups.c: what user space has open, by the numbers of a case, and when VFIO's driver is bound */
@@ -154,6 +193,9 @@ _Bool groups_can_close(int id);
 void groups_close(int id);
 long groups_set_container(int id, int container);
 long groups_unset_container(int id);
+/* An ioctl of the file of the device's group, and a call of the device's, with the user's argument. */
+long groups_call(int i, unsigned int command);
+long groups_device_call(int i, int kind, unsigned int command); /* enum harness_device_call */
 long groups_get_device(int i);
 void groups_put_device(int i);
 int groups_open_in(int i); /* the container of a device that is open; otherwise -1 */

@@ -28,19 +28,33 @@ void core_dev_iommu_free(struct device *dev)
 	dev_iommu_free(dev);
 }
 
-int core_store_type(struct iommu_group *group, const char *type)
+struct kobject *core_folder(struct iommu_group *group)
 {
-	const ssize_t ret = iommu_group_store_type(group, type, strlen(type));
-
-	/* A file takes all that is written, or nothing. */
-	return ret < 0 ? ret : ret == strlen(type) ? 0 : -EIO;
+	return &group->kobj;
 }
 
-void core_show(struct iommu_group *group, char *page)
+struct kobject *core_devices_folder(struct iommu_group *group)
 {
-	page += iommu_group_show_type(group, page);
-	iommu_group_show_resv_regions(group, page);
+	return group->devices_kobj;
 }
+
+#ifdef HARNESS_HAVE_PASID_HANDLE
+int core_parameter(const char *name, char *value)
+{
+	return strcmp(name, "iommu.strict") ? iommu_set_def_domain_type(value) :
+					      iommu_dma_setup(value);
+}
+
+int core_starts(void)
+{
+	return iommu_subsys_init();
+}
+
+void core_forget_parameters(void)
+{
+	iommu_cmd_line = 0;
+}
+#endif
 
 /* When a group is freed, the attachments of its PASIDs go with it. */
 void core_forget_pasids(struct iommu_group *group)

@@ -27,6 +27,11 @@ void memory_complain(const char *what)
 		memory_complaint = what;
 }
 
+void host_complain(const char *what)
+{
+	memory_complain(what);
+}
+
 void memory_begin(void)
 {
 	memset(pins, 0, sizeof(pins));
@@ -304,10 +309,22 @@ struct extent {
 	unsigned long size;
 	unsigned long pgsize;
 };
+/* What is unmapped, and may still be in the TLBs: its pages must be pinned. */
+struct stale {
+	struct stale *next;
+	unsigned long start;
+	unsigned long last;
+	unsigned long phys;
+	unsigned long size;
+};
 struct page_table {
 	struct extent *extents; /* sorted by iova; no two overlap */
 	unsigned int count;
 	unsigned int room;
+	struct stale *stale;
+	/* Mapped, and not yet shown to the devices. */
+	unsigned long new_start;
+	unsigned long new_size;
 };
 
 struct page_table *table_new(void)
@@ -337,8 +354,70 @@ static void account(unsigned long phys, unsigned long size, bool map)
 	}
 }
 
+void table_sync(struct page_table *table, unsigned long start, unsigned long last)
+{
+	struct stale **link = &table->stale;
+
+	while (*link) {
+		struct stale *stale = *link;
+
+		if (stale->start < start || stale->last > last) {
+			link = &stale->next;
+			continue;
+		}
+		account(stale->phys, stale->size, false);
+		*link = stale->next;
+		host_drop(stale);
+	}
+}
+
+static void add_stale(struct page_table *table, unsigned long start, unsigned long last,
+		      unsigned long phys, unsigned long size)
+{
+	struct stale *stale = host_grow(NULL, sizeof(*stale));
+
+	*stale = (struct stale){ table->stale, start, last, phys, size };
+	table->stale = stale;
+}
+
+static bool overlaps_stale(const struct page_table *table, unsigned long start, unsigned long last)
+{
+	for (const struct stale *stale = table->stale; stale; stale = stale->next)
+		if (stale->start <= last && stale->last >= start)
+			return true;
+	return false;
+}
+
+int table_show(struct page_table *table, unsigned long iova, unsigned long size)
+{
+#ifdef HARNESS_HAVE_SYNC_MAP_FAILS
+	if (host_strikes(HARNESS_ARM_SHOW))
+		return -ENOMEM;
+#endif
+	if (iova <= table->new_start &&
+	    iova + size >= table->new_start + table->new_size)
+		table->new_size = 0;
+	return 0;
+}
+
+static void add_new(struct page_table *table, unsigned long iova, unsigned long size)
+{
+	if (table->new_size && table->new_start + table->new_size != iova)
+		memory_complain("a domain maps on before devices see what it has mapped");
+	if (!table->new_size)
+		table->new_start = iova;
+	table->new_size += size;
+}
+
+void table_judge(const struct page_table *table)
+{
+	if (table->new_size)
+		memory_complain("devices do not see what a domain has mapped");
+}
+
 void table_free(struct page_table *table, int owned)
 {
+	table_sync(table, 0, ~0ul);
 	/* VFIO unmaps the pages of a container's last domain; it frees the others as they are. */
 	for (unsigned int i = 0; owned && i < table->count; i++)
 		account(table->extents[i].phys, table->extents[i].size, false);
@@ -407,7 +486,10 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 		done = count / 2 * pgsize;
 		ret = -ENOMEM;
 	}
+	if (overlaps_stale(table, iova, last))
+		memory_complain("a domain maps where devices may still use what was there");
 	if (done) {
+		add_new(table, iova, done);
 		if (owned)
 			account(phys, done, true);
 		insert(table, at, (struct extent){ iova, phys, done, pgsize });
@@ -422,6 +504,9 @@ unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned
 	const unsigned long end = iova + size;
 	const unsigned long start = iova;
 
+	/* An unmap takes back what devices never saw. */
+	if (table->new_size && start <= table->new_start)
+		table->new_size = 0;
 	while (iova != end && iova - start < size) {
 		const unsigned int at = find(table, iova);
 		struct extent old;
@@ -444,7 +529,7 @@ unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned
 		if (from)
 			insert(table, at, (struct extent){ old.iova, old.phys, from, old.pgsize });
 		if (owned)
-			account(old.phys + from, to - from, false);
+			add_stale(table, iova, old.iova + to - 1, old.phys + from, to - from);
 		iova = old.iova + to;
 	}
 	return iova - start;
@@ -476,4 +561,23 @@ unsigned long table_bytes(const struct page_table *table)
 	for (unsigned int i = 0; i < table->count; i++)
 		bytes += table->extents[i].size;
 	return bytes;
+}
+
+int table_is_stale(const struct page_table *table)
+{
+	return table->stale != NULL;
+}
+
+void table_describe(const struct page_table *table, char *to, unsigned long size)
+{
+	unsigned long used = 0;
+
+	*to = 0;
+	for (unsigned int i = 0; i < table->count && used < size; i++) {
+		const struct extent *e = &table->extents[i];
+		const int unit = __ffs(e->pgsize) / 10;
+
+		used += snprintf(to + used, size - used, "%lu%c*%lu ", e->pgsize >> 10 * unit,
+				 "BKMG"[unit], e->size / e->pgsize);
+	}
 }

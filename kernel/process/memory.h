@@ -39,5 +39,11 @@ extern int memory_pins;
 /* Which pages of a case (HARNESS_PAGE_0 and after) the table maps, a bit each. */
 unsigned long long table_pages(const struct page_table* table);
 unsigned long table_bytes(const struct page_table* table);
+/* Complains if devices do not see all that is mapped. */
+void table_judge(const struct page_table* table);
+/* Whether devices may still use what was unmapped. */
+int table_is_stale(const struct page_table* table);
+/* How it was mapped, call by call in the order of IOVA: "4K*2 2M*1 ". */
+void table_describe(const struct page_table* table, char* to, unsigned long size);
 
 #endif

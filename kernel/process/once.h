@@ -35,6 +35,24 @@ void shim_assert_held(const void *lock, const char *function, const char *file, 
 #undef lockdep_assert_held
 #define lockdep_assert_held(lock) shim_assert_held(lock, __func__, __FILE__, __LINE__)
 
+/* So are spin locks, which one processor does not have. */
+#include <linux/spinlock.h>
+void shim_spin_lock(const void *lock);
+void shim_spin_unlock(const void *lock);
+#undef spin_lock_irqsave
+#define spin_lock(lock) shim_spin_lock(lock)
+#define spin_lock_bh(lock) shim_spin_lock(lock)
+#define spin_lock_irq(lock) shim_spin_lock(lock)
+#define spin_lock_irqsave(lock, flags) \
+	do {                           \
+		(flags) = 0;           \
+		shim_spin_lock(lock);  \
+	} while (0)
+#define spin_unlock(lock) shim_spin_unlock(lock)
+#define spin_unlock_bh(lock) shim_spin_unlock(lock)
+#define spin_unlock_irq(lock) shim_spin_unlock(lock)
+#define spin_unlock_irqrestore(lock, flags) ((void)(flags), shim_spin_unlock(lock))
+
 #undef DO_ONCE_LITE_IF
 #define DO_ONCE_LITE_IF(condition, func, ...) \
 	({                                    \

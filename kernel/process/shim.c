@@ -15,7 +15,7 @@
 
 /* --- the tasks: the one of cases, and another that only ops besides those of cases have --- */
 
-enum { TASKS = 2 };
+enum { TASKS = 2 }; /* with an mm; a third is the kernel's */
 #define MM { .mm_users = ATOMIC_INIT(1), .mm_count = ATOMIC_INIT(1) }
 static struct mm_struct mms[TASKS] = { MM, MM };
 static struct signal_struct signals = {
@@ -28,12 +28,19 @@ static struct signal_struct signals = {
 		.group_leader = &tasks[i], \
 		.usage = REFCOUNT_INIT(1), \
 	}
-static struct task_struct tasks[TASKS] = { TASK(0), TASK(1) };
+static struct task_struct tasks[TASKS + 1] = { TASK(0), TASK(1), { .signal = &signals } };
 struct task_struct *harness_current = &tasks[0];
 
 void shim_run_task(int i)
 {
 	harness_current = &tasks[i];
+}
+
+/* Its mm stays as long as somebody holds it; nobody uses it any more. */
+void shim_end_task(int i)
+{
+	atomic_set(&mms[i].mm_users, 0);
+	mms[i].locked_vm = 0;
 }
 
 unsigned long shim_locked(void)
@@ -173,8 +180,11 @@ static void of_fwnode_put(struct fwnode_handle *fwnode)
 const struct fwnode_operations of_fwnode_ops = { .get = of_fwnode_get, .put = of_fwnode_put };
 
 struct module shim_module;
+bool shim_module_goes;
 bool try_module_get(struct module *module)
 {
+	if (shim_module_goes)
+		return false;
 	references[HARNESS_REF_MODULE] += module != NULL;
 	return true;
 }
@@ -191,6 +201,8 @@ int shim_references(int kind)
 {
 	int held = 0;
 
+	if (kind == HARNESS_REF_SYSFS)
+		return sysfs_entries;
 	if (kind != HARNESS_REF_TASK)
 		return references[kind];
 	for (int i = 0; i < TASKS; i++)
@@ -206,9 +218,22 @@ static unsigned int warns_count;
 int shim_warns_total;
 static bool warns_ended;
 
+static bool warns_caught;
+static int caught;
+
+int shim_catch_warns(bool on)
+{
+	const int count = caught;
+
+	warns_caught = on;
+	caught = 0;
+	return count;
+}
+
 void shim_warned(const char *function, const char *file, int line)
 {
-	if (warns_ended)
+	caught += warns_caught;
+	if (warns_ended || warns_caught)
 		return;
 	shim_warns_total++;
 	for (unsigned int i = 0; i < warns_count; i++)
@@ -273,12 +298,15 @@ void shim_init(void)
 void shim_begin(void)
 {
 	shim_run_task(0);
-	mms[0].locked_vm = mms[1].locked_vm = 0;
+	for (int i = 0; i < TASKS; i++) {
+		mms[i].locked_vm = 0;
+		atomic_set(&mms[i].mm_users, 1);
+	}
 	const u8 memlock = fake_machine.settings.memlock;
 
 	warns_count = 0;
 	shim_warns_total = 0;
-	warns_ended = false;
+	warns_ended = warns_caught = false;
 	signals.rlim[RLIMIT_MEMLOCK].rlim_cur =
 		memlock == HARNESS_NONE ? RLIM_INFINITY : memlock * PAGE_SIZE;
 }

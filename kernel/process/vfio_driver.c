@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A driver that gives its devices to VFIO, as vfio-pci and drivers of mediated devices do. */
+#include <linux/anon_inodes.h>
 #include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/interval_tree.h>
 #include <linux/iommu.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
+#ifdef HARNESS_HAVE_MIGRATION
+#include <linux/iova_bitmap.h>
+#endif
 
 #include "fake/fake.h"
 #include "internal.h"
@@ -146,6 +153,165 @@ static void close_device(struct vfio_device *vdev)
 }
 #endif
 
+/* --- what user space may ask of an open device --- */
+
+/* Each call of the driver says that it was made. */
+enum { SAYS_IOCTL = 1001, SAYS_READ, SAYS_WRITE, SAYS_MMAP, SAYS_FEATURE };
+
+static long ioctl(struct vfio_device *vdev, unsigned int command, unsigned long argument)
+{
+	return SAYS_IOCTL;
+}
+static ssize_t read(struct vfio_device *vdev, char __user *to, size_t count, loff_t *at)
+{
+	return SAYS_READ;
+}
+static ssize_t write(struct vfio_device *vdev, const char __user *from, size_t count, loff_t *at)
+{
+	return SAYS_WRITE;
+}
+static int mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
+{
+	return SAYS_MMAP;
+}
+static void request(struct vfio_device *vdev, unsigned int count)
+{
+	driver_requests++;
+}
+unsigned int driver_requests;
+
+#ifdef HARNESS_HAVE_MIGRATION
+static int device_feature(struct vfio_device *vdev, u32 flags, void __user *argument, size_t size)
+{
+	return SAYS_FEATURE;
+}
+
+/* Migration: a device has a state, and data to send while it stops. */
+static enum vfio_device_mig_state state;
+static struct file *set_state(struct vfio_device *vdev, enum vfio_device_mig_state next)
+{
+	static const struct file_operations data_fops;
+
+	if (next == VFIO_DEVICE_STATE_ERROR)
+		return ERR_PTR(-EIO);
+	state = next;
+	return next == VFIO_DEVICE_STATE_STOP_COPY ?
+		       anon_inode_getfile("data", &data_fops, NULL, 0) :
+		       NULL;
+}
+static int get_state(struct vfio_device *vdev, enum vfio_device_mig_state *is)
+{
+	if (state == VFIO_DEVICE_STATE_RESUMING)
+		return -EIO;
+	*is = state;
+	return 0;
+}
+static int get_data_size(struct vfio_device *vdev, unsigned long *size)
+{
+	if (state == VFIO_DEVICE_STATE_RESUMING)
+		return -EIO;
+	*size = 4711;
+	return 0;
+}
+static const struct vfio_migration_ops migration = { set_state, get_state, get_data_size };
+
+/* A log of DMA: a device logs at most three ranges, in pages of 64K or more. */
+struct driver_log driver_log;
+static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u32 count, u64 *page_size)
+{
+	struct interval_tree_node *node;
+
+	if (*page_size == SZ_2M)
+		return -EOPNOTSUPP;
+	if (count > DRIVER_RANGES)
+		return -E2BIG;
+	driver_log = (struct driver_log){ .started = 1 };
+	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+		driver_log.start[driver_log.ranges] = node->start;
+		driver_log.last[driver_log.ranges++] = node->last;
+	}
+	*page_size = max_t(u64, *page_size, SZ_64K);
+	return 0;
+}
+static int log_stop(struct vfio_device *vdev)
+{
+	driver_log.started = 0;
+	driver_log.stops++;
+	return 0;
+}
+static int log_read(struct vfio_device *vdev, unsigned long iova, unsigned long length,
+		    struct iova_bitmap *dirty)
+{
+	driver_log.read_iova = iova;
+	driver_log.read_length = length;
+	return driver_log.started ? 0 : -EINVAL;
+}
+static const struct vfio_log_ops logging = { log_start, log_stop, log_read };
+
+/* drivers/iommu/iommufd/iova_bitmap.c. ABSTRACTION: the bitmap of user space stays as it is. */
+struct iova_bitmap {
+	unsigned long iova;
+	unsigned long length;
+};
+struct iova_bitmap *iova_bitmap_alloc(unsigned long iova, size_t length, unsigned long page_size,
+				      u64 __user *data)
+{
+	struct iova_bitmap *bitmap = kzalloc(sizeof(*bitmap), GFP_KERNEL);
+
+	if (!bitmap)
+		return ERR_PTR(-ENOMEM);
+	*bitmap = (struct iova_bitmap){ iova, length };
+	return bitmap;
+}
+void iova_bitmap_free(struct iova_bitmap *bitmap)
+{
+	kfree(bitmap);
+}
+int iova_bitmap_for_each(struct iova_bitmap *bitmap, void *opaque, iova_bitmap_fn_t fn)
+{
+	return fn(bitmap, bitmap->iova, bitmap->length, opaque);
+}
+
+static void may_migrate(struct vfio_device *vdev)
+{
+	state = VFIO_DEVICE_STATE_RUNNING;
+	driver_log = (struct driver_log){};
+	if (!fake_machine.devices[index_of(vdev)].migrates)
+		return;
+	vdev->migration_flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
+	vdev->mig_ops = &migration;
+	vdev->log_ops = &logging;
+}
+#define FEATURES .device_feature = device_feature,
+#else
+static void may_migrate(struct vfio_device *vdev)
+{
+}
+#define FEATURES
+#endif
+
+long driver_call(int fd, int kind, unsigned int command)
+{
+	struct file *file = file_at(fd);
+	loff_t at = 0;
+
+	switch (kind) {
+	case HARNESS_READ_FILE:
+		return file->f_op->read(file, memory_user.argument, 1, &at);
+	case HARNESS_WRITE_FILE:
+		return file->f_op->write(file, memory_user.argument, 1, &at);
+	case HARNESS_MMAP:
+		return file->f_op->mmap(file, NULL);
+	}
+	return file_ioctl(fd, command, (unsigned long)memory_user.argument);
+}
+
+struct vfio_device *driver_device(int i)
+{
+	return driven[i] ? &driven[i]->vdev : NULL;
+}
+
 /* In 5.10 these are told of the driver's data, which is the same address here. */
 #ifdef HARNESS_HAVE_OPEN_BY_DATA
 #define OPEN_DEVICE .open
@@ -168,7 +334,8 @@ static int open_real(void *data)
 }
 static const struct vfio_device_ops device_ops = { OF_BOTH OPEN_DEVICE = open_real };
 #else
-static const struct vfio_device_ops device_ops = { OF_BOTH };
+#define CALLS .ioctl = ioctl, .read = read, .write = write, .mmap = mmap, .request = request, FEATURES
+static const struct vfio_device_ops device_ops = { OF_BOTH CALLS };
 #endif
 
 /* --- binding --- */
@@ -178,6 +345,7 @@ void driver_begin(const struct driver_calls *of)
 	calls = of;
 	driver.owner = &shim_module;
 	memset(driven, 0, sizeof(driven));
+	driver_requests = 0;
 }
 
 #ifdef HARNESS_HAVE_ALLOC_DEVICE
@@ -285,6 +453,7 @@ int driver_bind(int i)
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	d->index = i;
+	may_migrate(&d->vdev);
 	devices_bind(i, &driver);
 	ret = register_device(i, d);
 	if (ret)
@@ -307,16 +476,21 @@ void driver_unbind(int i)
 	drop(d);
 }
 
+long driver_group_call(int i, int group, unsigned int command)
+{
+	long ret;
+
+	show_driver(i, true);
+	ret = file_ioctl(group, command, (unsigned long)memory_user.argument);
+	show_driver(i, false);
+	return ret;
+}
+
 int driver_open(int i, int group)
 {
-	int fd;
-
 	snprintf(memory_user.argument, sizeof(memory_user.argument), "%s",
 		 dev_name(fake_devices[i].dev));
-	show_driver(i, true);
-	fd = file_ioctl(group, VFIO_GROUP_GET_DEVICE_FD, (unsigned long)memory_user.argument);
-	show_driver(i, false);
-	return fd;
+	return driver_group_call(i, group, VFIO_GROUP_GET_DEVICE_FD);
 }
 
 void driver_close(int i, int fd)

@@ -28,6 +28,11 @@ const struct vfio_iommu_driver_ops *container_backend(int fd, void **data)
 #include "drivers/vfio/vfio_main.c"
 #endif
 
+void vfio_noiommu_allowed(bool allowed)
+{
+	vfio_noiommu = allowed;
+}
+
 void vfio_start(void)
 {
 	if (vfio_init())

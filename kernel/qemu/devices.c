@@ -60,6 +60,16 @@ int host_attach_fails(const struct fake_domain *domain, u8 device)
 	return 0;
 }
 
+int host_strikes(int arm)
+{
+	return 0;
+}
+
+void host_complain(const char *what)
+{
+	WARN(1, "%s\n", what);
+}
+
 /* No device uses these tables, so mappings are not stored. */
 struct page_table *table_new(void)
 {
@@ -81,6 +91,15 @@ unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned
 			  int owned, int splits)
 {
 	return size;
+}
+
+void table_sync(struct page_table *table, unsigned long start, unsigned long last)
+{
+}
+
+int table_show(struct page_table *table, unsigned long iova, unsigned long size)
+{
+	return 0;
 }
 
 unsigned long table_phys(const struct page_table *table, unsigned long iova)

@@ -143,6 +143,7 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   leak(leaks.references[HARNESS_REF_DEVICE], "references to devices");
   leak(leaks.references[HARNESS_REF_FWNODE], "references to fwnodes");
   leak(leaks.references[HARNESS_REF_TASK], "references to the task and its mm");
+  leak(leaks.references[HARNESS_REF_SYSFS], "files in sysfs");
   if (lost) return result;
   leak(leaks.pins, "pinned pages");
   leak(leaks.locked, "locked pages");
