@@ -172,6 +172,32 @@ class Check {
     Is(what, ret, 0);
     if (n == 1) Fail(absl::StrCat(std::string(what), ": nothing fails"), 0, error);
   }
+  // As above, where some of these calls may fail without harm: `undo` follows a success.
+  template <typename Call, typename Undo>
+  void MayFail(std::string_view what, uint8_t arm, int error, const Call& call, const Undo& undo) {
+    bool failed = false;
+    for (uint8_t n = 1; n < 12; ++n) {
+      extra_.arm(arm, n);
+      const int ret = call();
+      extra_.arm(HARNESS_ARM_NONE, 0);
+      if (ret == 0) {
+        undo();
+        continue;
+      }
+      failed = true;
+      Is(what, ret, error);
+    }
+    Is(what, call(), 0);
+    if (!failed) Fail(absl::StrCat(std::string(what), ": nothing fails"), 0, error);
+  }
+  // How many domains the core gave a cookie for MSIs.
+  [[nodiscard]] int Cookies() const {
+    uint32_t count = 0;
+    const harness_call* const calls = real_.calls(&count);
+    int cookies = 0;
+    for (uint32_t i = 0; i < count; ++i) cookies += calls[i].kind == HARNESS_COOKIE ? 1 : 0;
+    return cookies;
+  }
   [[nodiscard]] harness_end EndState() const {
     harness_end end{};
     real_.end(&end);
@@ -266,7 +292,8 @@ struct NamedCheck {
   Check::Change change = nullptr;
 };
 
-// kernel_checks_vfio.cc
+// kernel_checks_NAME.cc
 std::span<const NamedCheck> VfioChecks();
+std::span<const NamedCheck> Type1Checks();
 
 }  // namespace iommucheck::fuzzing

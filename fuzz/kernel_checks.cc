@@ -409,20 +409,30 @@ void ForDrivers(harness_machine& m) {
   for (uint8_t i = 0; i < m.instances_count; ++i) m.instances[i].fwnode = 0;
 }
 
-const NamedCheck* UserCheck(size_t check) {
-  if (check < std::size(kChecks)) return &kChecks[check];
-  check -= std::size(kChecks);
-  return check < VfioChecks().size() ? &VfioChecks()[check] : nullptr;
+std::array<std::span<const NamedCheck>, 3> UserChecks() {
+  return {kChecks, VfioChecks(), Type1Checks()};
 }
 
-uint32_t PromiseOf(size_t check) {
-  return static_cast<uint32_t>(check - std::size(kChecks) - VfioChecks().size());
+size_t CountOfUserChecks() {
+  size_t count = 0;
+  for (const std::span<const NamedCheck> checks : UserChecks()) count += checks.size();
+  return count;
 }
+
+const NamedCheck* UserCheck(size_t check) {
+  for (const std::span<const NamedCheck> checks : UserChecks()) {
+    if (check < checks.size()) return &checks[check];
+    check -= checks.size();
+  }
+  return nullptr;
+}
+
+uint32_t PromiseOf(size_t check) { return static_cast<uint32_t>(check - CountOfUserChecks()); }
 
 }  // namespace
 
 size_t CountOfChecks(const harness& real) {
-  size_t count = std::size(kChecks) + VfioChecks().size();
+  size_t count = CountOfUserChecks();
   for (uint32_t n = 0; real.extra->promise(n) != nullptr; ++n) ++count;
   return count;
 }

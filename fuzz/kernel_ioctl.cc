@@ -577,6 +577,9 @@ class Player {
         op.iova += r[4] * uint64_t{8};
         if (!Open(op.a)) return;
         break;
+      case HARNESS_EXTRA_TASK:
+        op.a = r[1] % kReal & 1;
+        break;
       case HARNESS_EXTRA_ATTACH:
         op.flags = r[2] & 7U;
         break;

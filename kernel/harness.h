@@ -163,6 +163,7 @@ struct harness_settings {
   uint8_t unsafe_interrupts;
   uint8_t dma_entries;
   uint8_t memlock; /* pages; HARNESS_NONE: CAP_IPC_LOCK */
+  uint8_t small_pages; /* disable_hugepages of type1; never in a case */
 };
 
 struct harness_machine {
@@ -371,6 +372,8 @@ enum harness_device_call { HARNESS_IOCTL, HARNESS_READ_FILE, HARNESS_WRITE_FILE,
 enum {
   HARNESS_FILE_WRITE = 1, /* what comes after the file's name */
   HARNESS_EXTRA_UNPRIVILEGED = 1 << 16, /* the user lacks CAP_SYS_ADMIN and CAP_SYS_RAWIO */
+  HARNESS_NOWHERE = 1 << 17,            /* the pointer of an ioctl points at no memory, */
+  HARNESS_READ_ONLY = 1 << 18,          /* or at memory that cannot be written */
 };
 
 struct harness_extra_op {

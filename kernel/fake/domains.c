@@ -257,6 +257,8 @@ static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_
 	if (ret)
 		return ret;
 	ret = table_map(fake->table, iova, paddr, pgsize, pgcount, owned, mapped);
+	if (owned && prot & IOMMU_WRITE)
+		table_writes(paddr, *mapped);
 	calls_add_pages(HARNESS_MAPPED, fake->number, iova, *mapped);
 	return ret;
 }

@@ -157,6 +157,8 @@ int table_map(struct page_table *table, unsigned long iova, unsigned long phys,
 	      unsigned long pgsize, unsigned long count, int owned, unsigned long *mapped);
 unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned long size,
 			  int owned, int splits);
+/* A device may write there. */
+void table_writes(unsigned long phys, unsigned long size);
 /* What was unmapped from `start` to `last` is out of the TLBs. */
 void table_sync(struct page_table *table, unsigned long start, unsigned long last);
 /* Devices see what was mapped there; or an errno. */

@@ -352,6 +352,15 @@ static void take_argument(void)
 	memcpy(memory_user.argument, op->argument, sizeof(op->argument));
 }
 
+static void *argument(void)
+{
+	if (op->flags & HARNESS_NOWHERE)
+		return (void *)(MEMORY_START + MEMORY_HOLE * PAGE_SIZE);
+	if (!(op->flags & HARNESS_READ_ONLY))
+		return memory_user.argument;
+	return memcpy(memory_user.read_only, op->argument, sizeof(op->argument));
+}
+
 static int play(void)
 {
 	struct device *dev = device_at(op->a);
@@ -360,7 +369,7 @@ static int play(void)
 	switch (op->kind) {
 	case HARNESS_EXTRA_IOCTL:
 		take_argument();
-		return container_call(op->container, op->count, memory_user.argument);
+		return container_call(op->container, op->count, argument());
 	case HARNESS_EXTRA_EXTENSION:
 		return container_ioctl(op->container, VFIO_CHECK_EXTENSION, op->count);
 	case HARNESS_EXTRA_DMA_RW:
@@ -380,10 +389,10 @@ static int play(void)
 	switch (op->kind) {
 	case HARNESS_EXTRA_GROUP:
 		take_argument();
-		return groups_call(op->a, op->count);
+		return groups_call(op->a, op->count, argument());
 	case HARNESS_EXTRA_DEVICE:
 		take_argument();
-		return groups_device_call(op->a, op->flags & ~HARNESS_EXTRA_UNPRIVILEGED, op->count);
+		return groups_device_call(op->a, op->flags & 0xff, op->count, argument());
 	case HARNESS_EXTRA_CLAIM:
 		return claim(dev, holder);
 	case HARNESS_EXTRA_RELEASE:

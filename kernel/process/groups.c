@@ -294,7 +294,7 @@ long groups_unset_container(int id)
 	return ret;
 }
 
-long groups_call(int i, unsigned int command)
+long groups_call(int i, unsigned int command, void *argument)
 {
 	const int id = group_of(i);
 	const int fd = id == NONE ? -ENODEV : need_file(id);
@@ -302,17 +302,17 @@ long groups_call(int i, unsigned int command)
 
 	if (fd < 0)
 		return fd;
-	ret = driver_group_call(i, fd, command);
+	ret = driver_group_call(i, fd, command, argument);
 	leave_file(id);
 	return ret;
 }
 
 /* --- devices --- */
 
-long groups_device_call(int i, int kind, unsigned int command)
+long groups_device_call(int i, int kind, unsigned int command, void *argument)
 {
 	return devices[i].fd == NONE ? HARNESS_NOT_POSSIBLE :
-				       driver_call(devices[i].fd, kind, command);
+				       driver_call(devices[i].fd, kind, command, argument);
 }
 
 long groups_get_device(int i)
@@ -376,6 +376,7 @@ long container_ioctl(int i, unsigned int command, unsigned long argument)
 
 long container_call(int i, unsigned int command, const void *argument)
 {
+	/* Where user space has no memory, the kernel maps nothing. */
 	const struct vfio_iommu_type1_dma_map *map = argument;
 	const long ret = container_ioctl(i, command, (unsigned long)argument);
 

@@ -20,7 +20,8 @@ static void begin(const struct harness_machine *machine)
 	fake_begin(machine);
 	shim_begin();
 	memory_begin();
-	type1_parameters(settings->unsafe_interrupts, settings->dma_entries);
+	type1_parameters(settings->unsafe_interrupts, settings->dma_entries,
+			 settings->small_pages);
 	if (settings->passthrough)
 		iommu_set_default_passthrough(false);
 	else

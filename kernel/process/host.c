@@ -356,44 +356,128 @@ static void may_sleep(const char *function)
 
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
 
-void __mutex_init(long *lock) { *lock = 0; }
-void mutex_init_generic(long *lock) { *lock = 0; } /* its name from 7.0 on */
+/*
+ * The last words of a lock are the queue of those that wait, and nobody does. A lock that was made at run
+ * time has its class, the name of its variable, and a mark there; one that the compiler made is its own
+ * class. `queue` is the number of the first of these words.
+ */
+enum { MUTEX_QUEUE = 1, SEMAPHORE_QUEUE = 2 };
+static const long lock_is_made = 0x6b636f6c2065626cl;
+static void make_lock(long *lock, int queue, const char *class)
+{
+	lock[0] = 0;
+	lock[queue] = (long)class;
+	lock[queue + 1] = lock_is_made;
+}
+static const char *class_of(const long *lock, int queue, const char *function)
+{
+	if (lock[queue + 1] == lock_is_made)
+		return (const char *)lock[queue];
+	if (!lock[queue] && !lock[queue + 1])
+		host_die(function, "the kernel takes a lock that nobody has made");
+	return (const char *)lock;
+}
+
+/* Two locks that are taken in either order would be a deadlock, if two threads did so. */
+enum { HELD = 16, ORDERS = 256 };
+static struct {
+	const long *lock;
+	const char *class;
+} held[HELD];
+static int held_count;
+static struct {
+	const char *first;
+	const char *second;
+} orders[ORDERS];
+static int orders_count;
+
+/* docs/findings.md */
+static int is_finding(const char *class)
+{
+	return !strcmp(class, "&iommu->device_list_lock");
+}
+static void note_order(const char *first, const char *second, const char *function)
+{
+	if (first == second || is_finding(first) || is_finding(second))
+		return;
+	for (int i = 0; i < orders_count; i++) {
+		if (orders[i].first == first && orders[i].second == second)
+			return;
+		if (orders[i].first == second && orders[i].second == first)
+			host_die(function, "the kernel takes two locks in either order");
+	}
+	if (orders_count < ORDERS) {
+		orders[orders_count].first = first;
+		orders[orders_count++].second = second;
+	}
+}
+static void note_taken(const long *lock, int queue, const char *function)
+{
+	const char *class = class_of(lock, queue, function);
+
+	for (int i = 0; i < held_count; i++)
+		note_order(held[i].class, class, function);
+	if (held_count == HELD)
+		host_die(function, "the kernel holds too many locks");
+	held[held_count].lock = lock;
+	held[held_count++].class = class;
+	host_locks++;
+}
+static void note_given_back(const long *lock)
+{
+	int at = held_count;
+
+	while (at && held[at - 1].lock != lock)
+		at--;
+	if (at)
+		held[at - 1] = held[--held_count];
+	host_locks--;
+}
+
+void __mutex_init(long *lock, const char *name) { make_lock(lock, MUTEX_QUEUE, name); }
+/* Its name from 7.0 on. */
+void mutex_init_generic(long *lock)
+{
+	make_lock(lock, MUTEX_QUEUE, __builtin_return_address(0));
+}
 void mutex_lock(long *lock)
 {
 	may_sleep("mutex_lock");
 	if (*lock)
 		host_die("mutex_lock", "the kernel takes a lock that it already holds");
+	note_taken(lock, MUTEX_QUEUE, "mutex_lock");
 	*lock = 1;
-	host_locks++;
 }
 void mutex_unlock(long *lock)
 {
 	if (!*lock)
 		host_die("mutex_unlock", "the kernel releases a lock that it does not hold");
 	*lock = 0;
-	host_locks--;
+	note_given_back(lock);
 }
-void __init_rwsem(long *sem) { *sem = 0; }
+void __init_rwsem(long *sem, const char *name) { make_lock(sem, SEMAPHORE_QUEUE, name); }
 void down_read(long *sem)
 {
 	may_sleep("down_read");
 	if (*sem < 0)
 		host_die("down_read", "the kernel takes a semaphore that it already holds");
+	note_taken(sem, SEMAPHORE_QUEUE, "down_read");
 	++*sem;
-	host_locks++;
 }
 void up_read(long *sem)
 {
+	if (*sem <= 0)
+		host_die("up_read", "the kernel releases a semaphore that it does not hold");
 	--*sem;
-	host_locks--;
+	note_given_back(sem);
 }
 void down_write(long *sem)
 {
 	may_sleep("down_write");
 	if (*sem)
 		host_die("down_write", "the kernel takes a semaphore that it already holds");
+	note_taken(sem, SEMAPHORE_QUEUE, "down_write");
 	*sem = -1;
-	host_locks++;
 }
 int down_write_killable(long *sem)
 {
@@ -402,8 +486,10 @@ int down_write_killable(long *sem)
 }
 void up_write(long *sem)
 {
+	if (*sem >= 0)
+		host_die("up_write", "the kernel releases a semaphore that it does not hold");
 	*sem = 0;
-	host_locks--;
+	note_given_back(sem);
 }
 
 /* There can be no reader. */

@@ -107,7 +107,7 @@ _Bool core_keep_number(int id);
 void core_give_number(int id);
 int of_configure(struct device *dev, struct device_node *node); /* of_iommu_configure() */
 void type1_init(void);
-void type1_parameters(int unsafe_interrupts, unsigned int entries);
+void type1_parameters(int unsafe_interrupts, unsigned int entries, int small_pages);
 /* Complains of mappings that are wrong. */
 void type1_judge(void *iommu_data, int memory_moved);
 unsigned long type1_locked(void *iommu_data);
@@ -129,7 +129,7 @@ struct driver_calls {
 void driver_begin(const struct driver_calls *calls);
 int driver_bind(int i);    /* registers the device: 0 or an errno */
 void driver_unbind(int i); /* unregisters it, and waits until nobody uses it */
-long driver_group_call(int i, int group_fd, unsigned int command);
+long driver_group_call(int i, int group_fd, unsigned int command, void *argument);
 int driver_open(int i, int group_fd); /* VFIO_GROUP_GET_DEVICE_FD: a descriptor or an errno */
 void driver_close(int i, int fd);
 extern unsigned int driver_requests; /* by the kernel, to give a device back */
@@ -144,7 +144,7 @@ extern struct driver_log {
 	unsigned long read_iova;
 	unsigned long read_length;
 } driver_log;
-long driver_call(int fd, int kind, unsigned int command);
+long driver_call(int fd, int kind, unsigned int command, void *argument);
 struct vfio_device;
 struct vfio_device *driver_device(int i);
 int driver_pin(int i, unsigned long iova, int count, int write); /* pages, or an errno */
@@ -193,9 +193,9 @@ _Bool groups_can_close(int id);
 void groups_close(int id);
 long groups_set_container(int id, int container);
 long groups_unset_container(int id);
-/* An ioctl of the file of the device's group, and a call of the device's, with the user's argument. */
-long groups_call(int i, unsigned int command);
-long groups_device_call(int i, int kind, unsigned int command); /* enum harness_device_call */
+/* An ioctl of the file of the device's group, and a call of the device's, with an argument in user memory. */
+long groups_call(int i, unsigned int command, void *argument);
+long groups_device_call(int i, int kind, unsigned int command, void *argument); /* enum harness_device_call */
 long groups_get_device(int i);
 void groups_put_device(int i);
 int groups_open_in(int i); /* the container of a device that is open; otherwise -1 */

@@ -16,6 +16,7 @@
 #include "memory.h"
 
 static unsigned int pins[MEMORY_FRAMES];
+static unsigned int write_pins[MEMORY_FRAMES]; /* those of them that let somebody write */
 static unsigned long mapped_bytes[MEMORY_FRAMES]; /* in tables whose pages must be pinned */
 int memory_pins;
 const char *memory_complaint;
@@ -35,6 +36,7 @@ void host_complain(const char *what)
 void memory_begin(void)
 {
 	memset(pins, 0, sizeof(pins));
+	memset(write_pins, 0, sizeof(write_pins));
 	memset(mapped_bytes, 0, sizeof(mapped_bytes));
 	memset(register_faulted, 0, sizeof(register_faulted));
 	memory_pins = 0;
@@ -61,7 +63,7 @@ static int frame_at(unsigned long vaddr)
 {
 	const long n = page_number(vaddr);
 
-	if (n < 0 || n >= MEMORY_REGISTERS)
+	if (n < 0 || n >= MEMORY_REGISTERS - 1)
 		return -1;
 	return n < MEMORY_SCATTERED ? n : n * 37 % MEMORY_FRAMES;
 }
@@ -73,11 +75,22 @@ static long register_at(unsigned long vaddr)
 	return n >= MEMORY_REGISTERS && n < MEMORY_HOLE ? n - MEMORY_REGISTERS : -1;
 }
 
+static bool is_zero_address(unsigned long vaddr)
+{
+	return page_number(vaddr) == MEMORY_REGISTERS - 1;
+}
+static bool is_read_only(unsigned long vaddr)
+{
+	return page_number(vaddr) == MEMORY_REGISTERS - 2 || is_zero_address(vaddr);
+}
+
 unsigned long memory_phys(unsigned long vaddr)
 {
 	const int frame = frame_at(vaddr);
 	const long reg = register_at(vaddr);
 
+	if (is_zero_address(vaddr))
+		return PFN_PHYS(MEMORY_ZERO_FRAME) + (vaddr & ~PAGE_MASK);
 	if (frame >= 0)
 		return PFN_PHYS(MEMORY_FIRST_FRAME + frame) + (vaddr & ~PAGE_MASK);
 	return reg < 0 ? 0 : ((first_register + reg) << PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
@@ -93,35 +106,54 @@ REPLACES(long, pin_user_pages_remote, struct mm_struct *mm, unsigned long start,
 	if (fault)
 		return fault;
 	for (done = 0; done < count; done++) {
-		const int frame = frame_at(start + done * PAGE_SIZE);
+		const unsigned long vaddr = start + done * PAGE_SIZE;
+		const int frame = frame_at(vaddr);
 
 		if (host_strikes(HARNESS_ARM_PIN))
 			return done ? done : -ENOMEM;
+		if (flags & FOLL_WRITE && is_read_only(vaddr))
+			break;
+		/* Nobody counts pins of the zero page. */
+		if (is_zero_address(vaddr)) {
+			pages[done] = pfn_to_page(MEMORY_ZERO_FRAME);
+			continue;
+		}
 		if (frame < 0)
 			break;
 		pages[done] = pfn_to_page(MEMORY_FIRST_FRAME + frame);
 		pins[frame]++;
+		write_pins[frame] += flags & FOLL_WRITE ? 1 : 0;
 		memory_pins++;
 	}
 	return done ? done : -EFAULT;
 }
 
-void unpin_user_page(struct page *page)
+static void unpin(struct page *page, bool dirty)
 {
 	const unsigned long frame = page_to_pfn(page) - MEMORY_FIRST_FRAME;
 
+	if (page_to_pfn(page) == MEMORY_ZERO_FRAME)
+		return;
 	if (frame >= MEMORY_FRAMES || !pins[frame]) {
 		memory_complain("a page is unpinned that is not pinned");
 		return;
 	}
+	if (dirty ? !write_pins[frame] : pins[frame] == write_pins[frame])
+		memory_complain("a page is unpinned as dirty that nobody could write, or the reverse");
+	else
+		write_pins[frame] -= dirty;
 	memory_pins--;
 	if (!--pins[frame] && mapped_bytes[frame])
 		memory_complain("a page is unpinned that a domain still maps");
 }
+void unpin_user_page(struct page *page)
+{
+	unpin(page, false);
+}
 void unpin_user_pages_dirty_lock(struct page **pages, unsigned long count, bool dirty)
 {
 	for (unsigned long i = 0; i < count; i++)
-		unpin_user_page(pages[i]);
+		unpin(pages[i], dirty);
 }
 
 void unpin_user_page_range_dirty_lock(struct page *page, unsigned long count, bool dirty)
@@ -129,7 +161,7 @@ void unpin_user_page_range_dirty_lock(struct page *page, unsigned long count, bo
 	unsigned long i;
 
 	for (i = 0; i < count; i++)
-		unpin_user_page(page + i);
+		unpin(page + i, dirty);
 }
 
 static struct vm_area_struct registers;
@@ -223,6 +255,19 @@ int shim_account(struct mm_struct *mm, unsigned long count, bool inc, struct tas
 	return 0;
 }
 
+void kthread_use_mm(struct mm_struct *mm)
+{
+	if (current->mm)
+		memory_complain("a thread of the kernel uses two processes' memory");
+	current->mm = mm;
+}
+void kthread_unuse_mm(struct mm_struct *mm)
+{
+	if (current->mm != mm)
+		memory_complain("a thread of the kernel leaves memory that it does not use");
+	current->mm = NULL;
+}
+
 struct mm_struct *get_task_mm(struct task_struct *task)
 {
 	atomic_inc(&task->mm->mm_users); /* mmget() */
@@ -275,6 +320,13 @@ unsigned long raw_copy_from_user(void *to, const void *from, unsigned long count
 		memset(to, 0, count);
 	return 0;
 }
+static bool is_argument_read_only(const void *p)
+{
+	const unsigned char *at = p;
+
+	return at >= memory_user.read_only &&
+	       at < memory_user.read_only + sizeof(memory_user.read_only);
+}
 /* The build fills variables that are not initialized with this byte (kernel/build.sh). */
 enum { UNSET = 0xaa };
 /* Whether a word of the memory was never set; user space may itself have written such a word. */
@@ -291,7 +343,7 @@ unsigned long raw_copy_to_user(void *to, const void *from, unsigned long count)
 {
 	const long room = user_room(to);
 
-	if (room < 0 || count > room)
+	if (room < 0 || count > room || is_argument_read_only(to))
 		return count;
 	if (!has_memory(to))
 		return 0;
@@ -352,6 +404,16 @@ static void account(unsigned long phys, unsigned long size, bool map)
 			memory_complain("a domain maps a page that is not pinned");
 		mapped_bytes[frame] += map ? part : -part;
 	}
+}
+
+void table_writes(unsigned long phys, unsigned long size)
+{
+	const unsigned long start = PFN_PHYS(MEMORY_FIRST_FRAME);
+	const unsigned long end = start + MEMORY_FRAMES * PAGE_SIZE;
+
+	for (; size; phys += PAGE_SIZE, size -= min(size, PAGE_SIZE))
+		if (phys >= start && phys < end && !write_pins[(phys - start) >> PAGE_SHIFT])
+			memory_complain("a device may write to a page that is pinned to be read");
 }
 
 void table_sync(struct page_table *table, unsigned long start, unsigned long last)

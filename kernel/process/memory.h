@@ -5,7 +5,8 @@
 
 /*
  * The layout of the process's addresses, in pages: frames in order, frames scattered over memory, a
- * device's registers (VM_PFNMAP), and a hole at the end.
+ * device's registers (VM_PFNMAP), and a hole at the end. The last of the scattered frames is the zero
+ * page, which is reserved, and the one before it can be read only.
  */
 #define MEMORY_START 0x10000000ul
 enum {
@@ -17,7 +18,7 @@ enum {
 };
 
 /* The frames are the pages of the kernel from this page frame number on. */
-enum { MEMORY_FIRST_FRAME = 1024 };
+enum { MEMORY_FIRST_FRAME = 1024, MEMORY_ZERO_FRAME = MEMORY_FIRST_FRAME + MEMORY_FRAMES };
 
 struct page_table;
 
@@ -25,6 +26,7 @@ struct page_table;
 struct user_memory {
   unsigned char argument[512];
   unsigned char bitmap[16384];
+  unsigned char read_only[64];
 };
 extern struct user_memory memory_user;
 

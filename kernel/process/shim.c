@@ -37,8 +37,10 @@ void shim_run_task(int i)
 }
 
 /* Its mm stays as long as somebody holds it; nobody uses it any more. */
+static bool gone[TASKS];
 void shim_end_task(int i)
 {
+	gone[i] = true;
 	atomic_set(&mms[i].mm_users, 0);
 	mms[i].locked_vm = 0;
 }
@@ -85,7 +87,7 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 
 /* For alloc_pages(); after these come the frames of the process. */
 enum { PAGES = MEMORY_FIRST_FRAME };
-static struct page pages[PAGES + MEMORY_FRAMES];
+static struct page pages[PAGES + MEMORY_FRAMES + 1];
 static bool page_taken[PAGES];
 
 static struct page *pages_alloc(unsigned int order)
@@ -206,7 +208,7 @@ int shim_references(int kind)
 	if (kind != HARNESS_REF_TASK)
 		return references[kind];
 	for (int i = 0; i < TASKS; i++)
-		held += atomic_read(&mms[i].mm_users) + atomic_read(&mms[i].mm_count) +
+		held += gone[i] + atomic_read(&mms[i].mm_users) + atomic_read(&mms[i].mm_count) +
 			refcount_read(&tasks[i].usage);
 	return held;
 }
@@ -290,8 +292,11 @@ static void make_kmalloc_caches(void)
 void shim_init(void)
 {
 	make_kmalloc_caches();
+	for (int i = 0; i < TASKS; i++)
+		mmap_init_lock(&mms[i]);
 	mem_map = pages;
-	max_mapnr = PAGES + MEMORY_FRAMES;
+	max_mapnr = PAGES + MEMORY_FRAMES + 1;
+	SetPageReserved(&pages[MEMORY_ZERO_FRAME]);
 	radix_tree_init();
 }
 
@@ -300,7 +305,9 @@ void shim_begin(void)
 	shim_run_task(0);
 	for (int i = 0; i < TASKS; i++) {
 		mms[i].locked_vm = 0;
-		atomic_set(&mms[i].mm_users, 1);
+		if (gone[i])
+			atomic_set(&mms[i].mm_users, 1);
+		gone[i] = false;
 	}
 	const u8 memlock = fake_machine.settings.memlock;
 

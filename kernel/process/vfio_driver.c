@@ -291,20 +291,20 @@ static void may_migrate(struct vfio_device *vdev)
 #define FEATURES
 #endif
 
-long driver_call(int fd, int kind, unsigned int command)
+long driver_call(int fd, int kind, unsigned int command, void *argument)
 {
 	struct file *file = file_at(fd);
 	loff_t at = 0;
 
 	switch (kind) {
 	case HARNESS_READ_FILE:
-		return file->f_op->read(file, memory_user.argument, 1, &at);
+		return file->f_op->read(file, argument, 1, &at);
 	case HARNESS_WRITE_FILE:
-		return file->f_op->write(file, memory_user.argument, 1, &at);
+		return file->f_op->write(file, argument, 1, &at);
 	case HARNESS_MMAP:
 		return file->f_op->mmap(file, NULL);
 	}
-	return file_ioctl(fd, command, (unsigned long)memory_user.argument);
+	return file_ioctl(fd, command, (unsigned long)argument);
 }
 
 struct vfio_device *driver_device(int i)
@@ -476,12 +476,12 @@ void driver_unbind(int i)
 	drop(d);
 }
 
-long driver_group_call(int i, int group, unsigned int command)
+long driver_group_call(int i, int group, unsigned int command, void *argument)
 {
 	long ret;
 
 	show_driver(i, true);
-	ret = file_ioctl(group, command, (unsigned long)memory_user.argument);
+	ret = file_ioctl(group, command, (unsigned long)argument);
 	show_driver(i, false);
 	return ret;
 }
@@ -490,7 +490,7 @@ int driver_open(int i, int group)
 {
 	snprintf(memory_user.argument, sizeof(memory_user.argument), "%s",
 		 dev_name(fake_devices[i].dev));
-	return driver_group_call(i, group, VFIO_GROUP_GET_DEVICE_FD);
+	return driver_group_call(i, group, VFIO_GROUP_GET_DEVICE_FD, memory_user.argument);
 }
 
 void driver_close(int i, int fd)

@@ -37,8 +37,9 @@ void type1_init(void)
 		host_die("drivers/vfio/vfio_iommu_type1.c", "initcall failed");
 }
 
-void type1_parameters(int unsafe_interrupts, unsigned int entries)
+void type1_parameters(int unsafe_interrupts, unsigned int entries, int small_pages)
 {
+	disable_hugepages = small_pages;
 	allow_unsafe_interrupts = unsafe_interrupts;
 	dma_entry_limit = entries;
 }

@@ -93,6 +93,10 @@ unsigned long table_unmap(struct page_table *table, unsigned long iova, unsigned
 	return size;
 }
 
+void table_writes(unsigned long phys, unsigned long size)
+{
+}
+
 void table_sync(struct page_table *table, unsigned long start, unsigned long last)
 {
 }
