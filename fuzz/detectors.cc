@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,6 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);  // ker
 namespace iommucheck::fuzzing {
 namespace {
 
+// A wild pointer inside of malloc() leaves its lock taken, and the next call waits for ever: seconds.
+constexpr unsigned kWait = 60;
 // An input that takes longer than this, by CPU time, does not end: they take microseconds.
 constexpr itimerval kLimit = {.it_interval = {}, .it_value = {.tv_sec = 2, .tv_usec = 0}};
 
@@ -96,6 +99,7 @@ ModelAndKernel::Verdict Detectors::PlayCase(Detector detector, uint32_t input) {
 
 std::string Detectors::Play(Detector detector, uint32_t input) {
   setitimer(ITIMER_PROF, &kLimit, nullptr);
+  alarm(kWait);
   if (detector == Detector::kIoctl) {
     static const std::vector<Bytes> kNone;
     const Bytes bytes = Mutator(kNone, SeedOf(seed_, input)).Next();

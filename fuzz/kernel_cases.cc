@@ -20,6 +20,7 @@
 #include "fuzz/any_cases.h"
 #include "fuzz/model_and_kernel.h"
 #include "fuzz/mutator.h"
+#include "fuzz/options.h"
 #include "src/draw/draw.h"
 
 namespace {
@@ -71,10 +72,10 @@ int main(int argc, char** argv) {
   uint64_t seed = 1;
   uint64_t show = 1;
   std::vector<Bytes> inputs;
-  if (!iommucheck::fuzzing::ReadArguments(
-          argc, argv, {{"cases", cases}, {"seed", seed}, {"show", show}},
+  if (const auto status = iommucheck::fuzzing::ReadOptions(
+          argc, argv, {{"cases", &cases}, {"seed", &seed}, {"show", &show}}, "inputs",
           [&](const std::string& path) { return iommucheck::fuzzing::ReadInputs(path, inputs); }))
-    return 2;
+    return *status;
   ModelAndKernel& both = ModelAndKernel::OpenOrExit("kernel.so", /*catch_oops=*/true);
   ReportDeaths(both);
 

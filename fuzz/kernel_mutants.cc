@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //   kernel_mutants [--cases=N] [--rounds=N] [--most=N] [--seed=S] [--jobs=N] [--function=NAME]...
-//                  [--equivalent=FILE] [--list] [--killed] CASE|FOLDER...
+//                  [--equivalent=FILE] [--beyond=FILE] [--list] [--killed] CASE|FOLDER...
 //
 // How good is the comparison with real code: runs each mutant of a build of kernel/mutate/build.sh
 // and counts those that somebody notices. A first run without a mutant, which nobody may notice,
@@ -9,7 +9,7 @@
 // to --most=N for each detector, until one is noticed. --list prints the mutants and runs none;
 // --killed also prints those that were noticed, and by whom.
 //
-// Exit status: 0, 1 if the kernel's own code is noticed or FILE (fuzz/verdicts.h) is wrong, 2 usage.
+// Exit status: 0, 1 if the kernel's own code is noticed or a FILE (fuzz/verdicts.h) is wrong, 2 usage.
 // Environment: IOMMUCHECK_KERNEL_BUILD, the build.
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,6 +34,7 @@
 #include "fuzz/cases.h"
 #include "fuzz/detectors.h"
 #include "fuzz/mutator.h"
+#include "fuzz/options.h"
 #include "fuzz/verdicts.h"
 #include "kernel/mutate/mutant.h"
 #include "src/conform/process.h"
@@ -59,26 +60,12 @@ struct Options {
   uint64_t jobs = 2;
   std::vector<std::string> functions;
   std::string equivalent;
+  std::string beyond;
   bool list = false;
   bool killed = false;
   GivenCases given;
   std::string build;
 };
-
-std::string TakeArgument(const std::string& argument, Options& o) {
-  std::string_view text = argument;
-  if (ConsumePrefix(text, "--function="))
-    o.functions.emplace_back(text);
-  else if (ConsumePrefix(text, "--equivalent="))
-    o.equivalent = text;
-  else if (text == "--list")
-    o.list = true;
-  else if (text == "--killed")
-    o.killed = true;
-  else
-    return iommucheck::fuzzing::ReadCases(argument, o.given);
-  return "";
-}
 
 std::vector<std::string> Lines(const std::string& text) {
   return absl::StrSplit(text, '\n', absl::SkipEmpty());
@@ -148,7 +135,8 @@ std::string SaidBefore(const ProcessEnd& end) {
     if (ConsumePrefix(line, "SUMMARY: iommucheck: kernel_ioctl: ")) return std::string(line);
     if (ConsumePrefix(line, "kernel harness: ")) return absl::StrCat("stops: ", std::string(line));
   }
-  return absl::StrContains(end.death, "PROF") ? "hang" : absl::StrCat("crash: ", end.death);
+  const bool hangs = absl::StrContains(end.death, "PROF") || absl::StrContains(end.death, "ALRM");
+  return hangs ? "hang" : absl::StrCat("crash: ", end.death);
 }
 
 void PlayMutant(const Options& o, const Reach& reach, MutantVerdict& verdict) {
@@ -242,9 +230,13 @@ int Run(const Options& o) {
     for (const MutantVerdict& v : verdicts)
       if (v.chosen && v.kind == MutantVerdict::Kind::kKilled)
         PrintMutant(absl::StrCat("killed by ", v.detector, ", ", v.how, ": "), v);
+  if (!o.beyond.empty()) {
+    const std::vector<std::string> more = TakeBeyond(o.beyond, TreeOf(o.build), verdicts);
+    wrong.insert(wrong.end(), more.begin(), more.end());
+  }
   PrintVerdicts(verdicts);
   absl::PrintF("%d mutants do not compile and are left out\n", left_out);
-  for (const std::string& line : wrong) absl::PrintF("%s: %s\n", o.equivalent, line);
+  for (const std::string& line : wrong) absl::PrintF("wrong: %s\n", line);
   return wrong.empty() ? 0 : 1;
 }
 
@@ -252,16 +244,21 @@ int Run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  if (!iommucheck::fuzzing::ReadArguments(
+  if (const auto status = iommucheck::fuzzing::ReadOptions(
           argc, argv,
-          {{"cases", o.cases},
-           {"rounds", o.rounds},
-           {"most", o.most},
-           {"seed", o.seed},
-           {"jobs", o.jobs}},
-          [&](const std::string& argument) { return TakeArgument(argument, o); },
-          "[--function=NAME]... [--equivalent=FILE] [--list] [--killed] CASE|FOLDER..."))
-    return 2;
+          {{"cases", &o.cases},
+           {"rounds", &o.rounds},
+           {"most", &o.most},
+           {"seed", &o.seed},
+           {"jobs", &o.jobs},
+           {"function", &o.functions},
+           {"equivalent", &o.equivalent},
+           {"beyond", &o.beyond},
+           {"list", &o.list},
+           {"killed", &o.killed}},
+          "cases",
+          [&](const std::string& path) { return iommucheck::fuzzing::ReadCases(path, o.given); }))
+    return *status;
   const char* const build = std::getenv("IOMMUCHECK_KERNEL_BUILD");
   if (build == nullptr) Die("IOMMUCHECK_KERNEL_BUILD: expected a build with mutants");
   o.build = build;

@@ -15,6 +15,7 @@
 
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
+#include "fuzz/options.h"
 #include "fuzz/silent_checks.h"
 #include "model/rules.h"
 #include "model/step.h"
@@ -95,11 +96,10 @@ int Main(int argc, char** argv) {
   uint64_t executions = 200'000;
   uint64_t seed = 1;
   GivenCases given;
-  if (!fuzzing::ReadArguments(
-          argc, argv, {{"executions", executions}, {"seed", seed}},
-          [&](const std::string& path) { return fuzzing::ReadCases(path, given); },
-          "CASE|FOLDER..."))
-    return 2;
+  if (const auto status = fuzzing::ReadOptions(
+          argc, argv, {{"executions", &executions}, {"seed", &seed}}, "cases",
+          [&](const std::string& path) { return fuzzing::ReadCases(path, given); }))
+    return *status;
   Coverage coverage;
   for (const auto& [name, c] : given.cases)
     coverage.Play(ProfileOf(c.kernel), c.topology, fuzzing::OpsOf(c));

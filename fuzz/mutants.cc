@@ -27,6 +27,7 @@
 #include "absl/strings/str_format.h"
 #include "fuzz/cases.h"
 #include "fuzz/mutator.h"
+#include "fuzz/options.h"
 #include "fuzz/silent_checks.h"
 #include "model/properties.h"
 #include "model/rules.h"
@@ -263,22 +264,22 @@ int Main(int argc, char** argv) {
   uint64_t executions = 100'000;
   uint64_t seed = 1;
   bool solver = false;
-  std::optional<KernelVersion> only;
+  std::string kernel_name;
   GivenCases given;
-  const auto take = [&](const std::string& argument) -> std::string {
-    if (argument == "--solver") {
-      solver = true;
-    } else if (argument.starts_with("--kernel=")) {
-      only = FindVersion(std::string_view(argument).substr(9));
-      if (!only) return "no such kernel: " + argument.substr(9);
-    } else {
-      return fuzzing::ReadCases(argument, given);
-    }
-    return "";
-  };
-  if (!fuzzing::ReadArguments(argc, argv, {{"executions", executions}, {"seed", seed}}, take,
-                              "[--kernel=VERSION] [--solver] CASE|FOLDER..."))
+  if (const auto status = fuzzing::ReadOptions(argc, argv,
+                                               {{"executions", &executions},
+                                                {"seed", &seed},
+                                                {"kernel", &kernel_name},
+                                                {"solver", &solver}},
+                                               "cases", [&](const std::string& argument) {
+                                                 return fuzzing::ReadCases(argument, given);
+                                               }))
+    return *status;
+  const std::optional<KernelVersion> only = FindVersion(kernel_name);
+  if (!kernel_name.empty() && !only) {
+    std::fprintf(stderr, "no such kernel: %s\n", kernel_name.c_str());
     return 2;
+  }
 
   Score score;
   DecodedCase decoded;

@@ -2,8 +2,6 @@
 #include "fuzz/mutator.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <fstream>
 #include <iterator>
 
@@ -92,28 +90,6 @@ void Mutator::Splice() {
                    other.begin() + static_cast<std::ptrdiff_t>(from + length));
   current_.insert(current_.begin() + static_cast<std::ptrdiff_t>(Place()), part.begin(),
                   part.end());
-}
-
-bool ReadArguments(int argc, char** argv, const std::vector<NumberOption>& numbers,
-                   const std::function<std::string(const std::string&)>& take,
-                   std::string_view others) {
-  std::string usage = "usage: " + std::string(argv[0]);
-  for (const NumberOption& number : numbers) usage += " [--" + std::string(number.name) + "=N]";
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const bool is_number = std::ranges::any_of(numbers, [&](const NumberOption& number) {
-      const std::string prefix = "--" + std::string(number.name) + "=";
-      const char* const end = argument.data() + argument.size();
-      return argument.starts_with(prefix) && argument.size() > prefix.size() &&
-             std::from_chars(argument.data() + prefix.size(), end, number.value).ptr == end;
-    });
-    const std::string wrong = is_number ? "" : take(argument);
-    if (wrong.empty()) continue;
-    std::fprintf(stderr, "%s: %s\n%s %.*s\n", argv[0], wrong.c_str(), usage.c_str(),
-                 static_cast<int>(others.size()), others.data());
-    return false;
-  }
-  return true;
 }
 
 }  // namespace iommucheck::fuzzing

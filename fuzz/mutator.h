@@ -7,10 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <random>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace iommucheck::fuzzing {
@@ -42,15 +40,5 @@ class Mutator {
   std::mt19937_64 words_;
   Bytes current_;
 };
-
-// Reads the arguments of a tool: --NAME=N sets one of `numbers`, and `take` gets each other argument
-// and returns what is wrong with it, or "". Prints that and the usage. False: something was wrong.
-struct NumberOption {
-  std::string_view name;
-  uint64_t& value;
-};
-bool ReadArguments(int argc, char** argv, const std::vector<NumberOption>& numbers,
-                   const std::function<std::string(const std::string&)>& take,
-                   std::string_view others = "[FILE|FOLDER]...");
 
 }  // namespace iommucheck::fuzzing

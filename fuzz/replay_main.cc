@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fuzz/mutator.h"
+#include "fuzz/options.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 // A target need not have these.
@@ -44,9 +45,10 @@ int main(int argc, char** argv) {
   uint64_t rounds = 0;
   uint64_t seed = 1;
   std::vector<Bytes> inputs;
-  if (!ReadArguments(argc, argv, {{"rounds", rounds}, {"seed", seed}},
-                     [&](const std::string& path) { return ReadInputs(path, inputs); }))
-    return 2;
+  if (const auto status =
+          ReadOptions(argc, argv, {{"rounds", &rounds}, {"seed", &seed}}, "files",
+                      [&](const std::string& path) { return ReadInputs(path, inputs); }))
+    return *status;
   for (const Bytes& input : inputs) LLVMFuzzerTestOneInput(input.data(), input.size());
   Mutator mutator(inputs, seed);
   std::mt19937_64 words(seed);

@@ -19,21 +19,26 @@ using Kind = MutantVerdict::Kind;
 // Counts of mutants by kind of verdict.
 struct Tally {
   std::array<int, 4> of{};
-  void Add(Kind kind) { ++of[static_cast<size_t>(kind)]; }
+  int beyond = 0;  // of those that are not reached
+  void Add(const MutantVerdict& v) {
+    ++of[static_cast<size_t>(v.kind)];
+    beyond += v.beyond ? 1 : 0;
+  }
   [[nodiscard]] int Of(Kind kind) const { return of[static_cast<size_t>(kind)]; }
   [[nodiscard]] int all() const { return of[0] + of[1] + of[2] + of[3]; }
   // Of those that can be noticed; -1: there is none.
-  [[nodiscard]] int Percent() const {
-    const int counted = all() - Of(Kind::kEquivalent);
-    return counted == 0 ? -1 : 100 * Of(Kind::kKilled) / counted;
+  [[nodiscard]] std::string Percent(int left_out) const {
+    const int counted = all() - Of(Kind::kEquivalent) - left_out;
+    return counted == 0 ? "-" : absl::StrCat(100 * Of(Kind::kKilled) / counted, "%");
   }
 };
 
+// The last score is without the functions that nothing can reach.
 void PrintRow(std::string_view name, const Tally& tally) {
-  const int percent = tally.Percent();
-  absl::PrintF("%-42s %5d %6d %8d %11d %10d %5s\n", std::string(name.substr(0, 42)), tally.all(),
-               tally.Of(Kind::kKilled), tally.Of(Kind::kSurvived), tally.Of(Kind::kNotReached),
-               tally.Of(Kind::kEquivalent), percent < 0 ? "-" : absl::StrCat(percent, "%"));
+  absl::PrintF("%-42s %5d %6d %8d %11d %10d %6d %5s %7s\n", std::string(name.substr(0, 42)),
+               tally.all(), tally.Of(Kind::kKilled), tally.Of(Kind::kSurvived),
+               tally.Of(Kind::kNotReached), tally.Of(Kind::kEquivalent), tally.beyond,
+               tally.Percent(0), tally.Percent(tally.beyond));
 }
 
 using KeyOf = std::function<std::string(const MutantVerdict&)>;
@@ -47,10 +52,10 @@ void PrintTable(const std::vector<MutantVerdict>& verdicts, std::string_view nam
     if (!v.chosen) continue;
     const auto [it, added] = tallies.try_emplace(key(v));
     if (added) order.push_back(it->first);
-    it->second.Add(v.kind);
+    it->second.Add(v);
   }
-  absl::PrintF("%-42s %5s %6s %8s %11s %10s %5s\n", std::string(name), "all", "killed", "survived",
-               "not reached", "equivalent", "score");
+  absl::PrintF("%-42s %5s %6s %8s %11s %10s %6s %5s %7s\n", std::string(name), "all", "killed",
+               "survived", "not reached", "equivalent", "beyond", "score", "without");
   for (const std::string& row : order) PrintRow(row, tallies[row]);
   absl::PrintF("\n");
 }
@@ -118,6 +123,33 @@ std::vector<std::string> TakeEquivalent(const std::string& path, const std::stri
       last->why = text;
     } else if (!text.empty() && !text.starts_with('#')) {
       wrong.push_back(absl::StrCat("expected 'tree', 'mutant', 'why' or '#', found: ", line));
+    }
+  }
+  return wrong;
+}
+
+std::vector<std::string> TakeBeyond(const std::string& path, const std::string& tree,
+                                    std::vector<MutantVerdict>& verdicts) {
+  std::vector<std::string> wrong;
+  std::istringstream in(mutate::ReadFile(path));
+  bool ours = false;
+  for (std::string line; std::getline(in, line);) {
+    std::string_view text = line;
+    if (ConsumePrefix(text, "tree ")) {
+      ours = text == tree;
+    } else if (ConsumePrefix(text, "function ")) {
+      if (!ours) continue;
+      bool found = false;
+      for (MutantVerdict& v : verdicts) {
+        if (v.mutant.function != text) continue;
+        found = true;
+        v.beyond = v.kind == Kind::kNotReached;
+        if (v.chosen && !v.beyond && v.kind != Kind::kEquivalent)
+          wrong.push_back(absl::StrCat("it was reached: ", v.text));
+      }
+      if (!found) wrong.push_back(absl::StrCat("no mutant is in the function ", std::string(text)));
+    } else if (!text.starts_with("why ") && !text.empty() && !text.starts_with('#')) {
+      wrong.push_back(absl::StrCat("expected 'tree', 'function', 'why' or '#', found: ", line));
     }
   }
   return wrong;

@@ -21,7 +21,8 @@ struct MutantVerdict {
   Kind kind = Kind::kSurvived;
   std::string detector;  // killed: by which detector, and how
   std::string how;
-  std::string why;  // equivalent: the reason
+  std::string why;      // equivalent: the reason
+  bool beyond = false;  // in a function that nothing can reach
 };
 
 // All mutants of a list, without verdicts; those that do not compile are left out and counted.
@@ -32,6 +33,12 @@ std::vector<MutantVerdict> VerdictsOf(const std::vector<mutate::Mutant>& mutants
 // entry that matches no mutant, or one that was killed. Looks only at functions that are chosen.
 std::vector<std::string> TakeEquivalent(const std::string& path, const std::string& tree,
                                         std::vector<MutantVerdict>& verdicts);
+
+// Takes the functions that nothing can reach on a tree from a file: lines "tree NAME", and for each
+// function the lines "function NAME" and "why REASON". What is wrong: a function that has no mutant, or
+// that was reached.
+std::vector<std::string> TakeBeyond(const std::string& path, const std::string& tree,
+                                    std::vector<MutantVerdict>& verdicts);
 
 // Tables by function, by kind and by detector, and then the mutants that survived.
 void PrintVerdicts(const std::vector<MutantVerdict>& verdicts);

@@ -362,7 +362,7 @@ enum harness_extra_kind {
   HARNESS_EXTRA_TASK,
   HARNESS_EXTRA_FILE,   /* a: device, argument: the name of a file of its group in sysfs */
   HARNESS_EXTRA_GROUP,  /* a: device, count: command, argument: an ioctl of its group's file */
-  HARNESS_EXTRA_CLOSE,  /* count: a descriptor that such an ioctl has returned */
+  HARNESS_EXTRA_CLOSE,  /* a: device, count: a descriptor that such an ioctl has returned */
   HARNESS_EXTRA_GONE,   /* a: the task, with an mm of its own, that exits */
   HARNESS_EXTRA_DEVICE, /* a: device, open; flags: enum harness_device_call, count: command, argument */
   HARNESS_EXTRA_KINDS,

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # conform reports mistakes of kernel code in the cases that come to them, and in no others; so does
-# kernel_ioctl those that no case comes to.
-#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT KERNEL_IOCTL BEYOND_CASES
+# kernel_ioctl and kernel_checks those that no case comes to.
+#   kernel_mistakes_test.sh IOMMUCHECK BUILD MISTAKEN SPOILT KERNEL_IOCTL BEYOND_CASES KERNEL_CHECKS
 # Exit status 77: ./dev test has not built them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-tool=$1 build=$2 mistaken=$3 spoilt=$4 ioctl=$5 beyond=$6
+tool=$1 build=$2 mistaken=$3 spoilt=$4 ioctl=$5 beyond=$6 checks=$7
 for folder in "$build" "$mistaken" "$spoilt" "$beyond"; do
   [[ -f $folder/kernel.so ]] && continue
   echo "SKIPPED: there is no $folder/kernel.so; ./dev test builds it"
@@ -99,9 +99,23 @@ notices "a group's default domain changes under a driver" \
   '\x01\0\0 \x17\x03\0\0\0\0 \x1f\x03\0\0\0\0'
 # a group in a container with a mapping; hand over to the other task
 notices 'references are left after the teardown' '\x04\0\0 \x28\x01\0\0\0\0'
-# register iommu0; configure dev0 while the sixth thing in sysfs cannot be made
-notices 'memory is left after the teardown' '\0\0\0 \x03\0\0\0\0\0 \x06\0\0\0\0\xa6'
+# register iommu0; configure dev0 while the seventh thing in sysfs cannot be made
+notices 'memory is left after the teardown' '\0\0\0 \x03\0\0\0\0\0 \x06\0\0\0\0\xa7'
 # a group in a container; VFIO_IOMMU_GET_INFO
 notices 'the kernel gives user space memory of its stack that it never set' \
   '\x02\0\0 \x0c\x10\0\0\0\0'
+
+# The checks that come to one mistake each.
+# check_notices CHECK SENTENCE
+check_notices() {
+  local status=0
+  IOMMUCHECK_KERNEL_BUILD=$build "$checks" "$1" >"$work/out" 2>&1 || fail "no mistake, but $1"
+  IOMMUCHECK_KERNEL_BUILD=$beyond "$checks" "$1" >"$work/out" 2>&1 || status=$?
+  ((status == 1)) || fail "expected exit status 1 of kernel_checks '$1', found $status"
+  says "$2"
+}
+check_notices 'release domain of the driver' \
+  '^a device whose attach was deferred is attached to be released: '
+check_notices 'containers in short' '^objects left: expected 0, found '
+check_notices 'tracking of neighbours' '^both: bitmap: '
 exit "$failed"

@@ -321,6 +321,7 @@ static void make_device(int i, u8 devfn)
 	memset(&devices[i], 0, sizeof(devices[i]));
 	snprintf(devices[i].name, sizeof(devices[i].name), "device%d", i);
 	pci->dev.kobj.name = devices[i].name;
+	mutex_init(&pci->dev.mutex);
 	fake_devices[i].dev = &pci->dev;
 	/* The IOMMU core does not see the bus of emulated devices; up to and including 5.15 VFIO does. */
 	if (device->kind != HARNESS_REAL) {
@@ -502,7 +503,7 @@ REPLACES(void, iommu_setup_dma_ops, struct device *dev)
 	dev->dma_iommu = iommu_get_domain_for_dev(dev)->type & __IOMMU_DOMAIN_DMA_API;
 }
 #else
-void iommu_setup_dma_ops(void)
+REPLACES(void, iommu_setup_dma_ops, void)
 {
 }
 #endif

@@ -381,7 +381,9 @@ static int play(void)
 		shim_end_task(op->a);
 		return 0;
 	case HARNESS_EXTRA_CLOSE:
-		file_close(op->count);
+		if (!file_at(op->count))
+			return HARNESS_NOT_POSSIBLE;
+		driver_close(op->a, op->count);
 		return 0;
 	}
 	if (!dev)

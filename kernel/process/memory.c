@@ -229,6 +229,7 @@ int follow_pte(struct mm_struct *mm, unsigned long vaddr, pte_t **pte, spinlock_
 	entry = pfn_pte(first_register + register_at(vaddr), PAGE_SHARED);
 	if (!register_writable(vaddr))
 		entry = pte_wrprotect(entry);
+	spin_lock(&page_table_lock);
 	*pte = &entry;
 	*lock = &page_table_lock;
 	return 0;

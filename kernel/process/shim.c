@@ -293,7 +293,7 @@ void shim_init(void)
 {
 	make_kmalloc_caches();
 	for (int i = 0; i < TASKS; i++)
-		mmap_init_lock(&mms[i]);
+		init_rwsem(&mms[i].mmap_lock);
 	mem_map = pages;
 	max_mapnr = PAGES + MEMORY_FRAMES + 1;
 	SetPageReserved(&pages[MEMORY_ZERO_FRAME]);
