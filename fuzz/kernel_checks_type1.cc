@@ -357,8 +357,15 @@ void UnsafeInterrupts(harness_machine& m) {
 }
 
 void SoftwareInterrupts(Check& c) {
-  c.OpenContainer(kPlain);
-  c.Is("cookies", c.Cookies(), 1);
+  c.Is("enter", c.Enter(kPlain), 0);
+  c.MayFail(
+      "set-iommu", HARNESS_ARM_ALLOC, -ENOMEM,
+      [&c] { return c.Case(HARNESS_SET_IOMMU, 0, VFIO_TYPE1v2_IOMMU); },
+      [&c] {
+        c.Is("leave", c.Leave(kPlain), 0);
+        c.Is("enter", c.Enter(kPlain), 0);
+      });
+  if (c.Cookies() == 0) c.Fail("cookies", 0, 1);
   c.Is("map there", c.Map(0x8000000, kPage), -EINVAL);
 }
 

@@ -293,6 +293,53 @@ void Logging(Check& c) {
   c.Is("report after stop", report(kBase, kPage, kPage), -EINVAL);
 }
 
+// Every feature, with an argument that is nowhere or cannot be written.
+void BadFeatures(Check& c) {
+  if (!HasFeatures(c)) return;
+  const auto feature = [&c](uint32_t flags, uint32_t where) {
+    const std::array<uint32_t, 10> argument{40, flags};
+    return c.OnFile(HARNESS_EXTRA_DEVICE, kPlain, where, VFIO_DEVICE_FEATURE, argument);
+  };
+  c.Is("nowhere", feature(VFIO_DEVICE_FEATURE_MIGRATION | kGet, HARNESS_NOWHERE), -EFAULT);
+  for (const uint32_t f : std::initializer_list<uint32_t>{
+           VFIO_DEVICE_FEATURE_MIGRATION, VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, kDataSize})
+    c.Is("read-only", feature(f | kGet, HARNESS_READ_ONLY), -EFAULT);
+  // Data that cannot be given to the user are closed again.
+  const std::array<uint32_t, 4> copy{16, VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE | kSet,
+                                     VFIO_DEVICE_STATE_STOP_COPY};
+  c.Is("data", c.OnFile(HARNESS_EXTRA_DEVICE, kPlain, HARNESS_READ_ONLY, VFIO_DEVICE_FEATURE, copy),
+       -EFAULT);
+  // A log whose page size cannot be given is stopped again.
+  const vfio_device_feature_dma_logging_range range{kBase, kPage};
+  std::memcpy(Check::Memory(c.extra().bitmap), &range, sizeof(range));
+  const struct {
+    uint32_t argsz, flags;
+    uint64_t page_size;
+    uint32_t num_ranges, reserved;
+    uint64_t ranges;
+  } start{32, VFIO_DEVICE_FEATURE_DMA_LOGGING_START | kSet, kPage, 1, 0, c.extra().bitmap};
+  c.Is("log", c.OnFile(HARNESS_EXTRA_DEVICE, kPlain, HARNESS_READ_ONLY, VFIO_DEVICE_FEATURE, start),
+       -EFAULT);
+  const struct {
+    uint32_t argsz, flags;
+    uint64_t iova, length, page_size, bitmap;
+  } report{
+      40, VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT | kGet, kBase, kPage, kPage, c.extra().bitmap};
+  c.Is("report", c.Device(kPlain, VFIO_DEVICE_FEATURE, report), -EINVAL);
+}
+
+// The type of a group is the administrator's.
+void TypesOfGroups(Check& c) {
+  c.FileIs(kPlain, "type", "DMA\n");
+  c.Is("without privilege", c.WriteFile(kPlain, "type", "identity", HARNESS_EXTRA_UNPRIVILEGED),
+       -EACCES);
+  c.FileIs(kPlain, "type", "DMA\n");
+  c.Is("with it", c.WriteFile(kPlain, "type", "identity\n"), 0);
+  c.FileIs(kPlain, "type", "identity\n");
+  c.Is("regions are not written", c.WriteFile(kPlain, "reserved_regions", "0"), -EACCES);
+  c.Is("there is no name", c.ReadFile(kPlain, "name"), -ENOENT);
+}
+
 // --- containers, when something fails ---
 
 // A group enters, and a backend is set, in each place in which memory is short.
@@ -324,6 +371,8 @@ constexpr NamedCheck kChecks[] = {{"groups of user space", Groups},
                                   {"no device features", NoFeatures},
                                   {"migration", Migration, OneMigrates},
                                   {"logging", Logging, OneMigrates},
+                                  {"bad features", BadFeatures, OneMigrates},
+                                  {"types of groups", TypesOfGroups},
                                   {"containers in short", ContainersInShort}};
 
 }  // namespace

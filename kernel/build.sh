@@ -213,6 +213,7 @@ probes=$(
   has 'iommu_domain \*release_domain;' "$iommu_h" && echo RELEASE_DOMAIN
   has 'iommu_domain \*default_domain;' "$iommu_h" && echo DEFAULT_DOMAIN
   has '\(\*dev_enable_feat\)' "$iommu_h" && has 'IOMMU_DEV_FEAT_SVA' "$iommu_h" && echo DEV_FEATURES
+  has 'iommu_group_replace_domain\(' "$tree/drivers/iommu/iommu-priv.h" && echo REPLACE_DOMAIN
   has '\(\*set_pgtable_quirks\)' "$iommu_h" && echo PGTABLE_QUIRKS
   has 'int \(\*iotlb_sync_map\)' "$iommu_h" && echo SYNC_MAP_FAILS
   has '\(\*migration_get_data_size\)' "$vfio_h" && echo MIGRATION

@@ -153,7 +153,7 @@ struct harness_device {
   uint8_t default_type;
   uint8_t ats; /* pci_ats_supported() */
   /* Never in a case. */
-  uint8_t migrates;   /* its VFIO driver has migration and logs DMA */
+  uint8_t migrates;   /* its VFIO driver has migration, logs DMA, and may pin */
   uint8_t pasid_bits; /* what firmware says of it; 0: nothing */
   struct harness_region regions[HARNESS_REGIONS];
 };

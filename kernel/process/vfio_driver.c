@@ -337,6 +337,20 @@ static const struct vfio_device_ops device_ops = { OF_BOTH OPEN_DEVICE = open_re
 #define CALLS .ioctl = ioctl, .read = read, .write = write, .mmap = mmap, .request = request, FEATURES
 static const struct vfio_device_ops device_ops = { OF_BOTH CALLS };
 #endif
+/* A device behind an IOMMU whose driver pins what the device writes. */
+#ifdef HARNESS_HAVE_MIGRATION
+static const struct vfio_device_ops pinning_ops = { OF_BOTH CALLS TOLD_OF_UNMAPS };
+static bool pins(int i)
+{
+	return fake_machine.devices[i].migrates;
+}
+#else
+#define pinning_ops device_ops
+static bool pins(int i)
+{
+	return false;
+}
+#endif
 
 /* --- binding --- */
 
@@ -447,7 +461,9 @@ static void show_driver(int i, bool shown)
 int driver_bind(int i)
 {
 	const bool emulated = fake_machine.devices[i].kind == HARNESS_MDEV;
-	struct driven *d = make(fake_devices[i].dev, emulated ? &emulated_ops : &device_ops);
+	struct driven *d = make(fake_devices[i].dev, emulated ? &emulated_ops :
+						     pins(i)  ? &pinning_ops :
+								&device_ops);
 	int ret;
 
 	if (IS_ERR(d))
