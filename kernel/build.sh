@@ -219,6 +219,7 @@ probes=$(
   has '\(\*migration_get_data_size\)' "$vfio_h" && echo MIGRATION
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
+  has 'unsigned long addr_mask;' "$tree/include/linux/mm.h" && echo PFNMAP_MASK
   has 'CONFIG_ARM_AMBA' "$tree/$core" && echo AMBA
   has 'CONFIG_FSL_MC_BUS' "$tree/$core" && echo FSL_MC
   has 'CONFIG_TEGRA_HOST1X_CONTEXT_BUS' "$tree/$core" && echo HOST1X

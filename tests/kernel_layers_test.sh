@@ -17,6 +17,7 @@ nm -A "${files[@]}" | awk '
       split(use, of, SUBSEP)
       if (!(of[2] in home) || place[home[of[2]]] < place[of[1]]) continue
       if (of[1] ~ /^fake/ && of[2] ~ /^(host_|table_|pci_bus_type$)/) continue
+      if (of[1] ~ /^host/ && of[2] ~ /^shim_(mutex|semaphore)_words$/) continue
       if (of[1] ~ /claims/ && of[2] == "driver_ops") continue
       print of[1] " calls " of[2] "() of " home[of[2]] ", which comes after it"
       failed = 1

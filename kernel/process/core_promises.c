@@ -156,7 +156,6 @@ static void made_groups(void)
 	HOLDS(sysfs_has(core_folder(group), "type"));
 
 	released = 0;
-	HOLDS(iommu_group_get_iommudata(group) == NULL);
 	iommu_group_set_iommudata(group, &released, release_data);
 	HOLDS(iommu_group_get_iommudata(group) == &released);
 
@@ -212,8 +211,11 @@ static void devices_without_iommu(void)
 	IS(iommu_attach_group(domain, group), -EINVAL);
 	IS(iommu_attach_device(domain, &devices[0]), -EINVAL);
 	IS(iommu_attach_device(domain, &devices[1]), -ENODEV);
+#ifdef HARNESS_HAVE_REMOVE_DEV_PASID
+	/* Later kernels ask the driver first. */
 	IS(iommu_attach_device_pasid(domain, &devices[1], 1, NULL), -ENODEV);
 	IS(iommu_attach_device_pasid(domain, &devices[0], 1, NULL), -EINVAL);
+#endif
 	iommu_detach_device(domain, &devices[1]);
 	HOLDS(!iommu_get_domain_for_dev(&devices[1]));
 	iommu_domain_free(domain);
@@ -465,15 +467,17 @@ static void failing_maps(void)
 	WARNS(1, IS(iommu_unmap(domain, SZ_2M, SZ_4K), 0));
 	without = *ops_of(PLAIN)->default_domain_ops;
 	domain->pgsize_bitmap = 0;
+#ifdef HARNESS_HAVE_ENABLE_NESTING
 	WARNS(1, IS(map(domain, SZ_1G, PHYS, SZ_4K), -ENODEV));
+#endif
 	WARNS(1, IS(iommu_unmap(domain, SZ_2M, SZ_4K), 0));
 	domain->pgsize_bitmap = SZ_4K;
 	IS(iommu_unmap(domain, SZ_2M, SZ_4K), SZ_4K);
 
 	/* Domains that translate nothing. */
 	domain->type = IOMMU_DOMAIN_IDENTITY;
-	IS(map(domain, SZ_2M, PHYS, SZ_4K), -EINVAL);
-	IS(iommu_unmap(domain, SZ_2M, SZ_4K), 0);
+	MAY_WARN(IS(map(domain, SZ_2M, PHYS, SZ_4K), -EINVAL));
+	MAY_WARN(IS(iommu_unmap(domain, SZ_2M, SZ_4K), 0));
 	IS(iommu_iova_to_phys(domain, 0x4711), 0x4711);
 	domain->type = IOMMU_DOMAIN_BLOCKED;
 	IS(iommu_iova_to_phys(domain, 0x4711), 0);
@@ -1214,7 +1218,10 @@ static void direct_regions(void)
 	for (unsigned long at = 0x108000; at < 0x10d000; at += 0x1000)
 		IS(iommu_iova_to_phys(default_of(NARROW), at), at);
 	IS(bytes(default_of(NARROW)), 0x5000);
+#ifdef HARNESS_HAVE_ENABLE_NESTING
+	/* Up to and including 6.12 a driver that looks at empty entries is told of the new ones so. */
 	HOLDS(fake_domain_of(default_of(NARROW))->flushes);
+#endif
 	HOLDS(device(NARROW)->iommu->require_direct);
 	HOLDS(!device(TWIN)->iommu->require_direct);
 	IS(iommu_group_claim_dma_owner(group_of(NARROW), device(NARROW)), -EINVAL);
@@ -1611,6 +1618,12 @@ static void parameters(void)
 	iommu_set_default_translated(false);
 }
 
+#ifdef HARNESS_HAVE_REMOVE_DEV_PASID
+#define LACKS_REMOVE_PASID NULL
+#else
+#define LACKS_REMOVE_PASID "a callback of the driver that takes a PASID off"
+#endif
+
 const struct promise core_promises[] = {
 	{ "groups", groups },
 	{ "groups that a driver makes", made_groups },
@@ -1630,7 +1643,7 @@ const struct promise core_promises[] = {
 	{ "deferred attach", deferred_attach },
 	{ "owners", owners },
 	{ "claims that fail", failing_claims },
-	{ "PASIDs", pasids },
+	{ "PASIDs", pasids, LACKS_REMOVE_PASID },
 	{ "global PASIDs", global_pasids },
 	{ "types of default domains", default_types },
 	{ "default domains that fail", fallbacks },

@@ -357,32 +357,34 @@ static void may_sleep(const char *function)
 /* --- locks: one thread, so a lock that is taken twice is a deadlock --- */
 
 /*
- * The last words of a lock are the queue of those that wait, and nobody does. A lock that was made at run
- * time has its class, the name of its variable, and a mark there; one that the compiler made is its own
- * class. `queue` is the number of the first of these words.
+ * The last words of a lock are those that wait, and nobody does. A lock that was made at run time has its
+ * class, the name of its variable, and a mark there. One that the compiler made is its own class; where
+ * those that wait are a list, it points at itself, so that a lock that nobody has made is noticed. Where
+ * a mutex has no room for the mark, it has none.
  */
-enum { MUTEX_QUEUE = 1, SEMAPHORE_QUEUE = 2 };
 static const long lock_is_made = 0x6b636f6c2065626cl;
-static void make_lock(long *lock, int queue, const char *class)
+static void make_lock(long *lock, int words, const char *class)
 {
-	lock[0] = 0;
-	lock[queue] = (long)class;
-	lock[queue + 1] = lock_is_made;
+	memset(lock, 0, words * sizeof(*lock));
+	if (words < 3)
+		return;
+	lock[words - 2] = (long)class;
+	lock[words - 1] = lock_is_made;
 }
-static const char *class_of(const long *lock, int queue, const char *function)
+static const char *class_of(const long *lock, int words, int list, const char *function)
 {
-	if (lock[queue + 1] == lock_is_made)
-		return (const char *)lock[queue];
-	if (!lock[queue] && !lock[queue + 1])
+	if (words >= 3 && lock[words - 1] == lock_is_made)
+		return (const char *)lock[words - 2];
+	if (words >= list && !lock[words - 2] && !lock[words - 1])
 		host_die(function, "the kernel takes a lock that nobody has made");
-	return (const char *)lock;
+	return NULL;
 }
 
 /* Two locks that are taken in either order would be a deadlock, if two threads did so. */
 enum { HELD = 16, ORDERS = 256 };
 static struct {
 	const long *lock;
-	const char *class;
+	const char *class; /* NULL: it has none */
 } held[HELD];
 static int held_count;
 static struct {
@@ -398,7 +400,7 @@ static int is_finding(const char *class)
 }
 static void note_order(const char *first, const char *second, const char *function)
 {
-	if (first == second || is_finding(first) || is_finding(second))
+	if (!first || !second || first == second || is_finding(first) || is_finding(second))
 		return;
 	for (int i = 0; i < orders_count; i++) {
 		if (orders[i].first == first && orders[i].second == second)
@@ -411,9 +413,8 @@ static void note_order(const char *first, const char *second, const char *functi
 		orders[orders_count++].second = second;
 	}
 }
-static void note_taken(const long *lock, int queue, const char *function)
+static void note_taken(const long *lock, const char *class, const char *function)
 {
-	const char *class = class_of(lock, queue, function);
 
 	for (int i = 0; i < held_count; i++)
 		note_order(held[i].class, class, function);
@@ -434,18 +435,15 @@ static void note_given_back(const long *lock)
 	host_locks--;
 }
 
-void __mutex_init(long *lock, const char *name) { make_lock(lock, MUTEX_QUEUE, name); }
+void __mutex_init(long *lock, const char *name) { make_lock(lock, shim_mutex_words, name); }
 /* Its name from 7.0 on. */
-void mutex_init_generic(long *lock)
-{
-	make_lock(lock, MUTEX_QUEUE, __builtin_return_address(0));
-}
+void mutex_init_generic(long *lock) { make_lock(lock, shim_mutex_words, NULL); }
 void mutex_lock(long *lock)
 {
 	may_sleep("mutex_lock");
 	if (*lock)
 		host_die("mutex_lock", "the kernel takes a lock that it already holds");
-	note_taken(lock, MUTEX_QUEUE, "mutex_lock");
+	note_taken(lock, class_of(lock, shim_mutex_words, 3, "mutex_lock"), "mutex_lock");
 	*lock = 1;
 }
 void mutex_unlock(long *lock)
@@ -455,13 +453,13 @@ void mutex_unlock(long *lock)
 	*lock = 0;
 	note_given_back(lock);
 }
-void __init_rwsem(long *sem, const char *name) { make_lock(sem, SEMAPHORE_QUEUE, name); }
+void __init_rwsem(long *sem, const char *name) { make_lock(sem, shim_semaphore_words, name); }
 void down_read(long *sem)
 {
 	may_sleep("down_read");
 	if (*sem < 0)
 		host_die("down_read", "the kernel takes a semaphore that it already holds");
-	note_taken(sem, SEMAPHORE_QUEUE, "down_read");
+	note_taken(sem, class_of(sem, shim_semaphore_words, 4, "down_read"), "down_read");
 	++*sem;
 }
 void up_read(long *sem)
@@ -476,7 +474,7 @@ void down_write(long *sem)
 	may_sleep("down_write");
 	if (*sem)
 		host_die("down_write", "the kernel takes a semaphore that it already holds");
-	note_taken(sem, SEMAPHORE_QUEUE, "down_write");
+	note_taken(sem, class_of(sem, shim_semaphore_words, 4, "down_write"), "down_write");
 	*sem = -1;
 }
 int down_write_killable(long *sem)

@@ -53,6 +53,8 @@ long sysfs_write(struct kobject *in, const char *name, const char *text);
 void sysfs_unlink_iommu(struct device *dev);
 
 /* shim.c: replaces the rest of the kernel */
+extern const int shim_mutex_words; /* of struct mutex and struct rw_semaphore, which host.c fills */
+extern const int shim_semaphore_words;
 void shim_init(void);
 int shim_references(int kind); /* taken and not dropped */
 void shim_run_task(int i); /* 0: the one of cases, or 1: calls the kernel from now on */

@@ -214,6 +214,9 @@ int follow_pfnmap_start(struct follow_pfnmap_args *args)
 		return -EINVAL;
 	args->pfn = first_register + register_at(args->address);
 	args->writable = register_writable(args->address);
+#ifdef HARNESS_HAVE_PFNMAP_MASK
+	args->addr_mask = PAGE_MASK; /* each is in a page table entry of its own */
+#endif
 	return 0;
 }
 void follow_pfnmap_end(struct follow_pfnmap_args *args)

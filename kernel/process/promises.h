@@ -28,6 +28,13 @@ void promise_is(const char *file, int line, const char *what, long is, long expe
 		promise_is(__FILE_NAME__, __LINE__, "WARNs of " #__VA_ARGS__, \
 			   shim_catch_warns(false), count);                   \
 	} while (0)
+/* Kernels differ in whether a statement WARNs. */
+#define MAY_WARN(...)                    \
+	do {                             \
+		shim_catch_warns(true);  \
+		__VA_ARGS__;             \
+		shim_catch_warns(false); \
+	} while (0)
 /* The n-th call of this kind fails from here on, n from 1 on, until the statement returns 0. */
 #define FAILS_UNTIL_0(arm, error, what)                                     \
 	do {                                                                \

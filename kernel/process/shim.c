@@ -13,6 +13,9 @@
 #include "internal.h"
 #include "memory.h"
 
+const int shim_mutex_words = sizeof(struct mutex) / sizeof(long);
+const int shim_semaphore_words = sizeof(struct rw_semaphore) / sizeof(long);
+
 /* --- the tasks: the one of cases, and another that only ops besides those of cases have --- */
 
 enum { TASKS = 2 }; /* with an mm; a third is the kernel's */
