@@ -260,10 +260,11 @@ class Check {
                         .page_sizes = kPage};
     for (uint8_t d = 0; d < kDevices; ++d) {
       const uint8_t place = d == kTwin ? uint8_t{kNarrow} : d;
-      m.devices[d] = {.bus = 1, .masters = {place, kNo}, .alias = kNo, .slot = place};
+      m.devices[d] = {.bus = 1, .masters = {place, kNo}, .alias = kNo, .slot = place, .below = kNo};
       m.devices[d].regions[0] = {HARNESS_MSI, 0xfee00000, 0x100000};
     }
-    m.devices[kEmulated] = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
+    m.devices[kEmulated] = {
+        .masters = {kNo, kNo}, .alias = kNo, .below = kNo, .kind = HARNESS_MDEV};
     if (change != nullptr) change(m);
     real_.begin(&m);
     for (uint8_t i = 0; i < 2; ++i) Is("register", Case(HARNESS_REGISTER, i), 0);

@@ -64,7 +64,7 @@ void Opens(Check& c) {
 // --- groups without an IOMMU ---
 
 void OneWithout(harness_machine& m) {
-  m.devices[kTwin] = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_NOIOMMU};
+  m.devices[kTwin] = {.masters = {kNo, kNo}, .alias = kNo, .below = kNo, .kind = HARNESS_NOIOMMU};
 }
 
 int Unprivileged(Check& c, uint8_t kind, uint8_t a, uint8_t b = 0) {

@@ -227,11 +227,12 @@ harness_machine MachineOf(uint8_t start, uint8_t one, uint8_t two) {
                     .masters = {place.instance, kNo},
                     .alias = place.alias,
                     .slot = place.slot,
+                    .below = kNo,
                     .absent = place.absent};
     std::ranges::copy(kRegions[one >> 6][d & 1], m.devices[d].regions);
   }
   for (uint8_t d = kReal; d < kDevices; ++d)
-    m.devices[d] = {.masters = {kNo, kNo}, .alias = kNo, .kind = HARNESS_MDEV};
+    m.devices[d] = {.masters = {kNo, kNo}, .alias = kNo, .below = kNo, .kind = HARNESS_MDEV};
   return m;
 }
 

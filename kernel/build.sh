@@ -185,6 +185,8 @@ probes=$(
   sed -n '/^struct iommu_ops {/,/^};/p' "$iommu_h" | grep pgsize_bitmap >/dev/null && echo OPS_PGSIZE
   has 'iommu_domain \*identity_domain;' "$iommu_h" && echo IDENTITY_DOMAIN
   has 'bus_set_iommu\(' "$iommu_h" && echo BUS_SET_IOMMU
+  has 'ready_to_probe' "$tree/include/linux/device.h" && echo READY_TO_PROBE
+  has 'acs_capabilities;' "$tree/include/linux/pci.h" && echo ACS_CAPABILITIES
   has '^struct iommu_domain_ops [{]' "$iommu_h" && echo DOMAIN_OPS || echo OPS_PER_DRIVER
   has '^static int vfio_bus_type' "$tree/$type1" && echo SAME_BUS
   has 'iommu_group_claim_dma_owner' "$iommu_h" && echo DMA_OWNER
@@ -239,6 +241,11 @@ for feature in $probes; do
   esac
 done
 
+# The file of the overlay, if it has one.
+overlaid() {
+  if [[ -n $overlay && -f $overlay/$1 ]]; then echo "$overlay/$1"; else echo "$tree/$1"; fi
+}
+
 write_if_changed() {
   local text
   text=$(cat)
@@ -267,11 +274,15 @@ if [[ -n $overlay && -f $overlay/mutants.json ]]; then
   config+=(-DHARNESS_HAS_MUTANTS)
 fi
 
-# The tree's own files that the four need: a group lives by the reference count of its kobject.
+# The tree's own files that those of IOMMU and VFIO need: a group lives by the reference count of its
+# kobject, and the wiring of PCI decides who shares it.
 lib_files=(rbtree interval_tree xarray radix-tree idr kobject refcount bitmap find_bit hweight
   scatterlist kstrtox)
+pci_files=(search pci access host-bridge)
+[[ $probes != *RESETS* ]] || pci_files+=(ats)
 ours=(fake/{calls,faults,machine,domains,claims,driver}
-  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,vfio_main,vfio_type1,vfio_driver,firmware}
+  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core}
+  process/{vfio_main,vfio_type1,vfio_driver,firmware}
   process/{devices,groups,ops,extra,promises,core_promises,vfio_promises,harness})
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
 [[ -n $whole ]] || ours+=(process/vfio_container)
@@ -280,7 +291,7 @@ ours=(fake/{calls,faults,machine,domains,claims,driver}
   cat <<END
 builddir = $out
 kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h ${overlay:+-I$overlay} -I$tree -I$here -I$tree/drivers/iommu $
-  -I$tree/drivers/vfio -I$tree/lib $
+  -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
   -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
@@ -318,18 +329,23 @@ END
       # ARCH=um has no device trees, but these files see one. No layout depends on this.
       of=
       case $file in
-        */iommu_core | */of_iommu | */firmware)
+        */iommu_core | */of_iommu | */firmware | */pci_driver | */platform)
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
         # The bitmaps of logged DMA.
         */vfio_main | */vfio_driver) of=" -DCONFIG_IOMMUFD_DRIVER=1" ;;
       esac
       case $file in
-        */iommu_core | */of_iommu | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
+        */iommu_core | */of_iommu | */pci_driver | */platform | */driver_core | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
           # process/memory.c complains if user space is given what nobody set.
           echo "  flavour = $sanitize$of -ftrivial-auto-var-init=pattern" ;;
         *) echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\"$of" ;;
       esac
       objects+=("$out/$flavour/$file.o")
+    done
+    for file in "${pci_files[@]}"; do
+      echo "build $out/$flavour/pci_$file.o: kernel $(overlaid "drivers/pci/$file.c")"
+      echo "  flavour = $sanitize"
+      objects+=("$out/$flavour/pci_$file.o")
     done
     for file in "${lib_files[@]}"; do
       echo "build $out/$flavour/lib_$file.o: kernel $tree/lib/$file.c"

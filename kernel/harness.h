@@ -124,7 +124,7 @@ struct harness_instance {
   uint64_t page_sizes;   /* bit n: 2^n bytes */
 };
 
-/* Like Firmware, Region::Type, DeviceKind and DefaultType in model/topology.h, in this order. */
+/* Like Firmware, Region::Type, DeviceKind, DefaultType and Bridge in model/topology.h, in this order. */
 enum harness_firmware { HARNESS_ANY_FIRMWARE, HARNESS_ACPI, HARNESS_DEVICE_TREE };
 enum harness_region_type {
   HARNESS_NO_REGION,
@@ -137,6 +137,16 @@ enum harness_region_type {
 enum harness_device_kind { HARNESS_REAL, HARNESS_MDEV, HARNESS_NOIOMMU };
 enum harness_default_type { HARNESS_ANY_TYPE, HARNESS_TYPE_IDENTITY, HARNESS_TYPE_DMA };
 
+enum harness_bridge {
+  HARNESS_ENDPOINT,
+  HARNESS_ROOT_PORT,
+  HARNESS_UPSTREAM,
+  HARNESS_DOWNSTREAM,
+  HARNESS_PCIE_TO_PCI,
+  HARNESS_PCI_TO_PCIE,
+  HARNESS_PCI_TO_PCI,
+};
+
 struct harness_region {
   uint8_t type;
   uint64_t start;
@@ -148,6 +158,9 @@ struct harness_device {
   uint8_t masters[HARNESS_MASTERS];
   uint8_t alias;
   uint8_t slot;
+  uint8_t bridge; /* enum harness_bridge */
+  uint8_t below;  /* the bridge; HARNESS_NONE: on the root bus */
+  uint8_t acs;
   uint8_t absent;
   uint8_t kind;
   uint8_t default_type;
@@ -221,6 +234,7 @@ enum harness_fault_kind {
   HARNESS_FAIL_MAP,         /* iommu_map() */
   HARNESS_FAIL_PIN,         /* pin_user_pages_remote() */
   HARNESS_FAIL_ATTACH_CALL, /* the n-th attach_dev() that HARNESS_FAIL_ATTACH lets through */
+  HARNESS_FAIL_DRIVER,      /* probe() of the driver that binds */
 };
 struct harness_fault {
   uint8_t kind;

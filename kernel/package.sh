@@ -110,11 +110,15 @@ unpack() {
     "$wanted/Makefile" "$wanted/Kbuild" '*/Kconfig*' '*/Makefile*' "$wanted/include/*" \
     "$wanted/scripts/*" "$wanted/lib/*" "$wanted/tools/include/*" "$wanted/kernel/*" \
     "$wanted/arch/um/*" "$wanted/arch/x86/*" "$wanted/drivers/iommu/*" "$wanted/drivers/vfio/*" \
-    "$wanted/drivers/pci/*"
+    "$wanted/drivers/pci/*" "$wanted/drivers/base/*" "$wanted/drivers/acpi/*"
   printf '%s' "$1" >"$sources/$wanted.version"
 }
 
-is_unpacked() { [[ -f $sources/$wanted.version && $(<"$sources/$wanted.version") == "$1" ]]; }
+# An older package.sh may have unpacked fewer parts.
+is_unpacked() {
+  [[ -f $sources/$wanted.version && $(<"$sources/$wanted.version") == "$1" ]] &&
+    [[ -d $sources/$wanted/drivers/base && -d $sources/$wanted/drivers/acpi ]]
+}
 
 take_installed() {
   local version

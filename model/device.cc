@@ -20,6 +20,13 @@ bool IsNotified(const Kernel& k, DeviceId dev) {
   return k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
 }
 
+bool HasDevicesBelow(const Kernel& k, DeviceId bridge) {
+  if (k.topology.devices[bridge].bridge == Bridge::kNone) return false;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).present && k.topology.devices[dev].below == bridge) return true;
+  return false;
+}
+
 // vfio_unregister_group_dev(); a fake group goes with its device.
 void UnregisterDevice(Kernel& k, DeviceId dev) {
   LeaveVfio(k, dev);
@@ -29,7 +36,9 @@ void UnregisterDevice(Kernel& k, DeviceId dev) {
 }  // namespace
 
 const char* CannotAdd(const Kernel& k) {
-  return k.device(k.op.a).present ? "the device is there" : nullptr;
+  if (k.device(k.op.a).present) return "the device is there";
+  const DeviceId bridge = k.topology.devices[k.op.a].below;
+  return bridge == kNoId || k.device(bridge).present ? nullptr : "its bridge is not there";
 }
 
 int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
@@ -47,6 +56,8 @@ int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
 const char* CannotRemove(const Kernel& k) {
   if (k.device(k.op.a).open_in != kNoId) return kIsOpen;
   if (WaitsToLeaveVfio(k, k.op.a)) return kWaits;
+  // pci_stop_and_remove_bus_device() removes what is below a bridge before it.
+  if (HasDevicesBelow(k, k.op.a)) return "devices below the bridge are there";
   return k.device(k.op.a).present ? nullptr : kNotThere;
 }
 
@@ -106,7 +117,14 @@ int Bind(Kernel& k) {  // unbind from VFIO, then really_probe() of another drive
   DeviceState& d = k.device(dev);
   if (d.bound == BoundTo::kVfio) UnregisterDevice(k, dev);
   d.bound = BoundTo::kNobody;
-  if (const int ret = iommu_device_use_default_domain(k, dev); ret != 0) return ret;
+  // really_probe(): dma_configure() of the bus, then the driver's probe(); device_driver_attach() tells
+  // the admin to try again.
+  int ret = iommu_device_use_default_domain(k, dev);
+  if (ret == 0) {
+    ret = k.inject(Fault::Kind::kDriver, dev);
+    if (ret != 0) iommu_device_unuse_default_domain(k, dev);  // dma_cleanup()
+  }
+  if (ret != 0) return ret == -kEProbeDefer ? -EAGAIN : ret;
   d.bound = BoundTo::kKernelDriver;
   // A fake group's device is on a bus without an IOMMU, and so without a notifier.
   if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&

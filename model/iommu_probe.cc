@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model/kernel.h"
+#include "model/pci.h"
 
 namespace iommucheck {
 namespace {
@@ -60,8 +61,6 @@ GroupId AllocGroup(Kernel& k) {
 
 // get_pci_alias_group() and get_pci_function_alias_group(): the group of the first device that a
 // chain of aliases and shared slots leads to, whether or not the devices between have one.
-// ABSTRACTION: bridges are not modelled; devices that share a group because of a bridge are aliases
-// or share a slot.
 class PciGroupSearch {
  public:
   explicit PciGroupSearch(const Kernel& k) : k_(k) {}
@@ -92,10 +91,18 @@ class PciGroupSearch {
   static_assert(kMaxDevices <= 64);
 };
 
-GroupId PciDeviceGroup(Kernel& k, DeviceId dev) {  // pci_device_group()
+GroupId pci_device_group(Kernel& k, DeviceId dev) {
+  DeviceId top = dev;
+  if (k.topology.devices[dev].below != kNoId) {
+    const Bridges bridges = SharedBridges(k.topology, dev);
+    for (int i = 0; i < bridges.count; ++i) {
+      top = bridges.devices[static_cast<size_t>(i)];
+      if (k.device(top).group != kNoId) return k.device(top).group;
+    }
+  }
   PciGroupSearch search(k);
-  if (const GroupId group = search.AliasGroup(dev); group != kNoId) return group;
-  if (const GroupId group = search.FunctionGroup(dev); group != kNoId) return group;
+  if (const GroupId group = search.AliasGroup(top); group != kNoId) return group;
+  if (const GroupId group = search.FunctionGroup(top); group != kNoId) return group;
   return AllocGroup(k);
 }
 
@@ -119,7 +126,7 @@ GroupId DeviceGroup(Kernel& k, DeviceId dev) {
     if (shared == kNoId) shared = AllocGroup(k);
     return shared;
   }
-  return k.topology.devices[dev].bus == Bus::kPci ? PciDeviceGroup(k, dev) : StreamGroup(k, dev);
+  return k.topology.devices[dev].bus == Bus::kPci ? pci_device_group(k, dev) : StreamGroup(k, dev);
 }
 
 void ListAddTail(Kernel& k, GroupId group, DeviceId dev) {
@@ -225,11 +232,18 @@ DriverId LoadedAt(const Kernel& k, DriverId driver) {
   return driver;
 }
 
+// dev->driver. ABSTRACTION: VFIO's driver is bound while an open group has the device, or user space.
+bool HasDriver(const Kernel& k, DeviceId dev) {
+  const DeviceState& d = k.device(dev);
+  return d.bound == BoundTo::kKernelDriver || d.vfio_in != kNoId || d.open_in != kNoId;
+}
+
 // The driver that the core asks to probe the device; kNoId: -ENODEV.
 DriverId LookUpOps(Kernel& k, DeviceId dev) {
   if (!k.fwnode_era()) return k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)];
-  // It calls bus->dma_configure() here and ignores the result.
-  if (k.has(Rule::kProbeDmaConfigure)) ApplyFirmware(k, dev);
+  // It calls bus->dma_configure() here and ignores the result. A device with a driver had that when
+  // its driver bound.
+  if (k.has(Rule::kProbeDmaConfigure) && !HasDriver(k, dev)) ApplyFirmware(k, dev);
   // iommu_ops_from_fwnode(): of a fwspec's fwnode, else of the first instance without one.
   const InstanceId named = k.device(dev).fwspec;
   if (named != kNoId && k.has(Rule::kFwspecKeepsOps))
@@ -290,6 +304,7 @@ int InitDevice(Kernel& k, DeviceId dev) {
           .group = group,
           .device_driver = k.driver_of(dev),
           .instance = instance});
+  if (k.has(Rule::kProbeDmaConfigure) && HasDriver(k, dev)) k.warn("__iommu_probe_device", group);
   k.device(dev).attach_deferred = k.topology.drivers[k.driver_of(dev)].deferred;
   const int ret = JoinDomain(k, group, dev);
   if (ret != 0) iommu_release_device(k, dev);

@@ -137,6 +137,7 @@ struct Fault {
     kMap,         // the `target`-th iommu_map() of the op, counted from 1
     kPin,         // the `target`-th pin of user memory of the op, counted from 1
     kAttachCall,  // the `target`-th attach_dev() call of the op, whichever device it is for
+    kDriver,      // probe() of the driver that binds to device `target` fails
   };
   Kind kind = Kind::kNone;
   uint8_t target = 0;
@@ -158,7 +159,7 @@ struct FaultInfo {
   bool encoded = false;     // solver, proofs and explorer know it
   uint8_t swept_error = 0;  // `replay --sweep` makes counted calls fail with it
 };
-inline constexpr int kFaultKindCount = static_cast<int>(Fault::Kind::kAttachCall);
+inline constexpr int kFaultKindCount = static_cast<int>(Fault::Kind::kDriver);
 // Without kNone, in the order of Fault::Kind.
 extern const std::array<FaultInfo, kFaultKindCount + 1> kFaults;
 inline std::span<const FaultInfo> AllFaults() { return std::span(kFaults).subspan(1); }

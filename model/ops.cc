@@ -90,13 +90,14 @@ constexpr std::array<OpInfo, kOpKindCount> kOps = {{
 
 namespace {
 
-constexpr FaultInfo OfDevice(Fault::Kind kind, std::string_view word, bool has_count) {
+constexpr FaultInfo OfDevice(Fault::Kind kind, std::string_view word, bool has_count,
+                             bool encoded) {
   return {.kind = kind,
           .word = word,
           .of_device = true,
           .has_errno = true,
           .has_count = has_count,
-          .encoded = true};
+          .encoded = encoded};
 }
 constexpr FaultInfo Allocation(Fault::Kind kind, std::string_view word, bool encoded) {
   return {
@@ -113,13 +114,14 @@ constexpr bool kEncoded = true;
 
 constexpr std::array<FaultInfo, kFaultKindCount + 1> kFaults = {{
     {.kind = Fault::Kind::kNone, .encoded = true},
-    OfDevice(Fault::Kind::kAttach, "attach", kCounted),
+    OfDevice(Fault::Kind::kAttach, "attach", kCounted, kEncoded),
     Allocation(Fault::Kind::kAlloc, "alloc", kEncoded),
-    OfDevice(Fault::Kind::kProbe, "probe", !kCounted),
+    OfDevice(Fault::Kind::kProbe, "probe", !kCounted, kEncoded),
     Allocation(Fault::Kind::kMalloc, "malloc", !kEncoded),
     Call(Fault::Kind::kMap, "map", ENOMEM),
     Call(Fault::Kind::kPin, "pin", EFAULT),
     Call(Fault::Kind::kAttachCall, "attach-call", EINVAL),
+    OfDevice(Fault::Kind::kDriver, "driver", !kCounted, !kEncoded),
 }};
 
 namespace {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/strings/str_format.h"
+#include "model/pci.h"
 
 namespace iommucheck {
 namespace {
@@ -63,6 +64,21 @@ const char* WrongAlias(const Topology& t, int i) {
   if (t.devices[device.alias].bus != Bus::kPci) return "alias is not a pci device";
   if (t.devices[device.alias].kind != DeviceKind::kReal)
     return "alias is a device without an IOMMU";
+  // pci_dev->dma_alias_mask has the functions of its own bus.
+  if (t.devices[device.alias].below != device.below) return "alias is below another bridge";
+  return nullptr;
+}
+
+const char* WrongBridge(const Topology& t, int i) {
+  const Device& device = t.devices[i];
+  const bool pci = device.bus == Bus::kPci;
+  if (!pci && (device.bridge != Bridge::kNone || device.below != kNoId || device.acs))
+    return "a bridge, below a bridge or with ACS on a bus that is not pci";
+  if (static_cast<size_t>(device.bridge) >= kBridgeNames.size()) return "bridge out of range";
+  if (device.below == kNoId) return nullptr;
+  if (device.below >= i) return "below a bridge that comes later";
+  if (t.devices[device.below].bridge == Bridge::kNone) return "below a device that is no bridge";
+  if (t.devices[device.below].absent && !device.absent) return "there, below a bridge that is not";
   return nullptr;
 }
 
@@ -70,8 +86,10 @@ const char* WrongDevice(const Topology& t, int i) {
   const Device& device = t.devices[i];
   const bool fake = device.kind != DeviceKind::kReal;
   if (fake && (device.masters[0] != kNoId || device.alias != kNoId || device.slot != 0 ||
+               device.bridge != Bridge::kNone || device.below != kNoId || device.acs ||
                device.regions[0].type != Region::Type::kNone))
-    return "what has no IOMMU has instances, an alias, a slot, a stream id or a region";
+    return "what has no IOMMU has instances, an alias, a slot, a stream id, a bridge, ACS or a "
+           "region";
   if (const char* why = WrongRegion(device)) return why;
   if (static_cast<int>(device.bus) >= kBusCount) return "bus out of range";
   for (InstanceId master : device.masters)
@@ -80,6 +98,7 @@ const char* WrongDevice(const Topology& t, int i) {
     return "second instance without a first";
   if (device.masters[0] != kNoId && device.masters[0] == device.masters[1])
     return "behind the same instance twice";
+  if (const char* why = WrongBridge(t, i)) return why;
   return WrongAlias(t, i);
 }
 
@@ -197,7 +216,8 @@ bool Topology::aliases(DeviceId a, DeviceId b) const {
 
 bool Topology::same_slot(DeviceId a, DeviceId b) const {
   return devices[a].slot != 0 && devices[a].slot == devices[b].slot &&
-         devices[a].bus == devices[b].bus;
+         devices[a].bus == devices[b].bus && devices[a].below == devices[b].below &&
+         !pci_acs_enabled(*this, a) && !pci_acs_enabled(*this, b);
 }
 
 bool Topology::related(DeviceId a, DeviceId b) const {
@@ -206,7 +226,9 @@ bool Topology::related(DeviceId a, DeviceId b) const {
     const auto from = static_cast<DeviceId>(std::countr_zero(fresh));
     fresh &= fresh - 1;
     for (DeviceId to = 0; to < devices_count; ++to)
-      if (((reached >> to) & 1U) == 0 && (aliases(from, to) || same_slot(from, to))) {
+      if (((reached >> to) & 1U) == 0 &&
+          (aliases(from, to) || same_slot(from, to) || SharedBridges(*this, from).has(to) ||
+           SharedBridges(*this, to).has(from))) {
         reached |= uint64_t{1} << to;
         fresh |= uint64_t{1} << to;
       }

@@ -134,6 +134,19 @@ inline std::string_view DeviceKindName(DeviceKind kind) {
   return kDeviceKindNames[static_cast<size_t>(kind)];
 }
 
+// The bridge that a PCI function is, by the type in its PCI Express capability (pci_pcie_type()).
+enum class Bridge : uint8_t {
+  kNone,        // an endpoint
+  kRootPort,    // PCI_EXP_TYPE_ROOT_PORT
+  kUpstream,    // PCI_EXP_TYPE_UPSTREAM, of a switch
+  kDownstream,  // PCI_EXP_TYPE_DOWNSTREAM, of a switch
+  kPcieToPci,   // PCI_EXP_TYPE_PCI_BRIDGE
+  kPciToPcie,   // PCI_EXP_TYPE_PCIE_BRIDGE
+  kPciToPci,    // without that capability
+};
+inline constexpr auto kBridgeNames = std::to_array<std::string_view>(
+    {"none", "root-port", "upstream", "downstream", "pcie-to-pci", "pci-to-pcie", "pci-to-pci"});
+
 // The type of default domain that a driver or a machine asks for.
 enum class DefaultType : uint8_t { kAny, kIdentity, kDma };
 inline constexpr auto kDefaultTypeNames =
@@ -146,12 +159,16 @@ struct Device {
   // tables of their drivers.
   std::array<InstanceId, kMaxMasters> masters = {kNoId, kNoId};
   DeviceId alias = kNoId;  // PCI: its DMA carries this device's requester id, too
-  // Devices of one bus with the same number share a group; 0: isolated. PCI: functions of a slot
-  // without isolation (pci_device_group()). Other buses: devices that send one stream id
-  // (arm_smmu_device_group()) or are in one container (fsl_mc_device_group()).
+  // Devices of one bus with the same number share a group; 0: isolated. PCI: functions of one slot
+  // below one bridge, which share a group unless ACS isolates them (pci_device_group()). Other
+  // buses: devices that send one stream id (arm_smmu_device_group()) or are in one container
+  // (fsl_mc_device_group()).
   uint8_t slot = 0;
-  bool absent = false;                           // not there at boot; `add` adds it
-  bool ats = false;                              // PCI: pci_ats_supported()
+  Bridge bridge = Bridge::kNone;  // PCI: what it is a bridge of
+  DeviceId below = kNoId;  // PCI: the bridge, an earlier device; kNoId: it is on the root bus
+  bool acs = false;        // PCI: has all of REQ_ACS_FLAGS switched on
+  bool absent = false;     // not there at boot; `add` adds it
+  bool ats = false;        // PCI: pci_ats_supported()
   DeviceKind kind = DeviceKind::kReal;           // the other kinds have no instances
   DefaultType default_type = DefaultType::kAny;  // def_domain_type() of its driver
   std::array<Region, kMaxRegions> regions{};     // unused entries (kNone) are last
@@ -187,18 +204,19 @@ struct Topology {
   // The instances that a device is behind, and their drivers: a bit each.
   [[nodiscard]] unsigned instances_of(DeviceId dev) const;
   [[nodiscard]] unsigned drivers_of(DeviceId dev) const;
-  // aliases(): one is the other's alias (pci devices only). same_slot(): both are on one bus and
-  // have the same number of a slot or a stream.
+  // aliases(): one is the other's alias (pci devices only). same_slot(): both have the same number
+  // of a stream on one bus, or of a slot below one bridge, and no ACS.
   [[nodiscard]] bool aliases(DeviceId a, DeviceId b) const;
   [[nodiscard]] bool same_slot(DeviceId a, DeviceId b) const;
-  // Whether two devices can end in one group: a chain of aliases and shared slots leads from one to
-  // the other (pci_device_group()). They are on one bus then.
+  // Whether two devices can end in one group: a chain of aliases, shared slots and bridges leads
+  // from one to the other (pci_device_group()). They are on one bus then.
   [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
   friend bool operator==(const Topology&, const Topology&) = default;
 };
 
 // OK, or InvalidArgument that names the faulty entry: an index out of range, an alias that is no
-// PCI device or is the device itself, a cycle of addresses. All code in model/ and src/ requires
+// PCI device of the same bus or is the device itself, a bridge that comes later or is absent when
+// its device is not, a cycle of addresses. All code in model/ and src/ requires
 // topologies that pass.
 absl::Status Validate(const Topology& topology);
 

@@ -38,6 +38,13 @@ conform 0 "$build" "$work/owner.case"
 conform 1 "$mistaken" "$work/owner.case"
 says '^!   owner_cnt d0 0 *|  owner_cnt d0 0 owned$'
 
+# A port whose ACS lacks one of four flags isolates nothing.
+printf '%s\n' 'register i0' |
+  a_case port "${amd[@]::2}" 'device d0 pci i0 bridge=root-port' 'device d1 pci i0 below=d0'
+conform 0 "$build" "$work/port.case"
+conform 1 "$mistaken" "$work/port.case"
+says '^! .*d1'
+
 # A PASID's domain of which its device never hears.
 printf '%s\n' 'register i0' 'bind d0' 'attach-pasid d0 d0' | a_case pasid "${amd[@]}"
 conform 0 "$build" "$work/pasid.case"

@@ -103,6 +103,36 @@ TEST(Validate, RefusesWhatIsOutOfRange) {
          m.devices[0].bus = Bus::kPlatform;
          m.devices[0].alias = 1;
        }},
+      {"a device below one that is no bridge",
+       [](Topology& m) {
+         m.devices_count = 2;
+         m.devices[1].below = 0;
+       }},
+      {"a device below a bridge that comes later",
+       [](Topology& m) {
+         m.devices_count = 2;
+         m.devices[1].bridge = Bridge::kRootPort;
+         m.devices[0].below = 1;
+       }},
+      {"a device that is there, below a bridge that is not",
+       [](Topology& m) {
+         m.devices_count = 2;
+         m.devices[0].bridge = Bridge::kRootPort;
+         m.devices[0].absent = true;
+         m.devices[1].below = 0;
+       }},
+      {"an alias on another bus of pci",
+       [](Topology& m) {
+         m.devices_count = 2;
+         m.devices[0].bridge = Bridge::kRootPort;
+         m.devices[1].below = 0;
+         m.devices[1].alias = 0;
+       }},
+      {"a platform device with ACS",
+       [](Topology& m) {
+         m.devices[0].bus = Bus::kPlatform;
+         m.devices[0].acs = true;
+       }},
       {"too many drivers", [](Topology& m) { m.drivers_count = kMaxDrivers + 1; }}};
   for (const auto& [what, change] : wrong) {
     t = OneDevice();
@@ -230,6 +260,24 @@ TEST(Step, TheLastDeviceOfAGroupInAContainerGoesFromFiveNineteenOn) {
             Step(kernel, t, {.kind = OpKind::kUnsetContainer, .a = group}, state, events).error, 0);
         EXPECT_EQ(Step(kernel, t, leave, state, events).outcome, Outcome::kDone) << VersionName(v);
       }
+}
+
+// pci_stop_and_remove_bus_device() takes what is below a bridge first.
+TEST(Step, ABridgeGoesAfterTheDevicesBelowIt) {
+  Topology t = OneDevice();
+  t.devices_count = 2;
+  t.devices[0].bus = t.devices[1].bus = Bus::kPci;
+  t.devices[0].bridge = Bridge::kRootPort;
+  t.devices[1].below = 0;
+  ASSERT_TRUE(Validate(t).ok());
+  Machine m{t, ProfileOf(KernelVersion::kV6_12)};
+  const auto can = [&m](OpKind kind, DeviceId d) { return m.Do({.kind = kind, .a = d}).possible; };
+  EXPECT_FALSE(can(OpKind::kRemove, 0));
+  EXPECT_TRUE(can(OpKind::kRemove, 1));
+  EXPECT_TRUE(can(OpKind::kRemove, 0));
+  EXPECT_FALSE(can(OpKind::kAdd, 1));
+  EXPECT_TRUE(can(OpKind::kAdd, 0));
+  EXPECT_TRUE(can(OpKind::kAdd, 1));
 }
 
 // On any bus but pci, devices with one number share a group, whichever driver serves them.

@@ -96,13 +96,18 @@ void EachMember(Instance& i, F change) {
 
 template <typename F>
 void EachMember(Device& d, F change) {
-  auto& [bus, masters, alias, slot, absent, ats, kind, default_type, regions] = d;
+  auto& [bus, masters, alias, slot, bridge, below, acs, absent, ats, kind, default_type, regions] =
+      d;
   for (Bus other : {Bus::kPlatform, Bus::kAmba, Bus::kFslMc, Bus::kHost1x, Bus::kCdx})
     change("bus", bus, other);
   change("masters", masters[0], InstanceId{1});
   change("masters", masters[1], InstanceId{1});
   change("alias", alias, DeviceId{1});
   change("slot", slot, uint8_t{3});
+  for (size_t other = 1; other < kBridgeNames.size(); ++other)
+    change("bridge", bridge, static_cast<Bridge>(other));
+  change("below", below, DeviceId{0});
+  change("acs", acs, true);
   change("absent", absent, true);
   change("ats", ats, true);
   change("default_type", default_type, DefaultType::kIdentity);
@@ -147,7 +152,7 @@ const char* const kPlainMachine =
     "driver b\n"
     "instance i a\n"
     "instance j b\n"
-    "device p pci i\n"
+    "device p pci i bridge=pci-to-pci\n"
     "device q pci\n"
     "device r platform j\n";
 

@@ -62,13 +62,15 @@ std::string MachineWith(const AttributeInfo* attribute) {
   const bool fake = attribute != nullptr && attribute->owner == Owner::kDevice &&
                     attribute->size == sizeof(DeviceKind) && attribute->kind == Kind::kFlag &&
                     attribute->word != "absent";
+  const bool below = attribute != nullptr && attribute->word == "below";
   std::string text = "kernel v6.12\n";
   if (!said(Owner::kSettings).empty())
     absl::StrAppend(&text, "settings", said(Owner::kSettings), "\n");
   absl::StrAppend(&text, "table shared\ndriver one", said(Owner::kDriver),
                   "\ndriver other table=shared\ninstance s one", said(Owner::kInstance),
-                  "\ndevice gpu pci s\ndevice nic ", pci ? "pci" : "platform", fake ? "" : " s",
-                  said(Owner::kDevice), "\ndevice mdev platform emulated\n");
+                  "\ndevice gpu pci s", below ? " bridge=root-port" : "", "\ndevice nic ",
+                  pci ? "pci" : "platform", fake ? "" : " s", said(Owner::kDevice),
+                  "\ndevice mdev platform emulated\n");
   return text;
 }
 

@@ -4,7 +4,7 @@
 
 static const struct harness_op *op;
 static u8 hits[HARNESS_FAULTS];
-static u8 counts[HARNESS_FAIL_ATTACH_CALL + 1]; /* of the calls in this op, by kind of fault */
+static u8 counts[HARNESS_FAIL_DRIVER + 1]; /* of the calls in this op, by kind of fault */
 
 void faults_begin_op(const struct harness_op *next)
 {

@@ -14,23 +14,23 @@ static struct {
 	DECLARE_BITMAP(aliases, DEVFNS);
 	char name[16];
 } devices[HARNESS_DEVICES];
+static struct device_node firmware_node; /* of whatever describes devices */
+static struct device host_parent = { .of_node = &firmware_node };
+static struct device host_bridge = { .parent = &host_parent };
 static struct pci_bus root_bus;
+static struct pci_bus buses_below[HARNESS_DEVICES];
 struct module *host_module = &shim_module;
 
 /* --- buses --- */
 
 /*
- * A driver that binds calls dma_configure(), and ops.c stands for that; from 6.15 on the core calls
- * it in a probe, too.
+ * Their headers need more of the architecture than UML has; iommu.c uses only the addresses. What
+ * they do when a driver binds is what platform does.
  */
-#define BUS(n) { .name = n, .dma_configure = firmware_configure }
-typeof(platform_bus_type) platform_bus_type = BUS("platform");
-typeof(pci_bus_type) pci_bus_type = BUS("pci");
-/* Their headers need more of the architecture than UML has; iommu.c uses only the addresses. */
-struct bus_type amba_bustype = BUS("amba");
-struct bus_type fsl_mc_bus_type = BUS("fsl-mc");
-struct bus_type host1x_context_device_bus_type = BUS("host1x");
-struct bus_type cdx_bus_type = BUS("cdx");
+struct bus_type amba_bustype = { .name = "amba" };
+struct bus_type fsl_mc_bus_type = { .name = "fsl-mc" };
+struct bus_type host1x_context_device_bus_type = { .name = "host1x" };
+struct bus_type cdx_bus_type = { .name = "cdx" };
 /* Buses that no IOMMU driver knows. */
 struct bus_type mdev_bus_type = { .name = "mdev" };
 static struct bus_type bare_bus_type = { .name = "bare" };
@@ -53,6 +53,19 @@ static const struct {
 	  NAMED_BY_DRIVERS || IS_ENABLED(CONFIG_TEGRA_HOST1X_CONTEXT_BUS) },
 	{ &cdx_bus_type, IS_ENABLED(CONFIG_CDX_BUS) },
 };
+
+void devices_make_buses(void)
+{
+	struct bus_type *const others[] = { &amba_bustype, &fsl_mc_bus_type,
+					    &host1x_context_device_bus_type, &cdx_bus_type };
+
+	for (int i = 0; i < ARRAY_SIZE(others); i++) {
+		const char *name = others[i]->name;
+
+		*others[i] = platform_bus_type;
+		others[i]->name = name;
+	}
+}
 
 unsigned int devices_buses(void)
 {
@@ -162,7 +175,7 @@ void __symbol_put(const char *name)
 }
 #endif
 
-static void notify(unsigned long action, struct device *dev)
+void devices_notify(unsigned long action, struct device *dev)
 {
 	for (int i = 0; i < notifiers_count; i++)
 		if (notifiers[i].bus == dev->bus)
@@ -193,58 +206,87 @@ REPLACES(int, bus_for_each_dev, const void *bus, struct device *start, void *dat
 	return ret;
 }
 
-/* --- PCI: one root bus; lay_out() numbers the functions --- */
+/* --- PCI: the root bus, and one below each bridge; lay_out() numbers the functions --- */
 
-struct pci_dev *pci_get_device(unsigned int vendor, unsigned int device, struct pci_dev *from)
+/*
+ * search.c and pci.c are the tree's. ABSTRACTION: nobody scans the buses, so that make_device()
+ * writes what probe.c would find out; quirks.c is not there, so that no device has ACS, an alias or
+ * an IOMMU of its own by a quirk; nothing but the words of ACS can be read from the config space.
+ */
+REPLACES(struct device *, bus_find_device, const void *bus, struct device *start, const void *data,
+	 int (*match)(struct device *, const void *))
 {
-	struct device *next = next_on(&pci_bus_type, from ? &from->dev : NULL);
+	struct device *dev = start;
 
-	return next ? to_pci_dev(next) : NULL;
-}
-void pci_dev_put(struct pci_dev *dev)
-{
-}
-
-static bool aliases(struct pci_dev *dev, struct pci_dev *other)
-{
-	return dev->dma_alias_mask && test_bit(other->devfn, dev->dma_alias_mask);
-}
-bool pci_devs_are_dma_aliases(struct pci_dev *dev1, struct pci_dev *dev2)
-{
-	return aliases(dev1, dev2) || aliases(dev2, dev1);
+	while ((dev = next_on(bus, dev)))
+		if (match(dev, data))
+			return get_device(dev);
+	return NULL;
 }
 
-int pci_for_each_dma_alias(struct pci_dev *pdev, int (*fn)(struct pci_dev *, u16, void *),
-			   void *data)
-{
-	int ret = fn(pdev, pci_dev_id(pdev), data);
+enum { ACS_AT = 0x100, ATS_AT = 0x140, REQUIRED = PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF };
 
-	for (unsigned int devfn = 0; !ret && pdev->dma_alias_mask && devfn < DEVFNS; devfn++)
-		if (test_bit(devfn, pdev->dma_alias_mask))
-			ret = fn(pdev, PCI_DEVID(pdev->bus->number, devfn), data);
-	return ret;
+/* A device without ACS in the case can do all but one thing of it, so that the kernel must look. */
+static int read_config(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *value)
+{
+	struct pci_dev *dev;
+
+	list_for_each_entry(dev, &bus->devices, bus_list)
+		if (dev->devfn == devfn)
+			break;
+	if (list_entry_is_head(dev, &bus->devices, bus_list))
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	if (where == ACS_AT + PCI_ACS_CAP)
+		*value = REQUIRED | PCI_ACS_DT;
+	else if (where == ACS_AT + PCI_ACS_CTRL)
+		*value = fake_machine.devices[host_index(&dev->dev)].acs ? REQUIRED :
+									   REQUIRED & ~PCI_ACS_CR;
+	else
+		host_die("pci_read_config", "a register that is not there");
+	return PCIBIOS_SUCCESSFUL;
+}
+/* ABSTRACTION: what firmware or the command line switched off stays off: nothing can be written. */
+static int write_config(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 value)
+{
+	return PCIBIOS_SUCCESSFUL;
+}
+static struct pci_ops config_space = { .read = read_config, .write = write_config };
+
+/* quirks.c */
+int pci_dev_specific_acs_enabled(struct pci_dev *dev, u16 acs_flags)
+{
+	return -ENOTTY;
+}
+int pci_dev_specific_enable_acs(struct pci_dev *dev)
+{
+	return -ENOTTY;
 }
 
+#ifndef HARNESS_HAVE_RESETS
 bool pci_ats_supported(struct pci_dev *pdev)
 {
 	return fake_machine.devices[host_index(&pdev->dev)].ats;
 }
+#endif
 
-bool pci_acs_enabled(struct pci_dev *pdev, u16 flags)
+static bool is_on(const struct harness_device *device, u8 bridge)
 {
-	return fake_machine.devices[host_index(&pdev->dev)].slot == 0;
+	return device->bus == HARNESS_PCI && device->kind == HARNESS_REAL && device->below == bridge;
 }
-/* The kernel asks this only about bridges, and there are none. */
-bool pci_acs_path_enabled(struct pci_dev *start, struct pci_dev *end, u16 flags)
+
+/* Whether the kernel may take another function of the same device number for one with no ACS. */
+static bool needs_number(const struct harness_device *device)
 {
-	return true;
+	return device->bridge != HARNESS_ENDPOINT || device->below != HARNESS_NONE;
 }
 
 /*
- * Numbers the PCI functions: functions of one slot of the case share a device number, all others
- * get the numbers that remain. Returns NULL, or why there is no room.
+ * Numbers the functions of the bus below a bridge, HARNESS_NONE: of the root bus. Functions of one
+ * slot of the case share a device number, some have one of their own, all others get the numbers
+ * that remain. Returns NULL, or why there is no room.
  */
-static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEVICES])
+static const char *lay_out_bus(const struct harness_machine *m, u8 bridge,
+			       u8 devfn[HARNESS_DEVICES])
 {
 	bool taken[DEVFNS] = {};
 	u8 number[DEVFNS];         /* device number of each slot; DEVICE_NUMBERS: none yet */
@@ -256,20 +298,22 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 	for (int i = 0; i < m->devices_count; i++) {
 		const u8 slot = m->devices[i].slot;
 
-		if (m->devices[i].bus != HARNESS_PCI || !slot)
+		if (!is_on(&m->devices[i], bridge) || (!slot && !needs_number(&m->devices[i])))
 			continue;
-		if (number[slot] == DEVICE_NUMBERS) {
+		if (!slot || number[slot] == DEVICE_NUMBERS) {
 			if (numbers == DEVICE_NUMBERS)
-				return "more than 32 slots are shared by PCI functions";
+				return "more than 32 slots of a bus have PCI functions";
 			number[slot] = numbers++;
 		}
-		if (functions[slot] == FUNCTIONS)
+		if (slot && functions[slot] == FUNCTIONS)
 			return "a PCI device has no more than 8 functions";
-		devfn[i] = PCI_DEVFN(number[slot], functions[slot]++);
+		devfn[i] = PCI_DEVFN(number[slot], slot ? functions[slot]++ : 0);
 		taken[devfn[i]] = true;
 	}
 	for (int i = 0; i < m->devices_count; i++) {
-		if (m->devices[i].bus != HARNESS_PCI || m->devices[i].slot)
+		const struct harness_device *device = &m->devices[i];
+
+		if (!is_on(device, bridge) || device->slot || needs_number(device))
 			continue;
 		while (taken[next])
 			next++;
@@ -277,6 +321,16 @@ static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEV
 		taken[next] = true;
 	}
 	return NULL;
+}
+
+static const char *lay_out(const struct harness_machine *m, u8 devfn[HARNESS_DEVICES])
+{
+	const char *why = lay_out_bus(m, HARNESS_NONE, devfn);
+
+	for (int i = 0; !why && i < m->devices_count; i++)
+		if (m->devices[i].bridge != HARNESS_ENDPOINT)
+			why = lay_out_bus(m, i, devfn);
+	return why;
 }
 
 const char *devices_misfit(const struct harness_machine *m)
@@ -313,6 +367,74 @@ int device_is_emulated(int i)
 	return fake_machine.devices[i].kind != HARNESS_REAL;
 }
 
+static void make_bus(struct pci_bus *bus, u8 number)
+{
+	memset(bus, 0, sizeof(*bus));
+	INIT_LIST_HEAD(&bus->devices);
+	bus->number = number;
+	bus->ops = &config_space;
+}
+
+/* The type in the PCI Express capability; conventional functions have no such capability. */
+static int express_type(const struct harness_device *device)
+{
+	static const u8 types[] = {
+		[HARNESS_ENDPOINT] = PCI_EXP_TYPE_ENDPOINT,
+		[HARNESS_ROOT_PORT] = PCI_EXP_TYPE_ROOT_PORT,
+		[HARNESS_UPSTREAM] = PCI_EXP_TYPE_UPSTREAM,
+		[HARNESS_DOWNSTREAM] = PCI_EXP_TYPE_DOWNSTREAM,
+		[HARNESS_PCIE_TO_PCI] = PCI_EXP_TYPE_PCI_BRIDGE,
+		[HARNESS_PCI_TO_PCIE] = PCI_EXP_TYPE_PCIE_BRIDGE,
+	};
+
+	if (device->bridge == HARNESS_ENDPOINT && device->below != HARNESS_NONE) {
+		const u8 above = fake_machine.devices[device->below].bridge;
+
+		if (above == HARNESS_PCIE_TO_PCI || above == HARNESS_PCI_TO_PCI)
+			return -1;
+	}
+	return device->bridge == HARNESS_PCI_TO_PCI ? -1 : types[device->bridge];
+}
+
+static void make_function(int i, const struct harness_device *device, struct pci_dev *pci)
+{
+	const int type = express_type(device);
+
+	pci->bus = device->below == HARNESS_NONE ? &root_bus : &buses_below[device->below];
+	pci->multifunction = device->slot != 0;
+	if (type >= 0) {
+		pci->pcie_cap = 0x40;
+		pci->pcie_flags_reg = type << 4; /* PCI_EXP_FLAGS_TYPE */
+		pci->acs_cap = ACS_AT;
+#ifdef HARNESS_HAVE_ACS_CAPABILITIES
+		pci->acs_capabilities = REQUIRED | PCI_ACS_DT;
+#endif
+	}
+#ifdef HARNESS_HAVE_RESETS
+	pci->ats_cap = device->ats ? ATS_AT : 0;
+#endif
+	if (device->bridge == HARNESS_ENDPOINT)
+		return;
+	make_bus(&buses_below[i], i + 1);
+	buses_below[i].parent = pci->bus;
+	buses_below[i].self = pci;
+	pci->subordinate = &buses_below[i];
+}
+
+/* Between device_add() and device_del(). */
+static void list_device(int i, bool there)
+{
+	struct pci_dev *pci = &devices[i].pci;
+
+	binding_list_device(&pci->dev, there);
+	if (!pci->bus)
+		return;
+	if (there)
+		list_add_tail(&pci->bus_list, &pci->bus->devices);
+	else
+		list_del(&pci->bus_list);
+}
+
 static void make_device(int i, u8 devfn)
 {
 	const struct harness_device *device = &fake_machine.devices[i];
@@ -323,6 +445,7 @@ static void make_device(int i, u8 devfn)
 	pci->dev.kobj.name = devices[i].name;
 	mutex_init(&pci->dev.mutex);
 	fake_devices[i].dev = &pci->dev;
+	binding_make_device(&pci->dev, i);
 	/* The IOMMU core does not see the bus of emulated devices; up to and including 5.15 VFIO does. */
 	if (device->kind != HARNESS_REAL) {
 		pci->dev.bus = (void *)(device->kind == HARNESS_MDEV ? &mdev_bus_type :
@@ -330,11 +453,12 @@ static void make_device(int i, u8 devfn)
 		return;
 	}
 	pci->dev.bus = (void *)buses[device->bus].type;
-	if (device->bus != HARNESS_PCI)
+	if (device->bus != HARNESS_PCI) {
+		pci->dev.fwnode = &firmware_node.fwnode;
 		return;
-	pci->bus = &root_bus;
+	}
+	make_function(i, device, pci);
 	pci->devfn = devfn;
-	pci->multifunction = device->slot != 0;
 }
 
 void devices_begin(void)
@@ -346,6 +470,11 @@ void devices_begin(void)
 	freed_are_wild = true;
 #endif
 	lay_out(m, devfn);
+	make_bus(&root_bus, 0);
+	root_bus.bridge = &host_bridge;
+	host_bridge.kobj.state_initialized = true;
+	kref_init(&host_bridge.kobj.kref);
+	fwnode_init(&firmware_node.fwnode, &of_fwnode_ops);
 	firmware_begin();
 	for (int i = 0; i < m->devices_count; i++)
 		make_device(i, devfn[i]);
@@ -356,8 +485,10 @@ void devices_begin(void)
 			__set_bit(devfn[device->alias], devices[i].aliases);
 			devices[i].pci.dma_alias_mask = devices[i].aliases;
 		}
-		if (!device->absent)
+		if (!device->absent) {
 			machine_list(i);
+			list_device(i, true);
+		}
 	}
 }
 
@@ -366,33 +497,138 @@ void devices_add(int i)
 	struct device *dev = fake_devices[i].dev;
 
 	machine_list(i);
+	list_device(i, true);
 	if (!device_is_emulated(i))
-		notify(BUS_NOTIFY_ADD_DEVICE, dev);
+		devices_notify(BUS_NOTIFY_ADD_DEVICE, dev);
 }
 
-void devices_bind(int i, struct device_driver *driver)
+/* --- drivers that bind to devices --- */
+
+/*
+ * The tree's dd.c, pci-driver.c and platform.c. ABSTRACTION: the other buses are like platform; a
+ * machine has an op of its own for what firmware says (`configure`), so that dma_configure() of a
+ * driver that binds does not hear of it.
+ */
+static struct {
+	int (*probe)(int i);
+	void (*remove)(int i);
+	struct pci_driver pci;
+	struct platform_driver other; /* on all other buses */
+} drivers[DEVICES_DRIVERS];
+static bool binds;
+static struct device_driver *hidden[HARNESS_DEVICES];
+
+static int driver_of(struct device *dev)
 {
-	fake_devices[i].dev->driver = driver;
-	notify(BUS_NOTIFY_BIND_DRIVER, fake_devices[i].dev);
+	int n = 0;
+
+	while (dev->driver != &drivers[n].pci.driver && dev->driver != &drivers[n].other.driver)
+		n++;
+	return n;
 }
 
-void devices_bound(int i, int success)
+static int probe(struct device *dev)
 {
-	if (success)
-		notify(BUS_NOTIFY_BOUND_DRIVER, fake_devices[i].dev);
-	else
-		fake_devices[i].dev->driver = NULL;
+	return drivers[driver_of(dev)].probe(host_index(dev));
+}
+static int probe_pci(struct pci_dev *dev, const struct pci_device_id *id)
+{
+	return probe(&dev->dev);
+}
+static int probe_platform(struct platform_device *dev)
+{
+	return probe(&dev->dev);
+}
+static int remove(struct device *dev)
+{
+	drivers[driver_of(dev)].remove(host_index(dev));
+	return 0;
+}
+static void remove_pci(struct pci_dev *dev)
+{
+	remove(&dev->dev);
+}
+static int remove_platform(struct platform_device *dev)
+{
+	return remove(&dev->dev);
 }
 
-void devices_unbind(int i)
+static void make_driver(struct device_driver *driver)
 {
-	notify(BUS_NOTIFY_UNBIND_DRIVER, fake_devices[i].dev);
+	driver->name = "harness";
+	driver->owner = &shim_module;
+	binding_make_driver(driver);
 }
 
-void devices_unbound(int i)
+void devices_driver(enum devices_driver n, int (*to_probe)(int i), void (*to_remove)(int i))
 {
-	fake_devices[i].dev->driver = NULL;
-	notify(BUS_NOTIFY_UNBOUND_DRIVER, fake_devices[i].dev);
+	static const struct pci_device_id any[] = { { PCI_DEVICE(PCI_ANY_ID, PCI_ANY_ID) }, {} };
+	struct pci_driver *pci = &drivers[n].pci;
+	struct platform_driver *other = &drivers[n].other;
+
+	drivers[n].probe = to_probe;
+	drivers[n].remove = to_remove;
+	*pci = (struct pci_driver){ .id_table = any, .probe = probe_pci, .remove = remove_pci };
+	INIT_LIST_HEAD(&pci->dynids.list);
+	*other = (struct platform_driver){ .probe = probe_platform, .remove = (void *)remove_platform };
+	/* Buses without a probe() of their own, of emulated devices. */
+	other->driver.probe = probe;
+	other->driver.remove = (void *)remove;
+	make_driver(&pci->driver);
+	make_driver(&other->driver);
+#ifdef HARNESS_HAVE_DMA_OWNER
+	pci->driver_managed_dma = other->driver_managed_dma = n == DEVICES_VFIO;
+#endif
+}
+
+int devices_attach(int i, enum devices_driver n)
+{
+	struct device *dev = fake_devices[i].dev;
+	struct device_driver *driver = dev->bus == &pci_bus_type ? &drivers[n].pci.driver :
+								   &drivers[n].other.driver;
+	int ret;
+
+	driver->bus = dev->bus;
+	binds = true;
+	ret = device_driver_attach(driver, dev);
+	binds = false;
+	return ret;
+}
+
+void devices_hide_driver(int i, bool hide)
+{
+	struct device *dev = fake_devices[i].dev;
+
+	if (hide && dev->driver) {
+		hidden[i] = dev->driver;
+		dev->driver = NULL;
+	} else if (!hide && hidden[i]) {
+		dev->driver = hidden[i];
+		hidden[i] = NULL;
+	}
+}
+
+void devices_detach(int i)
+{
+	devices_hide_driver(i, false);
+	device_release_driver(fake_devices[i].dev);
+}
+
+/* drivers/of/device.c. ABSTRACTION: it is called for a machine with ACPI, too. */
+int of_dma_configure_id(struct device *dev, struct device_node *node, bool force, const u32 *id)
+{
+	return binds ? 0 : firmware_configure(dev);
+}
+
+const char *dev_driver_string(const struct device *dev)
+{
+	return dev->driver ? dev->driver->name : dev->bus->name;
+}
+
+REPLACES(int, bus_notify, struct device *dev, unsigned long action)
+{
+	devices_notify(action, dev);
+	return 0;
 }
 
 /*
@@ -414,8 +650,9 @@ void devices_remove(int i)
 	struct device *dev = fake_devices[i].dev;
 
 	machine_unlist(i);
+	list_device(i, false);
 	if (!device_is_emulated(i)) {
-		notify(BUS_NOTIFY_REMOVED_DEVICE, dev);
+		devices_notify(BUS_NOTIFY_REMOVED_DEVICE, dev);
 		remove_unnoticed(dev);
 	}
 }
@@ -447,6 +684,7 @@ void devices_end(void)
 	for (int i = 0; i < fake_machine.devices_count; i++) {
 		if (!fake_devices[i].present)
 			continue;
+		devices_detach(i);
 		forget_firmware(fake_devices[i].dev);
 		devices_remove(i);
 	}

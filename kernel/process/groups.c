@@ -60,11 +60,13 @@ static int group_of(int i)
 static void bind(int i)
 {
 	const unsigned int fail = host_armed[HARNESS_ARM_ALLOC];
+	const unsigned int fail_sysfs = host_armed[HARNESS_ARM_SYSFS];
 
-	host_armed[HARNESS_ARM_ALLOC] = 0;
+	host_armed[HARNESS_ARM_ALLOC] = host_armed[HARNESS_ARM_SYSFS] = 0;
 	if (!driver_bind(i))
 		devices[i].group = group_of(i);
 	host_armed[HARNESS_ARM_ALLOC] = fail;
+	host_armed[HARNESS_ARM_SYSFS] = fail_sysfs;
 }
 
 static void unbind(int i)
@@ -136,22 +138,21 @@ bool groups_device_goes(int i)
 	return files_waited();
 }
 
-bool groups_device_is_bound(int i)
-{
-	return has_driver(i);
-}
-
 /*
  * The device's IOMMU has let it go. ABSTRACTION: where no `open` has the group open, VFIO's driver
  * unbinds, as if the admin had given it the device's new group. In the kernel it stays bound. It
- * stays here, too, if user space has the device, or if the group would leave its container.
+ * stays here, too, if user space has the device, or if the group would leave its container; then
+ * the IOMMU core does not see it, since the model has no driver there.
  */
 static void let_go(int i)
 {
 	const int id = devices[i].group;
+	const bool leaves = !groups[id].opened && devices[i].fd == NONE;
 
-	if (!groups[id].opened && devices[i].fd == NONE && count_bound(id) > 1)
+	if (leaves && count_bound(id) > 1)
 		unbind(i);
+	else
+		devices_hide_driver(i, leaves);
 }
 
 void groups_after_op(void)
@@ -302,7 +303,7 @@ long groups_call(int i, unsigned int command, void *argument)
 
 	if (fd < 0)
 		return fd;
-	ret = driver_group_call(i, fd, command, argument);
+	ret = file_ioctl(fd, command, (unsigned long)argument);
 	leave_file(id);
 	return ret;
 }

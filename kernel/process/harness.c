@@ -159,6 +159,7 @@ const struct harness *harness_open(u32 version, u32 flags)
 	host_catches_oops = flags & HARNESS_CATCH_OOPS;
 	if (!interface.buses) {
 		shim_init();
+		devices_make_buses();
 		core_init();
 		vfio_start();
 		type1_init();

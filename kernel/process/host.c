@@ -509,20 +509,22 @@ ANSWERS_0(sysfs_remove_groups)
 ANSWERS_0(kernfs_get) ANSWERS_0(kernfs_put) ANSWERS_0(kobject_uevent)
 ANSWERS_0(kobject_uevent_env)
 /* Properties that the device tree of a case does not have. */
-ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool) ANSWERS_0(pci_request_acs)
+ANSWERS_0(of_find_property) ANSWERS_0(of_property_read_bool)
 /* Scheduling, interrupts, per-cpu. */
 ANSWERS_0(__cond_resched) ANSWERS_0(__cpuhp_setup_state) ANSWERS_0(__init_waitqueue_head)
 ANSWERS_0(__init_swait_queue_head)
 ANSWERS_0(__wake_up) ANSWERS_0(__local_bh_enable_ip) ANSWERS_0(block_signals)
 ANSWERS_0(unblock_signals) ANSWERS_0(um_set_signals) ANSWERS_0(um_get_signals)
 ANSWERS_0(set_signals) ANSWERS_0(get_signals)
+/* Drivers that bind: links between devices, resources, interrupts. */
+ANSWERS_0(device_links_busy) ANSWERS_0(device_links_check_suppliers)
+ANSWERS_0(device_links_driver_bound) ANSWERS_0(device_links_driver_cleanup)
+ANSWERS_0(device_links_no_driver) ANSWERS_0(device_add_groups) ANSWERS_0(device_remove_groups)
+ANSWERS_0(device_create_file) ANSWERS_0(device_remove_file)
+ANSWERS_0(devres_release_all) ANSWERS_0(pci_assign_irq) ANSWERS_0(pcibios_alloc_irq)
+ANSWERS_0(pcibios_free_irq) ANSWERS_0(pci_iov_remove)
 /* dma-iommu.c: cookies of default domains. */
 ANSWERS_0(iommu_get_dma_cookie) ANSWERS_0(iommu_put_dma_cookie) ANSWERS_0(iommu_dma_init_fq)
-/*
- * A driver that is not there yet may come as a module: -EPROBE_DEFER. ABSTRACTION: nobody stops
- * waiting for it, neither at the end of the initcalls nor after a timeout.
- */
-int driver_deferred_probe_check_state(void) { return -517; }
 /* BUG() ends here: an oops. */
 void panic(const char *format) { *(volatile int *)0 = 0; }
 /* No code here is in a module, so the owner test of iommu_device_register() passes. */

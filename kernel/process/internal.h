@@ -131,7 +131,6 @@ struct driver_calls {
 void driver_begin(const struct driver_calls *calls);
 int driver_bind(int i);    /* registers the device: 0 or an errno */
 void driver_unbind(int i); /* unregisters it, and waits until nobody uses it */
-long driver_group_call(int i, int group_fd, unsigned int command, void *argument);
 int driver_open(int i, int group_fd); /* VFIO_GROUP_GET_DEVICE_FD: a descriptor or an errno */
 void driver_close(int i, int fd);
 extern unsigned int driver_requests; /* by the kernel, to give a device back */
@@ -160,22 +159,27 @@ int firmware_configure(struct device *dev); /* bus->dma_configure() */
 int firmware_for_each_master(struct pci_dev *dev,
 			     int (*fn)(struct pci_dev *, unsigned short, void *), void *data);
 
+/* driver_core.c */
+struct device_driver;
+void binding_make_device(struct device *dev, int i);
+void binding_list_device(struct device *dev, int there); /* between device_add() and device_del() */
+void binding_make_driver(struct device_driver *driver);
+
 /* devices.c: buses and devices, as the kernel sees them */
+void devices_notify(unsigned long action, struct device *dev); /* the notifiers of its bus */
 const char *devices_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
 unsigned int devices_buses(void); /* a bit for each bus that the kernel has */
+void devices_make_buses(void);
 void devices_begin(void);
 void devices_end(void);
 void devices_add(int i);
 void devices_remove(int i);
-/*
- * The steps of a bus when a driver binds to the device or unbinds, without the driver's: bind and
- * bound, before and after its probe(); unbind and unbound, before and after its remove().
- */
-struct device_driver;
-void devices_bind(int i, struct device_driver *driver);
-void devices_bound(int i, int success);
-void devices_unbind(int i);
-void devices_unbound(int i);
+/* A driver, on whichever bus the device is. */
+enum devices_driver { DEVICES_VFIO, DEVICES_DMA_API, DEVICES_DRIVERS };
+void devices_driver(enum devices_driver driver, int (*probe)(int i), void (*remove)(int i));
+int devices_attach(int i, enum devices_driver driver); /* device_driver_attach() */
+void devices_hide_driver(int i, _Bool hide); /* dev->driver is NULL, though a driver is bound */
+void devices_detach(int i); /* device_release_driver(): from the driver that it has, if any */
 struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
 int devices_notifiers(void);
@@ -187,7 +191,6 @@ void groups_begin(const struct driver_calls *calls);
 void groups_end(void);
 void groups_device_comes(int i); /* no other driver has the device */
 _Bool groups_device_goes(int i); /* whether this waits for user space */
-_Bool groups_device_is_bound(int i); /* to VFIO's driver */
 void groups_after_op(void);
 _Bool groups_exists(int id);
 long groups_open(int id);

@@ -25,11 +25,6 @@ int ops_is_bound(int i)
 	return bound[i] == BOUND_DRIVER;
 }
 
-bool device_is_bound(struct device *dev)
-{
-	return ops_is_bound(host_index(dev)) || groups_device_is_bound(host_index(dev));
-}
-
 int ops_container(int i)
 {
 	return device_is_emulated(i) ? groups_open_in(i) : -1;
@@ -74,34 +69,13 @@ static long do_add(int i)
 	return 0;
 }
 
-/* A driver that uses the DMA API. Before 5.19 the kernel lets it bind whoever has the group. */
-static int use_default_domain(int i)
-{
-#ifdef HARNESS_HAVE_DMA_OWNER
-	if (!device_is_emulated(i))
-		return iommu_device_use_default_domain(device_at(i));
-#endif
-	return 0;
-}
-
-static void leave_default_domain(int i)
-{
-#ifdef HARNESS_HAVE_DMA_OWNER
-	if (!device_is_emulated(i))
-		iommu_device_unuse_default_domain(device_at(i));
-#endif
-}
-
 /* Whatever driver the device has unbinds. Returns HARNESS_BLOCKS if it waits for user space. */
 static long leave_driver(int i)
 {
 	const bool waited = groups_device_goes(i);
 
-	if (bound[i] == BOUND_DRIVER) {
-		devices_unbind(i);
-		leave_default_domain(i);
-		devices_unbound(i);
-	}
+	if (bound[i] == BOUND_DRIVER)
+		devices_detach(i);
 	bound[i] = BOUND_NOBODY;
 	return waited ? HARNESS_BLOCKS : 0;
 }
@@ -229,26 +203,22 @@ static long do_unpin(int i, const struct harness_op *op)
 
 /* --- drivers that use the DMA API, PASIDs --- */
 
-/* ABSTRACTION: only VFIO of trees before 6.1 asks. From 6.15 on a probe of such a device WARNs. */
-static void tell_of_driver(int i)
+static int probe(int i)
 {
-#ifdef HARNESS_HAVE_BUS_SET_IOMMU
-	static struct device_driver driver = { .name = "uses-dma-api" };
-
-	devices_bind(i, &driver);
-	devices_bound(i, true);
-#endif
+	return fault_of(HARNESS_FAIL_DRIVER, i);
+}
+static void remove(int i)
+{
 }
 
 static long bind(int i)
 {
 	const long waited = leave_driver(i);
-	const int ret = use_default_domain(i);
+	const int ret = devices_attach(i, DEVICES_DMA_API);
 
 	if (ret)
 		return ret;
 	bound[i] = BOUND_DRIVER;
-	tell_of_driver(i);
 	return waited;
 }
 
@@ -473,5 +443,6 @@ void ops_begin(void)
 
 	memset(bound, 0, sizeof(bound));
 	memset(pinned, 0, sizeof(pinned));
+	devices_driver(DEVICES_DMA_API, probe, remove);
 	groups_begin(&calls);
 }

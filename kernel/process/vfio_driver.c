@@ -28,7 +28,6 @@ struct driven {
 };
 static struct driven *driven[HARNESS_DEVICES];
 static const struct driver_calls *calls;
-static struct device_driver driver = { .name = "harness" };
 
 static int index_of(struct vfio_device *vdev)
 {
@@ -354,14 +353,6 @@ static bool pins(int i)
 
 /* --- binding --- */
 
-void driver_begin(const struct driver_calls *of)
-{
-	calls = of;
-	driver.owner = &shim_module;
-	memset(driven, 0, sizeof(driven));
-	driver_requests = 0;
-}
-
 #ifdef HARNESS_HAVE_ALLOC_DEVICE
 static struct driven *make(struct device *dev, const struct vfio_device_ops *ops)
 {
@@ -446,19 +437,7 @@ static void unregister_device(int i, struct driven *d)
 }
 #endif
 
-/*
- * ABSTRACTION: from 6.15 on the core WARNs if it probes a device that has a driver, and VFIO's keeps
- * the device when its IOMMU goes. Where no bus notifier asks, the driver shows only while VFIO may
- * look at it.
- */
-static void show_driver(int i, bool shown)
-{
-#ifndef HARNESS_HAVE_BUS_SET_IOMMU
-	fake_devices[i].dev->driver = shown ? &driver : NULL;
-#endif
-}
-
-int driver_bind(int i)
+static int probe(int i)
 {
 	const bool emulated = fake_machine.devices[i].kind == HARNESS_MDEV;
 	struct driven *d = make(fake_devices[i].dev, emulated ? &emulated_ops :
@@ -470,48 +449,49 @@ int driver_bind(int i)
 		return PTR_ERR(d);
 	d->index = i;
 	may_migrate(&d->vdev);
-	devices_bind(i, &driver);
 	ret = register_device(i, d);
 	if (ret)
 		drop(d);
 	else
 		driven[i] = d;
-	devices_bound(i, !ret);
-	show_driver(i, false);
 	return ret;
+}
+
+static void remove(int i)
+{
+	struct driven *d = driven[i];
+
+	unregister_device(i, d);
+	driven[i] = NULL;
+	drop(d);
+}
+
+void driver_begin(const struct driver_calls *of)
+{
+	calls = of;
+	memset(driven, 0, sizeof(driven));
+	driver_requests = 0;
+	devices_driver(DEVICES_VFIO, probe, remove);
+}
+
+int driver_bind(int i)
+{
+	return devices_attach(i, DEVICES_VFIO);
 }
 
 void driver_unbind(int i)
 {
-	struct driven *d = driven[i];
-
-	devices_unbind(i);
-	unregister_device(i, d);
-	driven[i] = NULL;
-	devices_unbound(i);
-	drop(d);
-}
-
-long driver_group_call(int i, int group, unsigned int command, void *argument)
-{
-	long ret;
-
-	show_driver(i, true);
-	ret = file_ioctl(group, command, (unsigned long)argument);
-	show_driver(i, false);
-	return ret;
+	devices_detach(i);
 }
 
 int driver_open(int i, int group)
 {
 	snprintf(memory_user.argument, sizeof(memory_user.argument), "%s",
 		 dev_name(fake_devices[i].dev));
-	return driver_group_call(i, group, VFIO_GROUP_GET_DEVICE_FD, memory_user.argument);
+	return file_ioctl(group, VFIO_GROUP_GET_DEVICE_FD, (unsigned long)memory_user.argument);
 }
 
 void driver_close(int i, int fd)
 {
-	show_driver(i, true);
 	file_close(fd);
-	show_driver(i, false);
 }

@@ -17,6 +17,7 @@ constexpr int kTables = 8;
 constexpr int kInstanceRecords = 6;
 constexpr int kDeviceRecords = 8;
 constexpr int kSlots = 16;
+constexpr int kBelow = 7;  // of the byte with a device's kind: the bridge + 1, which comes before
 constexpr int kHasStream = 7;  // flag of a device that is not on pci: its slot field is a stream id
 constexpr int kGroups = 16;    // as many as the devices and instances of the records can make
 
@@ -142,7 +143,8 @@ constexpr void DecodeAttribute(const AttributeInfo& attribute, const uint8_t* r,
   using Kind = AttributeInfo::Kind;
   switch (attribute.kind) {
     case Kind::kName:
-      *member = *r >> attribute.place.bit & 3;  // and beyond the last name begins again
+      *member = *r >> attribute.place.bit & (attribute.names.size() > 4 ? 7 : 3);
+      // Beyond the last name it begins again.
       if (*member >= attribute.names.size())
         *member = static_cast<uint8_t>(*member - attribute.names.size());
       return;
@@ -227,12 +229,17 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
   out.bus = static_cast<Bus>(r[0] % kBusCount);
   out.kind = KindOf(r[6]);
   DecodeAttributes(Owner::kDevice, r, &out, out.bus);
-  if (out.kind != DeviceKind::kReal) return;
+  if (out.kind != DeviceKind::kReal) {
+    out.bridge = Bridge::kNone;
+    out.acs = false;
+    return;
+  }
   if (r[1] != 0 && t.instances_count != 0)
     out.masters[0] = static_cast<InstanceId>((r[1] - 1) % t.instances_count);
   const InstanceId second = OptionalIndex(r[2], t.instances_count);
   if (out.masters[0] != kNoId && out.masters[0] != second) out.masters[1] = second;
   if (out.bus == Bus::kPci) out.alias = OptionalIndex(r[3], t.devices_count);
+  if (out.bus == Bus::kPci) out.below = OptionalIndex(r[6] & kBelow, t.devices_count);
   if (out.bus == Bus::kPci || Bit(r[5], kHasStream)) out.slot = r[4] % kSlots;
   size_t regions = 0;
   for (size_t i = 0; i < kMaxRegions; ++i)
@@ -240,21 +247,32 @@ void DecodeDevice(const uint8_t* r, const Topology& t, Device& out) {
 }
 
 // Drops links that a single record cannot check: to an address of a driver that itself has an
-// address, to an alias that is not on pci.
+// address, to an alias that is not on the same bus of pci, to a bridge that is none.
 void DropBadLinks(Topology& t) {
   for (DriverId d = 0; d < t.drivers_count; ++d) {
     DriverId& address = t.drivers[d].address;
     if (address != kNoId && (address == d || t.drivers[address].address != kNoId)) address = kNoId;
   }
   for (DeviceId d = 0; d < t.devices_count; ++d) {
+    Device& device = t.devices[d];
+    if (device.below == kNoId) continue;
+    const Device& bridge = t.devices[device.below];
+    if (device.below >= d || bridge.bridge == Bridge::kNone)
+      device.below = kNoId;
+    else
+      device.absent |= bridge.absent;
+  }
+  for (DeviceId d = 0; d < t.devices_count; ++d) {
     DeviceId& alias = t.devices[d].alias;
     if (alias == kNoId) continue;
     const Device& of = t.devices[alias];
-    if (alias == d || of.bus != Bus::kPci || of.kind != DeviceKind::kReal) alias = kNoId;
+    if (alias == d || of.bus != Bus::kPci || of.kind != DeviceKind::kReal ||
+        of.below != t.devices[d].below)
+      alias = kNoId;
   }
 }
 
-// Nine of the sixteen kinds mean no fault, so that random bytes rarely make one.
+// Eight of the sixteen kinds mean no fault, so that random bytes rarely make one.
 Fault DecodeFault(const uint8_t* r, const Topology& t) {
   Fault fault;
   const int kind = r[0] >> 4;
@@ -432,7 +450,7 @@ void EncodeDevice(const Device& d, uint8_t* r) {
   r[3] = IndexByte(d.alias);
   r[4] = d.slot;
   if (d.bus != Bus::kPci && d.slot != 0) r[5] = static_cast<uint8_t>(r[5] | 1 << kHasStream);
-  r[6] = static_cast<uint8_t>(r[6] | KindByte(d.kind));
+  r[6] = static_cast<uint8_t>(r[6] | KindByte(d.kind) | IndexByte(d.below));
   for (size_t i = 0; i < kMaxRegions; ++i) EncodeRegion(d.regions[i], r + 7 + i * kRegionSize);
 }
 

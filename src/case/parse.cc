@@ -25,7 +25,7 @@ absl::StatusOr<Case> Parser::Run() {
     FailAt(source_.end, ExpectedStatements(), "end of file");
     return status_;
   }
-  if (!LinkAddresses() || !LinkAliases()) return status_;
+  if (!LinkAddresses() || !LinkDevices()) return status_;
   return std::move(case_);
 }
 
@@ -62,7 +62,7 @@ bool Parser::EnterSection(const Word& head) {
     }
     return Fail(head, ExpectedStatements(), close_to);
   }
-  if (section != section_ && (!LinkAddresses() || !LinkAliases())) return false;
+  if (section != section_ && (!LinkAddresses() || !LinkDevices())) return false;
   section_ = section;
   return true;
 }

@@ -121,10 +121,10 @@ bool Parser::ReadAttribute(const AttributeInfo& attribute, const Word& key, cons
     case Kind::kTable:
       return ReadReference(value, "table", case_.names.tables, *member);
     case Kind::kDriver:
-      addresses_.push_back({value, t.drivers_count});
+      addresses_.push_back({value, t.drivers_count, attribute.at});
       return true;
     case Kind::kDevice:
-      aliases_.push_back({value, t.devices_count});
+      devices_.push_back({value, t.devices_count, attribute.at});
       return true;
   }
   return false;
@@ -297,18 +297,20 @@ bool Parser::LinkAddresses() {
   return true;
 }
 
-bool Parser::LinkAliases() {
+bool Parser::LinkDevices() {
   Topology& t = case_.topology;
-  for (const Link& link : aliases_) {
-    DeviceId& alias = t.devices[link.owner].alias;
-    if (!ReadReference(link.name, "device", case_.names.devices, alias)) return false;
-    if (alias == link.owner) return Fail(link.name, "the name of another device");
-    if (t.devices[alias].bus != Bus::kPci) return Fail(link.name, "a device on pci");
-    if (t.devices[alias].kind != DeviceKind::kReal)
+  for (const Link& link : devices_) {
+    DeviceId& other = EntryOf(t, Owner::kDevice, link.owner)[link.at];
+    if (!ReadReference(link.name, "device", case_.names.devices, other)) return false;
+    if (other == link.owner) return Fail(link.name, "the name of another device");
+    if (t.devices[other].bus != Bus::kPci) return Fail(link.name, "a device on pci");
+    if (t.devices[other].kind != DeviceKind::kReal)
       return Fail(link.name, "a device that is neither emulated nor noiommu");
-    if (!CheckMachine(link.name.place)) return false;
   }
-  aliases_.clear();
+  // An alias must be below the bridge of its device, which may be linked after it.
+  for (const Link& link : devices_)
+    if (!CheckMachine(link.name.place)) return false;
+  devices_.clear();
   return true;
 }
 

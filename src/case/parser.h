@@ -35,6 +35,7 @@ class Parser {
   struct Link {
     Word name;
     uint8_t owner;
+    uint8_t at;  // offset of the member that gets the index
   };
 
   // parse.cc: words of the current statement.
@@ -90,7 +91,7 @@ class Parser {
   bool ReadRegion(const Word& word, Device& device);
   bool ReadMasters(Device& device);
   bool LinkAddresses();
-  bool LinkAliases();
+  bool LinkDevices();
   bool CheckMachine(const Place& place);
 
   // parse_run.cc
@@ -114,7 +115,7 @@ class Parser {
   size_t next_ = 0;
   const Section* section_ = nullptr;  // of the last statement
   std::vector<Link> addresses_;
-  std::vector<Link> aliases_;
+  std::vector<Link> devices_;  // by the name of another device
 };
 
 }  // namespace iommucheck

@@ -32,10 +32,22 @@ void UnshareTables(Topology& t) {
 }
 
 void Isolate(Topology& t, DeviceId dev) {
-  t.devices[dev].alias = kNoId;
-  t.devices[dev].slot = 0;
-  for (DeviceId other = 0; other < t.devices_count; ++other)
-    if (t.devices[other].alias == dev) t.devices[other].alias = kNoId;
+  const auto leave = [&t](DeviceId other) {
+    t.devices[other].alias = kNoId;
+    t.devices[other].slot = 0;
+    t.devices[other].below = kNoId;
+  };
+  leave(dev);
+  for (DeviceId other = 0; other < t.devices_count; ++other) {
+    Device& device = t.devices[other];
+    if (device.alias == dev) device.alias = kNoId;
+    if (device.below == dev) leave(other);
+  }
+  // An alias is below the same bridge.
+  for (DeviceId other = 0; other < t.devices_count; ++other) {
+    DeviceId& alias = t.devices[other].alias;
+    if (alias != kNoId && t.devices[alias].below != t.devices[other].below) alias = kNoId;
+  }
 }
 
 // Isolates devices until those that can end in one group are together behind at most one of the

@@ -49,7 +49,14 @@ void EraseFromOps(Case& c, Operand kind, uint8_t gone) {
 void EraseDevice(Case& c, DeviceId gone) {
   EraseEntry(c.topology.devices, c.topology.devices_count, gone);
   c.names.devices.erase(c.names.devices.begin() + gone);
-  for (Device& d : c.topology.devices) d.alias = Renumbered(d.alias, gone);
+  auto& devices = c.topology.devices;
+  for (Device& d : devices) {
+    d.alias = Renumbered(d.alias, gone);
+    d.below = Renumbered(d.below, gone);
+  }
+  // Devices that were below a bridge that is gone are on the root bus now; aliases are of one bus.
+  for (Device& d : devices)
+    if (d.alias != kNoId && devices[d.alias].below != d.below) d.alias = kNoId;
   EraseFromOps(c, Operand::kDevice, gone);
 }
 

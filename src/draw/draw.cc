@@ -103,6 +103,15 @@ void DrawDriver(Words& words, DriverId self, Topology& t) {
   if (self != 0 && words.OneIn(8)) d.address = 0;
 }
 
+// Two devices of three are below the last bridge before them, if there is any.
+void DrawBridge(Words& words, DeviceId self, Topology& t) {
+  DeviceId bridge = self;
+  while (bridge != 0 && t.devices[bridge - 1].bridge == Bridge::kNone) --bridge;
+  if (bridge == 0 || words.OneIn(3)) return;
+  t.devices[self].below = static_cast<DeviceId>(bridge - 1);
+  t.devices[self].absent |= t.devices[bridge - 1].absent;
+}
+
 void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
   Device& d = t.devices[self];
   if (!words.OneIn(8)) d.masters[0] = words.Below(t.instances_count);
@@ -114,10 +123,12 @@ void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
   for (const AttributeInfo& attribute : AttributesOf(Owner::kDevice))
     if (!IsOn(attribute, d.bus)) MakePlain(attribute, EntryOf(t, Owner::kDevice, self));
   if (words.OneIn(3)) d.slot = words.OneIn(4) ? 2 : 1;
+  if (d.bus == Bus::kPci && self != 0 && shape.scope != Scope::kEncoded) DrawBridge(words, self, t);
   if (d.bus == Bus::kPci && self != 0 && words.OneIn(6)) {
     const DeviceId alias = words.Below(self);
     const Device& other = t.devices[alias];
-    if (other.bus == Bus::kPci && other.kind == DeviceKind::kReal) d.alias = alias;
+    if (other.bus == Bus::kPci && other.kind == DeviceKind::kReal && other.below == d.below)
+      d.alias = alias;
   }
   if (shape.scope == Scope::kEncoded || !words.OneIn(4)) return;
   // A device without an IOMMU has no instances, alias, slot or reserved regions.
