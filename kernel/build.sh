@@ -281,7 +281,7 @@ lib_files=(rbtree interval_tree xarray radix-tree idr kobject refcount bitmap fi
 pci_files=(search pci access host-bridge)
 [[ $probes != *RESETS* ]] || pci_files+=(ats)
 ours=(fake/{calls,faults,machine,domains,claims,driver}
-  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core}
+  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core,acpi_scan}
   process/{vfio_main,vfio_type1,vfio_driver,firmware}
   process/{devices,groups,ops,extra,promises,core_promises,vfio_promises,harness})
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
@@ -291,7 +291,7 @@ ours=(fake/{calls,faults,machine,domains,claims,driver}
   cat <<END
 builddir = $out
 kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h ${overlay:+-I$overlay} -I$tree -I$here -I$tree/drivers/iommu $
-  -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/lib $
+  -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/drivers/acpi -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
   -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
@@ -333,9 +333,10 @@ END
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
         # The bitmaps of logged DMA.
         */vfio_main | */vfio_driver) of=" -DCONFIG_IOMMUFD_DRIVER=1" ;;
+        */acpi_scan) of=" -DCONFIG_ACPI=1 -DCONFIG_ACPI_VIOT=1" ;;
       esac
       case $file in
-        */iommu_core | */of_iommu | */pci_driver | */platform | */driver_core | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
+        */iommu_core | */of_iommu | */pci_driver | */platform | */driver_core | */acpi_scan | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
           # process/memory.c complains if user space is given what nobody set.
           echo "  flavour = $sanitize$of -ftrivial-auto-var-init=pattern" ;;
         *) echo "  flavour = $unseen -DHARNESS_FLAVOUR=\"\\\"$flavour\\\"\"$of" ;;

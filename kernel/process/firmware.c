@@ -123,10 +123,10 @@ static int acpi_describe(struct device *dev, u8 master)
 }
 
 /*
- * ABSTRACTION: acpi_iommu_configure_id(), and viot_iommu_configure() and its like. ARCH=um has no
- * ACPI, so that drivers/acpi does not build. Every fwspec that these make has ops.
+ * ABSTRACTION: viot.c and iort.c are not there, nor are the tables that they read: this stands for
+ * both. Every fwspec that these make has ops.
  */
-static int acpi_describe_all(struct device *dev)
+int viot_iommu_configure(struct device *dev)
 {
 	const int index = host_index(dev);
 	int ret = -ENODEV;
@@ -137,29 +137,6 @@ static int acpi_describe_all(struct device *dev)
 		if (ret)
 			break;
 	}
-	return ret;
-}
-
-static int acpi_configure(struct device *dev)
-{
-	int ret = 0;
-	bool described;
-
-#ifdef HARNESS_HAVE_PROBE_LOCK
-	mutex_lock(&iommu_probe_device_lock);
-#endif
-	described = dev_iommu_fwspec_get(dev);
-	if (!described)
-		ret = acpi_describe_all(dev);
-#ifdef HARNESS_HAVE_PROBE_LOCK
-	mutex_unlock(&iommu_probe_device_lock);
-#endif
-	if (described)
-		return 0;
-#ifndef HARNESS_HAVE_DMA_CONFIGURE
-	if (!ret && !device_iommu_mapped(dev))
-		ret = iommu_probe_device(dev);
-#endif
 	return ret;
 }
 

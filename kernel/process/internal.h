@@ -109,6 +109,7 @@ void core_forget_parameters(void);
 _Bool core_keep_number(int id);
 void core_give_number(int id);
 int of_configure(struct device *dev, struct device_node *node); /* of_iommu_configure() */
+int acpi_configure(struct device *dev); /* acpi_iommu_configure_id() */
 void type1_init(void);
 void type1_parameters(int unsafe_interrupts, unsigned int entries, int small_pages);
 /* Complains of mappings that are wrong. */
