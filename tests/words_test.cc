@@ -74,6 +74,11 @@ std::string MachineWith(const AttributeInfo* attribute) {
   return text;
 }
 
+// The word that is refused first in that machine: a device is below a bridge, which is one, too.
+std::string FirstRefused(const AttributeInfo& attribute) {
+  return attribute.word == "below" ? "bridge" : std::string(attribute.word);
+}
+
 // Text, JSON and bytes hold the same case.
 void ExpectEveryForm(const Case& c, const std::string& word) {
   EXPECT_THAT(PrintCase(c), HasSubstr(word));
@@ -112,7 +117,7 @@ TEST(EveryAttribute, IsInEveryForm) {
 TEST(EveryAttribute, IsEncodedOrSaidToBeOutside) {
   const Topology plain = Parsed(MachineWith(nullptr)).topology;
   const auto names_it = [](const AttributeInfo& attribute, const absl::Status& status) {
-    return std::string(status.message()).find(std::string(attribute.word)) != std::string::npos;
+    return std::string(status.message()).find(FirstRefused(attribute)) != std::string::npos;
   };
   for (const AttributeInfo& attribute : AllAttributes()) {
     SCOPED_TRACE(std::string(attribute.word));
@@ -212,7 +217,7 @@ TEST(EveryAttribute, IsPlayedByABootedKernelOrRefused) {
     if (script.ok())
       EXPECT_EQ(*script != plain, !no_matter.contains(word));
     else
-      EXPECT_THAT(MessageOf(script), HasSubstr(word));
+      EXPECT_THAT(MessageOf(script), HasSubstr(FirstRefused(attribute)));
   }
 }
 
