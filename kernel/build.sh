@@ -219,6 +219,10 @@ probes=$(
   has '\(\*set_pgtable_quirks\)' "$iommu_h" && echo PGTABLE_QUIRKS
   has 'int \(\*iotlb_sync_map\)' "$iommu_h" && echo SYNC_MAP_FAILS
   has '\(\*migration_get_data_size\)' "$vfio_h" && echo MIGRATION
+  has '\(\*domain_set_attr\)' "$iommu_h" && echo SET_ATTR
+  has '__iommu_device_set_ops' "$iommu_h" && echo DEVICE_SET_OPS
+  has 'fwnode_init\(' "$tree/include/linux/fwnode.h" && echo FWNODE_INIT
+  has 'iommu_deferred_attach\(' "$iommu_h" "$tree/drivers/iommu/dma-iommu.h" && echo DEFERRED_ATTACH
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
   has 'follow_pfnmap_start' "$tree/include/linux/mm.h" && echo FOLLOW_PFNMAP
   has 'unsigned long addr_mask;' "$tree/include/linux/mm.h" && echo PFNMAP_MASK
@@ -228,6 +232,9 @@ probes=$(
   has 'CONFIG_CDX_BUS' "$tree/$core" && echo CDX
   true
 )
+# ARCH=um has PCI from 5.13 on. Layouts depend on it, so all files are told.
+has_pci() { grep -q '^CONFIG_PCI=y' "$headers/.config"; }
+has_pci || config+=(-DCONFIG_PCI=1)
 for feature in $probes; do
   # The features that are part of the interface of harness.h.
   if grep -q "^  HARNESS_$feature = 1 << " "$here/harness.h"; then features+=("HARNESS_$feature"); fi

@@ -321,10 +321,18 @@ static size_t unmap(struct iommu_domain *domain, unsigned long iova, size_t size
 }
 #endif
 
-#ifdef HARNESS_HAVE_ENABLE_NESTING
+#if defined(HARNESS_HAVE_ENABLE_NESTING) || defined(HARNESS_HAVE_SET_ATTR)
 static int enable_nesting(struct iommu_domain *domain)
 {
 	return fake_machine.drivers[fake_domain_of(domain)->driver].nesting ? 0 : -EINVAL;
+}
+#endif
+
+/* Before 5.14 nesting is an attribute of a domain. */
+#ifdef HARNESS_HAVE_SET_ATTR
+static int set_attr(struct iommu_domain *domain, enum iommu_attr attr, void *data)
+{
+	return attr == DOMAIN_ATTR_NESTING ? enable_nesting(domain) : -ENODEV;
 }
 #endif
 
@@ -353,6 +361,8 @@ static int set_pgtable_quirks(struct iommu_domain *domain, unsigned long quirks)
 #endif
 #ifdef HARNESS_HAVE_ENABLE_NESTING
 #define NESTING .enable_nesting = enable_nesting,
+#elif defined(HARNESS_HAVE_SET_ATTR)
+#define NESTING .domain_set_attr = set_attr,
 #else
 #define NESTING
 #endif
@@ -407,6 +417,9 @@ static void give_domains(struct iommu_ops *ops, u8 driver)
 #endif
 #ifdef HARNESS_HAVE_ENABLE_NESTING
 	ops->enable_nesting = callbacks.enable_nesting;
+#endif
+#ifdef HARNESS_HAVE_SET_ATTR
+	ops->domain_set_attr = callbacks.domain_set_attr;
 #endif
 	ops->domain_free = free_domain;
 }

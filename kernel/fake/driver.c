@@ -458,7 +458,12 @@ int fake_register(u8 i)
 	domains_give(&ops[address], driver);
 	fake->iommu = (struct iommu_device){ .fwnode = fake->fwnode, .dev = fake->iommu.dev };
 	fake->registered = ++registrations;
+#ifdef HARNESS_HAVE_DEVICE_SET_OPS
+	__iommu_device_set_ops(&fake->iommu, &ops[address]);
+	ret = iommu_device_register(&fake->iommu);
+#else
 	ret = iommu_device_register(&fake->iommu, &ops[address], NULL);
+#endif
 	if (ret) {
 		forget_registration(fake);
 		return ret;

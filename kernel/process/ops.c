@@ -232,6 +232,17 @@ static long do_unbind(int i)
 	return 0;
 }
 
+#ifndef HARNESS_HAVE_DEFERRED_ATTACH
+/*
+ * ABSTRACTION: before 5.12 it is in dma-iommu.c, which the harness lacks, and asks whether this is
+ * a kdump kernel. Drivers here defer only then.
+ */
+static int iommu_deferred_attach(struct device *dev, struct iommu_domain *domain)
+{
+	return domain->ops->is_attach_deferred(domain, dev) ? iommu_attach_device(domain, dev) : 0;
+}
+#endif
+
 static long dma(struct device *dev)
 {
 	struct iommu_domain *domain = dev->iommu_group ? iommu_get_dma_domain(dev) : NULL;

@@ -116,6 +116,12 @@ REPLACES(struct page *, __alloc_pages, gfp_t gfp, unsigned int order)
 {
 	return pages_alloc(order);
 }
+/* Its name up to and including 5.12. */
+REPLACES(struct page *, __alloc_pages_nodemask, gfp_t gfp, unsigned int order, int node,
+	 nodemask_t *nodes)
+{
+	return pages_alloc(order);
+}
 REPLACES(struct page *, __alloc_pages_noprof, gfp_t gfp, unsigned int order)
 {
 	return pages_alloc(order);
