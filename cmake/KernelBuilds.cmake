@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The builds of ./dev kernel that tests use, and the ops that a build does not play: PASIDs of 6.1 need
-# the code of amd_iommu, and the core of both older kernels has no part in resets.
-set(kernel_builds 6.1 6.12 newest)
+# The builds of ./dev kernel that tests use, and the ops that a build does not play: PASIDs up to 6.1
+# need the code of amd_iommu, and the core of all but the newest has no part in resets.
+set(kernel_builds 5.10 6.1 6.12 newest)
 set(kernel_recorded 6.1 6.12) # booted, and their traces kept (docs/recording.md)
+set(kernel_never_5.10 "attach-pasid detach-pasid reset reset-done")
 set(kernel_never_6.1 "attach-pasid detach-pasid reset reset-done")
 set(kernel_never_6.12 "reset reset-done")
 set(kernel_never_newest "")

@@ -188,6 +188,7 @@ probes=$(
   has 'ready_to_probe' "$tree/include/linux/device.h" && echo READY_TO_PROBE
   has 'acs_capabilities;' "$tree/include/linux/pci.h" && echo ACS_CAPABILITIES
   has '^struct iommu_domain_ops [{]' "$iommu_h" && echo DOMAIN_OPS || echo OPS_PER_DRIVER
+  has 'VFIO_DMA_MAP_FLAG_VADDR' "$tree/include/uapi/linux/vfio.h" && echo UPDATE_VADDR
   has '^static int vfio_bus_type' "$tree/$type1" && echo SAME_BUS
   has 'iommu_group_claim_dma_owner' "$iommu_h" && echo DMA_OWNER
   has '\(\*enforce_cache_coherency\)' "$iommu_h" && echo ENFORCE_COHERENCY
@@ -232,7 +233,7 @@ probes=$(
   has 'CONFIG_CDX_BUS' "$tree/$core" && echo CDX
   true
 )
-# ARCH=um has PCI from 5.13 on. Layouts depend on it, so all files are told.
+# ARCH=um of 5.10 has no PCI. Layouts depend on it, so all files are told.
 has_pci() { grep -q '^CONFIG_PCI=y' "$headers/.config"; }
 has_pci || config+=(-DCONFIG_PCI=1)
 for feature in $probes; do

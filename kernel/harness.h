@@ -71,6 +71,7 @@ enum {
   HARNESS_OPS_PER_DRIVER = 1 << 13,   /* domain->ops is the driver's iommu_ops */
   HARNESS_DMA_OWNER = 1 << 14,        /* iommu_group_claim_dma_owner() */
   HARNESS_SAME_BUS = 1 << 15,         /* vfio_bus_type() in vfio_iommu_type1.c */
+  HARNESS_UPDATE_VADDR = 1 << 16,     /* VFIO_DMA_MAP_FLAG_VADDR */
 };
 
 /* Like Claim in model/topology.h, in this order. */

@@ -22,22 +22,21 @@ bool IsDirect(Region::Type type) {
   return type == Region::Type::kDirect || type == Region::Type::kDirectRelaxable;
 }
 
-// Maps the part of a direct region that is not mapped yet. Both ends are rounded up to the domain's
-// pages.
+// Maps the part of a direct region that is not mapped yet, by runs of pages or, without the rule,
+// page by page. Both ends are rounded up to the domain's pages.
 int MapDirect(Kernel& k, DomainId domain, const Region& region) {
   const int size = 1 << std::countr_zero(PageSizesOf(k, domain));
   const auto align = [size](int page) { return (page + size - 1) & -size; };
   const int end = align(region.last + 1);
   int run = 0;  // pages before `page` that are still to be mapped
   for (int page = align(region.first); page <= end; page += size) {
-    if (page < end && ((k.state.mapped[domain] >> page) & 1U) == 0) {
-      run += size;
-      continue;
+    const bool maps = page < end && ((k.state.mapped[domain] >> page) & 1U) == 0;
+    if (run != 0 && (!maps || !k.has(Rule::kCoreDirectRuns))) {
+      const Pages pages = {static_cast<uint8_t>(page - run), static_cast<uint8_t>(run)};
+      if (const int ret = iommu_map(k, domain, pages); ret != 0) return ret;
+      run = 0;
     }
-    if (run == 0) continue;
-    const Pages pages = {static_cast<uint8_t>(page - run), static_cast<uint8_t>(run)};
-    if (const int ret = iommu_map(k, domain, pages); ret != 0) return ret;
-    run = 0;
+    if (maps) run += size;
   }
   return 0;
 }

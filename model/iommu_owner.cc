@@ -130,12 +130,15 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
 
 const char* CannotDeferredAttach(const Kernel& k) { return CannotWithoutKernelDriver(k); }
 
-int DeferredAttach(Kernel& k) {  // iommu_deferred_attach()
+int DeferredAttach(Kernel& k) {  // iommu_deferred_attach(); before, iommu_dma_deferred_attach()
   const DeviceId dev = k.op.a;
   const GroupId group = k.device(dev).group;
   if (group == kNoId || !k.device(dev).attach_deferred) return 0;
   const DomainId domain = k.group(group).default_domain;
-  return domain == kNoId ? 0 : AttachDevice(k, domain, dev);
+  if (domain == kNoId) return 0;
+  if (k.has(Rule::kCoreDeferredAlone)) return AttachDevice(k, domain, dev);
+  if (k.device(k.first_device(group)).next != kNoId) return -EINVAL;  // iommu_attach_device()
+  return iommu_attach_group(k, domain, group);
 }
 
 const char* CannotAttachPasid(const Kernel& k) {

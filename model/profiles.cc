@@ -11,12 +11,14 @@ namespace {
 using enum Era;
 using enum KernelVersion;
 
+constexpr std::array kBackportedTo510 = {Rule::kType1UnpinZero};
 constexpr std::array kBackportedTo61 = {Rule::kCoreRollbackReattach, Rule::kType1VaddrBusy,
                                         Rule::kType1VaddrNoEmulated, Rule::kType1PinVaddrBusy,
                                         Rule::kType1FgspInList};
 constexpr std::array kBackportedTo612 = {Rule::kCoreDeferUnset};
 
 constexpr std::array<ProfileInfo, kKernelVersionCount> kProfiles = {{
+    {kV5_10_y, "v5.10.y", 12, kBusSlots, kV5_10_y, kBackportedTo510},
     {kV5_15, "v5.15", 0, kBusSlots, kV5_15},
     {kV5_18, "v5.18", 1, kBusSlots, kV5_18},
     {kV5_19, "v5.19", 11, kBusSlots, kV5_19},

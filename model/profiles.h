@@ -15,8 +15,9 @@ namespace iommucheck {
 
 enum class Rule : uint8_t;  // model/rules.h
 
-// Oldest first; a stable series comes right after its release.
+// Oldest first; a stable series comes right after its release, if that has a profile.
 enum class KernelVersion : uint8_t {
+  kV5_10_y,
   kV5_15,
   kV5_18,
   kV5_19,
@@ -48,10 +49,11 @@ struct ProfileInfo {
   std::string_view name;
   uint8_t number;  // in saved fuzz inputs (src/case/bytes.h): never changes; new rows take the next
   Era era;
-  // The mainline release whose rules it has: itself, or the one that its stable series follows.
+  // The profile that has the rules of its mainline release: itself, or the release that its stable
+  // series follows.
   KernelVersion mainline;
   std::span<const Rule> backported{};  // the rules that the stable series has besides
-  [[nodiscard]] bool is_stable() const { return mainline != version; }
+  [[nodiscard]] constexpr bool is_stable() const { return name.ends_with(".y"); }
 };
 
 // In the order of the enumeration.

@@ -10,6 +10,7 @@ using enum Rule;
 using enum RuleKind;
 
 constexpr bool kEncoded = true;
+constexpr auto k515 = KernelVersion::kV5_15;
 constexpr auto k518 = KernelVersion::kV5_18;
 constexpr auto k519 = KernelVersion::kV5_19;
 constexpr auto k60 = KernelVersion::kV6_0;
@@ -166,6 +167,9 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kCoreDeferUnset, kCheck, "core.defer_unset", kIommuC, "iommu_device_use_default_domain",
      Since(k618), "a driver of a group without a default domain waits: -EPROBE_DEFER",
      "a driver binds in a group that has no default domain yet"},
+    {kCoreDeferredAlone, kMechanism, "core.deferred_alone", kIommuC, "iommu_deferred_attach",
+     Since(k515), "the first DMA of a device that waits for it attaches that device",
+     "the first DMA attaches by iommu_attach_device(): -EINVAL in a group of several devices"},
     {kCoreDefaultTypeVote, kMechanism, "core.default_type_vote", kIommuC,
      "iommu_get_default_domain_type", Since(k68),
      "every device of a group has a say in the default domain's type, and identity wins",
@@ -174,6 +178,10 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "iommu_create_device_direct_mappings", kEveryVersion,
      "the default domain maps a device's direct regions before the device is attached",
      "the default domain lacks the regions that firmware's own DMA needs"},
+    {kCoreDirectRuns, kMechanism, "core.direct_runs", kIommuC,
+     "iommu_create_device_direct_mappings", Since(k515),
+     "adjacent pages of a direct region are mapped by one call",
+     "each page of a direct region is mapped by a call of its own"},
     {kCoreRequireDirect, kCheck, "core.require_direct", kIommuC, "__iommu_device_set_domain",
      Since(k68), "a device with a direct region is refused on a blocking domain with -EINVAL",
      "a device with a direct region can be blocked, and handed to user space"},
@@ -330,11 +338,20 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1MapUnwind, kMechanism, "type1.map_unwind", kType1C, "vfio_iommu_map", kEveryVersion,
      "when one domain fails to map, those before it are unmapped",
      "when one domain fails to map, those before it keep the mapping"},
+    {kType1PinBatches, kMechanism, "type1.pin_batches", kType1C, "vfio_pin_pages_remote",
+     Since(k515), "pages are pinned by the batch, and a batch that fails is an error",
+     "pages are pinned one by one, and if one fails, those before it are mapped"},
     {kType1Memlock, kCheck, "type1.memlock", kType1C, "vfio_pin_pages_remote", kEveryVersion,
      "pages beyond RLIMIT_MEMLOCK are refused with -ENOMEM", "a user pins as much as there is"},
     {kType1UnmapNoSplit, kCheck, "type1.unmap_no_split", kType1C, "vfio_dma_do_unmap",
      kEveryVersion, "an unmap that cuts a mapping in two is refused (version 2: -EINVAL)",
      "an unmap takes whole mappings that it meets in part"},
+    {kType1UnmapAll, kMechanism, "type1.unmap_all", kType1C, "vfio_iommu_type1_unmap_dma",
+     Since(k515), "VFIO_DMA_UNMAP_FLAG_ALL unmaps everything",
+     "VFIO_DMA_UNMAP_FLAG_ALL is refused with -EINVAL"},
+    {kType1UnmapInOrder, kMechanism, "type1.unmap_in_order", kType1C, "vfio_dma_do_unmap",
+     Since(k515), "an unmap goes from the first mapping that it meets to the next",
+     "an unmap looks each mapping up anew, and finds none that ends with the address space"},
     {kType1UnmapNotifies, kMechanism, "type1.unmap_notifies", kType1C, "vfio_notify_dma_unmap",
      kEveryVersion, "emulated devices let go of their pages before a mapping goes",
      "a mapping goes with pages of it pinned"},
@@ -347,6 +364,9 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1UnmapTop, kMechanism, "type1.unmap_top", kType1C, "vfio_unmap_unpin", Since(k618),
      "a mapping that ends with the address space is unmapped, too",
      "the end of such a mapping is 0, and neither unmapped nor unpinned is any of it"},
+    {kType1UpdateVaddr, kMechanism, "type1.update_vaddr", kType1C, "vfio_iommu_type1_map_dma",
+     Since(k515), "a mapping may be given another vaddr: VFIO_DMA_MAP_FLAG_VADDR",
+     "the flags that take and give a vaddr are refused with -EINVAL"},
     {kType1VaddrNoEmulated, kCheck, "type1.vaddr_no_emulated", kType1C, "vfio_dma_do_unmap",
      Since(k68), "no vaddr is made invalid while there are emulated devices: -EBUSY",
      "an emulated device may pin by a stale vaddr"},

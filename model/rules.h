@@ -67,8 +67,10 @@ enum class Rule : uint8_t {
   kCoreUseDefault = 34,
   kCoreIdentityIsDefault = 35,
   kCoreDeferUnset = 36,
+  kCoreDeferredAlone = 108,
   kCoreDefaultTypeVote = 37,
   kCoreDirectMapped = 38,
+  kCoreDirectRuns = 107,
   kCoreRequireDirect = 39,
   kCorePasidOwner = 40,
   kCorePasidStatic = 41,
@@ -123,11 +125,15 @@ enum class Rule : uint8_t {
   kType1MapEntries = 81,
   kType1MapInList = 82,
   kType1MapUnwind = 83,
+  kType1PinBatches = 109,
   kType1Memlock = 84,
   kType1UnmapNoSplit = 85,
+  kType1UnmapAll = 110,
+  kType1UnmapInOrder = 111,
   kType1UnmapNotifies = 86,
   kType1UnmapEveryDomain = 87,
   kType1UnmapTop = 88,
+  kType1UpdateVaddr = 112,
   kType1VaddrNoEmulated = 89,
   kType1PinVaddrBusy = 90,
   kType1PinAccounts = 91,
@@ -142,7 +148,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 107;
+inline constexpr int kRuleCount = 113;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

@@ -69,21 +69,36 @@ int CheckMemlock(Kernel& k, int npage) {
   return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
 }
 
-// vfio_pin_pages_remote(): pins a chunk of pages that are contiguous in memory.
-int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages pages) {
-  const auto vaddr = static_cast<uint8_t>(dma.vaddr + pages.first - dma.at.first);
-  int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
-  // Pages that emulated devices have pinned are accounted to the user already; reserved pages are
-  // not accounted at all.
-  const int npage = PinsOf(dma, MaskOf(pages) & ~PfnList(k, container, dma));
-  if (ret == 0) ret = CheckMemlock(k, npage);
+// vfio_pin_pages_remote(): pins a chunk of pages that are contiguous in memory, by one call or,
+// without rule type1.pin_batches, one for each page. If a later page cannot be pinned, the chunk
+// ends before it.
+int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
+  const uint8_t batch = k.has(Rule::kType1PinBatches) ? chunk.count : uint8_t{1};
+  Pages pinned = {chunk.first, 0};
+  int npage = 0;
+  int ret = 0;
+  while (ret == 0 && pinned.count < chunk.count) {
+    const Pages next = {static_cast<uint8_t>(pinned.first + pinned.count), batch};
+    ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
+    if (ret != 0 && pinned.count != 0) {
+      ret = 0;
+      chunk.count = pinned.count;
+      break;
+    }
+    // Pages that emulated devices have pinned are accounted to the user already; reserved pages are
+    // not accounted at all.
+    npage += PinsOf(dma, MaskOf(next) & ~PfnList(k, container, dma));
+    if (ret == 0) ret = CheckMemlock(k, npage);
+    pinned.count = static_cast<uint8_t>(pinned.count + batch);
+  }
+  const auto vaddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
   k.emit({.kind = Event::Kind::kPin,
           .error = static_cast<uint8_t>(-ret),
-          .pages = {vaddr, pages.count}});
+          .pages = {vaddr, chunk.count}});
   if (ret != 0) return ret;
-  k.state.pins += PinsOf(dma, MaskOf(pages));
+  k.state.pins += PinsOf(dma, MaskOf(chunk));
   k.state.locked_vm += npage;
-  if (dma.zero_page && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += pages.count;
+  if (dma.zero_page && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += chunk.count;
   return 0;
 }
 
@@ -216,7 +231,7 @@ int MapEveryDomain(Kernel& k, ContainerId container, Pages pages) {  // vfio_iom
 int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio_pin_map_dma()
   int ret = 0;
   while (left.count != 0) {
-    const Pages chunk = ChunkAt(dma, left);
+    Pages chunk = ChunkAt(dma, left);
     ret = PinPages(k, container, dma, chunk);
     if (ret != 0) break;
     ret = MapEveryDomain(k, container, chunk);
@@ -290,7 +305,7 @@ int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, 
     return -EINVAL;
   }
   for (Pages left = dma.at; left.count != 0;) {
-    const Pages chunk = ChunkAt(dma, left);
+    Pages chunk = ChunkAt(dma, left);
     if (!dma.iommu_mapped)
       if (const int ret = PinPages(k, container, dma, chunk); ret != 0) return ret;
     const auto paddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
@@ -352,15 +367,17 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   const Op& op = k.op;
   const auto prot = static_cast<uint8_t>(op.flags & (kRead | kWrite));
   const bool set_vaddr = (op.flags & kVaddr) != 0;
+  if (set_vaddr && !k.has(Rule::kType1UpdateVaddr)) return -EINVAL;  // vfio_iommu_type1_map_dma()
   const bool wraps = (Wraps(op.at) || Wraps({op.vaddr, op.at.count})) && k.has(Rule::kType1MapWrap);
   if (k.has(Rule::kType1Overflow)) {
     if (op.at.count == 0) return -EINVAL;
     if (wraps) return k.refuse(Rule::kType1MapWrap, -EOVERFLOW);
   }
-  if ((prot != 0) == set_vaddr) return -EINVAL;
+  if ((prot != 0) == set_vaddr && k.has(Rule::kType1UpdateVaddr)) return -EINVAL;
 
   const int smallest = SmallestPage(k, container);
   if (smallest > 1) k.warn("vfio_dma_do_map", kNoId);
+  if (prot == 0 && !set_vaddr) return -EINVAL;
   if (op.at.count == 0) return -EINVAL;
   if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 && k.has(Rule::kType1MapAlign))
     return k.refuse(Rule::kType1MapAlign, -EINVAL);
@@ -388,10 +405,16 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   return unmapped ? 0 : PinMapDma(k, container, *dma, op.at);
 }
 
+// ABSTRACTION: without rule type1.unmap_in_order the kernel takes the mappings of an unmap in the
+// order of its tree. Lost are that order, and which mappings go before one that a container of
+// version 1 does not cut.
 int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
   const Op& op = k.op;
   const bool invalidate_vaddr = (op.flags & kVaddr) != 0;
   const bool all = (op.flags & kAll) != 0;
+  if ((invalidate_vaddr && !k.has(Rule::kType1UpdateVaddr)) ||
+      (all && !k.has(Rule::kType1UnmapAll)))
+    return -EINVAL;  // vfio_iommu_type1_unmap_dma()
   if (invalidate_vaddr && k.state.containers[container].emulated != 0 &&
       k.has(Rule::kType1VaddrNoEmulated))
     return k.refuse(Rule::kType1VaddrNoEmulated, -EBUSY);
@@ -404,7 +427,7 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
 
   for (size_t i = 0; i < DmaList(k, container).size();) {
     Dma& dma = DmaList(k, container)[i];
-    if (!Meets(dma.at, at)) {
+    if (!Meets(dma.at, at) || (EndIsZero(k, dma.at) && !k.has(Rule::kType1UnmapInOrder))) {
       ++i;
       continue;
     }

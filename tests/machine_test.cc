@@ -291,7 +291,10 @@ TEST(System, AsksAboutTheProfilesAroundItsKernel) {
   EXPECT_THAT(kernels("5.15.180").second, HasSubstr("fixes of its stable series are not modelled"));
   EXPECT_EQ(kernels("8.0-rc1").first, Versions{KernelVersion::kV7_3});
   EXPECT_THAT(kernels("8.0-rc1").second, HasSubstr("newer than the newest profile, v7.3"));
-  EXPECT_THAT(kernels("5.10.200").second, HasSubstr("from 5.15 on, found 5.10.200; say --kernel"));
+  EXPECT_EQ(kernels("5.10.200").first, Versions{KernelVersion::kV5_10_y});
+  EXPECT_EQ(kernels("5.10.200").second, "");
+  EXPECT_EQ(kernels("5.12").first, (Versions{KernelVersion::kV5_10_y, KernelVersion::kV5_15}));
+  EXPECT_THAT(kernels("5.4.200").second, HasSubstr("from 5.10 on, found 5.4.200; say --kernel"));
   EXPECT_THAT(kernels("").second, HasSubstr("found none; say --kernel"));
   EXPECT_THAT(kernels("6.").second, HasSubstr("say --kernel"));
 }

@@ -305,7 +305,7 @@ static phys_addr_t iova_to_phys(struct iommu_domain *domain, dma_addr_t iova)
 }
 
 #ifndef HARNESS_HAVE_MAP_PAGES
-/* Before 5.13 the core calls these for each page. */
+/* In 5.10 the core calls these for each page. */
 static int map(struct iommu_domain *domain, unsigned long iova, phys_addr_t paddr, size_t size,
 	       int prot, gfp_t gfp)
 {
@@ -328,7 +328,7 @@ static int enable_nesting(struct iommu_domain *domain)
 }
 #endif
 
-/* Before 5.14 nesting is an attribute of a domain. */
+/* In 5.10 nesting is an attribute of a domain. */
 #ifdef HARNESS_HAVE_SET_ATTR
 static int set_attr(struct iommu_domain *domain, enum iommu_attr attr, void *data)
 {

@@ -48,7 +48,7 @@ int table_is_stale(const struct page_table* table);
 /* How it was mapped, call by call in the order of IOVA: "4K*2 2M*1 ". */
 void table_describe(const struct page_table* table, char* to, unsigned long size);
 
-/* Flags of user space that is newer than the kernel: before 5.12 no header has them. */
+/* Flags of user space that is newer than the kernel: no header of 5.10 has them. */
 #ifndef VFIO_DMA_MAP_FLAG_VADDR
 #define VFIO_DMA_MAP_FLAG_VADDR (1 << 2)
 #define VFIO_DMA_UNMAP_FLAG_ALL (1 << 1)

@@ -234,7 +234,7 @@ static long do_unbind(int i)
 
 #ifndef HARNESS_HAVE_DEFERRED_ATTACH
 /*
- * ABSTRACTION: before 5.12 it is in dma-iommu.c, which the harness lacks, and asks whether this is
+ * ABSTRACTION: in 5.10 it is in dma-iommu.c, which the harness lacks, and asks whether this is
  * a kdump kernel. Drivers here defer only then.
  */
 static int iommu_deferred_attach(struct device *dev, struct iommu_domain *domain)

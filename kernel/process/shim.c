@@ -116,7 +116,7 @@ REPLACES(struct page *, __alloc_pages, gfp_t gfp, unsigned int order)
 {
 	return pages_alloc(order);
 }
-/* Its name up to and including 5.12. */
+/* Its name in 5.10. */
 REPLACES(struct page *, __alloc_pages_nodemask, gfp_t gfp, unsigned int order, int node,
 	 nodemask_t *nodes)
 {

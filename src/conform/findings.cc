@@ -53,6 +53,20 @@ const char* FindingBefore(const Topology& topology, const State& before,
   return nullptr;
 }
 
+const char* FindingOfUnmap(const State& before, const Op& op) {
+  if (op.kind != OpKind::kUnmap || before.containers[op.a].type != IommuType::kType1)
+    return nullptr;
+  int met = 0;
+  bool cuts = false;
+  const ContainerState& c = before.containers[op.a];
+  for (const Dma& dma : std::span(c.dmas).first(c.dmas_count)) {
+    if ((MaskOf(dma.at) & MaskOf(op.at)) == 0) continue;
+    ++met;
+    cuts |= dma.at.first < op.at.first;
+  }
+  return cuts && met > 1 ? "5.10: which mappings an unmap of version 1 takes" : nullptr;
+}
+
 bool IsNeverUnmapped(const Op& op, int error) {
   return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
 }

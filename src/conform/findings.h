@@ -20,6 +20,10 @@ namespace iommucheck::conform {
 const char* FindingBefore(const Topology& topology, const State& before,
                           std::span<const Event> events, bool sanitized);
 
+// The finding that an unmap is about to reach in a kernel without type1.unmap_in_order; nullptr:
+// none.
+const char* FindingOfUnmap(const State& before, const Op& op);
+
 // The finding that an op has reached, with result `error` and with `calls` in the model; nullptr:
 // none.
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,

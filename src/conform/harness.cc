@@ -28,6 +28,7 @@ std::span<const ProbedRule> ProbedRules() {
       {Rule::kAllocOpsPerDriver, HARNESS_OPS_PER_DRIVER},
       {Rule::kCoreDmaOwner, HARNESS_DMA_OWNER},
       {Rule::kType1SameBus, HARNESS_SAME_BUS},
+      {Rule::kType1UpdateVaddr, HARNESS_UPDATE_VADDR},
   };
   return kProbed;
 }

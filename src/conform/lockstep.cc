@@ -37,6 +37,8 @@ bool Lockstep::Take(const Op& op) {
   }
   finding_ = stays_.Before(before, op);
   if (finding_ == nullptr) finding_ = FindingBefore(*topology_, before, events_, sanitized_);
+  if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
+    finding_ = FindingOfUnmap(before, op);
   if (finding_ != nullptr) {
     state_ = before;
     return false;

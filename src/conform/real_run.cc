@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "model/attributes.h"
 #include "model/state.h"
@@ -80,6 +82,26 @@ Call CallOf(const harness_call& call) {
           .pages = {call.first, call.count},
           .pins = call.pins,
           .locked = call.locked};
+}
+
+// The unmaps of an op in the order of their addresses, as a kernel makes them that walks its
+// mappings: calls that then lie side by side are one.
+void SortUnmaps(std::vector<Call>& calls, size_t begin) {
+  const auto of_unmap = [](const Call& call) { return call.kind == Call::Kind::kUnmap; };
+  const auto first =
+      std::find_if(calls.begin() + static_cast<std::ptrdiff_t>(begin), calls.end(), of_unmap);
+  const auto last = std::find_if_not(first, calls.end(), of_unmap);
+  std::stable_sort(first, last,
+                   [](const Call& a, const Call& b) { return a.pages.first < b.pages.first; });
+  auto kept = first;
+  for (auto it = first; it != last; ++it) {
+    if (kept != first && (kept - 1)->domain == it->domain &&
+        (kept - 1)->pages.first + (kept - 1)->pages.count == it->pages.first)
+      (kept - 1)->pages.count = static_cast<uint8_t>((kept - 1)->pages.count + it->pages.count);
+    else
+      *kept++ = *it;
+  }
+  calls.erase(kept, last);
 }
 
 }  // namespace
@@ -200,6 +222,8 @@ void RealRun::Begin(const harness& real, const Topology& topology, const KernelP
   topology_ = &topology;
   trace_ = &trace;
   cross_driver_ = false;
+  seen_ = 0;
+  unmaps_in_order_ = kernel.has(Rule::kType1UnmapInOrder);
   trace.Clear();
   trace.has_mapped = trace.has_groups = true;
   const harness_machine machine = MachineOf(topology, kernel);
@@ -213,10 +237,12 @@ RealRun::Outcome RealRun::Take(const Op& op) {
   uint32_t count = 0;
   const harness_call* calls = real_->calls(&count);
   // Only the last op can oops, and the harness reports this without a call.
-  for (const harness_call& call : std::span(calls, count).subspan(trace_->calls.size())) {
+  const size_t begin = trace_->calls.size();
+  for (const harness_call& call : std::span(calls, count).subspan(std::exchange(seen_, count))) {
     trace_->calls.push_back(CallOf(call));
     cross_driver_ |= call.kind == HARNESS_ATTACH && call.error == 0 && call.foreign != 0;
   }
+  if (op.kind == OpKind::kUnmap && !unmaps_in_order_) SortUnmaps(trace_->calls, begin);
   const bool oops = error == HARNESS_OOPS;
   if (oops) trace_->calls.push_back({.kind = Call::Kind::kOops});
   trace_->steps.push_back({oops ? -EFAULT : error, static_cast<uint32_t>(trace_->calls.size())});

@@ -3,6 +3,7 @@
 // Plays one case in real kernel code, op by op, into a trace.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernel/harness.h"
@@ -41,6 +42,8 @@ class RealRun {
   const harness* real_ = nullptr;
   const Topology* topology_ = nullptr;
   Trace* trace_ = nullptr;
+  size_t seen_ = 0;  // calls that the harness has made
+  bool unmaps_in_order_ = true;
   bool cross_driver_ = false;
 };
 

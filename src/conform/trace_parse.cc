@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -176,16 +177,25 @@ class TraceParser {
     const Case& c = found->second;
     entry.name = found->first;
     in_.SkipWord();
-    if (!in_.ReadEndOfLine()) return false;
+    return in_.ReadEndOfLine() && ReadTrace(c, entry.trace);
+  }
+
+ protected:
+  // From op 1 to the last line of the end.
+  bool ReadTrace(const Case& c, Trace& trace) {
     while (in_.word() != "end") {
       if (in_.AtEnd()) return in_.Expected("an op, a call or end");
       const bool is_op = absl::ascii_isdigit(static_cast<unsigned char>(in_.word()[0]));
-      if (!(is_op ? ReadOp(c, entry.trace) : ReadCall(c, entry.trace))) return false;
+      if (!(is_op ? ReadOp(c, trace) : ReadCall(c, trace))) return false;
     }
     in_.SkipWord();
-    return in_.ReadEndOfLine() && ReadEnd(c, entry.trace);
+    return in_.ReadEndOfLine() && ReadEnd(c, trace);
   }
 
+  WordReader in_;
+  const Cases& cases_;
+
+ private:
   bool ReadOp(const Case& c, Trace& trace) {
     const size_t number = trace.steps.size();
     if (number == c.ops.size()) return in_.Expected("end: the case has no more ops");
@@ -336,9 +346,75 @@ class TraceParser {
     }
     return in_.ReadEndOfLine();
   }
+};
 
-  WordReader in_;
-  const Cases& cases_;
+class AnswersParser : TraceParser {
+ public:
+  using TraceParser::TraceParser;
+
+  absl::StatusOr<Answers> Run() {
+    bool ok = in_.Read("answers") && in_.Read("1") && in_.ReadEndOfLine();
+    while (ok && in_.word() == "kernel") ok = ReadKernel();
+    while (ok && in_.word() == "case") ok = ReadCase();
+    ok = ok && (in_.word() == "done" || in_.Expected("case or done"));
+    if (ok) in_.SkipWord();
+    ok = ok && in_.ReadEndOfLine() && (in_.AtEnd() || in_.Expected("nothing after done"));
+    if (!ok) return in_.status();
+    return std::move(answers_);
+  }
+
+ private:
+  bool ReadVersion(KernelVersion& version) {
+    const std::optional<KernelVersion> found = FindVersion(in_.word());
+    if (!found) return in_.Expected("the name of a kernel");
+    version = *found;
+    in_.SkipWord();
+    return true;
+  }
+
+  bool ReadKernel() {
+    in_.SkipWord();
+    KernelVersion version{};
+    if (answers_.kernels.contains(FindVersion(in_.word()).value_or(version)))
+      return in_.Expected("each kernel once");
+    if (!ReadVersion(version)) return false;
+    if (in_.word().empty()) return in_.Expected("the build that answered");
+    answers_.kernels[version] = in_.rest();
+    in_.SkipRest();
+    return in_.ReadEndOfLine();
+  }
+
+  bool ReadCase() {
+    in_.SkipWord();
+    const auto found = cases_.find(in_.word());
+    if (found == cases_.end()) return in_.Expected("the name of a case");
+    Answers::Of& of = answers_.cases[found->first];
+    if (!of.empty()) return in_.Expected("each case once");
+    in_.SkipWord();
+    if (!in_.ReadEndOfLine()) return false;
+    do {
+      if (!ReadAnswer(found->second, of)) return false;
+    } while (in_.word() == "of");
+    return true;
+  }
+
+  // "of v5.15 v5.18", then the trace.
+  bool ReadAnswer(const Case& c, Answers::Of& of) {
+    std::vector<KernelVersion> versions;
+    if (!in_.Read("of")) return false;
+    do {
+      const bool answered = of.contains(FindVersion(in_.word()).value_or(KernelVersion{}));
+      if (!ReadVersion(versions.emplace_back())) return false;
+      if (answered || !answers_.kernels.contains(versions.back()))
+        return in_.Expected("kernels of the first lines, each once, before this");
+    } while (!in_.word().empty());
+    Trace trace;
+    if (!in_.ReadEndOfLine() || !ReadTrace(c, trace)) return false;
+    for (const KernelVersion version : versions) of[version] = trace;
+    return true;
+  }
+
+  Answers answers_;
 };
 
 class RecordParser {
@@ -487,6 +563,11 @@ class RecordParser {
 absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
                                       const Cases& cases) {
   return TraceParser(text, file, cases).Run();
+}
+
+absl::StatusOr<Answers> ParseAnswers(std::string_view text, std::string_view file,
+                                     const Cases& cases) {
+  return AnswersParser(text, file, cases).Run();
 }
 
 absl::StatusOr<Record> ParseRecord(std::string_view text, std::string_view file,

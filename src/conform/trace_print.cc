@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/conform/trace_text.h"
 
 namespace iommucheck::conform {
@@ -142,6 +146,27 @@ std::string PrintTrace(const Case& c, const Trace& trace, std::string_view name)
   std::string text = absl::StrFormat("case %s\n", name);
   for (const std::string& line : TraceLines(c, trace)) absl::StrAppend(&text, line, "\n");
   return text;
+}
+
+std::string PrintAnswers(const Answers& answers, const Cases& cases) {
+  std::string text = "answers 1\n";
+  for (const auto& [version, build] : answers.kernels)
+    absl::StrAppend(&text, "kernel ", std::string(VersionName(version)), " ", build, "\n");
+  for (const auto& [name, of] : answers.cases) {
+    const Case& c = cases.find(name)->second;
+    // Kernels that answered the same stand together, by the oldest of them.
+    std::vector<std::pair<std::string, std::string>> answered;
+    for (const auto& [version, trace] : of) {
+      const std::string lines = absl::StrJoin(TraceLines(c, trace), "\n");
+      auto it = std::ranges::find(answered, lines, &std::pair<std::string, std::string>::second);
+      if (it == answered.end()) it = answered.insert(it, {"of", lines});
+      absl::StrAppend(&it->first, " ", std::string(VersionName(version)));
+    }
+    if (!answered.empty()) absl::StrAppend(&text, "case ", name, "\n");
+    for (const auto& [kernels, lines] : answered)
+      absl::StrAppend(&text, kernels, "\n", lines, "\n");
+  }
+  return text + "done\n";
 }
 
 std::vector<std::string> TraceLines(const Case& c, const Trace& trace) {

@@ -90,6 +90,26 @@ using Cases = std::map<std::string, Case, std::less<>>;
 absl::StatusOr<TraceFile> ParseTraces(std::string_view text, std::string_view file,
                                       const Cases& cases);
 
+// What the real code of several kernels answered to the cases of the corpus, each played as a case
+// of that kernel without assumptions:
+//
+//   answers 1
+//   kernel v5.15 5.15 5.15.0            (the profile, and the build that answered)
+//   case two-buses                      (by name, in order)
+//   of v5.15 v5.18                      (these answered what follows: a trace without its header)
+//   1 register iommu0 = 0
+//   ...
+//   done                                (the last line)
+struct Answers {
+  using Of = std::map<KernelVersion, Trace>;
+  std::map<KernelVersion, std::string> kernels;
+  std::map<std::string, Of, std::less<>> cases;
+};
+absl::StatusOr<Answers> ParseAnswers(std::string_view text, std::string_view file,
+                                     const Cases& cases);
+// `cases` has all cases of the answers.
+std::string PrintAnswers(const Answers& answers, const Cases& cases);
+
 struct Record {
   std::vector<TraceFile::Entry> entries;
   // How many WARNs and oopses happened in each function of the kernel.

@@ -124,7 +124,7 @@ absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::
   const std::optional<ReleasePlace> place = PlaceOf(found.kernel_release);
   if (!place || !place->below)
     return absl::InvalidArgumentError(absl::StrCat(
-        Printable(path), ": expected proc/version of a kernel from 5.15 on, found ",
+        Printable(path), ": expected proc/version of a kernel from 5.10 on, found ",
         found.kernel_release.empty() ? found.release_trouble : Printable(found.kernel_release),
         "; say --kernel"));
   for (const KernelVersion version : ProfilesFor(*place))
