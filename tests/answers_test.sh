@@ -28,7 +28,7 @@ expect 0 'answers +of .*5\.15'
 lines=$(wc -l <"$answers")
 for ((at = 1; at < lines; at += lines / 40)); do
   head -n "$at" "$answers" >"$work/a"
-  expect 5 "$work/a:$((at + 1)):1: expected .*, found the end"
+  expect 5 "$work/a:[0-9]+:1: expected .*, found the end"
 done
 head -c 5000 "$answers" >"$work/a"
 expect 5 "$work/a:[0-9]+:[0-9]+: expected"
@@ -46,6 +46,6 @@ fresh && : >"$work/k"
 grep -q '^v5.15 ' "$known" && expect 1 '[1-9][0-9]* differ'
 agrees=v5.15+second-instance+one_ops
 fresh && echo "v5.15 $agrees of no reason" >>"$work/k"
-expect 1 "agrees +$agrees"
+expect 1 'listed: of no reason'
 fresh && echo "v5.15 $agrees" >>"$work/k"
 expect 5 "$work/k:$(wc -l <"$work/k"):1: expected a kernel, a case and why"
