@@ -7,6 +7,8 @@ set(kernel_never_5.10 "attach-pasid detach-pasid reset reset-done")
 set(kernel_never_6.1 "attach-pasid detach-pasid reset reset-done")
 set(kernel_never_6.12 "reset reset-done")
 set(kernel_never_newest "")
+# Its profile, where corpus/answers/known.txt has differences.
+set(kernel_profile_5.10 v5.10.y)
 
 # kernel_build(VERSION): sets the variable `build` to the folder of the build, `package` to its name.
 # The newest has that name whatever its version is.

@@ -12,7 +12,7 @@ using enum KernelVersion;
 constexpr bool kRuns = true;
 constexpr bool kReadOnly = false;
 constexpr SeenTree kTrees[] = {
-    {kV5_10_y, "5.10.262", "linux-source-5.10", kRuns},
+    {kV5_10_y, "5.10.262", "linux-source-5.10", kReadOnly},
     {kV5_15, "5.15.0", "sndrzt/linux-5.15", kReadOnly},
     {kV5_18, "5.18.12", "esuoyanyu/kernel-5.18", kReadOnly},
     {kV5_18, "5.18.0-rc", "dracary7/linux-next-d0c745e7", kReadOnly},

@@ -314,10 +314,10 @@ std::string ReplayText(const Case& c, const Run& run, const TraceOptions& option
   return out;
 }
 
-// The head of a column in the table of rules: a stable series stands after its release.
+// The head of a column in the table of rules: a stable series stands after its release, if that has a
+// column.
 std::string VersionHead(KernelVersion v) {
-  const std::string name(VersionName(v).substr(1));
-  return name.ends_with(".y") ? "  .y" : " " + name;
+  return InfoOf(v).mainline != v ? "  .y" : " " + std::string(VersionName(v).substr(1));
 }
 
 namespace {
