@@ -26,7 +26,7 @@ fresh
 expect 0 'answers +of .*5\.15'
 # Cut off between two lines, at each of some places, and in the middle of one.
 lines=$(wc -l <"$answers")
-for ((at = 1; at < lines; at += lines / 40)); do
+for ((at = 1; at < lines; at += lines / 12)); do
   head -n "$at" "$answers" >"$work/a"
   expect 5 "$work/a:[0-9]+:1: expected .*, found the end"
 done
