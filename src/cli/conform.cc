@@ -456,8 +456,8 @@ void AddConform(CLI::App& app, Session& session) {
       ->type_name("DIR");
   command
       ->add_option("--answers", o->answers,
-                   "in place of a build: what builds answered, see --record; the model of each\n"
-                   "kernel there, or of --kernel")
+                   "in place of a build: what builds answered to these cases and wrote down by "
+                   "--record; the model of each kernel there, or of --kernel")
       ->type_name("FILE");
   command
       ->add_option("--known", o->known,
