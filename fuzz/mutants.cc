@@ -103,6 +103,13 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
      "register.single_driver or core.owner_first holds without it"},
     {Rule::kVfioCacheCoherency, kEveryVersion,
      "no property is about devices that are not coherent"},
+    {Rule::kVfioCoherencyOfBus, kEveryVersion,
+     "no property is about devices that are not coherent"},
+    {Rule::kType1EmulatedByBus, kEveryVersion,
+     "it refuses a group without devices, which does nothing"},
+    {Rule::kType1UnpinWarns, kEveryVersion, "no property is about WARNs"},
+    {Rule::kCoreIdentityIsDefault, Since(kV6_6),
+     "the PASIDs are the core's, and leave the group's domain alone"},
     {Rule::kVfioSetIommuUnwind, kEveryVersion, "vfio_iommu_type1_release() detaches what is left"},
 });
 

@@ -156,6 +156,7 @@ probes=$(
   has '^struct iommu_domain \*iommu_paging_domain_alloc(_flags)?\(' "$iommu_h" && echo ALLOC_BY_DEV
   has '\(\*domain_alloc_paging\)\(struct device' "$iommu_h" && echo ALLOC_PAGING
   has '\(\*detach_dev\)' "$iommu_h" && echo DETACH_DEV
+  has '\(\*set_platform_dma_ops\)' "$iommu_h" && echo SET_PLATFORM_DMA
   has '\(\*capable\)\(struct device' "$iommu_h" && echo CAPABLE_BY_DEV
   has 'generic_single_device_group' "$iommu_h" && echo SINGLE_GROUP
   has 'dma_configure\(' "$tree/$core" && echo DMA_CONFIGURE

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Changes whenever a struct below changes. */
-#define HARNESS_VERSION 12
+#define HARNESS_VERSION 13
 
 enum {
   HARNESS_DRIVERS = 8,
@@ -72,6 +72,7 @@ enum {
   HARNESS_DMA_OWNER = 1 << 14,        /* iommu_group_claim_dma_owner() */
   HARNESS_SAME_BUS = 1 << 15,         /* vfio_bus_type() in vfio_iommu_type1.c */
   HARNESS_UPDATE_VADDR = 1 << 16,     /* VFIO_DMA_MAP_FLAG_VADDR */
+  HARNESS_SET_PLATFORM_DMA = 1 << 17, /* iommu_ops.set_platform_dma_ops */
 };
 
 /* Like Claim in model/topology.h, in this order. */

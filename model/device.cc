@@ -14,10 +14,11 @@ bool HasFirmwareDescription(const Topology& t, DeviceId dev) {
   return false;
 }
 
-// Whether the bus has the core's notifier of devices that come and go.
-bool IsNotified(const Kernel& k, DeviceId dev) {
-  const auto bus = static_cast<unsigned>(k.topology.devices[dev].bus);
-  return k.profile.era != Era::kBusSlots || ((k.state.bus_notifier >> bus) & 1U) != 0;
+// How many notifiers of the core's the bus has, for devices that come and go.
+int CountNotifiers(const Kernel& k, DeviceId dev) {
+  return k.profile.era == Era::kBusSlots
+             ? k.state.bus_notifiers[static_cast<size_t>(k.topology.devices[dev].bus)]
+             : 1;
 }
 
 bool HasDevicesBelow(const Kernel& k, DeviceId bridge) {
@@ -49,7 +50,7 @@ int Add(Kernel& k) {  // device_add(), BUS_NOTIFY_ADD_DEVICE
     AddFakeGroup(k, dev);
     return 0;
   }
-  if (IsNotified(k, dev)) iommu_probe_device(k, dev);
+  for (int n = CountNotifiers(k, dev); n > 0; --n) iommu_bus_notifier(k, dev);
   return 0;
 }
 
@@ -68,7 +69,7 @@ int Remove(Kernel& k) {
   if (k.device(dev).bound == BoundTo::kKernelDriver) iommu_device_unuse_default_domain(k, dev);
   if (k.device(dev).bound == BoundTo::kVfio) UnregisterDevice(k, dev);
   if (k.topology.devices[dev].kind == DeviceKind::kReal &&
-      (IsNotified(k, dev) || k.device(dev).group != kNoId))
+      (CountNotifiers(k, dev) != 0 || k.device(dev).group != kNoId))
     iommu_release_device(k, dev);
   k.device(dev).iommu = false;
   k.device(dev).fwspec = kNoId;

@@ -16,10 +16,12 @@ constexpr SeenTree kTrees[] = {
     {kV5_15, "5.15.0", "sndrzt/linux-5.15", kReadOnly},
     {kV5_18, "5.18.12", "esuoyanyu/kernel-5.18", kReadOnly},
     {kV5_18, "5.18.0-rc", "dracary7/linux-next-d0c745e7", kReadOnly},
-    {kV5_19, "5.19.0", "yishangzhang/linux-5.19", kReadOnly},
-    {kV6_0, "6.0.1", "HHRhr/linux-6.0.1", kReadOnly},
+    {kV5_19, "5.19.0", "yishangzhang/linux-5.19", kRuns},
+    {kV6_0, "6.0.1", "HHRhr/linux-6.0.1", kRuns},
     {kV6_1, "6.1.0-rc7", "tianrenz2/linux-6.1.0", kReadOnly},
     {kV6_1_y, "6.1.192", "linux-source-6.1", kRuns},
+    {kV6_6, "6.6.9", "linux-6.6.9", kRuns},
+    {kV6_6, "6.6.0", "xie1111111/linux-6.6-opensbi-mllb", kReadOnly},
     {kV6_8, "6.8.0", "vivo50kff/linux-6.8", kRuns},
     {kV6_12, "6.12.0", "shilei-massclouds/linux-6.12", kRuns},
     {kV6_12_y, "6.12.118", "linux-source-6.12", kRuns},
@@ -31,17 +33,9 @@ constexpr SeenTree kTrees[] = {
 };
 static_assert(std::ranges::is_sorted(kTrees, {}, &SeenTree::profile));
 
-constexpr Rule k66AsAfter[] = {
-    Rule::kCoreAttachRollback, Rule::kCoreRollbackFailing, Rule::kCoreRollbackReattach,
-    Rule::kCoreDetachNofail,   Rule::kCoreRequireDirect,   Rule::kCorePasidBusy,
-    Rule::kType1MsiAnyDevice,  Rule::kType1MsiEveryDevice, Rule::kDriverEinvalOnly,
-};
 constexpr Rule k619AsAfter[] = {Rule::kCoreRollbackFailing};
 constexpr Rule k70AsAfter[] = {Rule::kCoreRollbackFailing, Rule::kCoreResetBusy};
 constexpr ReadBetween kBetween[] = {
-    {6, 6, "6.6.0", "xie1111111/linux-6.6-opensbi-mllb", k66AsAfter,
-     "It finds the driver of a device as the one before it, and sets up default domains as the one "
-     "after it, but for drivers without any, whose groups are on none."},
     {6, 19, "6.19.0", "matankalina/linux-6.19.10-fork", k619AsAfter, ""},
     {7, 0, "7.0.0", "julianw1010/hydra-linux-7.0.0", k70AsAfter, ""},
 };
@@ -63,9 +57,9 @@ struct NotReached {
 };
 constexpr NotReached kNotReached[] = {
     {Rule::kCoreOwnerEvery, kEveryVersion},      {Rule::kVfioNoIommuApart, kEveryVersion},
-    {Rule::kType1UnpinZero, kEveryVersion},      {Rule::kCorePasidOwner, Until(kV6_8)},
-    {Rule::kCorePasidStatic, Until(kV6_8)},      {Rule::kCorePasidBusy, Until(kV6_8)},
-    {Rule::kCorePasidRevert, Until(kV6_8)},      {Rule::kCoreResetBusy, Until(kV7_1)},
+    {Rule::kType1UnpinZero, kEveryVersion},      {Rule::kCorePasidOwner, Until(kV6_6)},
+    {Rule::kCorePasidStatic, Until(kV6_8)},      {Rule::kCorePasidBusy, Until(kV6_6)},
+    {Rule::kCorePasidRevert, Until(kV6_6)},      {Rule::kCoreResetBusy, Until(kV7_1)},
     {Rule::kCoreResetMustSucceed, Until(kV7_1)}, {Rule::kCoreResetPerDevice, Until(kV7_1)},
 };
 

@@ -23,7 +23,7 @@ std::string_view SeenName(Seen seen);
 struct SeenTree {
   KernelVersion profile;
   std::string_view release;  // as the tree's Makefile has it
-  std::string_view tree;     // a package of Debian, or OWNER/NAME on GitHub
+  std::string_view tree;     // a package of Debian, OWNER/NAME on GitHub, or the release's own
   bool run;                  // kernel_cases found no difference to the model
 };
 

@@ -40,8 +40,9 @@ const char* BrokenDeviceLists(const Topology& t, const State& s) {
     }
   for (DeviceId dev = 0; dev < t.devices_count; ++dev) {
     if (const char* broken = BrokenDevice(t.devices[dev].kind, s.devices[dev])) return broken;
-    if (const GroupId g = s.devices[dev].vfio_in; g != kNoId && !s.groups[g].open)
-      return "VFIO has a device that its IOMMU let go in an open group";
+    if (const GroupId g = s.devices[dev].vfio_in;
+        g != kNoId && !s.groups[g].open && s.groups[g].container == kNoId)
+      return "VFIO has a device that its IOMMU let go in an open group, or one in a container";
     if ((s.devices[dev].group != kNoId) != (seen[dev] != 0))
       return "a device in a group is on its list";
   }
@@ -85,8 +86,8 @@ const char* BrokenDomainLists(const State& s) {
   holder.fill(kNoId);
   for (ContainerId c = 0; c < kMaxContainers; ++c) {
     const ContainerState& container = s.containers[c];
-    if (container.groups == kNoId && (container.iommu || container.domains != kNoId))
-      return "an empty container has no iommu and no domains";
+    if (container.groups == kNoId && container.domains != kNoId)
+      return "an empty container has no domains";
     if (!container.iommu && container.domains != kNoId)
       return "a container without an iommu has no domains";
     for (DomainId d = container.domains; d != kNoId; d = s.domains[d].next) {

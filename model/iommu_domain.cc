@@ -56,7 +56,8 @@ bool OtherInstance(const Kernel& k, const DomainState& d, DeviceId dev) {
   // A static domain belongs to all instances of its driver.
   const bool bound_elsewhere =
       !d.ownerless && d.instance != kNoId && d.instance != k.device(dev).instance;
-  const bool foreign = d.driver != k.driver_of(dev);
+  // It compares pointers to iommu_ops.
+  const bool foreign = k.topology.ops_address(d.driver) != k.topology.ops_address(k.driver_of(dev));
   if (k.has(Rule::kDriverSameInstance)) return bound_elsewhere || foreign;
   const Driver& driver = k.topology.drivers[d.driver];
   return (driver.same_instance && bound_elsewhere) || (driver.refuses_foreign && foreign);
@@ -75,20 +76,36 @@ int CheckCompatible(Kernel& k, const DomainState& d, DeviceId dev) {
   return k.has(Rule::kDriverEinvalOnly) ? -EINVAL : -int{driver.mismatch_errno};
 }
 
+// In 6.6 only drivers without default domains have the op that takes a device off the domains of the
+// core.
+bool HasPlatformDma(const Kernel& k, DeviceId dev) {
+  return !k.topology.drivers[k.driver_of(dev)].default_domains;
+}
+
+void SetPlatformDma(Kernel& k, DeviceId dev) {  // ops->set_platform_dma_ops() in 6.6
+  k.emit({.kind = Event::Kind::kDetachDev,
+          .device = dev,
+          .group = k.device(dev).group,
+          .domain = k.device(dev).hw});
+  ClearHardware(k, dev);
+}
+
 // The error path of __iommu_group_set_domain_internal(): the devices before `failed`, and up to and
 // including 6.12 that one too, go back to the domain they came from.
 void Rollback(Kernel& k, GroupId group, DeviceId failed) {
   const DomainId old = k.group(group).domain;
-  if (old == kNoId) return;
+  if (old == kNoId && k.fwnode_era()) return;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
     if (dev == failed && !k.has(Rule::kCoreRollbackFailing)) return;
-    if (DeviceSetDomain(k, group, dev, old, SetDomain::kMustSucceed) != 0)
+    if (old == kNoId && HasPlatformDma(k, dev))
+      SetPlatformDma(k, dev);
+    else if (old != kNoId && DeviceSetDomain(k, group, dev, old, SetDomain::kMustSucceed) != 0)
       k.warn("__iommu_group_set_domain_internal", group);
     if (dev == failed) return;
   }
 }
 
-// The loop of __iommu_group_set_domain_internal() (from 6.8 on), __iommu_group_set_domain() (from
+// The loop of __iommu_group_set_domain_internal() (from 6.6 on), __iommu_group_set_domain() (from
 // 5.19 on) and __iommu_attach_group() (before 5.19).
 int SetEveryDevice(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
   int ret = 0;
@@ -205,7 +222,7 @@ int AttachDevice(Kernel& k, DomainId domain, DeviceId dev) {
 }
 
 int DeviceSetDomain(Kernel& k, GroupId group, DeviceId dev, DomainId domain, SetDomain how) {
-  if (!k.fwnode_era()) return AttachDevice(k, domain, dev);
+  if (!k.sets_up_groups()) return AttachDevice(k, domain, dev);
   const GroupState& g = k.group(group);
   DeviceState& d = k.device(dev);
   if (d.require_direct && domain == g.blocking_domain && k.has(Rule::kCoreRequireDirect))
@@ -233,6 +250,13 @@ int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how) {
     return -EINVAL;
   }
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
+    if (k.sets_up_groups()) {
+      if (HasPlatformDma(k, dev))
+        SetPlatformDma(k, dev);
+      else  // the device stays on its domain, whatever becomes of that
+        k.warn("__iommu_group_set_domain_internal", group);
+      continue;
+    }
     if (k.device(dev).attach_deferred) continue;  // __iommu_detach_device()
     k.emit({.kind = Event::Kind::kDetachDev,
             .device = dev,
@@ -270,20 +294,29 @@ DomainId AllocDefaultDomain(Kernel& k, DefaultType type, DriverId driver, TableI
   }
   const DomainId dom = AllocDomain(k, DomainType::kDefault, driver, table, dev);
   if (dom != kNoId) k.domain(dom).identity = identity;
-  // From 6.8 on the core tries no other type if a driver has asked for one.
-  if (dom != kNoId || !identity || (k.fwnode_era() && type != DefaultType::kAny)) return dom;
+  // From 6.6 on the core tries no other type if a driver has asked for one.
+  if (dom != kNoId || !identity || (k.sets_up_groups() && type != DefaultType::kAny)) return dom;
   return AllocDomain(k, DomainType::kDefault, driver, table, dev);
 }
 
 int iommu_setup_default_domain(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
-  const TableId table = k.topology.instances[k.device(first).instance].table;
   const DefaultType type = DefaultTypeOf(k, group);
-  const DomainId dom = AllocDefaultDomain(k, type, k.driver_of(first), table, first);
-  // iommu_group_alloc_default_domain(): if nobody asks for a type, the core tries nothing after
-  // DMA.
-  const bool any = type == DefaultType::kAny && !k.topology.settings.passthrough;
-  if (dom == kNoId) return any ? -EINVAL : -ENOMEM;
+  DomainId dom = kNoId;
+  if (k.fwnode_era()) {
+    const TableId table = k.topology.instances[k.device(first).instance].table;
+    dom = AllocDefaultDomain(k, type, k.driver_of(first), table, first);
+    // iommu_group_alloc_default_domain(): if nobody asks for a type, the core tries nothing after
+    // DMA.
+    const bool any = type == DefaultType::kAny && !k.topology.settings.passthrough;
+    if (dom == kNoId) return any ? -EINVAL : -ENOMEM;
+  } else {
+    const DriverId driver = BusOps(k, k.topology.devices[first].bus);
+    if (driver != kNoId && k.topology.drivers[driver].default_domains)
+      dom = AllocDefaultDomain(k, type, driver, k.topology.drivers[driver].table, kNoId);
+    // In 6.6 the core takes any failure for a driver without default domains.
+    if (dom == kNoId) return 0;
+  }
 
   bool direct_failed = false;
   for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
@@ -319,7 +352,7 @@ int iommu_attach_group(Kernel& k, DomainId domain, GroupId group) {
     return k.refuse(Rule::kCoreOwnerFirst, -EINVAL, first, group);
 
   // Up to and including 6.1 the kernel attaches even if the group is on the domain already.
-  if (k.fwnode_era()) return GroupSetDomain(k, group, domain, SetDomain::kPlain);
+  if (k.sets_up_groups()) return GroupSetDomain(k, group, domain, SetDomain::kPlain);
   const DomainId old = g.domain;
   const int ret = SetEveryDevice(k, group, domain, SetDomain::kPlain);
   if (ret != 0 && k.has(Rule::kCoreRollbackReattach)) Reattach(k, group, old);
@@ -354,7 +387,7 @@ int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (!k.has(Rule::kCoreDmaOwner)) return 0;
   if (g.owner || g.kernel_users != 0) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
-  const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
+  const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
   if ((g.domain != kNoId && g.domain != g.default_domain) || pasids)
     return k.refuse(Rule::kCoreDmaOwner, -EBUSY, kNoId, group);
 
@@ -374,7 +407,7 @@ void iommu_group_release_dma_owner(Kernel& k, GroupId group) {
   if (!g.owner) return;
   // A kernel driver that was bound before the IOMMU came may have attached a PASID meanwhile
   // (assume.no_driver_before_iommu): the owner stays then, and the domain.
-  if (k.fwnode_era() && g.pasid_domain != kNoId)
+  if (k.sets_up_groups() && g.pasid_domain != kNoId)
     return k.warn("__iommu_release_dma_ownership", group);
   g.owner = false;
   SetCoreDomain(k, group);

@@ -89,9 +89,19 @@ int iommu_get_msi_cookie(Kernel& k, DomainId domain) {
   return ret;
 }
 
+bool HasNoOps(const Kernel& k, DeviceId dev) {
+  return k.has(Rule::kAllocOpsPerDriver) && !k.fwnode_era() &&
+         k.state.bus_ops[static_cast<size_t>(k.topology.devices[dev].bus)] == kNoId;
+}
+
+std::span<const Region> iommu_get_resv_regions(const Kernel& k, DeviceId dev) {
+  if (HasNoOps(k, dev)) return {};
+  return k.topology.devices[dev].regions;
+}
+
 // From 6.6 on this is also where dev->iommu->require_direct is set.
 int CreateDirectMappings(Kernel& k, DomainId domain, DeviceId dev) {
-  for (const Region& region : k.topology.devices[dev].regions) {
+  for (const Region& region : iommu_get_resv_regions(k, dev)) {
     if (region.type == Region::Type::kDirect && k.has(Rule::kCoreRequireDirect))
       k.device(dev).require_direct = true;
     if (!IsDirect(region.type) || k.domain(domain).identity || !k.has(Rule::kCoreDirectMapped))

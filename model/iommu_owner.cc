@@ -43,6 +43,12 @@ bool OwnerDiffers(const Kernel& k, DeviceId dev, const DomainState& d) {
   return !k.same_ops(d.driver, k.driver_of(dev));
 }
 
+// Up to and including 5.18 the core has neither a count of drivers nor an owner of a group.
+bool CountsUsers(const Kernel& k, DeviceId dev) {
+  return k.device(dev).group != kNoId && k.topology.devices[dev].kind == DeviceKind::kReal &&
+         (k.has(Rule::kCoreDmaOwner) || k.has(Rule::kCoreUseDefault));
+}
+
 const char* CannotWithoutKernelDriver(const Kernel& k) {
   return k.device(k.op.a).bound == BoundTo::kKernelDriver ? nullptr
                                                           : "no kernel driver has the device";
@@ -87,7 +93,7 @@ int SetGroupPasid(Kernel& k, GroupId group, DomainId domain) {  // __iommu_set_g
 int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain) {
   const GroupId group = k.device(dev).group;
   if (group == kNoId) return -ENODEV;
-  if (!k.fwnode_era()) return InitPasids(k, dev, group);
+  if (!k.sets_up_groups()) return InitPasids(k, dev, group);
   if (k.has(Rule::kCorePasidOwner) && OwnerDiffers(k, dev, k.domain(domain)))
     return k.refuse(Rule::kCorePasidOwner, -EINVAL, dev, group);
   const GroupState& g = k.group(group);
@@ -102,12 +108,12 @@ int iommu_attach_device_pasid(Kernel& k, DeviceId dev, DomainId domain) {
 
 int iommu_device_use_default_domain(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return 0;
+  if (!CountsUsers(k, dev)) return 0;
   GroupState& g = k.group(group);
   if (g.default_domain == kNoId && k.has(Rule::kCoreDeferUnset))
     return k.refuse(Rule::kCoreDeferUnset, -kEProbeDefer, dev, group);
   const bool used = g.owner || g.kernel_users != 0;
-  const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
+  const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
   if (used && (g.owner || !IsOnDefault(k, g) || pasids) && k.has(Rule::kCoreUseDefault))
     return k.refuse(Rule::kCoreUseDefault, -EBUSY, dev, group);
   ++g.kernel_users;
@@ -116,9 +122,9 @@ int iommu_device_use_default_domain(Kernel& k, DeviceId dev) {
 
 void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
-  if (group == kNoId || k.topology.devices[dev].kind != DeviceKind::kReal) return;
+  if (!CountsUsers(k, dev)) return;
   GroupState& g = k.group(group);
-  const bool pasids = k.fwnode_era() && g.pasid_domain != kNoId;
+  const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
   // ABSTRACTION: when a driver that was bound before its device had a group unbinds, the kernel
   // decrements the count of the group's owner, and when that owner releases the group, the kernel
   // WARNs and does nothing (assume.no_driver_before_iommu).
@@ -146,7 +152,7 @@ const char* CannotAttachPasid(const Kernel& k) {
   const GroupId group = k.device(k.op.a).group;
   if (k.topology.devices[k.op.a].kind != DeviceKind::kReal) return "the device has no IOMMU";
   if (group == kNoId) return "the device has no group";
-  if (!k.fwnode_era())
+  if (!k.sets_up_groups())
     return k.group(group).pasid_domain == kNoId ? nullptr : "the device has PASIDs";
   const GroupId of = k.device(k.op.b).group;
   return of != kNoId && k.group(of).domain != kNoId ? nullptr : "there is no domain";
@@ -165,11 +171,11 @@ const char* CannotDetachPasid(const Kernel& k) {
 int DetachPasid(Kernel& k) {  // iommu_detach_device_pasid()
   const GroupId group = k.device(k.op.a).group;
   const DomainId domain = k.group(group).pasid_domain;
-  if (k.fwnode_era())
+  if (k.sets_up_groups())
     for (DeviceId d = k.first_device(group); d != kNoId; d = k.device(d).next)
       if (!k.device(d).blocked()) RemoveDevicePasid(k, d, domain);
   SetPasidPointer(k, group, kNoId);
-  if (k.fwnode_era()) return 0;
+  if (k.sets_up_groups()) return 0;
   iommu_detach_group(k, group);  // amd_iommu_free_device()
   iommu_domain_free(k, domain);
   return 0;

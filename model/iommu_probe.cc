@@ -150,7 +150,7 @@ void FreeGroupDomains(Kernel& k, GroupId group) {
   iommu_domain_free(k, std::exchange(g.blocking_domain, kNoId));
 }
 
-// Before 6.8 iommu_release_device() takes a device with a dev->iommu for a served one, and reads its
+// Up to and including 6.1 iommu_release_device() takes a device with a dev->iommu for a served one, and reads its
 // instance and its ops: those of the instance, in 5.15 those in the slot of the bus. A device that
 // waits for its IOMMU has no instance, and up to and including 6.0 an instance that goes leaves its
 // devices behind. After an oops the model goes on as a fixed kernel does. ABSTRACTION: the
@@ -268,9 +268,10 @@ void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_allo
 // Attaches a device that has joined a group to the group's current domain.
 int JoinDomain(Kernel& k, GroupId group, DeviceId dev) {
   const GroupState& g = k.group(group);
-  if (k.fwnode_era() && g.default_domain != kNoId) CreateDirectMappings(k, g.default_domain, dev);
+  if (k.sets_up_groups() && g.default_domain != kNoId)
+    CreateDirectMappings(k, g.default_domain, dev);
   if (g.domain == kNoId) return 0;
-  if (!k.fwnode_era() && k.device(dev).attach_deferred) return 0;
+  if (!k.sets_up_groups() && k.device(dev).attach_deferred) return 0;
   return DeviceSetDomain(k, group, dev, g.domain, SetDomain::kPlain);
 }
 
@@ -307,7 +308,10 @@ int InitDevice(Kernel& k, DeviceId dev) {
   if (k.has(Rule::kProbeDmaConfigure) && HasDriver(k, dev)) k.warn("__iommu_probe_device", group);
   k.device(dev).attach_deferred = k.topology.drivers[k.driver_of(dev)].deferred;
   const int ret = JoinDomain(k, group, dev);
-  if (ret != 0) iommu_release_device(k, dev);
+  if (ret != 0)
+    iommu_release_device(k, dev);
+  else if (k.group(group).container != kNoId && k.has(Rule::kVfioViable))
+    k.warn("vfio_group_nb_add_dev", group);
   return ret;
 }
 
@@ -338,7 +342,13 @@ int SetupDefault(Kernel& k, DeviceId dev) {
 
 // The second half of bus_iommu_probe(), for one group.
 int FinishGroup(Kernel& k, GroupId group, Bus bus) {
-  if (k.fwnode_era()) return iommu_setup_default_domain(k, group);
+  if (k.sets_up_groups()) return iommu_setup_default_domain(k, group);
+  // 5.15 asks the slot of each device's bus for the default type, and expects ops there.
+  for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
+    if (HasNoOps(k, dev)) {
+      k.oops(Oops::kNullPointer, "iommu_get_def_domain_type", group, dev);
+      break;
+    }
   AllocDefaultByBus(k, group, bus);
   const DomainId dom = k.group(group).default_domain;
   if (dom == kNoId) return 0;
@@ -361,8 +371,8 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
     if (ret != 0 && ret != -ENODEV) return ret;
     const GroupId group = k.device(dev).group;
     if (ret != 0 || k.group(group).default_domain != kNoId) continue;
-    // Fwnode era: the walk leaves a group alone that has a domain, even if not a default one.
-    if (k.fwnode_era() && k.group(group).domain != kNoId) continue;
+    // From 6.6 on the walk leaves a group alone that has a domain, even if not a default one.
+    if (k.sets_up_groups() && k.group(group).domain != kNoId) continue;
     if (std::ranges::find(list.begin(), list.begin() + listed, group) == list.begin() + listed)
       list[listed++] = group;
   }
@@ -374,27 +384,28 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
 // --- registration, by era ---
 
 void ReleaseBus(Kernel& k, Bus bus) {
-  for (DeviceId dev : DevicesInOrder(k))
-    if (k.topology.devices[dev].bus == bus) iommu_release_device(k, dev);
+  for (DeviceId dev : DevicesInOrder(k)) {
+    if (k.topology.devices[dev].bus != bus) continue;
+    StayVfios(k, dev);
+    iommu_release_device(k, dev);
+  }
 }
 
 int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
-  const auto bit = static_cast<uint8_t>(1U << static_cast<unsigned>(bus));
   if (driver == kNoId) {
-    // The kernel leaves the notifier and the devices as they are.
+    // The kernel leaves the notifiers and the devices as they are.
     SetBusOps(k, bus, kNoId);
     return 0;
   }
   if (k.state.bus_ops[static_cast<size_t>(bus)] != kNoId && k.has(Rule::kBusOneOps))
     return k.refuse(Rule::kBusOneOps, -EBUSY);
   SetBusOps(k, bus, driver);
-  // ABSTRACTION: each bus_set_iommu() adds one more notifier. If a second notifier probes a device
-  // again, it finds it in its group, so one bit is enough for all notifiers.
-  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier | bit);
+  uint16_t& notifiers = k.state.bus_notifiers[static_cast<size_t>(bus)];
+  ++notifiers;
   const int ret = bus_iommu_probe(k, bus);
   if (ret == 0) return 0;
   ReleaseBus(k, bus);
-  k.state.bus_notifier = static_cast<uint8_t>(k.state.bus_notifier & ~bit);
+  --notifiers;
   SetBusOps(k, bus, kNoId);
   return ret;
 }
@@ -467,7 +478,7 @@ int ClaimBuses(Kernel& k, InstanceId instance) {
 std::span<const Bus> IommuBuses(const Kernel& k) {
   static constexpr std::array kBuses = {Bus::kPlatform, Bus::kPci,    Bus::kAmba,
                                         Bus::kFslMc,    Bus::kHost1x, Bus::kCdx};
-  return std::span(kBuses).first(k.fwnode_era() ? 6 : 5);
+  return std::span(kBuses).first(k.sets_up_groups() ? 6 : 5);
 }
 
 int WalkBuses(Kernel& k, DriverId driver) {
@@ -512,7 +523,7 @@ void UnregisterInstance(Kernel& k, InstanceId instance) {
   const Driver& driver = k.topology.drivers[k.topology.instances[instance].driver];
   ReleaseServedBy(k, instance);
   Unlist(k, instance);
-  if (k.profile.era == Era::kSingleDriver && !k.has(Rule::kRegisterStickyOps))
+  if (WritesEverySlot(k.profile.era) && !k.has(Rule::kRegisterStickyOps))
     for (Bus bus : IommuBuses(k)) SetBusOps(k, bus, kNoId);
   if (k.profile.era == Era::kBusSlots && driver.clears)
     for (Bus bus : driver.claim_order)
@@ -539,7 +550,7 @@ int Register(Kernel& k) {  // iommu_device_register() and claims
     return k.refuse(Rule::kFirmwareDtXorAcpi, -ENODEV);
   AdoptSlots(k, id);
   const DriverId platform = k.state.bus_ops[static_cast<size_t>(Bus::kPlatform)];
-  if (k.profile.era == Era::kSingleDriver && platform != kNoId && !k.same_ops(platform, id) &&
+  if (WritesEverySlot(k.profile.era) && platform != kNoId && !k.same_ops(platform, id) &&
       k.has(Rule::kRegisterSingleDriver))
     return k.refuse(Rule::kRegisterSingleDriver, -EBUSY);
 
@@ -586,12 +597,29 @@ int iommu_probe_device(Kernel& k, DeviceId dev) {
   if (k.device(dev).group != kNoId) return 0;
   if (k.topology.devices[dev].kind != DeviceKind::kReal) return -ENODEV;
   if (const int ret = InitDevice(k, dev); ret != 0) return ret;
-  return k.fwnode_era() ? SetupDefault(k, dev) : AttachDefaultByBus(k, dev);
+  return k.sets_up_groups() ? SetupDefault(k, dev) : AttachDefaultByBus(k, dev);
+}
+
+void iommu_bus_notifier(Kernel& k, DeviceId dev) {
+  const InstanceId instance = k.device(dev).instance;
+  if (instance == kNoId) {
+    iommu_probe_device(k, dev);
+    return;
+  }
+  // Up to and including 6.0 each bus_set_iommu() that succeeds adds a notifier. ABSTRACTION: the
+  // driver finds the instance that it found before. The device takes a second reference to the
+  // driver's module, which it never gives back.
+  k.emit({.kind = Event::Kind::kProbe,
+          .device = dev,
+          .group = k.device(dev).group,
+          .device_driver = k.driver_of(dev),
+          .instance = instance});
+  AttachDefaultByBus(k, dev);
 }
 
 void iommu_release_device(Kernel& k, DeviceId dev) {
   DeviceState& d = k.device(dev);
-  if (d.iommu && !k.fwnode_era()) ReadInstance(k, dev);
+  if (d.iommu && !k.sets_up_groups()) ReadInstance(k, dev);
   FreeDevIommu(k, dev);
   if (d.instance == kNoId) return;  // an emulated device keeps its group
   const GroupId group = d.group;
@@ -608,7 +636,7 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   d.group = kNoId;
   d.instance = kNoId;
   const GroupState& g = k.group(group);
-  if (g.devices == kNoId && k.fwnode_era()) {
+  if (g.devices == kNoId && k.sets_up_groups()) {
     if (g.owner || g.kernel_users != 0 || g.domain != g.default_domain)
       k.warn("__iommu_group_free_device", group);
     FreeGroupDomains(k, group);

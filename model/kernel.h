@@ -38,6 +38,7 @@ struct Kernel {
 
   [[nodiscard]] bool has(Rule rule) const { return profile.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return profile.era == Era::kFwnode; }
+  [[nodiscard]] bool sets_up_groups() const { return SetsUpGroups(profile.era); }
   // Whether ACPI describes the machine; otherwise a device tree does.
   [[nodiscard]] bool acpi() const { return topology.firmware == Firmware::kAcpi; }
   [[nodiscard]] DeviceState& device(DeviceId d) const { return state.devices[d]; }
@@ -98,6 +99,7 @@ inline constexpr const char* kWaits =
 
 bool IsRegistered(const Kernel& k, InstanceId instance);
 int iommu_probe_device(Kernel& k, DeviceId dev);
+void iommu_bus_notifier(Kernel& k, DeviceId dev);  // BUS_NOTIFY_ADD_DEVICE
 void iommu_release_device(Kernel& k, DeviceId dev);
 // Applies the firmware description of a device's masters: of_iommu_configure(),
 // acpi_iommu_configure_id(). ABSTRACTION: from 6.12 on, fwspec.free_on_error is the rule for both;
@@ -123,12 +125,12 @@ void SetGroupDomainPointer(Kernel& k, GroupId group, DomainId domain);  // group
 void SetPasidPointer(Kernel& k, GroupId group, DomainId domain);
 void ClearHardware(Kernel& k, DeviceId dev);                 // detach_dev, release_device
 int AttachDevice(Kernel& k, DomainId domain, DeviceId dev);  // __iommu_attach_device()
-// attach_dev up to and including 6.1; __iommu_device_set_domain() from 6.8 on.
+// attach_dev up to and including 6.1; __iommu_device_set_domain() from 6.6 on.
 int DeviceSetDomain(Kernel& k, GroupId group, DeviceId dev, DomainId domain, SetDomain how);
-// __iommu_group_set_domain(), and __iommu_group_set_domain_nofail() from 6.8 on.
+// __iommu_group_set_domain(), and __iommu_group_set_domain_nofail() from 6.6 on.
 int GroupSetDomain(Kernel& k, GroupId group, DomainId domain, SetDomain how);
 // The type of default domain that the drivers of a group's devices want:
-// iommu_get_default_domain_type() from 6.8 on. Before 6.8 the walk of a bus asks every device, and
+// iommu_get_default_domain_type() from 6.6 on. Before 6.8 the walk of a bus asks every device, and
 // falls back to the command line if two answers differ. ABSTRACTION: up to and including 6.1 the
 // kernel asks only the device itself when one comes alone.
 DefaultType DefaultTypeOf(const Kernel& k, GroupId group);
@@ -154,6 +156,10 @@ uint64_t iommu_unmap(Kernel& k, DomainId domain, Pages pages);
 uint64_t ApertureOf(const Kernel& k, DomainId domain);
 uint8_t PageSizesOf(const Kernel& k, DomainId domain);
 int iommu_get_msi_cookie(Kernel& k, DomainId domain);
+// Whether the kernel asks the slot of a served device's bus for ops, as 5.15 does, and there are none.
+bool HasNoOps(const Kernel& k, DeviceId dev);
+// The device's reserved regions, as its driver reports them.
+std::span<const Region> iommu_get_resv_regions(const Kernel& k, DeviceId dev);
 // iommu_create_device_direct_mappings() into the group's default domain.
 int CreateDirectMappings(Kernel& k, DomainId domain, DeviceId dev);
 
@@ -164,6 +170,9 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev);
 
 // --- vfio_group.cc: drivers/vfio/group.c ---
 
+// The step ends. Rule vfio.coherency_of_bus: VFIO's driver binds to devices of open groups, and has
+// them then, whatever becomes of the slot that answered.
+void RememberVfios(Kernel& k);
 // The device's IOMMU is about to let it go, which VFIO is not told.
 void StayVfios(Kernel& k, DeviceId dev);
 // The device's driver unbinds: if it was the last of VFIO's in the group, the group leaves its

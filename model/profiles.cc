@@ -25,6 +25,7 @@ constexpr std::array<ProfileInfo, kKernelVersionCount> kProfiles = {{
     {kV6_0, "v6.0", 2, kBusSlots, kV6_0},
     {kV6_1, "v6.1", 3, kSingleDriver, kV6_1},
     {kV6_1_y, "v6.1.y", 4, kSingleDriver, kV6_1, kBackportedTo61},
+    {kV6_6, "v6.6", 13, kGroupSetup, kV6_6},
     {kV6_8, "v6.8", 5, kFwnode, kV6_8},
     {kV6_12, "v6.12", 6, kFwnode, kV6_12},
     {kV6_12_y, "v6.12.y", 7, kFwnode, kV6_12, kBackportedTo612},
@@ -50,6 +51,8 @@ std::string_view EraName(Era era) {
       return "ops by bus slot, set by bus_set_iommu()";
     case Era::kSingleDriver:
       return "ops by bus slot, set by iommu_device_register()";
+    case Era::kGroupSetup:
+      return "ops by bus slot, set by iommu_device_register(); default domains by group";
     case Era::kFwnode:
       return "ops by fwnode";
   }

@@ -24,6 +24,7 @@ enum class KernelVersion : uint8_t {
   kV6_0,
   kV6_1,
   kV6_1_y,
+  kV6_6,
   kV6_8,
   kV6_12,
   kV6_12_y,
@@ -35,14 +36,24 @@ inline constexpr auto kNewestVersion = KernelVersion::kV7_3;
 inline constexpr int kKernelVersionCount = static_cast<int>(kNewestVersion) + 1;
 inline constexpr auto kKernelVersions = kValuesOf<KernelVersion, kKernelVersionCount>;
 
-// How devices get their iommu_ops. This is no rule: registration, probe and the set-up of default
-// domains depend on it together, and no patch drops one of them alone.
+// How devices get their iommu_ops and their default domains. This is no rule: registration, probe
+// and the set-up of default domains depend on it together, and no patch drops one of them alone.
 enum class Era : uint8_t {
   kBusSlots,      // up to and including 6.0: bus->iommu_ops, written by bus_set_iommu()
-  kSingleDriver,  // 6.1 to 6.7: bus->iommu_ops of every bus, written by iommu_device_register()
+  kSingleDriver,  // 6.1: bus->iommu_ops of every bus, written by iommu_device_register()
+  kGroupSetup,    // 6.6: the same, but a default domain is set up for a whole group
   kFwnode,        // from 6.8 on: looked up by fwnode, no bus slot
 };
+inline constexpr int kEraCount = static_cast<int>(Era::kFwnode) + 1;
 std::string_view EraName(Era era);
+
+// Whether iommu_device_register() writes the slots of all buses.
+constexpr bool WritesEverySlot(Era era) {
+  return era == Era::kSingleDriver || era == Era::kGroupSetup;
+}
+// Whether a group gets its default domain by iommu_setup_default_domain(), every other domain by
+// __iommu_group_set_domain_internal(), and loses its domains with its last device.
+constexpr bool SetsUpGroups(Era era) { return era >= Era::kGroupSetup; }
 
 struct ProfileInfo {
   KernelVersion version;

@@ -149,7 +149,7 @@ class PromisedOn {
   }
 
  private:
-  std::array<PromiseRange, 3> ranges_{};
+  std::array<PromiseRange, 4> ranges_{};
   size_t count_ = 0;
 };
 

@@ -115,6 +115,7 @@ inline constexpr PromisedOn kOneDriverAGroup =
 
 inline constexpr FaultSet kAttachFaults =
     FaultBit(Fault::Kind::kAttach) | FaultBit(Fault::Kind::kAttachCall);
+inline constexpr FaultSet kAllocFaults = FaultBit(Fault::Kind::kAlloc);
 inline constexpr FaultSet kMapFaults = FaultBit(Fault::Kind::kMap);
 
 // --- the rows of each file, in the order of Property; the checks of events are in properties.cc

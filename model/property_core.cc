@@ -339,15 +339,15 @@ constexpr PropertyInfo kCoreRows[] = {
     {kNoOops, "no-oops",
      "no NULL or wild pointer is followed, no BUG hit, no list corrupted, nothing loops for ever "
      "or is undefined",
-     NoOops, PromisedOn(Since(kV6_8), kCommonPageNoUnregister)},
+     NoOops, PromisedOn(Since(kV6_6), kCommonPageNoUnregister)},
     {kNoCallWaits, "no-call-waits",
      "no ioctl of the user, and no pin of a driver, waits inside the kernel for another ioctl",
      NoCallWaits, Since(kV6_1_y)},
     {kNoFreedDomainInUse, "no-freed-domain-in-use",
      "no device's hardware and no group points at a domain that was freed", NoFreedDomainInUse,
-     PromisedOn(Until(kV6_8), kOneInstance)
+     PromisedOn(Until(kV6_6), kOneInstance)
          .Without(kAttachFaults)
-         .And(Since(kV6_8))
+         .And(Since(kV6_6))
          .Without(kAttachFaults)},
     {kNoLeakedDomain, "no-leaked-domain",
      "every domain belongs to a group or is on the list of a container", NoLeakedDomain,
@@ -360,16 +360,20 @@ constexpr PropertyInfo kCoreRows[] = {
      GroupSharesADomain,
      PromisedOn(Until(kV5_19), kOneInstanceNoHotAdd)
          .Without(kAttachFaults)
-         .And(Since(kV5_19), kOneInstance)
+         .And(Since(kV5_19).Until(kV6_6), kOneInstance)
+         .Without(kAttachFaults)
+         .And(Since(kV6_6).Until(kV6_8), kOneInstance)
+         .Without(kAttachFaults | kAllocFaults)
+         .And(Since(kV6_8), kOneInstance)
          .Without(kAttachFaults)},
     {kGroupDomainIsKnown, "group-domain-is-known",
      "group->domain is NULL, the default, blocking or PASID domain, or, in a container, type1's",
      GroupDomainIsKnown,
      PromisedOn(Until(kV5_19), kOneInstance)
          .Without(kAttachFaults)
-         .And(Since(kV5_19).Until(kV6_8))
+         .And(Since(kV5_19).Until(kV6_6))
          .Without(kAttachFaults)
-         .And(Since(kV6_8))},
+         .And(Since(kV6_6))},
     {kProbedByFirmwaresDriver, "probed-by-firmwares-driver",
      "the driver that serves a device is that of an instance which firmware names for it",
      ProbedByFirmwaresDriver, Since(kV6_1)},
@@ -382,12 +386,12 @@ constexpr PropertyInfo kCoreRows[] = {
      PromisedOn(Since(kV6_8), kOneInstanceNoHotAdd).Without(kAttachFaults | kMapFaults)},
     {kIncompatibleMeansEinval, "incompatible-means-einval",
      "attach_dev says EINVAL, and no other errno, to what is incompatible", IncompatibleMeansEinval,
-     PromisedOn(Until(kV6_8), kOneErrno).And(Since(kV6_8))},
+     PromisedOn(Until(kV6_6), kOneErrno).And(Since(kV6_6))},
     {kOwnershipBalances, "ownership-balances", "a group is claimed only while it is in a container",
-     OwnershipBalances, PromisedOn(Since(kV5_19).Until(kV6_8)).And(Since(kV6_8), kDriversCome)},
+     OwnershipBalances, PromisedOn(Since(kV5_19).Until(kV6_6)).And(Since(kV6_6), kDriversCome)},
     {kKernelUsersBalance, "kernel-users-balance",
      "a group counts at least each of its devices that a kernel driver has", KernelUsersBalance,
-     PromisedOn(kEveryVersion, kDriversCome)},
+     PromisedOn(Since(kV5_19), kDriversCome)},
     {kNoDriverBesideUser, "no-driver-beside-user",
      "no kernel driver has a device of a group that user space has", NoDriverBesideUser,
      PromisedOn(Since(kV5_19), kDriversCome)},
@@ -412,7 +416,7 @@ constexpr PropertyInfo kCoreRows[] = {
      kEveryVersion},
     {kUnownedGroupIsOnDefault, "unowned-group-is-on-default",
      "a group that nobody owns is on its default domain", UnownedGroupIsOnDefault,
-     PromisedOn(Until(kV6_8), kOneInstance).Without(kAttachFaults).And(Since(kV6_8))},
+     PromisedOn(Until(kV6_6), kOneInstance).Without(kAttachFaults).And(Since(kV6_6))},
     {kOwnedGroupIsOffDefault, "owned-group-is-off-default",
      "no device of a group that user space owns is on the group's default domain",
      OwnedGroupIsOffDefault, Since(kV5_19)},

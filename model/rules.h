@@ -48,6 +48,7 @@ enum class Rule : uint8_t {
   kVfioCacheCoherency = 18,
   kVfioLeaveOnLast = 19,
   kVfioWaitOnLast = 103,
+  kVfioCoherencyOfBus = 113,
   kType1SameBus = 20,
   kType1SameOps = 21,
   kType1SameCoherency = 22,
@@ -100,6 +101,7 @@ enum class Rule : uint8_t {
   kType1VaddrBusy = 58,
   kType1NoDuplicate = 59,
   kType1EmulatedApart = 60,
+  kType1EmulatedByBus = 114,
   kType1Nesting = 61,
   kType1NestingType = 105,
   kType1AperConflict = 62,
@@ -138,6 +140,7 @@ enum class Rule : uint8_t {
   kType1PinVaddrBusy = 90,
   kType1PinAccounts = 91,
   kType1UnpinZero = 92,
+  kType1UnpinWarns = 115,
   // Contracts of drivers.
   kDriverSnoopChecked = 93,
   kDriverAttachKeepsOld = 94,
@@ -148,7 +151,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 113;
+inline constexpr int kRuleCount = 116;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

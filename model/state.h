@@ -21,7 +21,7 @@ enum class BoundTo : uint8_t { kVfio, kKernelDriver, kNobody };
 // Invariant: a device in a group is on that group's list, once; a real device is in a group exactly
 // while an instance serves it; an absent device is in no group. A device without a group is on no
 // domain. A device that has a fwspec or is served has a dev->iommu. A group in which VFIO has a
-// device still is open.
+// device still is open or in a container.
 struct DeviceState {
   bool present = false;
   InstanceId instance = kNoId;  // dev->iommu->iommu_dev; its driver serves the device
@@ -36,7 +36,8 @@ struct DeviceState {
   bool require_direct = false;      // dev->iommu->require_direct
   uint8_t reset_depth = 0;          // group_device->reset_depth: resets that are not done
   bool configure_deferred = false;  // the last `configure` was -EPROBE_DEFER
-  // The open group in which VFIO still has the device, since only its IOMMU has let it go from there.
+  // The open group, or group in a container, in which VFIO still has the device, since only its
+  // IOMMU has let it go from there. With rule vfio.coherency_of_bus, also the group that it is in.
   GroupId vfio_in = kNoId;
   [[nodiscard]] bool blocked() const { return reset_depth != 0; }  // group_device->blocked
   friend bool operator==(const DeviceState&, const DeviceState&) = default;
@@ -97,7 +98,8 @@ struct Dma {
 };
 
 // Invariant: a container lists its groups, and the type1 domains of these, each once. Without
-// groups it has no IOMMU, and without an IOMMU no domains.
+// groups or without an IOMMU it has no domains. Rule vfio.release_on_last: without groups it has no
+// IOMMU (property empty-container-has-no-driver).
 struct ContainerState {
   // iommu->iova_list, bit per page. The list is empty until a group with an IOMMU attaches. An
   // empty list is the same as one range of all pages, except for the allocations of a copy of it.
@@ -122,11 +124,11 @@ struct ContainerState {
 struct State {
   std::array<uint64_t, kMaxDomains> mapped{};  // bit per page of IOVA that a domain translates
   std::array<ContainerState, kMaxContainers> containers{};
-  uint32_t locked_vm = 0;                   // mm->locked_vm: pages accounted to the user
-  uint32_t pins = 0;                        // ghost: pins of user memory that type1 holds
-  uint32_t zero_pins = 0;                   // ghost: pins of the zero page
-  std::array<DriverId, kBusCount> bus_ops;  // bus->iommu_ops
-  uint8_t bus_notifier = 0;                 // bit per bus: its iommu notifier is registered
+  uint32_t locked_vm = 0;                           // mm->locked_vm: pages accounted to the user
+  uint32_t pins = 0;                                // ghost: pins of user memory that type1 holds
+  uint32_t zero_pins = 0;                           // ghost: pins of the zero page
+  std::array<uint16_t, kBusCount> bus_notifiers{};  // iommu notifiers that the bus has
+  std::array<DriverId, kBusCount> bus_ops;          // bus->iommu_ops
   uint8_t listed_count = 0;
   std::array<DeviceId, kMaxDevices> listed;  // the devices of all buses, in the order they came
   uint8_t registered_count = 0;
@@ -137,7 +139,7 @@ struct State {
   std::array<DomainState, kMaxDomains> domains{};
   uint8_t groups_end = 0;   // no live group has this index or a higher one
   uint8_t domains_end = 0;  // no used domain has this index or a higher one
-  uint8_t padding = 0;
+  std::array<uint8_t, 6> padding{};
 
   State() {
     bus_ops.fill(kNoId);

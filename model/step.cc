@@ -24,7 +24,8 @@ bool ServesADevice(const Kernel& k, InstanceId instance) {
                      [instance](const DeviceState& d) { return d.instance == instance; });
 }
 
-StepResult Done(const Kernel& k, int error) {
+StepResult Done(Kernel& k, int error) {
+  if (k.has(Rule::kVfioCoherencyOfBus)) RememberVfios(k);
   assert(BrokenInvariant(k.topology, k.state) == nullptr);
   return {.error = error, .struck = k.struck()};
 }

@@ -83,7 +83,7 @@ struct Driver {
   bool same_instance = false;    // attach_dev refuses a domain of another instance, -EINVAL
   bool refuses_foreign = false;  // attach_dev refuses devices of other drivers, -EINVAL
   bool instance_groups = false;  // device_group: one group per instance, otherwise one per device
-  bool default_domains = true;   // up to and including 6.1: allocates default domains
+  bool default_domains = true;   // up to and including 6.6: allocates default domains
   bool coherent = true;          // answers IOMMU_CAP_CACHE_COHERENCY
   bool accepts_foreign = false;  // probe_device takes any device
   bool deferred = false;         // is_attach_deferred: the first DMA attaches the default domain

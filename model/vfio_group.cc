@@ -4,10 +4,10 @@
 // vfio_main.c).
 //
 // ABSTRACTION: if no `open` opened a group, the call that needs it opens it, and the group is
-// closed when it leaves its container. A device is VFIO's as long as it is in its group, and if its
-// IOMMU lets it go, as long as an `open` has the group open. In the kernel it stays VFIO's until it
-// is unbound, and only then its old group's container loses it (docs/recording.md, vfio-stays). An
-// open group keeps its number after its last device has gone.
+// closed when it leaves its container. VFIO's driver has the devices of groups that are open, and of
+// the others when a call needs their files. A device that its IOMMU lets go stays VFIO's in the
+// group that is open, until that is closed. An open group keeps its number after its last device has
+// gone.
 #include <utility>
 
 #include "model/kernel.h"
@@ -15,13 +15,18 @@
 namespace iommucheck {
 namespace {
 
+bool IsOpen(const GroupState& g) { return g.open || g.container != kNoId; }
+
 // Whether VFIO registered the device. From 5.19 on VFIO asks IOMMU_CAP_CACHE_COHERENCY of devices
-// with an IOMMU. ABSTRACTION: 5.19 asks the driver in the slot of the device's bus, which is another
-// one only where a slot was overwritten while the device was served (assume.bus_ops_not_replaced).
+// with an IOMMU.
 bool IsVfioDevice(const Kernel& k, DeviceId dev) {
   if (k.device(dev).bound != BoundTo::kVfio) return false;
-  return k.topology.devices[dev].kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency) ||
-         k.topology.drivers[k.driver_of(dev)].coherent;
+  const Device& device = k.topology.devices[dev];
+  if (device.kind != DeviceKind::kReal || !k.has(Rule::kVfioCacheCoherency)) return true;
+  const DriverId asked = k.has(Rule::kVfioCoherencyOfBus)
+                             ? k.state.bus_ops[static_cast<size_t>(device.bus)]
+                             : k.driver_of(dev);
+  return asked != kNoId && k.topology.drivers[asked].coherent;
 }
 
 // Up to and including 5.18: whether every device of the group is VFIO's or has no driver.
@@ -51,7 +56,9 @@ int UseContainer(Kernel& k, DeviceId dev, GroupId group) {
 GroupId VfioGroupOf(const Kernel& k, DeviceId dev) {
   const DeviceState& d = k.device(dev);
   if (d.vfio_in != kNoId) return d.vfio_in;
-  return d.group != kNoId && IsVfioDevice(k, dev) ? d.group : kNoId;
+  if (d.group == kNoId || (k.has(Rule::kVfioCoherencyOfBus) && IsOpen(k.group(d.group))))
+    return kNoId;
+  return IsVfioDevice(k, dev) ? d.group : kNoId;
 }
 
 // Whether VFIO has a device in the group, besides `but`. If it has any, /dev/vfio/N exists.
@@ -71,7 +78,14 @@ bool IsLastInGroup(const Kernel& k, DeviceId dev) {
 // The call opens the group if nobody has, for which it needs /dev/vfio/N.
 bool CanOpen(const Kernel& k, GroupId group) {
   const GroupState& g = k.group(group);
-  return g.open || g.container != kNoId || HasVfioDevice(k, group);
+  return IsOpen(g) || HasVfioDevice(k, group);
+}
+
+// VFIO's driver unbinds from the devices of a group that is not open any more.
+void UnbindFromClosed(Kernel& k, GroupId group) {
+  if (IsOpen(k.group(group))) return;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    if (k.device(dev).vfio_in == group) k.device(dev).vfio_in = kNoId;
 }
 
 // A file whose devices have all left VFIO is of no use. ABSTRACTION: a user who opens the group
@@ -98,7 +112,9 @@ int Open(Kernel& k) {  // vfio_group_fops_open()
   const GroupId group = k.op.a;
   GroupState& g = k.group(group);
   CloseDead(k, group);
-  if (!HasVfioDevice(k, group)) return -ENOENT;
+  // Up to and including 6.0 a file that is open keeps /dev/vfio/N.
+  if (!(k.has(Rule::kVfioLeaveOnLast) ? HasVfioDevice(k, group) : CanOpen(k, group)))
+    return -ENOENT;
   if (NeedsRawIo(k, group)) return k.refuse(Rule::kVfioNoIommuCap, -EPERM, kNoId, group);
   if ((g.open || g.container != kNoId) && k.has(Rule::kVfioOpenOnce))
     return k.refuse(Rule::kVfioOpenOnce, -EBUSY, kNoId, group);
@@ -117,8 +133,7 @@ int Close(Kernel& k) {  // vfio_group_fops_release()
   const GroupId group = k.op.a;
   if (k.group(group).container != kNoId) vfio_group_detach_container(k, group);
   k.group(group).open = k.group(group).dead = false;
-  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
-    if (k.device(dev).vfio_in == group) k.device(dev).vfio_in = kNoId;
+  UnbindFromClosed(k, group);
   iommu_group_put(k, group);
   return 0;
 }
@@ -153,6 +168,7 @@ int UnsetContainer(Kernel& k) {  // vfio_group_ioctl_unset_container()
   if (g.open_devices != 0 && k.has(Rule::kVfioUnsetUnused))
     return k.refuse(Rule::kVfioUnsetUnused, -EBUSY, kNoId, group);
   vfio_group_detach_container(k, group);
+  UnbindFromClosed(k, group);
   iommu_group_put(k, group);
   return 0;
 }
@@ -193,9 +209,19 @@ int PutDevice(Kernel& k) {  // vfio_device_fops_release()
   return 0;
 }
 
+void RememberVfios(Kernel& k) {
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev) {
+    DeviceState& d = k.device(dev);
+    if (d.vfio_in == kNoId && d.group != kNoId && IsOpen(k.group(d.group)) &&
+        !k.group(d.group).dead && IsVfioDevice(k, dev))
+      d.vfio_in = d.group;
+  }
+}
+
 void StayVfios(Kernel& k, DeviceId dev) {
   const GroupId group = VfioGroupOf(k, dev);
-  if (group != kNoId && k.group(group).open && !k.group(group).dead) k.device(dev).vfio_in = group;
+  if (group != kNoId && IsOpen(k.group(group)) && !k.group(group).dead)
+    k.device(dev).vfio_in = group;
 }
 
 void LeaveVfio(Kernel& k, DeviceId dev) {  // vfio_device_remove_group()

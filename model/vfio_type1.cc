@@ -5,7 +5,7 @@
 // are the kernel's labels.
 //
 // ABSTRACTION: dirty tracking and its scopes are left out. 5.15 keeps emulated groups in an
-// external_domain, with the same effect, but refuses one that has lost its devices: -EIO.
+// external_domain, with the same effect.
 #include "model/kernel.h"
 
 namespace iommucheck {
@@ -65,17 +65,29 @@ int NarrowIova(Kernel& k, ContainerId container, GroupId group, DomainId domain,
   return ret == -EINVAL ? k.refuse(Rule::kType1ResvExclude, ret, kNoId, group) : ret;
 }
 
+bool DriverIsolatesMsi(const Kernel& k, DriverId driver) {
+  const auto instances = std::span(k.topology.instances).first(k.topology.instances_count);
+  return driver != kNoId && std::ranges::all_of(instances, [driver](const Instance& i) {
+           return i.driver != driver || i.isolates_msi;
+         });
+}
+
+// ops->capable(IOMMU_CAP_INTR_REMAP). Up to and including 6.0 it is told of no device, and the
+// driver answers for all of its instances.
 bool IsolatesMsi(const Kernel& k, DeviceId dev) {
+  if (k.profile.era == Era::kBusSlots) return DriverIsolatesMsi(k, k.driver_of(dev));
   return k.topology.instances[k.device(dev).instance].isolates_msi;
 }
 
-// iommu_group_has_isolated_msi() from 6.8 on; from 6.0 on IOMMU_CAP_INTR_REMAP of any device, and
-// of the bus before. ABSTRACTION: the bus gives the answer of the first device;
-// irq_domain_check_msi_remap() returns false.
-bool HasIsolatedMsi(const Kernel& k, GroupId group) {
+// iommu_group_has_isolated_msi() from 6.6 on; from 6.0 on IOMMU_CAP_INTR_REMAP of any device, and
+// of the bus before. ABSTRACTION: irq_domain_check_msi_remap() returns false.
+bool HasIsolatedMsi(Kernel& k, GroupId group) {
   const DeviceId first = k.first_device(group);
   const bool every = k.has(Rule::kType1MsiEveryDevice);
-  if (!every && !k.has(Rule::kType1MsiAnyDevice)) return IsolatesMsi(k, first);
+  if (!every && !k.has(Rule::kType1MsiAnyDevice))
+    return k.profile.era == Era::kBusSlots
+               ? DriverIsolatesMsi(k, BusOps(k, k.topology.devices[first].bus))
+               : IsolatesMsi(k, first);
   for (DeviceId dev = first; dev != kNoId; dev = k.device(dev).next)
     if (IsolatesMsi(k, dev) != every) return !every;
   return every;
@@ -196,15 +208,18 @@ int vfio_iommu_type1_attach_group(Kernel& k, ContainerId container, GroupId grou
     return k.refuse(Rule::kType1VaddrBusy, -EBUSY, kNoId, group);
   if (k.has(Rule::kType1NoDuplicate) && (g.vfio_domain != kNoId || g.emulated_listed))
     return k.refuse(Rule::kType1NoDuplicate, -EINVAL, kNoId, group);
-  if (!k.kmalloc()) return -ENOMEM;  // struct vfio_iommu_group
-  if (g.kind == DeviceKind::kEmulated && k.has(Rule::kType1EmulatedApart)) {
+  const bool by_bus = k.has(Rule::kType1EmulatedByBus);
+  if (!k.kmalloc()) return -ENOMEM;            // struct vfio_iommu_group
+  if (by_bus && !k.kmalloc()) return -ENOMEM;  // struct vfio_domain
+  const bool emulated = g.kind == DeviceKind::kEmulated && !(by_bus && g.devices == kNoId);
+  if (emulated && k.has(Rule::kType1EmulatedApart)) {
     g.emulated_listed = true;
     ++c.emulated;
     return 0;
   }
   if (k.has(Rule::kType1SameBus) && !OneBus(k, group))
     return k.refuse(Rule::kType1SameBus, -EINVAL, kNoId, group);
-  if (!k.kmalloc()) return -ENOMEM;  // struct vfio_domain
+  if (!by_bus && !k.kmalloc()) return -ENOMEM;  // struct vfio_domain
 
   DomainId domain = kNoId;
   if (const int ret = AllocForGroup(k, group, &domain); ret != 0) return ret;

@@ -31,12 +31,20 @@ uint8_t PgsizeBitmap(const Kernel& k, ContainerId container) {
   return static_cast<uint8_t>(bitmap);
 }
 
-// The size of the smallest page that all domains support, 1 << __ffs(iommu->pgsize_bitmap).
+// The size of the smallest page that all domains support, 1 << __ffs(iommu->pgsize_bitmap). If no
+// size is common, __ffs() of 0 is undefined. tzcnt and its like return the width of the register, by
+// which no shift moves 1: a page of a byte, so that nothing has to be aligned.
 int SmallestPage(Kernel& k, ContainerId container) {
   const uint8_t bitmap = PgsizeBitmap(k, container);
   if (bitmap != 0) return 1 << std::countr_zero(bitmap);
-  k.oops(Oops::kUndefined, "__ffs");  // of 0
-  return kPages;
+  k.oops(Oops::kUndefined, "__ffs");
+  return 1;
+}
+
+// WARN_ON((pgsize - 1) & PAGE_MASK). ABSTRACTION: if no size is common, it is the compiler that says
+// whether this fires; clang takes a shift by as much for one to the left.
+void WarnOfLargePages(Kernel& k, ContainerId container, const char* where) {
+  if ((PgsizeBitmap(k, container) & 1U) == 0) k.warn(where, kNoId);
 }
 
 bool Wraps(Pages pages) { return pages.first + pages.count > kPages; }
@@ -217,9 +225,10 @@ void UnmapBefore(Kernel& k, ContainerId container, DomainId failed, Pages pages)
   }
 }
 
-int MapEveryDomain(Kernel& k, ContainerId container, Pages pages) {  // vfio_iommu_map()
+// vfio_iommu_map(); `paddr` as in iommu_map().
+int MapEveryDomain(Kernel& k, ContainerId container, Pages pages, uint8_t paddr) {
   for (DomainId d = FirstDomain(k, container); d != kNoId; d = k.domain(d).next) {
-    const int ret = iommu_map(k, d, pages);
+    const int ret = iommu_map(k, d, pages, kNoId, paddr);
     if (ret == 0) continue;
     if (k.has(Rule::kType1MapUnwind)) UnmapBefore(k, container, d, pages);
     return ret;
@@ -234,7 +243,8 @@ int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio
     Pages chunk = ChunkAt(dma, left);
     ret = PinPages(k, container, dma, chunk);
     if (ret != 0) break;
-    ret = MapEveryDomain(k, container, chunk);
+    ret = MapEveryDomain(k, container, chunk,
+                         static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first));
     if (ret != 0) {
       UnpinPages(k, container, dma, MaskOf(chunk));
       break;
@@ -269,7 +279,7 @@ int UnmapRange(Kernel& k, ContainerId container, bool all, Pages& at) {
   } else if (Wraps(at)) {
     return k.has(Rule::kType1Overflow) ? -EOVERFLOW : -EINVAL;
   }
-  if (smallest > 1) k.warn("vfio_dma_do_unmap", kNoId);
+  WarnOfLargePages(k, container, "vfio_dma_do_unmap");
   return 0;
 }
 
@@ -376,7 +386,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
   if ((prot != 0) == set_vaddr && k.has(Rule::kType1UpdateVaddr)) return -EINVAL;
 
   const int smallest = SmallestPage(k, container);
-  if (smallest > 1) k.warn("vfio_dma_do_map", kNoId);
+  WarnOfLargePages(k, container, "vfio_dma_do_map");
   if (prot == 0 && !set_vaddr) return -EINVAL;
   if (op.at.count == 0) return -EINVAL;
   if (((op.at.first | op.at.count | op.vaddr) & (smallest - 1)) != 0 && k.has(Rule::kType1MapAlign))
@@ -519,20 +529,24 @@ int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
   return 0;
 }
 
+// ABSTRACTION: the errno up to and including 5.19, which is for the driver alone, is left out.
 int vfio_iommu_type1_unpin_pages(Kernel& k, ContainerId container) {
+  const auto warn = [&k](const char* where) {
+    if (k.has(Rule::kType1UnpinWarns)) k.warn(where, kNoId);
+  };
   if (k.op.at.count == 0) {
-    k.warn("vfio_unpin_pages", kNoId);
+    warn("vfio_unpin_pages");
     return 0;
   }
   if (!IsV2(k, container) || (Wraps(k.op.at) && k.has(Rule::kType1Overflow))) {
-    k.warn("vfio_iommu_type1_unpin_pages", kNoId);
+    warn("vfio_iommu_type1_unpin_pages");
     return 0;
   }
   for (int n = 0; n < k.op.at.count; ++n) {
     const Pages page = {static_cast<uint8_t>(k.op.at.first + n), 1};
     Dma* const dma = vfio_find_dma(k, container, page);
     if (dma == nullptr) {
-      k.warn("vfio_iommu_type1_unpin_pages", kNoId);
+      warn("vfio_iommu_type1_unpin_pages");
       break;
     }
     UnpinExternal(k, container, *dma, MaskOf(page));

@@ -63,7 +63,7 @@ class RegionList {
  public:
   void AddGroup(const Kernel& k, GroupId group) {  // iommu_get_group_resv_regions()
     for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-      for (const Region& region : k.topology.devices[dev].regions)
+      for (const Region& region : iommu_get_resv_regions(k, dev))
         if (!Exempt(region.type)) Add(region);
   }
   [[nodiscard]] std::span<const Region> regions() const { return std::span(list_).first(count_); }
@@ -210,7 +210,7 @@ bool vfio_iommu_has_sw_msi(const Kernel& k, GroupId group) {
   // A region of hardware MSIs wins over those of software MSIs.
   bool sw_msi = false;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
-    for (const Region& region : k.topology.devices[dev].regions) {
+    for (const Region& region : iommu_get_resv_regions(k, dev)) {
       if (region.type == Region::Type::kMsi) return false;
       sw_msi |= region.type == Region::Type::kSwMsi;
     }

@@ -170,7 +170,7 @@ void Shadow::ClaimBus(int bus, int instance) {
 
 void Shadow::FreeIfLeft(GroupId group) {
   machine_.Grow(Sort::kGroup, group + 1);
-  if (era_ == Era::kFwnode) {
+  if (SetsUpGroups(era_)) {
     for (int x = machine_.ValueOf(kType1Domain, group); x >= 0;
          x = machine_.ValueOf(kType1Domain, group))
       Do(kLeaveType1, {group, x});
@@ -184,6 +184,12 @@ void Shadow::FreeIfLeft(GroupId group) {
 }
 
 void Shadow::Probe(const Event& e) {
+  // Up to and including 6.0 a bus may have several notifiers. The second one finds the device in
+  // its group, and nothing of that changes.
+  if (machine_.ValueOf(kInGroup, e.device) == e.group) {
+    RC_ASSERT(InstanceOf(e.device) == e.instance);
+    return;
+  }
   const int bus = static_cast<int>(topology_.devices[e.device].bus);
   if (era_ != Era::kFwnode && machine_.ValueOf(kBusOps, bus) != e.device_driver)
     ClaimBus(bus, e.instance);
@@ -203,7 +209,7 @@ void Shadow::Probe(const Event& e) {
 
 void Shadow::Release(const Event& e) {
   Do(kRelease, {e.device});
-  if (era_ == Era::kFwnode && MayDo(kEmptyGroup, {e.group})) Do(kEmptyGroup, {e.group});
+  if (SetsUpGroups(era_) && MayDo(kEmptyGroup, {e.group})) Do(kEmptyGroup, {e.group});
 }
 
 // The group that a new domain is for: the group whose devices are attached to it, or that has it in

@@ -4,6 +4,7 @@
 // kernel's behaviour are in corpus/litmus.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -279,6 +280,65 @@ TEST(Step, ABridgeGoesAfterTheDevicesBelowIt) {
   EXPECT_FALSE(can(OpKind::kAdd, 1));
   EXPECT_TRUE(can(OpKind::kAdd, 0));
   EXPECT_TRUE(can(OpKind::kAdd, 1));
+}
+
+auto Warns(const Machine& m) {
+  return std::ranges::count(m.events, Event::Kind::kWarn, &Event::kind);
+}
+
+// vfio_group_nb_add_dev()
+TEST(Step, ADeviceThatJoinsAGroupInAContainerIsAWarnUpToFiveEighteen) {
+  Topology t = OneDevice();
+  t.devices[0].slot = 1;
+  t.devices_count = 2;
+  t.devices[1] = t.devices[0];
+  t.devices[1].absent = true;
+  for (KernelVersion v : kKernelVersions) {
+    Machine m{t, ProfileOf(v)};
+    EXPECT_EQ(m.Do(kRegister0).error, 0);
+    EXPECT_EQ(m.Do({.kind = OpKind::kSetContainer}).error, 0) << VersionName(v);
+    EXPECT_EQ(m.Do({.kind = OpKind::kAdd, .a = 1}).error, 0);
+    EXPECT_EQ(m.state.devices[1].group, 0) << VersionName(v);
+    EXPECT_EQ(Warns(m), v < KernelVersion::kV5_19 ? 1 : 0) << VersionName(v);
+  }
+}
+
+TEST(Step, AnUnpinOfPagesThatAreNotPinnedIsAWarnFromSixZeroOn) {
+  Topology t = OneDevice();
+  t.devices[0].kind = DeviceKind::kEmulated;
+  t.devices[0].masters[0] = kNoId;
+  for (KernelVersion v : kKernelVersions) {
+    Machine m{t, ProfileOf(v)};
+    EXPECT_EQ(m.Do({.kind = OpKind::kSetContainer}).error, 0);
+    EXPECT_EQ(m.Do({.kind = OpKind::kSetIommu}).error, 0);
+    EXPECT_EQ(m.Do({.kind = OpKind::kGetDevice}).error, 0);
+    EXPECT_EQ(m.Do({.kind = OpKind::kUnpin, .at = {8, 1}}).outcome, Outcome::kDone);
+    EXPECT_EQ(Warns(m), v < KernelVersion::kV6_0 ? 0 : 1) << VersionName(v);
+  }
+}
+
+// Each bus_set_iommu() that succeeds adds a notifier, and one that fails takes back its own.
+TEST(Step, ABusHasANotifierForEachClaimThatSucceeded) {
+  Topology t = OneDevice();
+  t.drivers[0].claims[static_cast<size_t>(Bus::kPci)] = Claim::kStrict;
+  t.drivers[0].clears = true;
+  t.devices_count = 2;
+  t.devices[1] = t.devices[0];
+  t.devices[1].absent = true;
+  Machine m{t, ProfileOf(KernelVersion::kV6_0)};
+  for (int n = 0; n < 2; ++n) {
+    EXPECT_EQ(m.Do(kRegister0).error, 0);
+    EXPECT_EQ(m.Do(kUnregister0).error, 0);
+  }
+  Op fails = kRegister0;
+  m.Do({.kind = OpKind::kRemove, .a = 0});
+  m.Do({.kind = OpKind::kAdd, .a = 0});
+  fails.faults[0] = {Fault::Kind::kProbe, 0, 1, EBUSY};
+  EXPECT_EQ(m.Do(fails).error, -EBUSY);
+  EXPECT_EQ(m.state.bus_notifiers[static_cast<size_t>(Bus::kPci)], 2);
+  EXPECT_EQ(m.Do(kRegister0).error, 0);
+  EXPECT_EQ(m.Do({.kind = OpKind::kAdd, .a = 1}).error, 0);
+  EXPECT_EQ(std::ranges::count(m.events, Event::Kind::kProbe, &Event::kind), 3);
 }
 
 // On any bus but pci, devices with one number share a group, whichever driver serves them.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/invariants.h"
 #include "model/step.h"
 #include "src/case/encoded.h"
 #include "src/draw/draw.h"
@@ -117,6 +118,8 @@ TEST_P(WithoutARule, AKernelViolatesTheProperty) {
   for (uint64_t seed = 0; seed < 60'000 && !violated; ++seed)
     PlayRandom(kernel, seed, promise->without, [&](const StepView& view) {
       violated |= FindViolation(property, view).has_value();
+      // Step() asserts this, also of kernels that lack rules.
+      ASSERT_STREQ(BrokenInvariant(view.topology, view.after), nullptr);
     });
   EXPECT_TRUE(violated);
 }

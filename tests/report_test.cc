@@ -379,7 +379,7 @@ void EachMember(ContainerState& c, F change) {
 
 template <typename F>
 void EachMember(State& s, F change) {
-  auto& [mapped, containers, locked_vm, pins, zero_pins, bus_ops, bus_notifier, listed_count,
+  auto& [mapped, containers, locked_vm, pins, zero_pins, bus_notifiers, bus_ops, listed_count,
          listed, registered_count, registered, instance_group, devices, groups, domains, groups_end,
          domains_end, padding] = s;
   const DomainId type1 = groups[1].vfio_domain;
@@ -389,7 +389,7 @@ void EachMember(State& s, F change) {
   change("pins", pins, pins + 1);
   change("zero_pins", zero_pins, zero_pins + 1);
   change("bus_ops", bus_ops[1], DriverId{0});
-  change("bus_notifier", bus_notifier, uint8_t{1});
+  change("bus_notifiers", bus_notifiers[1], uint16_t{1});
   change("listed_count", listed_count, uint8_t{2});
   std::array other_listed = listed;
   std::swap(other_listed[0], other_listed[1]);

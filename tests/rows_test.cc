@@ -245,12 +245,12 @@ TEST(Docs, HaveTheAttributes) {
              "\n\n", absl::StrJoin(rows, "\n"));
 }
 
-// Without a probe for each difference, a tree would get the profile of another. Trees before 6.1
-// cannot be built.
+// Without a probe for each difference, a tree would get the profile of another.
 TEST(Trees, AreToldApartByWhatIsProbed) {
   for (const ProfileInfo& info : AllProfiles()) {
-    if (info.era == Era::kBusSlots) continue;
-    uint32_t features = info.era == Era::kSingleDriver ? HARNESS_BUS_OPS : 0;
+    uint32_t features = info.era == Era::kFwnode ? 0 : HARNESS_BUS_OPS;
+    if (info.era == Era::kBusSlots) features |= HARNESS_BUS_SET_IOMMU;
+    if (info.era == Era::kGroupSetup) features |= HARNESS_SET_PLATFORM_DMA;
     for (const auto& [rule, feature] : conform::ProbedRules())
       if (ProfileOf(info.version).has(rule)) features |= feature;
     for (const auto& [release, feature] : conform::ProbedReleases())

@@ -79,8 +79,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "v6.12,-core.owner_first,-type1.same_ops,+assume.homogeneous_groups,"
                  "+assume.no_unregister_when_attached",
                  2, 6, 6, 2},
-        Expected{"the first group of a device behind both drivers outlives the first driver",
-                 kReuse, "v6.12,-core.owner_first,-type1.same_ops", 1, 6, 6, 1},
+        Expected{"a device behind both drivers is VFIO's in the group of the first driver alone",
+                 kReuse, "v6.12,-core.owner_first,-type1.same_ops", 1, 6},
         Expected{"the first device of a mixed group gives the ops without a configure", kReuse,
                  "v7.1", 3, 5, 5, 3}),
     [](const auto& row) { return TestName(row.param.sentence); });

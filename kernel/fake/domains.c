@@ -118,13 +118,15 @@ static int check_compatible(const struct fake_domain *domain, u8 device)
 {
 	const struct harness_driver *driver = &fake_machine.drivers[domain->driver];
 	const u8 instance = fake_devices[device].instance;
+	const u8 other = machine_driver_of(device);
 
 	if (driver->checks_snoop && domain->coherent &&
 	    !fake_machine.instances[instance].enforces_coherency)
 		return -EINVAL;
 	if ((driver->same_instance && domain->instance != HARNESS_NONE &&
 	     domain->instance != instance) ||
-	    (driver->refuses_foreign && domain->driver != machine_driver_of(device)))
+	    (driver->refuses_foreign &&
+	     (other == HARNESS_NONE || driver->address != fake_machine.drivers[other].address)))
 		return driver->mismatch_errno ? -driver->mismatch_errno : -EINVAL;
 	return 0;
 }
@@ -177,6 +179,19 @@ static void detach_dev(struct iommu_domain *domain, struct device *dev)
 
 	call->domain = fake_domain_of(domain)->number;
 	call->device = host_index(dev);
+	fake_devices[call->device].hw = NULL;
+}
+#endif
+
+/* In 6.6 drivers without default domains have this op. A failed attach may have left no domain. */
+#ifdef HARNESS_HAVE_SET_PLATFORM_DMA
+static void set_platform_dma(struct device *dev)
+{
+	struct harness_call *call = calls_add(HARNESS_DETACH);
+
+	call->device = host_index(dev);
+	if (fake_devices[call->device].hw)
+		call->domain = fake_devices[call->device].hw->number;
 	fake_devices[call->device].hw = NULL;
 }
 #endif
@@ -481,6 +496,10 @@ void domains_give(struct iommu_ops *ops, u8 driver)
 {
 	give_domains(ops, driver);
 	give_statics(ops, driver);
+#ifdef HARNESS_HAVE_SET_PLATFORM_DMA
+	if (!fake_machine.drivers[driver].default_domains)
+		ops->set_platform_dma_ops = set_platform_dma;
+#endif
 }
 
 void domains_begin(void)

@@ -516,7 +516,6 @@ static struct {
 	struct platform_driver other; /* on all other buses */
 } drivers[DEVICES_DRIVERS];
 static bool binds;
-static struct device_driver *hidden[HARNESS_DEVICES];
 
 static int driver_of(struct device *dev)
 {
@@ -595,22 +594,8 @@ int devices_attach(int i, enum devices_driver n)
 	return ret;
 }
 
-void devices_hide_driver(int i, bool hide)
-{
-	struct device *dev = fake_devices[i].dev;
-
-	if (hide && dev->driver) {
-		hidden[i] = dev->driver;
-		dev->driver = NULL;
-	} else if (!hide && hidden[i]) {
-		dev->driver = hidden[i];
-		hidden[i] = NULL;
-	}
-}
-
 void devices_detach(int i)
 {
-	devices_hide_driver(i, false);
 	device_release_driver(fake_devices[i].dev);
 }
 

@@ -21,6 +21,7 @@ static struct user_group {
 	short fd;              /* of /dev/vfio/N */
 	signed char container; /* the number of the container that it is in */
 	bool opened;           /* by an `open`; otherwise by the op that needed it */
+	bool noiommu;          /* the file is /dev/vfio/noiommu-N */
 	bool dead;             /* all devices have left VFIO since, and no other will be in this group */
 	bool number_kept;
 } groups[GROUPS];
@@ -138,30 +139,12 @@ bool groups_device_goes(int i)
 	return files_waited();
 }
 
-/*
- * The device's IOMMU has let it go. ABSTRACTION: where no `open` has the group open, VFIO's driver
- * unbinds, as if the admin had given it the device's new group. In the kernel it stays bound. It
- * stays here, too, if user space has the device, or if the group would leave its container; then
- * the IOMMU core does not see it, since the model has no driver there.
- */
-static void let_go(int i)
-{
-	const int id = devices[i].group;
-	const bool leaves = !groups[id].opened && devices[i].fd == NONE;
-
-	if (leaves && count_bound(id) > 1)
-		unbind(i);
-	else
-		devices_hide_driver(i, leaves);
-}
-
+/* A device that its IOMMU has let go stays in the group in which VFIO's driver has registered it. */
 void groups_after_op(void)
 {
 	for (int i = 0; i < fake_machine.devices_count; i++) {
 		const int id = group_of(i);
 
-		if (has_driver(i) && devices[i].group != id)
-			let_go(i);
 		if (devices[i].vfios && !has_driver(i) && id != NONE && groups[id].fd != NONE &&
 		    !groups[id].dead)
 			bind(i);
@@ -174,8 +157,11 @@ void groups_after_op(void)
 
 /* --- files of groups --- */
 
+/* The file keeps its name while it is open, also without a device. */
 static bool is_noiommu(int id)
 {
+	if (groups[id].fd != NONE)
+		return groups[id].noiommu;
 	for (int i = 0; i < fake_machine.devices_count; i++)
 		if (has_driver(i) && devices[i].group == id)
 			return fake_machine.devices[i].kind == HARNESS_NOIOMMU;
@@ -185,13 +171,17 @@ static bool is_noiommu(int id)
 static int open_file(int id)
 {
 	char name[32];
+	bool noiommu;
 	int fd;
 
 	bind_all(id);
-	snprintf(name, sizeof(name), "vfio/%s%d", is_noiommu(id) ? "noiommu-" : "", id);
+	noiommu = is_noiommu(id);
+	snprintf(name, sizeof(name), "vfio/%s%d", noiommu ? "noiommu-" : "", id);
 	fd = file_open(name);
 	if (fd < 0 && groups[id].fd == NONE)
 		unbind_all(id);
+	if (fd >= 0)
+		groups[id].noiommu = noiommu;
 	return fd;
 }
 

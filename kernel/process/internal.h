@@ -180,7 +180,6 @@ void devices_remove(int i);
 enum devices_driver { DEVICES_VFIO, DEVICES_DMA_API, DEVICES_DRIVERS };
 void devices_driver(enum devices_driver driver, int (*probe)(int i), void (*remove)(int i));
 int devices_attach(int i, enum devices_driver driver); /* device_driver_attach() */
-void devices_hide_driver(int i, _Bool hide); /* dev->driver is NULL, though a driver is bound */
 void devices_detach(int i); /* device_release_driver(): from the driver that it has, if any */
 struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);

@@ -90,7 +90,9 @@ std::string DifferenceText(KernelVersion a, KernelVersion b) {
     if (ProfileOf(a).has(info.rule) != ProfileOf(b).has(info.rule)) ids.emplace_back(info.id);
   return absl::StrFormat(
       "differ in %d rules (%s)%s", ids.size(), absl::StrJoin(ids, ", "),
-      ProfileOf(a).era == ProfileOf(b).era ? "" : " and in how a device finds its driver");
+      ProfileOf(a).era == ProfileOf(b).era
+          ? ""
+          : " and in how a device finds its driver or a group its default domain");
 }
 
 // What the text of the release says of the rules in which the profiles around it differ; "" if

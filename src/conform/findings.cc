@@ -71,52 +71,6 @@ bool IsNeverUnmapped(const Op& op, int error) {
   return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
 }
 
-void VfioStays::Begin() {
-  in_.fill(kNoId);
-  any_ = false;
-}
-
-const char* VfioStays::Before(const State& before, const Op& op) const {
-  if (!any_) return nullptr;
-  GroupId group = kNoId;
-  switch (op.kind) {
-    case OpKind::kSetContainer:
-    case OpKind::kOpen:
-      group = op.a;
-      break;
-    case OpKind::kUnsetContainer:  // of an old group, its file is closed
-      if (before.groups[op.a].container == kNoId) group = op.a;
-      break;
-    case OpKind::kGetDevice:
-    case OpKind::kRemove:
-    case OpKind::kBind:
-      group = before.devices[op.a].group;
-      if (in_[op.a] != kNoId) group = in_[op.a];
-      break;
-    default:
-      break;
-  }
-  if (group == kNoId) return nullptr;
-  for (DeviceId dev = 0; dev < kMaxDevices; ++dev)
-    if (in_[dev] != kNoId && (in_[dev] == group || before.devices[dev].group == group))
-      return "VFIO keeps a device that its IOMMU has let go";
-  return nullptr;
-}
-
-void VfioStays::After(const State& before, const Op& op, const State& after) {
-  if (!any_ && op.kind != OpKind::kUnregister) return;
-  for (DeviceId dev = 0; dev < kMaxDevices; ++dev) {
-    GroupId& in = in_[dev];
-    const GroupId group = before.devices[dev].group;
-    if (op.kind == OpKind::kUnregister && in == kNoId && group != kNoId &&
-        after.devices[dev].group == kNoId && before.devices[dev].bound == BoundTo::kVfio &&
-        before.groups[group].container != kNoId && !before.groups[group].open)
-      in = group;
-    if (in != kNoId && after.groups[in].container == kNoId) in = kNoId;
-    any_ |= in != kNoId;
-  }
-}
-
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
                          std::span<const Call> calls) {
   // The place of the mapping in the kernel's tree would decide which other findings follow.
@@ -130,10 +84,13 @@ const char* FindingAfter(const State& before, const Op& op, int error, const Sta
                      : nullptr;
   }
   if (op.kind != OpKind::kRegister || error == 0) return nullptr;
-  const auto waits_for_domain = [&after](const Call& call) {
-    if (call.kind != Call::Kind::kProbe) return false;
-    const GroupId group = after.devices[call.device].group;
+  const auto waits = [&after](GroupId group) {
     return group != kNoId && after.groups[group].default_domain == kNoId;
+  };
+  // The group of the device, or that in which its instance puts all of them, is there still.
+  const auto waits_for_domain = [&after, &waits](const Call& call) {
+    return call.kind == Call::Kind::kProbe &&
+           (waits(after.devices[call.device].group) || waits(after.instance_group[call.instance]));
   };
   return std::ranges::any_of(calls, waits_for_domain)
              ? "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack"

@@ -33,19 +33,4 @@ const char* FindingAfter(const State& before, const Op& op, int error, const Sta
 // devices in other mappings, too, and each of these leaves its vfio_pfn.
 bool IsNeverUnmapped(const Op& op, int error);
 
-// In the real code VFIO has a device in the group in which it was registered, also after its IOMMU
-// has let it go from there. In the model VFIO has a device of a group that no `open` opened as long
-// as the device is in the group.
-class VfioStays {
- public:
-  void Begin();
-  // The finding, if the op is about such a device or a group that it is in; nullptr: it is not.
-  [[nodiscard]] const char* Before(const State& before, const Op& op) const;
-  void After(const State& before, const Op& op, const State& after);
-
- private:
-  std::array<GroupId, kMaxDevices> in_{};
-  bool any_ = false;
-};
-
 }  // namespace iommucheck::conform

@@ -43,8 +43,9 @@ std::span<const ProbedRelease> ProbedReleases() {
 KernelVersion ProfileOfTree(uint32_t features) {
   const auto has = [features](uint32_t feature) { return (features & feature) != 0; };
   const Era era = has(HARNESS_BUS_SET_IOMMU) ? Era::kBusSlots
-                  : has(HARNESS_BUS_OPS)     ? Era::kSingleDriver
-                                             : Era::kFwnode;
+                  : has(HARNESS_BUS_OPS)
+                      ? (has(HARNESS_SET_PLATFORM_DMA) ? Era::kGroupSetup : Era::kSingleDriver)
+                      : Era::kFwnode;
   std::vector<KernelVersion> versions;
   for (const ProfileInfo& info : AllProfiles())
     if (info.era == era) versions.push_back(info.version);

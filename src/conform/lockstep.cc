@@ -14,7 +14,6 @@ void Lockstep::Begin(const harness& real, const Topology& topology, const Kernel
   taken_.clear();
   before_oops_ = spent_ = false;
   finding_ = nullptr;
-  stays_.Begin();
   leaks_ = {};
   state_ = InitialState(topology);
   model_run_.Begin(kernel);
@@ -29,14 +28,14 @@ bool Lockstep::Take(const Op& op) {
     state_ = before;
     return true;
   }
-  if (!plays_oopses_ &&
-      std::ranges::find(events_, Event::Kind::kOops, &Event::kind) != events_.end()) {
+  if (!plays_oopses_ && std::ranges::any_of(events_, [](const Event& e) {
+        return e.kind == Event::Kind::kOops && e.oops != Oops::kUndefined;
+      })) {
     state_ = before;
     before_oops_ = true;
     return false;
   }
-  finding_ = stays_.Before(before, op);
-  if (finding_ == nullptr) finding_ = FindingBefore(*topology_, before, events_, sanitized_);
+  finding_ = FindingBefore(*topology_, before, events_, sanitized_);
   if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
     finding_ = FindingOfUnmap(before, op);
   if (finding_ != nullptr) {
@@ -47,7 +46,6 @@ bool Lockstep::Take(const Op& op) {
   model_run_.Step(expected, events_, state_);
   if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
     return false;
-  stays_.After(before, op, state_);
   finding_ =
       FindingAfter(before, op, expected.error, state_, model_.CallsOf(model_.steps.size() - 1));
   return finding_ == nullptr;

@@ -80,7 +80,6 @@ class Lockstep {
   Trace real_;
   TraceBuilder model_run_{model_};
   RealRun real_run_;
-  VfioStays stays_;
   std::vector<Op> taken_;
   bool before_oops_ = false;
   bool spent_ = false;

@@ -9,7 +9,6 @@ namespace iommucheck::conform {
 void TraceBuilder::Begin(const KernelProfile& kernel) {
   trace_.Clear();
   era_ = kernel.era;
-  counts_owners_ = kernel.has(Rule::kCoreDmaOwner);
   step_calls_ = 0;
   pins_ = locked_ = allocated_ = 0;
   mapped_.fill(0);
@@ -67,6 +66,7 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
         call.kind = Call::Kind::kDetach;
         break;
       case kOops:
+        if (e.oops == Oops::kUndefined) continue;  // the code goes on
         // In the real kernel the op ends here, with all that it had yet to do; the model may go on.
         trace_.calls.push_back({.kind = Call::Kind::kOops});
         trace_.steps.push_back({-EFAULT, static_cast<uint32_t>(trace_.calls.size())});
@@ -131,13 +131,12 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
     const GroupId group = state.devices[dev].group;
     if (group == kNoId) continue;
     const GroupState& g = state.groups[group];
-    // The kernel's owner_cnt counts the owner, too. Up to and including 5.18 it counts nobody.
-    devices[dev] = {
-        group,
-        {.domain = number_of(g.domain),
-         .default_domain = number_of(g.default_domain),
-         .owner_cnt = static_cast<int16_t>(counts_owners_ ? g.kernel_users + (g.owner ? 1 : 0) : 0),
-         .owned = g.owner}};
+    // The kernel's owner_cnt counts the owner, too.
+    devices[dev] = {group,
+                    {.domain = number_of(g.domain),
+                     .default_domain = number_of(g.default_domain),
+                     .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
+                     .owned = g.owner}};
   }
   SetGroups(std::span(devices).first(topology.devices_count), trace_);
 }

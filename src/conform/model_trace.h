@@ -35,7 +35,6 @@ class TraceBuilder {
 
   Trace& trace_;
   Era era_{};
-  bool counts_owners_ = false;
   uint32_t step_calls_ = 0;  // count of calls before the step
   uint16_t pins_ = 0;
   uint16_t locked_ = 0;

@@ -95,7 +95,7 @@ Packer::Packer(const KernelProfile& kernel, const Shape& shape)
   for (InstanceId i = 0; i < topology_.instances_count; ++i)
     any_fwnode_ |= topology_.instances[i].fwnode;
   // register.single_driver asks the slot of platform.
-  if (kernel.era == Era::kSingleDriver) buses |= bit(Bus::kPlatform);
+  if (WritesEverySlot(kernel.era)) buses |= bit(Bus::kPlatform);
 
   std::array<BusDevices, kBusCount> of_bus{};
   for (DeviceId d = 0; d < topology_.devices_count; ++d) {
@@ -190,7 +190,8 @@ void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values
   for (size_t i = 0; i < open_.size(); ++i) out.Put(values[i], open_[i].values);
   for (const uint8_t bus : buses_) out.Put(OrNone(state.bus_ops[bus]), driver_bits_);
   if (notifiers_)
-    for (const uint8_t bus : buses_) out.Flag((state.bus_notifier >> bus & 1U) != 0);
+    // One is as good as more: without faults the second one comes to what the first came to.
+    for (const uint8_t bus : buses_) out.Flag(state.bus_notifiers[bus] != 0);
   out.Put(Registered(state), topology_.instances_count);
   for (uint8_t n = 0; n < state.registered_count; ++n)
     if (InOrder(state.registered[n], values)) out.Put(state.registered[n], instance_bits_);
@@ -199,10 +200,8 @@ void Packer::PutGlobals(BitWriter& out, const State& state, const Values& values
 void Packer::GetGlobals(BitReader& in, State& state, Values& values) const {
   for (size_t i = 0; i < open_.size(); ++i) values[i] = in.Get(open_[i].values);
   for (const uint8_t bus : buses_) state.bus_ops[bus] = FromOrNone(in.Get(driver_bits_));
-  unsigned notifiers = 0;
   if (notifiers_)
-    for (const uint8_t bus : buses_) notifiers |= (in.Flag() ? 1U : 0U) << bus;
-  state.bus_notifier = static_cast<uint8_t>(notifiers);
+    for (const uint8_t bus : buses_) state.bus_notifiers[bus] = in.Flag() ? 1 : 0;
 
   unsigned registered = 0;
   for (int i = 0; i < topology_.instances_count; ++i) registered |= (in.Flag() ? 1U : 0U) << i;
@@ -314,6 +313,11 @@ void Packer::Pack(const State& state, const Values& values, Key& key) {
     ++members[new_groups_.number[device.group]];
     PutDomain(out, state, device.hw);
   }
+  for (DeviceId d = 0; d < topology_.devices_count; ++d) {
+    const GroupId group = state.devices[d].vfio_in;
+    out.Flag(group != kNoId);
+    if (group != kNoId) out.Put(new_groups_.number[group], group_bits_);
+  }
   PutListed(out, state, values);
   const unsigned registered = Registered(state);
   for (InstanceId i = 0; instance_groups_ && i < topology_.instances_count; ++i)
@@ -356,6 +360,8 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
     ++members[state.devices[d].group];
     state.devices[d].hw = GetDomain(in, state);
   }
+  for (DeviceId d = 0; d < topology_.devices_count; ++d)
+    if (in.Flag()) state.devices[d].vfio_in = in.Get(group_bits_);
   GetListed(in, state, values);
   const unsigned registered = Registered(state);
   for (InstanceId i = 0; instance_groups_ && i < topology_.instances_count; ++i)
@@ -413,6 +419,8 @@ int Packer::PackContainer(const State& state, std::span<DeviceId> list, Key& key
   std::array<uint8_t, kMaxDomains> number;  // by domain, from 1 on
   std::fill_n(number.begin(), state.domains_end, uint8_t{0});
   int groups = 0;
+  for (DeviceId d = 0; d < topology_.devices_count; ++d)
+    if (state.devices[d].vfio_in != kNoId) return -1;
   for (GroupId g = c.groups; g != kNoId; g = state.groups[g].next_in_container) {
     if (first[g] == kNoId) return -1;
     list[static_cast<size_t>(groups++)] = first[g];
@@ -570,7 +578,7 @@ void Packer::UnpackContainer(std::span<const uint32_t> key, std::span<const Devi
 
 void CopyState(const State& from, int devices, State& to) {
   to.bus_ops = from.bus_ops;
-  to.bus_notifier = from.bus_notifier;
+  to.bus_notifiers = from.bus_notifiers;
   to.listed_count = from.listed_count;
   std::copy_n(from.listed.begin(), devices, to.listed.begin());
   to.registered_count = from.registered_count;

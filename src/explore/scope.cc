@@ -248,8 +248,9 @@ Shape ScopeShapes::Make(const ShapeId& id) const {
     open(bus_slots, Attribute::kClears, r);
     open(kernel_.era != Era::kFwnode && serves, Attribute::kNoDefaultDomain, r);
     open(serves, Attribute::kInstanceGroups, r);
-    open(ReadsCoherent(kernel_) && (serves || !kernel_.has(Rule::kType1EnforceCoherency)),
-         Attribute::kNotCoherent, r);
+    const bool by_slot =
+        kernel_.has(Rule::kVfioCoherencyOfBus) || !kernel_.has(Rule::kType1EnforceCoherency);
+    open(ReadsCoherent(kernel_) && (serves || by_slot), Attribute::kNotCoherent, r);
   }
   for (InstanceId i = 0; i < t.instances_count; ++i) {
     Instance& instance = t.instances[i];

@@ -126,6 +126,10 @@ struct Reads::Finder {
     if (!takes) return;
     ReadAttribute(Attribute::kInstanceGroups, driver);
     if (kernel.era != Era::kFwnode) ReadAttribute(Attribute::kNoDefaultDomain, driver);
+    // iommu_setup_default_domain() of 6.6 asks the slot of the bus of the group's first device.
+    if (kernel.era == Era::kGroupSetup)
+      for (const DriverId slot : state.bus_ops)
+        if (slot != kNoId) ReadAttribute(Attribute::kNoDefaultDomain, slot);
   }
   void ReadWalk(Bus bus, DriverId driver, InstanceId joins) {
     for (DeviceId d = 0; d < t.devices_count; ++d)
@@ -201,6 +205,8 @@ struct Reads::Finder {
 
   void ReadUnregister(InstanceId instance) {
     const DriverId driver = t.instances[instance].driver;
+    for (DeviceId d = 0; d < t.devices_count && !bus_slots(); ++d)
+      if (state.devices[d].instance == instance) ReadRelease(d);
     if (!bus_slots() || !ReadAttribute(Attribute::kClears, driver) || !t.drivers[driver].clears)
       return;
     constexpr uint8_t kAny = 0x3f & ~kNone;
@@ -213,20 +219,36 @@ struct Reads::Finder {
     if (slot != kNoId) ReadProbe(dev, slot);
   }
 
+  // The driver that VFIO asks for the cache coherency of a device that is served; kNoId: none.
+  [[nodiscard]] DriverId AskedFor(DeviceId dev) const {
+    return kernel.has(Rule::kVfioCoherencyOfBus)
+               ? state.bus_ops[static_cast<size_t>(t.devices[dev].bus)]
+               : t.instances[state.devices[dev].instance].driver;
+  }
+  // Whether VFIO has a device of a group in a container that its IOMMU lets go.
+  void ReadRelease(DeviceId dev) {
+    const GroupId group = state.devices[dev].group;
+    if (state.groups[group].container == kNoId || !kernel.has(Rule::kVfioCacheCoherency)) return;
+    if (const DriverId driver = AskedFor(dev); driver != kNoId)
+      ReadAttribute(Attribute::kNotCoherent, driver);
+  }
   // Whether the device is the last that VFIO has in its group: it has those of coherent drivers.
   void ReadRemove(DeviceId dev) {
-    const GroupId group = state.devices[dev].group;
+    const DeviceState& device = state.devices[dev];
+    const GroupId group = device.vfio_in == kNoId ? device.group : device.vfio_in;
     if (group == kNoId || state.groups[group].container == kNoId) return;
     if (!kernel.has(Rule::kVfioLeaveOnLast) && !kernel.has(Rule::kVfioWaitOnLast)) return;
     if (!kernel.has(Rule::kVfioCacheCoherency)) return;
     for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next)
-      ReadAttribute(Attribute::kNotCoherent, t.instances[state.devices[d].instance].driver);
+      if (const DriverId driver = AskedFor(d); driver != kNoId)
+        ReadAttribute(Attribute::kNotCoherent, driver);
   }
   void ReadSetContainer(GroupId group, ContainerId container) {
     if (state.groups[group].container != kNoId) return;
     if (kernel.has(Rule::kVfioCacheCoherency))
       for (DeviceId d = state.groups[group].devices; d != kNoId; d = state.devices[d].next) {
-        const DriverId driver = t.instances[state.devices[d].instance].driver;
+        const DriverId driver = AskedFor(d);
+        if (driver == kNoId) continue;
         if (!ReadAttribute(Attribute::kNotCoherent, driver) || t.drivers[driver].coherent) break;
       }
     if (state.containers[container].iommu) ReadType1Attach(group);
@@ -264,6 +286,10 @@ std::optional<Read> Reads::First(const Topology& topology, const Op& op, const S
                                  const Values& values) const {
   if (!has_open_) return std::nullopt;
   Finder finder{.reads = *this, .kernel = kernel_, .t = topology, .state = state, .values = values};
+  // Every step may end with VFIO's driver asking for a device of a group in a container.
+  if (kernel_.has(Rule::kVfioCoherencyOfBus))
+    for (DriverId driver = 0; driver < topology.drivers_count; ++driver)
+      finder.ReadAttribute(Attribute::kNotCoherent, driver);
   switch (op.kind) {
     case OpKind::kRegister:
       finder.ReadRegister(op.a);

@@ -102,10 +102,14 @@ std::vector<CatalogueDriver> ReadCatalogue(const json& file) {
 }
 
 // The era whose facts apply to a kernel for which the file has none: the nearest earlier era of the
-// same kind (bus slots, one driver, fwnode), or else the first later one, as v6.12 for v6.8.
+// same kind (claimed slots, slots of one driver, fwnode), or else the first later one, as v6.12 for
+// v6.8.
 KernelVersion EraOf(KernelVersion version) {
-  const auto is_read = [version](KernelVersion era) {
-    return InfoOf(era).era == InfoOf(version).era &&
+  const auto same_kind = [](Era a, Era b) {
+    return a == b || (WritesEverySlot(a) && WritesEverySlot(b));
+  };
+  const auto is_read = [version, same_kind](KernelVersion era) {
+    return same_kind(InfoOf(era).era, InfoOf(version).era) &&
            std::ranges::find(Catalogue(), era, &CatalogueDriver::era) != Catalogue().end();
   };
   for (auto v = static_cast<size_t>(version) + 1; v-- > 0;)

@@ -81,6 +81,7 @@ class System {
   [[nodiscard]] bool has(Rule rule) const { return kernel_.has(rule); }
   [[nodiscard]] bool may_have(Rule rule) const { return kernel_.may_have(rule); }
   [[nodiscard]] bool fwnode_era() const { return kernel_.profile.era == Era::kFwnode; }
+  [[nodiscard]] bool sets_up_groups() const { return SetsUpGroups(kernel_.profile.era); }
 
   // A comparison of pointers to ops.
   [[nodiscard]] Formula SameOps(Term one, Term two) const;

@@ -44,7 +44,7 @@ void System::Registration() {
   const Term platform = Term::Platform();
   const Formula unlisted = !Holds(kRegistered, {i}) && AddressFree();
   const Update list = Add(kRegistered, {i});
-  if (kernel_.profile.era == Era::kSingleDriver) {
+  if (WritesEverySlot(kernel_.profile.era)) {
     Formula guard = unlisted && MayReplace(platform, DriverOf(i));
     if (has(Rule::kRegisterSingleDriver))
       guard = guard && ForAll({any_r}, Implies(Holds(kBusOps, {platform, any_r}),
@@ -114,7 +114,7 @@ void System::Probing() {
   Put(kRelease, "iommu_release_device", {d}, {},
       {Remove(kServedBy, {d, std::nullopt}), Remove(kInGroup, {d, std::nullopt}),
        Remove(kAttached, {d, std::nullopt}), Remove(kReused, {d, std::nullopt})});
-  if (fwnode_era())
+  if (sets_up_groups())
     Put(kEmptyGroup, "a group without devices loses its domains", {g}, GroupEmpty(),
         {Remove(kDefaultDomain, {g, std::nullopt}), Remove(kBlockingDomain, {g, std::nullopt})});
   else

@@ -153,15 +153,18 @@ class Differ {
     const auto n = static_cast<unsigned>(bus);
     // From 6.1 on no driver claims a bus, and the notifier does not come with the ops.
     const bool by_claims = ProfileOf(c_.kernel.version).era == Era::kBusSlots;
-    const bool was = ((b_.bus_notifier >> n) & 1U) != 0;
-    const bool is = ((a_.bus_notifier >> n) & 1U) != 0;
+    const int was = b_.bus_notifiers[n];
+    const int is = a_.bus_notifiers[n];
     const DriverId ops = a_.bus_ops[n];
     const std::string name(BusName(bus));
     if (ops != b_.bus_ops[n])
       Line(absl::StrFormat("bus %s ops %s%s", name, ops == kNoId ? "NULL" : DriverName(c_, ops),
-                           ops != kNoId && !is && by_claims ? ", without a notifier" : ""));
-    if (was != is && (ops == b_.bus_ops[n] || ops == kNoId || !is))
-      Line(absl::StrFormat("bus %s has %s notifier", name, is ? "a" : "no"));
+                           ops != kNoId && is == 0 && by_claims ? ", without a notifier" : ""));
+    if (was != is && (ops == b_.bus_ops[n] || ops == kNoId || is != 1))
+      Line(absl::StrFormat("bus %s has %s", name,
+                           is == 0   ? "no notifier"
+                           : is == 1 ? "a notifier"
+                                     : absl::StrFormat("%d notifiers", is)));
   }
 
   void InstanceLines(InstanceId i) {

@@ -207,11 +207,30 @@ Bit Encoder::SetMustSucceed(Bit condition, GroupView& view, const Bits& members,
   return attached.failed;
 }
 
+Bit Encoder::HasDefaultDomains(const Bits& driver) const {
+  Bit has_them = false;
+  for (int r = 0; r < sizes_.drivers; ++r)
+    has_them |= driver[r] & topology_.drivers[r].default_domains;
+  return has_them;
+}
+
+// ops->set_platform_dma_ops() of 6.6. A driver with default domains lacks it: its device stays on
+// the domain that it is on.
+void Encoder::SetPlatformDma(Bit condition, const Bits& devices) {
+  for (int d = 0; d < sizes_.devices; ++d) {
+    SymbolicDeviceState& device = state_.devices[d];
+    Assign(condition & devices[d] & ~HasDefaultDomains(device.driver), device.hw,
+           Zeros(sizes_.drivers));
+  }
+}
+
 Bit Encoder::SetPlainly(Bit condition, GroupView& view, const DomainRef& target) {
   const DomainRef old = view.group.domain;
   const Attached attached = AttachDevices(condition, view, view.members, target, true);
   const Bits back = Or(attached.done, And(has(Rule::kCoreRollbackFailing), attached.failing));
-  SetMustSucceed(attached.failed & ~IsNull(old) & has(Rule::kCoreAttachRollback), view, back, old);
+  const Bit rollback = attached.failed & has(Rule::kCoreAttachRollback);
+  SetMustSucceed(rollback & ~IsNull(old), view, back, old);
+  if (kernel_.era() == Era::kGroupSetup) SetPlatformDma(rollback & IsNull(old), back);
   Assign(condition & ~attached.failed, view.group.domain, target);
   return attached.failed;
 }
@@ -229,7 +248,8 @@ Bit Encoder::GroupSetDomain(Bit condition, GroupView& view, const DomainRef& tar
     failed |= run & null;
   } else {
     const Bit detach = run & null;
-    for (int d = 0; d < sizes_.devices; ++d)
+    if (sets_up_groups()) SetPlatformDma(detach, view.members);
+    for (int d = 0; d < sizes_.devices && !sets_up_groups(); ++d)
       Assign(detach & view.members[d], state_.devices[d].hw, Zeros(sizes_.drivers));
     Assign(detach, view.group.domain, target);
   }
@@ -252,18 +272,19 @@ void Encoder::GroupSetCoreDomain(Bit condition, GroupView& view) {
 // iommu_alloc_default_domain() up to and including 6.1: fails where the bus has no driver, or one
 // that has no default domains.
 Bit Encoder::AllocDefaultDomain(Bit condition, GroupView& view, const Bits& driver) {
-  Bit can = false;
-  for (int r = 0; r < sizes_.drivers; ++r) can |= driver[r] & topology_.drivers[r].default_domains;
-  const Bit alloc = condition & can & None(view.group.default_domain.driver);
+  const Bit alloc = condition & HasDefaultDomains(driver) & None(view.group.default_domain.driver);
   Assign(alloc, view.group.default_domain, {.driver = driver, .bound = Zeros(sizes_.instances)});
   Assign(alloc & IsNull(view.group.domain), view.group.domain, Default(view));
   return alloc;
 }
 
-// iommu_setup_default_domain(); whether attaching failed.
+// iommu_setup_default_domain(); whether attaching failed. In 6.6 a group without a default domain
+// stays without one where the driver in the slot has none.
 Bit Encoder::SetupDefaultDomain(Bit condition, GroupView& view) {
+  const Bits driver = fwnode_era() ? FirstDriver(view) : SlotOfFirst(view);
+  if (!fwnode_era()) condition &= HasDefaultDomains(driver);
   Assign(condition, view.group.default_domain,
-         {.driver = FirstDriver(view), .bound = Zeros(sizes_.instances)});
+         {.driver = driver, .bound = Zeros(sizes_.instances)});
   const Bit fresh = condition & IsNull(view.group.domain);
   const Bit plain = condition & ~fresh;
   const DomainRef target = Default(view);
@@ -285,8 +306,9 @@ Result Encoder::AttachGroup(Bit condition, GroupView& view, const DomainRef& dom
   result.Stop(go, foreign, Errno::kInval);
   const DomainRef old = current;
   const Bit failed = GroupSetDomain(go, view, domain, /*must_succeed=*/false,
-                                    /*test_same=*/fwnode_era());
-  const Bit reattach = failed & has(Rule::kCoreRollbackReattach);
+                                    /*test_same=*/sets_up_groups());
+  // From 6.6 on __iommu_group_set_domain() has gone back already.
+  const Bit reattach = sets_up_groups() ? Bit(false) : failed & has(Rule::kCoreRollbackReattach);
   Assign(reattach, view.group.domain, NullRef(sizes_));
   GroupSetDomain(reattach & ~IsNull(old), view, old, /*must_succeed=*/false, /*test_same=*/false);
   result.Fail(failed, Errno::kInval);

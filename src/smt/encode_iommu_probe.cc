@@ -53,7 +53,7 @@ void Encoder::UnlistInstance(Bit condition, const Bits& instance) {
     Assign(condition & instance[i], state_.registered[i], false);
     Assign(condition & instance[i], state_.shared_group[i], Zeros(sizes_.groups));
   }
-  if (kernel_.era() != Era::kSingleDriver) return;
+  if (!WritesEverySlot(kernel_.era())) return;
   for (Bus bus : topology_.buses)
     SetSlot(condition & ~has(Rule::kRegisterStickyOps) & HasBus(bus), bus, Zeros(sizes_.drivers));
 }
@@ -71,7 +71,7 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
     go &= ~refused;
   }
   TakeOverSlots(go, driver);
-  if (kernel_.era() == Era::kSingleDriver) {
+  if (WritesEverySlot(kernel_.era())) {
     const Bits& slot = state_.bus_ops[static_cast<size_t>(Bus::kPlatform)];
     const Bit busy = has(Rule::kRegisterSingleDriver) & go & Any(slot) & ~SameAddress(slot, driver);
     step_.result.Fail(busy, Errno::kBusy);
@@ -88,7 +88,7 @@ void Encoder::RegisterAndProbe(const SymbolicOp& op, const Bits& hotplugged) {
   Result result;
   for (Bus bus : topology_.buses) {
     const Bit walk = go & ~result.failed() & HasBus(bus);
-    if (kernel_.era() == Era::kSingleDriver) SetSlot(walk, bus, driver);
+    if (WritesEverySlot(kernel_.era())) SetSlot(walk, bus, driver);
     result.Merge(BusIommuProbe(walk, bus, hotplugged, Zeros(sizes_.devices)));
   }
   UnlistInstance(go & result.failed(), instance);
@@ -177,14 +177,18 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   result.Fail(busy, Errno::kBusy);
   const Bit go = condition & ~busy;
   SetSlot(go, bus, driver);
-  state_.notifier[static_cast<size_t>(bus)] |= go;
   const Result walk = BusIommuProbe(go, bus, hotplugged, stored);
   result.Merge(walk);
   const Bit failed = go & walk.failed();
+  // A claim that fails takes back its own notifier, and leaves those of earlier claims. Without
+  // faults, a second notifier that probes a device comes to what the first came to.
+  state_.notifier[static_cast<size_t>(bus)] |= go & ~failed;
   if (failed.is_false()) return result;
-  for (int d = 0; d < sizes_.devices; ++d)
-    ReleaseDevice(failed & topology_.devices[d].on(bus) & Grouped(d), d);
-  Assign(failed, state_.notifier[static_cast<size_t>(bus)], false);
+  for (int d = 0; d < sizes_.devices; ++d) {
+    const Bit released = failed & topology_.devices[d].on(bus) & Grouped(d);
+    StayVfios(released, d);
+    ReleaseDevice(released, d);
+  }
   SetSlot(failed, bus, Zeros(sizes_.drivers));
   return result;
 }
@@ -269,9 +273,9 @@ void Encoder::SetUpDefaults(Bit condition, Bus bus, const Bits& probed, Result& 
     if (go.is_false()) continue;
     GroupView view = Load(can_refuse_ ? state_.devices[n].group : OneHot(sizes_.groups, n));
     go &= None(view.group.default_domain.driver);
-    if (fwnode_era()) go &= IsNull(view.group.domain);
+    if (sets_up_groups()) go &= IsNull(view.group.domain);
     Bit failed;
-    if (fwnode_era()) {
+    if (sets_up_groups()) {
       failed = SetupDefaultDomain(go, view);
     } else {
       const Bit allocated = AllocDefaultDomain(go, view, state_.bus_ops[static_cast<size_t>(bus)]);
@@ -427,7 +431,7 @@ Result Encoder::ProbeDevice(Bit condition, int d, Bus bus) {
   Result result;
   SymbolicDeviceState& device = state_.devices[d];
   Bit go = condition;
-  if (fwnode_era()) go &= ~Grouped(d);
+  if (sets_up_groups()) go &= ~Grouped(d);
   if (go.is_false()) return result;
   const Bits ops = ProbeOps(go, d, bus);
   const Bits instance = ProbeInstance(d, ops);
@@ -465,7 +469,7 @@ void Encoder::FinishHotplug(const Bits& probed, Result& result) {
   GroupView view = Load(selected);
   const Bit no_default = None(view.group.default_domain.driver);
   Bit failed;
-  if (fwnode_era()) {
+  if (sets_up_groups()) {
     failed = SetupDefaultDomain(any & no_default & IsNull(view.group.domain), view);
   } else {
     Bits slot = Zeros(sizes_.drivers);
@@ -492,7 +496,7 @@ void Encoder::ReleaseDevice(Bit condition, int d) {
   Assign(condition, device.instance, Zeros(sizes_.instances));
   Assign(condition, device.driver, Zeros(sizes_.drivers));
   Assign(condition, device.group, Zeros(sizes_.groups));
-  if (!fwnode_era()) return;
+  if (!sets_up_groups()) return;
   const SymbolicGroup none = NoGroup(sizes_);
   for (int g = 0; g < sizes_.groups; ++g) {
     Bit emptied = left[g];

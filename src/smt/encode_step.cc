@@ -77,12 +77,10 @@ Bit Encoder::LoadedElsewhere(const SymbolicOp& op) const {
 
 // Whether the device is the last that VFIO has in its group, and the group is in a container.
 Bit Encoder::LastInContainer(int device, int group) const {
-  const auto has_it = [&](int d) {
-    return HasVfioDevice(And(state_.devices[d].group[group], OneHot(sizes_.devices, d)));
-  };
-  Bit last = has_it(device) & Any(state_.groups[group].container);
+  Bit last = VfioHas(device, group) & Any(state_.groups[group].container);
+  if (last.is_false()) return last;
   for (int e = 0; e < sizes_.devices; ++e)
-    if (e != device) last &= ~has_it(e);
+    if (e != device) last &= ~VfioHas(e, group);
   return last;
 }
 
@@ -123,6 +121,8 @@ void Encoder::Unregister(const SymbolicOp& op) {
     for (const SymbolicDeviceState& device : state_.devices)
       step_.outside |=
           go & has(Rule::kAssumeNoUnregisterWhileServing) & Meet(device.instance, op.instance);
+  for (int d = 0; d < sizes_.devices && kernel_.era() != Era::kBusSlots; ++d)
+    StayVfios(go & Meet(state_.devices[d].instance, op.instance), d);
   UnlistInstance(go, op.instance);
   if (kernel_.era() != Era::kBusSlots) return;
   const Bits driver = DriverOf(op.instance);
@@ -136,13 +136,9 @@ void Encoder::Unregister(const SymbolicOp& op) {
 void Encoder::Remove(const SymbolicOp& op) {
   Bits leaving = And(op.is(OpKind::kUnsetContainer), op.group);
   Bit contained = false;
-  Bits members = Zeros(sizes_.devices);
-  for (int g = 0; g < sizes_.groups; ++g) {
-    contained |= leaving[g] & Any(state_.groups[g].container);
-    for (int d = 0; d < sizes_.devices; ++d) members[d] |= leaving[g] & state_.devices[d].group[g];
-  }
+  for (int g = 0; g < sizes_.groups; ++g) contained |= leaving[g] & Any(state_.groups[g].container);
   const Bit refused = op.is(OpKind::kUnsetContainer) & ~contained;
-  const Bit file = HasVfioDevice(members);
+  const Bit file = HasVfioDevice(leaving);
   step_.result.Fail(refused & file, Errno::kInval);
   step_.result.Fail(refused & ~file, Errno::kNoEnt);
   step_.no_effect |= refused;
@@ -159,6 +155,7 @@ void Encoder::Remove(const SymbolicOp& op) {
     const Bit removed = op.is(OpKind::kRemove) & op.device[d];
     ReleaseDevice(removed, d);
     Assign(removed, state_.devices[d].present, false);
+    Assign(removed, state_.devices[d].vfio_in, Zeros(sizes_.groups));
   }
 }
 
@@ -208,6 +205,22 @@ Bits Encoder::Configure(const SymbolicOp& op) {
   return probe;
 }
 
+// VFIO's driver unbinds from the devices of groups that are in no container any more. With rule
+// vfio.coherency_of_bus, it has those of groups that are in one from now on, whatever becomes of the
+// slot that answered.
+void Encoder::CloseFiles() {
+  for (int g = 0; g < sizes_.groups; ++g) {
+    const Bit contained = Any(state_.groups[g].container);
+    for (SymbolicDeviceState& device : state_.devices) device.vfio_in[g] &= contained;
+  }
+  if (!kernel_.may_have(Rule::kVfioCoherencyOfBus)) return;
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (int g = 0; g < sizes_.groups; ++g) {
+      const Bit binds = has(Rule::kVfioCoherencyOfBus) & Any(state_.groups[g].container);
+      state_.devices[d].vfio_in[g] |= binds & Registers(d, g);
+    }
+}
+
 // Clears the numbers of groups that are gone, for the next group of that number.
 void Encoder::ClearGone() {
   SymbolicGroup none = NoGroup(sizes_);
@@ -228,6 +241,7 @@ StepBits Encoder::Step(const SymbolicOp& op) {
   RegisterAndProbe(op, probe);
   step_.result.Drop(op.is(OpKind::kAdd));  // the bus notifier's caller sees no error
   step_.result.Merge(ContainerOps(op));
+  CloseFiles();
   ClearGone();
   if (!op.is(OpKind::kSetContainer).is_false()) ++most_contained_;
   if (!op.is(OpKind::kAdd).is_false()) ++most_added_;

@@ -7,13 +7,48 @@
 
 namespace iommucheck::smt {
 
-// Whether /dev/vfio/N of a group with these devices exists.
-Bit Encoder::HasVfioDevice(const Bits& members) const {
-  Bit found = ~has(Rule::kVfioCacheCoherency) & Any(members);
+// Whether the driver that VFIO asks about the device is coherent.
+Bit Encoder::AskedCoherent(int d) const {
+  Bits in_slot = Zeros(sizes_.drivers);
+  for (Bus bus : topology_.buses)
+    in_slot =
+        Or(in_slot, And(topology_.devices[d].on(bus), state_.bus_ops[static_cast<size_t>(bus)]));
+  const Bits asked = Ite(has(Rule::kVfioCoherencyOfBus), in_slot, state_.devices[d].driver);
+  Bit coherent = false;
+  for (int r = 0; r < sizes_.drivers; ++r) coherent |= asked[r] & topology_.drivers[r].coherent;
+  return coherent;
+}
+
+// Whether VFIO has the device in the group, if anybody needs the group's file.
+Bit Encoder::VfioHas(int d, int group) const {
+  const SymbolicDeviceState& device = state_.devices[d];
+  const Bit known = has(Rule::kVfioCoherencyOfBus) & Any(state_.groups[group].container);
+  return device.vfio_in[group] | (Registers(d, group) & ~known);
+}
+
+// Whether VFIO's driver, when it binds, registers the device in the group.
+Bit Encoder::Registers(int d, int group) const {
+  const SymbolicDeviceState& device = state_.devices[d];
+  return device.group[group] & None(device.vfio_in) &
+         (~has(Rule::kVfioCacheCoherency) | AskedCoherent(d));
+}
+
+// Whether /dev/vfio/N of the group exists.
+Bit Encoder::HasVfioDevice(const Bits& group) const {
+  Bit found = false;
   for (int d = 0; d < sizes_.devices; ++d)
-    for (int r = 0; r < sizes_.drivers; ++r)
-      found |= members[d] & state_.devices[d].driver[r] & topology_.drivers[r].coherent;
+    for (int g = 0; g < sizes_.groups; ++g)
+      if (!group[g].is_false()) found |= group[g] & VfioHas(d, g);
   return found;
+}
+
+// The device's IOMMU is about to let it go, which VFIO is not told.
+void Encoder::StayVfios(Bit condition, int d) {
+  for (int g = 0; g < sizes_.groups; ++g) {
+    const Bit contained = Any(state_.groups[g].container);
+    const Bit stays = condition & contained & state_.devices[d].group[g] & VfioHas(d, g);
+    state_.devices[d].vfio_in[g] |= stays;
+  }
 }
 
 // VFIO_GROUP_UNSET_CONTAINER of a group that is in a container.
@@ -40,7 +75,7 @@ Result Encoder::SetContainerChecks(Bit condition, GroupView& view) {
   Result result;
   Bit go = condition;
   result.Stop(go, Any(view.group.container), Errno::kInval);
-  result.Stop(go, ~HasVfioDevice(view.members), Errno::kNoEnt);
+  result.Stop(go, ~HasVfioDevice(view.selected), Errno::kNoEnt);
   step_.no_effect |= result.failed();
   result.Merge(ClaimDmaOwner(go, view));
   return result;

@@ -44,6 +44,14 @@ Result Encoder::Type1Alloc(Bit condition, GroupView& view) {
   return result;
 }
 
+// irq_domain_check_msi_remap() and iommu_capable() of the first device's bus, up to and including
+// 5.19. Every IOMMU of the encoding isolates interrupts; a bus without ops has nobody to say so.
+Bit Encoder::MsiUnanswered(const GroupView& view) const {
+  if (kernel_.era() != Era::kBusSlots) return false;
+  return has(Rule::kType1MsiSafety) & ~has(Rule::kType1MsiAnyDevice) &
+         ~has(Rule::kType1MsiEveryDevice) & None(SlotOfFirst(view));
+}
+
 Bit Encoder::Type1Coherent(const GroupView& view) const {
   const Bit by_op = has(Rule::kType1EnforceCoherency);
   const Bits driver = by_op.is_true() ? Zeros(sizes_.drivers) : BusDriver(view);
@@ -85,6 +93,10 @@ Result Encoder::Type1Attach(Bit condition, GroupView& view, const Bits& containe
   FreeNew(go & attached.failed(), view);
   result.Merge(attached);
   go &= ~attached.failed();
+  const Bit unsafe = go & MsiUnanswered(view);
+  GroupSetCoreDomain(unsafe, view);
+  FreeNew(unsafe, view);
+  result.Stop(go, unsafe, Errno::kPerm);
   view.fresh.coherent = Type1Coherent(view);
   result.Merge(ReuseDomain(go, view, container));
   in_type1_attach_ = false;

@@ -119,6 +119,7 @@ class Encoder {
   Bits Add(const SymbolicOp& op);
   Bits Configure(const SymbolicOp& op);
 
+  void CloseFiles();
   void ClearGone();
 
   // encode_iommu_probe.cc
@@ -181,6 +182,8 @@ class Encoder {
                          bool stop_at_error);
   Bit SetMustSucceed(Bit condition, GroupView& view, const Bits& members, const DomainRef& target);
   Bit SetPlainly(Bit condition, GroupView& view, const DomainRef& target);
+  [[nodiscard]] Bit HasDefaultDomains(const Bits& driver) const;
+  void SetPlatformDma(Bit condition, const Bits& devices);
   Bit GroupSetDomain(Bit condition, GroupView& view, const DomainRef& target, Bit must_succeed,
                      bool test_same = true);
   void GroupSetCoreDomain(Bit condition, GroupView& view);
@@ -191,7 +194,11 @@ class Encoder {
   void ReleaseDmaOwner(Bit condition, GroupView& view);
 
   // encode_vfio_container.cc
-  Bit HasVfioDevice(const Bits& members) const;
+  [[nodiscard]] Bit AskedCoherent(int device) const;
+  [[nodiscard]] Bit VfioHas(int device, int group) const;
+  [[nodiscard]] Bit Registers(int device, int group) const;
+  [[nodiscard]] Bit HasVfioDevice(const Bits& group) const;
+  void StayVfios(Bit condition, int device);
   void LeaveContainer(Bit condition, const Bits& group);
   Result ContainerOps(const SymbolicOp& op);
   Result SetContainerChecks(Bit condition, GroupView& view);
@@ -201,6 +208,7 @@ class Encoder {
   void FreeUnusedType1();
   Result Type1Attach(Bit condition, GroupView& view, const Bits& container);
   Result Type1Alloc(Bit condition, GroupView& view);
+  [[nodiscard]] Bit MsiUnanswered(const GroupView& view) const;
   [[nodiscard]] Bit Type1Coherent(const GroupView& view) const;
   [[nodiscard]] Bit Compatible(const GroupView& view, int slot) const;
   Result ReuseDomain(Bit& condition, GroupView& view, const Bits& container);
@@ -209,7 +217,8 @@ class Encoder {
 
   [[nodiscard]] Bit has(Rule rule) const { return kernel_.has(rule); }
   [[nodiscard]] bool fwnode_era() const { return kernel_.era() == Era::kFwnode; }
-  [[nodiscard]] Bit HasBus(Bus bus) const { return fwnode_era() || bus != Bus::kCdx; }
+  [[nodiscard]] bool sets_up_groups() const { return SetsUpGroups(kernel_.era()); }
+  [[nodiscard]] Bit HasBus(Bus bus) const { return sets_up_groups() || bus != Bus::kCdx; }
 
   SymbolicProfile kernel_;
   SymbolicTopology topology_;

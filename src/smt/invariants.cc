@@ -27,8 +27,11 @@ std::vector<Bit> Encoder::Invariants() const {
   for (const Bits& slot : state_.bus_ops) facts.push_back(AtMostOne(slot));
   for (int d = 0; d < sizes_.devices; ++d) {
     const SymbolicDeviceState& device = state_.devices[d];
-    for (const Bits* code : {&device.instance, &device.driver, &device.fwspec, &device.group})
+    for (const Bits* code :
+         {&device.instance, &device.driver, &device.fwspec, &device.group, &device.vfio_in})
       facts.push_back(AtMostOne(*code));
+    for (int g = 0; g < sizes_.groups; ++g)
+      facts.push_back(~device.vfio_in[g] | Any(state_.groups[g].container));
     facts.push_back(Same(Any(device.group), Any(device.instance)));
     facts.push_back(~Any(device.group) | device.present);
     for (int i = 0; i < sizes_.instances; ++i) {
@@ -53,7 +56,7 @@ std::vector<Bit> Encoder::Invariants() const {
 std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
   std::vector<Bit> facts;
   if (can_refuse_) return facts;
-  // Up to and including 6.1 a group whose first devices are of a driver without default domains is
+  // Up to and including 6.6 a group whose first devices are of a driver without default domains is
   // on no domain. Where a device of another driver joins it, the group takes that driver's default
   // domain without attaching the first devices to it.
   Bit some_lack_default_domains = false;
@@ -66,7 +69,8 @@ std::vector<Bit> Encoder::InvariantsWhileAttachHolds() const {
         const SymbolicGroup& group = state_.groups[g];
         Bit of_driver =
             group.domain.driver[r] & ~(some_lack_default_domains & group.domain.is_default);
-        // Up to and including 6.1 a default domain may be allocated for a group that is on another.
+        // Up to and including 6.1 a default domain may be allocated for a group that is on another,
+        // and in 6.6 a group that is on none may keep a blocking domain.
         if (fwnode_era()) of_driver |= group.default_domain.driver[r];
         if (fwnode_era()) of_driver |= group.blocking_domain.driver[r];
         facts.push_back(~device.group[g] | ~of_driver | device.driver[r]);
@@ -111,7 +115,7 @@ void Encoder::GroupInvariants(int g, std::vector<Bit>& facts) const {
     for (int x = 0; x < sizes_.type1; ++x)
       facts.push_back(driver | ~group.domain.type1[x] | state_.type1[x].domain.driver[r]);
   }
-  if (!fwnode_era()) return;
+  if (!sets_up_groups()) return;
   Bit members = false;
   for (const SymbolicDeviceState& device : state_.devices) members |= device.group[g];
   for (const Bits* domain :

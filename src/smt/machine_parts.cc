@@ -206,7 +206,7 @@ bool MachineParts::MayServe(DriverId driver, const Cluster& cluster) const {
 // Whether domains for groups of the cluster may be the driver's: it serves a device of them, or is
 // in the slot of a device's bus.
 bool MachineParts::MayAllocate(DriverId driver, const Cluster& cluster) const {
-  if (kernel_.era == Era::kSingleDriver || MayServe(driver, cluster)) return true;
+  if (WritesEverySlot(kernel_.era) || MayServe(driver, cluster)) return true;
   const auto& claims = machine_.drivers[driver].claims;
   return kernel_.era == Era::kBusSlots && std::ranges::any_of(cluster, [&](DeviceId d) {
            return claims[static_cast<size_t>(machine_.devices[d].bus)] != Claim::kNone;

@@ -101,7 +101,7 @@ void SearchSpace::MakeDrivers() {
       driver.unwinds = Input(its + "unwinds");
       driver.clears = Input(its + "clears");
     }
-    if (HasEra(Era::kBusSlots) || HasEra(Era::kSingleDriver))
+    if (HasEra(Era::kBusSlots) || HasEra(Era::kSingleDriver) || HasEra(Era::kGroupSetup))
       driver.default_domains = ~Input(its + "no_default_domain");
     driver.instance_groups = Input(its + "instance_groups");
     driver.coherent = ~Input(its + "not_coherent");

@@ -39,7 +39,8 @@ SymbolicState::SymbolicState(const SymbolicTopology& topology, const Sizes& size
                        .driver = Zeros(sizes.drivers),
                        .fwspec = Zeros(sizes.instances),
                        .group = Zeros(sizes.groups),
-                       .hw = Zeros(sizes.drivers)});
+                       .hw = Zeros(sizes.drivers),
+                       .vfio_in = Zeros(sizes.groups)});
   const SymbolicGroup none = NoGroup(sizes);
   type1.assign(static_cast<size_t>(sizes.type1), {.domain = none.default_domain,
                                                   .table = Zeros(sizes.tables),
@@ -54,8 +55,8 @@ std::vector<Bit> SymbolicState::AllBits() const {
   for (const Bits& shared : shared_group) add(shared);
   for (const SymbolicDeviceState& device : devices) {
     bits.push_back(device.present);
-    for (const Bits* code :
-         {&device.instance, &device.driver, &device.fwspec, &device.group, &device.hw})
+    for (const Bits* code : {&device.instance, &device.driver, &device.fwspec, &device.group,
+                             &device.hw, &device.vfio_in})
       add(*code);
   }
   for (SymbolicGroup group : groups)

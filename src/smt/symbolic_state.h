@@ -72,7 +72,8 @@ struct SymbolicDeviceState {
   Bits driver;    // of that instance
   Bits fwspec;    // the instance it names
   Bits group;
-  Bits hw;  // driver of the domain that the hardware points at
+  Bits hw;       // driver of the domain that the hardware points at
+  Bits vfio_in;  // the group in a container where VFIO still has it; its IOMMU has let it go
 };
 
 struct SymbolicState {
