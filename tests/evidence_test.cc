@@ -72,12 +72,13 @@ TEST(AskAs, TakesTheNearerProfileAndSaysHowTheyDiffer) {
   EXPECT_NE(AskAs("7.0.1")->note.find("Read in 7.0.0: as v7.1 in core.rollback_failing"),
             std::string::npos);
   EXPECT_EQ(AskAs("6.6.87-generic")->word, "v6.6");
+  EXPECT_EQ(AskAs("5.10.200")->word, "v5.10.y");
   EXPECT_NE(AskAs("7.2")->note.find("They have the same rules."), std::string::npos);
 }
 
 TEST(AskAs, LeavesUnknownReleasesUnknown) {
   for (const char* word :
-       {"5.10.200", "8.0", "6", "six", "", ",-type1.same_ops", "6.1\x1b[31m", "v6.1y", "6.12 x"})
+       {"5.9.1", "8.0", "6", "six", "", ",-type1.same_ops", "6.1\x1b[31m", "v6.1y", "6.12 x"})
     EXPECT_FALSE(AskAs(word)) << word;
 }
 

@@ -174,8 +174,10 @@ std::vector<Machine> Machines() {
     out.back().c.topology.firmware = firmware;
   }
   // Drops changes that are invalid alone: a second master without a first, an alias that is the
-  // device itself.
-  std::erase_if(out, [](const Machine& m) { return !Validate(m.c.topology).ok(); });
+  // device itself; and those to the value that there was.
+  std::erase_if(out, [&base](const Machine& m) {
+    return !Validate(m.c.topology).ok() || m.c.topology == base.topology;
+  });
   return out;
 }
 
