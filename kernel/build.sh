@@ -223,6 +223,8 @@ probes=$(
   has '\(\*migration_get_data_size\)' "$vfio_h" && echo MIGRATION
   has '\(\*domain_set_attr\)' "$iommu_h" && echo SET_ATTR
   has '__iommu_device_set_ops' "$iommu_h" && echo DEVICE_SET_OPS
+  has 'if \(err > 0\)' "$tree/drivers/base/bus.c" && echo ATTACH_COUNTS
+  has 'acpi_iommu_configure_id\(' "$tree/drivers/acpi/scan.c" && echo ACPI_CONFIGURE
   has 'fwnode_init\(' "$tree/include/linux/fwnode.h" && echo FWNODE_INIT
   has 'iommu_deferred_attach\(' "$iommu_h" "$tree/drivers/iommu/dma-iommu.h" && echo DEFERRED_ATTACH
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT

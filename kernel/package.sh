@@ -117,7 +117,7 @@ unpack() {
 # An older package.sh may have unpacked fewer parts.
 is_unpacked() {
   [[ -f $sources/$wanted.version && $(<"$sources/$wanted.version") == "$1" ]] &&
-    [[ -d $sources/$wanted/drivers/base && -d $sources/$wanted/drivers/acpi ]]
+    [[ -f $sources/$wanted/drivers/base/dd.c && -f $sources/$wanted/drivers/acpi/scan.c ]]
 }
 
 take_installed() {

@@ -23,6 +23,7 @@ void *acpi_os_ioremap(unsigned long long at, unsigned long size);
 
 #include "internal.h"
 
+#ifdef HARNESS_HAVE_ACPI_CONFIGURE
 /* Where the caller gets the ops, it is told of no error but -EPROBE_DEFER. */
 #ifdef HARNESS_HAVE_OF_RETURNS_OPS
 static int said;
@@ -44,3 +45,24 @@ int acpi_configure(struct device *dev)
 	return acpi_iommu_configure_id(dev, NULL);
 #endif
 }
+#else
+#include <linux/iommu.h>
+
+int viot_iommu_configure(struct device *dev);
+
+/*
+ * ABSTRACTION: in 5.10 iort_iommu_configure_id() decides this, and the drivers of x86 by themselves.
+ * Here it is as acpi_iommu_configure_id() has it later.
+ */
+int acpi_configure(struct device *dev)
+{
+	int ret;
+
+	if (dev_iommu_fwspec_get(dev))
+		return 0;
+	ret = viot_iommu_configure(dev);
+	if (!ret && !device_iommu_mapped(dev))
+		ret = iommu_probe_device(dev);
+	return ret;
+}
+#endif

@@ -18,13 +18,6 @@ static struct device_node device_nodes[HARNESS_DEVICES];
 /* The kernel's nodes of ACPI count no references. */
 static const struct fwnode_operations acpi_fwnode_ops;
 
-#ifndef HARNESS_HAVE_FWNODE_INIT
-static void fwnode_init(struct fwnode_handle *fwnode, const struct fwnode_operations *ops)
-{
-	fwnode->ops = ops;
-}
-#endif
-
 static bool is_acpi(void)
 {
 	return fake_machine.firmware == HARNESS_ACPI;

@@ -227,4 +227,9 @@ void extra_before(const struct harness_op *op);
 void extra_end(void);
 const struct harness_extra *extra_interface(void);
 
+/* 5.10 has no function for it. */
+#ifndef HARNESS_HAVE_FWNODE_INIT
+#define fwnode_init(node, operations) ((node)->ops = (operations))
+#endif
+
 #endif
