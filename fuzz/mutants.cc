@@ -68,7 +68,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
      "what type1 attaches is claimed, or on its default domain"},
     {Rule::kCoreDeferredAlone, kEveryVersion,
      "the domain is that which the device waits for, whether others come along or it is refused"},
-    {Rule::kCoreDirectRuns, Since(kV6_8),
+    {Rule::kCoreDirectRuns, Since(kV6_6),
      "a page that cannot be mapped refuses the default domain"},
     {Rule::kCoreResetBusy, kEveryVersion, "a device in reset is left out of the change anyway"},
     {Rule::kDriverAttachKeepsOld, Since(kV6_12).Until(kV7_1),

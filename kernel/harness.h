@@ -177,7 +177,7 @@ struct harness_settings {
   uint8_t passthrough;
   uint8_t unsafe_interrupts;
   uint8_t dma_entries;
-  uint8_t memlock; /* pages; HARNESS_NONE: CAP_IPC_LOCK */
+  uint8_t memlock;     /* pages; HARNESS_NONE: CAP_IPC_LOCK */
   uint8_t small_pages; /* disable_hugepages of type1; never in a case */
 };
 
@@ -376,17 +376,17 @@ enum harness_extra_kind {
   HARNESS_EXTRA_SHOW,         /* a: device */
   /* a: the task that calls from now on: two with an mm of their own, 2: of the kernel, without one */
   HARNESS_EXTRA_TASK,
-  HARNESS_EXTRA_FILE,   /* a: device, argument: the name of a file of its group in sysfs */
-  HARNESS_EXTRA_GROUP,  /* a: device, count: command, argument: an ioctl of its group's file */
-  HARNESS_EXTRA_CLOSE,  /* a: device, count: a descriptor that such an ioctl has returned */
-  HARNESS_EXTRA_GONE,   /* a: the task, with an mm of its own, that exits */
+  HARNESS_EXTRA_FILE,  /* a: device, argument: the name of a file of its group in sysfs */
+  HARNESS_EXTRA_GROUP, /* a: device, count: command, argument: an ioctl of its group's file */
+  HARNESS_EXTRA_CLOSE, /* a: device, count: a descriptor that such an ioctl has returned */
+  HARNESS_EXTRA_GONE,  /* a: the task, with an mm of its own, that exits */
   HARNESS_EXTRA_DEVICE, /* a: device, open; flags: enum harness_device_call, count: command, argument */
   HARNESS_EXTRA_KINDS,
 };
 
 enum harness_device_call { HARNESS_IOCTL, HARNESS_READ_FILE, HARNESS_WRITE_FILE, HARNESS_MMAP };
 enum {
-  HARNESS_FILE_WRITE = 1, /* what comes after the file's name */
+  HARNESS_FILE_WRITE = 1,               /* what comes after the file's name */
   HARNESS_EXTRA_UNPRIVILEGED = 1 << 16, /* the user lacks CAP_SYS_ADMIN and CAP_SYS_RAWIO */
   HARNESS_NOWHERE = 1 << 17,            /* the pointer of an ioctl points at no memory, */
   HARNESS_READ_ONLY = 1 << 18,          /* or at memory that cannot be written */

@@ -388,7 +388,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
     {kType1UnpinZero, kMechanism, "type1.unpin_zero", kType1C, "vaddr_get_pfns", Since(k60),
      "the zero page is unpinned as often as it was pinned",
      "each mapping of the zero page leaves a reference to it behind"},
-    {kType1UnpinWarns, kCheck, "type1.unpin_warns", kType1C, "vfio_iommu_type1_unpin_pages",
+    {kType1UnpinWarns, kMechanism, "type1.unpin_warns", kType1C, "vfio_iommu_type1_unpin_pages",
      Since(k60), "an unpin that the kernel cannot do is a WARN",
      "an unpin that the kernel cannot do is an errno for the driver"},
 

@@ -35,7 +35,7 @@ struct Proved {
   std::string sentence;
   std::string formula;
   std::string proof;
-  int line = 0;             // of the clause that does not follow; 0: none
+  int line = 0;          // of the clause that does not follow; 0: none
   std::string reason{};  // part of why it is not verified; "": it is
 };
 

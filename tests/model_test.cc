@@ -273,7 +273,9 @@ TEST(Step, ABridgeGoesAfterTheDevicesBelowIt) {
   t.devices[1].below = 0;
   ASSERT_TRUE(Validate(t).ok());
   Machine m{t, ProfileOf(KernelVersion::kV6_12)};
-  const auto can = [&m](OpKind kind, DeviceId d) { return m.Do({.kind = kind, .a = d}).outcome == Outcome::kDone; };
+  const auto can = [&m](OpKind kind, DeviceId d) {
+    return m.Do({.kind = kind, .a = d}).outcome == Outcome::kDone;
+  };
   EXPECT_FALSE(can(OpKind::kRemove, 0));
   EXPECT_TRUE(can(OpKind::kRemove, 1));
   EXPECT_TRUE(can(OpKind::kRemove, 0));

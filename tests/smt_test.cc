@@ -11,11 +11,11 @@
 #include "src/draw/draw.h"
 #include "src/report/text.h"
 #include "src/smt/query.h"
+#include "src/smt/replayed.h"
 #include "src/smt/search_space.h"
 #include "src/smt/solver.h"
 #include "src/smt/unrolling.h"
 #include "tests/given.h"
-#include "src/smt/replayed.h"
 
 namespace iommucheck::smt {
 namespace {

@@ -7,8 +7,9 @@
 #include "fake/fake.h"
 #include "internal.h"
 
-/* In 5.10 it is in drivers/base/base.h. */
+#ifdef HARNESS_HAVE_ATTACH_COUNTS /* It is in drivers/base/base.h then. */
 int device_driver_attach(struct device_driver *driver, struct device *dev);
+#endif
 
 enum { DEVFNS = 256, DEVICE_NUMBERS = 32, FUNCTIONS = 8, NOTIFIERS = 256 };
 
