@@ -382,7 +382,7 @@ TEST(CaseText, SaysWhatIsWrongInTheMachine) {
       {"device a pci emulated dmar0", "8:23", "an attribute of a device, found 'dmar0'"},
       {"device a pci dmar0 emulated", "8:8",
        "a valid machine, found device 2: what has no IOMMU has instances, an alias, a slot, a "
-       "stream id or a region"},
+       "stream id, a bridge, ACS or a region"},
       {"device a pci emulated\ndevice b pci alias=a", "9:20",
        "a device that is neither emulated nor noiommu, found 'a'"},
       {"device a pci default=any", "8:22", "identity or dma, found 'any'"},
@@ -402,7 +402,7 @@ TEST(CaseText, SaysWhatIsWrongInTheRun) {
   const std::string container = "a container (c0 to c3)";
   const std::string forms =
       "attach:DEVICE:ERRNO[:COUNT|:all], alloc:N, probe:DEVICE:ERRNO, malloc:N, map:N:ERRNO, "
-      "pin:N:ERRNO or attach-call:N:ERRNO";
+      "pin:N:ERRNO, attach-call:N:ERRNO or driver:DEVICE:ERRNO";
   const std::string of_set_iommu =
       "'type1v2', 'type1', 'nesting', 'noiommu', 'unknown', 'unprivileged', ";
   const std::string expectations = "violated, holds, outside, device or group";

@@ -173,7 +173,7 @@ TEST_F(Forged, FilesThatAreNotOfTheirForm) {
   for (const auto& [from, to, expected] : std::vector<std::array<std::string, 3>>{
            {"\"no-cross-driver-reuse\"", "\"reuse\"", "/property: expected no-cross"},
            {"\"v6.1\"", "6", "/kernel: expected a kernel profile, found"},
-           {"\"v6.1\"", "\"v6.2\"", "expected a kernel (v5.15"},
+           {"\"v6.1\"", "\"v6.2\"", "expected a kernel (v5.10.y"},
            {"\"drop\": []", "\"drop\": [1]", "/drop: expected an array of rules, found"},
            {"\"add\": []", "\"add\": [\"x.y\"]", "expected a rule"},
            {"\"devices\": 2,\n  \"steps\"", "\"devices\": 99,\n  \"steps\"",
