@@ -175,7 +175,10 @@ const Law kLaws[] = {
      [](const Taken& t) {
        const GroupId group = t.before.devices[t.op.a].group;
        if (group == kNoId || !t.kernel.has(Rule::kVfioLeaveOnLast)) return;
-       if (t.after.groups[group].devices == kNoId)
+       // VFIO may have a device there that its IOMMU has let go.
+       const bool vfio_has_one = std::ranges::any_of(
+           t.after.devices, [group](const DeviceState& d) { return d.vfio_in == group; });
+       if (t.after.groups[group].devices == kNoId && !vfio_has_one)
          RC_ASSERT(t.after.groups[group].container == kNoId);
      }},
     {"FailedConfigure.LeavesTheDeviceWithTheInstanceItHad", kConfigure, true,

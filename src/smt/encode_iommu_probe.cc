@@ -331,7 +331,8 @@ Bits Encoder::LoadedAt(const Bits& driver) const {
 Bits Encoder::ProbeOps(Bit condition, int d, Bus bus) {
   if (!fwnode_era()) return state_.bus_ops[static_cast<size_t>(bus)];
   const SymbolicDeviceState& device = state_.devices[d];
-  FirmwareDescription(condition & has(Rule::kProbeDmaConfigure), d);
+  // The core asks firmware only for a device without a driver, such as VFIO's.
+  FirmwareDescription(condition & has(Rule::kProbeDmaConfigure) & None(device.vfio_in), d);
   Bits without_fwnode = state_.registered;
   for (int i = 0; i < sizes_.instances; ++i) without_fwnode[i] &= ~topology_.instances[i].fwnode;
   const Bits first = DriverOf(state_.registration.First(without_fwnode));
