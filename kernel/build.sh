@@ -292,9 +292,9 @@ lib_files=(rbtree interval_tree xarray radix-tree idr kobject refcount bitmap fi
 pci_files=(search pci access host-bridge)
 [[ $probes != *RESETS* ]] || pci_files+=(ats)
 ours=(fake/{calls,faults,machine,domains,claims,driver}
-  process/{memory,sysfs,shim,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core,acpi_scan}
+  process/{shim,memory,sysfs,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core,acpi_scan}
   process/{vfio_main,vfio_type1,vfio_driver,firmware}
-  process/{devices,groups,ops,extra,promises,core_promises,vfio_promises,harness})
+  process/{devices,groups,ops,promises,core_promises,vfio_promises,promise_list,extra,harness})
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
 [[ -n $whole ]] || ours+=(process/vfio_container)
 [[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)

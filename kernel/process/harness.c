@@ -13,6 +13,11 @@ static u16 held_locked;
 static int objects_at_rest;
 static int references_at_rest[HARNESS_REFERENCES];
 
+static int references(int kind)
+{
+	return kind == HARNESS_REF_SYSFS ? sysfs_entries : shim_references(kind);
+}
+
 static void begin(const struct harness_machine *machine)
 {
 	const struct harness_settings *settings = &machine->settings;
@@ -29,7 +34,7 @@ static void begin(const struct harness_machine *machine)
 	held_pins = held_locked = 0;
 	objects_at_rest = host_objects;
 	for (int i = 0; i < HARNESS_REFERENCES; i++)
-		references_at_rest[i] = shim_references(i);
+		references_at_rest[i] = references(i);
 	calls_recorded = true;
 	devices_begin();
 	ops_begin();
@@ -128,7 +133,7 @@ static int finish(struct harness_leaks *leaks)
 	leaks->written = host_empty_quarantine();
 	leaks->locks = host_locks;
 	for (int i = 0; i < HARNESS_REFERENCES; i++)
-		leaks->references[i] = shim_references(i) - references_at_rest[i];
+		leaks->references[i] = references(i) - references_at_rest[i];
 	/*
 	 * Before 6.1 a probe by a second notifier takes a reference that nobody drops, and a release of
 	 * a device that no driver serves drops one that nobody took.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
- * in this list, and none after it: host, kernel/fake, memory, sysfs, shim, files, events, the real
+ * in this list, and none after it: host, kernel/fake, shim, memory, sysfs, files, events, the real
  * files (which call what replaces the rest of the kernel wherever that is), firmware, devices,
- * vfio_driver, groups, ops, core_promises, vfio_promises, promises, extra, harness. The functions that
- * kernel/fake needs from its host are in host, memory, devices and extra. This header needs neither
- * kernel nor libc headers.
+ * vfio_driver, groups, ops, promises, core_promises, vfio_promises, promise_list, extra, harness. The
+ * functions that kernel/fake needs from its host are in host, memory, devices and extra. This header
+ * needs neither kernel nor libc headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H

@@ -56,6 +56,9 @@ void promise_is(const char *file, int line, const char *what, long is, long expe
 		IS(ret_, 0);                                                \
 	} while (0)
 
+void promise_begin(void);
+const char *promise_report(void); /* NULL: nothing is wrong */
+
 const char *promises_name(unsigned int n);
 const char *promises_lack(unsigned int n);
 const char *promises_check(unsigned int n);

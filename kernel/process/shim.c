@@ -212,8 +212,6 @@ int shim_references(int kind)
 {
 	int held = 0;
 
-	if (kind == HARNESS_REF_SYSFS)
-		return sysfs_entries;
 	if (kind != HARNESS_REF_TASK)
 		return references[kind];
 	for (int i = 0; i < TASKS; i++)
