@@ -28,9 +28,10 @@ bool Lockstep::Take(const Op& op) {
     state_ = before;
     return true;
   }
-  // What is undefined, the compiler decides, and builds for mutants and fuzzers decide otherwise.
-  if (!plays_oopses_ &&
-      std::ranges::find(events_, Event::Kind::kOops, &Event::kind) != events_.end()) {
+  // What is undefined, the compiler decides, and in builds for mutants and fuzzers otherwise.
+  if (std::ranges::any_of(events_, [this](const Event& e) {
+        return e.kind == Event::Kind::kOops && (!plays_oopses_ || e.oops == Oops::kUndefined);
+      })) {
     state_ = before;
     before_oops_ = true;
     return false;
