@@ -338,9 +338,12 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
   if (mapped == 0) return;
   const Pages pages = {static_cast<uint8_t>(std::countr_zero(mapped)),
                        static_cast<uint8_t>(std::popcount(mapped))};
-  // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work.
-  if (iommu_unmap(k, domain, pages) == 0) k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
-  UnpinPages(k, container, dma, mapped);
+  // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work, and comes
+  // to unpin nothing.
+  if (iommu_unmap(k, domain, pages) == 0)
+    k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
+  else
+    UnpinPages(k, container, dma, mapped);
 }
 
 // The first even page of the first range that has more than two pages from there on; -1: none.
