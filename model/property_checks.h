@@ -99,6 +99,9 @@ inline constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGrou
 inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
 // A group of VFIO's whose devices an IOMMU has let go is empty, whether it is in a container or not.
+inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
+inline constexpr std::array kCommonPageOneInstance = {
+    Rule::kAssumeCommonPageSize, Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeOneInstanceGroups};
 inline constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSize,
                                                        Rule::kAssumeNoUnregisterWhileServing};
 inline constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};

@@ -435,9 +435,9 @@ constexpr PropertyInfo kType1Rows[] = {
     {kFailedCallGoesBack, "failed-call-goes-back",
      "a call that joins a container or sets its driver, and fails, leaves all as it was",
      FailedCallGoesBack,
-     PromisedOn(Since(kV5_19).Until(kV6_8), kOneInstance)
+     PromisedOn(Since(kV5_19).Until(kV6_8), kCommonPageOneInstance)
          .Without(kAttachFaults)
-         .And(Since(kV6_8))
+         .And(Since(kV6_8), kCommonPage)
          .Without(kAttachFaults)},
     {kRefusedForAReason, "refused-for-a-reason",
      "joining a container or setting its driver fails only where a rule or a driver refuses it",
@@ -511,7 +511,8 @@ constexpr PropertyInfo kType1Rows[] = {
      "the user pays for each page that is pinned, once", LockedMemoryBalances,
      PromisedOn(kEveryVersion, kUnmapTop)},
     {kLockedMemoryKeepsItsLimit, "locked-memory-keeps-its-limit",
-     "no more is locked than RLIMIT_MEMLOCK", LockedMemoryKeepsItsLimit, kEveryVersion},
+     "no more is locked than RLIMIT_MEMLOCK", LockedMemoryKeepsItsLimit,
+     PromisedOn(kEveryVersion, kCommonPage)},
 };
 
 }  // namespace
