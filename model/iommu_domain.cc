@@ -94,7 +94,7 @@ void SetPlatformDma(Kernel& k, DeviceId dev) {  // ops->set_platform_dma_ops() i
 // including 6.12 that one too, go back to the domain they came from.
 void Rollback(Kernel& k, GroupId group, DeviceId failed) {
   const DomainId old = k.group(group).domain;
-  if (old == kNoId && (k.fwnode_era() || !k.sets_up_groups())) return;
+  if (old == kNoId && k.profile.era != Era::kGroupSetup) return;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next) {
     if (dev == failed && !k.has(Rule::kCoreRollbackFailing)) return;
     if (old == kNoId && HasPlatformDma(k, dev))
