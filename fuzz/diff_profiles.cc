@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "fuzz/case_mutator.h"
 #include "fuzz/finding.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
@@ -37,22 +36,6 @@ KernelSpec As(KernelVersion other, const KernelProfile& kernel) {
 }
 
 }  // namespace
-
-extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
-  fuzzing::SetTarget(*argc, *argv);
-  return 0;
-}
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
-                                          unsigned seed) {
-  return fuzzing::MutateCase(data, size, max_size, seed, fuzzing::Scope::kWhole);
-}
-
-extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, const uint8_t* b,
-                                            size_t b_size, uint8_t* out, size_t max_out,
-                                            unsigned seed) {
-  return fuzzing::CrossOverCases(a, a_size, b, b_size, out, max_out, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static DecodedCase c;
