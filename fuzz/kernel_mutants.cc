@@ -172,6 +172,7 @@ void PlayMutant(const Options& o, const Reach& reach, MutantVerdict& verdict) {
 void PlayMutants(const Options& o, const Reach& reach, std::vector<MutantVerdict>& verdicts) {
   std::atomic<size_t> next = 0;
   std::vector<std::thread> workers;
+  workers.reserve(o.jobs);
   for (uint64_t job = 0; job < o.jobs; ++job) {
     workers.emplace_back([&] {
       for (size_t i = next++; i < verdicts.size(); i = next++) {

@@ -193,7 +193,7 @@ class Differ {
                    name + (a.present ? " is there" : " is gone"));
     const bool moved = a.instance != b.instance || a.group != b.group;
     if (moved) Line(name + PlaceText(a));
-    if (a.fwspec != b.fwspec && !(moved && a.fwspec == a.instance))
+    if (a.fwspec != b.fwspec && (!moved || a.fwspec != a.instance))
       Line(a.fwspec == kNoId
                ? name + " has no fwspec"
                : absl::StrCat(name, " has a fwspec of ", c_.names.instances[a.fwspec]));
@@ -207,17 +207,19 @@ class Differ {
       LineUnlessOp({OpKind::kGetDevice, OpKind::kPutDevice}, id,
                    a.open_in == kNoId ? name + " closed"
                                       : absl::StrFormat("%s open, by group %d", name, a.open_in));
-    const bool released = moved && a.instance == kNoId;
-    if (a.attach_deferred != b.attach_deferred && !released)
+    // Nothing more is said of a device that lost its IOMMU, or that left.
+    const bool kept = !moved || a.instance != kNoId;
+    const bool stayed = !b.present || a.present;
+    if (a.attach_deferred != b.attach_deferred && kept)
       Line(name + (a.attach_deferred ? ": its attach is deferred to its first DMA"
                                      : ": its attach is no longer deferred"));
-    if (a.require_direct != b.require_direct && !released)
+    if (a.require_direct != b.require_direct && kept)
       Line(name + (a.require_direct ? " requires its direct mappings"
                                     : " no longer requires direct mappings"));
-    if (a.configure_deferred != b.configure_deferred && !(released || (b.present && !a.present)))
+    if (a.configure_deferred != b.configure_deferred && kept && stayed)
       Line(name + (a.configure_deferred ? ": its drivers are deferred"
                                         : ": its drivers are no longer deferred"));
-    if (a.vfio_in != b.vfio_in && !(a.vfio_in == kNoId && b.present && !a.present))
+    if (a.vfio_in != b.vfio_in && (a.vfio_in != kNoId || stayed))
       Line(a.vfio_in == kNoId ? absl::StrFormat("%s no longer VFIO's in group %d", name, b.vfio_in)
                               : absl::StrFormat("%s still VFIO's, in group %d", name, a.vfio_in));
     if (a.blocked() != b.blocked())

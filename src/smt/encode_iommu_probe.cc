@@ -198,6 +198,7 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
 // end the walk, the order of devices of two zones (Layout) makes no difference.
 std::vector<Encoder::Turn> Encoder::Turns() const {
   std::vector<Turn> turns;
+  turns.reserve(order_.size() * static_cast<size_t>(1 + most_added_));
   for (int d : order_) turns.push_back({d, ~state_.added[d]});
   for (int turn = 0; turn < most_added_; ++turn)
     for (int d : order_) {

@@ -165,7 +165,7 @@ void Encoder::Remove(const SymbolicOp& op) {
 Bits Encoder::Add(const SymbolicOp& op) {
   Bits probe = And(op.is(OpKind::kAdd), op.device);
   for (int d = 0; d < sizes_.devices; ++d) {
-    const auto at = std::find(order_.begin(), order_.end(), d);
+    const auto at = std::ranges::find(order_, d);
     if (layout_.known()) {
       state_.listed.Append(probe[d], d);
       state_.added[d] |= probe[d];

@@ -90,7 +90,7 @@ void SearchSpace::MakeDrivers() {
         const Bits chosen =
             AtMostOne(kClaimCount - 1, absl::StrCat(its, "claims.", static_cast<int>(bus)));
         claims[0] = None(chosen);
-        std::copy(chosen.begin(), chosen.end(), claims.begin() + 1);
+        std::ranges::copy(chosen, claims.begin() + 1);
       } else {
         // Later kernels never ask; strict keeps the drivers competing.
         claims[static_cast<size_t>(Claim::kStrict)] = true;
@@ -196,6 +196,7 @@ void SearchSpace::AssumeOfTopology() {
         for (int i = 0; i < kInstances; ++i) behind[d][topology_.instances[i].driver] |= master[i];
     // Whether a chain of aliases and slots leads from one to the other.
     std::vector<Bits> related;
+    related.reserve(topology_.devices.size());
     for (const SymbolicDevice& device : topology_.devices)
       related.push_back(Or(device.alias_related, device.slot_related));
     for (int via = 0; via < sizes_.devices; ++via)
