@@ -46,4 +46,4 @@ for target in attach diff_profiles; do
   find "$seeds" -type f -print | sort | zip -q -j "$OUT/${target}_seed_corpus.zip" -@
 done
 rm -f "$OUT/case_parser_seed_corpus.zip"
-zip -q "$OUT/case_parser_seed_corpus.zip" corpus/{litmus,bugs}/*.case fuzz/seeds/*.case
+zip -q -j "$OUT/case_parser_seed_corpus.zip" corpus/{litmus,bugs}/*.case fuzz/seeds/*.case
