@@ -8,16 +8,16 @@
 namespace iommucheck::fuzzing {
 namespace {
 
-constexpr size_t kCounters = 1U << 13U;
+constexpr size_t kCounters = 1U << 11U;
 // libFuzzer finds them by the name of the section, and clears them before each input. Counters that
 // two things share cost a little feedback, and nothing else.
 __attribute__((section("__libfuzzer_extra_counters"))) std::array<uint8_t, kCounters> counters;
 
 void Note(uint64_t what) {
-  uint8_t& counter = counters[(what * 0x9e3779b97f4a7c15U) >> 51U];
+  uint8_t& counter = counters[(what * 0x9e3779b97f4a7c15U) >> 53U];
   if (counter < 255) ++counter;
 }
-static_assert(kCounters == 1U << (64U - 51U));
+static_assert(kCounters == 1U << (64U - 53U));
 
 constexpr uint64_t kResult = 1;
 constexpr uint64_t kRefusal = 2;

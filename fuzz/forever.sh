@@ -58,12 +58,6 @@ trap stop INT TERM HUP
 # nap SECONDS: a sleep that does not keep the lock.
 nap() { sleep "$1" 9>&-; }
 
-# The length that a target's inputs may have.
-max_len() {
-  local options=fuzz/${1/kernel_attach/attach}.options
-  if [[ -f $options ]]; then sed -n 's/^max_len = //p' "$options"; else echo 65536; fi
-}
-
 # become NAME=VALUE... COMMAND...: the command takes the place of this (sub)shell, with the
 # variables of a target. It dies with the shell above, if that is killed.
 become() {
@@ -142,7 +136,7 @@ merge() {
   rm -rf "${home:?}/$new"
   mkdir -p "$home/$new" || return
   # The inbox is not set: a finding that the corpus may lead to is there already.
-  become "$bin/$target" -merge=1 -max_len="$(max_len "$target")" -timeout="$patience" \
+  become "$bin/$target" -merge=1 "${options[@]}" -timeout="$patience" \
     -artifact_prefix="$home/tmp/" "$home/$new" "$home/$old" >"$home/merge.log" 2>&1 &
   worker=$!
   local status=0
@@ -170,15 +164,14 @@ wait_for_worker() {
 }
 
 fuzz_slice() {
-  local started=$SECONDS arguments=()
+  local started=$SECONDS limit=()
   prepare
   take_findings
-  [[ $target != case_parser ]] || arguments+=(-dict="$bin/case_parser.dict")
-  ((runs == 0)) || arguments+=(-runs="$runs")
+  ((runs == 0)) || limit=(-runs="$runs")
   : >"$home/log"
   become IOMMUCHECK_INBOX="$home/inbox" "$bin/$target" -fork="$jobs" -ignore_crashes=1 \
     -ignore_ooms=1 -ignore_timeouts=1 -max_total_time="$slice" -timeout="$patience" \
-    -max_len="$(max_len "$target")" -artifact_prefix="$home/crashes/" "${arguments[@]}" \
+    "${options[@]}" "${limit[@]}" -artifact_prefix="$home/crashes/" \
     "$home/corpus/" "build/fuzz/seeds/$seeds" >"$home/log" 2>&1 &
   worker=$!
   [[ -z $stopped ]] || stop
@@ -202,6 +195,7 @@ for ((round = 1; rounds == 0 || round <= rounds; round++)); do
     fi
     case $target in case_parser | snapshot | kernel_ioctl) seeds=$target ;; esac
     home=$dir/$name
+    mapfile -t options < <(fuzz/engine_options.sh "$target" "$bin")
     fuzz_slice
     [[ -n $stopped ]] || ((round % merge_every != 0)) || merge
   done
