@@ -235,6 +235,7 @@ absl::StatusOr<int> TakeInbox(const std::string& dir, const std::string& target)
 absl::Status WriteIndex(const std::string& dir) {
   const fs::path findings = fs::path(dir) / "findings";
   std::error_code failed;
+  fs::create_directories(findings, failed);
   std::vector<json> entries;
   for (const auto& found : fs::directory_iterator(findings, failed)) {
     const std::string name = found.path().filename().string();

@@ -176,6 +176,11 @@ TEST_F(Folder, AnInputWhoseReportIsMissingStaysAndTheRestIsTaken) {
   EXPECT_EQ(Index().size(), 1U);
 }
 
+TEST_F(Folder, WithoutFindingsHasAnEmptyIndex) {
+  ASSERT_TRUE(WriteIndex(dir).ok());
+  EXPECT_THAT(Index(), IsEmpty());
+}
+
 TEST_F(Folder, ADamagedFindingIsListedAndReplaced) {
   Put("a", Report(kCase));
   EXPECT_EQ(Take(), 1);
