@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# find_time.sh [SEEDS [EXECUTIONS]]: from an empty corpus, how many executions the attach target
-# takes to notice each line of fuzz/mutations.cmake: with its own mutator, and with that of the
-# engine alone. The median of so many seeds (default 10), and of how many seeds found it at all.
+# find_time.sh [SEEDS [EXECUTIONS [BYTES_SEEDS [BYTES_EXECUTIONS]]]]: from an empty corpus, how many
+# executions the attach target takes to notice each line of fuzz/mutations.cmake: with its own
+# mutator, and with that of the engine alone. The median of so many seeds (default 10), and how many
+# of them found it at all within the executions (default 1000000). With the engine's mutator most
+# runs go to the limit, so it may have another. Prints the table of docs/fuzzing.md.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-seeds=${1:-10} limit=${2:-1000000}
+own_seeds=${1:-10} own_limit=${2:-1000000}
+bytes_seeds=${3:-$own_seeds} bytes_limit=${4:-$own_limit}
 target=$PWD/build/fuzz/bin/attach
-max_len=$(sed -n 's/^max_len = //p' fuzz/attach.options)
+mapfile -t options < <(fuzz/engine_options.sh attach)
 
 # executions VERSION RULES PROPERTY SEED: prints them, or nothing where the limit was reached.
 executions() (
@@ -19,26 +22,29 @@ executions() (
   mkdir corpus
   status=0
   IOMMUCHECK_KERNEL=$1 IOMMUCHECK_DROP=$2 IOMMUCHECK_PROPERTY=$3 \
-    "$target" -runs="$limit" -seed="$4" -max_len="$max_len" -print_final_stats=1 corpus \
+    "$target" -runs="$limit" -seed="$4" "${options[@]}" -print_final_stats=1 corpus \
     >log 2>&1 || status=$?
   ((status == 0)) || sed -n 's/^stat::number_of_executed_units: *//p' log
 )
 
-# median VERSION RULES PROPERTY: "749 of 5 in 5", or "none of 5".
+# median VERSION RULES PROPERTY: "749 (5 of 5)", or ">1000000 (0 of 5)".
 median() {
   local seed found=()
   for ((seed = 1; seed <= seeds; seed++)); do
     mapfile -O "${#found[@]}" -t found < <(executions "$@" "$seed")
   done
   # Those that found nothing count as more than all others.
-  mapfile -t found < <(printf '%s\n' "${found[@]}" | sort -n)
+  mapfile -t found < <(printf '%s\n' "${found[@]}" | sed '/^$/d' | sort -n)
   local middle=$(((seeds - 1) / 2))
   printf '%s (%d of %d)' "${found[middle]:->$limit}" "${#found[@]}" "$seeds"
 }
 
-printf '%-52s %24s %24s\n' "kernel without" "own mutator" "bytes alone"
+echo '| kernel without | property | own mutator | bytes alone |'
+echo '|---|---|---|---|'
 sed -n 's/^expect_trap(\(.*\))$/\1/p' fuzz/mutations.cmake | while read -r version rules property; do
+  seeds=$own_seeds limit=$own_limit
   own=$(median "$version" "$rules" "$property")
+  seeds=$bytes_seeds limit=$bytes_limit
   bytes=$(IOMMUCHECK_BYTES=1 median "$version" "$rules" "$property")
-  printf '%-52s %24s %24s\n' "$version $rules" "$own" "$bytes"
+  echo "| $version \`${rules//,/\`, \`}\` | \`$property\` | $own | $bytes |"
 done

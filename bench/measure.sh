@@ -30,12 +30,13 @@ rate() {
 # Executions of a fuzz target from the same seeds, for so many seconds. A list of seeds instead of a
 # folder: with a folder the engine would write the inputs it finds, which measures the file system.
 engine() {
-  local target=$1 seconds=$2
+  local target=$1 seconds=$2 options
+  mapfile -t options < <(fuzz/engine_options.sh attach)
   if [[ ! -f $work/list ]]; then
     build/fuzz/bin/make_seeds "$work/seeds" corpus/litmus/*.case >/dev/null
     printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
   fi
   rate number_of_executed_units "build/fuzz/bin/$target" -seed=1 -max_total_time="$seconds" \
-    -print_final_stats=1 -max_len="$(sed -n 's/^max_len = //p' fuzz/attach.options)" \
+    -print_final_stats=1 "${options[@]}" \
     -seed_inputs="@$work/list" -artifact_prefix="$work/"
 }

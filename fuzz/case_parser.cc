@@ -35,6 +35,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzzing::NoteInput(data, size);
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto c = ParseCase(text, "input"); c.ok()) ExpectRoundTrips(*c);
   if (const auto c = CaseFromJson(text, "input"); c.ok()) ExpectRoundTrips(*c);

@@ -38,6 +38,7 @@ KernelSpec As(KernelVersion other, const KernelProfile& kernel) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzzing::NoteInput(data, size);
   static DecodedCase c;
   static std::vector<Event> events;
   DecodeBytes({data, size}, c);

@@ -5,6 +5,8 @@
 // input is not instrumented, and a check that refuses for the third errno is no new edge.
 #pragma once
 
+#include <cstdint>
+#include <set>
 #include <span>
 
 #include "model/events.h"
@@ -16,5 +18,14 @@ namespace iommucheck::fuzzing {
 
 void NoteStep(const Op& op, const StepResult& result, std::span<const Event> events);
 void NoteEnd(const State& state);
+
+// The same, counted exactly and kept, for figures about a corpus.
+struct Terms {
+  std::set<uint64_t> results;   // op, errno and faults that struck
+  std::set<uint64_t> refusals;  // op, check and errno
+  std::set<uint64_t> sharings;  // how many groups share each domain in the end
+};
+void AddTerms(const Op& op, const StepResult& result, std::span<const Event> events, Terms& terms);
+void AddEnd(const State& state, Terms& terms);
 
 }  // namespace iommucheck::fuzzing

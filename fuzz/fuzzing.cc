@@ -248,4 +248,18 @@ void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
     FailAt(c, profile, c.ops_count - 1, {}, absl::StrCat("the model's state is none: ", broken));
 }
 
+void AddTermsOf(std::span<const uint8_t> bytes, Terms& terms) {
+  DecodedCase c;
+  KernelProfile profile;
+  DecodeBytes(bytes, c);
+  TakePromisedKernel(c, profile);
+  std::vector<Event> events;
+  State state = InitialState(c.topology);
+  for (const Op& op : std::span(c.ops).first(static_cast<size_t>(c.ops_count))) {
+    const StepResult result = Step(profile, c.topology, op, state, events);
+    if (result.outcome == Outcome::kDone) AddTerms(op, result, events, terms);
+  }
+  AddEnd(state, terms);
+}
+
 }  // namespace iommucheck::fuzzing

@@ -8,6 +8,10 @@
 //   IOMMUCHECK_DROP=rule.id[,rule.id]   drops these rules from the kernel; a run must then fail
 #pragma once
 
+#include <cstdint>
+#include <span>
+
+#include "fuzz/feedback.h"
 #include "model/rules.h"
 #include "src/case/bytes.h"
 
@@ -25,5 +29,8 @@ void TakePromisedKernel(DecodedCase& c, KernelProfile& profile);
 // Runs the ops that are possible. Does not return if an op violates a property, or breaks an
 // invariant of the state.
 void RunOrTrap(const DecodedCase& c, const KernelProfile& profile);
+
+// Adds what the run of an input of the attach target comes to, and judges nothing.
+void AddTermsOf(std::span<const uint8_t> bytes, Terms& terms);
 
 }  // namespace iommucheck::fuzzing

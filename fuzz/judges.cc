@@ -43,6 +43,7 @@ void KeepEncoded(DecodedCase& c) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzzing::NoteInput(data, size);
   static DecodedCase decoded;
   DecodeBytes({data, size}, decoded);
   KeepEncoded(decoded);

@@ -43,6 +43,7 @@ extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* a, size_t a_size, con
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  iommucheck::fuzzing::NoteInput(data, size);
   // Only now has the engine set its own handlers, and ours must come last.
   static const bool armed = (ReportDeaths(Both()), true);
   (void)armed;

@@ -27,7 +27,10 @@
 #include <span>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "fuzz/deaths.h"
+#include "fuzz/finding.h"
 #include "kernel/harness.h"
 
 namespace {
@@ -77,30 +80,29 @@ struct Log {
 };
 Log log;  // of the current input; static, so that logging allocates nothing
 
-void Print(const Played& p) {
-  const auto number = [](uint64_t n) { return static_cast<unsigned long long>(n); };
+std::string Text(const Played& p) {
+  std::string text;
   switch (p.kind) {
     case Played::Kind::kCase:
-      std::fprintf(stderr, "  case op %u a %u b %u pages %u+%u vaddr %u flags %#x", p.op.kind,
-                   p.op.a, p.op.b, p.op.first, p.op.count, p.op.vaddr, p.op.flags);
+      text = absl::StrFormat("  case op %u a %u b %u pages %u+%u vaddr %u flags %#x", p.op.kind,
+                             p.op.a, p.op.b, p.op.first, p.op.count, p.op.vaddr, p.op.flags);
       break;
     case Played::Kind::kExtra:
-      std::fprintf(stderr,
-                   "  %s container %u a %u flags %#x count %u iova %#llx size %#llx paddr %#llx",
-                   Name(p.extra.kind), p.extra.container, p.extra.a, p.extra.flags, p.extra.count,
-                   number(p.extra.iova), number(p.extra.size), number(p.extra.paddr));
+      text =
+          absl::StrFormat("  %s container %u a %u flags %#x count %u iova %#x size %#x paddr %#x",
+                          Name(p.extra.kind), p.extra.container, p.extra.a, p.extra.flags,
+                          p.extra.count, p.extra.iova, p.extra.size, p.extra.paddr);
       if (p.extra.kind == HARNESS_EXTRA_IOCTL)
-        for (uint64_t word : p.extra.argument) std::fprintf(stderr, " %#llx", number(word));
+        for (uint64_t word : p.extra.argument) absl::StrAppendFormat(&text, " %#x", word);
       break;
     case Played::Kind::kArm:
-      std::fprintf(stderr, "  arm %u %u\n", p.op.a, p.op.b);
-      return;
+      return absl::StrFormat("  arm %u %u\n", p.op.a, p.op.b);
   }
-  if (p.ret == Played::kUnderWay)
-    std::fprintf(stderr, " is under way\n");
-  else
-    std::fprintf(stderr, " = %d\n", p.ret);
+  if (p.ret == Played::kUnderWay) return text + " is under way\n";
+  return text + absl::StrFormat(" = %d\n", p.ret);
 }
+
+void Print(const Played& p) { std::fputs(Text(p).c_str(), stderr); }
 
 Played& Begin(const Played& p) {
   // If an input has more calls than fit, the last entry is overwritten.
@@ -108,25 +110,40 @@ Played& Begin(const Played& p) {
   return log.played[log.count++] = p;
 }
 
-void PrintInput() {
-  if (log.input.empty()) return;
+std::string InputText() {
+  if (log.input.empty()) return "";
   const uint8_t* const in = log.input.data();
-  std::fprintf(stderr, "start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
-  for (const Played& p : std::span(log.played).first(log.count)) Print(p);
-  std::fprintf(stderr, "input, to save and give to kernel_ioctl:\n  echo ");
-  for (uint8_t byte : log.input) std::fprintf(stderr, "%02x", byte);
-  std::fprintf(stderr, " | xxd -r -p >input\n");
+  std::string text = absl::StrFormat("start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
+  for (const Played& p : std::span(log.played).first(log.count)) text += Text(p);
+  text += "input, to save and give to kernel_ioctl:\n  echo ";
+  for (uint8_t byte : log.input) absl::StrAppendFormat(&text, "%02x", byte);
+  return text + " | xxd -r -p >input\n";
+}
+
+void PrintInput() {
+  std::fputs(InputText().c_str(), stderr);
   std::fflush(stderr);
 }
 
+// The last op by its kind. Its numbers are of the input, and the finding is the same without them.
+std::string LastOp() {
+  if (log.count == 0) return "the beginning";
+  const Played& last = log.played[log.count - 1];
+  if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
+  return last.kind == Played::Kind::kArm ? "arm" : absl::StrCat("case op ", last.op.kind);
+}
+
+const char* kernel_name = "a kernel";  // "linux-source-6.12 6.12.117-1", once it is loaded
+
 [[noreturn]] void Fail(const char* sentence, const char* detail) {
-  const char* const colon = *detail == 0 ? "" : ": ";
-  std::fprintf(stderr, "kernel_ioctl: %s%s%s\n", sentence, colon, detail);
+  const std::string what =
+      *detail == 0 ? std::string(sentence) : absl::StrCat(sentence, ": ", detail);
   iommucheck::fuzzing::LeaveDeathsUnreported();
-  PrintInput();
-  std::fprintf(stderr, "SUMMARY: iommucheck: kernel_ioctl: %s%s%s\n", sentence, colon, detail);
-  std::fflush(stderr);
-  std::abort();
+  const std::string name = kernel_name;
+  iommucheck::fuzzing::Fail(
+      absl::StrCat(what, ", in ", LastOp(), " on ", name.substr(0, name.find(' '))),
+      absl::StrCat(InputText(), "kernel:  ", name, "\n", iommucheck::fuzzing::ReproduceText(),
+                   "SUMMARY: iommucheck: kernel_ioctl: ", what));
 }
 
 const Kernel& TheKernel() {
@@ -145,6 +162,7 @@ const Kernel& TheKernel() {
     if (open != nullptr) found.real = open(HARNESS_VERSION, 0);
     if (found.real == nullptr)
       Fail("the build is of another version, run ./dev kernel", path.c_str());
+    kernel_name = found.real->name;
     found.extra = found.real->extra;
     found.trace = std::getenv("IOMMUCHECK_TRACE") != nullptr;
     found.findings = std::getenv("IOMMUCHECK_FINDINGS") != nullptr;
@@ -654,13 +672,15 @@ void Judge(const Kernel& kernel) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  iommucheck::fuzzing::SetTarget(*argc, *argv);
   TheKernel();
   return 0;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kHeader) return 0;
+  iommucheck::fuzzing::NoteInput(data, size);
   static const bool armed = (iommucheck::fuzzing::ReportDeathsBy(PrintInput), true);
   (void)armed;
   log.input = {data, size};

@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace iommucheck;
+  fuzzing::NoteInput(data, size);
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const auto found = import::ReadSnapshot(bytes, "input");
   if (!found.ok()) return 0;

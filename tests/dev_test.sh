@@ -28,6 +28,14 @@ expect 2 'there is no rule' conform-fuzz --drop nope
 expect 2 'it has no model' fuzz snapshot --drop type1.same_ops
 expect 2 'unknown option --nope' fuzz --nope
 expect 2 'found nope' fuzz nope
+expect 2 'found nope' fuzz --forever --target nope
+expect 2 'found --nope' fuzz --forever --nope
+expect 2 '--jobs: expected a number' fuzz --forever --jobs 0
+expect 2 '--dir wants a folder' fuzz --forever --dir
+expect 2 '--dir: expected a path of' fuzz --forever --dir '/tmp/two words'
+expect 2 'there is no rule' fuzz --forever --drop nope
+expect 2 'there is no /no/such/folder' fuzz status --dir /no/such/folder
+expect 2 'expected --dir, found all' fuzz status all
 expect 2 '--cases: expected a number' conform-fuzz --cases 1e6
 expect 2 '--seed: expected a number' conform-fuzz --seed -1
 expect 77 'SKIPPED: there is no ' fuzz kernel_attach --package no-such-package
