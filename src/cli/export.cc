@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/export.h"
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "src/cli/commands.h"
 
@@ -17,14 +15,6 @@ struct Options {
   std::string to = "c";
   std::string out;
 };
-
-// A word that the shell and make take as it is.
-std::string ProgramName(const std::string& path) {
-  std::string name = path == "-" ? "case" : std::filesystem::path(path).stem().string();
-  for (char& c : name)
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  return name;
-}
 
 absl::StatusOr<NamedText> Program(const std::string& path) {
   const absl::StatusOr<Case> c = ReadCase(path);
