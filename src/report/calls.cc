@@ -218,4 +218,9 @@ std::string FaultsInWords(const Case& c, const Op& op) {
   return absl::StrJoin(texts, "; ");
 }
 
+bool Oopses(const PlayedStep& step) {
+  return std::ranges::any_of(step.events,
+                             [](const Event& e) { return e.kind == Event::Kind::kOops; });
+}
+
 }  // namespace iommucheck::report

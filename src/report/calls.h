@@ -50,4 +50,7 @@ std::string OpInWords(const Case& c, const Op& op);
 // What the case makes fail in it: "attach_dev() for 00:04.1 fails with -EIO, 2 times"; "" for nothing.
 std::string FaultsInWords(const Case& c, const Op& op);
 
+// Whether the kernel oopses in it; its errno then says nothing.
+bool Oopses(const PlayedStep& step);
+
 }  // namespace iommucheck::report

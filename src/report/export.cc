@@ -2,32 +2,18 @@
 #include "src/report/export.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "src/case/run.h"
 #include "src/report/calls.h"
-#include "src/report/text.h"
-#include "src/report/verdict_line.h"
-#include "src/tool/provenance.h"
+#include "src/report/export_parts.h"
 
 namespace iommucheck::report {
 namespace {
-
-std::string CString(const std::string& text) {
-  return "\"" + absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}) + "\"";
-}
-
-// The errno as C has it: "0", "-EBUSY".
-std::string CErrno(int error) { return error == 0 ? "0" : ErrnoName(error); }
 
 // The expression whose value is 0 or a negative errno.
 std::string CallText(const Op& op) {
@@ -282,32 +268,6 @@ int main(int argc, char **argv)
 		skip("no memory", "");
 )";
 
-// A comment cannot end early.
-std::string CommentLines(const std::string& text) {
-  std::string out;
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty()))
-    absl::StrAppend(&out, " * ", absl::StrReplaceAll(line, {{"*/", "* /"}}), "\n");
-  return out;
-}
-
-std::string Head(const Case& c, const std::string& name, const Run& run) {
-  std::string usage = " * ./" + name;
-  for (const std::string& device : c.names.devices) absl::StrAppend(&usage, " ", device, "=NAME");
-  std::string text =
-      absl::StrCat("// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0\n/*\n",
-                   CommentLines(c.comment), c.comment.empty() ? "" : " *\n", " * cc -o ", name, " ",
-                   name, ".c\n", usage, "\n *\n * with the names of devices of this ",
-                   "machine that are bound to vfio-pci. KTAP; exit status\n",
-                   " * 0 as expected, 1 not so, 4 skipped.\n *\n");
-  for (const Property p : kProperties)
-    if (run.of(p).at != 0)
-      absl::StrAppendFormat(&text, " * On %s step %d violates %s:\n%s", KernelName(c.kernel),
-                            run.of(p).at, std::string(PropertyName(p)),
-                            CommentLines(std::string(PropertySentence(p))));
-  return text + absl::StrCat(" *\n * ", ToolName(), ", from this case:\n *\n",
-                             CommentLines(PrintCase(c)), " */\n");
-}
-
 std::string Tables(const Case& c, const std::vector<int>& groups) {
   std::vector<std::string> names;
   names.reserve(c.names.devices.size());
@@ -330,7 +290,13 @@ absl::StatusOr<std::string> CProgram(const Case& c, const std::string& name) {
   if (const std::string why = WhyNoCalls(c, run); !why.empty())
     return absl::InvalidArgumentError(why);
   const std::vector<int> groups = GroupsAfterBoot(c, run);
-  std::string text = Head(c, name, run);
+  std::string usage = "./" + name;
+  for (const std::string& device : c.names.devices) absl::StrAppend(&usage, " ", device, "=NAME");
+  std::string text =
+      ProgramHead(c, run,
+                  absl::StrCat("cc -o ", name, " ", name, ".c\n", usage,
+                               "\n\nwith the names of devices of this machine that are bound to "
+                               "vfio-pci. KTAP; exit status\n0 as expected, 1 not so, 4 skipped."));
   for (const char* header : {"errno.h", "fcntl.h", "linux/vfio.h", "stdint.h", "stdio.h",
                              "stdlib.h", "string.h", "sys/ioctl.h", "sys/mman.h", "unistd.h"})
     absl::StrAppend(&text, "#include <", header, ">\n");

@@ -231,11 +231,6 @@ std::string Paragraph(const std::vector<std::string>& lines) {
   return absl::StrCat(absl::StrJoin(Wrap(absl::StrJoin(lines, " "), kColumns), "\n"), "\n\n");
 }
 
-bool Oopses(const PlayedStep& step) {
-  return std::ranges::any_of(step.events,
-                             [](const Event& e) { return e.kind == Event::Kind::kOops; });
-}
-
 std::string StepInWords(const Case& c, const Run& run, size_t i) {
   const StepResult& result = run.steps[i].result;
   std::string text = absl::StrFormat("%d. %s", i + 1, OpInWords(c, c.ops[i].op));
