@@ -109,6 +109,7 @@ unpack() {
   tar -xJf "$2" -C "$sources" --wildcards --wildcards-match-slash \
     "$wanted/Makefile" "$wanted/Kbuild" '*/Kconfig*' '*/Makefile*' "$wanted/include/*" \
     "$wanted/scripts/*" "$wanted/lib/*" "$wanted/tools/include/*" "$wanted/kernel/*" \
+    "$wanted/tools/testing/selftests/*.h" \
     "$wanted/arch/um/*" "$wanted/arch/x86/*" "$wanted/drivers/iommu/*" "$wanted/drivers/vfio/*" \
     "$wanted/drivers/pci/*" "$wanted/drivers/base/*" "$wanted/drivers/acpi/*"
   printf '%s' "$1" >"$sources/$wanted.version"

@@ -15,6 +15,7 @@
 #include "src/cli/commands.h"
 #include "src/import/import.h"
 #include "src/report/claim.h"
+#include "src/report/export.h"
 #include "src/report/json.h"
 #include "src/report/sweep.h"
 #include "src/report/system.h"
@@ -145,6 +146,13 @@ absl::Status Convert(const ConvertOptions& o) {
   if (o.to == "text") text = PrintCase(*c);
   if (o.to == "json") text = CaseToJson(*c);
   if (o.to == "dot") text = report::Dot(*c);
+  if (o.to == "syz") {
+    absl::StatusOr<std::string> program = report::SyzProgram(*c);
+    if (!program.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat(o.path, ": ", std::string(program.status().message())));
+    text = *std::move(program);
+  }
   if (o.to == "bytes") {
     const absl::StatusOr<std::vector<uint8_t>> bytes = EncodeBytes(*c);
     if (!bytes.ok())
@@ -286,7 +294,8 @@ void AddJudge(CLI::App& app, Session& session) {
 
 void AddConvert(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
-      "convert", "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT");
+      "convert",
+      "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT or syz");
   command->footer("Example: iommucheck convert my.case --to dot | dot -Tsvg >my.svg");
   auto o = std::make_shared<ConvertOptions>();
   command
@@ -295,8 +304,8 @@ void AddConvert(CLI::App& app, Session& session) {
       ->required();
   command->add_option("--from", o->from, "what CASE is: case, or bytes, an input of a fuzzer")
       ->check(CLI::IsMember({"case", "bytes"}));
-  command->add_option("--to", o->to, "text, json, bytes or dot")
-      ->check(CLI::IsMember({"text", "json", "bytes", "dot"}));
+  command->add_option("--to", o->to, "text, json, bytes, dot, or syz: a program of syzkaller")
+      ->check(CLI::IsMember({"text", "json", "bytes", "dot", "syz"}));
   command->add_option("--kernel", o->kernel, "the kernel of a system, instead of its own");
   command->add_option("--out", o->out, "file to write instead of standard output");
   command->callback([o, &session] {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "model/rules.h"
 #include "src/case/case.h"
+#include "src/case/run.h"
 #include "src/case/verdict.h"
 #include "src/cli/output.h"
 #include "src/report/claim.h"
@@ -67,7 +68,7 @@ struct Session {
 using AddCommand = void(CLI::App& app, Session& session);
 AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
     AddMinimize, AddJudge, AddCheck, AddPairs, AddConform, AddKernels, AddProperties, AddConvert,
-    AddExport, AddTour;
+    AddExport, AddReport, AddTour;
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {
@@ -112,5 +113,11 @@ absl::StatusOr<std::vector<std::string>> FindFiles(const std::vector<std::string
 // A case in text, or in JSON where the name ends in .json.
 absl::StatusOr<Case> ReadCase(const std::string& path);
 absl::StatusOr<report::Claim> ReadClaim(const std::string& path);
+// The property of that name, which the run of the case violates; "": the one that the case is about.
+// Errors: InvalidArgument, "PATH: expected .., found ..", where the run violates none such.
+absl::StatusOr<Property> ViolatedIn(const Case& c, const Run& run, const std::string& property,
+                                    const std::string& path);
+// The name of the file without folder and extension, as a word that the shell and make take as it is.
+std::string ProgramName(const std::string& path);
 
 }  // namespace iommucheck::cli

@@ -10,6 +10,7 @@
 #include <limits>
 #include <sstream>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -18,6 +19,7 @@
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/cli/usage.h"
+#include "src/report/minimized.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
 #include "src/tool/provenance.h"
@@ -308,6 +310,24 @@ void AddTimeout(CLI::App& command) {
       .add_option_function<std::string>(
           "--timeout", stop_after, "stop after this time and say what is known, such as 30s or 10m")
       ->type_name("TIME");
+}
+
+absl::StatusOr<Property> ViolatedIn(const Case& c, const Run& run, const std::string& property,
+                                    const std::string& path) {
+  const std::optional<Property> found =
+      property.empty() ? report::ViolatedProperty(c, run) : FindProperty(property);
+  if (found && run.of(*found).at != 0) return *found;
+  return Bad(path,
+             absl::StrCat("expected a case that violates ",
+                          property.empty() ? "a property" : property, ", found one that does not",
+                          run.outside ? ": it is outside of an assumption" : ""));
+}
+
+std::string ProgramName(const std::string& path) {
+  std::string name = path == "-" ? "case" : std::filesystem::path(path).stem().string();
+  for (char& c : name)
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
+  return name;
 }
 
 }  // namespace iommucheck::cli

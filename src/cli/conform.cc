@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -44,6 +45,7 @@ struct Options {
   bool as_built = false;
   bool json = false;
   bool verbose = false;
+  FormatOptions format;
   KernelOptions kernel;
 };
 
@@ -56,7 +58,8 @@ struct Outcome {
     return kind == Kind::kSkipped || (kind == Kind::kDiffers) == !listed.empty();
   }
   [[nodiscard]] const char* name() const { return kKindNames[static_cast<size_t>(kind)]; }
-  std::string path;
+  std::string path;  // with --answers: the case's name
+  std::string file;  // of the case
   Kind kind = Kind::kAgrees;
   std::string why;      // skipped
   std::string listed;   // why it is known to differ
@@ -65,8 +68,24 @@ struct Outcome {
   std::vector<std::string> model;  // both traces, if they differ
   std::vector<std::string> real_code;
   Harness::Result real{};
-  Trace answer{};  // of the real code
+  Trace answer{};                          // of the real code
+  bool at_end = false;                     // they differ in what is left after the last op
+  int line = 0;                            // in the case, of the op at which they differ
+  std::vector<report::KernelPlace> where;  // the rules that the model met in that op
 };
+
+// Gives an outcome that differs its places in the case and in the kernel.
+void Locate(const Case& c, const Run& run, Outcome& outcome) {
+  const size_t step = outcome.comparison.step;
+  outcome.at_end = step >= c.ops.size();
+  if (outcome.at_end) return;
+  outcome.line = c.ops[step].line.number;
+  if (step >= run.steps.size()) return;
+  std::vector<Rule> rules;
+  for (const Event& e : run.steps[step].events)
+    if (e.kind == Event::Kind::kRefused) rules.push_back(e.rule);
+  outcome.where = report::PlacesOf(rules);
+}
 
 // Outcomes by what was played, as text: cases that differ in their kernel alone are the same run
 // under --as-built.
@@ -128,7 +147,7 @@ std::string RunOf(Case c) {
 
 Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool as_built,
                 Harness& harness, Played& played, absl::Status& status) {
-  Outcome outcome{.path = path};
+  Outcome outcome{.path = path, .file = path};
   const auto skip = [&outcome](std::string why) {
     outcome.kind = Outcome::Kind::kSkipped;
     outcome.why = std::move(why);
@@ -146,6 +165,7 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
     Outcome same = it->second;
     same.same_as = same.path;
     same.path = path;
+    same.file = path;
     return same;
   }
   const Run run = Play(c);
@@ -164,6 +184,7 @@ Outcome Conform(const std::string& path, Case c, const KernelSpec& built, bool a
   if (!Agree(model, real) || !outcome.real.leaks.empty() || !outcome.real.crash.empty()) {
     outcome.kind = Outcome::Kind::kDiffers;
     outcome.comparison = Compare(c, model, "model", real, "real code");
+    Locate(c, run, outcome);
     outcome.model = TraceLines(c, model);
     outcome.real_code = TraceLines(c, real);
   }
@@ -200,6 +221,45 @@ void Print(const Outcome& outcome, bool verbose) {
   for (const std::string& leak : outcome.real.leaks)
     std::cout << report::Field("left", leak + " after the teardown");
   if (outcome.kind == Outcome::Kind::kDiffers) std::cout << outcome.comparison.text << "\n";
+}
+
+// One record of the outcome: passed where it is as expected.
+report::CheckResult ResultOf(const Outcome& outcome, const std::string& build) {
+  report::CheckResult result{.name = absl::StrCat(outcome.path, " on ", build),
+                             .file = outcome.file};
+  if (outcome.kind == Outcome::Kind::kSkipped) {
+    result.outcome = report::CheckResult::Outcome::kSkip;
+    result.message = outcome.why;
+    return result;
+  }
+  if (outcome.as_expected()) return result;
+  result.outcome = report::CheckResult::Outcome::kFail;
+  result.kind = outcome.kind == Outcome::Kind::kAgrees ? "listed" : "differs";
+  result.line = outcome.line;
+  result.kernel = outcome.where;
+  const Comparison& at = outcome.comparison;
+  const auto side = [](const std::string& line) {
+    return line.empty() ? "nothing more"
+                        : absl::StrCat("'", absl::StripLeadingAsciiWhitespace(line), "'");
+  };
+  const std::string place = outcome.at_end ? "at the end" : absl::StrFormat("op %d", at.step + 1);
+  if (outcome.kind == Outcome::Kind::kAgrees)
+    result.message = "model and real code agree, and are listed to differ: " + outcome.listed;
+  else if (!outcome.real.crash.empty())
+    result.message = absl::StrCat("the real code ", outcome.real.crash);
+  else if (at.agree)
+    result.message = "the real code leaves something after the teardown";
+  else
+    result.message = absl::StrCat(place, ": the model has ", side(at.a_line), ", the real code ",
+                                  side(at.b_line));
+  for (const std::string& line : PrintableLines(outcome.real.said))
+    absl::StrAppend(&result.detail, line, "\n");
+  for (const std::string& warn : outcome.real.warns)
+    absl::StrAppend(&result.detail, "WARN in ", warn, "\n");
+  for (const std::string& leak : outcome.real.leaks)
+    absl::StrAppend(&result.detail, "left after the teardown: ", leak, "\n");
+  absl::StrAppend(&result.detail, at.text);
+  return result;
 }
 
 using Counts = std::array<int, Outcome::kKindNames.size()>;
@@ -275,7 +335,11 @@ absl::Status Record(const Options& o, const Harness& harness,
 
 // The model beside what a kernel answered.
 report::Json CompareAnswers(const Options& o, KernelVersion version, const conform::Cases& cases,
-                            const conform::Answers& answers, const Known& known, Session& session) {
+                            const conform::Answers& answers, const Known& known,
+                            std::vector<report::CheckResult>& results, Session& session) {
+  std::map<std::string, std::string> files;
+  if (const auto found = FindFiles(o.paths, {".case"}); found.ok())
+    for (const std::string& file : *found) files[NameOf(file)] = file;
   std::set<std::string> answered;
   Counts counts{};
   int listed = 0;
@@ -285,11 +349,13 @@ report::Json CompareAnswers(const Options& o, KernelVersion version, const confo
     if (it == of.end()) continue;
     const Case c = AsAsked(cases.find(name)->second, version);
     answered.insert(RunOf(c));
-    const Trace model = conform::TraceOf(c);
-    Outcome outcome{.path = name, .listed = WhyListed(known, version, name)};
+    const Run run = Play(c);
+    const Trace model = conform::TraceOf(c, run);
+    Outcome outcome{.path = name, .file = files[name], .listed = WhyListed(known, version, name)};
     if (!Agree(model, it->second)) {
       outcome.kind = Outcome::Kind::kDiffers;
       outcome.comparison = Compare(c, model, "model", it->second, "real code");
+      Locate(c, run, outcome);
       outcome.model = TraceLines(c, model);
       outcome.real_code = TraceLines(c, it->second);
     }
@@ -298,6 +364,8 @@ report::Json CompareAnswers(const Options& o, KernelVersion version, const confo
     if (!outcome.as_expected()) session.exit = kViolated;
     if (o.json)
       list.push_back(ToJson(outcome));
+    else if (o.format.given())
+      results.push_back(ResultOf(outcome, answers.kernels.find(version)->second));
     else if (!outcome.as_expected() || o.verbose)
       Print(outcome, /*verbose=*/true);
   }
@@ -309,6 +377,7 @@ report::Json CompareAnswers(const Options& o, KernelVersion version, const confo
             {"build", answers.kernels.find(version)->second},
             {"not_recorded", unasked},
             {"cases", list}};
+  if (o.format.given()) return {};
   std::cout << report::Field("kernel", std::string(VersionName(version)))
             << report::Field("answers", "of " + answers.kernels.find(version)->second)
             << CountsText(counts, listed);
@@ -341,8 +410,10 @@ void RunAnswers(const Options& o, Session& session) {
     versions = {wanted->version};
   }
   report::Json kernels = report::Json::array();
+  std::vector<report::CheckResult> results;
   for (const KernelVersion version : versions)
-    kernels.push_back(CompareAnswers(o, version, *cases, *answers, *known, session));
+    kernels.push_back(CompareAnswers(o, version, *cases, *answers, *known, results, session));
+  if (o.format.given()) return o.format.Print("conform", std::move(results));
   if (!o.json) {
     std::cout << report::ToolText();
     return;
@@ -384,6 +455,7 @@ void RunBuild(const Options& o, Session& session) {
   int listed = 0;
   int wrong = 0;  // differs and is not listed, or agrees and is
   report::Json cases = report::Json::array();
+  std::vector<report::CheckResult> results;
   for (const std::string& file : *files) {
     if (tool::Stopped()) break;
     Progress("conform " + file);
@@ -401,6 +473,8 @@ void RunBuild(const Options& o, Session& session) {
     same += outcome.same_as.empty() ? 0 : 1;
     if (o.json)
       cases.push_back(ToJson(outcome));
+    else if (o.format.given())
+      results.push_back(ResultOf(outcome, harness->name()));
     else if (!outcome.as_expected() || outcome.listed.empty() || o.verbose)
       Print(outcome, o.verbose);
     if (!o.record.empty()) outcomes.push_back(outcome);
@@ -412,6 +486,7 @@ void RunBuild(const Options& o, Session& session) {
     session.Fail(absl::ResourceExhaustedError(
         absl::StrFormat("unknown: %s; %d of %d cases played", tool::StopReason(),
                         counts[0] + counts[1] + counts[2], files->size())));
+  if (o.format.given()) return o.format.Print("conform", std::move(results));
   if (o.json) {
     report::Json out = report::ToolJson("conform");
     // That no case differs is no proof that none does.
@@ -469,7 +544,8 @@ void AddConform(CLI::App& app, Session& session) {
       ->type_name("FILE");
   command->add_option("CASE", o->paths, "case files, and folders of them")->required();
   command->add_flag("--as-built", o->as_built, "play cases of other kernels as of the one built");
-  command->add_flag("--json", o->json, "one JSON object");
+  auto* json = command->add_flag("--json", o->json, "one JSON object");
+  o->format.AddTo(*command, *json);
   AddTimeout(*command);
   command->add_flag("-v,--verbose", o->verbose, "name the cases that agree, too");
   o->kernel.AddTo(*command, /*required=*/false);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/export.h"
 
-#include <filesystem>
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "src/cli/commands.h"
 
@@ -18,23 +16,17 @@ struct Options {
   std::string out;
 };
 
-// A word that the shell and make take as it is.
-std::string ProgramName(const std::string& path) {
-  std::string name = path == "-" ? "case" : std::filesystem::path(path).stem().string();
-  for (char& c : name)
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
-  return name;
-}
-
-absl::StatusOr<NamedText> Program(const std::string& path) {
+absl::StatusOr<NamedText> Program(const std::string& path, const std::string& to) {
   const absl::StatusOr<Case> c = ReadCase(path);
   if (!c.ok()) return c.status();
   const std::string name = ProgramName(path);
-  absl::StatusOr<std::string> text = report::CProgram(*c, name);
+  const bool kselftest = to == "kselftest";
+  absl::StatusOr<std::string> text =
+      kselftest ? report::KselftestProgram(*c, name) : report::CProgram(*c, name);
   if (!text.ok())
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": ", std::string(text.status().message())));
-  return NamedText{name + ".c", *std::move(text)};
+  return NamedText{name + (kselftest ? "_test.c" : ".c"), *std::move(text)};
 }
 
 // One case to standard output; several into a folder, without those that are no programs, which are
@@ -47,7 +39,7 @@ void Export(const Options& o, Session& session) {
     return session.Fail(absl::OutOfRangeError("expected --out FOLDER, for more than one case"));
   std::vector<NamedText> programs;
   for (const std::string& file : *files) {
-    absl::StatusOr<NamedText> program = Program(file);
+    absl::StatusOr<NamedText> program = Program(file, o.to);
     if (program.ok())
       programs.push_back(*std::move(program));
     else if (files->size() == 1)
@@ -74,8 +66,11 @@ void AddExport(CLI::App& app, Session& session) {
   auto o = std::make_shared<Options>();
   command->add_option("CASE", o->paths, "case files, and folders of them; - for standard input")
       ->required();
-  command->add_option("--to", o->to, "c: on /dev/vfio, with no library")
-      ->check(CLI::IsMember({"c"}));
+  command
+      ->add_option(
+          "--to", o->to,
+          "c: on /dev/vfio, with no library; kselftest: a test of the kernel's selftests/vfio")
+      ->check(CLI::IsMember({"c", "kselftest"}));
   command->add_option("--out", o->out, "folder to write a program for each case into");
   command->callback([o, &session] { Export(*o, session); });
 }

@@ -2,7 +2,6 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "src/case/run.h"
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
@@ -20,22 +19,11 @@ struct Options {
   bool json = false;
 };
 
-// What the case violates: the property that is asked for, or the one that it is about.
-absl::StatusOr<Property> PropertyIn(const Options& o, const Case& c) {
-  const Run run = Play(c);
-  const std::optional<Property> property =
-      o.property.empty() ? report::ViolatedProperty(c, run) : FindProperty(o.property);
-  if (property && run.of(*property).at != 0) return *property;
-  return absl::InvalidArgumentError(absl::StrCat(
-      o.path, ": expected a case that violates ", o.property.empty() ? "a property" : o.property,
-      ", found one that does not", run.outside ? ": it is outside of an assumption" : ""));
-}
-
 void Minimize(const Options& o, Session& session) {
   if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<Case> c = ReadCase(o.path);
   if (!c.ok()) return session.Fail(c.status());
-  const absl::StatusOr<Property> property = PropertyIn(o, *c);
+  const absl::StatusOr<Property> property = ViolatedIn(*c, Play(*c), o.property, o.path);
   if (!property.ok()) return session.Fail(property.status());
   const absl::StatusOr<report::MinimizedCase> minimized = report::Minimize(*c, *property, o.budget);
   if (!minimized.ok()) return session.Fail(minimized.status());

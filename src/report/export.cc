@@ -2,102 +2,18 @@
 #include "src/report/export.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "src/case/run.h"
-#include "src/report/text.h"
-#include "src/report/verdict_line.h"
-#include "src/tool/provenance.h"
+#include "src/report/calls.h"
+#include "src/report/export_parts.h"
 
 namespace iommucheck::report {
 namespace {
-
-// How user space makes the kernel take an op.
-enum class Call : uint8_t {
-  kBoot,    // not at all: it is part of the boot, if it comes before the first system call
-  kUser,    // a system call
-  kNoCall,  // none does
-};
-
-Call CallOf(OpKind kind) {
-  using enum OpKind;
-  switch (kind) {
-    case kRegister:
-    case kAdd:
-    case kConfigure:
-      return Call::kBoot;
-    case kSetContainer:
-    case kSetIommu:
-    case kUnsetContainer:
-    case kOpen:
-    case kClose:
-    case kGetDevice:
-    case kPutDevice:
-    case kMap:
-    case kUnmap:
-      return Call::kUser;
-    default:
-      return Call::kNoCall;
-  }
-}
-
-// Why the case is no program; "": it is.
-std::string WhyNot(const Case& c, const Run& run) {
-  if (!run.complete) return "expected a case whose ops are all possible, found one that is not";
-  bool booted = false;
-  for (size_t i = 0; i < c.ops.size(); ++i) {
-    const Op& op = c.ops[i].op;
-    const std::string found =
-        absl::StrFormat(", found '%s' at step %d", PrintOp(op, c.names), i + 1);
-    if (op.faults[0].kind != Fault::Kind::kNone)
-      return "expected calls that fail by themselves" + found;
-    const Call call = CallOf(op.kind);
-    const bool unprivileged = (op.kind == OpKind::kOpen || op.kind == OpKind::kGetDevice) &&
-                              (op.flags & kUnprivileged) != 0;
-    if (call == Call::kNoCall || unprivileged) return "expected a system call of one user" + found;
-    if (call == Call::kBoot && booted) return "expected a system call after the first" + found;
-    booted |= call == Call::kUser;
-  }
-  if (!booted) return "expected a case with a system call, found none";
-  for (const Device& d : std::span(c.topology.devices).first(c.topology.devices_count))
-    if (d.kind != DeviceKind::kReal)
-      return "expected devices behind an IOMMU, found one that is not";
-  return "";
-}
-
-std::string CString(const std::string& text) {
-  return "\"" + absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}) + "\"";
-}
-
-// The errno as C has it: "0", "-EBUSY".
-std::string CErrno(int error) { return error == 0 ? "0" : ErrnoName(error); }
-
-std::string MapFlags(const Op& op) {
-  std::vector<std::string> flags;
-  if ((op.flags & kRead) != 0) flags.emplace_back("VFIO_DMA_MAP_FLAG_READ");
-  if ((op.flags & kWrite) != 0) flags.emplace_back("VFIO_DMA_MAP_FLAG_WRITE");
-  if ((op.flags & kVaddr) != 0) flags.emplace_back("VFIO_DMA_MAP_FLAG_VADDR");
-  return flags.empty() ? "0" : absl::StrJoin(flags, " | ");
-}
-
-std::string UnmapFlags(const Op& op) {
-  std::vector<std::string> flags;
-  if ((op.flags & kAll) != 0) flags.emplace_back("VFIO_DMA_UNMAP_FLAG_ALL");
-  if ((op.flags & kVaddr) != 0) flags.emplace_back("VFIO_DMA_UNMAP_FLAG_VADDR");
-  return flags.empty() ? "0" : absl::StrJoin(flags, " | ");
-}
-
-constexpr const char* kIommuTypes[] = {"VFIO_TYPE1v2_IOMMU", "VFIO_TYPE1_IOMMU",
-                                       "VFIO_TYPE1_NESTING_IOMMU", "VFIO_NOIOMMU_IOMMU", "99"};
 
 // The expression whose value is 0 or a negative errno.
 std::string CallText(const Op& op) {
@@ -112,7 +28,7 @@ std::string CallText(const Op& op) {
     case kUnsetContainer:
       return absl::StrFormat("unset_container(%d)", op.a);
     case kSetIommu:
-      return absl::StrFormat("set_iommu(%d, %s)", op.a, kIommuTypes[op.b]);
+      return absl::StrFormat("set_iommu(%d, %s)", op.a, IommuTypeText(op));
     case kGetDevice:
       return absl::StrFormat("get_device(%d)", op.a);
     case kPutDevice:
@@ -124,26 +40,6 @@ std::string CallText(const Op& op) {
       return absl::StrFormat("unmap(%d, %d, %d, %s)", op.a, op.at.first, op.at.count,
                              UnmapFlags(op));
   }
-}
-
-// The groups of the devices once the machine has booted; -1: none.
-std::vector<int> GroupsAfterBoot(const Case& c, const Run& run) {
-  size_t boot = 0;
-  while (boot < c.ops.size() && CallOf(c.ops[boot].op.kind) == Call::kBoot) ++boot;
-  const State& s = run.before(boot);
-  std::vector<int> groups;
-  groups.reserve(c.topology.devices_count);
-  for (DeviceId d = 0; d < c.topology.devices_count; ++d)
-    groups.push_back(s.devices[d].group == kNoId ? -1 : s.devices[d].group);
-  return groups;
-}
-
-// A program's IOVA of page 0: the last pages of the address space, if the case maps their end.
-const char* IovaBase(const Case& c) {
-  const bool at_the_end = std::ranges::any_of(c.ops, [](const CaseOp& op) {
-    return InfoOf(op.op.kind).is(OpInfo::kHasPages) && op.op.at.first + op.op.at.count >= kPages;
-  });
-  return at_the_end ? "(0 - 64 * page_size)" : "(16 * 1024 * 1024)";
 }
 
 constexpr const char* kHelpers = R"(
@@ -293,6 +189,23 @@ static int unmap(int container, int page, int count, uint32_t flags)
 )"},
 };
 
+// Where the case maps: what the kernel says that the process has locked.
+constexpr const char* kLocked = R"(
+static int locked_pages(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	unsigned long locked = 0;
+	char line[256];
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "VmLck: %lu kB", &locked) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return locked * 1024 / page_size;
+}
+)";
+
 constexpr const char* kMain = R"(
 static void check(int step, const char *op, int got, int expected)
 {
@@ -300,7 +213,7 @@ static void check(int step, const char *op, int got, int expected)
 		printf("ok %d %s\n", step, op);
 	else
 		printf("not ok %d %s\n# expected %d, got %d (%s)\n", step, op, expected, got,
-		       strerror(-got));
+		       got < 0 ? strerror(-got) : "no error");
 	failed |= got != expected;
 }
 
@@ -355,33 +268,7 @@ int main(int argc, char **argv)
 		skip("no memory", "");
 )";
 
-// A comment cannot end early.
-std::string CommentLines(const std::string& text) {
-  std::string out;
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty()))
-    absl::StrAppend(&out, " * ", absl::StrReplaceAll(line, {{"*/", "* /"}}), "\n");
-  return out;
-}
-
-std::string Head(const Case& c, const std::string& name, const Run& run) {
-  std::string usage = "./" + name;
-  for (const std::string& device : c.names.devices) absl::StrAppend(&usage, " ", device, "=NAME");
-  std::string text = absl::StrCat("// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0\n/*\n",
-                                  CommentLines(c.comment), " *\n * cc -o ", name, " ", name,
-                                  ".c && ", usage, "\n *\n * with the names of devices of this ",
-                                  "machine that are bound to vfio-pci. KTAP; exit status\n",
-                                  " * 0 as expected, 1 not so, 4 skipped.\n *\n");
-  for (const Property p : kProperties)
-    if (run.of(p).at != 0)
-      absl::StrAppendFormat(&text, " * On %s step %d violates %s:\n%s", KernelName(c.kernel),
-                            run.of(p).at, std::string(PropertyName(p)),
-                            CommentLines(std::string(PropertySentence(p))));
-  return text + absl::StrCat(" *\n * ", ToolName(), ", from this case:\n *\n",
-                             CommentLines(PrintCase(c)), " */\n");
-}
-
 std::string Tables(const Case& c, const std::vector<int>& groups) {
-  const int last = *std::ranges::max_element(groups);
   std::vector<std::string> names;
   names.reserve(c.names.devices.size());
   for (const std::string& device : c.names.devices) names.push_back(CString(device));
@@ -391,7 +278,8 @@ std::string Tables(const Case& c, const std::vector<int>& groups) {
       "static const char *const case_device[DEVICES] = { %s };\n"
       "static const int device_group[DEVICES] = { %s }; /* -1: none */\n"
       "static int failed;\n",
-      std::max(last + 1, 1), kMaxContainers, names.size(), IovaBase(c), absl::StrJoin(names, ", "),
+      std::max(CountGroups(groups), 1), kMaxContainers, names.size(),
+      MapsTheEnd(c) ? "(0 - 64 * page_size)" : "(16 * 1024 * 1024)", absl::StrJoin(names, ", "),
       absl::StrJoin(groups, ", "));
 }
 
@@ -399,9 +287,16 @@ std::string Tables(const Case& c, const std::vector<int>& groups) {
 
 absl::StatusOr<std::string> CProgram(const Case& c, const std::string& name) {
   const Run run = Play(c);
-  if (const std::string why = WhyNot(c, run); !why.empty()) return absl::InvalidArgumentError(why);
+  if (const std::string why = WhyNoCalls(c, run); !why.empty())
+    return absl::InvalidArgumentError(why);
   const std::vector<int> groups = GroupsAfterBoot(c, run);
-  std::string text = Head(c, name, run);
+  std::string usage = "./" + name;
+  for (const std::string& device : c.names.devices) absl::StrAppend(&usage, " ", device, "=NAME");
+  std::string text =
+      ProgramHead(c, run,
+                  absl::StrCat("cc -o ", name, " ", name, ".c\n", usage,
+                               "\n\nwith the names of devices of this machine that are bound to "
+                               "vfio-pci. KTAP; exit status\n0 as expected, 1 not so, 4 skipped."));
   for (const char* header : {"errno.h", "fcntl.h", "linux/vfio.h", "stdint.h", "stdio.h",
                              "stdlib.h", "string.h", "sys/ioctl.h", "sys/mman.h", "unistd.h"})
     absl::StrAppend(&text, "#include <", header, ">\n");
@@ -409,6 +304,9 @@ absl::StatusOr<std::string> CProgram(const Case& c, const std::string& name) {
   for (const Helper& helper : kCalls)
     if (std::ranges::any_of(c.ops, [&](const CaseOp& op) { return op.op.kind == helper.kind; }))
       text += helper.text;
+  const bool maps =
+      std::ranges::any_of(c.ops, [](const CaseOp& op) { return op.op.kind == OpKind::kMap; });
+  if (maps) text += kLocked;
   text += kMain;
   std::string calls;
   int steps = 0;
@@ -423,6 +321,9 @@ absl::StatusOr<std::string> CProgram(const Case& c, const std::string& name) {
     absl::StrAppendFormat(&calls, "\tcheck(%d, %s, %s, %s);\n", ++steps,
                           CString(PrintOp(op, c.names)), CallText(op), CErrno(expected));
   }
+  if (maps)
+    absl::StrAppendFormat(&calls, "\tcheck(%d, \"pages of locked_vm\", locked_pages(), %d);\n",
+                          ++steps, run.final_state().locked_vm);
   absl::StrAppendFormat(&text, "\tprintf(\"KTAP version 1\\n1..%d\\n\");\n%s\treturn failed;\n}\n",
                         steps, calls);
   return text;

@@ -207,7 +207,7 @@ std::string Sarif(const std::vector<CheckResult>& results) {
   for (const CheckResult& result : results)
     if (result.outcome == Outcome::kFail || result.outcome == Outcome::kError)
       for (const CheckResult* cause : Causes(result)) found.push_back(SarifResult(result, *cause));
-  Json driver = {{"name", "iommucheck"}, {"version", tool::Release()}, {"fullName", ToolName()}};
+  Json driver = {{"name", "iommucheck"}, {"version", tool::Version()}, {"fullName", ToolName()}};
   Json run;
   run["tool"] = {{"driver", std::move(driver)}};
   run["invocations"] =

@@ -55,6 +55,14 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
   const std::string result = ResultText(step.result);
   const int room = kColumns - 4 - static_cast<int>(result.size()) - 1;
   std::string out = absl::StrFormat("%3d %-*s %s\n", i + 1, room, op, result);
+  return out + StepChanges(c, run, i, options);
+}
+
+}  // namespace
+
+std::string StepChanges(const Case& c, const Run& run, size_t i, const TraceOptions& options) {
+  const PlayedStep& step = run.steps[i];
+  std::string out;
   if (step.result.outcome == Outcome::kNotPossible) out += Indented(6, step.result.why);
   if (step.result.outcome == Outcome::kOutside)
     out += Indented(6, absl::StrCat("leaves ", std::string(InfoOf(step.result.assumption).id)));
@@ -72,8 +80,6 @@ std::string StepText(const Case& c, const Run& run, size_t i, const TraceOptions
           Indented(4, absl::StrFormat("! %s: %s", PropertyName(p), ViolationText(c, p, run.of(p))));
   return out;
 }
-
-}  // namespace
 
 std::string Indented(int indent, const std::string& text) {
   const std::string pad(static_cast<size_t>(indent), ' ');

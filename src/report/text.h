@@ -58,6 +58,8 @@ struct TraceOptions {
 };
 // Each op with its errno and what changed, violations and refusals.
 std::string TraceText(const Case& c, const Run& run, const TraceOptions& options = {});
+// Of one step, counted from 0, what happened in it: the lines of the trace under the op.
+std::string StepChanges(const Case& c, const Run& run, size_t i, const TraceOptions& options = {});
 
 // "attach_dev(type1 domain of intel, fdb0 of rk) = 0"
 std::string EventText(const Case& c, const Event& event);
