@@ -52,8 +52,8 @@ struct AttributeValues {
 
 struct AttributeInfo : AttributeMember, AttributeValues {
   // Who plays machines with the attribute beside the model: nobody; real kernel code in a process;
-  // everybody, which is that code, the engines (solver, proofs, explorer) and booted kernels.
-  enum class Played : uint8_t { kModelAlone, kProcess, kEverywhere };
+  // that code and the engines (solver, proofs, explorer); these and booted kernels.
+  enum class Played : uint8_t { kModelAlone, kProcess, kEncoded, kEverywhere };
   // The buses whose devices can have the attribute.
   enum class On : uint8_t { kAnyBus, kPci, kOthers };
 
@@ -71,7 +71,8 @@ struct AttributeInfo : AttributeMember, AttributeValues {
   std::string_view phrase;  // how replay describes it; replay puts the value for %s
   On on = On::kAnyBus;
 
-  [[nodiscard]] constexpr bool encoded() const { return played == Played::kEverywhere; }
+  [[nodiscard]] constexpr bool encoded() const { return played >= Played::kEncoded; }
+  [[nodiscard]] constexpr bool booted() const { return played == Played::kEverywhere; }
 };
 inline constexpr uint8_t kNoByte = 0xff;
 

@@ -118,14 +118,18 @@ int Bind(Kernel& k) {  // unbind from VFIO, then really_probe() of another drive
   DeviceState& d = k.device(dev);
   if (d.bound == BoundTo::kVfio) UnregisterDevice(k, dev);
   d.bound = BoundTo::kNobody;
-  // really_probe(): dma_configure() of the bus, then the driver's probe(); device_driver_attach() tells
-  // the admin to try again.
+  // really_probe(): dma_configure() of the bus, then the driver's probe().
   int ret = iommu_device_use_default_domain(k, dev);
   if (ret == 0) {
     ret = k.inject(Fault::Kind::kDriver, dev);
     if (ret != 0) iommu_device_unuse_default_domain(k, dev);  // dma_cleanup()
   }
-  if (ret != 0) return ret == -kEProbeDefer ? -EAGAIN : ret;
+  if (ret != 0) {
+    // really_probe() keeps the errno to itself, and bind_store() takes that for a driver that does
+    // not want the device.
+    if (!k.has(Rule::kBindProbeErrno)) return -ENODEV;
+    return ret == -kEProbeDefer ? -EAGAIN : ret;  // device_driver_attach()
+  }
   d.bound = BoundTo::kKernelDriver;
   // A fake group's device is on a bus without an IOMMU, and so without a notifier.
   if (k.has(Rule::kVfioViable) && k.topology.devices[dev].kind == DeviceKind::kReal &&

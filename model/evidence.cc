@@ -12,10 +12,10 @@ using enum KernelVersion;
 constexpr bool kRuns = true;
 constexpr bool kReadOnly = false;
 constexpr SeenTree kTrees[] = {
-    {kV5_10_y, "5.10.262", "linux-source-5.10", kReadOnly},
-    {kV5_15, "5.15.0", "sndrzt/linux-5.15", kReadOnly},
+    {kV5_10_y, "5.10.262", "linux-source-5.10", kRuns},
+    {kV5_15, "5.15.0", "sndrzt/linux-5.15", kRuns},
     {kV5_18, "5.18.12", "esuoyanyu/kernel-5.18", kReadOnly},
-    {kV5_18, "5.18.0-rc", "dracary7/linux-next-d0c745e7", kReadOnly},
+    {kV5_18, "5.18.0-rc2", "dracary7/linux-next-d0c745e7", kRuns},
     {kV5_19, "5.19.0", "yishangzhang/linux-5.19", kRuns},
     {kV6_0, "6.0.1", "HHRhr/linux-6.0.1", kRuns},
     {kV6_1, "6.1.0-rc7", "tianrenz2/linux-6.1.0", kReadOnly},
@@ -45,7 +45,11 @@ constexpr std::string_view kRunFiles[] = {
     "drivers/iommu/iommu.c",
     "drivers/iommu/of_iommu.c",
     "drivers/vfio/container.c",
+    "drivers/vfio/group.c",
+    "drivers/vfio/vfio.c",
+    "drivers/vfio/vfio_main.c",
     "drivers/vfio/vfio_iommu_type1.c",
+    "drivers/base/dd.c",
 };
 
 // Rules of these files that no case reaches in the code of these kernels: conform skips devices

@@ -24,7 +24,7 @@ struct SeenTree {
   KernelVersion profile;
   std::string_view release;  // as the tree's Makefile has it
   std::string_view tree;     // a package of Debian, OWNER/NAME on GitHub, or the release's own
-  bool run;                  // kernel_cases found no difference to the model
+  bool run;                  // kernel_cases played it beside the model (docs/real-kernel.md)
 };
 
 // In the order of the profiles; each has one at least.

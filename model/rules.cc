@@ -59,6 +59,9 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "platform_dma_configure", kEveryVersion,
      "a machine is described by device tree or by ACPI, and only drivers of that kind probe",
      "drivers of both kinds probe on one machine", kEncoded},
+    {kBindProbeErrno, kMechanism, "bind.probe_errno", "drivers/base/dd.c", "device_driver_attach",
+     Since(k515), "the admin who binds a driver is told the errno that its probe() failed with",
+     "the admin who binds a driver is told -ENODEV, whatever its probe() failed with"},
 
     {kCoreAttachBusy, kCheck, "core.attach_busy", kIommuC, "__iommu_attach_group", kEveryVersion,
      "a group that is on a domain of somebody else is refused with -EBUSY",

@@ -167,6 +167,28 @@ bool HasDisjointClaims(const Topology& t) {
   return false;
 }
 
+// One step of related().
+bool AreRelatives(const Topology& t, DeviceId a, DeviceId b) {
+  return t.aliases(a, b) || t.same_slot(a, b) || SharedBridges(t, a).has(b) ||
+         SharedBridges(t, b).has(a);
+}
+
+// Whether a chain of devices leads from one to the other, each related to the next.
+bool LeadsTo(const Topology& t, DeviceId a, DeviceId b,
+             bool (*relates)(const Topology&, DeviceId, DeviceId)) {
+  uint64_t reached = uint64_t{1} << a;
+  for (uint64_t fresh = reached; fresh != 0;) {
+    const auto from = static_cast<DeviceId>(std::countr_zero(fresh));
+    fresh &= fresh - 1;
+    for (DeviceId to = 0; to < t.devices_count; ++to)
+      if (((reached >> to) & 1U) == 0 && relates(t, from, to)) {
+        reached |= uint64_t{1} << to;
+        fresh |= uint64_t{1} << to;
+      }
+  }
+  return ((reached >> b) & 1U) != 0;
+}
+
 struct MachineAssumption {
   Rule rule;
   bool (*is_broken)(const Topology&);
@@ -221,19 +243,13 @@ bool Topology::same_slot(DeviceId a, DeviceId b) const {
 }
 
 bool Topology::related(DeviceId a, DeviceId b) const {
-  uint64_t reached = uint64_t{1} << a;
-  for (uint64_t fresh = reached; fresh != 0;) {
-    const auto from = static_cast<DeviceId>(std::countr_zero(fresh));
-    fresh &= fresh - 1;
-    for (DeviceId to = 0; to < devices_count; ++to)
-      if (((reached >> to) & 1U) == 0 &&
-          (aliases(from, to) || same_slot(from, to) || SharedBridges(*this, from).has(to) ||
-           SharedBridges(*this, to).has(from))) {
-        reached |= uint64_t{1} << to;
-        fresh |= uint64_t{1} << to;
-      }
-  }
-  return ((reached >> b) & 1U) != 0;
+  return LeadsTo(*this, a, b, AreRelatives);
+}
+
+bool Topology::connected(DeviceId a, DeviceId b) const {
+  return LeadsTo(*this, a, b, [](const Topology& t, DeviceId from, DeviceId to) {
+    return AreRelatives(t, from, to) || t.devices[from].below == to || t.devices[to].below == from;
+  });
 }
 
 absl::Status Validate(const Topology& t) {

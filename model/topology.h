@@ -211,6 +211,9 @@ struct Topology {
   // Whether two devices can end in one group: a chain of aliases, shared slots and bridges leads
   // from one to the other (pci_device_group()). They are on one bus then.
   [[nodiscard]] bool related(DeviceId a, DeviceId b) const;
+  // Whether a chain of related devices, and of bridges and what is below them, leads from one to the
+  // other: a bridge comes before what is below it, and goes after it.
+  [[nodiscard]] bool connected(DeviceId a, DeviceId b) const;
   friend bool operator==(const Topology&, const Topology&) = default;
 };
 

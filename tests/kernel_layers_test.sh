@@ -6,7 +6,9 @@
 set -euo pipefail
 cd "$1/plain" 2>/dev/null || { echo "SKIPPED: there is no $1: run ./dev kernel first"; exit 77; }
 files=(host.o fake/{calls,faults,machine,domains,claims,driver}.o
-  process/{shim,memory,sysfs,files,events,devices,vfio_driver,groups,ops,promises,core_promises,vfio_promises,promise_list,extra,harness}.o)
+  process/{shim,memory,sysfs,files,events,functions,buses,drivers,devices,vfio_driver,groups,ops}.o
+  process/{promises,core_promises_{groups,maps,attach,defaults,probe},vfio_promises,promise_list}.o
+  process/{extra,harness}.o)
 nm -A "${files[@]}" | awk '
   { file = $1; sub(/:.*/, "", file) }
   !(file in place) { place[file] = ++count }

@@ -343,6 +343,22 @@ TEST(Step, ABusHasANotifierForEachClaimThatSucceeded) {
   EXPECT_EQ(std::ranges::count(m.events, Event::Kind::kProbe, &Event::kind), 3);
 }
 
+// A root port with ACS has a group of its own, and still comes before what is below it.
+TEST(Topology, BridgesConnectWhatTheyIsolate) {
+  Topology t;
+  t.devices_count = 4;
+  t.devices[0].bridge = Bridge::kRootPort;
+  t.devices[0].acs = true;
+  t.devices[1].bridge = Bridge::kPcieToPci;
+  t.devices[1].below = 0;
+  t.devices[2].below = 1;
+  ASSERT_TRUE(Validate(t).ok());
+  EXPECT_TRUE(t.related(1, 2));
+  EXPECT_FALSE(t.related(0, 2));
+  EXPECT_TRUE(t.connected(0, 2));
+  EXPECT_FALSE(t.connected(0, 3));
+}
+
 // On any bus but pci, devices with one number share a group, whichever driver serves them.
 TEST(Step, DevicesOfOneStreamShareAGroup) {
   Topology t;

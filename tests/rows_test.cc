@@ -237,7 +237,7 @@ TEST(Docs, HaveTheAttributes) {
         {owner, absl::StrCat("`", std::string(attribute.word), is_flag ? "" : "=", "`"),
          ValueOf(attribute), absl::StrReplaceAll(std::string(attribute.phrase), {{"%s", "..."}}),
          Yes(attribute.encoded()), Yes(attribute.played != Played::kModelAlone),
-         Yes(attribute.encoded())}));
+         Yes(attribute.booted())}));
   }
   ExpectPart("docs/case-format.md",
              "| of | word | value | means | engines | process | booted |\n"

@@ -213,7 +213,7 @@ TEST(EveryAttribute, IsPlayedByABootedKernelOrRefused) {
     // Without the attribute the device is the same, but on another bus.
     if (attribute.on == AttributeInfo::On::kOthers) continue;
     const auto script = script_of(&attribute);
-    EXPECT_EQ(script.ok(), attribute.encoded());
+    EXPECT_EQ(script.ok(), attribute.booted());
     if (script.ok())
       EXPECT_EQ(*script != plain, !no_matter.contains(word));
     else

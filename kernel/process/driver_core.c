@@ -11,7 +11,7 @@
 #include "internal.h"
 
 /* Up to and including 6.2; later bus_notify(). */
-#define blocking_notifier_call_chain(chain, action, dev) devices_notify(action, dev)
+#define blocking_notifier_call_chain(chain, action, dev) buses_notify(action, dev)
 
 #include "drivers/base/dd.c"
 

@@ -164,11 +164,11 @@ const struct harness *harness_open(u32 version, u32 flags)
 	host_catches_oops = flags & HARNESS_CATCH_OOPS;
 	if (!interface.buses) {
 		shim_init();
-		devices_make_buses();
+		buses_make();
 		core_init();
 		vfio_start();
 		type1_init();
-		interface.buses = devices_buses();
+		interface.buses = buses_there();
 		interface.extra = extra_interface();
 	}
 	return &interface;

@@ -2,10 +2,10 @@
 /*
  * The functions by which the files of the process call each other. Each file calls those before it
  * in this list, and none after it: host, kernel/fake, shim, memory, sysfs, files, events, the real
- * files (which call what replaces the rest of the kernel wherever that is), firmware, devices,
- * vfio_driver, groups, ops, promises, core_promises, vfio_promises, promise_list, extra, harness. The
- * functions that kernel/fake needs from its host are in host, memory, devices and extra. This header
- * needs neither kernel nor libc headers.
+ * files (which call what replaces the rest of the kernel wherever that is), firmware, functions,
+ * buses, drivers, devices, vfio_driver, groups, ops, promises, core_promises_*, vfio_promises,
+ * promise_list, extra, harness. The functions that kernel/fake needs from its host are in host, memory,
+ * functions, buses, devices and extra. This header needs neither kernel nor libc headers.
  */
 #ifndef IOMMUCHECK_KERNEL_INTERNAL_H
 #define IOMMUCHECK_KERNEL_INTERNAL_H
@@ -167,24 +167,42 @@ void binding_make_device(struct device *dev, int i);
 void binding_list_device(struct device *dev, int there); /* between device_add() and device_del() */
 void binding_make_driver(struct device_driver *driver);
 
-/* devices.c: buses and devices, as the kernel sees them */
-void devices_notify(unsigned long action, struct device *dev); /* the notifiers of its bus */
+/* functions.c: PCI, and the memory of all devices */
+struct pci_bus;
+const char *functions_misfit(const struct harness_machine *machine); /* NULL: there is room */
+void functions_begin(struct device *parent); /* of the host bridge */
+struct device *functions_make(int i); /* on no bus yet */
+void functions_wire(int i); /* into PCI */
+void functions_alias(int i, int other);
+void functions_list(int i, int there); /* on its bus; no function of PCI: nothing */
+
+/* buses.c */
+extern struct bus_type mdev_bus_type; /* no IOMMU driver knows these two */
+extern struct bus_type bare_bus_type;
+extern int buses_freed_are_wild; /* an instance that has unregistered is freed memory */
+void buses_make(void);
+void buses_end(void);
+const void *buses_at(int bus); /* the bus_type, by the number of a case */
+unsigned int buses_there(void); /* a bit for each bus that the kernel has */
+const char *buses_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
+void buses_notify(unsigned long action, struct device *dev); /* the notifiers of its bus */
+int buses_notifiers(void);
+void buses_forget_notifiers(int keep);
+
+/* drivers.c: a driver, on whichever bus the device is */
+enum drivers_driver { DRIVERS_VFIO, DRIVERS_DMA_API, DRIVERS };
+void drivers_make(enum drivers_driver driver, int (*probe)(int i), void (*remove)(int i));
+int drivers_attach(int i, enum drivers_driver driver); /* device_driver_attach() */
+void drivers_detach(int i); /* device_release_driver(): from the driver that it has, if any */
+
+/* devices.c */
 const char *devices_misfit(const struct harness_machine *machine); /* NULL: the machine fits */
-unsigned int devices_buses(void); /* a bit for each bus that the kernel has */
-void devices_make_buses(void);
 void devices_begin(void);
 void devices_end(void);
 void devices_add(int i);
 void devices_remove(int i);
-/* A driver, on whichever bus the device is. */
-enum devices_driver { DEVICES_VFIO, DEVICES_DMA_API, DEVICES_DRIVERS };
-void devices_driver(enum devices_driver driver, int (*probe)(int i), void (*remove)(int i));
-int devices_attach(int i, enum devices_driver driver); /* device_driver_attach() */
-void devices_detach(int i); /* device_release_driver(): from the driver that it has, if any */
 struct device *device_at(int i); /* NULL: it is not present */
 int device_is_emulated(int i);
-int devices_notifiers(void);
-void devices_forget_notifiers(int keep);
 struct iommu_group *devices_group(int id); /* if anything holds it; NULL: nothing does */
 
 /* groups.c: what user space has open, by the numbers of a case, and when VFIO's driver is bound */

@@ -75,7 +75,7 @@ static long leave_driver(int i)
 	const bool waited = groups_device_goes(i);
 
 	if (bound[i] == BOUND_DRIVER)
-		devices_detach(i);
+		drivers_detach(i);
 	bound[i] = BOUND_NOBODY;
 	return waited ? HARNESS_BLOCKS : 0;
 }
@@ -214,7 +214,7 @@ static void remove(int i)
 static long bind(int i)
 {
 	const long waited = leave_driver(i);
-	const int ret = devices_attach(i, DEVICES_DMA_API);
+	const int ret = drivers_attach(i, DRIVERS_DMA_API);
 
 	if (ret)
 		return ret;
@@ -454,6 +454,6 @@ void ops_begin(void)
 
 	memset(bound, 0, sizeof(bound));
 	memset(pinned, 0, sizeof(pinned));
-	devices_driver(DEVICES_DMA_API, probe, remove);
+	drivers_make(DRIVERS_DMA_API, probe, remove);
 	groups_begin(&calls);
 }

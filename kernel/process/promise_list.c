@@ -1,20 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The promises by number. */
+/* The promises by number, and their order. */
 #include <linux/kernel.h>
 
+#include "core_promises.h"
 #include "internal.h"
 #include "promises.h"
 
+#ifndef CORE_PROMISES
+static void nothing(void)
+{
+}
+static const struct promise no_core_promises[] = {
+	{ "the core to its drivers", nothing, "the functions of 6.11 and later" },
+	{},
+};
+#endif
+
+static const struct promise *const lists[] = {
+#ifdef CORE_PROMISES
+	core_groups_promises, core_maps_promises, core_attach_promises, core_defaults_promises,
+	core_probe_promises,
+#else
+	no_core_promises,
+#endif
+	vfio_promises,
+};
+
 static const struct promise *at(unsigned int n)
 {
-	const struct promise *promise = core_promises;
+	int i;
 
-	for (; promise->name; promise++)
-		if (!n--)
-			return promise;
-	for (promise = vfio_promises; promise->name; promise++)
-		if (!n--)
-			return promise;
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		const struct promise *promise = lists[i];
+
+		for (; promise->name; promise++)
+			if (!n--)
+				return promise;
+	}
 	return NULL;
 }
 

@@ -11,8 +11,7 @@ struct promise {
 	void (*check)(void);
 	const char *lacks; /* NULL, or what this kernel does not have for it */
 };
-/* Each ends with a promise without a name. */
-extern const struct promise core_promises[];
+/* A list of promises ends with one without a name. */
 extern const struct promise vfio_promises[];
 
 void promise_is(const char *file, int line, const char *what, long is, long expected);

@@ -471,17 +471,17 @@ void driver_begin(const struct driver_calls *of)
 	calls = of;
 	memset(driven, 0, sizeof(driven));
 	driver_requests = 0;
-	devices_driver(DEVICES_VFIO, probe, remove);
+	drivers_make(DRIVERS_VFIO, probe, remove);
 }
 
 int driver_bind(int i)
 {
-	return devices_attach(i, DEVICES_VFIO);
+	return drivers_attach(i, DRIVERS_VFIO);
 }
 
 void driver_unbind(int i)
 {
-	devices_detach(i);
+	drivers_detach(i);
 }
 
 int driver_open(int i, int group)

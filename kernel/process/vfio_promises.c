@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What drivers/vfio/ promises to the drivers of devices and to KVM: its exported functions, call by
- * call, on the machine of core_promises.c.
+ * call, on the machine of core_promises.h.
  */
 #include <linux/err.h>
 #include <linux/file.h>

@@ -162,7 +162,9 @@ int booted_configure(int index)
 {
 	struct device *dev = fake_devices[index].dev;
 	const u8 *masters = fake_machine.devices[index].masters;
+#ifndef HARNESS_HAVE_FWSPEC_OPS
 	const bool had_iommu = dev->iommu;
+#endif
 	int ret = 0;
 
 	if (is_described(dev))

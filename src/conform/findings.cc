@@ -67,6 +67,18 @@ const char* FindingOfUnmap(const State& before, const Op& op) {
   return cuts && met > 1 ? "5.10: which mappings an unmap of version 1 takes" : nullptr;
 }
 
+const char* FindingOfBind(const Topology& topology, const State& before, const Op& op) {
+  const Device& device = topology.devices[op.a];
+  const GroupId group = before.devices[op.a].group;
+  if (op.kind != OpKind::kBind || device.kind != DeviceKind::kReal || group == kNoId)
+    return nullptr;
+  const GroupState& g = before.groups[group];
+  const bool vfios = g.open || g.container != kNoId;
+  return vfios && before.bus_notifiers[static_cast<size_t>(device.bus)] == 0
+             ? "Up to 5.18: VFIO does not hear of drivers on a bus without a notifier"
+             : nullptr;
+}
+
 bool IsNeverUnmapped(const Op& op, int error) {
   return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
 }
@@ -83,7 +95,10 @@ const char* FindingAfter(const State& before, const Op& op, int error, const Sta
     return uncounted ? "A driver bound before the IOMMU came gives back the owner's count"
                      : nullptr;
   }
-  if (op.kind != OpKind::kRegister || error == 0) return nullptr;
+  // A driver that ignores what bus_set_iommu() says registers all the same; the walk that failed has
+  // released the devices that it came to.
+  const bool failed = error != 0 || std::ranges::find(calls, Call::Kind::kRelease, &Call::kind) != calls.end();
+  if (op.kind != OpKind::kRegister || !failed) return nullptr;
   const auto waits = [&after](GroupId group) {
     return group != kNoId && after.groups[group].default_domain == kNoId;
   };

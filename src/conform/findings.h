@@ -24,6 +24,9 @@ const char* FindingBefore(const Topology& topology, const State& before,
 // none.
 const char* FindingOfUnmap(const State& before, const Op& op);
 
+// The finding that a driver that binds is about to reach in a kernel with vfio.viable; nullptr: none.
+const char* FindingOfBind(const Topology& topology, const State& before, const Op& op);
+
 // The finding that an op has reached, with result `error` and with `calls` in the model; nullptr:
 // none.
 const char* FindingAfter(const State& before, const Op& op, int error, const State& after,

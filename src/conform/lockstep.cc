@@ -39,6 +39,8 @@ bool Lockstep::Take(const Op& op) {
   finding_ = FindingBefore(*topology_, before, events_, sanitized_);
   if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
     finding_ = FindingOfUnmap(before, op);
+  if (finding_ == nullptr && kernel_.has(Rule::kVfioViable))
+    finding_ = FindingOfBind(*topology_, before, op);
   if (finding_ != nullptr) {
     state_ = before;
     return false;

@@ -67,7 +67,7 @@ std::string WhyNotBooted(const Topology& t, const Names& names) {
           ": the module's drivers give each platform device a group of its own, whatever its sid");
   for (const AttributeInfo& attribute : AllAttributes())
     for (int n = 0; n < CountOf(t, attribute.owner); ++n) {
-      if (attribute.encoded() || !IsSaid(attribute, t, names, n)) continue;
+      if (attribute.booted() || !IsSaid(attribute, t, names, n)) continue;
       const std::vector<std::string> values = ValuesOf(attribute, t, names, n);
       return absl::StrCat(EntryName(attribute.owner, n, names), ": the module does not know ",
                           KeyOf(attribute), values.empty() ? "" : values.front());

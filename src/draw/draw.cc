@@ -123,7 +123,7 @@ void DrawDevice(Words& words, DeviceId self, const Shape& shape, Topology& t) {
   for (const AttributeInfo& attribute : AttributesOf(Owner::kDevice))
     if (!IsOn(attribute, d.bus)) MakePlain(attribute, EntryOf(t, Owner::kDevice, self));
   if (words.OneIn(3)) d.slot = words.OneIn(4) ? 2 : 1;
-  if (d.bus == Bus::kPci && self != 0 && shape.scope != Scope::kEncoded) DrawBridge(words, self, t);
+  if (d.bus == Bus::kPci && self != 0) DrawBridge(words, self, t);
   if (d.bus == Bus::kPci && self != 0 && words.OneIn(6)) {
     const DeviceId alias = words.Below(self);
     const Device& other = t.devices[alias];

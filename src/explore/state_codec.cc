@@ -18,7 +18,7 @@ std::vector<std::vector<DeviceId>> ClustersOf(const Topology& t) {
   for (DeviceId d = 0; d < t.devices_count; ++d) {
     of[d] = clusters.size();
     for (DeviceId other = 0; other < d && of[d] == clusters.size(); ++other)
-      if (t.related(d, other)) of[d] = of[other];
+      if (t.connected(d, other)) of[d] = of[other];
     if (of[d] == clusters.size()) clusters.emplace_back();
     clusters[of[d]].push_back(d);
   }

@@ -382,6 +382,25 @@ void Encoder::FunctionGroup(Bit condition, int d, unsigned path, Bits& seen, Bit
   }
 }
 
+// pci_device_group(): the group of the first bridge that has one; or else what the search from the
+// last of the bridges comes to.
+Bits Encoder::RelatedGroup(int d) const {
+  Bits found = Zeros(sizes_.groups);
+  Bits top = OneHot(sizes_.devices, d);
+  for (const Bits& bridge : topology_.devices[d].bridges) {
+    for (int e = 0; e < sizes_.devices; ++e)
+      found = Or(found, And(bridge[e] & None(found), state_.devices[e].group));
+    top = Ite(Any(bridge), bridge, top);
+  }
+  Bits seen = Zeros(sizes_.devices);
+  for (int e = 0; e < sizes_.devices; ++e) {
+    if (top[e].is_false()) continue;
+    AliasGroup(top[e], e, 0, seen, found);
+    FunctionGroup(top[e], e, 0, seen, found);
+  }
+  return found;
+}
+
 // Whether devices that the search for the device's group can come to are in two groups, and some of
 // them come in another order than that of their numbers, in which the search goes here.
 Bit Encoder::SearchTellsOrder(int d) const {
@@ -406,11 +425,7 @@ Bits Encoder::DeviceGroup(Bit condition, int d, const Bits& instance, const Bits
   Bits shared = Zeros(sizes_.groups);
   for (int i = 0; i < sizes_.instances; ++i)
     shared = Or(shared, And(instance[i], state_.shared_group[i]));
-  Bits related = Zeros(sizes_.groups);
-  Bits seen = Zeros(sizes_.devices);
-  AliasGroup(true, d, 0, seen, related);
-  FunctionGroup(true, d, 0, seen, related);
-  Bits group = Ite(per_instance, shared, related);
+  Bits group = Ite(per_instance, shared, RelatedGroup(d));
   const Bit make = condition & None(group);
   Bits free = Zeros(sizes_.groups);
   for (int g = 0; g < sizes_.groups; ++g) free[g] = ~GroupExists(g);

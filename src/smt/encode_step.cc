@@ -94,6 +94,14 @@ Bit Encoder::Impossible(const SymbolicOp& op) const {
       for (int i = 0; i < sizes_.instances; ++i)
         described |= op.device[d] & master[i] & topology_.instances[i].fwnode;
   }
+  Bit no_bridge = false;  // the bridge that the device is below is not there
+  Bit bridges = false;    // the device is the bridge of one that is there
+  for (int d = 0; d < sizes_.devices; ++d)
+    for (int e = 0; e < sizes_.devices; ++e) {
+      const Bit below = topology_.devices[d].below[e];
+      no_bridge |= op.device[d] & below & ~state_.devices[e].present;
+      bridges |= op.device[e] & below & state_.devices[d].present;
+    }
   Bit waits = false;
   for (int d = 0; d < sizes_.devices && kernel_.may_have(Rule::kVfioWaitOnLast); ++d)
     for (int g = 0; g < sizes_.groups; ++g)
@@ -101,8 +109,8 @@ Bit Encoder::Impossible(const SymbolicOp& op) const {
   Bit exists = false;
   for (int g = 0; g < sizes_.groups; ++g) exists |= op.group[g] & GroupExists(g);
   return (op.is(OpKind::kRegister) & (registered | LoadedElsewhere(op))) |
-         (op.is(OpKind::kUnregister) & ~registered) | (op.is(OpKind::kAdd) & present) |
-         (op.is(OpKind::kRemove) & (~present | waits)) |
+         (op.is(OpKind::kUnregister) & ~registered) | (op.is(OpKind::kAdd) & (present | no_bridge)) |
+         (op.is(OpKind::kRemove) & (~present | waits | bridges)) |
          (op.is(OpKind::kConfigure) & ~(present & described)) |
          ((op.is(OpKind::kSetContainer) | op.is(OpKind::kUnsetContainer)) & ~exists);
 }

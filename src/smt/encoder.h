@@ -152,6 +152,7 @@ class Encoder {
   [[nodiscard]] Bits ProbeInstance(int device, const Bits& ops) const;
   void AliasGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
   void FunctionGroup(Bit condition, int device, unsigned path, Bits& seen, Bits& found) const;
+  [[nodiscard]] Bits RelatedGroup(int device) const;
   Bits DeviceGroup(Bit condition, int device, const Bits& instance, const Bits& ops);
   [[nodiscard]] Bit SearchTellsOrder(int device) const;
   Result ProbeDevice(Bit condition, int device, Bus bus);

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,7 +37,8 @@ bool ShareInstance(const Topology& t, DeviceId a, DeviceId b) {
 // The attributes of a device that the kernel sees, without its relations to other devices.
 // `by_number`: the instances that it is behind by number; otherwise by their attributes.
 std::string LookOf(const Topology& t, const Device& device, bool by_number) {
-  std::string look = absl::StrCat(static_cast<int>(device.bus), device.absent ? "-" : "");
+  std::string look = absl::StrCat(static_cast<int>(device.bus), device.absent ? "-" : "",
+                                  ";", static_cast<int>(device.bridge), device.acs ? "a" : "");
   for (InstanceId i : device.masters) {
     if (by_number || i == kNoId) {
       absl::StrAppend(&look, ",", i);
@@ -55,7 +57,7 @@ std::vector<Cluster> ClustersOf(const Topology& t) {
   for (DeviceId d = 0; d < t.devices_count; ++d) {
     number[d] = d;
     for (DeviceId e = 0; e < d; ++e)
-      if (number[e] != number[d] && (t.related(d, e) || ShareInstance(t, d, e))) {
+      if (number[e] != number[d] && (t.connected(d, e) || ShareInstance(t, d, e))) {
         const auto [low, high] = std::minmax(number[d], number[e]);
         std::replace(number.begin(), number.begin() + d + 1, int{high}, int{low});
       }
@@ -70,16 +72,17 @@ std::vector<Cluster> ClustersOf(const Topology& t) {
 }
 
 // The cluster with no more than a few of its devices that look alike to the kernel. One that
-// another device is an alias of stays.
+// another device is an alias of stays, and so does a bridge.
 Cluster Reduced(const Topology& t, const Cluster& cluster) {
   std::map<std::string, int> seen;
   Cluster kept;
   for (DeviceId d : cluster) {
     const bool aliased =
         std::ranges::any_of(cluster, [&](DeviceId e) { return t.devices[e].alias == d; });
-    const std::string look = absl::StrCat(LookOf(t, t.devices[d], true), ";", t.devices[d].alias,
-                                          ";", t.devices[d].slot);
-    if (aliased || ++seen[look] <= kMaxAlike) kept.push_back(d);
+    const Device& device = t.devices[d];
+    const std::string look = absl::StrCat(LookOf(t, device, true), ";", device.alias, ";",
+                                          device.slot, ";", device.below);
+    if (aliased || device.bridge != Bridge::kNone || ++seen[look] <= kMaxAlike) kept.push_back(d);
   }
   return kept;
 }
@@ -88,17 +91,21 @@ Cluster Reduced(const Topology& t, const Cluster& cluster) {
 // the same way.
 std::string KindOf(const Topology& t, const Cluster& cluster, bool by_number) {
   std::string kind;
-  std::map<std::pair<Bus, uint8_t>, int> slots;  // numbered as they come
+  std::map<std::tuple<Bus, DeviceId, uint8_t>, int> slots;  // numbered as they come
+  const auto place_of = [&](DeviceId d) {
+    return d == kNoId ? -1 : std::ranges::find(cluster, d) - cluster.begin();
+  };
   for (DeviceId d : cluster) {
     const Device& device = t.devices[d];
-    const auto alias = std::ranges::find(cluster, device.alias) - cluster.begin();
     const int slot =
         device.slot == 0
             ? 0
-            : slots.try_emplace({device.bus, device.slot}, static_cast<int>(slots.size()) + 1)
+            : slots
+                  .try_emplace({device.bus, device.below, device.slot},
+                               static_cast<int>(slots.size()) + 1)
                   .first->second;
-    absl::StrAppend(&kind, LookOf(t, device, by_number), ";", device.alias == kNoId ? -1 : alias,
-                    ";", slot, "|");
+    absl::StrAppend(&kind, LookOf(t, device, by_number), ";", place_of(device.alias), ";",
+                    place_of(device.below), ";", slot, "|");
   }
   return kind;
 }
@@ -132,8 +139,8 @@ Topology Only(const Topology& t, const DeviceSet& devices) {
     part.devices[part.devices_count++] = t.devices[d];
   }
   for (DeviceId d = 0; d < part.devices_count; ++d) {
-    DeviceId& alias = part.devices[d].alias;
-    alias = renumbered.contains(alias) ? renumbered[alias] : kNoId;
+    for (DeviceId* other : {&part.devices[d].alias, &part.devices[d].below})
+      *other = renumbered.contains(*other) ? renumbered[*other] : kNoId;
   }
   return part;
 }

@@ -18,8 +18,9 @@ using DeviceSet = std::set<DeviceId>;
 // The machine with these devices only.
 Topology Only(const Topology& machine, const DeviceSet& devices);
 
-// Devices that can meet in a group, in the order of the machine: aliases, slots, and instances that
-// share out a group join them. All the devices, or some that stand for the rest.
+// Devices that can meet in a group, or keep each other from coming and going, in the order of the
+// machine: aliases, slots, bridges, and instances that share out a group join them. All the devices,
+// or some that stand for the rest.
 using Cluster = std::vector<DeviceId>;
 
 // Room in the circuit for one cluster, which the solver chooses of these. No two slots choose the

@@ -2,10 +2,12 @@
 #include "src/smt/machine_space.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "model/pci.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -100,7 +102,7 @@ void MachineSpace::MakeDevices() {
   for (size_t d = 0; d < places_.size(); ++d) {
     SymbolicDevice& to = topology_.devices[d];
     for (Bits& master : to.masters) master = Zeros(machine_.instances_count);
-    to.alias_related = to.slot_related = Zeros(count);
+    to.alias_related = to.slot_related = to.below = Zeros(count);
     to.absent = false;
     Bit there = false;
     const Bits& chosen = chosen_[places_[d].slot];
@@ -113,17 +115,32 @@ void MachineSpace::MakeDevices() {
       if (from.absent) to.absent |= chosen[choice];
       for (int m = 0; m < kMaxMasters; ++m)
         if (from.masters[m] != kNoId) to.masters[m][from.masters[m]] |= chosen[choice];
+      const Bridges bridges = SharedBridges(machine_, id);
+      while (std::ssize(to.bridges) < bridges.count) to.bridges.push_back(Zeros(count));
       for (size_t e = 0; e < places_.size(); ++e) {
         if (e == d || places_[e].slot != places_[d].slot) continue;
         const DeviceId other = At(places_[e], choice);
         if (other == kNoId) continue;
         if (machine_.aliases(id, other)) to.alias_related[e] |= chosen[choice];
         if (machine_.same_slot(id, other)) to.slot_related[e] |= chosen[choice];
+        if (from.below == other) to.below[e] |= chosen[choice];
+        for (int n = 0; n < bridges.count; ++n)
+          if (bridges.devices[static_cast<size_t>(n)] == other) to.bridges[n][e] |= chosen[choice];
       }
     }
     to.absent |= ~there;
     there_.push_back(there);
   }
+}
+
+// Whether the search for the group of one of them can come to the other.
+Bit MachineSpace::Related(size_t d, size_t e) const {
+  const SymbolicDevice& device = topology_.devices[d];
+  const SymbolicDevice& other = topology_.devices[e];
+  Bit related = device.alias_related[e] | device.slot_related[e];
+  for (const Bits& bridge : device.bridges) related |= bridge[e];
+  for (const Bits& bridge : other.bridges) related |= bridge[d];
+  return related;
 }
 
 // How many instances may share out a group to devices of the slot.
@@ -160,8 +177,7 @@ void MachineSpace::MakeLayout() {
     layout_.home.push_back(home);
     layout_.zone.push_back(s);
     for (size_t e = 0; e < d; ++e)
-      if (!(topology_.devices[d].alias_related[e] | topology_.devices[d].slot_related[e])
-               .is_false())
+      if (!Related(d, e).is_false())
         std::ranges::replace(layout_.cluster, layout_.cluster[d], layout_.cluster[e]);
   }
   sizes_ = {.drivers = machine_.drivers_count,

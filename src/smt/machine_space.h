@@ -40,6 +40,7 @@ class MachineSpace : public RunSpace {
   void MakePlaces();
   void MakeDevices();
   void MakeLayout();
+  [[nodiscard]] Bit Related(size_t d, size_t e) const;
   [[nodiscard]] int SharingInstances(const ClusterSlot& slot) const;
   void FindUnused();
   [[nodiscard]] DeviceId At(const Place& place, size_t choice) const;

@@ -176,6 +176,7 @@ void SearchSpace::RelateDevices() {
     SymbolicDevice& device = topology_.devices[d];
     device.alias_related = Zeros(sizes_.devices);
     device.slot_related = Zeros(sizes_.devices);
+    device.below = Zeros(sizes_.devices);
     for (int e = 0; e < sizes_.devices; ++e) {
       if (e == d) continue;
       constraints_.push_back(Implies(alias_[d][e], topology_.devices[e].on(Bus::kPci)));

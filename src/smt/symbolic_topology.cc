@@ -5,6 +5,8 @@
 #include <set>
 #include <span>
 
+#include "model/pci.h"
+
 namespace iommucheck::smt {
 namespace {
 
@@ -51,6 +53,10 @@ SymbolicDevice FromDevice(const Topology& t, int d) {
     s.alias_related[e] = t.aliases(static_cast<DeviceId>(d), static_cast<DeviceId>(e));
     s.slot_related[e] = t.same_slot(static_cast<DeviceId>(d), static_cast<DeviceId>(e));
   }
+  s.below = OneHot(t.devices_count, device.below == kNoId ? -1 : device.below);
+  const Bridges bridges = SharedBridges(t, static_cast<DeviceId>(d));
+  for (int n = 0; n < bridges.count; ++n)
+    s.bridges.push_back(OneHot(t.devices_count, bridges.devices[static_cast<size_t>(n)]));
   s.absent = device.absent;
   return s;
 }

@@ -47,6 +47,8 @@ struct SymbolicDevice {
   std::array<Bits, kMaxMasters> masters;  // one-hot, by instance
   Bits alias_related;                     // by device
   Bits slot_related;
+  Bits below;                 // one-hot, by device: the bridge whose bus it is on
+  std::vector<Bits> bridges;  // SharedBridges(), in its order: one-hot each, by device
   Bit absent;
 
   [[nodiscard]] Bit on(Bus b) const { return bus[static_cast<size_t>(b)]; }
