@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // review: what a patch changes, on two builds of real kernel code; and without a build, by its text.
+#include "src/review/review.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +18,7 @@
 #include "src/report/json.h"
 #include "src/report/text.h"
 #include "src/review/reply.h"
-#include "src/review/review.h"
+#include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -29,9 +31,10 @@ struct Options {
   std::string lines;
   std::string out;
   std::string kernel;
+  std::string asked_as;
   review::Both::Random random;
   int seconds = 0;
-  uint64_t budget = 6'000'000;
+  uint64_t budget = 20'000'000;
   bool rules = false;
   bool every_profile = false;
   bool json = false;
@@ -46,14 +49,17 @@ absl::StatusOr<review::Changes> ReadChanges(const std::string& path) {
 
 int ExitOf(review::Review::Verdict verdict) {
   using enum review::Review::Verdict;
-  return verdict == kWorse ? static_cast<int>(Exit::kViolated) : verdict == kUnknown ? static_cast<int>(Exit::kUnknown) : static_cast<int>(Exit::kOk);
+  return verdict == kWorse     ? static_cast<int>(Exit::kViolated)
+         : verdict == kUnknown ? static_cast<int>(Exit::kUnknown)
+                               : static_cast<int>(Exit::kOk);
 }
 
 // By the text of the patches alone.
 void Guess(const Options& o, Session& session) {
-  KernelOptions asked{.version = o.kernel.empty() ? std::string(VersionName(kNewestVersion)) : o.kernel,
-                      .drop = {},
-                      .add = {}};
+  KernelOptions asked{
+      .version = o.kernel.empty() ? std::string(VersionName(kNewestVersion)) : o.kernel,
+      .drop = {},
+      .add = {}};
   const absl::StatusOr<KernelSpec> kernel = asked.Parse();
   if (!kernel.ok()) return session.Fail(kernel.status());
   review::Changes all;
@@ -97,17 +103,17 @@ std::string SeriesText(const std::vector<review::Review>& each) {
     const bool better = std::ranges::any_of(r.differences, [](const review::Difference& d) {
       return d.kind.effect == review::Effect::kBetter;
     });
-    out += report::Field(absl::StrFormat("%d of %d", i + 1, each.size()),
-                         absl::StrCat(r.question.patch.patches.empty()
-                                          ? ""
-                                          : r.question.patch.patches.front().name + ": ",
-                                      r.verdict_name(), better ? ", and takes away what was worse" : "",
-                                      ": ", r.why));
+    out += report::Field(
+        absl::StrFormat("%d of %d", i + 1, each.size()),
+        absl::StrCat(
+            r.question.patch.patches.empty() ? "" : r.question.patch.patches.front().name + ": ",
+            r.verdict_name(), better ? ", and takes away what was worse" : "", ": ", r.why));
   }
   return out;
 }
 
 void RunReview(const Options& o, Session& session) {
+  if (!o.asked_as.empty()) tool::SetCommandLine(0, nullptr, o.asked_as);
   if (o.rules) return Guess(o, session);
   const size_t steps = o.patches.size();
   if (o.builds.size() != steps + 1)
@@ -146,20 +152,24 @@ void RunReview(const Options& o, Session& session) {
       std::cout << review::ReplyText(*review) << std::flush;
     }
     for (const review::NamedFile& file : review::ReviewFiles(*review))
-      files.push_back({steps == 1 ? file.name : absl::StrFormat("%02d-%s", i + 1, file.name), file.text});
+      files.push_back(
+          {steps == 1 ? file.name : absl::StrFormat("%02d-%s", i + 1, file.name), file.text});
     // Of several patches the worst counts; what is unknown is worse than what is not.
     const int exit = ExitOf(review->verdict);
     if (session.exit != kViolated && exit != kOk) session.exit = exit;
     each.push_back(*std::move(review));
   }
-  if (absl::Status s = WriteFolder(o.out, kCaseComment, "([0-9]+-)?(reply[.]txt|difference-[0-9]+[.].*|[a-z-]+[.]case)", files);
+  if (absl::Status s =
+          WriteFolder(o.out, kCaseComment,
+                      "([0-9]+-)?(reply[.]txt|difference-[0-9]+[.].*|[a-z-]+[.]case)", files);
       !s.ok())
     return session.Fail(s);
   if (each.size() < steps)
-    return session.Fail(absl::ResourceExhaustedError(absl::StrFormat(
-        "unknown: %s; %d of %d patches", tool::StopReason(), each.size(), steps)));
+    return session.Fail(absl::ResourceExhaustedError(
+        absl::StrFormat("unknown: %s; %d of %d patches", tool::StopReason(), each.size(), steps)));
   if (o.json)
-    std::cout << JsonText(steps == 1 ? list[0] : report::Json{{"command", "review"}, {"series", list}});
+    std::cout << JsonText(steps == 1 ? list[0]
+                                     : report::Json{{"command", "review"}, {"series", list}});
   else if (steps > 1)
     std::cout << SeriesText(each);
 }
@@ -196,6 +206,8 @@ void AddReview(CLI::App& app, Session& session) {
   command->add_flag("--rules", o->rules,
                     "without builds: guess the rules by the functions of the hunks");
   command->add_option("--kernel", o->kernel, "with --rules: the profile; the newest by default");
+  command->add_option("--asked-as", o->asked_as, "the command line to print, of whoever calls this")
+      ->type_name("TEXT");
   command->add_flag("--json", o->json, "one JSON object");
   command->add_option("--out", o->out, "folder for the reply, the cases and both traces of each")
       ->type_name("DIR");

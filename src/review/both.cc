@@ -20,7 +20,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/step.h"
+#include "src/case/encoded.h"
 #include "src/case/repair.h"
+#include "src/case/run.h"
 #include "src/case/smaller.h"
 #include "src/conform/compare.h"
 #include "src/conform/findings.h"
@@ -39,7 +41,10 @@ using conform::Harness;
 using conform::Trace;
 
 // The words of a line of a trace that are the same for each case: the op or the call, and errnos.
+// The line of an op comes where its calls have ended.
 std::string WordsOf(const std::string& line) {
+  if (line.empty() || absl::ascii_isdigit(static_cast<unsigned char>(line[0])) || line == "end")
+    return "no call";
   std::vector<std::string> words;
   for (const absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
     const bool is_errno = absl::StartsWith(word, "-E") || word == "0";
@@ -76,12 +81,12 @@ std::multiset<std::string> WarnsOf(const Harness::Result& result) {
 // `whole`: the run after the patch was not ended where it differs, so that what it lacks is gone.
 template <typename Set, typename Text>
 void AddOneSided(const Set& before, const Set& after, bool whole, Text what,
-                 std::vector<Kind>& kinds) {
+                 std::vector<Kind>& kinds, bool cross_driver = false) {
   std::set<std::string> seen;
   const auto add = [&](const Set& has, const Set& lacks, Effect effect, const char* when) {
     for (const std::string& name : has)
       if (has.count(name) > lacks.count(name) && seen.insert(when + name).second)
-        kinds.push_back({effect, what(name, when)});
+        kinds.push_back({effect, what(name, when), cross_driver});
   };
   add(after, before, Effect::kWorse, "now");
   if (whole) add(before, after, Effect::kBetter, "no longer");
@@ -93,9 +98,9 @@ std::set<std::string> Deaths(const Case& c, const Played& played) {
   if (played.trace.oops()) deaths.insert("a wild pointer in " + OpWord(c, last));
   if (!played.result.crash.empty()) {
     const std::string crash = played.result.crash.substr(0, played.result.crash.find(','));
-    deaths.insert(absl::StrCat("a crash (", crash, ") in ",
-                               absl::EndsWith(played.result.crash, "teardown") ? "the teardown"
-                                                                               : OpWord(c, last)));
+    deaths.insert(absl::StrCat(
+        "a crash (", crash, ") in ",
+        absl::EndsWith(played.result.crash, "teardown") ? "the teardown" : OpWord(c, last)));
   }
   return deaths;
 }
@@ -120,7 +125,7 @@ void AddFirst(const Case& c, const Played& before, const Played& after, std::vec
   const std::optional<int> old_error = error(before.trace);
   const std::optional<int> new_error = error(after.trace);
   std::string how;
-  if (step >= c.ops.size() && (is == "warns" || was == "warns")) return;  // said by function
+  if (step >= c.ops.size() && (is == "warns" || was == "warns")) return;         // said by function
   if (is == "crash" || is == "oops" || was == "crash" || was == "oops") return;  // so is this
   if (old_error && new_error && *old_error != *new_error) {
     how = *new_error == 0   ? "taken now, was refused with " + ErrnoName(*old_error)
@@ -131,7 +136,7 @@ void AddFirst(const Case& c, const Played& before, const Played& after, std::vec
   } else {
     how = absl::StrFormat("`%s` now, was `%s`", is, was);
   }
-  kinds.push_back({Effect::kChanged, absl::StrCat(OpWord(c, step), ": ", how)});
+  kinds.push_back({Effect::kChanged, absl::StrCat(OpWord(c, step), ": ", how), false});
 }
 
 // A step of splitmix64: cases whose numbers follow each other have nothing in common.
@@ -191,11 +196,10 @@ void KeepPlayable(const harness& real, Case& c) {
     const State before = state;
     const StepResult result = Step(kernel, c.topology, op.op, state, events);
     if (result.outcome != Outcome::kDone) continue;
-    const bool oops = std::ranges::any_of(
-        events, [](const Event& e) { return e.kind == Event::Kind::kOops; });
+    const bool oops =
+        std::ranges::any_of(events, [](const Event& e) { return e.kind == Event::Kind::kOops; });
     if (oops || conform::FindingBefore(c.topology, before, events, false) != nullptr) break;
-    if (!kernel.has(Rule::kType1UnmapInOrder) &&
-        conform::FindingOfUnmap(before, op.op) != nullptr)
+    if (!kernel.has(Rule::kType1UnmapInOrder) && conform::FindingOfUnmap(before, op.op) != nullptr)
       break;
     kept.push_back({.op = op.op, .expected = std::nullopt, .comment = ""});
     builder.Step(result, events, state);
@@ -212,8 +216,8 @@ void KeepPlayable(const harness& real, Case& c) {
 class SharedNumber {
  public:
   SharedNumber() {
-    void* const page = mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* const page =
+        mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) std::abort();
     number_ = static_cast<volatile uint64_t*>(page);
   }
@@ -230,25 +234,25 @@ class SharedNumber {
 constexpr uint64_t kChunk = 500;  // cases a process
 
 // The lines that a process of random cases sends: "NUMBER OPS" of a case that agrees; of one that
-// differs also its kinds, each after a tab with the number of its effect before it.
+// differs also its kinds, each after a tab, with the number of its effect and 1 for cross-driver.
 std::string CaseLine(uint64_t number, size_t ops, const std::vector<Kind>& kinds) {
   std::string line = absl::StrCat(number, " ", ops);
   for (const Kind& kind : kinds)
-    absl::StrAppend(&line, "\t", static_cast<int>(kind.effect), kind.text);
+    absl::StrAppend(&line, "\t", static_cast<int>(kind.effect), kind.cross_driver ? 1 : 0,
+                    kind.text);
   return line;
 }
 
 std::vector<Kind> KindsOfLine(const std::vector<std::string>& fields) {
   std::vector<Kind> kinds;
   for (size_t i = 1; i < fields.size(); ++i)
-    kinds.push_back({static_cast<Effect>(fields[i][0] - '0'), fields[i].substr(1)});
+    kinds.push_back(
+        {static_cast<Effect>(fields[i][0] - '0'), fields[i].substr(2), fields[i][1] == '1'});
   return kinds;
 }
 
 // Memory that the harness lost is no state of the next case's, but an oops or a leak may be.
-bool Spent(const Played& played) {
-  return played.trace.oops() || !played.result.leaks.empty();
-}
+bool Spent(const Played& played) { return played.trace.oops() || !played.result.leaks.empty(); }
 
 }  // namespace
 
@@ -281,7 +285,7 @@ std::vector<Kind> KindsOf(const Case& c, const Played& before, const Played& aft
       [](Name op, Name when) {
         return absl::StrCat(op, ": a device ", when, " accepts a domain of another driver");
       },
-      kinds);
+      kinds, /*cross_driver=*/true);
   AddOneSided(
       Deaths(c, before), Deaths(c, after), whole,
       [](Name death, Name when) { return absl::StrCat(when, " ", death); }, kinds);
@@ -446,8 +450,23 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
   return count;
 }
 
+std::optional<Rule> OutsideOf(const Case& c, const Kind& kind) {
+  Case within = c;
+  within.kernel.dropped = {};
+  for (const RuleInfo& info : AllRules())
+    if (info.kind != RuleKind::kAssumption && c.kernel.dropped.has(info.rule))
+      within.kernel.dropped.add(info.rule);
+  if (kind.cross_driver)
+    for (const Promise& promise : EncodedPromises())
+      if (promise.version == c.kernel.version && promise.property == Property::kNoCrossDriverAttach)
+        for (const Rule rule : promise.assumptions)
+          if (!ProfileOf(c.kernel.version).has(rule)) within.kernel.added.add(rule);
+  return iommucheck::Play(within).outside;
+}
+
 absl::StatusOr<Difference> Minimized(Both& both, const Case& c, const Kind& kind) {
   Difference smallest{.kind = kind, .smallest = c, .before = {}, .after = {}};
+  smallest.outside = OutsideOf(c, kind);
   absl::Status status;
   const auto shows = [&](const Case& tried) {
     absl::StatusOr<std::array<Played, 2>> played = both.Play(tried);
@@ -457,6 +476,7 @@ absl::StatusOr<Difference> Minimized(Both& both, const Case& c, const Kind& kind
     }
     const std::vector<Kind> kinds = KindsOf(tried, (*played)[0], (*played)[1]);
     if (std::ranges::find(kinds, kind) == kinds.end()) return false;
+    if (!smallest.outside && OutsideOf(tried, kind)) return false;
     smallest.smallest = tried;
     smallest.before = std::move((*played)[0]);
     smallest.after = std::move((*played)[1]);

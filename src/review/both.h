@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,7 +23,7 @@ namespace iommucheck::review {
 
 // What a difference means for those who rely on the kernel.
 enum class Effect : uint8_t {
-  kWorse,    // a domain of another driver, a leak, a WARN, a wild pointer, a crash that was not there
+  kWorse,  // a domain of another driver, a leak, a WARN, a wild pointer, a crash that was not there
   kChanged,  // another errno, call or state: whether that is worse is for people to judge
   kBetter,   // what would be worse is gone
 };
@@ -31,6 +33,7 @@ inline constexpr std::array<const char*, 3> kEffectNames = {"worse", "changed", 
 struct Kind {
   Effect effect = Effect::kChanged;
   std::string text;  // "set-iommu: taken now, was refused with -EINVAL"
+  bool cross_driver = false;
   friend auto operator<=>(const Kind&, const Kind&) = default;
 };
 
@@ -39,6 +42,9 @@ struct Played {
   conform::Trace trace;
   conform::Harness::Result result;
 };
+
+// How the text of a leak begins that was not there.
+inline constexpr std::string_view kNowLeft = "now left after the teardown";
 
 // How two runs of a case differ: the first errno, call or line of the end that is another; and what
 // one of them alone does that no kernel should. Empty: not at all.
@@ -54,7 +60,14 @@ struct Difference {
   Played before;
   Played after;
   uint64_t cases = 0;  // how many of those played show it
+  // The assumption that the case breaks, if every case does that was kept: the kernel promises
+  // nothing then.
+  std::optional<Rule> outside{};
 };
+
+// The first assumption of the case's kernel that the case breaks: one of those that are on by
+// default, or, for a domain of another driver, one with which the kernel promises that there is none.
+std::optional<Rule> OutsideOf(const Case& c, const Kind& kind);
 
 class Both {
  public:
@@ -80,7 +93,7 @@ class Both {
     uint64_t differ = 0;
   };
   struct Random {
-    uint64_t cases = 300'000;  // 0: as many as the time allows
+    uint64_t cases = 300'000;      // 0: as many as the time allows
     std::chrono::seconds time{0};  // 0: no limit
     uint64_t seed = 1;
     // Every second case is a mutation of one of these, which have a driver, a table, an instance and
@@ -89,7 +102,8 @@ class Both {
   };
   // Random cases; calls `found` with the number of each that differs, its kinds, and what was played
   // so far. The same seed gives the same cases. Ends when `found` returns false.
-  using Found = std::function<bool(uint64_t number, const std::vector<Kind>& kinds, const Count& so_far)>;
+  using Found =
+      std::function<bool(uint64_t number, const std::vector<Kind>& kinds, const Count& so_far)>;
   absl::StatusOr<Count> PlayRandom(const Random& random, const Found& found);
   // The case of this number, with the ops that are possible in the model, and end before what is
   // undefined there.
@@ -103,8 +117,8 @@ class Both {
   conform::Harness after_;
 };
 
-// The smallest case that shows the kind, with nothing in it that can be taken away alone.
-// Precondition: the case shows it. Errors: as Both::Play().
+// The smallest case that shows the kind, with nothing in it that can be taken away alone. Where the
+// case keeps to the assumptions of OutsideOf(), so does the smallest. Precondition: the case shows it. Errors: as Both::Play().
 absl::StatusOr<Difference> Minimized(Both& both, const Case& c, const Kind& kind);
 
 }  // namespace iommucheck::review

@@ -16,7 +16,8 @@ namespace {
 constexpr size_t kNone = std::string_view::npos;
 
 std::vector<std::string> Lines(std::string_view text) {
-  std::vector<std::string> lines = absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
+  std::vector<std::string> lines =
+      absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
   if (!lines.empty() && lines.back().empty()) lines.pop_back();
   for (std::string& line : lines)
     if (line.ends_with('\r')) line.pop_back();

@@ -16,8 +16,8 @@ namespace iommucheck::review {
 struct Hunk {
   int old_line = 0;  // of the first line before and after the patch, from 1
   int new_line = 0;
-  std::string heading;                  // the text after the second @@
-  std::vector<std::string> lines;       // each with its ' ', '-' or '+'
+  std::string heading;             // the text after the second @@
+  std::vector<std::string> lines;  // each with its ' ', '-' or '+'
   friend bool operator==(const Hunk&, const Hunk&) = default;
 };
 
@@ -45,9 +45,9 @@ absl::StatusOr<Changes> ParseChanges(std::string_view text, std::string_view fil
 
 // A line that the patch adds, or the place of lines that it takes away.
 struct ChangedLine {
-  int line = 0;         // after the patch; of a place: the line that follows it
+  int line = 0;          // after the patch; of a place: the line that follows it
   bool removed = false;  // a place
-  std::string text;     // of the line; of a place: the first line that is gone
+  std::string text;      // of the line; of a place: the first line that is gone
 };
 // In order. Lines that are blank, or a comment as a whole, are no code and left out.
 std::vector<ChangedLine> ChangedLines(const FileChange& change);

@@ -34,7 +34,8 @@ struct Explanation {
   size_t tried = 0;      // sets
   size_t differing = 0;  // cases that they were held to
   size_t alike = 0;
-  size_t left_out = 0;  // cases in which the model does not do what the kernel does without the patch
+  size_t left_out =
+      0;  // cases in which the model does not do what the kernel does without the patch
 };
 
 // The rules whose function, by file and name, is one of these. The file of a rule has other names in

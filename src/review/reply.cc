@@ -37,16 +37,17 @@ std::string TouchedText(const Review& r) {
       out += Field(out.empty() ? "changes" : "", where + ": no code");
       continue;
     }
-    const std::string ran =
-        r.lines_known ? absl::StrFormat("%d of %s ran", t.code - t.missed.size(),
-                                        Plural(t.code, "changed line"))
-                      : Plural(t.code, "changed line");
+    const std::string ran = r.lines_known
+                                ? absl::StrFormat("%d of %s ran", t.code - t.missed.size(),
+                                                  Plural(t.code, "changed line"))
+                                : Plural(t.code, "changed line");
     out += Field(out.empty() ? "changes" : "", absl::StrCat(where, ": ", ran));
     for (const ChangedLine& line : t.missed) {
       const size_t first = line.text.find_first_not_of(" \t");
-      out += Field("", absl::StrFormat("not reached: line %d%s: %s", line.line,
-                                       line.removed ? " (taken away)" : "",
-                                       Printable(line.text.substr(first == std::string::npos ? 0 : first))));
+      out += Field(
+          "", absl::StrFormat("not reached: line %d%s: %s", line.line,
+                              line.removed ? " (taken away)" : "",
+                              Printable(line.text.substr(first == std::string::npos ? 0 : first))));
     }
   }
   for (const std::string& file : r.question.patch.not_built)
@@ -55,18 +56,31 @@ std::string TouchedText(const Review& r) {
 }
 
 std::string DifferenceLine(const Difference& d) {
-  return absl::StrFormat("%s: %s (%s)", kEffectNames[static_cast<size_t>(d.kind.effect)],
-                         d.kind.text, Plural(d.cases, "case"));
+  std::string line =
+      absl::StrFormat("%s: %s (%s)", kEffectNames[static_cast<size_t>(d.kind.effect)], d.kind.text,
+                      Plural(d.cases, "case"));
+  if (d.outside && d.kind.effect != Effect::kChanged)
+    absl::StrAppend(&line, ", but only without ", std::string(InfoOf(*d.outside).id));
+  return line;
+}
+
+// The function and the place in the tree, wherever that is.
+std::string PlaceText(const std::string& warn) {
+  const size_t tree = warn.find("/drivers/");
+  const size_t comma = warn.find(", ");
+  if (tree == std::string::npos || comma == std::string::npos) return warn;
+  return warn.substr(0, comma + 2) + warn.substr(tree + 1);
 }
 
 std::string PlayedText(const Review& r) {
-  std::string out = Field("played", absl::StrFormat("%d cases of the corpus and %d random ones (seed %d), "
-                                                    "%d ops, on both kernels",
-                                                    r.corpus, r.random.cases, r.question.random.seed,
-                                                    r.random.ops));
+  std::string out = Field(
+      "played", absl::StrFormat("%d cases of the corpus and %d random ones (seed %d), "
+                                "%d ops, on both kernels",
+                                r.corpus, r.random.cases, r.question.random.seed, r.random.ops));
   if (r.differences.empty() && r.more.empty())
-    return out + Field("differ", "none: the same errnos, calls to drivers, groups, domains, WARNs "
-                                 "and leaks in each");
+    return out + Field("differ",
+                       "none: the same errnos, calls to drivers, groups, domains, WARNs "
+                       "and leaks in each");
   std::vector<std::string> kinds;
   for (const Difference& d : r.differences) kinds.push_back(DifferenceLine(d));
   for (const Difference& d : r.more) kinds.push_back(DifferenceLine(d) + ", not made smaller");
@@ -78,10 +92,10 @@ std::string ExplanationText(const Review& r) {
   const Explanation& e = *r.explanation;
   std::string out;
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel) {
-    out += Field("is", absl::StrFormat("%s: there the model does what the patched kernel does, in %s "
-                                       "that the patch changes and %d that it does not",
-                                       report::KernelName(*kernel), Plural(e.differing, "case"),
-                                       e.alike));
+    out += Field(
+        "is", absl::StrFormat("%s: there the model does what the patched kernel does, in %s "
+                              "that the patch changes and %d that it does not",
+                              report::KernelName(*kernel), Plural(e.differing, "case"), e.alike));
     for (const RuleInfo& info : AllRules()) {
       if (kernel->dropped.has(info.rule))
         out += Field("", absl::StrFormat("without %s: %s", info.id, info.dropped));
@@ -95,8 +109,9 @@ std::string ExplanationText(const Review& r) {
     out += Field("is", absl::StrFormat("nothing that the model has a rule for (%s of rules tried)",
                                        Plural(e.tried, "set")));
     if (e.best && e.best->cases != 0)
-      out += Field("", absl::StrFormat("the best is %s, in %d of %s", report::KernelName(e.best->kernel),
-                                       e.best->cases, Plural(e.differing, "case")));
+      out += Field(
+          "", absl::StrFormat("the best is %s, in %d of %s", report::KernelName(e.best->kernel),
+                              e.best->cases, Plural(e.differing, "case")));
   }
   if (e.left_out != 0)
     out += Field("", Plural(e.left_out, "case") +
@@ -117,8 +132,9 @@ std::string AskedText(const report::Answer& a, bool promised) {
                     (promised ? " (which promises it)" : "") + "\n";
   out += Field("before", SolverText(change.result, change.every_size));
   out += Field("after", SolverText(a.result, report::HoldsForEverySize(a)));
-  out += Field("patch", absl::StrFormat("%s: %s", "because of it",
-                                        report::BecauseOf(a.result.verdict, change.result.verdict)));
+  out +=
+      Field("patch", absl::StrFormat("%s: %s", "because of it",
+                                     report::BecauseOf(a.result.verdict, change.result.verdict)));
   if (change.only)
     out += Field("", "a run that only the patch allows: " +
                          (change.only->verdict == Verdict::kViolated
@@ -126,7 +142,8 @@ std::string AskedText(const report::Answer& a, bool promised) {
                               : report::VerdictText(*change.only, false)));
   for (const RuleInfo& info : AllRules())
     if (info.kind == RuleKind::kAssumption && kernel.added.has(info.rule))
-      out += Field("assumed", absl::StrCat(std::string(info.holds), " (", std::string(info.id), ")"));
+      out +=
+          Field("assumed", absl::StrCat(std::string(info.holds), " (", std::string(info.id), ")"));
   if (a.result.verdict == Verdict::kViolated &&
       std::string_view(report::BecauseOf(a.result.verdict, change.result.verdict)) == "yes")
     out += "\n" + report::FoundText(a.result.found, a.run, a.question.property);
@@ -145,10 +162,11 @@ std::string CaseTextOf(const Case& c) {
 }
 
 std::string DifferenceText(const Difference& d) {
-  std::string out = absl::StrFormat("\n%s\n\n%s\n", DifferenceLine(d), CaseTextOf(d.smallest));
+  std::string out =
+      "\n" + report::Indented(0, DifferenceLine(d)) + "\n" + CaseTextOf(d.smallest) + "\n";
   if (!Agree(d.before.trace, d.after.trace)) out += ColumnsOf(d);
   const auto add = [&out](const char* when, const conform::Harness::Result& result) {
-    for (const std::string& warn : result.warns) out += Field(when, "WARN in " + warn);
+    for (const std::string& warn : result.warns) out += Field(when, "WARN in " + PlaceText(warn));
     for (const std::string& leak : result.leaks)
       out += Field(when, "left after the teardown: " + leak);
     if (!result.crash.empty()) out += Field(when, "crashed: " + result.crash);
@@ -160,8 +178,9 @@ std::string DifferenceText(const Difference& d) {
 
 std::string ElsewhereText(const Review& r) {
   if (r.elsewhere.empty()) return "";
-  std::string out = "\nThe same rules on the other profiles that have them, each with the\n"
-                    "assumptions with which it promises the property\n";
+  std::string out =
+      "\nThe same rules on the other profiles that have them, each with the\n"
+      "assumptions with which it promises the property\n";
   for (const report::Answer& a : r.elsewhere)
     out += Field(std::string(VersionName(a.question.kernel.version)),
                  absl::StrFormat("%s: %s; before: %s; because of the patch: %s",
@@ -212,10 +231,10 @@ std::string VerdictLine(const Review& r) {
 std::string ReplyText(const Review& r) {
   std::string out = VerdictLine(r) + "\n\n";
   for (const Changes::Patch& patch : r.question.patch.patches)
-    out += Field("patch", absl::StrFormat("%s (sha256 %s)", patch.name, patch.sha256.substr(0, 16)));
+    out +=
+        Field("patch", absl::StrFormat("%s (sha256 %s)", patch.name, patch.sha256.substr(0, 16)));
   out += Field("on", absl::StrFormat("%s, compared as %s", r.tree, VersionName(r.version)));
   if (!r.note.empty()) out += Field("", r.note);
-  out += report::ToolText();
   out += Field("verdict", absl::StrCat(r.verdict_name(), ": ", r.why));
   out += TouchedText(r);
   if (!r.question.patch.files.empty()) out += PlayedText(r);
@@ -228,12 +247,18 @@ std::string ReplyText(const Review& r) {
     out += absl::StrFormat("\nbroken by the patch alone: %s\n\n%s",
                            std::string(PropertyName(broken.property)), PrintCase(broken.smallest));
   out += ElsewhereText(r);
-  for (const Difference& d : r.differences) out += DifferenceText(d);
+  constexpr size_t kShown = 3;
+  for (size_t i = 0; i < std::min(kShown, r.differences.size()); ++i)
+    out += DifferenceText(r.differences[i]);
+  if (r.differences.size() > kShown)
+    out += absl::StrFormat("\n%s more: --out DIR writes the smallest case of each\n",
+                           Plural(r.differences.size() - kShown, "kind"));
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
-    out += absl::StrFormat("\nWhere %s fails\n\n%s", report::KernelName(r.explanation->best->kernel),
-                           r.explanation->best->columns);
-  return out;
+    out +=
+        absl::StrFormat("\nWhere %s fails\n\n%s", report::KernelName(r.explanation->best->kernel),
+                        r.explanation->best->columns);
+  return out + "\nTo see it again\n" + report::ToolText();
 }
 
 Json ReviewJson(const Review& r) {
@@ -250,7 +275,8 @@ Json ReviewJson(const Review& r) {
   Json touched = Json::array();
   for (const Touched& t : r.touched) {
     Json missed = Json::array();
-    for (const ChangedLine& line : t.missed) missed.push_back({{"line", line.line}, {"text", Printable(line.text)}});
+    for (const ChangedLine& line : t.missed)
+      missed.push_back({{"line", line.line}, {"text", Printable(line.text)}});
     touched.push_back({{"file", t.file},
                        {"function", t.function},
                        {"changed_lines", t.code},
@@ -288,40 +314,44 @@ std::vector<NamedFile> ReviewFiles(const Review& r) {
   for (size_t i = 0; i < r.differences.size(); ++i) {
     const Difference& d = r.differences[i];
     const std::string name = absl::StrFormat("difference-%02d", i + 1);
-    files.push_back({name + ".case", absl::StrCat("# ", d.kind.text, "\n", CaseTextOf(d.smallest))});
+    files.push_back(
+        {name + ".case", absl::StrCat("# ", d.kind.text, "\n", CaseTextOf(d.smallest))});
     const auto trace = [&](const char* when, const conform::Trace& t) {
-      files.push_back({absl::StrCat(name, ".", when, ".trace"),
-                       absl::StrCat("# ", when, " the patch: ", d.kind.text, "\n",
-                                    absl::StrJoin(conform::TraceLines(d.smallest, t), "\n"), "\n")});
+      files.push_back(
+          {absl::StrCat(name, ".", when, ".trace"),
+           absl::StrCat("# ", when, " the patch: ", d.kind.text, "\n",
+                        absl::StrJoin(conform::TraceLines(d.smallest, t), "\n"), "\n")});
     };
     trace("before", d.before.trace);
     trace("after", d.after.trace);
   }
   for (const Asked& asked : r.asked)
     if (asked.answer.result.verdict == Verdict::kViolated)
-      files.push_back({absl::StrCat(std::string(PropertyName(asked.answer.question.property)), ".case"),
-                       absl::StrCat("# what the solver found\n", PrintCase(asked.answer.result.found))});
+      files.push_back(
+          {absl::StrCat(std::string(PropertyName(asked.answer.question.property)), ".case"),
+           absl::StrCat("# what the solver found\n", PrintCase(asked.answer.result.found))});
   return files;
 }
 
-std::string GuessText(const Changes& patch, KernelVersion version,
-                      std::span<const Guess> guesses) {
+std::string GuessText(const Changes& patch, KernelVersion version, std::span<const Guess> guesses) {
   std::vector<std::string> words;
   bool worse = false;
   for (const Guess& g : guesses)
     for (const Asked& asked : g.asked)
       worse |= std::string_view(report::BecauseOf(asked.answer.result.verdict,
                                                   asked.answer.change->result.verdict)) == "yes";
-  std::string out = absl::StrFormat("Review %s %s guess,rules=%d\n\n",
-                                    worse ? "worse" : "unknown", VersionName(version), guesses.size());
-  out += Field("guess", "no kernel was built, and no line of the patch was understood: these are the "
-                        "rules of the functions that its hunks are in, each taken away alone");
+  std::string out = absl::StrFormat("Review %s %s guess,rules=%d\n\n", worse ? "worse" : "unknown",
+                                    VersionName(version), guesses.size());
+  out += Field("guess",
+               "no kernel was built, and no line of the patch was understood: these are the "
+               "rules of the functions that its hunks are in, each taken away alone");
   out += report::ToolText();
   for (const FileChange& change : patch.files) {
     const std::vector<std::string> functions = FunctionsNear(change);
-    out += Field("changes", absl::StrCat(Printable(change.file), ": ",
-                                         functions.empty() ? "in no function that shows"
-                                                           : absl::StrJoin(functions, "(), ") + "()"));
+    out +=
+        Field("changes", absl::StrCat(Printable(change.file), ": ",
+                                      functions.empty() ? "in no function that shows"
+                                                        : absl::StrJoin(functions, "(), ") + "()"));
   }
   if (guesses.empty()) out += Field("rules", "none has its place in one of these functions");
   for (const Guess& g : guesses) {

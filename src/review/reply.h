@@ -29,7 +29,6 @@ struct NamedFile {
 std::vector<NamedFile> ReviewFiles(const Review& review);
 
 std::string GuessText(const Changes& patch, KernelVersion version, std::span<const Guess> guesses);
-report::Json GuessJson(const Changes& patch, KernelVersion version,
-                       std::span<const Guess> guesses);
+report::Json GuessJson(const Changes& patch, KernelVersion version, std::span<const Guess> guesses);
 
 }  // namespace iommucheck::review

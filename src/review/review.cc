@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -32,9 +33,9 @@
 namespace iommucheck::review {
 namespace {
 
-constexpr size_t kMinimized = 12;     // kinds that are shown by their smallest case
-constexpr size_t kKept = 6;           // cases kept of each kind
-constexpr uint64_t kAlike = 3000;     // random cases that an explanation must leave alone
+constexpr size_t kMinimized = 12;            // kinds that are shown by their smallest case
+constexpr size_t kKept = 6;                  // cases kept of each kind
+constexpr uint64_t kAlike = 3000;            // random cases that an explanation must leave alone
 constexpr uint64_t kMostDiffering = 20'000;  // more say nothing new, and each may take a process
 
 // A folder for profiles, which goes with the object.
@@ -63,12 +64,15 @@ struct Seen {
 };
 using Kinds = std::map<Kind, Seen>;
 
-size_t SizeOfCase(const Case& c) {
-  return c.ops.size() + c.topology.devices_count + c.topology.instances_count;
+// Cases that keep to the assumptions come before those that do not, small ones before large ones.
+size_t Rank(const Case& c, const Kind& kind) {
+  return c.ops.size() + c.topology.devices_count + c.topology.instances_count +
+         (OutsideOf(c, kind) ? size_t{1000} : 0);
 }
 
-void Keep(const Case& c, Seen& seen) {
-  const auto at = std::ranges::upper_bound(seen.kept, SizeOfCase(c), {}, SizeOfCase);
+void Keep(const Case& c, const Kind& kind, Seen& seen) {
+  const auto rank = [&kind](const Case& kept) { return Rank(kept, kind); };
+  const auto at = std::ranges::upper_bound(seen.kept, Rank(c, kind), {}, rank);
   if (seen.kept.size() == kKept && at == seen.kept.end()) return;
   seen.kept.insert(at, c);
   if (seen.kept.size() > kKept) seen.kept.pop_back();
@@ -96,8 +100,9 @@ absl::Status PlayCorpus(const std::vector<Case>& cases, Both& both, Review& revi
                         std::vector<Case>& alike) {
   for (const Case& c : cases) {
     if (tool::Stopped()) return absl::OkStatus();
-    tool::Progress(absl::StrFormat("both kernels: %d of %d cases of the corpus, %d kinds of difference",
-                                   review.corpus, cases.size(), kinds.size()));
+    tool::Progress(
+        absl::StrFormat("both kernels: %d of %d cases of the corpus, %d kinds of difference",
+                        review.corpus, cases.size(), kinds.size()));
     const absl::StatusOr<std::array<Played, 2>> played = both.Play(c);
     if (!played.ok()) return played.status();
     ++review.corpus;
@@ -105,7 +110,7 @@ absl::Status PlayCorpus(const std::vector<Case>& cases, Both& both, Review& revi
     if (differs.empty()) alike.push_back(c);
     for (const Kind& kind : differs) {
       ++kinds[kind].cases;
-      Keep(c, kinds[kind]);
+      Keep(c, kind, kinds[kind]);
     }
   }
   return absl::OkStatus();
@@ -120,7 +125,7 @@ absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Ca
     if (of.empty()) died.push_back(number);
     for (const Kind& kind : of) {
       Seen& seen = kinds[kind];
-      if (++seen.cases <= 40) Keep(both.RandomCase(random, number), seen);
+      if (++seen.cases <= 100) Keep(both.RandomCase(random, number), kind, seen);
     }
     tool::Progress(absl::StrFormat("both kernels: %d random cases, %d differ in %d ways%s",
                                    so_far.cases, so_far.differ, kinds.size(),
@@ -138,7 +143,7 @@ absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Ca
     if (!played.ok()) return played.status();
     for (const Kind& kind : KindsOf(c, (*played)[0], (*played)[1])) {
       kinds[kind].cases += died.size();
-      Keep(c, kinds[kind]);
+      Keep(c, kind, kinds[kind]);
     }
   }
   const uint64_t most = std::min(count->cases, kAlike);
@@ -161,8 +166,12 @@ absl::Status Minimize(const Kinds& kinds, Both& both, Review& review) {
       continue;
     }
     difference.cases = seen.cases;
+    if (!seen.kept.empty()) difference.outside = OutsideOf(seen.kept.front(), kind);
     review.more.push_back(std::move(difference));
   }
+  std::ranges::stable_sort(review.differences, {}, [](const Difference& d) {
+    return std::tuple(d.outside.has_value(), d.kind.effect, Rank(d.smallest, d.kind));
+  });
   return absl::OkStatus();
 }
 
@@ -209,9 +218,8 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
         return f.first <= line.line && line.line <= f.last;
       });
       const std::string name = in == functions.end() ? "" : in->name;
-      auto of = std::ranges::find_if(touched, [&](const Touched& t) {
-        return t.file == change.file && t.function == name;
-      });
+      auto of = std::ranges::find_if(
+          touched, [&](const Touched& t) { return t.file == change.file && t.function == name; });
       if (of == touched.end())
         of = touched.insert(of, {.file = change.file, .function = name, .code = 0, .missed = {}});
       if (counts == nullptr) {
@@ -259,8 +267,7 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
   review.explanation->left_out = left_out;
   // Leaks are no part of a trace, and the model has none.
   const bool lost = std::ranges::any_of(kinds, [](const auto& kind) {
-    return kind.first.effect == Effect::kWorse && !kind.first.text.starts_with("set-") &&
-           kind.first.text.find("left after the teardown") != std::string::npos;
+    return kind.first.effect == Effect::kWorse && kind.first.text.starts_with(kNowLeft);
   });
   if (lost || differing.empty()) review.explanation->fits.clear();
   return absl::OkStatus();
@@ -322,6 +329,27 @@ absl::Status AskElsewhere(const KernelSpec& kernel, Review& review) {
   return absl::OkStatus();
 }
 
+// The case within the assumptions with which its kernel promises the property; nothing if it has a
+// failure that the promise leaves out, or there is no promise.
+std::optional<Case> WithinPromise(const Case& c, Property property) {
+  const auto promise = std::ranges::find_if(Promises(), [&](const Promise& p) {
+    return p.version == c.kernel.version && p.property == property;
+  });
+  if (promise == Promises().end()) return std::nullopt;
+  for (const CaseOp& op : c.ops)
+    for (const Fault& fault : op.op.faults)
+      if (fault.kind != Fault::Kind::kNone &&
+          ((promise->without >> static_cast<unsigned>(fault.kind)) & 1U) != 0)
+        return std::nullopt;
+  Case within = c;
+  const KernelProfile profile = ProfileOf(c.kernel.version);
+  for (const RuleInfo& info : AllRules())
+    if (info.kind == RuleKind::kAssumption) within.kernel.dropped.drop(info.rule);
+  for (const Rule rule : promise->assumptions)
+    if (!profile.has(rule)) within.kernel.added.add(rule);
+  return within;
+}
+
 // The promises that one of these cases breaks with the patch alone.
 void FindBroken(const KernelSpec& kernel, const std::vector<Case>& cases, Review& review) {
   std::set<Property> found;
@@ -329,10 +357,16 @@ void FindBroken(const KernelSpec& kernel, const std::vector<Case>& cases, Review
     Case after = c;
     after.kernel.dropped = after.kernel.dropped | kernel.dropped;
     after.kernel.added = after.kernel.added | kernel.added;
-    const std::vector<Property> was = report::BrokenPromises(c, Play(c));
-    for (const Property property : report::BrokenPromises(after, Play(after)))
-      if (std::ranges::find(was, property) == was.end() && found.insert(property).second)
-        review.broken.push_back({.property = property, .smallest = Minimized(after, property)});
+    for (const Property property : report::BrokenPromises(after, Play(after))) {
+      if (found.contains(property)) continue;
+      const std::optional<Case> before = WithinPromise(c, property);
+      const std::optional<Case> within = WithinPromise(after, property);
+      if (!before || !within || Play(*before).of(property).at != 0 ||
+          Play(*within).of(property).at == 0)
+        continue;
+      found.insert(property);
+      review.broken.push_back({.property = property, .smallest = Minimized(*within, property)});
+    }
   }
 }
 
@@ -343,13 +377,16 @@ void Judge(Review& r) {
     r.why = why;
   };
   const auto worst = [&r](Effect effect) {
-    const auto has = [effect](const Difference& d) { return d.kind.effect == effect; };
+    const auto has = [effect](const Difference& d) {
+      return d.kind.effect == effect && !d.outside;
+    };
     return std::ranges::any_of(r.differences, has) || std::ranges::any_of(r.more, has);
   };
   if (r.question.patch.files.empty())
     return r.question.patch.not_built.empty()
                ? is(Verdict::kNone, "the patch changes nothing")
-               : is(Verdict::kUnknown, "no file of the patch is one that the harness is built from");
+               : is(Verdict::kUnknown,
+                    "no file of the patch is one that the harness is built from");
   if (worst(Effect::kWorse)) return is(Verdict::kWorse, "the patched kernel does what none should");
   for (const Asked& asked : r.asked)
     if (std::string_view(report::BecauseOf(asked.answer.result.verdict,
@@ -369,7 +406,15 @@ void Judge(Review& r) {
     for (const Asked& asked : r.asked)
       if (asked.answer.result.verdict == iommucheck::Verdict::kUnknown)
         return is(Verdict::kUnknown, "the solver's budget is spent");
-    return is(Verdict::kChanged, "nothing that was asked or played is worse for it");
+    std::string why =
+        "nothing that the kernel promises and that was asked or played is worse for it";
+    const auto outside = std::ranges::find_if(r.differences, [](const Difference& d) {
+      return d.kind.effect == Effect::kWorse && d.outside;
+    });
+    if (outside != r.differences.end())
+      absl::StrAppend(&why, "; but it rests on ", std::string(InfoOf(*outside->outside).id),
+                      " now, without which: ", outside->kind.text);
+    return is(Verdict::kChanged, why);
   }
   if (r.lines_known && r.code_lines() != 0 && r.missed_lines() == r.code_lines())
     return is(Verdict::kUnknown, "no case reached a line that the patch changes");
@@ -413,11 +458,12 @@ absl::StatusOr<Review> Ask(const Question& question) {
     const std::vector<Case> corpus = AsBuilt(question.corpus, *both, review.skipped);
     if (absl::Status s = PlayCorpus(corpus, *both, review, kinds, alike); !s.ok()) return s;
     // What is drawn names an entry of each sort.
-    std::ranges::copy_if(corpus, std::back_inserter(review.question.random.from), [](const Case& c) {
-      const Topology& t = c.topology;
-      return t.drivers_count != 0 && t.tables_count != 0 && t.instances_count != 0 &&
-             t.devices_count != 0;
-    });
+    std::ranges::copy_if(corpus, std::back_inserter(review.question.random.from),
+                         [](const Case& c) {
+                           const Topology& t = c.topology;
+                           return t.drivers_count != 0 && t.tables_count != 0 &&
+                                  t.instances_count != 0 && t.devices_count != 0;
+                         });
     if (absl::Status s = PlayRandom(*both, review, kinds, alike); !s.ok()) return s;
   }
   review.stopped = tool::Stopped();
@@ -441,7 +487,8 @@ absl::StatusOr<Review> Ask(const Question& question) {
         if (absl::Status s = AskElsewhere(*kernel, review); !s.ok()) return s;
     }
     std::vector<Case> cases = alike;
-    for (const auto& [kind, seen] : kinds) cases.insert(cases.end(), seen.kept.begin(), seen.kept.end());
+    for (const auto& [kind, seen] : kinds)
+      cases.insert(cases.end(), seen.kept.begin(), seen.kept.end());
     for (const Difference& d : review.differences) cases.insert(cases.begin(), d.smallest);
     FindBroken(*kernel, cases, review);
   }

@@ -20,13 +20,13 @@ namespace iommucheck::review {
 struct Question {
   std::string before;  // folders of ./dev kernel
   std::string after;
-  std::string changes;        // the file that kernel/overlay.sh wrote, for messages
-  Changes patch;              // and what is in it
-  std::string lines;          // kernel/lines.sh; "": nobody counts lines
-  std::vector<Case> corpus;   // cases of any kernel
+  std::string changes;       // the file that kernel/overlay.sh wrote, for messages
+  Changes patch;             // and what is in it
+  std::string lines;         // kernel/lines.sh; "": nobody counts lines
+  std::vector<Case> corpus;  // cases of any kernel
   Both::Random random;
-  uint64_t budget = 0;        // of the solver, for each question; 0: no limit
-  bool every_profile = false; // ask about every profile that has the rules
+  uint64_t budget = 0;         // of the solver, for each question; 0: no limit
+  bool every_profile = false;  // ask about every profile that has the rules
 };
 
 // A function that the patch changes.
@@ -62,7 +62,7 @@ struct Review {
   Question question;
   std::string tree;  // as the build names it
   KernelVersion version{};
-  std::string note;  // where the tree's release has no profile of its own
+  std::string note;    // where the tree's release has no profile of its own
   size_t corpus = 0;   // cases played
   size_t skipped = 0;  // that the build cannot play
   Both::Count random;
