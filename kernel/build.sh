@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the harness of one kernel tree:
-#   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY]
+#   build.sh TREE NAME OUT [--sandbox|""] [OVERLAY [BASE]]
 # Generates headers by running the tree's own makefiles, probes the tree for features, and links
 # OUT/kernel.so and OUT/kernel-fuzz.so. Files of the folder OVERLAY replace those of the tree; where
 # they have mutants (kernel/mutate), there is no kernel-fuzz.so. A second run builds only the parts
 # whose inputs have changed.
+#
+# BASE is the build of the tree without the overlay. Objects that do not depend on the overlay are
+# taken from there; the others count which of their lines run (LLVM_PROFILE_FILE). There is no
+# kernel-fuzz.so.
 #
 # With --sandbox, everything that runs programs of the tree, or compiles its code, runs by
 # sandbox.sh, and the file OUT/sandboxed warns programs that load the library. With or without it,
@@ -38,6 +42,12 @@ if [[ -n $overlay ]]; then
   overlay=$(realpath -- "$overlay")
   plain_path "$overlay"
 fi
+base=${6:+$(realpath -- "$6")}
+[[ -z $base ]] || plain_path "$base"
+# A file of the tree as a patch that is reviewed leaves it.
+reviewed() {
+  if [[ -n $base && -f $overlay/$1 ]]; then echo "$overlay/$1"; else echo "$tree/$1"; fi
+}
 
 core=drivers/iommu/iommu.c
 type1=drivers/vfio/vfio_iommu_type1.c
@@ -63,7 +73,7 @@ log=$out/headers.log
 # contained [--ro PATH | --rw PATH]... -- COMMAND...
 contained() {
   if [[ $sandbox == --sandbox ]]; then
-    "$here/sandbox.sh" --ro "$here" --ro "$tree" "$@"
+    "$here/sandbox.sh" --ro "$here" --ro "$tree" ${base:+--ro "$base"} "$@"
     return
   fi
   while [[ $1 != -- ]]; do shift; done
@@ -119,6 +129,9 @@ take_folder() {
     "$tree"/* | "$headers"/*) ;;
     *) die "the tree's makefiles have the compiler look in $path, outside of the tree" ;;
   esac
+  if [[ -n $base && $path == "$tree"/* && -e $overlay/${path#"$tree"/} ]]; then
+    [[ $1 == -I ]] && flags+=("-I$overlay/${path#"$tree"/}") || path=$overlay/${path#"$tree"/}
+  fi
   [[ $1 == -I ]] && flags+=("-I$path") || flags+=("$1" "$path")
 }
 take_flags() {
@@ -145,8 +158,8 @@ take_flags
 
 # --- what the tree has ---
 
-iommu_h=$tree/include/linux/iommu.h
-vfio_h=$tree/include/linux/vfio.h
+iommu_h=$(reviewed include/linux/iommu.h)
+vfio_h=$(reviewed include/linux/vfio.h)
 features=()
 config=()
 probes=$(
@@ -300,10 +313,36 @@ ours=(fake/{calls,faults,machine,domains,claims,driver}
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
 [[ -n $whole ]] || ours+=(process/vfio_container)
 [[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)
+
+# The objects of the base that the overlay leaves as they are, by their names in build.ninja.
+same=' '
+if [[ -n $base ]] && cmp -s "$out/tree.h" "$base/tree.h"; then
+  changed=$(cd "$overlay" && find . -type f -printf '%P\n' | while IFS= read -r file; do
+    cmp -s "$file" "$tree/$file" || printf '%s\n' "$tree/$file"
+  done)
+  same=" $(ninja -C "$base" -f "$base/build.ninja" -t deps | changed=$changed awk -v folder="$base/plain/" '
+    BEGIN { count = split(ENVIRON["changed"], list, "\n"); for (i = 1; i <= count; i++) is[list[i]] }
+    /^[^ ].*: #deps/ { name = $1; sub(/:$/, "", name); touched[name] = 0; next }
+    NF == 1 && ($1 in is) { touched[name] = 1 }
+    END { for (name in touched)
+            if (!touched[name] && index(name, folder) == 1) print substr(name, length(folder) + 1) }' |
+    tr '\n' ' ')"
+fi
+# base_object FLAVOUR NAME: adds it to `objects` if it is the base's.
+base_object() {
+  [[ $1 == plain && $same == *" $2 "* ]] || return 1
+  objects+=("$base/plain/$2")
+}
+flavours=(plain fuzz coverage)
+overlaid_folders=${overlay:+-I$overlay}
+if [[ -n $base ]]; then
+  flavours=(plain) targets=$out/kernel.so
+  for folder in iommu vfio pci base acpi; do overlaid_folders+=" -I$overlay/drivers/$folder"; done
+fi
 {
   cat <<END
 builddir = $out
-kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h ${overlay:+-I$overlay} -I$tree -I$here -I$tree/drivers/iommu $
+kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h $overlaid_folders -I$tree -I$here -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/drivers/acpi -I$tree/lib $
   -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
@@ -326,18 +365,21 @@ rule link
   command = clang-19 -shared \$flavour -fuse-ld=lld -Wl,-Bsymbolic -Wl,--version-script=$exports -o \$out \$in
   description = LINK \$out
 END
-  for flavour in plain fuzz coverage; do
+  for flavour in "${flavours[@]}"; do
     objects=()
     # The harness itself is instrumented neither for the fuzzer nor for coverage.
     case $flavour in
-      plain) sanitize="" so=kernel.so ;;
+      # Counts in a file that all processes share, so that a crash loses none.
+      plain) sanitize="${base:+-fprofile-instr-generate=/dev/null -fcoverage-mapping -mllvm -runtime-counter-relocation}"
+        so=kernel.so ;;
       fuzz) sanitize="-fsanitize=address,fuzzer-no-link" so=kernel-fuzz.so ;;
       # In its own folder, so that programs that play cases can use that folder as a build.
       coverage) sanitize="-fprofile-instr-generate -fcoverage-mapping" so=coverage/kernel.so ;;
     esac
     unseen=${sanitize/,fuzzer-no-link/}
-    [[ $flavour == coverage ]] && unseen=
+    [[ $flavour == coverage || -n $base ]] && unseen=
     for file in "${ours[@]}"; do
+      ! base_object "$flavour" "$file.o" || continue
       echo "build $out/$flavour/$file.o: kernel $here/$file.c"
       # ARCH=um has no device trees, but these files see one. No layout depends on this.
       of=
@@ -357,12 +399,14 @@ END
       objects+=("$out/$flavour/$file.o")
     done
     for file in "${pci_files[@]}"; do
+      ! base_object "$flavour" "pci_$file.o" || continue
       echo "build $out/$flavour/pci_$file.o: kernel $(overlaid "drivers/pci/$file.c")"
       echo "  flavour = $sanitize"
       objects+=("$out/$flavour/pci_$file.o")
     done
     for file in "${lib_files[@]}"; do
-      echo "build $out/$flavour/lib_$file.o: kernel $tree/lib/$file.c"
+      ! base_object "$flavour" "lib_$file.o" || continue
+      echo "build $out/$flavour/lib_$file.o: kernel $(reviewed "lib/$file.c")"
       echo "  flavour = $unseen"
       objects+=("$out/$flavour/lib_$file.o")
     done

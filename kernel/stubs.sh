@@ -14,7 +14,7 @@ libc='memcmp memcpy memmove memset snprintf sprintf strchr strcmp strcpy strlen 
   echo '#include "process/internal.h"'
   comm -23 \
     <(nm --undefined-only "$@" | awk 'NF == 2 { print $2 }' |
-      grep -Ev '^(__asan_|__sanitizer_|__sancov|__ubsan_|_GLOBAL_OFFSET_TABLE_|__st(art|op)_)' |
+      grep -Ev '^(__asan_|__sanitizer_|__llvm_profile_|__sancov|__ubsan_|_GLOBAL_OFFSET_TABLE_|__st(art|op)_)' |
       sort -u) \
     <({ nm --defined-only "$host" "$@" | awk 'NF == 3 { print $3 }'
         tr ' ' '\n' <<<"$libc"; } | sort -u) |

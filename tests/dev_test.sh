@@ -51,8 +51,13 @@ expect 2 '--count: expected a number' kernel record --count many
 expect 2 'kernel mutate: expected' kernel mutate --nope
 expect 2 '--rounds: expected a number' kernel mutate --rounds many
 expect 77 'SKIPPED: there is no ' kernel mutate --package no-such-package
+expect 2 'expected a patch' review
+expect 2 'there is no option --nope' review --nope
+expect 2 '--cases: expected a number' review --cases many x.patch
+expect 5 'expected a file with a patch' review /no/such.patch
+expect 2 '--git A..B wants the clone' review --git v1..v2
 expect 2 'expected a command, found nope' nope
-for command in fuzz test build conform-fuzz bench kernel coverage sanitize format tidy; do
+for command in fuzz review test build conform-fuzz bench kernel coverage sanitize format tidy; do
   expect 0 "^./dev $command" "$command" --help
 done
 expect 0 '^./dev fuzz kernel_ioctl' fuzz --help

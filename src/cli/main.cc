@@ -59,7 +59,8 @@ int Run(int argc, char** argv) {
   Session session;
   for (AddCommand* add : {AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge,
                           AddReplay, AddMinimize, AddJudge, AddCheck, AddPairs, AddConform,
-                          AddKernels, AddProperties, AddConvert, AddExport, AddReport, AddTour})
+                          AddKernels, AddProperties, AddConvert, AddExport, AddReport, AddReview,
+                          AddTour})
     add(app, session);
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {

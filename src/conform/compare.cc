@@ -70,6 +70,12 @@ bool Agree(const Trace& a, const Trace& b) {
          (!a.has_groups || !b.has_groups || a.groups == b.groups);
 }
 
+bool SameStep(const Trace& a, const Trace& b, size_t step) {
+  return step < a.steps.size() && step < b.steps.size() &&
+         a.steps[step].error == b.steps[step].error &&
+         std::ranges::equal(a.CallsOf(step), b.CallsOf(step), Same);
+}
+
 Comparison Compare(const Case& c, const Trace& a, std::string_view a_name, const Trace& b,
                    std::string_view b_name) {
   Comparison result;

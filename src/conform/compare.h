@@ -33,6 +33,8 @@ namespace iommucheck::conform {
 
 // Whether two traces of a case agree, without saying where they differ: the fast path.
 bool Agree(const Trace& a, const Trace& b);
+// Whether both have the op of this index, with the same errno and the same calls.
+bool SameStep(const Trace& a, const Trace& b, size_t step);
 
 // How far two traces of a case agree, and where they differ.
 struct Comparison {

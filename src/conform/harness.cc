@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "src/case/kernel.h"
 #include "src/case/spelling.h"
+#include "src/conform/compare.h"
 #include "src/conform/findings.h"
 #include "src/conform/real_run.h"
 
@@ -117,6 +118,19 @@ std::string Harness::WhyNot(const Case& c) const {
   const harness_machine machine = MachineOf(c.topology, ProfileOf(c.kernel));
   const char* why = real_->fits(&machine);
   return why == nullptr ? "" : why;
+}
+
+Harness::Result Harness::PlayHere(const Case& c, size_t ops, const Trace* like,
+                                  Trace& trace) const {
+  RealRun run;
+  run.Begin(*real_, c.topology, ProfileOf(c.kernel), trace);
+  RealRun::Outcome outcome = RealRun::Outcome::kDone;
+  for (size_t i = 0; i < ops && outcome == RealRun::Outcome::kDone; ++i) {
+    outcome = run.Take(c.ops[i].op);
+    if (like != nullptr && !SameStep(*like, trace, i)) break;
+  }
+  if (outcome != RealRun::Outcome::kOops) run.End();
+  return Finish(c, trace);
 }
 
 Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {

@@ -66,8 +66,13 @@ class Harness {
   // that the harness lacks, or a minute of CPU time without an end is the result of this case
   // alone, and the next one starts with the library as it was loaded. An op that is not possible
   // here ends the trace; after a crash the trace has the ops that were played, and a call kCrash in
-  // the one that was not. Errors: no process could be made.
-  absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace);
+  // the one that was not. If `like` is not nullptr, an op whose errno or calls are not those of
+  // `like` ends the trace, too, and is in it. Errors: no process could be made.
+  absl::StatusOr<Result> PlayApart(const Case& c, size_t ops, Trace& trace,
+                                   const Trace* like = nullptr);
+  // The same in this process. If the trace has an oops or the result leaks, the library must be
+  // loaded anew before the next case.
+  Result PlayHere(const Case& c, size_t ops, const Trace* like, Trace& trace) const;
 
  private:
   [[nodiscard]] Result Finish(const Case& c, const Trace& trace) const;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "src/conform/compare.h"
 #include "src/conform/harness.h"
 #include "src/conform/process.h"
 #include "src/conform/real_run.h"
@@ -100,7 +101,8 @@ std::optional<Part> GetParts(std::string_view in, Trace& trace, Harness::Result&
 
 }  // namespace
 
-absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Trace& trace) {
+absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Trace& trace,
+                                                   const Trace* like) {
   const absl::StatusOr<ProcessEnd> end = RunApart([&](int fd) {
     std::FILE* const out = fdopen(fd, "w");
     if (out == nullptr) std::abort();
@@ -114,6 +116,7 @@ absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Tr
       Put(out, trace.steps[i]);
       PutAll(out, trace.CallsOf(i));
       std::fflush(out);
+      if (like != nullptr && !SameStep(*like, trace, i)) break;
     }
     if (outcome != RealRun::Outcome::kOops) {
       run.End();

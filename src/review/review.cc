@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/review/review.h"
+
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp()
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sstream>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "src/case/encoded.h"
+#include "src/case/smaller.h"
+#include "src/conform/compare.h"
+#include "src/conform/machine_rules.h"
+#include "src/conform/model_trace.h"
+#include "src/conform/process.h"
+#include "src/report/blame.h"
+#include "src/report/text.h"
+#include "src/report/verdict_line.h"
+#include "src/tool/progress.h"
+#include "src/tool/stop.h"
+
+namespace iommucheck::review {
+namespace {
+
+constexpr size_t kMinimized = 12;            // kinds that are shown by their smallest case
+constexpr size_t kKept = 6;                  // cases kept of each kind
+constexpr uint64_t kAlike = 3000;            // random cases that an explanation must leave alone
+constexpr uint64_t kMostDiffering = 20'000;  // more say nothing new, and each may take a process
+
+// A folder for profiles, which goes with the object.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = std::filesystem::temp_directory_path() / "iommucheck-review-XXXXXX";
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// All that is known of one kind while cases are played.
+struct Seen {
+  uint64_t cases = 0;
+  std::vector<Case> kept;  // the smallest first
+};
+using Kinds = std::map<Kind, Seen>;
+
+// Cases that keep to the assumptions come before those that do not, small ones before large ones.
+size_t Rank(const Case& c, const Kind& kind) {
+  return c.ops.size() + c.topology.devices_count + c.topology.instances_count +
+         (OutsideOf(c, kind) ? size_t{1000} : 0);
+}
+
+void Keep(const Case& c, const Kind& kind, Seen& seen) {
+  const auto rank = [&kind](const Case& kept) { return Rank(kept, kind); };
+  const auto at = std::ranges::upper_bound(seen.kept, Rank(c, kind), {}, rank);
+  if (seen.kept.size() == kKept && at == seen.kept.end()) return;
+  seen.kept.insert(at, c);
+  if (seen.kept.size() > kKept) seen.kept.pop_back();
+}
+
+// The corpus as cases of the kernel that was built, each run once.
+std::vector<Case> AsBuilt(const std::vector<Case>& corpus, const Both& both, size_t& skipped) {
+  const KernelSpec built{.version = both.before().version(), .dropped = {}, .added = {}};
+  std::vector<Case> cases;
+  std::set<std::string> texts;
+  for (Case c : corpus) {
+    c.kernel = conform::WithoutAssumptions(conform::WithAssumptionsOf(built, c.kernel));
+    c.comment.clear();
+    c.expectations.clear();
+    for (CaseOp& op : c.ops) op = {.op = op.op, .expected = std::nullopt, .comment = ""};
+    if (!both.WhyNot(c).empty())
+      ++skipped;
+    else if (texts.insert(PrintCase(c)).second)
+      cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
+absl::Status PlayCorpus(const std::vector<Case>& cases, Both& both, Review& review, Kinds& kinds,
+                        std::vector<Case>& alike) {
+  for (const Case& c : cases) {
+    if (tool::Stopped()) return absl::OkStatus();
+    tool::Progress(
+        absl::StrFormat("both kernels: %d of %d cases of the corpus, %d kinds of difference",
+                        review.corpus, cases.size(), kinds.size()));
+    const absl::StatusOr<std::array<Played, 2>> played = both.Play(c);
+    if (!played.ok()) return played.status();
+    ++review.corpus;
+    const std::vector<Kind> differs = KindsOf(c, (*played)[0], (*played)[1]);
+    if (differs.empty()) alike.push_back(c);
+    for (const Kind& kind : differs) {
+      ++kinds[kind].cases;
+      Keep(c, kind, kinds[kind]);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Case>& alike) {
+  const Both::Random& random = review.question.random;
+  std::set<uint64_t> differing;
+  std::vector<uint64_t> died;
+  const auto found = [&](uint64_t number, const std::vector<Kind>& of, const Both::Count& so_far) {
+    differing.insert(number);
+    if (of.empty()) died.push_back(number);
+    for (const Kind& kind : of) {
+      Seen& seen = kinds[kind];
+      if (++seen.cases <= 100) Keep(both.RandomCase(random, number), kind, seen);
+    }
+    tool::Progress(absl::StrFormat("both kernels: %d random cases, %d differ in %d ways%s",
+                                   so_far.cases, so_far.differ, kinds.size(),
+                                   kinds.empty() ? "" : ", such as " + kinds.begin()->first.text));
+    return so_far.differ < kMostDiffering;
+  };
+  tool::Progress("both kernels: random cases");
+  const absl::StatusOr<Both::Count> count = both.PlayRandom(random, found);
+  if (!count.ok()) return count.status();
+  review.random = *count;
+  // Play those again in which a process died, each in its own.
+  for (size_t i = 0; i < std::min<size_t>(died.size(), 40); ++i) {
+    const Case c = both.RandomCase(random, died[i]);
+    const absl::StatusOr<std::array<Played, 2>> played = both.Play(c);
+    if (!played.ok()) return played.status();
+    for (const Kind& kind : KindsOf(c, (*played)[0], (*played)[1])) {
+      kinds[kind].cases += died.size();
+      Keep(c, kind, kinds[kind]);
+    }
+  }
+  const uint64_t most = std::min(count->cases, kAlike);
+  if (!kinds.empty())
+    for (uint64_t n = 0; n < most; ++n)
+      if (!differing.contains(n)) alike.push_back(both.RandomCase(random, n));
+  return absl::OkStatus();
+}
+
+absl::Status Minimize(const Kinds& kinds, Both& both, Review& review) {
+  for (const auto& [kind, seen] : kinds) {
+    Difference difference{.kind = kind, .smallest = {}, .before = {}, .after = {}};
+    if (review.differences.size() < kMinimized && !seen.kept.empty() && !tool::Stopped()) {
+      tool::Progress("looking for the smallest case: " + kind.text);
+      absl::StatusOr<Difference> smallest = Minimized(both, seen.kept.front(), kind);
+      if (!smallest.ok()) return smallest.status();
+      difference = *std::move(smallest);
+      difference.cases = seen.cases;
+      review.differences.push_back(std::move(difference));
+      continue;
+    }
+    difference.cases = seen.cases;
+    if (!seen.kept.empty()) difference.outside = OutsideOf(seen.kept.front(), kind);
+    review.more.push_back(std::move(difference));
+  }
+  std::ranges::stable_sort(review.differences, {}, [](const Difference& d) {
+    return std::tuple(d.outside.has_value(), d.kind.effect, Rank(d.smallest, d.kind));
+  });
+  return absl::OkStatus();
+}
+
+// --- the lines that ran ---
+
+std::string ReadAll(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// How often each line of each file ran. Errors: the script failed.
+using LineCounts = std::map<std::string, std::map<int, uint64_t>>;
+absl::StatusOr<LineCounts> CountLines(const Question& q, const std::string& profiles) {
+  const absl::StatusOr<conform::ProcessEnd> end = conform::RunApart([&](int fd) {
+    dup2(fd, STDOUT_FILENO);
+    execl(q.lines.c_str(), q.lines.c_str(), q.after.c_str(), profiles.c_str(), nullptr);
+    _exit(127);
+  });
+  if (!end.ok()) return end.status();
+  if (!end->death.empty())
+    return absl::ResourceExhaustedError(absl::StrCat(q.lines, ": ", end->death, ": ", end->said));
+  LineCounts counts;
+  for (const absl::string_view line : absl::StrSplit(end->sent, '\n', absl::SkipEmpty())) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    int number = 0;
+    uint64_t count = 0;
+    if (words.size() == 3 && absl::SimpleAtoi(words[1], &number) &&
+        absl::SimpleAtoi(words[2], &count))
+      counts[words[0]][number] = count;
+  }
+  return counts;
+}
+
+// The functions that the patch changes; `counts` says which lines ran, nullptr: nobody knows.
+std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
+  std::vector<Touched> touched;
+  for (const FileChange& change : q.patch.files) {
+    const std::vector<Function> functions =
+        FunctionsOf(ReadAll(std::filesystem::path(q.after) / "overlay" / change.file));
+    for (const ChangedLine& line : ChangedLines(change)) {
+      const auto in = std::ranges::find_if(functions, [&line](const Function& f) {
+        return f.first <= line.line && line.line <= f.last;
+      });
+      const std::string name = in == functions.end() ? "" : in->name;
+      auto of = std::ranges::find_if(
+          touched, [&](const Touched& t) { return t.file == change.file && t.function == name; });
+      if (of == touched.end())
+        of = touched.insert(of, {.file = change.file, .function = name, .code = 0, .missed = {}});
+      if (counts == nullptr) {
+        ++of->code;
+        continue;
+      }
+      // A line without a count is no code: a declaration, a brace, a macro.
+      const auto file = counts->find(change.file);
+      if (file == counts->end()) continue;
+      const auto at = file->second.find(line.line);
+      if (at == file->second.end()) continue;
+      ++of->code;
+      if (at->second == 0) of->missed.push_back(line);
+    }
+  }
+  return touched;
+}
+
+// --- the rules, and the solver ---
+
+absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both& both,
+                       Review& review) {
+  std::vector<Answered> differing;
+  size_t left_out = 0;
+  std::set<std::string> texts;
+  const auto add = [&](const Case& c) -> absl::Status {
+    if (!texts.insert(PrintCase(c)).second) return absl::OkStatus();
+    const absl::StatusOr<std::array<conform::Trace, 2>> traces = both.Traces(c);
+    if (!traces.ok()) return traces.status();
+    if (Agree(conform::TraceOf(c), (*traces)[0]))
+      differing.push_back({.c = c, .after = (*traces)[1]});
+    else
+      ++left_out;
+    return absl::OkStatus();
+  };
+  tool::Progress("which rules explain it");
+  for (const Difference& difference : review.differences)
+    if (absl::Status s = add(difference.smallest); !s.ok()) return s;
+  for (const auto& [kind, seen] : kinds)
+    for (const Case& c : seen.kept)
+      if (absl::Status s = add(c); !s.ok()) return s;
+  std::vector<std::string> functions;
+  for (const Touched& touched : review.touched) functions.push_back(touched.function);
+  review.explanation = Explain(review.version, differing, alike, RulesOf(functions));
+  review.explanation->left_out = left_out;
+  // Leaks are no part of a trace, and the model has none.
+  const bool lost = std::ranges::any_of(kinds, [](const auto& kind) {
+    return kind.first.effect == Effect::kWorse && kind.first.text.starts_with(kNowLeft);
+  });
+  if (lost || differing.empty()) review.explanation->fits.clear();
+  return absl::OkStatus();
+}
+
+// With the assumptions with which the version promises the property.
+absl::StatusOr<Asked> AskSolver(Property property, KernelSpec kernel, uint64_t budget,
+                                bool with_change) {
+  Asked asked;
+  const KernelProfile profile = ProfileOf(kernel.version);
+  for (const Promise& promise : EncodedPromises())
+    if (promise.version == kernel.version && promise.property == property) {
+      asked.promised = true;
+      for (const Rule rule : promise.assumptions)
+        if (!profile.has(rule)) kernel.added.add(rule);
+    }
+  report::Question question{.property = property, .kernel = kernel, .bounds = {}};
+  question.bounds.budget = budget;
+  absl::StatusOr<report::Answer> answer = report::Ask(question);
+  if (!answer.ok()) return answer.status();
+  if (with_change)
+    if (absl::Status s = report::AskChange(*answer); !s.ok()) return s;
+  asked.answer = *std::move(answer);
+  return asked;
+}
+
+absl::Status AskAboutBoth(const KernelSpec& kernel, uint64_t budget, std::vector<Asked>& out) {
+  for (const Property property : kEncodedProperties) {
+    if (tool::Stopped()) return absl::OkStatus();
+    tool::Progress(absl::StrCat("asking the solver about ", std::string(PropertyName(property))));
+    absl::StatusOr<Asked> asked = AskSolver(property, kernel, budget, /*with_change=*/true);
+    if (!asked.ok()) return asked.status();
+    out.push_back(*std::move(asked));
+  }
+  return absl::OkStatus();
+}
+
+// Whether every profile's rules allow this patch: it drops what they have, and adds what they lack.
+bool AppliesTo(KernelVersion version, const KernelSpec& patch) {
+  const RuleSet rules = ProfileOf(version).rules;
+  return rules.has_all(patch.dropped) && !rules.has_any(patch.added);
+}
+
+absl::Status AskElsewhere(const KernelSpec& kernel, Review& review) {
+  for (const KernelVersion version : kKernelVersions) {
+    if (version == kernel.version || !AppliesTo(version, kernel)) continue;
+    for (const Property property : kEncodedProperties) {
+      if (tool::Stopped()) return absl::OkStatus();
+      tool::Progress(absl::StrFormat("asking the solver about %s on %s", PropertyName(property),
+                                     VersionName(version)));
+      KernelSpec there = kernel;
+      there.version = version;
+      absl::StatusOr<Asked> asked =
+          AskSolver(property, there, review.question.budget, /*with_change=*/true);
+      if (!asked.ok()) return asked.status();
+      review.elsewhere.push_back(std::move(asked->answer));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The case within the assumptions with which its kernel promises the property; nothing if it has a
+// failure that the promise leaves out, or there is no promise.
+std::optional<Case> WithinPromise(const Case& c, Property property) {
+  const auto promise = std::ranges::find_if(Promises(), [&](const Promise& p) {
+    return p.version == c.kernel.version && p.property == property;
+  });
+  if (promise == Promises().end()) return std::nullopt;
+  for (const CaseOp& op : c.ops)
+    for (const Fault& fault : op.op.faults)
+      if (fault.kind != Fault::Kind::kNone &&
+          ((promise->without >> static_cast<unsigned>(fault.kind)) & 1U) != 0)
+        return std::nullopt;
+  Case within = c;
+  const KernelProfile profile = ProfileOf(c.kernel.version);
+  for (const RuleInfo& info : AllRules())
+    if (info.kind == RuleKind::kAssumption) within.kernel.dropped.drop(info.rule);
+  for (const Rule rule : promise->assumptions)
+    if (!profile.has(rule)) within.kernel.added.add(rule);
+  return within;
+}
+
+// The promises that one of these cases breaks with the patch alone.
+void FindBroken(const KernelSpec& kernel, const std::vector<Case>& cases, Review& review) {
+  std::set<Property> found;
+  for (const Case& c : cases) {
+    Case after = c;
+    after.kernel.dropped = after.kernel.dropped | kernel.dropped;
+    after.kernel.added = after.kernel.added | kernel.added;
+    for (const Property property : report::BrokenPromises(after, Play(after))) {
+      if (found.contains(property)) continue;
+      const std::optional<Case> before = WithinPromise(c, property);
+      const std::optional<Case> within = WithinPromise(after, property);
+      if (!before || !within || Play(*before).of(property).at != 0 ||
+          Play(*within).of(property).at == 0)
+        continue;
+      found.insert(property);
+      review.broken.push_back({.property = property, .smallest = Minimized(*within, property)});
+    }
+  }
+}
+
+void Judge(Review& r) {
+  using Verdict = Review::Verdict;
+  const auto is = [&r](Verdict verdict, const std::string& why) {
+    r.verdict = verdict;
+    r.why = why;
+  };
+  const auto worst = [&r](Effect effect) {
+    const auto has = [effect](const Difference& d) {
+      return d.kind.effect == effect && !d.outside;
+    };
+    return std::ranges::any_of(r.differences, has) || std::ranges::any_of(r.more, has);
+  };
+  if (r.question.patch.files.empty())
+    return r.question.patch.not_built.empty()
+               ? is(Verdict::kNone, "the patch changes nothing")
+               : is(Verdict::kUnknown,
+                    "no file of the patch is one that the harness is built from");
+  if (worst(Effect::kWorse)) return is(Verdict::kWorse, "the patched kernel does what none should");
+  for (const Asked& asked : r.asked)
+    if (std::string_view(report::BecauseOf(asked.answer.result.verdict,
+                                           asked.answer.change->result.verdict)) == "yes")
+      return is(Verdict::kWorse, "with the patch there is a run that violates " +
+                                     std::string(PropertyName(asked.answer.question.property)));
+  if (!r.broken.empty())
+    return is(Verdict::kWorse, "a played case breaks " +
+                                   std::string(PropertyName(r.broken.front().property)) +
+                                   " with the patch alone");
+  if (r.stopped) return is(Verdict::kUnknown, tool::StopReason());
+  if (!r.differences.empty() || !r.more.empty()) {
+    if (!r.kernel())
+      return is(Verdict::kUnknown,
+                "the patch changes what the kernel does as no rule says; whether it is worse is "
+                "for you to judge");
+    for (const Asked& asked : r.asked)
+      if (asked.answer.result.verdict == iommucheck::Verdict::kUnknown)
+        return is(Verdict::kUnknown, "the solver's budget is spent");
+    std::string why =
+        "nothing that the kernel promises and that was asked or played is worse for it";
+    const auto outside = std::ranges::find_if(r.differences, [](const Difference& d) {
+      return d.kind.effect == Effect::kWorse && d.outside;
+    });
+    if (outside != r.differences.end())
+      absl::StrAppend(&why, "; but it rests on ", std::string(InfoOf(*outside->outside).id),
+                      " now, without which: ", outside->kind.text);
+    return is(Verdict::kChanged, why);
+  }
+  if (r.lines_known && r.code_lines() != 0 && r.missed_lines() == r.code_lines())
+    return is(Verdict::kUnknown, "no case reached a line that the patch changes");
+  is(Verdict::kNone, absl::StrFormat("no difference in %d cases", r.corpus + r.random.cases));
+}
+
+}  // namespace
+
+std::optional<KernelSpec> Review::kernel() const {
+  if (!explanation || explanation->fits.empty()) return std::nullopt;
+  return explanation->fits.front();
+}
+
+size_t Review::code_lines() const {
+  size_t lines = 0;
+  for (const Touched& t : touched) lines += t.code;
+  return lines;
+}
+
+size_t Review::missed_lines() const {
+  size_t lines = 0;
+  for (const Touched& t : touched) lines += t.missed.size();
+  return lines;
+}
+
+absl::StatusOr<Review> Ask(const Question& question) {
+  Review review{.question = question};
+  const Scratch profiles;
+  if (profiles.path().empty())
+    return absl::OutOfRangeError("no folder for profiles can be made in the folder of temporaries");
+  absl::StatusOr<Both> both = Both::Load(question.before, question.after, profiles.path());
+  if (!both.ok()) return both.status();
+  review.tree = both->before().name();
+  review.version = both->before().version();
+  review.note = conform::ReleaseNote(question.before, review.version);
+
+  Kinds kinds;
+  std::vector<Case> alike;
+  // Where the builds are the same there is nothing to play.
+  if (!question.patch.files.empty()) {
+    const std::vector<Case> corpus = AsBuilt(question.corpus, *both, review.skipped);
+    if (absl::Status s = PlayCorpus(corpus, *both, review, kinds, alike); !s.ok()) return s;
+    // What is drawn names an entry of each sort.
+    std::ranges::copy_if(corpus, std::back_inserter(review.question.random.from),
+                         [](const Case& c) {
+                           const Topology& t = c.topology;
+                           return t.drivers_count != 0 && t.tables_count != 0 &&
+                                  t.instances_count != 0 && t.devices_count != 0;
+                         });
+    if (absl::Status s = PlayRandom(*both, review, kinds, alike); !s.ok()) return s;
+  }
+  review.stopped = tool::Stopped();
+  if (!question.lines.empty() && !question.patch.files.empty()) {
+    tool::Progress("which changed lines ran");
+    const absl::StatusOr<LineCounts> counts = CountLines(question, profiles.path());
+    if (!counts.ok()) return counts.status();
+    review.lines_known = true;
+    review.touched = TouchedBy(question, &*counts);
+  } else {
+    review.touched = TouchedBy(question, nullptr);
+  }
+  if (!kinds.empty()) {
+    if (absl::Status s = Minimize(kinds, *both, review); !s.ok()) return s;
+    if (absl::Status s = ExplainIt(kinds, alike, *both, review); !s.ok()) return s;
+  }
+  if (const std::optional<KernelSpec> kernel = review.kernel(); kernel) {
+    if (CheckEncoded(*kernel).ok()) {
+      if (absl::Status s = AskAboutBoth(*kernel, question.budget, review.asked); !s.ok()) return s;
+      if (question.every_profile)
+        if (absl::Status s = AskElsewhere(*kernel, review); !s.ok()) return s;
+    }
+    std::vector<Case> cases = alike;
+    for (const auto& [kind, seen] : kinds)
+      cases.insert(cases.end(), seen.kept.begin(), seen.kept.end());
+    for (const Difference& d : review.differences) cases.insert(cases.begin(), d.smallest);
+    FindBroken(*kernel, cases, review);
+  }
+  Judge(review);
+  tool::Progress("");
+  return review;
+}
+
+absl::StatusOr<std::vector<Guess>> GuessRules(const Changes& patch, KernelVersion version,
+                                              uint64_t budget) {
+  std::vector<Guess> guesses;
+  std::set<Rule> seen;
+  for (const FileChange& change : patch.files) {
+    for (const std::string& function : FunctionsNear(change)) {
+      for (const Rule rule : RulesOf(std::array{function})) {
+        if (!ProfileOf(version).has(rule) || !seen.insert(rule).second) continue;
+        Guess guess{.rule = rule, .file = change.file, .function = function, .asked = {}};
+        KernelSpec kernel{.version = version, .dropped = {}, .added = {}};
+        kernel.dropped.add(rule);
+        if (IsEncoded(rule))
+          if (absl::Status s = AskAboutBoth(kernel, budget, guess.asked); !s.ok()) return s;
+        guesses.push_back(std::move(guess));
+      }
+    }
+  }
+  tool::Progress("");
+  return guesses;
+}
+
+}  // namespace iommucheck::review
