@@ -55,11 +55,11 @@ make_package() {
   mkdir -p "$tree"/{drivers/iommu,drivers/gpu,include} "$work/deb/DEBIAN" "$work/deb/usr/src"
   echo "VERSION = $2" >"$tree/Makefile"
   touch "$tree"/{Kbuild,Kconfig,drivers/iommu/iommu.c,drivers/gpu/gpu.c,include/a.h}
-  mkdir -p "$tree"/{scripts,lib,tools/include,kernel,arch/um,arch/x86,drivers/vfio,drivers/pci,drivers/base,drivers/acpi}
+  mkdir -p "$tree"/{scripts,lib,tools/include,tools/testing/selftests,kernel,arch/um,arch/x86,drivers/vfio,drivers/pci,drivers/base,drivers/acpi}
   for folder in scripts lib tools/include kernel arch/um arch/x86 drivers/vfio drivers/pci drivers/base drivers/acpi; do
     touch "$tree/$folder"/{Makefile,file}
   done
-  touch "$tree/drivers/base/dd.c" "$tree/drivers/acpi/scan.c"
+  touch "$tree/drivers/base/dd.c" "$tree/drivers/acpi/scan.c" "$tree/tools/testing/selftests/a.h"
   tar -cJf "$work/deb/usr/src/$1.tar.xz" -C "$work/make" "$1"
   printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody\nDescription: none\n' \
     "$1" "$2" >"$work/deb/DEBIAN/control"
