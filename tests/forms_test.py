@@ -24,7 +24,8 @@ RUNS = [
      "tests/golden/input/bad-op.case", 5),
     ("judge all", "judge corpus docs/reports", 0),
     ("query", "query no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops", 1),
-    ("conform", "conform --answers corpus/answers/answers.trace corpus/litmus corpus/bugs", 1),
+    ("conform", "conform --answers corpus/answers/answers.trace --kernel v6.12.y "
+     "--known tests/golden/input/listed.txt corpus/litmus corpus/bugs", 1),
     ("conform as known", "conform --answers corpus/answers/answers.trace "
      "--known corpus/answers/known.txt corpus/litmus corpus/bugs", 0),
 ]
