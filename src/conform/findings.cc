@@ -97,7 +97,8 @@ const char* FindingAfter(const State& before, const Op& op, int error, const Sta
   }
   // A driver that ignores what bus_set_iommu() says registers all the same; the walk that failed has
   // released the devices that it came to.
-  const bool failed = error != 0 || std::ranges::find(calls, Call::Kind::kRelease, &Call::kind) != calls.end();
+  const bool failed =
+      error != 0 || std::ranges::find(calls, Call::Kind::kRelease, &Call::kind) != calls.end();
   if (op.kind != OpKind::kRegister || !failed) return nullptr;
   const auto waits = [&after](GroupId group) {
     return group != kNoId && after.groups[group].default_domain == kNoId;
