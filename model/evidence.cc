@@ -15,7 +15,7 @@ constexpr SeenTree kTrees[] = {
     {kV5_10_y, "5.10.262", "linux-source-5.10", kRuns},
     {kV5_15, "5.15.0", "sndrzt/linux-5.15", kRuns},
     {kV5_18, "5.18.12", "esuoyanyu/kernel-5.18", kReadOnly},
-    {kV5_18, "5.18.0-rc2", "dracary7/linux-next-d0c745e7", kRuns},
+    {kV5_18, "5.18.0-rc", "dracary7/linux-next-d0c745e7", kRuns},
     {kV5_19, "5.19.0", "yishangzhang/linux-5.19", kRuns},
     {kV6_0, "6.0.1", "HHRhr/linux-6.0.1", kRuns},
     {kV6_1, "6.1.0-rc7", "tianrenz2/linux-6.1.0", kReadOnly},
