@@ -242,9 +242,7 @@ bool Topology::same_slot(DeviceId a, DeviceId b) const {
          !pci_acs_enabled(*this, a) && !pci_acs_enabled(*this, b);
 }
 
-bool Topology::related(DeviceId a, DeviceId b) const {
-  return LeadsTo(*this, a, b, AreRelatives);
-}
+bool Topology::related(DeviceId a, DeviceId b) const { return LeadsTo(*this, a, b, AreRelatives); }
 
 bool Topology::connected(DeviceId a, DeviceId b) const {
   return LeadsTo(*this, a, b, [](const Topology& t, DeviceId from, DeviceId to) {

@@ -49,8 +49,8 @@ bool JoinsABridge(const Case& c) {
     if (Step(ProfileOf(c.kernel), t, op.op, state, events).outcome != Outcome::kDone) break;
     for (DeviceId d = 0; d < t.devices_count; ++d)
       for (DeviceId above = 0; above < d; ++above)
-        if (state.devices[d].group != kNoId && state.devices[above].group == state.devices[d].group &&
-            SharedBridges(t, d).has(above))
+        if (state.devices[d].group != kNoId &&
+            state.devices[above].group == state.devices[d].group && SharedBridges(t, d).has(above))
           return true;
   }
   return false;

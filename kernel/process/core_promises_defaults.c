@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the core promises about the domain that a group is on of itself: its type, by driver, sysfs and command line, and the
- * reserved regions that it maps.
+ * What the core promises about the domain that a group is on of itself: its type, by driver, sysfs
+ * and command line, and the reserved regions that it maps.
  */
 #include "core_promises.h"
 

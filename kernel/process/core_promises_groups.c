@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the core promises about groups and domains: who is in a group, what a domain of a driver has.
+ * What the core promises about groups and domains: who is in a group, what a domain of a driver
+ * has.
  */
 #include "core_promises.h"
 

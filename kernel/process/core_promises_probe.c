@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the core promises about how devices come to their drivers: probes, instances and what firmware says.
+ * What the core promises about how devices come to their drivers: probes, instances and what
+ * firmware says.
  */
 #include "core_promises.h"
 

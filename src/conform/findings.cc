@@ -39,6 +39,22 @@ bool KeepsTrial(const Topology& topology, const State& before, std::span<const E
   return false;
 }
 
+// Whether the step comes to a group again of which a walk that failed has released a device: a driver
+// that ignores what bus_set_iommu() says goes on to the next bus.
+bool WalksOnFromDeadList(std::span<const Event> events) {
+  std::array<GroupId, kMaxDevices> joined;
+  joined.fill(kNoId);
+  std::array<bool, kMaxGroups> left{};
+  for (const Event& e : events) {
+    if (e.kind == Event::Kind::kProbe && e.group != kNoId) {
+      if (left[e.group]) return true;
+      joined[e.device] = e.group;
+    }
+    if (e.kind == Event::Kind::kRelease && joined[e.device] != kNoId) left[joined[e.device]] = true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const char* FindingBefore(const Topology& topology, const State& before,
@@ -48,6 +64,8 @@ const char* FindingBefore(const Topology& topology, const State& before,
     return "6.1.y: group->domain may point at a freed domain";
   if (UsesFreedDomain(before, events, {Event::Kind::kAttachPasid}))
     return "A PASID whose domain was freed by its owner";
+  if (WalksOnFromDeadList(events))
+    return "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack";
   if (KeepsTrial(topology, before, events))
     return "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
   return nullptr;
@@ -97,7 +115,8 @@ const char* FindingAfter(const State& before, const Op& op, int error, const Sta
   }
   // A driver that ignores what bus_set_iommu() says registers all the same; the walk that failed has
   // released the devices that it came to.
-  const bool failed = error != 0 || std::ranges::find(calls, Call::Kind::kRelease, &Call::kind) != calls.end();
+  const bool failed =
+      error != 0 || std::ranges::find(calls, Call::Kind::kRelease, &Call::kind) != calls.end();
   if (op.kind != OpKind::kRegister || !failed) return nullptr;
   const auto waits = [&after](GroupId group) {
     return group != kNoId && after.groups[group].default_domain == kNoId;

@@ -109,7 +109,8 @@ Bit Encoder::Impossible(const SymbolicOp& op) const {
   Bit exists = false;
   for (int g = 0; g < sizes_.groups; ++g) exists |= op.group[g] & GroupExists(g);
   return (op.is(OpKind::kRegister) & (registered | LoadedElsewhere(op))) |
-         (op.is(OpKind::kUnregister) & ~registered) | (op.is(OpKind::kAdd) & (present | no_bridge)) |
+         (op.is(OpKind::kUnregister) & ~registered) |
+         (op.is(OpKind::kAdd) & (present | no_bridge)) |
          (op.is(OpKind::kRemove) & (~present | waits | bridges)) |
          (op.is(OpKind::kConfigure) & ~(present & described)) |
          ((op.is(OpKind::kSetContainer) | op.is(OpKind::kUnsetContainer)) & ~exists);

@@ -37,8 +37,8 @@ bool ShareInstance(const Topology& t, DeviceId a, DeviceId b) {
 // The attributes of a device that the kernel sees, without its relations to other devices.
 // `by_number`: the instances that it is behind by number; otherwise by their attributes.
 std::string LookOf(const Topology& t, const Device& device, bool by_number) {
-  std::string look = absl::StrCat(static_cast<int>(device.bus), device.absent ? "-" : "",
-                                  ";", static_cast<int>(device.bridge), device.acs ? "a" : "");
+  std::string look = absl::StrCat(static_cast<int>(device.bus), device.absent ? "-" : "", ";",
+                                  static_cast<int>(device.bridge), device.acs ? "a" : "");
   for (InstanceId i : device.masters) {
     if (by_number || i == kNoId) {
       absl::StrAppend(&look, ",", i);
@@ -97,13 +97,11 @@ std::string KindOf(const Topology& t, const Cluster& cluster, bool by_number) {
   };
   for (DeviceId d : cluster) {
     const Device& device = t.devices[d];
-    const int slot =
-        device.slot == 0
-            ? 0
-            : slots
-                  .try_emplace({device.bus, device.below, device.slot},
-                               static_cast<int>(slots.size()) + 1)
-                  .first->second;
+    const int slot = device.slot == 0 ? 0
+                                      : slots
+                                            .try_emplace({device.bus, device.below, device.slot},
+                                                         static_cast<int>(slots.size()) + 1)
+                                            .first->second;
     absl::StrAppend(&kind, LookOf(t, device, by_number), ";", place_of(device.alias), ";",
                     place_of(device.below), ";", slot, "|");
   }
