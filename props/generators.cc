@@ -83,7 +83,7 @@ rc::Gen<Scenario> Scenarios(DrawKernel draw_kernel, Shape shape) {
     // rapidcheck asks for smaller scenarios only when a property fails. What is small then may fail
     // for another reason, so the scenario as it was drawn is shown first.
     return rc::shrinkable::shrink(
-        DrawScenario(words, draw_kernel, shape), [](const Scenario& drawn) {
+        rc::fn::constant(DrawScenario(words, draw_kernel, shape)), [](const Scenario& drawn) {
           std::cerr << "The case that failed first, before it is made smaller:\n";
           showValue(drawn, std::cerr);
           std::cerr << std::endl;
