@@ -127,10 +127,12 @@ void PrintInput() {
 
 // The last op by its kind. Its numbers are of the input, and the finding is the same without them.
 std::string LastOp() {
-  if (current.count == 0) return "the beginning";
-  const Played& last = current.played[current.count - 1];
-  if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
-  return last.kind == Played::Kind::kArm ? "arm" : absl::StrCat("case op ", last.op.kind);
+  for (size_t n = current.count; n > 0; --n) {
+    const Played& last = current.played[n - 1];
+    if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
+    if (last.kind == Played::Kind::kCase) return absl::StrCat("case op ", last.op.kind);
+  }
+  return "the beginning";
 }
 
 const char* kernel_name = "a kernel";  // "linux-source-6.12 6.12.117-1", once it is loaded
