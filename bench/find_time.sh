@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# find_time.sh [SEEDS [EXECUTIONS [BYTES_SEEDS [BYTES_EXECUTIONS]]]]: from an empty corpus, how many
+# find_time.sh [SEEDS [EXECUTIONS [BYTES_SEEDS [BYTES_EXECUTIONS [VERSION]]]]]: from an empty corpus, how many
 # executions the attach target takes to notice each line of fuzz/mutations.cmake: with its own
 # mutator, and with that of the engine alone. The median of so many seeds (default 10), and how many
 # of them found it at all within the executions (default 1000000). With the engine's mutator most
-# runs go to the limit, so it may have another. Prints the table of docs/fuzzing.md.
+# runs go to the limit, so it may have another. VERSION: the lines of this kernel alone. Prints the
+# table of docs/fuzzing.md.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 own_seeds=${1:-10} own_limit=${2:-1000000}
-bytes_seeds=${3:-$own_seeds} bytes_limit=${4:-$own_limit}
+bytes_seeds=${3:-$own_seeds} bytes_limit=${4:-$own_limit} only=${5:-}
 target=$PWD/build/fuzz/bin/attach
 mapfile -t options < <(fuzz/engine_options.sh attach)
 
@@ -42,6 +43,7 @@ median() {
 echo '| kernel without | property | own mutator | bytes alone |'
 echo '|---|---|---|---|'
 sed -n 's/^expect_trap(\(.*\))$/\1/p' fuzz/mutations.cmake | while read -r version rules property; do
+  [[ -z $only || $version == "$only" ]] || continue
   seeds=$own_seeds limit=$own_limit
   own=$(median "$version" "$rules" "$property")
   seeds=$bytes_seeds limit=$bytes_limit

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "fuzz/durable.h"
+#include "src/case/encoded.h"
 #include "src/case/run.h"
 #include "src/case/smaller.h"
 #include "src/case/spelling.h"
@@ -198,12 +199,16 @@ Case SmallestOf(const Case& found, Property property) {
 std::string KeyOf(const Reported& reported, const std::optional<Case>& smallest) {
   std::string key = absl::StrCat(reported.what, "\n", reported.kernel, "\n");
   if (!smallest) return key;
-  const auto has_faults = [](const CaseOp& op) {
-    return op.op.faults[0].kind != Fault::Kind::kNone;
+  const auto is_plain = [](const CaseOp& op) {
+    return IsEncoded(op.op) && op.op.faults[0].kind == Fault::Kind::kNone;
   };
-  // Variants() cannot say which of its steps a fault strikes, and takes long for long runs.
-  constexpr size_t kFewSteps = 8;
-  if (smallest->ops.size() > kFewSteps || std::ranges::any_of(smallest->ops, has_faults))
+  // Variants() cannot say which of its steps a fault strikes, reorders no bridges, and plays every
+  // order of steps and of devices: 720 times 6 of them here, and hundreds of times as many for two
+  // steps more.
+  constexpr size_t kFewSteps = 6;
+  constexpr int kFewDevices = 3;
+  if (smallest->ops.size() > kFewSteps || smallest->topology.devices_count > kFewDevices ||
+      !IsEncoded(smallest->topology) || !std::ranges::all_of(smallest->ops, is_plain))
     return key + Shape(*smallest);
   return key + std::ranges::min(Variants(*smallest, *reported.property));
 }

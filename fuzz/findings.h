@@ -38,8 +38,9 @@ Reported ReadReport(std::string_view text);
 Case SmallestOf(const Case& found, Property property);
 
 // Two reports with the same key are of the same finding: the same assertion, kernel and rules, and
-// for a violated property the same smallest case, whatever its names and the order of its devices
-// and independent steps.
+// for a violated property the same smallest case, whatever its names; with up to six steps and three
+// devices, and nothing that the encodings lack, also whatever the order of devices and of independent
+// steps.
 std::string KeyOf(const Reported& reported, const std::optional<Case>& smallest);
 
 // Moves the inbox of the target to the findings: each report becomes a finding, or is counted with

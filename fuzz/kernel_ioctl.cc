@@ -78,7 +78,7 @@ struct Log {
   std::array<Played, kMaxOps * 3 + 32> played;
   size_t count = 0;
 };
-Log log;  // of the current input; static, so that logging allocates nothing
+Log current;  // of the current input; static, so that logging allocates nothing
 
 std::string Text(const Played& p) {
   std::string text;
@@ -106,17 +106,17 @@ void Print(const Played& p) { std::fputs(Text(p).c_str(), stderr); }
 
 Played& Begin(const Played& p) {
   // If an input has more calls than fit, the last entry is overwritten.
-  if (log.count == log.played.size()) --log.count;
-  return log.played[log.count++] = p;
+  if (current.count == current.played.size()) --current.count;
+  return current.played[current.count++] = p;
 }
 
 std::string InputText() {
-  if (log.input.empty()) return "";
-  const uint8_t* const in = log.input.data();
+  if (current.input.empty()) return "";
+  const uint8_t* const in = current.input.data();
   std::string text = absl::StrFormat("start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
-  for (const Played& p : std::span(log.played).first(log.count)) text += Text(p);
+  for (const Played& p : std::span(current.played).first(current.count)) text += Text(p);
   text += "input, to save and give to kernel_ioctl:\n  echo ";
-  for (uint8_t byte : log.input) absl::StrAppendFormat(&text, "%02x", byte);
+  for (uint8_t byte : current.input) absl::StrAppendFormat(&text, "%02x", byte);
   return text + " | xxd -r -p >input\n";
 }
 
@@ -127,10 +127,12 @@ void PrintInput() {
 
 // The last op by its kind. Its numbers are of the input, and the finding is the same without them.
 std::string LastOp() {
-  if (log.count == 0) return "the beginning";
-  const Played& last = log.played[log.count - 1];
-  if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
-  return last.kind == Played::Kind::kArm ? "arm" : absl::StrCat("case op ", last.op.kind);
+  for (size_t n = current.count; n > 0; --n) {
+    const Played& last = current.played[n - 1];
+    if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
+    if (last.kind == Played::Kind::kCase) return absl::StrCat("case op ", last.op.kind);
+  }
+  return "the beginning";
 }
 
 const char* kernel_name = "a kernel";  // "linux-source-6.12 6.12.117-1", once it is loaded
@@ -371,7 +373,7 @@ class Player {
     if (nth != 0 && (kernel_.findings || !IsFinding(kind, arm))) {
       Begin({.kind = Played::Kind::kArm, .op = {.a = arm, .b = nth}, .extra = {}, .ret = 0});
       kernel_.extra->arm(arm, nth);
-      if (kernel_.trace) Print(log.played[log.count - 1]);
+      if (kernel_.trace) Print(current.played[current.count - 1]);
     }
     switch (kind.of) {
       case kCase:
@@ -683,8 +685,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   iommucheck::fuzzing::NoteInput(data, size);
   static const bool armed = (iommucheck::fuzzing::ReportDeathsBy(PrintInput), true);
   (void)armed;
-  log.input = {data, size};
-  log.count = 0;
+  current.input = {data, size};
+  current.count = 0;
   const Kernel& kernel = TheKernel();
   const harness_machine machine = MachineOf(data[0], data[1], data[2]);
   if (kernel.trace) std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
@@ -706,6 +708,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (leaks.locked != 0) Fail("pages are locked after the teardown", "");
   for (int left : leaks.references)
     if (left != 0) Fail("references are left after the teardown", "");
-  log.input = {};
+  current.input = {};
   return 0;
 }

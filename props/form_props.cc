@@ -90,6 +90,15 @@ RC_GTEST_PROP(ACase, HoldsWhatItsOwnRunGave, ()) {
   RC_ASSERT(Mismatches(c, Play(c)).empty());
 }
 
+TEST(AScenario, IsShownAsItWasDrawnBeforeItIsMadeSmaller) {
+  const rc::Shrinkable<Scenario> drawn = Scenarios(DrawAnyKernel, kWhole)(rc::Random(7), 0);
+  std::ostringstream wanted;
+  showValue(drawn.value(), wanted);
+  testing::internal::CaptureStderr();
+  const auto smaller = drawn.shrinks();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(wanted.str()), std::string::npos);
+}
+
 // Text that rapidcheck prints for a failure can be used as a test without changes.
 RC_GTEST_PROP(AScenario, IsShownAsACaseThatAssertsItsRun, ()) {
   std::ostringstream shown;

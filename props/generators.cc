@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "props/generators.h"
 
+#include <iostream>
+
 #include "fuzz/fuzzing.h"
 #include "src/case/encoded.h"
 #include "src/case/run.h"
@@ -78,8 +80,18 @@ Scenario DrawScenario(Words& words, const DrawKernel& draw_kernel, const Shape& 
 rc::Gen<Scenario> Scenarios(DrawKernel draw_kernel, Shape shape) {
   return [draw_kernel = std::move(draw_kernel), shape](const rc::Random& random, int /*size*/) {
     Words words(rc::Random(random).next());
-    return rc::shrinkable::shrinkRecur(DrawScenario(words, draw_kernel, shape),
-                                       [](const Scenario& s) { return Smaller(s); });
+    // rapidcheck asks for smaller scenarios only when a property fails. What is small then may fail
+    // for another reason, so the scenario as it was drawn is shown first.
+    return rc::shrinkable::shrink(
+        rc::fn::constant(DrawScenario(words, draw_kernel, shape)), [](const Scenario& drawn) {
+          std::cerr << "The case that failed first, before it is made smaller:\n";
+          showValue(drawn, std::cerr);
+          std::cerr << std::endl;
+          return rc::seq::map(Smaller(drawn), [](Scenario smaller) {
+            return rc::shrinkable::shrinkRecur(std::move(smaller),
+                                               [](const Scenario& s) { return Smaller(s); });
+          });
+        });
   };
 }
 

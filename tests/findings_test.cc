@@ -131,6 +131,18 @@ TEST(KeyOf, IsTheSameWhateverTheNamesAndTheOrder) {
   EXPECT_EQ(Key(reordered), Key(kCase));
 }
 
+// Orders in which a device would come before its bridge have no end in the model.
+TEST(KeyOf, OfACaseWithABridgeIsFound) {
+  const std::string bridged = absl::StrReplaceAll(
+      kCase, {{"device dev0 pci iommu0\n",
+               "device dev2 pci bridge=upstream\ndevice dev0 pci iommu0 below=dev2\n"},
+              {"device dev2 pci\n", ""}});
+  const absl::StatusOr<Case> c = ParseCase(bridged, "bridged");
+  ASSERT_TRUE(c.ok()) << c.status();
+  const Reported r = ReadReport(Report(bridged));
+  EXPECT_THAT(KeyOf(r, *c), HasSubstr(r.what));
+}
+
 TEST(KeyOf, DiffersByTheRules) {
   const Reported r = ReadReport(Report(kCase));
   Reported other = r;

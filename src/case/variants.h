@@ -24,7 +24,7 @@ std::string Shape(const Case& c);
 // by the same instance, in a group of the same devices, on a domain of the same type and driver
 // that it shares with the same devices. Groups, containers and bus slots must agree in the same
 // way; the order of lists need not. The case's own shape comes first. Precondition: the case
-// violates the property at its last op, and has no faults.
+// violates the property at its last op, and has no faults and nothing that is not encoded.
 std::vector<std::string> Variants(const Case& c, Property property);
 
 }  // namespace iommucheck
