@@ -72,10 +72,11 @@ for patch in "$@"; do
     # "Applying patch FILE with N rejects...", then a line for each hunk.
     awk -v name="$name" '
       /^Applying patch / { file = $3 }
-      /^Rejected hunk / { sub(/[.]$/, "", $3); print "review: " name ": " file ": hunk " $3 " does not apply" ; found = 1 }
+      /^Rejected hunk / { gsub(/[#.]/, "", $3); print "review: " name ": " file ": hunk " $3 " does not apply" ; found = 1 }
       /^error: / && !/patch failed|while searching for/ { text = $0 }
       /^error: patch failed: / { at = $4 }
-      END { if (at != "") print "review: " name ": expected the lines that the hunk for " at " names, found others"
+      END { if (!found && at != "")
+              print "review: " name ": expected the lines that the hunk for " at " names, found others"
             else if (!found) print "review: " name ": " text }' <"$out/applied" | printable >&2
     exit 5
   }

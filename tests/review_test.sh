@@ -52,7 +52,7 @@ expect() {
     tr -s '\n ' '  ' <<<"$out" | grep -Eq -- "$what" || fail "$what: not in the reply"
   done
   # The verdict line and a kernel's line stay whole.
-  if grep -E '.{76}' <<<"$out" | grep -Ev '^(Review|kernel) '; then fail "wider than 75 columns"; fi
+  if ((status != 5)) && grep -E '.{76}' <<<"$out" | grep -Ev '^(Review|kernel) '; then fail "wider than 75 columns"; fi
   ((failed == 0)) || { printf "%s\n" "$out"; echo "See FAILED above."; exit 1; }
 }
 say() { echo "$SECONDS s: $*"; }
@@ -150,9 +150,17 @@ if [[ $iommucheck -ef build/release/bin/iommucheck ]]; then
     awk '/^```/ { inside = $0 == "```console"; ours = 0; next }
       inside && /^\$ / { ours = /^\$ [.]\/dev review /; if (ours) print substr($0, 3) >command; next }
       ours { print >shown }' command="$work/command" shown="$work/shown" "$document"
-    read -ra words <"$work/command"
-    "${words[@]}" >"$work/printed" 2>/dev/null || true
-    for file in shown printed; do sed -i 's/^tool .*/tool/' "$work/$file"; done
+    command=$(<"$work/command")
+    # One run does for all documents, some of which show its beginning.
+    [[ -f $work/whole ]] || bash -c "${command% | head *}" >"$work/whole" 2>/dev/null || true
+    if [[ $command == *" | head "* ]]; then bash -c "head ${command##* | head } $work/whole"; else cat "$work/whole"; fi >"$work/printed"
+    # Versions of the package, and each new case of the corpus, change numbers and which kinds there
+    # are; the rest stays.
+    for file in shown printed; do
+      sed -Ei '/^played /,/^is /{/^is /!d}; s/^tool .*/tool/; s/sha256 [0-9a-f]+/sha256/; s/[0-9]+/N/g' "$work/$file"
+      tr -s '\n ' '  ' <"$work/$file" >"$work/$file.line"
+      sed 's/[,:] /&\n/g' "$work/$file.line" >"$work/$file"
+    done
     diff "$work/shown" "$work/printed" || fail "$document shows something else"
   done
 fi

@@ -179,7 +179,8 @@ void RunReview(const Options& o, Session& session) {
 void AddReview(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand("review", "What does a patch change, and is it worse for it");
   command->footer(
-      "`./dev review PATCH` applies and builds the patch, and calls this.\n"
+      "Example: iommucheck review --rules --kernel v6.12 x.patch\n"
+      "`./dev review x.patch` applies and builds the patch, and calls this.\n"
       "Exit status: 0 nothing is worse, 1 something is, 3 unknown, 5 no patch.");
   auto o = std::make_shared<Options>();
   command

@@ -247,12 +247,16 @@ std::string ReplyText(const Review& r) {
     out += absl::StrFormat("\nbroken by the patch alone: %s\n\n%s",
                            std::string(PropertyName(broken.property)), PrintCase(broken.smallest));
   out += ElsewhereText(r);
-  constexpr size_t kShown = 3;
-  for (size_t i = 0; i < std::min(kShown, r.differences.size()); ++i)
-    out += DifferenceText(r.differences[i]);
-  if (r.differences.size() > kShown)
-    out += absl::StrFormat("\n%s more: --out DIR writes the smallest case of each\n",
-                           Plural(r.differences.size() - kShown, "kind"));
+  // A mail has room for the first, and for some more if they are worse.
+  const auto worse =
+      static_cast<size_t>(std::ranges::count_if(r.differences, [](const Difference& d) {
+        return d.kind.effect == Effect::kWorse && !d.outside;
+      }));
+  const size_t shown = std::min(std::clamp(worse, size_t{1}, size_t{3}), r.differences.size());
+  for (size_t i = 0; i < shown; ++i) out += DifferenceText(r.differences[i]);
+  if (r.differences.size() > shown)
+    out += absl::StrFormat("\nOf %s more --out DIR writes the smallest case\n",
+                           Plural(r.differences.size() - shown, "kind"));
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
     out +=

@@ -33,10 +33,11 @@
 namespace iommucheck::review {
 namespace {
 
-constexpr size_t kMinimized = 12;            // kinds that are shown by their smallest case
-constexpr size_t kKept = 6;                  // cases kept of each kind
-constexpr uint64_t kAlike = 3000;            // random cases that an explanation must leave alone
-constexpr uint64_t kMostDiffering = 20'000;  // more say nothing new, and each may take a process
+constexpr size_t kMinimized = 12;             // kinds that are shown by their smallest case
+constexpr size_t kKept = 6;                   // cases kept of each kind
+constexpr uint64_t kAlike = 3000;             // random cases that an explanation must leave alone
+constexpr uint64_t kFirstRandom = 1'000'000;  // numbers of random cases follow those of the corpus
+constexpr uint64_t kMostDiffering = 20'000;   // more say nothing new, and each may take a process
 
 // A folder for profiles, which goes with the object.
 class Scratch {
@@ -57,24 +58,28 @@ class Scratch {
   std::string path_;
 };
 
-// All that is known of one kind while cases are played.
-struct Seen {
-  uint64_t cases = 0;
-  std::vector<Case> kept;  // the smallest first
-};
-using Kinds = std::map<Kind, Seen>;
-
 // Cases that keep to the assumptions come before those that do not, small ones before large ones.
 size_t Rank(const Case& c, const Kind& kind) {
   return c.ops.size() + c.topology.devices_count + c.topology.instances_count +
          (OutsideOf(c, kind) ? size_t{1000} : 0);
 }
 
-void Keep(const Case& c, const Kind& kind, Seen& seen) {
-  const auto rank = [&kind](const Case& kept) { return Rank(kept, kind); };
-  const auto at = std::ranges::upper_bound(seen.kept, Rank(c, kind), {}, rank);
+// All that is known of one kind while cases are played.
+struct Seen {
+  struct Kept {
+    std::pair<size_t, uint64_t> place;  // rank, and number: the same whoever was faster
+    Case c;
+  };
+  uint64_t cases = 0;
+  std::vector<Kept> kept;  // in the order of their places
+};
+using Kinds = std::map<Kind, Seen>;
+
+void Keep(const Case& c, uint64_t number, const Kind& kind, Seen& seen) {
+  const std::pair place(Rank(c, kind), number);
+  const auto at = std::ranges::upper_bound(seen.kept, place, {}, &Seen::Kept::place);
   if (seen.kept.size() == kKept && at == seen.kept.end()) return;
-  seen.kept.insert(at, c);
+  seen.kept.insert(at, {place, c});
   if (seen.kept.size() > kKept) seen.kept.pop_back();
 }
 
@@ -110,7 +115,7 @@ absl::Status PlayCorpus(const std::vector<Case>& cases, Both& both, Review& revi
     if (differs.empty()) alike.push_back(c);
     for (const Kind& kind : differs) {
       ++kinds[kind].cases;
-      Keep(c, kind, kinds[kind]);
+      Keep(c, review.corpus, kind, kinds[kind]);
     }
   }
   return absl::OkStatus();
@@ -125,7 +130,8 @@ absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Ca
     if (of.empty()) died.push_back(number);
     for (const Kind& kind : of) {
       Seen& seen = kinds[kind];
-      if (++seen.cases <= 100) Keep(both.RandomCase(random, number), kind, seen);
+      ++seen.cases;
+      Keep(both.RandomCase(random, number), kFirstRandom + number, kind, seen);
     }
     tool::Progress(absl::StrFormat("both kernels: %d random cases, %d differ in %d ways%s",
                                    so_far.cases, so_far.differ, kinds.size(),
@@ -143,7 +149,7 @@ absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Ca
     if (!played.ok()) return played.status();
     for (const Kind& kind : KindsOf(c, (*played)[0], (*played)[1])) {
       kinds[kind].cases += died.size();
-      Keep(c, kind, kinds[kind]);
+      Keep(c, kFirstRandom + died[i], kind, kinds[kind]);
     }
   }
   const uint64_t most = std::min(count->cases, kAlike);
@@ -158,7 +164,7 @@ absl::Status Minimize(const Kinds& kinds, Both& both, Review& review) {
     Difference difference{.kind = kind, .smallest = {}, .before = {}, .after = {}};
     if (review.differences.size() < kMinimized && !seen.kept.empty() && !tool::Stopped()) {
       tool::Progress("looking for the smallest case: " + kind.text);
-      absl::StatusOr<Difference> smallest = Minimized(both, seen.kept.front(), kind);
+      absl::StatusOr<Difference> smallest = Minimized(both, seen.kept.front().c, kind);
       if (!smallest.ok()) return smallest.status();
       difference = *std::move(smallest);
       difference.cases = seen.cases;
@@ -166,7 +172,7 @@ absl::Status Minimize(const Kinds& kinds, Both& both, Review& review) {
       continue;
     }
     difference.cases = seen.cases;
-    if (!seen.kept.empty()) difference.outside = OutsideOf(seen.kept.front(), kind);
+    if (!seen.kept.empty()) difference.outside = OutsideOf(seen.kept.front().c, kind);
     review.more.push_back(std::move(difference));
   }
   std::ranges::stable_sort(review.differences, {}, [](const Difference& d) {
@@ -259,8 +265,8 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
   for (const Difference& difference : review.differences)
     if (absl::Status s = add(difference.smallest); !s.ok()) return s;
   for (const auto& [kind, seen] : kinds)
-    for (const Case& c : seen.kept)
-      if (absl::Status s = add(c); !s.ok()) return s;
+    for (const Seen::Kept& kept : seen.kept)
+      if (absl::Status s = add(kept.c); !s.ok()) return s;
   std::vector<std::string> functions;
   for (const Touched& touched : review.touched) functions.push_back(touched.function);
   review.explanation = Explain(review.version, differing, alike, RulesOf(functions));
@@ -488,7 +494,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
     }
     std::vector<Case> cases = alike;
     for (const auto& [kind, seen] : kinds)
-      cases.insert(cases.end(), seen.kept.begin(), seen.kept.end());
+      for (const Seen::Kept& kept : seen.kept) cases.push_back(kept.c);
     for (const Difference& d : review.differences) cases.insert(cases.begin(), d.smallest);
     FindBroken(*kernel, cases, review);
   }
