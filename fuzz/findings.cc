@@ -202,7 +202,7 @@ std::string KeyOf(const Reported& reported, const std::optional<Case>& smallest)
   const auto is_plain = [](const CaseOp& op) {
     return IsEncoded(op.op) && op.op.faults[0].kind == Fault::Kind::kNone;
   };
-  // Variants() cannot say which of its steps a fault strikes, reorders no bridges, and plays every
+  // Variants() cannot say which of its steps a fault strikes, and plays every
   // order of steps and of devices: 720 times 6 of them here, and hundreds of times as many for two
   // steps more.
   constexpr size_t kFewSteps = 6;

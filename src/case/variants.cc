@@ -161,7 +161,8 @@ void ForEachDevice(Op& op, F apply) {
   if (InfoOf(op.kind).b == Operand::kDevice) apply(op.b);
 }
 
-Moved SwapDevices(Moved m, size_t d) {
+// nullopt: a device would come before the bridge that it is below.
+std::optional<Moved> SwapDevices(Moved m, size_t d) {
   Topology& t = m.c.topology;
   const auto other = [d](uint8_t& device) {
     if (device == d)
@@ -171,7 +172,11 @@ Moved SwapDevices(Moved m, size_t d) {
   };
   std::swap(t.devices[d], t.devices[d + 1]);
   std::swap(m.device[d], m.device[d + 1]);
-  for (int e = 0; e < t.devices_count; ++e) other(t.devices[e].alias);
+  for (int e = 0; e < t.devices_count; ++e) {
+    other(t.devices[e].alias);
+    other(t.devices[e].below);
+    if (t.devices[e].below != kNoId && t.devices[e].below >= e) return std::nullopt;
+  }
   for (CaseOp& op : m.c.ops) ForEachDevice(op.op, other);
   return m;
 }
@@ -180,7 +185,9 @@ std::optional<Moved> SwapBuses(Moved m) {
   Topology& t = m.c.topology;
   for (int d = 0; d < t.devices_count; ++d) {
     Device& device = t.devices[d];
-    if (device.alias != kNoId || device.slot != 0) return std::nullopt;
+    if (device.alias != kNoId || device.slot != 0 || device.below != kNoId ||
+        device.bridge != Bridge::kNone || device.acs)
+      return std::nullopt;
     device.bus = device.bus == Bus::kPci ? Bus::kPlatform : Bus::kPci;
   }
   for (int r = 0; r < t.drivers_count; ++r)
@@ -193,7 +200,8 @@ std::optional<Moved> SwapBuses(Moved m) {
 std::vector<Moved> Changes(const Moved& m) {
   std::vector<Moved> changes;
   for (size_t i = 0; i + 1 < m.op.size(); ++i) changes.push_back(SwapOps(m, i));
-  for (size_t d = 0; d + 1 < m.device.size(); ++d) changes.push_back(SwapDevices(m, d));
+  for (size_t d = 0; d + 1 < m.device.size(); ++d)
+    if (std::optional<Moved> swapped = SwapDevices(m, d)) changes.push_back(*std::move(swapped));
   if (const std::optional<Moved> other = SwapBuses(m)) changes.push_back(*other);
   return changes;
 }

@@ -18,7 +18,7 @@ std::string Shape(const Case& c);
 // The shapes of the case and of all cases that these changes lead to, if each plays the same:
 //   two steps that follow each other change places,
 //   two devices that follow each other change places,
-//   platform and pci change places (where no device is an alias or shares a slot).
+//   platform and pci change places (where no device is an alias, shares a slot, or is or is below a bridge).
 // Two cases play the same if every op, on the group with the same devices, has the same errno, if
 // the property is violated at the last op and at no other, and if at the end each device is served
 // by the same instance, in a group of the same devices, on a domain of the same type and driver
