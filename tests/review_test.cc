@@ -164,6 +164,22 @@ TEST(Kinds, OfLeaksWarnsAndCrashesAreWorseOrBetter) {
   EXPECT_EQ(KindsOf(c, before, after).at(0).effect, Effect::kWorse);
 }
 
+TEST(Kinds, OfAWarnWhereTheCaseFailsTheWayBackAreNoFaultOfThePatch) {
+  const Case c = CaseOf(std::string(kTwoTables) + "unset-container 1 fail=attach:dev1:EIO\n");
+  const Played before = InModel(c, "");
+  Played after = before;
+  after.result.warns = {"__iommu_group_set_domain_nofail(), drivers/iommu/iommu.c:158"};
+  const std::vector<Kind> excused = KindsOf(c, before, after);
+  ASSERT_EQ(excused.size(), 1U);
+  EXPECT_EQ(excused[0].effect, Effect::kChanged);
+  EXPECT_THAT(excused[0].text, HasSubstr("a driver fail to go back"));
+  // Not where no attach fails, and not where another function WARNs.
+  const Case plain = CaseOf(kTwoTables);
+  EXPECT_EQ(KindsOf(plain, before, after).at(0).effect, Effect::kWorse);
+  after.result.warns = {"iommu_detach_group(), drivers/iommu/iommu.c:99"};
+  EXPECT_EQ(KindsOf(c, before, after).at(0).effect, Effect::kWorse);
+}
+
 TEST(Explain, FindsTheRuleThatAPatchTakesAway) {
   const Case c = CaseOf(kTwoTables);
   const auto with = [&c](std::string_view patch) {
