@@ -97,6 +97,9 @@ inline constexpr std::array kOneInstanceNoHotAdd = {Rule::kAssumeOneInstanceGrou
                                                     Rule::kAssumeBusOpsNotReplaced,
                                                     Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
+// Up to and including 5.15 type1 asks the slot of the bus for reserved regions: without ops, none.
+inline constexpr std::array kSlotsStayNoHotAdd = {Rule::kAssumeBusOpsNotReplaced,
+                                                  Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
 // A group of VFIO's whose devices an IOMMU has let go is empty, whether it is in a container or not.
 inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
@@ -107,8 +110,13 @@ inline constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSi
 inline constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
 inline constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
 inline constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
+// A mapping that ends within a page of the IOMMU's is not undone.
+inline constexpr std::array kCommonPageUnmapTop = {Rule::kAssumeCommonPageSize,
+                                                   Rule::kType1UnmapTop};
 inline constexpr std::array kNoHotAddUnmapTop = {Rule::kAssumeNoHotAddWhenAttached,
                                                  Rule::kType1UnmapTop};
+inline constexpr std::array kSlotsStayNoHotAddUnmapTop = {
+    Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeNoHotAddWhenAttached, Rule::kType1UnmapTop};
 
 // No device gets on a domain of another driver.
 inline constexpr PromisedOn kOneDriverAGroup =

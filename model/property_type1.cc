@@ -437,14 +437,16 @@ constexpr PropertyInfo kType1Rows[] = {
      FailedCallGoesBack,
      PromisedOn(Since(kV5_19).Until(kV6_8), kCommonPageOneInstance)
          .Without(kAttachFaults)
-         .And(Since(kV6_8), kCommonPage)
+         .And(Since(kV6_8).Until(kV6_18), kCommonPage)
+         .Without(kAttachFaults)
+         .And(Since(kV6_18), kCommonPageOneInstance)
          .Without(kAttachFaults)},
     {kRefusedForAReason, "refused-for-a-reason",
      "joining a container or setting its driver fails only where a rule or a driver refuses it",
      RefusedForAReason, Since(kV6_12)},
     {kFailedMapChangesNothing, "failed-map-changes-nothing",
      "a map, unmap, pin or unpin that fails leaves mappings, domains and pins as they were",
-     FailedMapChangesNothing, PromisedOn(Since(kV6_0), kUnmapTop)},
+     FailedMapChangesNothing, PromisedOn(Since(kV6_0), kCommonPageUnmapTop)},
     {kContainerGroupsAreOnTheirDomain, "container-groups-are-on-their-domain",
      "a group in a container with a driver is on one of its domains, as type1 has it",
      ContainerGroupsAreOnTheirDomain,
@@ -478,13 +480,14 @@ constexpr PropertyInfo kType1Rows[] = {
      PromisedOn(Since(kV6_18), kUnmapTop)},
     {kMappingsLieOffReserved, "mappings-lie-off-reserved",
      "no mapping of a container meets a reserved region of a device in it", MappingsLieOffReserved,
-     PromisedOn(kEveryVersion, kNoHotAddUnmapTop)},
+     PromisedOn(Until(kV5_18), kSlotsStayNoHotAddUnmapTop).And(Since(kV5_18), kNoHotAddUnmapTop)},
     {kMappingsLieInApertures, "mappings-lie-in-apertures",
      "every mapping of a container is within the aperture of each of its domains",
      MappingsLieInApertures},
     {kValidIovaCanBeMapped, "valid-iova-can-be-mapped",
      "every IOVA listed as valid is within all apertures and off every reserved region",
-     ValidIovaCanBeMapped, PromisedOn(kEveryVersion, kNoHotAdd)},
+     ValidIovaCanBeMapped,
+     PromisedOn(Until(kV5_18), kSlotsStayNoHotAdd).And(Since(kV5_18), kNoHotAdd)},
     {kNoValidIovaIsLost, "no-valid-iova-is-lost",
      "every IOVA within all apertures and off every reserved region is listed as valid",
      NoValidIovaIsLost},
@@ -493,7 +496,7 @@ constexpr PropertyInfo kType1Rows[] = {
      AttachMapsNothingReserved, PromisedOn(Since(kV6_1_y), kUnmapTop)},
     {kNoLeakedPin, "no-leaked-pin",
      "every page that is pinned belongs to a mapping, and is counted", NoLeakedPin,
-     PromisedOn(Since(kV6_0), kUnmapTop)},
+     PromisedOn(Since(kV6_0), kCommonPageUnmapTop)},
     {kNoUnpinWhileMapped, "no-unpin-while-mapped",
      "no page is unpinned for the last time while a domain maps it", NoUnpinWhileMapped,
      PromisedOn(kEveryVersion, kUnmapTop)},
@@ -509,7 +512,7 @@ constexpr PropertyInfo kType1Rows[] = {
      NoPinByStaleVaddr, Since(kV6_1_y)},
     {kLockedMemoryBalances, "locked-memory-balances",
      "the user pays for each page that is pinned, once", LockedMemoryBalances,
-     PromisedOn(kEveryVersion, kUnmapTop)},
+     PromisedOn(kEveryVersion, kCommonPageUnmapTop)},
     {kLockedMemoryKeepsItsLimit, "locked-memory-keeps-its-limit",
      "no more is locked than RLIMIT_MEMLOCK", LockedMemoryKeepsItsLimit,
      PromisedOn(kEveryVersion, kCommonPage)},

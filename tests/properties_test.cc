@@ -16,6 +16,7 @@
 #include "model/invariants.h"
 #include "model/step.h"
 #include "src/case/encoded.h"
+#include "src/case/run.h"
 #include "src/draw/draw.h"
 #include "tests/given.h"
 
@@ -90,6 +91,85 @@ TEST(Promises, AreKeptInRandomRuns) {
           }
         });
     }
+  }
+}
+
+// Runs so rare that random ones seldom find them: with what the promise assumes they are outside it.
+struct Unpromised {
+  Property property;
+  std::string_view run;
+};
+
+constexpr Unpromised kUnpromised[] = {
+    // The undo of a mapping that is larger than the limit unpins pages that nobody pinned.
+    {Property::kNoLeakedPin,
+     R"(kernel v6.12.y
+settings memlock=1
+driver drvA
+instance iommu0 drvA page-sizes=2
+device dev0 pci iommu0
+device dev1 pci emulated
+register iommu0
+set-container 0 c0
+set-iommu c0
+map c0 0+16 0 write
+set-container 1 c0
+)"},
+    // A page of one IOMMU is larger than any that the other maps.
+    {Property::kFailedMapChangesNothing,
+     R"(kernel v6.0
+driver drvA claims=pci:store
+instance iommu0 drvA not-enforcing page-sizes=16
+instance iommu1 drvA page-sizes=2,4,8
+device dev0 pci iommu0
+device dev1 pci iommu1
+register iommu0
+register iommu1
+set-container 0 c0
+set-iommu c0
+set-container 1 c0
+map c0 0+4 0 write
+)"},
+    // A slot without ops has no reserved regions.
+    {Property::kMappingsLieOffReserved,
+     R"(kernel v5.15
+driver drvA claims=pci:own-ok clears
+instance iommu0 drvA
+device dev0 pci iommu0
+device dev1 pci iommu0 resv=7-12:sw-msi
+register iommu0
+set-container 0 c0
+set-iommu c0
+set-container 1 c0
+unregister iommu0
+unset-container 0
+map c0 7+1 0 read
+)"},
+    // A device that never was on its group's domain cannot go back there.
+    {Property::kFailedCallGoesBack,
+     R"(kernel v6.18
+driver drvA same-instance
+instance iommu0 drvA fwnode
+instance iommu1 drvA fwnode
+device dev0 pci iommu1
+device dev1 pci iommu0 iommu1 alias=dev0
+register iommu0
+register iommu1
+register iommu1
+set-container 0 c0
+)"},
+};
+
+TEST(Promises, RestOnWhatARareRunBreaks) {
+  for (const Unpromised& rare : kUnpromised) {
+    SCOPED_TRACE(PropertyName(rare.property));
+    absl::StatusOr<Case> c = ParseCase(rare.run, "rare.case");
+    ASSERT_TRUE(c.ok()) << c.status();
+    EXPECT_NE(Play(*c).of(rare.property).at, 0);
+    const Promise* promise = PromiseOf(c->kernel.version, rare.property);
+    ASSERT_NE(promise, nullptr);
+    for (Rule rule : promise->assumptions) c->kernel.added.add(rule);
+    EXPECT_TRUE(Play(*c).outside.has_value());
   }
 }
 
