@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 kills=${1:-4} folder=${2:-}
 bin=$PWD/build/fuzz/bin
 for need in attach fuzz_findings make_seeds; do
-  [[ -x $bin/$need ]] || { echo "SKIPPED: there is no $bin/$need: run ./dev fuzz once"; exit 77; }
+  [[ -x $bin/$need ]] || { echo "SKIPPED: there is no $bin/$need: ./dev test builds it"; exit 77; }
 done
 
 work=$(mktemp -d)
