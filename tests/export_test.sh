@@ -43,15 +43,15 @@ for include in "$source"/build/kernel/src/*/tools/testing/selftests/vfio/lib/inc
   echo "they compile in ${tree##*/}"
 done
 
-programs=0
+mailed=0
 for mail in "$source"/docs/reports/*.txt; do
   awk 'p { print } /^-- >8 -- .*\.c$/ { p = 1 }' "$mail" >"$folder/mail.c"
   [[ -s $folder/mail.c ]] || continue
-  programs=$((programs + 1))
+  mailed=$((mailed + 1))
   cc -std=gnu11 -Wall -Wextra -Werror -fsyntax-only "$folder/mail.c" ||
     fail "the program in $mail does not compile"
 done
-((programs >= 2)) || fail "only $programs programs in docs/reports"
+((mailed >= 2)) || fail "only $mailed programs in docs/reports"
 
 grep -q "expected a system call of one user, found 'unregister" "$folder/said" ||
   fail "a driver that goes is a program"
@@ -134,6 +134,7 @@ cc -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -I "$source/tests/k
 # selftest STATUS EXPECTED-LINE... : of a run with the devices in $devices.
 selftest() {
   local status=0 line
+  # shellcheck disable=SC2086 # several words
   LD_PRELOAD=$folder/kernel.so "$folder/x_test" $devices >"$folder/out" || status=$?
   ((status == $1)) || fail "status $status of the selftest: $(<"$folder/out")"
   for line in "${@:2}"; do
