@@ -256,8 +256,8 @@ TEST_F(Output, OfAStoppedCommandIsTheAnswerOrUnknown) {
         run.Signal(signal);
         const int status = run.Wait();
         const std::string text = ReadWhole(In("out"));
-        // The command may not have reached main().
-        if (status == 128 + signal && text.empty() && milliseconds == 30) continue;
+        // The command may not have reached main(): on a loaded machine that takes any time.
+        if (status == 128 + signal && text.empty()) continue;
         EXPECT_THAT(status, AnyOf(question.answer, 3)) << question.args << text;
         if (status == question.answer) {
           EXPECT_THAT(text, HasSubstr(question.line)) << question.args;
