@@ -101,7 +101,8 @@ inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kSlotsStayNoHotAdd = {Rule::kAssumeBusOpsNotReplaced,
                                                   Rule::kAssumeNoHotAddWhenAttached};
 inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
-// A group of VFIO's whose devices an IOMMU has let go is empty, whether it is in a container or not.
+// With larger pages only, type1 leaves in place what it mapped to try superpages, and undoes a failed
+// replay by pages that nobody pinned.
 inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};
 inline constexpr std::array kCommonPageOneInstance = {
     Rule::kAssumeCommonPageSize, Rule::kAssumeBusOpsNotReplaced, Rule::kAssumeOneInstanceGroups};
@@ -110,7 +111,6 @@ inline constexpr std::array kCommonPageNoUnregister = {Rule::kAssumeCommonPageSi
 inline constexpr std::array kDriversCome = {Rule::kAssumeNoDriverBeforeIommu};
 inline constexpr std::array kOneErrno = {Rule::kDriverEinvalOnly};
 inline constexpr std::array kUnmapTop = {Rule::kType1UnmapTop};
-// A mapping that ends within a page of the IOMMU's is not undone.
 inline constexpr std::array kCommonPageUnmapTop = {Rule::kAssumeCommonPageSize,
                                                    Rule::kType1UnmapTop};
 inline constexpr std::array kNoHotAddUnmapTop = {Rule::kAssumeNoHotAddWhenAttached,
