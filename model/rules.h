@@ -229,6 +229,15 @@ struct KernelSpec {
   KernelVersion version = KernelVersion::kV6_0;
   RuleSet dropped;  // rules that the version has
   RuleSet added;    // rules that the version does not have
+  // The same kernel with a rule that it lacks: no longer dropped, or added.
+  [[nodiscard]] KernelSpec With(Rule rule) const {
+    KernelSpec with = *this;
+    if (with.dropped.has(rule))
+      with.dropped.drop(rule);
+    else
+      with.added.add(rule);
+    return with;
+  }
   friend bool operator==(const KernelSpec&, const KernelSpec&) = default;
 };
 

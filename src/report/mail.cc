@@ -145,10 +145,7 @@ std::vector<Rule> Fixes(const Case& c, const Wrong& wrong) {
         std::ranges::none_of(kKernelVersions, brings))
       continue;
     Case with = c;
-    if (with.kernel.dropped.has(info.rule))
-      with.kernel.dropped.drop(info.rule);
-    else
-      with.kernel.added.add(info.rule);
+    with.kernel = c.kernel.With(info.rule);
     if (is_right(with)) rules.push_back(info.rule);
   }
   return rules;

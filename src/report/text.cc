@@ -266,10 +266,7 @@ std::vector<Rule> StoppingRules(const Case& c, Property property) {
     if (kernel.has(info.rule) || info.kind == RuleKind::kMechanism || !IsEncoded(info.rule))
       continue;
     Case with = c;
-    if (with.kernel.dropped.has(info.rule))
-      with.kernel.dropped.drop(info.rule);
-    else
-      with.kernel.added.add(info.rule);
+    with.kernel = c.kernel.With(info.rule);
     if (Play(with).of(property).at == 0) rules.push_back(info.rule);
   }
   return rules;
