@@ -97,6 +97,15 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds);
 void AddTimeout(CLI::App& command);
 void AddBudget(CLI::App& command, uint64_t& budget);
 
+// CASE, --property and --out of a command about one violation of a case.
+struct ViolationOptions {
+  std::string path;
+  std::string property;  // "": the one that the case is about
+  std::string out;       // "": standard output
+};
+// `about`: what the property is to the command.
+void AddViolation(CLI::App& command, ViolationOptions& o, const std::string& about);
+
 // "-" is standard input. Errors: InvalidArgument, "PATH: why".
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 // A case that was found, as a file, which says by which command.

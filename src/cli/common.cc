@@ -312,6 +312,13 @@ void AddTimeout(CLI::App& command) {
       ->type_name("TIME");
 }
 
+void AddViolation(CLI::App& command, ViolationOptions& o, const std::string& about) {
+  command.add_option("CASE", o.path, "case file; - for standard input")->required();
+  command.add_option("--property", o.property, about + "; default: the one that the case is about")
+      ->check(OneOf("a property", NamesOf(kProperties, PropertyName)));
+  command.add_option("--out", o.out, "file to write instead of standard output");
+}
+
 absl::StatusOr<Property> ViolatedIn(const Case& c, const Run& run, const std::string& property,
                                     const std::string& path) {
   const std::optional<Property> found =

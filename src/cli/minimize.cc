@@ -3,18 +3,13 @@
 #include <memory>
 
 #include "src/case/run.h"
-#include "src/case/spelling.h"
 #include "src/cli/commands.h"
-#include "src/cli/usage.h"
 #include "src/report/minimized.h"
 
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
-  std::string path;
-  std::string property;
-  std::string out;
+struct Options : ViolationOptions {
   uint64_t budget = 0;
   bool json = false;
 };
@@ -43,12 +38,7 @@ void AddMinimize(CLI::App& app, Session& session) {
       "minimize", "The part of a case that still violates a property, as a case");
   command->footer("Example: iommucheck minimize crash.case --out small.case");
   auto o = std::make_shared<Options>();
-  command->add_option("CASE", o->path, "case file; - for standard input")->required();
-  command
-      ->add_option("--property", o->property,
-                   "the property to go on violating; default: the one that the case is about")
-      ->check(OneOf("a property", NamesOf(kProperties, PropertyName)));
-  command->add_option("--out", o->out, "file to write instead of standard output");
+  AddViolation(*command, *o, "the property to go on violating");
   AddBudget(*command, o->budget);
   AddTimeout(*command);
   command->add_flag("--json", o->json, "one JSON object");

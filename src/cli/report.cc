@@ -5,21 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/case/run.h"
-#include "src/case/spelling.h"
 #include "src/cli/commands.h"
-#include "src/cli/usage.h"
 #include "src/report/mail.h"
 
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
-  std::string path;
-  std::string property;
-  std::string out;
-};
-
-void Report(const Options& o, Session& session) {
+void Report(const ViolationOptions& o, Session& session) {
   if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<Case> c = ReadCase(o.path);
   if (!c.ok()) return session.Fail(c.status());
@@ -46,13 +38,8 @@ void AddReport(CLI::App& app, Session& session) {
   auto* command =
       app.add_subcommand("report", "A case that goes wrong, as a mail to a kernel list");
   command->footer("Example: iommucheck report corpus/bugs/open-overlap-at-the-top.case");
-  auto o = std::make_shared<Options>();
-  command->add_option("CASE", o->path, "case file; - for standard input")->required();
-  command
-      ->add_option("--property", o->property,
-                   "the property that it violates; default: the one that the case is about")
-      ->check(OneOf("a property", NamesOf(kProperties, PropertyName)));
-  command->add_option("--out", o->out, "file to write instead of standard output");
+  auto o = std::make_shared<ViolationOptions>();
+  AddViolation(*command, *o, "the property that it violates");
   command->callback([o, &session] { Report(*o, session); });
 }
 
