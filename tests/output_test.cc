@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/strings/str_split.h"
 #include "tests/run_tool.h"
 
 namespace {
@@ -164,8 +165,12 @@ class Running {
     if (freopen(output.c_str(), "w", stdout) == nullptr) _exit(126);
     dup2(STDOUT_FILENO, STDERR_FILENO);
     if (chdir(IOMMUCHECK_SOURCE_DIR) != 0) _exit(126);
-    const std::string command = "exec '" IOMMUCHECK_BINARY "' " + args;
-    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    // Without a shell, which would have handlers of its own until it becomes the command.
+    std::vector<std::string> words = absl::StrSplit(args, ' ', absl::SkipEmpty());
+    std::vector<char*> argv = {const_cast<char*>(IOMMUCHECK_BINARY)};
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
     _exit(127);
   }
   void Signal(int signal) const { kill(child_, signal); }
