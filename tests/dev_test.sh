@@ -57,7 +57,7 @@ expect 2 '--cases: expected a number' review --cases many x.patch
 expect 5 'expected a file with a patch' review /no/such.patch
 expect 2 '--git A..B wants the clone' review --git v1..v2
 expect 2 'expected a command, found nope' nope
-for command in fuzz review test build conform-fuzz bench kernel coverage sanitize format tidy; do
+for command in fuzz review test build conform-fuzz bench kernel coverage sanitize package format tidy; do
   expect 0 "^./dev $command" "$command" --help
 done
 expect 0 '^./dev fuzz kernel_ioctl' fuzz --help

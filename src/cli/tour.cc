@@ -18,6 +18,7 @@
 #include "src/report/system.h"
 #include "src/report/text.h"
 #include "src/report/verdict_line.h"
+#include "src/tool/provenance.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -210,7 +211,8 @@ std::string TourJson(const Tour& tour) {
 void AddTour(CLI::App& app, Session& session) {
   auto* command =
       app.add_subcommand("tour", "The 2022 question: verdicts, a case, the claims, a machine");
-  auto corpus = std::make_shared<std::string>("corpus");
+  const std::string installed = tool::InstalledData();
+  auto corpus = std::make_shared<std::string>(installed.empty() ? "corpus" : installed + "/corpus");
   command->footer("Example: iommucheck tour --json");
   command->add_option("--corpus", *corpus, "where the claims and systems are")
       ->capture_default_str();

@@ -2,6 +2,7 @@
 #include "src/tool/provenance.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "commit.inc"
@@ -56,6 +57,13 @@ std::string_view Commit() { return IOMMUCHECK_COMMIT; }
 std::string Release() { return "iommucheck " + std::string(Version()); }
 
 std::string Build() { return Release() + " (" + std::string(Commit()) + ")"; }
+
+std::string InstalledData() {
+  std::error_code unread;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", unread);
+  const std::filesystem::path data = program.parent_path().parent_path() / "share" / "iommucheck";
+  return !unread && std::filesystem::is_directory(data, unread) ? data.string() : "";
+}
 
 std::string_view ModelHash() {
   return

@@ -36,6 +36,10 @@ void SetCommandLine(int argc, const char* const* argv, std::string_view program 
 // terminal would act on are escaped. Empty if nobody set it.
 std::string CommandLine();
 
+// The folder of what is installed beside the program, such as the corpus; "" where it runs from the
+// folder that it was built in.
+std::string InstalledData();
+
 // A sentence that every report of this run must carry, such as that a kernel has no profile of its
 // own. The same sentence again is not added.
 void AddNote(std::string note);
