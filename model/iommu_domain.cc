@@ -386,7 +386,7 @@ int AllocBlockingDomain(Kernel& k, GroupId group) {
 int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (!k.has(Rule::kCoreDmaOwner)) return 0;
-  if (g.owner || g.kernel_users != 0) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
+  if (g.owner_cnt != 0) return k.refuse(Rule::kCoreDmaOwner, -EPERM, kNoId, group);
   const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
   if ((g.domain != kNoId && g.domain != g.default_domain) || pasids)
     return k.refuse(Rule::kCoreDmaOwner, -EBUSY, kNoId, group);
@@ -399,17 +399,19 @@ int iommu_group_claim_dma_owner(Kernel& k, GroupId group) {
     SetGroupDomainPointer(k, group, kNoId);  // the devices stay where they are
   }
   g.owner = true;
+  ++g.owner_cnt;
   return 0;
 }
 
 void iommu_group_release_dma_owner(Kernel& k, GroupId group) {
   GroupState& g = k.group(group);
   if (!g.owner) return;
-  // A kernel driver that was bound before the IOMMU came may have attached a PASID meanwhile
-  // (assume.no_driver_before_iommu): the owner stays then, and the domain.
-  if (k.sets_up_groups() && g.pasid_domain != kNoId)
+  // A kernel driver that was bound before the IOMMU came may have taken the owner's count, or have
+  // attached a PASID (assume.no_driver_before_iommu): the owner stays then, and the domain.
+  if (g.owner_cnt == 0 || (k.sets_up_groups() && g.pasid_domain != kNoId))
     return k.warn("__iommu_release_dma_ownership", group);
   g.owner = false;
+  g.owner_cnt = 0;
   SetCoreDomain(k, group);
 }
 

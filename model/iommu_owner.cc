@@ -112,11 +112,10 @@ int iommu_device_use_default_domain(Kernel& k, DeviceId dev) {
   GroupState& g = k.group(group);
   if (g.default_domain == kNoId && k.has(Rule::kCoreDeferUnset))
     return k.refuse(Rule::kCoreDeferUnset, -kEProbeDefer, dev, group);
-  const bool used = g.owner || g.kernel_users != 0;
   const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
-  if (used && (g.owner || !IsOnDefault(k, g) || pasids) && k.has(Rule::kCoreUseDefault))
+  if (g.owner_cnt != 0 && (g.owner || !IsOnDefault(k, g) || pasids) && k.has(Rule::kCoreUseDefault))
     return k.refuse(Rule::kCoreUseDefault, -EBUSY, dev, group);
-  ++g.kernel_users;
+  ++g.owner_cnt;
   return 0;
 }
 
@@ -125,13 +124,12 @@ void iommu_device_unuse_default_domain(Kernel& k, DeviceId dev) {
   if (!CountsUsers(k, dev)) return;
   GroupState& g = k.group(group);
   const bool pasids = k.sets_up_groups() && g.pasid_domain != kNoId;
-  // ABSTRACTION: when a driver that was bound before its device had a group unbinds, the kernel
-  // decrements the count of the group's owner, and when that owner releases the group, the kernel
-  // WARNs and does nothing (assume.no_driver_before_iommu).
-  if ((g.kernel_users == 0 && !g.owner) || pasids)
+  // A driver that was bound before its device had a group takes the count of another, or of the
+  // owner (assume.no_driver_before_iommu).
+  if (g.owner_cnt == 0 || pasids)
     k.warn("iommu_device_unuse_default_domain", group);
-  else if (g.kernel_users != 0)
-    --g.kernel_users;
+  else
+    --g.owner_cnt;
 }
 
 const char* CannotDeferredAttach(const Kernel& k) { return CannotWithoutKernelDriver(k); }

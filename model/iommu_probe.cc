@@ -637,7 +637,7 @@ void iommu_release_device(Kernel& k, DeviceId dev) {
   d.instance = kNoId;
   const GroupState& g = k.group(group);
   if (g.devices == kNoId && k.sets_up_groups()) {
-    if (g.owner || g.kernel_users != 0 || g.domain != g.default_domain)
+    if (g.owner_cnt != 0 || g.domain != g.default_domain)
       k.warn("__iommu_group_free_device", group);
     FreeGroupDomains(k, group);
   }

@@ -200,9 +200,9 @@ Found OwnershipBalances(const StepView& v) {
 
 Found KernelUsersBalance(const StepView& v) {
   return AnyGroup(v.after, [&](GroupId group, const GroupState& g) -> Found {
-    if (g.kind != DeviceKind::kReal || g.kernel_users >= KernelDriversOf(v.after, group))
-      return std::nullopt;
-    return Violation{.why = "owner_cnt is less than its devices that kernel drivers have",
+    const int users = KernelDriversOf(v.after, group) + (g.owner ? 1 : 0);
+    if (g.kind != DeviceKind::kReal || g.owner_cnt >= users) return std::nullopt;
+    return Violation{.why = "owner_cnt is less than its owner and devices that kernel drivers have",
                      .group = group};
   });
 }
@@ -359,10 +359,8 @@ constexpr PropertyInfo kCoreRows[] = {
      "and those that wait for their first DMA",
      GroupSharesADomain,
      PromisedOn(Until(kV5_19), kOneInstanceNoHotAdd)
-         .Without(kAttachFaults)
-         .And(Since(kV5_19).Until(kV6_6), kOneInstance)
-         .Without(kAttachFaults)
-         .And(Since(kV6_6).Until(kV6_8), kOneInstance)
+         .Without(kAttachFaults | kAllocFaults)
+         .And(Since(kV5_19).Until(kV6_8), kOneInstance)
          .Without(kAttachFaults | kAllocFaults)
          .And(Since(kV6_8), kOneInstance)
          .Without(kAttachFaults)},
@@ -388,10 +386,10 @@ constexpr PropertyInfo kCoreRows[] = {
      "attach_dev says EINVAL, and no other errno, to what is incompatible", IncompatibleMeansEinval,
      PromisedOn(Until(kV6_6), kOneErrno).And(Since(kV6_6))},
     {kOwnershipBalances, "ownership-balances", "a group is claimed only while it is in a container",
-     OwnershipBalances, PromisedOn(Since(kV5_19).Until(kV6_6)).And(Since(kV6_6), kDriversCome)},
+     OwnershipBalances, PromisedOn(Since(kV5_19), kDriversCome)},
     {kKernelUsersBalance, "kernel-users-balance",
-     "a group counts at least each of its devices that a kernel driver has", KernelUsersBalance,
-     PromisedOn(Since(kV5_19), kDriversCome)},
+     "a group counts its owner, and each of its devices that a kernel driver has",
+     KernelUsersBalance, PromisedOn(Since(kV5_19), kDriversCome)},
     {kNoDriverBesideUser, "no-driver-beside-user",
      "no kernel driver has a device of a group that user space has", NoDriverBesideUser,
      PromisedOn(Since(kV5_19), kDriversCome)},
@@ -407,7 +405,8 @@ constexpr PropertyInfo kCoreRows[] = {
     {kPasidKeepsItsDomain, "pasid-keeps-its-domain",
      "no attach replaces the domain that a PASID has", PasidKeepsItsDomain, kEveryVersion},
     {kResettingDeviceIsBlocked, "resetting-device-is-blocked",
-     "a device in reset is on the blocking domain", ResettingDeviceIsBlocked, kEveryVersion},
+     "a device in reset is on the blocking domain", ResettingDeviceIsBlocked,
+     PromisedOn(Until(kV7_1)).And(Since(kV7_1)).Without(kAttachFaults)},
     {kResetsOfAGroupAreCounted, "resets-of-a-group-are-counted",
      "a group's count of devices in reset is the number of its devices in reset",
      ResetsOfAGroupAreCounted},

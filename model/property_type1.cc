@@ -425,7 +425,7 @@ Found LockedMemoryBalances(const StepView& v) {
 
 Found LockedMemoryKeepsItsLimit(const StepView& v) {
   const uint8_t limit = v.topology.settings.memlock;
-  if (limit == kNoLimit || MemoryOf(v.after).locked <= limit) return std::nullopt;
+  if (limit == kNoLimit || v.after.locked_vm <= limit) return std::nullopt;
   return Violation{.why = "more is locked than RLIMIT_MEMLOCK"};
 }
 

@@ -53,7 +53,8 @@ struct GroupState {
   DomainId default_domain = kNoId;      // group->default_domain
   DomainId blocking_domain = kNoId;     // group->blocking_domain
   bool owner = false;                   // group->owner; in the model only VFIO owns groups
-  uint8_t kernel_users = 0;             // group->owner_cnt of drivers that use the DMA API
+  // group->owner_cnt: the owner, and drivers that use the DMA API.
+  uint8_t owner_cnt = 0;
   DomainId pasid_domain = kNoId;        // group->pasid_array at PASID 1
   uint8_t recovery_cnt = 0;             // group->recovery_cnt
   DeviceKind kind = DeviceKind::kReal;  // vfio_group->type

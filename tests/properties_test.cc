@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The properties: kernels keep what they promise, and each property can be violated.
+// The properties and the promises: each property can be violated, and each assumption is needed. That
+// random runs keep the promises is for fuzz/promises.cc.
 #include "model/properties.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -71,26 +71,6 @@ TEST(Promises, AreByPropertyThenByVersionEachOnce) {
     EXPECT_EQ(InfoOf(p).property, p);
     for (KernelVersion v : kKernelVersions)
       EXPECT_EQ(IsPromised(v, p), PromiseOf(v, p) != nullptr) << PropertyName(p);
-  }
-}
-
-// Promises with the same assumptions are tried in the same runs.
-TEST(Promises, AreKeptInRandomRuns) {
-  for (KernelVersion version : kKernelVersions) {
-    std::map<std::pair<const Rule*, FaultSet>, std::vector<const Promise*>> together;
-    for (const Promise& p : Promises())
-      if (p.version == version) together[{p.assumptions.data(), p.without}].push_back(&p);
-    for (const auto& [key, promises] : together) {
-      const KernelProfile kernel = With(version, promises.front()->assumptions);
-      for (uint64_t seed = 0; seed < 1500; ++seed)
-        PlayRandom(kernel, seed, promises.front()->without, [&](const StepView& view) {
-          for (const Promise* p : promises) {
-            const auto found = FindViolation(p->property, view);
-            ASSERT_FALSE(found) << PropertyName(p->property) << " on " << VersionName(version)
-                                << ", seed " << seed << ": " << found->why;
-          }
-        });
-    }
   }
 }
 

@@ -307,7 +307,7 @@ void EachMember(DeviceState& d, F change) {
 
 template <typename F>
 void EachMember(GroupState& g, F change) {
-  auto& [live, devices, domain, default_domain, blocking_domain, owner, kernel_users, pasid_domain,
+  auto& [live, devices, domain, default_domain, blocking_domain, owner, owner_cnt, pasid_domain,
          recovery_cnt, kind, open, dead, open_devices, emulated_listed, container,
          next_in_container, vfio_domain] = g;
   change("live", live, false);
@@ -317,7 +317,7 @@ void EachMember(GroupState& g, F change) {
   change("blocking_domain", blocking_domain, kNoId);
   change("blocking_domain", blocking_domain, default_domain);
   change("owner", owner, false);
-  change("kernel_users", kernel_users, uint8_t{1});
+  change("owner_cnt", owner_cnt, uint8_t{2});
   change("pasid_domain", pasid_domain, domain);
   change("recovery_cnt", recovery_cnt, uint8_t{1});
   change("kind", kind, DeviceKind::kNoIommu);

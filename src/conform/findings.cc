@@ -101,18 +101,10 @@ bool IsNeverUnmapped(const Op& op, int error) {
   return op.kind == OpKind::kMap && error == 0 && op.at.first + op.at.count == kPages;
 }
 
-const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
-                         std::span<const Call> calls) {
+const char* FindingAfter(const Op& op, int error, const State& after, std::span<const Call> calls) {
   // The place of the mapping in the kernel's tree would decide which other findings follow.
   if (IsNeverUnmapped(op, error))
     return "A mapping that ends at the top of the address space is never unmapped";
-  if (op.kind == OpKind::kUnbind || op.kind == OpKind::kRemove) {
-    const DeviceState& d = before.devices[op.a];
-    const bool uncounted = d.bound == BoundTo::kKernelDriver && d.group != kNoId &&
-                           before.groups[d.group].owner && before.groups[d.group].kernel_users == 0;
-    return uncounted ? "A driver bound before the IOMMU came gives back the owner's count"
-                     : nullptr;
-  }
   // A driver that ignores what bus_set_iommu() says registers all the same; the walk that failed has
   // released the devices that it came to.
   const bool failed =

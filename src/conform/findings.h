@@ -29,8 +29,7 @@ const char* FindingOfBind(const Topology& topology, const State& before, const O
 
 // The finding that an op has reached, with result `error` and with `calls` in the model; nullptr:
 // none.
-const char* FindingAfter(const State& before, const Op& op, int error, const State& after,
-                         std::span<const Call> calls);
+const char* FindingAfter(const Op& op, int error, const State& after, std::span<const Call> calls);
 
 // Whether type1 never unpins the mapping that this op made. It may then lose the pins of emulated
 // devices in other mappings, too, and each of these leaves its vfio_pfn.

@@ -49,8 +49,7 @@ bool Lockstep::Take(const Op& op) {
   model_run_.Step(expected, events_, state_);
   if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
     return false;
-  finding_ =
-      FindingAfter(before, op, expected.error, state_, model_.CallsOf(model_.steps.size() - 1));
+  finding_ = FindingAfter(op, expected.error, state_, model_.CallsOf(model_.steps.size() - 1));
   return finding_ == nullptr;
 }
 

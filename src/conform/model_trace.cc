@@ -131,11 +131,10 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
     const GroupId group = state.devices[dev].group;
     if (group == kNoId) continue;
     const GroupState& g = state.groups[group];
-    // The kernel's owner_cnt counts the owner, too.
     devices[dev] = {group,
                     {.domain = number_of(g.domain),
                      .default_domain = number_of(g.default_domain),
-                     .owner_cnt = static_cast<int16_t>(g.kernel_users + (g.owner ? 1 : 0)),
+                     .owner_cnt = static_cast<int16_t>(g.owner_cnt),
                      .owned = g.owner}};
   }
   SetGroups(std::span(devices).first(topology.devices_count), trace_);

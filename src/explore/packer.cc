@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <optional>
 
 namespace iommucheck::explore {
@@ -329,6 +330,8 @@ void Packer::Pack(const State& state, const Values& values, Key& key) {
     const GroupState& g = state.groups[new_groups_.seen[n]];
     if (members[n] > 1)
       for (DeviceId d = g.devices; d != kNoId; d = state.devices[d].next) out.Put(d, device_bits_);
+    // No kernel driver binds, so that the owner's count follows from the owner.
+    assert(g.owner_cnt == (g.owner ? 1 : 0));
     if (owners_) out.Flag(g.owner);
     const unsigned container = new_containers_.CodeOf(g.container);
     if (container != 0) ++contained[container - 1];
@@ -374,6 +377,7 @@ void Packer::Unpack(std::span<const uint32_t> key, State& state, Values& values)
     GetMembers(in, members[n], g, state);
     g.live = true;
     g.owner = owners_ && in.Flag();
+    g.owner_cnt = g.owner ? 1 : 0;
     g.container = FromOrNone(in.Get(Width(containers_)));
     if (g.container != kNoId) {
       last_contained[g.container] = n;
@@ -526,6 +530,7 @@ void Packer::UnpackCluster(std::span<const uint32_t> key, std::span<const Device
     GroupState& g = state.groups[n];
     GetMembers(in, members[n - base], g, state);
     g.owner = owners_ && in.Flag();
+    g.owner_cnt = g.owner ? 1 : 0;
     if (in.Flag()) g.container = 0;
     const uint8_t domain = in.Get(2);
     if (in.Flag()) g.default_domain = GetLoose(in, DomainType::kDefault, state);

@@ -274,8 +274,9 @@ class Differ {
                                : ", without an owner"));
     else if (a.owner != b.owner)
       Line(name + (a.owner ? " has an owner" : " has no owner"));
-    if (a.kernel_users != b.kernel_users)
-      Line(absl::StrFormat("%s: owner_cnt of kernel drivers %d", name, a.kernel_users));
+    // An owner counts as one.
+    if (a.owner_cnt - a.owner != b.owner_cnt - b.owner)
+      Line(absl::StrFormat("%s: owner_cnt %d", name, a.owner_cnt));
     if (a.recovery_cnt != b.recovery_cnt)
       Line(absl::StrFormat("%s: recovery_cnt %d", name, a.recovery_cnt));
     if (a.open != b.open)

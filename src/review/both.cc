@@ -228,8 +228,8 @@ void KeepPlayable(const harness& real, Case& c) {
       break;
     kept.push_back({.op = op.op, .expected = std::nullopt, .comment = ""});
     builder.Step(result, events, state);
-    if (conform::FindingAfter(before, op.op, result.error, state,
-                              trace.CallsOf(trace.steps.size() - 1)) != nullptr) {
+    if (conform::FindingAfter(op.op, result.error, state, trace.CallsOf(trace.steps.size() - 1)) !=
+        nullptr) {
       kept.pop_back();
       break;
     }
