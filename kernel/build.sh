@@ -335,6 +335,8 @@ base_object() {
 }
 flavours=(plain fuzz coverage)
 overlaid_folders=${overlay:+-I$overlay}
+# A WARN names its file as the tree does, wherever that lies.
+names="-fmacro-prefix-map=$tree/=${overlay:+ -fmacro-prefix-map=$overlay/=}"
 if [[ -n $base ]]; then
   flavours=(plain) targets=$out/kernel.so
   for folder in iommu vfio pci base acpi; do overlaid_folders+=" -I$overlay/drivers/$folder"; done
@@ -344,7 +346,7 @@ fi
 builddir = $out
 kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h $overlaid_folders -I$tree -I$here -I$tree/drivers/iommu $
   -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/drivers/acpi -I$tree/lib $
-  -O2 -g1 -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
+  -O2 -g1 $names -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
   -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
 rule kernel

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "src/case/kernel.h"
+#include "src/conform/compare.h"
 #include "src/conform/model_trace.h"
 #include "src/review/both.h"
 #include "src/review/changes.h"
@@ -150,7 +151,7 @@ TEST(Kinds, OfLeaksWarnsAndCrashesAreWorseOrBetter) {
   const Played before = InModel(c, "");
   Played after = before;
   after.result.leaks = {"3 heap objects"};
-  after.result.warns = {"f(), drivers/iommu/iommu.c:12"};
+  after.result.warns = {{.function = "f", .file = "drivers/iommu/iommu.c", .line = 12}};
   std::vector<Kind> kinds = KindsOf(c, before, after);
   ASSERT_EQ(kinds.size(), 2U);
   EXPECT_EQ(kinds[0].text, "now a WARN in f()");
@@ -168,7 +169,9 @@ TEST(Kinds, OfAWarnWhereTheCaseFailsTheWayBackAreNoFaultOfThePatch) {
   const Case c = CaseOf(std::string(kTwoTables) + "unset-container 1 fail=attach:dev1:EIO\n");
   const Played before = InModel(c, "");
   Played after = before;
-  after.result.warns = {"__iommu_group_set_domain_nofail(), drivers/iommu/iommu.c:158"};
+  after.result.warns = {{.function = "__iommu_group_set_domain_nofail",
+                         .file = "drivers/iommu/iommu.c",
+                         .line = 158}};
   const std::vector<Kind> excused = KindsOf(c, before, after);
   ASSERT_EQ(excused.size(), 1U);
   EXPECT_EQ(excused[0].effect, Effect::kChanged);
@@ -176,7 +179,8 @@ TEST(Kinds, OfAWarnWhereTheCaseFailsTheWayBackAreNoFaultOfThePatch) {
   // Not where no attach fails, and not where another function WARNs.
   const Case plain = CaseOf(kTwoTables);
   EXPECT_EQ(KindsOf(plain, before, after).at(0).effect, Effect::kWorse);
-  after.result.warns = {"iommu_detach_group(), drivers/iommu/iommu.c:99"};
+  after.result.warns = {
+      {.function = "iommu_detach_group", .file = "drivers/iommu/iommu.c", .line = 99}};
   EXPECT_EQ(KindsOf(c, before, after).at(0).effect, Effect::kWorse);
 }
 
@@ -209,6 +213,23 @@ TEST(Explain, SaysSoWhereNoRuleFits) {
       Explain(KernelVersion::kV6_12_y, std::vector<Answered>{answered}, {}, {});
   EXPECT_THAT(found.fits, IsEmpty());
   EXPECT_GT(found.tried, 50U);
+}
+
+TEST(Unseen, AreTheRulesWithoutWhichNoCaseIsAnother) {
+  const std::vector<Rule> touched =
+      RulesOf(std::vector<std::string>{"vfio_iommu_type1_attach_group"});
+  const auto has_same_ops = [&](const std::vector<Case>& cases) {
+    const std::vector<Rule> unseen = Unseen(KernelVersion::kV6_12_y, cases, touched);
+    return std::ranges::find(unseen, Rule::kType1SameOps) != unseen.end();
+  };
+  const Case two_tables = CaseOf(kTwoTables);
+  Case one_table = two_tables;
+  one_table.topology.instances[1].table = one_table.topology.instances[0].table;
+  EXPECT_TRUE(has_same_ops({}));
+  EXPECT_TRUE(has_same_ops({one_table}));
+  EXPECT_FALSE(has_same_ops({one_table, two_tables}));
+  EXPECT_FALSE(Agree(conform::TraceOf(two_tables), WithoutRule(two_tables, Rule::kType1SameOps)));
+  EXPECT_TRUE(Agree(conform::TraceOf(one_table), WithoutRule(one_table, Rule::kType1SameOps)));
 }
 
 }  // namespace

@@ -216,8 +216,8 @@ void Print(const Outcome& outcome, bool verbose) {
   if (!outcome.real.crash.empty()) std::cout << report::Field("crashed", outcome.real.crash);
   for (const std::string& line : PrintableLines(outcome.real.said))
     std::cout << report::Field("said", line);
-  for (const std::string& warn : outcome.real.warns)
-    std::cout << report::Field("WARN", "in " + warn);
+  for (const Harness::Warn& warn : outcome.real.warns)
+    std::cout << report::Field("WARN", "in " + warn.text());
   for (const std::string& leak : outcome.real.leaks)
     std::cout << report::Field("left", leak + " after the teardown");
   if (outcome.kind == Outcome::Kind::kDiffers) std::cout << outcome.comparison.text << "\n";
@@ -254,8 +254,8 @@ report::CheckResult ResultOf(const Outcome& outcome, const std::string& build) {
                                   side(at.b_line));
   for (const std::string& line : PrintableLines(outcome.real.said))
     absl::StrAppend(&result.detail, line, "\n");
-  for (const std::string& warn : outcome.real.warns)
-    absl::StrAppend(&result.detail, "WARN in ", warn, "\n");
+  for (const Harness::Warn& warn : outcome.real.warns)
+    absl::StrAppend(&result.detail, "WARN in ", warn.text(), "\n");
   for (const std::string& leak : outcome.real.leaks)
     absl::StrAppend(&result.detail, "left after the teardown: ", leak, "\n");
   absl::StrAppend(&result.detail, at.text);
@@ -289,7 +289,7 @@ report::Json ToJson(const Outcome& outcome) {
     json["crashed"] = outcome.real.crash;
     json["said"] = PrintableLines(outcome.real.said);
   }
-  if (!outcome.real.warns.empty()) json["warns"] = outcome.real.warns;
+  for (const Harness::Warn& warn : outcome.real.warns) json["warns"].push_back(warn.text());
   if (!outcome.real.leaks.empty()) json["leaks"] = outcome.real.leaks;
   return json;
 }

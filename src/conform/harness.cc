@@ -120,6 +120,10 @@ std::string Harness::WhyNot(const Case& c) const {
   return why == nullptr ? "" : why;
 }
 
+std::string Harness::Warn::text() const {
+  return absl::StrFormat("%s(), %s:%d", function, file, line);
+}
+
 Harness::Result Harness::PlayHere(const Case& c, size_t ops, const Trace* like,
                                   Trace& trace) const {
   RealRun run;
@@ -138,7 +142,7 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   uint32_t count = 0;
   const harness_warn* warns = real_->warns(&count);
   for (const harness_warn& warn : std::span(warns, count))
-    result.warns.push_back(absl::StrFormat("%s(), %s:%d", warn.function, warn.file, warn.line));
+    result.warns.push_back({.function = warn.function, .file = warn.file, .line = warn.line});
   if (trace.oops()) return result;
   harness_leaks leaks{};
   if (real_->finish(&leaks) == HARNESS_OOPS) {

@@ -56,8 +56,15 @@ class Harness {
   // Why the machine of the case cannot be built here, or "".
   [[nodiscard]] std::string WhyNot(const Case& c) const;
 
+  struct Warn {
+    std::string function;
+    std::string file;  // its path in the kernel tree
+    int line = 0;
+    // "iommu_detach_group(), drivers/iommu/iommu.c:3100"
+    [[nodiscard]] std::string text() const;
+  };
   struct Result {
-    std::vector<std::string> warns;  // "iommu_detach_group(), drivers/iommu/iommu.c:3100"
+    std::vector<Warn> warns;
     std::vector<std::string> leaks;  // resources that the teardown did not free
     std::string crash;  // "" or how the process died, such as "signal 6 (SIGABRT), in op 3"
     std::string said;   // its output before that

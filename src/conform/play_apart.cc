@@ -80,6 +80,25 @@ bool GetTexts(std::string_view& in, std::vector<std::string>& texts) {
   return whole;
 }
 
+void PutWarns(std::FILE* out, const std::vector<Harness::Warn>& warns) {
+  Put(out, warns.size());
+  for (const Harness::Warn& warn : warns) {
+    PutAll(out, warn.function);
+    PutAll(out, warn.file);
+    Put(out, warn.line);
+  }
+}
+
+bool GetWarns(std::string_view& in, std::vector<Harness::Warn>& warns) {
+  size_t count = 0;
+  bool whole = Get(in, count);
+  for (; whole && count != 0; --count) {
+    Harness::Warn& warn = warns.emplace_back();
+    whole = GetAll(in, warn.function) && GetAll(in, warn.file) && Get(in, warn.line);
+  }
+  return whole;
+}
+
 // Reads all parts that were written completely. Returns the kind of the last of them, or nothing.
 std::optional<Part> GetParts(std::string_view in, Trace& trace, Harness::Result& result) {
   std::optional<Part> last;
@@ -92,7 +111,7 @@ std::optional<Part> GetParts(std::string_view in, Trace& trace, Harness::Result&
       trace.calls.insert(trace.calls.end(), calls.begin(), calls.end());
     } else if (part == Part::kEnd) {
       if (!GetEnd(in, trace)) break;
-    } else if (!GetTexts(in, result.warns) || !GetTexts(in, result.leaks)) {
+    } else if (!GetWarns(in, result.warns) || !GetTexts(in, result.leaks)) {
       break;
     }
   }
@@ -125,7 +144,7 @@ absl::StatusOr<Harness::Result> Harness::PlayApart(const Case& c, size_t ops, Tr
     }
     const Result result = Finish(c, trace);
     Put(out, Part::kResult);
-    PutTexts(out, result.warns);
+    PutWarns(out, result.warns);
     PutTexts(out, result.leaks);
     std::fflush(out);
   });

@@ -59,22 +59,26 @@ absl::Status AskChange(Answer& answer) {
   const std::optional<KernelSpec> before = WithoutPatch(answer.question.kernel);
   if (!before) return absl::OkStatus();
   const Question& after = answer.question;
-  const uint64_t budget = after.bounds.budget;
   Question question{.property = after.property,
                     .kernel = *before,
                     .bounds = after.bounds,
                     .bounded = after.bounded};
-  uint64_t used = ResourcesOf(answer);
-  question.bounds.budget = smt::BudgetLeft(budget, used);
-  absl::StatusOr<Answer> asked = Ask(question);
-  if (!asked.ok()) return asked.status();
-  used += ResourcesOf(*asked);
-  Change change{
-      .before = *before, .result = asked->result, .every_size = HoldsForEverySize(*asked)};
-  if (answer.result.verdict == Verdict::kViolated && asked->result.verdict == Verdict::kViolated) {
+  question.bounds.budget = smt::BudgetLeft(after.bounds.budget, ResourcesOf(answer));
+  const absl::StatusOr<Answer> asked = Ask(question);
+  return asked.ok() ? AskChange(answer, *asked) : asked.status();
+}
+
+absl::Status AskChange(Answer& answer, const Answer& before) {
+  const Question& after = answer.question;
+  Change change{.before = before.question.kernel,
+                .result = before.result,
+                .every_size = HoldsForEverySize(before)};
+  if (answer.result.verdict == Verdict::kViolated && before.result.verdict == Verdict::kViolated) {
     const absl::StatusOr<Direction> only = AskDirection(
-        {.property = after.property, .kernels = {*before, after.kernel}, .bounds = after.bounds}, 1,
-        answer, smt::BudgetLeft(budget, used));
+        {.property = after.property,
+         .kernels = {before.question.kernel, after.kernel},
+         .bounds = after.bounds},
+        1, answer, smt::BudgetLeft(after.bounds.budget, ResourcesOf(answer) + ResourcesOf(before)));
     if (!only.ok()) return only.status();
     change.only = only->result;
   }

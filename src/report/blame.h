@@ -19,6 +19,9 @@ std::optional<KernelSpec> WithoutPatch(const KernelSpec& kernel);
 
 // Gives an answer about a patched kernel its `change`; other answers have none. Errors: as Ask().
 absl::Status AskChange(Answer& answer);
+// The same where the kernel before the patch has been asked about: about that one, within the same
+// bounds.
+absl::Status AskChange(Answer& answer, const Answer& before);
 
 // Whether a violation is the patch's: "yes" where the kernel asked about violates the property and
 // the one without the patch was not found to, within the same bounds; "no" where both do, or

@@ -73,20 +73,23 @@ std::set<std::string> LeaksOf(const Harness::Result& result) {
 // The functions that WARN, without the line.
 std::multiset<std::string> WarnsOf(const Harness::Result& result) {
   std::multiset<std::string> warns;
-  for (const std::string& warn : result.warns) warns.insert(warn.substr(0, warn.find(',')));
+  for (const Harness::Warn& warn : result.warns) warns.insert(warn.function);
   return warns;
 }
 
-// What one kernel alone does.
+// What one kernel alone does: `text` says it in words, and may change the effect.
 // `whole`: the run after the patch was not ended where it differs, so that what it lacks is gone.
 template <typename Set, typename Text>
-void AddOneSided(const Set& before, const Set& after, bool whole, Text what,
-                 std::vector<Kind>& kinds, bool cross_driver = false) {
+void AddOneSided(What what, const Set& before, const Set& after, bool whole, Text text,
+                 std::vector<Kind>& kinds) {
   std::set<std::string> seen;
   const auto add = [&](const Set& has, const Set& lacks, Effect effect, const char* when) {
-    for (const std::string& name : has)
-      if (has.count(name) > lacks.count(name) && seen.insert(when + name).second)
-        kinds.push_back({effect, what(name, when), cross_driver});
+    for (const std::string& name : has) {
+      if (has.count(name) <= lacks.count(name) || !seen.insert(when + name).second) continue;
+      Kind kind{.effect = effect, .what = what, .text = ""};
+      kind.text = text(name, when, kind.effect);
+      kinds.push_back(std::move(kind));
+    }
   };
   add(after, before, Effect::kWorse, "now");
   if (whole) add(before, after, Effect::kBetter, "no longer");
@@ -120,15 +123,7 @@ bool FailsAnAttach(const Case& c, const Played& after) {
 // The core demands of a driver that a device can go back to a domain on which it was, and WARNs in
 // these functions if it cannot. A case in which such a call fails shows that the patched kernel goes
 // back there, not that it does so wrongly.
-void ExcuseRefusedReturns(const Case& c, const Played& after, std::vector<Kind>& kinds) {
-  if (!FailsAnAttach(c, after)) return;
-  for (Kind& kind : kinds)
-    if (kind.effect == Effect::kWorse && absl::StrContains(kind.text, " WARN in ") &&
-        kind.text.ends_with("_nofail()")) {
-      kind.effect = Effect::kChanged;
-      kind.text += ", as the case has a driver fail to go back";
-    }
-}
+bool WarnsOfDrivers(const std::string& function) { return function.ends_with("_nofail"); }
 
 std::set<std::string> CrossDrivers(const Case& c, const Played& played, size_t steps) {
   std::set<std::string> ops;
@@ -161,7 +156,7 @@ void AddFirst(const Case& c, const Played& before, const Played& after, std::vec
   } else {
     how = absl::StrFormat("`%s` now, was `%s`", is, was);
   }
-  kinds.push_back({Effect::kChanged, absl::StrCat(OpWord(c, step), ": ", how), false});
+  kinds.push_back({Effect::kChanged, What::kOutcome, absl::StrCat(OpWord(c, step), ": ", how)});
 }
 
 // A step of splitmix64: cases whose numbers follow each other have nothing in common.
@@ -259,11 +254,11 @@ class SharedNumber {
 constexpr uint64_t kChunk = 500;  // cases a process
 
 // The lines that a process of random cases sends: "NUMBER OPS" of a case that agrees; of one that
-// differs also its kinds, each after a tab, with the number of its effect and 1 for cross-driver.
+// differs also its kinds, each after a tab, with the numbers of its effect and of what it is.
 std::string CaseLine(uint64_t number, size_t ops, const std::vector<Kind>& kinds) {
   std::string line = absl::StrCat(number, " ", ops);
   for (const Kind& kind : kinds)
-    absl::StrAppend(&line, "\t", static_cast<int>(kind.effect), kind.cross_driver ? 1 : 0,
+    absl::StrAppend(&line, "\t", static_cast<int>(kind.effect), static_cast<int>(kind.what),
                     kind.text);
   return line;
 }
@@ -271,8 +266,8 @@ std::string CaseLine(uint64_t number, size_t ops, const std::vector<Kind>& kinds
 std::vector<Kind> KindsOfLine(const std::vector<std::string>& fields) {
   std::vector<Kind> kinds;
   for (size_t i = 1; i < fields.size(); ++i)
-    kinds.push_back(
-        {static_cast<Effect>(fields[i][0] - '0'), fields[i].substr(2), fields[i][1] == '1'});
+    kinds.push_back({static_cast<Effect>(fields[i][0] - '0'), static_cast<What>(fields[i][1] - '0'),
+                     fields[i].substr(2)});
   return kinds;
 }
 
@@ -306,21 +301,29 @@ std::vector<Kind> KindsOf(const Case& c, const Played& before, const Played& aft
   const size_t steps = after.trace.steps.size();
   const bool whole = steps == before.trace.steps.size();
   AddOneSided(
-      CrossDrivers(c, before, steps), CrossDrivers(c, after, steps), true,
-      [](Name op, Name when) {
+      What::kCrossDriver, CrossDrivers(c, before, steps), CrossDrivers(c, after, steps), true,
+      [](Name op, Name when, Effect&) {
         return absl::StrCat(op, ": a device ", when, " accepts a domain of another driver");
       },
-      kinds, /*cross_driver=*/true);
+      kinds);
   AddOneSided(
-      Deaths(c, before), Deaths(c, after), whole,
-      [](Name death, Name when) { return absl::StrCat(when, " ", death); }, kinds);
+      What::kDeath, Deaths(c, before), Deaths(c, after), whole,
+      [](Name death, Name when, Effect&) { return absl::StrCat(when, " ", death); }, kinds);
+  const bool fails_an_attach = FailsAnAttach(c, after);
   AddOneSided(
-      WarnsOf(before.result), WarnsOf(after.result), whole,
-      [](Name function, Name when) { return absl::StrCat(when, " a WARN in ", function); }, kinds);
-  ExcuseRefusedReturns(c, after, kinds);
+      What::kWarn, WarnsOf(before.result), WarnsOf(after.result), whole,
+      [&](Name function, Name when, Effect& effect) {
+        std::string text = absl::StrCat(when, " a WARN in ", function, "()");
+        if (effect != Effect::kWorse || !fails_an_attach || !WarnsOfDrivers(function)) return text;
+        effect = Effect::kChanged;
+        return text + ", as the case has a driver fail to go back";
+      },
+      kinds);
   AddOneSided(
-      LeaksOf(before.result), LeaksOf(after.result), whole,
-      [](Name what, Name when) { return absl::StrCat(when, " left after the teardown: ", what); },
+      What::kLeak, LeaksOf(before.result), LeaksOf(after.result), whole,
+      [](Name what, Name when, Effect&) {
+        return absl::StrCat(when, " left after the teardown: ", what);
+      },
       kinds);
   AddFirst(c, before, after, kinds);
   return kinds;
@@ -482,7 +485,7 @@ std::optional<Rule> OutsideOf(const Case& c, const Kind& kind) {
   for (const RuleInfo& info : AllRules())
     if (info.kind != RuleKind::kAssumption && c.kernel.dropped.has(info.rule))
       within.kernel.dropped.add(info.rule);
-  if (kind.cross_driver)
+  if (kind.what == What::kCrossDriver)
     for (const Promise& promise : EncodedPromises())
       if (promise.version == c.kernel.version && promise.property == Property::kNoCrossDriverAttach)
         for (const Rule rule : promise.assumptions)

@@ -29,11 +29,20 @@ enum class Effect : uint8_t {
 };
 inline constexpr std::array<const char*, 3> kEffectNames = {"worse", "changed", "better"};
 
+// What it is that differs.
+enum class What : uint8_t {
+  kOutcome,      // an errno, a call or the state at the end
+  kCrossDriver,  // whether a device accepts a domain of another driver
+  kDeath,        // a wild pointer or a crash
+  kWarn,
+  kLeak,
+};
+
 // A kind of difference: the same for all cases that differ in this way.
 struct Kind {
   Effect effect = Effect::kChanged;
+  What what = What::kOutcome;
   std::string text;  // "set-iommu: taken now, was refused with -EINVAL"
-  bool cross_driver = false;
   friend auto operator<=>(const Kind&, const Kind&) = default;
 };
 
@@ -42,9 +51,6 @@ struct Played {
   conform::Trace trace;
   conform::Harness::Result result;
 };
-
-// How the text of a leak begins that was not there.
-inline constexpr std::string_view kNowLeft = "now left after the teardown";
 
 // How two runs of a case differ: the first errno, call or line of the end that is another; and what
 // one of them alone does that no kernel should. Empty: not at all.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "src/conform/compare.h"
@@ -114,6 +115,24 @@ Explanation Explain(KernelVersion version, std::span<const Answered> differing,
       for (size_t k = j + 1; k < touched.size() && !tool::Stopped(); ++k)
         search.Try(std::array{touched[i], touched[j], touched[k]});
   return out;
+}
+
+conform::Trace WithoutRule(const Case& c, Rule rule) {
+  return conform::TraceOf(Changed(c, std::array{rule}));
+}
+
+std::vector<Rule> Unseen(KernelVersion version, std::span<const Case> cases,
+                         std::span<const Rule> touched) {
+  const KernelProfile profile = ProfileOf(version);
+  std::vector<Rule> unseen;
+  std::ranges::copy_if(touched, std::back_inserter(unseen),
+                       [&](Rule rule) { return profile.has(rule); });
+  for (const Case& c : cases) {
+    if (unseen.empty() || tool::Stopped()) break;
+    const Trace before = conform::TraceOf(c);
+    std::erase_if(unseen, [&](Rule rule) { return !Agree(before, WithoutRule(c, rule)); });
+  }
+  return unseen;
 }
 
 }  // namespace iommucheck::review

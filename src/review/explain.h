@@ -47,6 +47,14 @@ std::vector<Rule> RulesOf(std::span<const std::string> functions);
 Explanation Explain(KernelVersion version, std::span<const Answered> differing,
                     std::span<const Case> alike, std::span<const Rule> touched);
 
+// The rules of `touched` that the version has and that make no difference to the model in any of these
+// cases: a patch may take one of them away, and nobody would see it there.
+std::vector<Rule> Unseen(KernelVersion version, std::span<const Case> cases,
+                         std::span<const Rule> touched);
+
+// What the model does in the case without the rule.
+conform::Trace WithoutRule(const Case& c, Rule rule);
+
 // A rule that no patch of a kernel changes: of the machine and its drivers.
 bool IsOfMachine(const RuleInfo& info);
 

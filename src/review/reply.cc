@@ -2,6 +2,7 @@
 #include "src/review/reply.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -64,14 +65,6 @@ std::string DifferenceLine(const Difference& d) {
   return line;
 }
 
-// The function and the place in the tree, wherever that is.
-std::string PlaceText(const std::string& warn) {
-  const size_t tree = warn.find("/drivers/");
-  const size_t comma = warn.find(", ");
-  if (tree == std::string::npos || comma == std::string::npos) return warn;
-  return warn.substr(0, comma + 2) + warn.substr(tree + 1);
-}
-
 std::string PlayedText(const Review& r) {
   std::string out = Field(
       "played", absl::StrFormat("%d cases of the corpus and %d random ones (seed %d), "
@@ -124,6 +117,35 @@ std::string SolverText(const smt::QueryResult& result, bool every_size) {
   return report::VerdictText(result, every_size);
 }
 
+// What the kernel without the rule does, in one line.
+std::string LossText(const UnseenRule& unseen) {
+  if (unseen.asked.empty()) return "the solver does not know it";
+  std::vector<std::string> texts;
+  for (const Asked& asked : unseen.asked) {
+    const report::Answer& a = asked.answer;
+    texts.push_back(absl::StrFormat("%s %s without it (because of that: %s)",
+                                    PropertyName(a.question.property),
+                                    SolverText(a.result, report::HoldsForEverySize(a)),
+                                    report::BecauseOf(a.result.verdict, a.change->result.verdict)));
+  }
+  std::string text = absl::StrJoin(texts, "; ");
+  if (!unseen.unplayable.empty())
+    absl::StrAppend(&text, "; neither build can play that run: ", unseen.unplayable);
+  return text;
+}
+
+std::string UnseenText(const Review& r) {
+  if (r.unseen.empty()) return "";
+  std::map<std::string, std::vector<std::string>> by_loss;
+  for (const UnseenRule& unseen : r.unseen)
+    by_loss[LossText(unseen)].emplace_back(InfoOf(unseen.rule).id);
+  std::string out = Field(
+      "unseen", "no case shows whether the patch takes one of these rules of the functions away");
+  for (const auto& [loss, rules] : by_loss)
+    out += Field("", absl::StrCat(absl::StrJoin(rules, ", "), ": ", loss));
+  return out;
+}
+
 std::string AskedText(const report::Answer& a, bool promised) {
   const report::Change& change = *a.change;
   const KernelSpec& kernel = a.question.kernel;
@@ -166,7 +188,8 @@ std::string DifferenceText(const Difference& d) {
       "\n" + report::Indented(0, DifferenceLine(d)) + "\n" + CaseTextOf(d.smallest) + "\n";
   if (!Agree(d.before.trace, d.after.trace)) out += ColumnsOf(d);
   const auto add = [&out](const char* when, const conform::Harness::Result& result) {
-    for (const std::string& warn : result.warns) out += Field(when, "WARN in " + PlaceText(warn));
+    for (const conform::Harness::Warn& warn : result.warns)
+      out += Field(when, "WARN in " + warn.text());
     for (const std::string& leak : result.leaks)
       out += Field(when, "left after the teardown: " + leak);
     if (!result.crash.empty()) out += Field(when, "crashed: " + result.crash);
@@ -181,13 +204,16 @@ std::string ElsewhereText(const Review& r) {
   std::string out =
       "\nThe same rules on the other profiles that have them, each with the\n"
       "assumptions with which it promises the property\n";
-  for (const report::Answer& a : r.elsewhere)
-    out += Field(std::string(VersionName(a.question.kernel.version)),
-                 absl::StrFormat("%s: %s; before: %s; because of the patch: %s",
-                                 PropertyName(a.question.property),
-                                 SolverText(a.result, report::HoldsForEverySize(a)),
-                                 SolverText(a.change->result, a.change->every_size),
-                                 report::BecauseOf(a.result.verdict, a.change->result.verdict)));
+  for (const Asked& asked : r.elsewhere) {
+    const report::Answer& a = asked.answer;
+    out += Field(
+        std::string(VersionName(a.question.kernel.version)),
+        absl::StrFormat("%s%s: %s; before: %s; because of the patch: %s",
+                        PropertyName(a.question.property), asked.promised ? "" : " (not promised)",
+                        SolverText(a.result, report::HoldsForEverySize(a)),
+                        SolverText(a.change->result, a.change->every_size),
+                        report::BecauseOf(a.result.verdict, a.change->result.verdict)));
+  }
   return out;
 }
 
@@ -200,7 +226,9 @@ Json KindJson(const Difference& d) {
   json["before"] = conform::TraceLines(d.smallest, d.before.trace);
   json["after"] = conform::TraceLines(d.smallest, d.after.trace);
   json["leaks"] = d.after.result.leaks;
-  json["warns"] = d.after.result.warns;
+  json["warns"] = Json::array();
+  for (const conform::Harness::Warn& warn : d.after.result.warns)
+    json["warns"].push_back(warn.text());
   if (!d.after.result.crash.empty()) json["crashed"] = d.after.result.crash;
   return json;
 }
@@ -238,7 +266,7 @@ std::string ReplyText(const Review& r) {
   out += Field("verdict", absl::StrCat(r.verdict_name(), ": ", r.why));
   out += TouchedText(r);
   if (!r.question.patch.files.empty()) out += PlayedText(r);
-  out += ExplanationText(r);
+  out += ExplanationText(r) + UnseenText(r);
   for (const Asked& asked : r.asked) out += AskedText(asked.answer, asked.promised);
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel && r.asked.empty())
     out += Field("solver", absl::StrCat("has no part in ", KernelWord(r),
@@ -301,9 +329,17 @@ Json ReviewJson(const Review& r) {
     out["explained_by"] = fits;
     out["sets_tried"] = r.explanation->tried;
   }
+  Json unseen = Json::array();
+  for (const UnseenRule& u : r.unseen) {
+    Json of = Json::array();
+    for (const Asked& a : u.asked) of.push_back(AskedJson(a.answer));
+    unseen.push_back({{"rule", InfoOf(u.rule).id}, {"asked", of}});
+    if (!u.unplayable.empty()) unseen.back()["unplayable"] = u.unplayable;
+  }
+  out["unseen_rules"] = unseen;
   Json asked = Json::array();
   for (const Asked& a : r.asked) asked.push_back(AskedJson(a.answer));
-  for (const report::Answer& a : r.elsewhere) asked.push_back(AskedJson(a));
+  for (const Asked& a : r.elsewhere) asked.push_back(AskedJson(a.answer));
   out["asked"] = asked;
   Json broken = Json::array();
   for (const Broken& b : r.broken)

@@ -153,9 +153,8 @@ absl::Status PlayRandom(Both& both, Review& review, Kinds& kinds, std::vector<Ca
     }
   }
   const uint64_t most = std::min(count->cases, kAlike);
-  if (!kinds.empty())
-    for (uint64_t n = 0; n < most; ++n)
-      if (!differing.contains(n)) alike.push_back(both.RandomCase(random, n));
+  for (uint64_t n = 0; n < most; ++n)
+    if (!differing.contains(n)) alike.push_back(both.RandomCase(random, n));
   return absl::OkStatus();
 }
 
@@ -273,43 +272,64 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
   review.explanation->left_out = left_out;
   // Leaks are no part of a trace, and the model has none.
   const bool lost = std::ranges::any_of(kinds, [](const auto& kind) {
-    return kind.first.effect == Effect::kWorse && kind.first.text.starts_with(kNowLeft);
+    return kind.first.effect == Effect::kWorse && kind.first.what == What::kLeak;
   });
   if (lost || differing.empty()) review.explanation->fits.clear();
   return absl::OkStatus();
 }
 
-// With the assumptions with which the version promises the property.
-absl::StatusOr<Asked> AskSolver(Property property, KernelSpec kernel, uint64_t budget,
-                                bool with_change) {
-  Asked asked;
-  const KernelProfile profile = ProfileOf(kernel.version);
-  for (const Promise& promise : EncodedPromises())
-    if (promise.version == kernel.version && promise.property == property) {
-      asked.promised = true;
-      for (const Rule rule : promise.assumptions)
-        if (!profile.has(rule)) kernel.added.add(rule);
-    }
-  report::Question question{.property = property, .kernel = kernel, .bounds = {}};
-  question.bounds.budget = budget;
-  absl::StatusOr<report::Answer> answer = report::Ask(question);
-  if (!answer.ok()) return answer.status();
-  if (with_change)
-    if (absl::Status s = report::AskChange(*answer); !s.ok()) return s;
-  asked.answer = *std::move(answer);
-  return asked;
-}
+// Asks about kernels and their changes, about each kernel once.
+class Solver {
+ public:
+  explicit Solver(uint64_t budget) : budget_(budget) {}
 
-absl::Status AskAboutBoth(const KernelSpec& kernel, uint64_t budget, std::vector<Asked>& out) {
-  for (const Property property : kEncodedProperties) {
-    if (tool::Stopped()) return absl::OkStatus();
-    tool::Progress(absl::StrCat("asking the solver about ", std::string(PropertyName(property))));
-    absl::StatusOr<Asked> asked = AskSolver(property, kernel, budget, /*with_change=*/true);
-    if (!asked.ok()) return asked.status();
-    out.push_back(*std::move(asked));
+  // With the assumptions with which the version promises the property, before the patch and after.
+  absl::StatusOr<Asked> AskAbout(Property property, KernelSpec kernel) {
+    Asked asked;
+    const KernelProfile profile = ProfileOf(kernel.version);
+    for (const Promise& promise : EncodedPromises())
+      if (promise.version == kernel.version && promise.property == property) {
+        asked.promised = true;
+        for (const Rule rule : promise.assumptions)
+          if (!profile.has(rule)) kernel.added.add(rule);
+      }
+    absl::StatusOr<report::Answer> answer = One(property, kernel);
+    if (!answer.ok()) return answer.status();
+    asked.answer = *std::move(answer);
+    const std::optional<KernelSpec> before = report::WithoutPatch(kernel);
+    if (!before) return asked;
+    const absl::StatusOr<report::Answer> unpatched = One(property, *before);
+    if (!unpatched.ok()) return unpatched.status();
+    if (absl::Status s = report::AskChange(asked.answer, *unpatched); !s.ok()) return s;
+    return asked;
   }
-  return absl::OkStatus();
-}
+
+  absl::Status AskAboutAll(const KernelSpec& kernel, std::vector<Asked>& out) {
+    for (const Property property : kEncodedProperties) {
+      if (tool::Stopped()) return absl::OkStatus();
+      tool::Progress(absl::StrFormat("asking the solver about %s on %s", PropertyName(property),
+                                     report::KernelName(kernel)));
+      absl::StatusOr<Asked> asked = AskAbout(property, kernel);
+      if (!asked.ok()) return asked.status();
+      out.push_back(*std::move(asked));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<report::Answer> One(Property property, const KernelSpec& kernel) {
+    const std::pair key(property, report::KernelWord(kernel));
+    if (const auto at = known_.find(key); at != known_.end()) return at->second;
+    report::Question question{.property = property, .kernel = kernel, .bounds = {}};
+    question.bounds.budget = budget_;
+    absl::StatusOr<report::Answer> answer = report::Ask(question);
+    if (answer.ok()) known_.emplace(key, *answer);
+    return answer;
+  }
+
+  uint64_t budget_;
+  std::map<std::pair<Property, std::string>, report::Answer> known_;
+};
 
 // Whether every profile's rules allow this patch: it drops what they have, and adds what they lack.
 bool AppliesTo(KernelVersion version, const KernelSpec& patch) {
@@ -317,20 +337,56 @@ bool AppliesTo(KernelVersion version, const KernelSpec& patch) {
   return rules.has_all(patch.dropped) && !rules.has_any(patch.added);
 }
 
-absl::Status AskElsewhere(const KernelSpec& kernel, Review& review) {
+absl::Status AskElsewhere(const KernelSpec& kernel, Solver& solver, Review& review) {
   for (const KernelVersion version : kKernelVersions) {
     if (version == kernel.version || !AppliesTo(version, kernel)) continue;
-    for (const Property property : kEncodedProperties) {
-      if (tool::Stopped()) return absl::OkStatus();
-      tool::Progress(absl::StrFormat("asking the solver about %s on %s", PropertyName(property),
-                                     VersionName(version)));
-      KernelSpec there = kernel;
-      there.version = version;
-      absl::StatusOr<Asked> asked =
-          AskSolver(property, there, review.question.budget, /*with_change=*/true);
-      if (!asked.ok()) return asked.status();
-      review.elsewhere.push_back(std::move(asked->answer));
+    KernelSpec there = kernel;
+    there.version = version;
+    if (absl::Status s = solver.AskAboutAll(there, review.elsewhere); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+bool IsBecauseOfIt(const report::Answer& answer) {
+  return answer.change && std::string_view(report::BecauseOf(
+                              answer.result.verdict, answer.change->result.verdict)) == "yes";
+}
+
+// Where no case differs: the rules that the patch may take away all the same. A run of the solver that
+// only the loss of one allows is played on both kernels: either it differs there, or the rule is still
+// there, or it cannot be played.
+absl::Status LookForUnseen(const std::vector<Case>& alike, Both& both, Solver& solver,
+                           Review& review, Kinds& kinds) {
+  tool::Progress("which rules of the changed functions no case shows");
+  std::vector<std::string> functions;
+  for (const Touched& touched : review.touched)
+    if (touched.code != 0) functions.push_back(touched.function);
+  const KernelSpec built{.version = review.version, .dropped = {}, .added = {}};
+  for (const Rule rule : Unseen(review.version, alike, RulesOf(functions))) {
+    UnseenRule unseen{.rule = rule, .asked = {}, .unplayable = ""};
+    KernelSpec without = built;
+    without.dropped.add(rule);
+    if (IsEncoded(rule))
+      if (absl::Status s = solver.AskAboutAll(without, unseen.asked); !s.ok()) return s;
+    bool is_there = false;
+    for (const Asked& asked : unseen.asked) {
+      if (!IsBecauseOfIt(asked.answer)) continue;
+      Case c = asked.answer.result.found;
+      c.kernel = conform::WithoutAssumptions(conform::WithAssumptionsOf(built, c.kernel));
+      c.expectations.clear();
+      for (CaseOp& op : c.ops) op.expected.reset();
+      unseen.unplayable = both.WhyNot(c);
+      if (!unseen.unplayable.empty()) continue;
+      const absl::StatusOr<std::array<Played, 2>> played = both.Play(c);
+      if (!played.ok()) return played.status();
+      ++review.corpus;
+      for (const Kind& kind : KindsOf(c, (*played)[0], (*played)[1])) {
+        ++kinds[kind].cases;
+        Keep(c, review.corpus, kind, kinds[kind]);
+      }
+      is_there = !Agree(WithoutRule(c, rule), (*played)[1].trace);
     }
+    if (!is_there) review.unseen.push_back(std::move(unseen));
   }
   return absl::OkStatus();
 }
@@ -395,8 +451,7 @@ void Judge(Review& r) {
                     "no file of the patch is one that the harness is built from");
   if (worst(Effect::kWorse)) return is(Verdict::kWorse, "the patched kernel does what none should");
   for (const Asked& asked : r.asked)
-    if (std::string_view(report::BecauseOf(asked.answer.result.verdict,
-                                           asked.answer.change->result.verdict)) == "yes")
+    if (IsBecauseOfIt(asked.answer))
       return is(Verdict::kWorse, "with the patch there is a run that violates " +
                                      std::string(PropertyName(asked.answer.question.property)));
   if (!r.broken.empty())
@@ -424,6 +479,13 @@ void Judge(Review& r) {
   }
   if (r.lines_known && r.code_lines() != 0 && r.missed_lines() == r.code_lines())
     return is(Verdict::kUnknown, "no case reached a line that the patch changes");
+  for (const UnseenRule& unseen : r.unseen)
+    if (!unseen.unplayable.empty())
+      return is(
+          Verdict::kUnknown,
+          absl::StrFormat("no difference in %d cases; but they do not show whether %s is gone, "
+                          "and the run that would cannot be played",
+                          r.corpus + r.random.cases, InfoOf(unseen.rule).id));
   is(Verdict::kNone, absl::StrFormat("no difference in %d cases", r.corpus + r.random.cases));
 }
 
@@ -482,15 +544,19 @@ absl::StatusOr<Review> Ask(const Question& question) {
   } else {
     review.touched = TouchedBy(question, nullptr);
   }
+  Solver solver(question.budget);
+  if (kinds.empty() && review.code_lines() != 0 && !review.stopped)
+    if (absl::Status s = LookForUnseen(alike, *both, solver, review, kinds); !s.ok()) return s;
   if (!kinds.empty()) {
+    review.unseen.clear();
     if (absl::Status s = Minimize(kinds, *both, review); !s.ok()) return s;
     if (absl::Status s = ExplainIt(kinds, alike, *both, review); !s.ok()) return s;
   }
   if (const std::optional<KernelSpec> kernel = review.kernel(); kernel) {
     if (CheckEncoded(*kernel).ok()) {
-      if (absl::Status s = AskAboutBoth(*kernel, question.budget, review.asked); !s.ok()) return s;
+      if (absl::Status s = solver.AskAboutAll(*kernel, review.asked); !s.ok()) return s;
       if (question.every_profile)
-        if (absl::Status s = AskElsewhere(*kernel, review); !s.ok()) return s;
+        if (absl::Status s = AskElsewhere(*kernel, solver, review); !s.ok()) return s;
     }
     std::vector<Case> cases = alike;
     for (const auto& [kind, seen] : kinds)
@@ -506,6 +572,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
 absl::StatusOr<std::vector<Guess>> GuessRules(const Changes& patch, KernelVersion version,
                                               uint64_t budget) {
   std::vector<Guess> guesses;
+  Solver solver(budget);
   std::set<Rule> seen;
   for (const FileChange& change : patch.files) {
     for (const std::string& function : FunctionsNear(change)) {
@@ -515,7 +582,7 @@ absl::StatusOr<std::vector<Guess>> GuessRules(const Changes& patch, KernelVersio
         KernelSpec kernel{.version = version, .dropped = {}, .added = {}};
         kernel.dropped.add(rule);
         if (IsEncoded(rule))
-          if (absl::Status s = AskAboutBoth(kernel, budget, guess.asked); !s.ok()) return s;
+          if (absl::Status s = solver.AskAboutAll(kernel, guess.asked); !s.ok()) return s;
         guesses.push_back(std::move(guess));
       }
     }

@@ -43,6 +43,16 @@ struct Asked {
   bool promised = false;
 };
 
+// A rule of a function that the patch changes, and that the patch may take away for all that the cases
+// tell: the model without it does the same in each. Its loss may matter elsewhere, and the solver says
+// whether.
+struct UnseenRule {
+  Rule rule{};
+  std::vector<Asked> asked;  // about the kernel without it; empty: the solver does not know it
+  // The solver has a run that only the loss allows, which the builds cannot play: why.
+  std::string unplayable;
+};
+
 // A promise of the profile that a played case breaks with the patch and keeps without it, as the
 // model says with the rules that explain the patch.
 struct Broken {
@@ -52,7 +62,7 @@ struct Broken {
 
 struct Review {
   enum class Verdict : uint8_t {
-    kNone,     // no case differs
+    kNone,     // no case differs, and none that could not be played would be worse
     kChanged,  // some do, rules explain it, and nothing that is asked or promised is worse for it
     kWorse,
     kUnknown,
@@ -72,9 +82,10 @@ struct Review {
   std::vector<Difference> more;
   std::vector<Touched> touched;
   bool lines_known = false;
+  std::vector<UnseenRule> unseen;          // where no case differs
   std::optional<Explanation> explanation;  // where cases differ
   std::vector<Asked> asked;
-  std::vector<report::Answer> elsewhere;  // about other profiles
+  std::vector<Asked> elsewhere;  // about other profiles
   std::vector<Broken> broken;
   Verdict verdict = Verdict::kUnknown;
   std::string why;  // of the verdict, a sentence
