@@ -118,14 +118,14 @@ ModelAndKernel::ModelAndKernel(conform::Harness harness, std::string build,
     : harness_(std::move(harness)),
       build_(std::move(build)),
       kernel_(kernel),
+      promising_(PromisingRules(kernel.version)),
       lockstep_(sanitized) {}
 
 // Assumptions are about the machine and its drivers, so they stay those of the case.
 void ModelAndKernel::TakeKernel() {
   case_.kernel = conform::WithAssumptionsOf(kernel_, case_.kernel);
   profile_ = ProfileOf(case_.kernel);
-  const RuleSet promising = PromisingRules(kernel_.version);
-  promises_ = profile_.rules.has_all(promising);
+  promises_ = profile_.rules.has_all(promising_);
   Topology& t = case_.topology;
   for (Device& device : std::span(t.devices).first(t.devices_count)) {
     if (((harness_.real().buses >> static_cast<unsigned>(device.bus)) & 1U) == 0)

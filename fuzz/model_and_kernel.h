@@ -65,6 +65,7 @@ class ModelAndKernel {
   conform::Harness harness_;
   std::string build_;
   KernelSpec kernel_;
+  RuleSet promising_;  // under which kernel_ promises that no driver gets another's device
   conform::Lockstep lockstep_;
   // The current case; a member, so that no play allocates.
   DecodedCase case_;

@@ -443,7 +443,9 @@ std::optional<Rule> FindRule(std::string_view id) {
   return it == kRules.end() ? std::nullopt : std::optional(it->rule);
 }
 
-KernelProfile ProfileOf(KernelVersion version) {
+namespace {
+
+KernelProfile MakeProfile(KernelVersion version) {
   const ProfileInfo& info = InfoOf(version);
   KernelProfile profile{version, info.era, {}};
   for (const RuleInfo& rule : kRules)
@@ -452,12 +454,20 @@ KernelProfile ProfileOf(KernelVersion version) {
   return profile;
 }
 
+}  // namespace
+
+KernelProfile ProfileOf(KernelVersion version) {
+  static const auto kMade = [] {  // each case asks for one
+    std::array<KernelProfile, kKernelVersionCount> made;
+    for (KernelVersion v : kKernelVersions) made[static_cast<size_t>(v)] = MakeProfile(v);
+    return made;
+  }();
+  return kMade[static_cast<size_t>(version)];
+}
+
 KernelProfile ProfileOf(const KernelSpec& spec) {
   KernelProfile profile = ProfileOf(spec.version);
-  for (const RuleInfo& info : kRules) {
-    if (spec.dropped.has(info.rule)) profile.rules.drop(info.rule);
-    if (spec.added.has(info.rule)) profile.rules.add(info.rule);
-  }
+  profile.rules = (profile.rules - spec.dropped) | spec.added;
   return profile;
 }
 

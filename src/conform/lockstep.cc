@@ -16,35 +16,37 @@ void Lockstep::Begin(const harness& real, const Topology& topology, const Kernel
   finding_ = nullptr;
   leaks_ = {};
   state_ = InitialState(topology);
+  before_ = state_;
   model_run_.Begin(kernel);
   real_run_.Begin(real, topology, kernel, real_);
 }
 
 bool Lockstep::Take(const Op& op) {
-  const State before = state_;
+  // Most ops that are tried are not possible, and leave the state as it is: it is copied after others.
   const StepResult expected = Step(kernel_, *topology_, op, state_, events_);
   if (expected.outcome != Outcome::kDone) return true;
   if (WhyNotPlayed(op, library_->features) != nullptr) {
-    state_ = before;
+    state_ = before_;
     return true;
   }
   // What is undefined, the compiler decides, and in builds for mutants and fuzzers otherwise.
   if (std::ranges::any_of(events_, [this](const Event& e) {
         return e.kind == Event::Kind::kOops && (!plays_oopses_ || e.oops == Oops::kUndefined);
       })) {
-    state_ = before;
+    state_ = before_;
     before_oops_ = true;
     return false;
   }
-  finding_ = FindingBefore(*topology_, before, events_, sanitized_);
+  finding_ = FindingBefore(*topology_, before_, events_, sanitized_);
   if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
-    finding_ = FindingOfUnmap(before, op);
+    finding_ = FindingOfUnmap(before_, op);
   if (finding_ == nullptr && kernel_.has(Rule::kVfioViable))
-    finding_ = FindingOfBind(*topology_, before, op);
+    finding_ = FindingOfBind(*topology_, before_, op);
   if (finding_ != nullptr) {
-    state_ = before;
+    state_ = before_;
     return false;
   }
+  before_ = state_;
   taken_.push_back(op);
   model_run_.Step(expected, events_, state_);
   if (real_run_.Take(op) != RealRun::Outcome::kDone || real_.steps.back() != model_.steps.back())
@@ -55,8 +57,6 @@ bool Lockstep::Take(const Op& op) {
 
 Lockstep::Verdict Lockstep::End(bool promised) {
   model_run_.End(*topology_, state_);
-  // The finding may make the owners of groups differ from the model.
-  if (finding_ != nullptr) model_.has_groups = false;
   if (real_.oops()) {
     spent_ = true;
     return Agree(model_, real_) ? Verdict::kAgree : Verdict::kDiffer;

@@ -75,6 +75,7 @@ class Lockstep {
   const Topology* topology_ = nullptr;
   KernelProfile kernel_{};
   State state_;
+  State before_;  // the state before the op that Take() plays; between ops, state_
   std::vector<Event> events_;
   Trace model_;
   Trace real_;

@@ -2,17 +2,26 @@
 #include "src/conform/machine_rules.h"
 
 namespace iommucheck::conform {
+namespace {
+
+// The rules that are about the machine and its drivers.
+RuleSet MachineRules() {
+  RuleSet rules = RuleSet()
+                      .add(Rule::kFirmwareDtXorAcpi)
+                      .add(Rule::kDriverSnoopChecked)
+                      .add(Rule::kDriverAttachKeepsOld)
+                      .add(Rule::kDriverEinvalOnly);
+  for (const RuleInfo& info : AllRules())
+    if (info.kind == RuleKind::kAssumption) rules.add(info.rule);
+  return rules;
+}
+
+}  // namespace
 
 KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
-  for (const RuleInfo& info : AllRules()) {
-    const bool machines =
-        info.kind == RuleKind::kAssumption || info.rule == Rule::kFirmwareDtXorAcpi ||
-        info.rule == Rule::kDriverSnoopChecked || info.rule == Rule::kDriverAttachKeepsOld ||
-        info.rule == Rule::kDriverEinvalOnly;
-    if (!machines) continue;
-    if (c.dropped.has(info.rule)) built.dropped.add(info.rule);
-    if (c.added.has(info.rule)) built.added.add(info.rule);
-  }
+  static const RuleSet kMachines = MachineRules();
+  built.dropped = built.dropped | (c.dropped & kMachines);
+  built.added = built.added | (c.added & kMachines);
   return built;
 }
 
