@@ -11,6 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
+#include "src/case/json_text.h"
+#include "src/conform/model_trace.h"
+#include "src/report/blame.h"
+#include "src/review/reply.h"
 #include "tests/run_tool.h"
 
 namespace {
@@ -71,6 +75,69 @@ TEST_P(Golden, PrintsWhatIsWrittenDown) {
                             args.find("--format") != std::string::npos ||
                             args.starts_with("convert");
   if (!for_machines) ExpectPlain(outcome.out, args);
+}
+
+// By the validator of schemas_test.py.
+void ExpectPublishedSchema(const std::string& text, const std::string& what) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "answer.json") << text;
+  const ToolOutcome read =
+      RunShell("PATH=/usr/bin:$PATH python3 '" + (kSource / "tests/schemas_test.py").string() +
+               "' --answer '" + (folder.path() / "answer.json").string() + "' 2>&1");
+  EXPECT_EQ(read.status, 0) << what << "\n" << read.out;
+}
+
+// What ./dev review prints with --json, by the structures that it is printed from.
+TEST(ReviewJson, FollowsThePublishedSchema) {
+  absl::StatusOr<Case> c = ParseCase(
+      "kernel v6.12.y\ntable t\ndriver a table=t\ninstance i a\ndevice d pci i\n\nregister i\n",
+      "x.case");
+  ASSERT_TRUE(c.ok()) << c.status();
+  review::Review r;
+  r.question.patch.patches = {{.sha256 = std::string(64, 'a'), .name = "0001-x.patch"}};
+  r.question.patch.not_built = {"drivers/b.c"};
+  r.tree = "linux-source-6.12";
+  r.version = KernelVersion::kV6_12_y;
+  r.why = "a sentence";
+  r.touched = {{.file = "drivers/a.c",
+                .function = "f",
+                .code = 2,
+                .missed = {{.line = 3, .removed = false, .text = "\tx();"}}}};
+  ExpectPublishedSchema(JsonText(review::ReviewJson(r)), "without a difference");
+
+  review::Difference d;
+  d.kind.effect = review::Effect::kWorse;
+  d.kind.what = review::What::kWarn;
+  d.kind.text = "now a WARN in f()";
+  d.smallest = *c;
+  d.before.trace = d.after.trace = conform::TraceOf(*c);
+  d.cases = 2;
+  d.outside = Rule::kAssumeHomogeneousGroups;
+  d.after.result = {.warns = {{.function = "f", .file = "drivers/a.c", .line = 7}},
+                    .leaks = {"2 heap objects"},
+                    .crash = "signal 6 (SIGABRT), in op 1",
+                    .said = ""};
+  r.differences = {d};
+  r.explanation.emplace();
+  KernelSpec without{.version = r.version, .dropped = {}, .added = {}};
+  without.dropped.add(Rule::kType1SameOps);
+  r.explanation->fits = {without};
+  report::Question question{
+      .property = Property::kNoCrossDriverReuse, .kernel = without, .bounds = {}};
+  question.bounds = {.devices = 2, .steps = 5};
+  question.bounded = true;
+  absl::StatusOr<report::Answer> answer = report::Ask(question);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_TRUE(report::AskChange(*answer).ok());
+  r.asked = {{.answer = *answer, .promised = true}};
+  r.elsewhere = r.asked;
+  r.unseen = {{.rule = Rule::kType1SameOps, .asked = r.asked, .unplayable = "a bus"}};
+  r.broken = {{.property = Property::kNoFreedDomainInUse, .smallest = *c}};
+  const report::Json json = review::ReviewJson(r);
+  ExpectPublishedSchema(JsonText(json), "with all that there can be");
+  ExpectPublishedSchema(
+      JsonText(report::Json{{"command", "review"}, {"series", report::Json::array({json, json})}}),
+      "of a series");
 }
 
 class GoldenJson : public testing::TestWithParam<fs::path> {};
@@ -245,7 +312,7 @@ TEST_P(Golden, EndsWithTheVerdictsLine) {
 TEST_P(GoldenJson, SaysHoldsOfProofsOnly) {
   const std::string text = ReadWhole(fs::path(GetParam()).replace_extension(".out"));
   const auto json = nlohmann::json::parse(text.substr(0, text.rfind("exit ")));
-  if (!json.contains("verdict")) return;
+  if (!json.contains("verdict") || json["command"] == "review") return;
   const auto& scope = json["scope"];
   const bool proof = scope["kind"] == "every-size" || scope.value("every_run", false);
   EXPECT_EQ(json["verdict"] == "holds", proof) << ReadWhole(GetParam());

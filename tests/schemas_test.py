@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The published schemas against what the tool prints and takes, by a validator of its own.
 
-    schemas_test.py IOMMUCHECK SOURCE
+    schemas_test.py IOMMUCHECK
+    schemas_test.py --answer FILE...     these answers alone
 
 docs/output.schema.json: every answer with --json follows it, and it notices what is missing or has
 another type. docs/case.schema.json: every case of the corpus follows it, and a document that does
@@ -18,7 +19,8 @@ import tempfile
 
 import jsonschema
 
-TOOL, SOURCE = sys.argv[1:3]
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TOOL = sys.argv[1]
 MUTANTS = 2000  # of cases; about half of them still follow the schema
 problems = []
 
@@ -167,10 +169,16 @@ def check_cases():
     return len(documents), refused
 
 
-answered = check_answers()
-cases, mutants = check_cases()
+if TOOL == "--answer":
+    for name in sys.argv[2:]:
+        with open(name) as one:
+            follows(validator("docs/output.schema.json"), json.load(one), name)
+    said = f"{len(sys.argv) - 2} answers"
+else:
+    answered = check_answers()
+    cases, mutants = check_cases()
+    said = f"{answered} answers, {cases} cases, {mutants} documents that are no case"
 for problem in problems[:20]:
     print(problem)
-print(f"{answered} answers, {cases} cases, {mutants} documents that are no case; "
-      f"{len(problems)} problems")
+print(f"{said}; {len(problems)} problems")
 sys.exit(1 if problems else 0)

@@ -34,7 +34,7 @@ struct Options {
   std::string asked_as;
   review::Both::Random random;
   int seconds = 0;
-  uint64_t budget = 20'000'000;
+  uint64_t budget = 150'000'000;
   bool rules = false;
   bool every_profile = false;
   bool json = false;

@@ -109,14 +109,26 @@ uint64_t ResourcesOf(const Answer& a) {
 int ChecksOf(const Answer& a) { return a.result.checks + (a.proof ? a.proof->checks : 0); }
 
 RuleSet AssumptionsNotMade(const Answer& a) {
+  return HoldsForEverySize(a) ? RuleSet{}
+                              : AssumptionsNotMade(a.question.property, a.question.kernel);
+}
+
+RuleSet AssumptionsNotMade(Property property, const KernelSpec& spec) {
   RuleSet missing;
-  if (HoldsForEverySize(a)) return missing;
-  const KernelProfile kernel = ProfileOf(a.question.kernel);
+  const KernelProfile kernel = ProfileOf(spec);
   for (const Promise& p : EncodedPromises())
-    if (p.version == kernel.version && p.property == a.question.property)
+    if (p.version == kernel.version && p.property == property)
       for (const Rule rule : p.assumptions)
         if (!kernel.has(rule)) missing.add(rule);
   return missing;
+}
+
+std::string PromisedText(KernelVersion version, RuleSet missing, const std::string& whom) {
+  const std::vector<std::string> ids = RuleIds(missing);
+  if (ids.empty()) return "";
+  return Field("promised",
+               absl::StrFormat("%s promises this with %s, which %s is not given (--add)",
+                               VersionName(version), absl::StrJoin(ids, ", "), whom));
 }
 
 namespace {
@@ -155,11 +167,7 @@ std::string HeadText(const Answer& a) {
   std::string verdict = VerdictText(a);
   if (a.result.verdict == Verdict::kViolated) verdict += "; no smaller case exists";
   out += Field("verdict", verdict);
-  if (const std::vector<std::string> missing = RuleIds(AssumptionsNotMade(a)); !missing.empty())
-    out += Field("promised",
-                 absl::StrFormat("%s promises this with %s, which this kernel is not "
-                                 "given (--add)",
-                                 VersionName(q.kernel.version), absl::StrJoin(missing, ", ")));
+  out += PromisedText(q.kernel.version, AssumptionsNotMade(a), "this kernel");
   return out + ChangeText(a);
 }
 

@@ -74,6 +74,11 @@ int ChecksOf(const Answer& answer);
 // The assumptions with which the kernel's version promises the property and which the kernel asked
 // about does not have. Nothing where the property is proved all the same.
 RuleSet AssumptionsNotMade(const Answer& answer);
+// The same of any kernel, whatever the answer is.
+RuleSet AssumptionsNotMade(Property property, const KernelSpec& kernel);
+// "v6.12.y promises this with .., which `whom` is not given (--add)", as a field; empty where no
+// assumption is missing.
+std::string PromisedText(KernelVersion version, RuleSet missing, const std::string& whom);
 
 // "VIOLATED: 2 devices, 5 steps" and so on, in one line.
 std::string VerdictText(const smt::QueryResult& result, bool every_size);

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <span>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "src/case/json_text.h"
+#include "src/case/kernel.h"
+#include "src/report/blame.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
@@ -44,7 +48,10 @@ Verdict Diff::verdict() const {
 
 bool Diff::every_size() const { return std::ranges::all_of(directions, &Direction::every_size); }
 
-absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
+namespace {
+
+// `known`: answers that need not be looked for again.
+absl::StatusOr<Diff> AskBetween(const DiffQuestion& question, std::span<const Answer> known) {
   Diff diff{.question = question};
   diff.directions[1].allows = 1;
   const std::array profiles = {ProfileOf(question.kernels[0]), ProfileOf(question.kernels[1])};
@@ -61,6 +68,12 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
                .kernel = question.kernels[i],
                .bounds = question.bounds,
                .bounded = question.bounded};
+    const auto same = std::ranges::find_if(
+        known, [&q](const Answer& a) { return a.question.kernel == q.kernel; });
+    if (same != known.end()) {
+      diff.alone[i] = *same;
+      continue;
+    }
     q.bounds.budget = smt::BudgetLeft(question.bounds.budget, diff.resources);
     absl::StatusOr<Answer> answer = Ask(q);
     if (!answer.ok()) return answer.status();
@@ -80,6 +93,27 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
     diff.resources += diff.directions[i].result.resources;
     diff.checks += diff.directions[i].result.checks;
   }
+  return diff;
+}
+
+}  // namespace
+
+absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
+  absl::StatusOr<Diff> diff = AskBetween(question, {});
+  if (!diff.ok() || diff->same_rules) return diff;
+  DiffQuestion unpatched = question;
+  std::vector<Answer> known;
+  for (int i = 0; i < 2; ++i) {
+    unpatched.kernels[i] = WithoutPatch(question.kernels[i]).value_or(question.kernels[i]);
+    known.push_back(*diff->alone[i]);
+  }
+  if (unpatched.kernels == question.kernels) return diff;
+  unpatched.bounds.budget = smt::BudgetLeft(question.bounds.budget, diff->resources);
+  absl::StatusOr<Diff> before = AskBetween(unpatched, known);
+  if (!before.ok()) return before.status();
+  diff->resources += before->resources;
+  diff->checks += before->checks;
+  diff->before = std::make_shared<const Diff>(*std::move(before));
   return diff;
 }
 
@@ -193,6 +227,68 @@ Json DirectionJson(const Diff& diff, const Direction& d) {
   return out;
 }
 
+const char* BecauseOfChanges(const Diff& diff, const Direction& d) {
+  return BecauseOf(d.verdict, diff.before->directions[static_cast<size_t>(d.allows)].verdict);
+}
+
+// The two kernels without what is dropped and added, and whose a difference is.
+std::string BeforeLines(const Diff& diff) {
+  if (!diff.before) return "";
+  const Diff& before = *diff.before;
+  const auto& kernels = before.question.kernels;
+  std::vector<std::string> lines = {absl::StrFormat("%s and %s: %s", KernelName(kernels[0]),
+                                                    KernelName(kernels[1]), DiffLine(before))};
+  if (!before.same_rules) {
+    for (int i = 0; i < 2; ++i)
+      lines.push_back(absl::StrFormat("%s alone: %s", kLetters[i], AloneLine(*before.alone[i])));
+    for (const Direction& d : before.directions)
+      lines.push_back(absl::StrFormat("only %s: %s", kLetters[d.allows], DirectionLine(d)));
+  }
+  std::string out = Fields("before", lines);
+  lines.clear();
+  for (const Direction& d : diff.directions) {
+    const Verdict was = before.directions[static_cast<size_t>(d.allows)].verdict;
+    const std::string only = absl::StrCat("of the changes, only ", kLetters[d.allows], ": ");
+    const std::string_view because = BecauseOfChanges(diff, d);
+    if (d.verdict != Verdict::kViolated && was == Verdict::kViolated)
+      lines.push_back(only + "the difference is gone, as far as the verdict goes");
+    else if (because == "yes")
+      lines.push_back(only + "yes, without them there is no such case" +
+                      (before.same_rules || before.directions[d.allows].every_size
+                           ? ""
+                           : ", up to the same bounds"));
+    else if (d.verdict == Verdict::kViolated)
+      lines.push_back(only +
+                      (because == "no" ? "no, without them there is such a case, too" : "unknown"));
+  }
+  return lines.empty() ? out : out + Fields("because", lines);
+}
+
+// The assumptions that each kernel is not given, though its version promises the property with them.
+std::string PromisedLines(const Diff& diff) {
+  std::string out;
+  for (int i = 0; i < 2; ++i)
+    out += PromisedText(diff.question.kernels[i].version, AssumptionsNotMade(*diff.alone[i]),
+                        kLetters[i]);
+  return out;
+}
+
+Json BeforeJson(const Diff& diff) {
+  const Diff& before = *diff.before;
+  Json out = {{"kernels", Json::array()},
+              {"same_rules", before.same_rules},
+              {"verdict", VerdictName(before.verdict(), before.every_size())},
+              {"directions", Json::array()}};
+  for (const KernelSpec& kernel : before.question.kernels)
+    out["kernels"].push_back(KernelJson(kernel));
+  for (const Direction& d : before.directions)
+    out["directions"].push_back(
+        {{"verdict", VerdictName(d.verdict, d.every_size)},
+         {"scope", ScopeJson(SizeOf(d.result), d.every_size)},
+         {"because", BecauseOfChanges(diff, diff.directions[static_cast<size_t>(d.allows)])}});
+  return out;
+}
+
 // The lines made to be grepped: about the two kernels together, then about each alone.
 std::string LastLines(const Diff& diff) {
   std::string out;
@@ -242,6 +338,7 @@ std::string DiffText(const Diff& diff) {
   }
   for (const Direction& d : diff.directions)
     out += Field(absl::StrCat("only ", kLetters[d.allows]), DirectionLine(d));
+  out += PromisedLines(diff) + BeforeLines(diff);
   for (const Direction& d : diff.directions)
     if (d.verdict == Verdict::kViolated) out += DirectionText(diff, d);
   return out + LastLines(diff);
@@ -263,11 +360,15 @@ std::string DiffJson(const Diff& diff) {
   }
   out["alone"] = Json::array();
   for (const std::optional<Answer>& alone : diff.alone)
-    if (alone)
-      out["alone"].push_back(
-          {{"kernel", KernelJson(alone->question.kernel)},
-           {"verdict", VerdictName(alone->result.verdict, HoldsForEverySize(*alone))},
-           {"verdict_line", VerdictLineOf(*alone)}});
+    if (alone) {
+      Json of = {{"kernel", KernelJson(alone->question.kernel)},
+                 {"verdict", VerdictName(alone->result.verdict, HoldsForEverySize(*alone))},
+                 {"verdict_line", VerdictLineOf(*alone)}};
+      if (const RuleSet missing = AssumptionsNotMade(*alone); !missing.empty())
+        of["assumptions_not_made"] = RuleIds(missing);
+      out["alone"].push_back(std::move(of));
+    }
+  if (diff.before) out["before"] = BeforeJson(diff);
   out["stats"] = {{"resources", diff.resources}, {"checks", diff.checks}};
   return JsonText(out);
 }

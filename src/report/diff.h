@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -36,6 +37,8 @@ struct Diff {
   bool same_rules = false;                       // the model cannot tell the two kernels apart
   std::array<std::optional<Answer>, 2> alone{};  // about each kernel; none where they are the same
   std::array<Direction, 2> directions{};
+  // Where a kernel has rules that are dropped or added: the two without them.
+  std::shared_ptr<const Diff> before{};
   uint64_t resources = 0;  // of solver and proofs
   int checks = 0;
 
@@ -44,7 +47,8 @@ struct Diff {
 };
 
 // First asks about each kernel, then for the smallest case on which they differ, for each of them
-// that violates the property. Errors: as Ask().
+// that violates the property; then the same about the kernels without what a patch changes. The budget
+// is for all of that. Errors: as Ask().
 absl::StatusOr<Diff> AskDiff(const DiffQuestion& question);
 
 // Searches for the cases that violate the property on kernel `allows` of the question and not on

@@ -313,6 +313,9 @@ std::string AnswerText(const MachineAnswer& a, const std::string& next) {
   out += ToolText();
   out += Field("scope", absl::StrFormat("this machine, runs of %s (docs/solver.md)", runs));
   out += Field("verdict", VerdictText(a));
+  if (a.result.query.verdict == Verdict::kViolated)
+    out += PromisedText(q.machine.kernel.version, AssumptionsNotMade(q.property, q.machine.kernel),
+                        "this kernel");
   if (a.change) out += ChangeText(a, *a.change);
   const bool of_the_rest = HoldsForEveryRun(a) && !IsProved(a);
   const bool violated = a.result.query.verdict == Verdict::kViolated;
@@ -343,6 +346,9 @@ Json AnswerJson(const MachineAnswer& a) {
   scope["assumptions"] = AssumptionsJson(q.assumptions);
   if (!q.gaps.empty()) scope["gaps"] = GapsJson(q.gaps);
   AddFound(q.property, r.verdict == Verdict::kViolated ? &r.found : nullptr, a.run, out);
+  if (const RuleSet missing = AssumptionsNotMade(q.property, q.machine.kernel);
+      r.verdict == Verdict::kViolated && !missing.empty())
+    out["assumptions_not_made"] = RuleIds(missing);
   if (a.change) out["change"] = ChangeJson(a, *a.change);
   if (a.outside && IsProved(a)) out["outside"] = InfoOf(*a.outside).id;
   if (r.verdict == Verdict::kUnknown)

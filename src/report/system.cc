@@ -13,6 +13,7 @@
 #include "src/case/spelling.h"
 #include "src/import/catalogue.h"
 #include "src/prove/facts.h"
+#include "src/report/blame.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
@@ -133,6 +134,41 @@ absl::StatusOr<SystemKernels> KernelsFor(const std::string& path, const import::
   return result;
 }
 
+namespace {
+
+std::string VerdictText(const SystemReport::Search& search);
+
+// Asks about the kernel of the search without its patch, unless that is among those asked before.
+absl::Status AskChange(const SystemReport& report, const OnKernel& machine,
+                       SystemReport::Search& search) {
+  const std::optional<KernelSpec> before = WithoutPatch(search.kernel);
+  if (!before) return absl::OkStatus();
+  const auto known = std::ranges::find_if(report.searches, [&](const SystemReport::Search& s) {
+    return s.kernel == *before && s.property == search.property;
+  });
+  SystemReport::Search without;
+  if (known != report.searches.end()) {
+    without = *known;
+  } else {
+    OnKernel unpatched = machine;
+    unpatched.kernel = *before;
+    absl::StatusOr<SystemReport::Search> asked =
+        AskOn(report.question, unpatched, search.property, /*hypothetical=*/false);
+    if (!asked.ok()) return asked.status();
+    without = *std::move(asked);
+  }
+  search.change = {.before = *before,
+                   .verdict = without.verdict,
+                   .any_run = InAnyRun(without),
+                   .steps = without.verdict == Verdict::kViolated
+                                ? static_cast<int>(without.run.steps.size())
+                                : without.result.depth,
+                   .text = VerdictText(without)};
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question) {
   const absl::StatusOr<import::Found> found = import::ReadTree(question.path);
   if (!found.ok()) return found.status();
@@ -161,6 +197,7 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question) {
         absl::StatusOr<SystemReport::Search> search =
             AskOn(question, machine, property, hypothetical);
         if (!search.ok()) return search.status();
+        if (absl::Status s = AskChange(report, machine, *search); !s.ok()) return s;
         report.searches.push_back(*std::move(search));
       }
   return report;
@@ -247,7 +284,7 @@ std::string FoundCounts(const import::System& s) {
          Counted(static_cast<size_t>(s.devices_found), "device", s.topology.devices_count);
 }
 
-Json SearchJson(const SystemReport::Search& s) {
+Json SearchJson(const SystemReport& report, const SystemReport::Search& s) {
   const bool violated = s.verdict == Verdict::kViolated;
   Json entry = {{"property", PropertyName(s.property)},
                 {"kernel", KernelJson(s.kernel)},
@@ -258,6 +295,24 @@ Json SearchJson(const SystemReport::Search& s) {
                 {"steps", violated ? static_cast<int>(s.run.steps.size()) : s.result.depth},
                 {"states", s.result.states},
                 {"transitions", s.result.transitions}};
+  if (s.change) {
+    Json scope = {{"kind", "machine"},
+                  {"path", Printable(report.question.path)},
+                  {"devices", report.system.devices_found},
+                  {"assumptions", AssumptionsJson(report.system.assumptions)}};
+    if (s.change->any_run)
+      scope["every_run"] = true;
+    else
+      scope["steps"] = s.change->steps;
+    entry["change"] = {{"before",
+                        {{"kernel", KernelJson(s.change->before)},
+                         {"verdict", VerdictName(s.change->verdict, s.change->any_run)},
+                         {"scope", std::move(scope)}}},
+                       {"because", BecauseOf(s.verdict, s.change->verdict)}};
+  }
+  if (const RuleSet missing = AssumptionsNotMade(s.property, s.kernel);
+      violated && !missing.empty())
+    entry["assumptions_not_made"] = RuleIds(missing);
   const bool every_run = HoldsForEveryRun(s.proof);
   if (every_run && s.verdict == Verdict::kHolds) entry["proof"] = ProofText(s.proof);
   if (s.verdict == Verdict::kUnknown && (every_run || s.result.verdict == Verdict::kHolds))
@@ -320,6 +375,13 @@ std::string SystemText(const SystemReport& report) {
           absl::StrFormat("%s on %s", PropertyName(search.property), KernelName(search.kernel));
       absl::StrAppend(&lines, absl::StrJoin(Wrap(heading, kColumns), "\n"), "\n");
       lines += Field("", VerdictText(search));
+      if (search.verdict == Verdict::kViolated)
+        lines += PromisedText(search.kernel.version,
+                              AssumptionsNotMade(search.property, search.kernel), "this kernel");
+      // The patch of 2022 is asked about beside the kernel without it.
+      if (search.change && (!hypothetical || search.verdict == Verdict::kViolated))
+        lines += BeforeText(search.change->before, search.change->text, search.verdict,
+                            search.change->verdict, search.change->any_run);
       if (shown == nullptr && search.verdict == Verdict::kViolated) shown = &search;
     }
     return lines;
@@ -345,7 +407,7 @@ std::string SystemJson(const SystemReport& report) {
   for (const SystemReport::Search& s : report.searches) {
     states += s.result.states;
     if (first == nullptr && s.verdict == Verdict::kViolated) first = &s;
-    searches.push_back(SearchJson(s));
+    searches.push_back(SearchJson(report, s));
   }
   KernelSpec kernel = report.kernels.front();
   for (const SystemReport::Search& s : report.searches)

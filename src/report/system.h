@@ -34,6 +34,15 @@ struct SystemReport {
     bool all_devices = false;         // were searched; false: some stood for the rest, as argued
     Run run{};                        // where it is violated: the model's run of the case
     Verdict verdict = Verdict::kUnknown;
+    // The same without the rules that a patch takes away and adds, where there is one.
+    struct Change {
+      KernelSpec before;
+      Verdict verdict = Verdict::kUnknown;
+      bool any_run = false;  // kHolds: in runs of any length
+      int steps = 0;         // of the run, else searched up to so many
+      std::string text;      // the verdict in words
+    };
+    std::optional<Change> change{};
   };
   SystemQuestion question;
   std::string kernel_release;  // from proc/version, as it stands; empty: not there

@@ -23,9 +23,8 @@ using report::Field;
 using report::Json;
 using report::Plural;
 
-std::string KernelWord(const Review& r) {
-  return report::KernelName(
-      r.kernel().value_or(KernelSpec{.version = r.version, .dropped = {}, .added = {}}));
+KernelSpec KernelOf(const Review& r) {
+  return r.kernel().value_or(KernelSpec{.version = r.version, .dropped = {}, .added = {}});
 }
 
 // What was changed, and how much of it ran.
@@ -221,6 +220,7 @@ Json KindJson(const Difference& d) {
   Json json{{"effect", kEffectNames[static_cast<size_t>(d.kind.effect)]},
             {"kind", d.kind.text},
             {"cases", d.cases}};
+  if (d.outside) json["outside"] = InfoOf(*d.outside).id;
   if (d.before.trace.steps.empty()) return json;
   json["case"] = CaseTextOf(d.smallest);
   json["before"] = conform::TraceLines(d.smallest, d.before.trace);
@@ -233,15 +233,24 @@ Json KindJson(const Difference& d) {
   return json;
 }
 
-Json AskedJson(const report::Answer& a) {
-  const report::Change& change = *a.change;
-  Json json{{"property", PropertyName(a.question.property)},
-            {"kernel", report::KernelJson(a.question.kernel)},
-            {"before", report::VerdictText(change.result, change.every_size)},
-            {"after", report::VerdictText(a)},
-            {"because", report::BecauseOf(a.result.verdict, change.result.verdict)}};
-  if (a.result.verdict == Verdict::kViolated) json["case"] = PrintCase(a.result.found);
-  return json;
+Json AskedJson(std::span<const Asked> list) {
+  Json out = Json::array();
+  for (const Asked& asked : list) {
+    const report::Answer& a = asked.answer;
+    const report::Change& change = *a.change;
+    const auto name = [](const smt::QueryResult& result, bool every_size) {
+      return report::VerdictName(result.verdict, every_size);
+    };
+    out.push_back({{"property", PropertyName(a.question.property)},
+                   {"kernel", report::KernelJson(a.question.kernel)},
+                   {"promised", asked.promised},
+                   {"before", name(change.result, change.every_size)},
+                   {"after", name(a.result, report::HoldsForEverySize(a))},
+                   {"verdict_line", report::VerdictLineOf(a)},
+                   {"because", report::BecauseOf(a.result.verdict, change.result.verdict)}});
+    if (a.result.verdict == Verdict::kViolated) out.back()["case"] = PrintCase(a.result.found);
+  }
+  return out;
 }
 
 }  // namespace
@@ -269,7 +278,7 @@ std::string ReplyText(const Review& r) {
   out += ExplanationText(r) + UnseenText(r);
   for (const Asked& asked : r.asked) out += AskedText(asked.answer, asked.promised);
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel && r.asked.empty())
-    out += Field("solver", absl::StrCat("has no part in ", KernelWord(r),
+    out += Field("solver", absl::StrCat("has no part in ", report::KernelName(KernelOf(r)),
                                         ": the promises were looked for in the played cases"));
   for (const Broken& broken : r.broken)
     out += absl::StrFormat("\nbroken by the patch alone: %s\n\n%s",
@@ -298,7 +307,7 @@ Json ReviewJson(const Review& r) {
   out["verdict"] = r.verdict_name();
   out["why"] = r.why;
   out["build"] = r.tree;
-  out["kernel"] = KernelWord(r);
+  out["kernel"] = report::KernelJson(KernelOf(r));
   Json patches = Json::array();
   for (const Changes::Patch& patch : r.question.patch.patches)
     patches.push_back({{"name", patch.name}, {"sha256", patch.sha256}});
@@ -331,21 +340,18 @@ Json ReviewJson(const Review& r) {
   }
   Json unseen = Json::array();
   for (const UnseenRule& u : r.unseen) {
-    Json of = Json::array();
-    for (const Asked& a : u.asked) of.push_back(AskedJson(a.answer));
-    unseen.push_back({{"rule", InfoOf(u.rule).id}, {"asked", of}});
+    unseen.push_back({{"rule", InfoOf(u.rule).id}, {"asked", AskedJson(u.asked)}});
     if (!u.unplayable.empty()) unseen.back()["unplayable"] = u.unplayable;
   }
   out["unseen_rules"] = unseen;
-  Json asked = Json::array();
-  for (const Asked& a : r.asked) asked.push_back(AskedJson(a.answer));
-  for (const Asked& a : r.elsewhere) asked.push_back(AskedJson(a.answer));
-  out["asked"] = asked;
+  std::vector<Asked> asked = r.asked;
+  asked.insert(asked.end(), r.elsewhere.begin(), r.elsewhere.end());
+  out["asked"] = AskedJson(asked);
   Json broken = Json::array();
   for (const Broken& b : r.broken)
     broken.push_back({{"property", PropertyName(b.property)}, {"case", PrintCase(b.smallest)}});
   out["broken"] = broken;
-  out["verdict_line"] = VerdictLine(r);
+  out["review_line"] = VerdictLine(r);
   return out;
 }
 
@@ -410,16 +416,15 @@ Json GuessJson(const Changes& patch, KernelVersion version, std::span<const Gues
   Json out = report::ToolJson("review");
   out["verdict"] = "unknown";
   out["guess"] = true;
-  out["kernel"] = VersionName(version);
+  out["kernel"] = report::KernelJson({.version = version, .dropped = {}, .added = {}});
   Json files = Json::array();
   for (const FileChange& change : patch.files)
     files.push_back({{"file", Printable(change.file)}, {"functions", FunctionsNear(change)}});
   out["files"] = files;
   Json rules = Json::array();
   for (const Guess& g : guesses) {
-    Json asked = Json::array();
-    for (const Asked& a : g.asked) asked.push_back(AskedJson(a.answer));
-    rules.push_back({{"rule", InfoOf(g.rule).id}, {"function", g.function}, {"asked", asked}});
+    rules.push_back(
+        {{"rule", InfoOf(g.rule).id}, {"function", g.function}, {"asked", AskedJson(g.asked)}});
   }
   out["rules"] = rules;
   return out;
