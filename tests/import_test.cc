@@ -275,7 +275,7 @@ TEST(Import, RefusesWhatIsNoSnapshot) {
             "bytes unpacked"}})
     EXPECT_THAT(ErrorOf(bytes), HasSubstr(error)) << what;
   EXPECT_THAT(MessageOf(ReadTree("/nonexistent/path")),
-              StartsWith("/nonexistent/path: expected a folder or a tar"));
+              StartsWith("/nonexistent/path: expected a folder, a tar or a device tree"));
 }
 
 TEST(Import, RefusesTruncatedSnapshots) {

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "src/import/catalogue.h"
 #include "src/import/machine.h"
 
@@ -55,6 +57,8 @@ std::string_view DriverByName(std::string_view name) {
 // The row of an instance's driver for a kernel; if that kernel does not have the driver, the row
 // nearest to it. nullptr: the catalogue does not have the driver.
 const CatalogueDriver* RowOf(const FoundInstance& found, KernelVersion version) {
+  if (!found.compatible.empty())
+    if (const CatalogueDriver* row = FindDriverByCompatible(found.compatible, version)) return row;
   std::string_view name = DriverByName(found.name);
   if (name.empty())
     if (const CatalogueDriver* row = FindDriverByBound(found.bound)) name = row->name;
@@ -71,6 +75,7 @@ class Builder {
 
   Machine Build() {
     m_.gaps = std::move(found_.gaps);
+    if (found_.described_only) TakeServed();
     SortInstances();
     for (const FoundInstance& instance : found_.instances) AddInstance(instance);
     NoteFirmware();
@@ -95,6 +100,140 @@ class Builder {
           {"Neither sys/firmware/acpi/tables nor sys/firmware/devicetree is there; "
            "drivers of both kinds are taken to probe.",
            "which IOMMUs firmware describes", "record sys/firmware, too, as root"});
+  }
+
+  // Of a device tree: leaves the IOMMUs that the kernel has a driver for, and makes the groups that
+  // these drivers make.
+  void TakeServed() {
+    std::vector<int> place;
+    std::vector<FoundInstance> served;
+    std::vector<std::string> later;
+    std::vector<std::string> unknown;
+    for (FoundInstance& instance : found_.instances) {
+      const bool has_driver = RowOf(instance, version_) != nullptr;
+      place.push_back(has_driver ? static_cast<int>(served.size()) : -1);
+      if (!has_driver)
+        (IsKnownCompatible(instance.compatible) ? later : unknown)
+            .push_back(
+                absl::StrCat(instance.name, " (", absl::StrJoin(instance.compatible, ", "), ")"));
+      if (has_driver) served.push_back(std::move(instance));
+    }
+    found_.instances = std::move(served);
+    NoteUnserved(later, unknown);
+    for (FoundDevice& device : found_.devices) TakeMasters(device, place);
+    NoteCoherent();
+    NoteSwitchedOff();
+    MakeGroups();
+  }
+
+  // Where the hardware decides about IOMMU_CAP_CACHE_COHERENCY, dma-coherent says what it is: of
+  // the IOMMU (both Arm drivers), or of the device (arm_smmu_capable()).
+  void NoteCoherent() {
+    const auto note = [&](const FoundInstance& instance) {
+      if (const CatalogueDriver* row = RowOf(instance, version_)) coherent_.insert(row->name);
+    };
+    for (const FoundInstance& instance : found_.instances)
+      if (instance.coherent) note(instance);
+    for (const FoundDevice& device : found_.devices)
+      if (device.coherent)
+        for (const auto& [instance, id] : device.masters)
+          note(found_.instances[static_cast<size_t>(instance)]);
+  }
+
+  void NoteUnserved(const std::vector<std::string>& later,
+                    const std::vector<std::string>& unknown) {
+    if (!later.empty())
+      Assume(absl::StrCat("The kernel asked about has no driver in its tree for ", ListOf(later),
+                          ": they do not come up, and what is behind them has no IOMMU. A driver "
+                          "that was added to it would change that."));
+    if (!unknown.empty())
+      m_.gaps.push_back(
+          {.missing = absl::StrCat("The catalogue knows no driver for ", ListOf(unknown), "."),
+           .unknown = "whether a driver serves it, and what is behind it then",
+           .settle = "say its driver in data/drivers.json"});
+  }
+
+  // of_iommu_configure() gives a device no IOMMU if one that it names fails. Here it keeps those
+  // that are served: that hides no violation.
+  void TakeMasters(FoundDevice& device, const std::vector<int>& place) {
+    std::vector<std::pair<int, uint32_t>> served;
+    for (const auto& [instance, id] : device.masters)
+      if (place[static_cast<size_t>(instance)] >= 0)
+        served.emplace_back(place[static_cast<size_t>(instance)], id);
+    device.masters = std::move(served);
+    if (!device.masters.empty()) device.instance = device.masters.front().first;
+  }
+
+  void NoteSwitchedOff() {
+    std::vector<std::string> off;
+    off.reserve(found_.switched_off.size());
+    for (const FoundNode& node : found_.switched_off) {
+      const std::vector<std::string> compatible = absl::StrSplit(node.compatible, ' ');
+      const CatalogueDriver* row = FindDriverByCompatible(compatible, version_);
+      off.push_back(absl::StrCat("/", node.path.substr(node.path.find_first_not_of('/')), " (",
+                                 row == nullptr ? "no driver" : row->name, ")"));
+    }
+    if (!off.empty())
+      Assume(absl::StrCat(
+          "Switched off by their status, and so not part of the machine: ", ListOf(off),
+          ". A device tree that switches them on is another machine."));
+    if (!found_.behind_off.empty())
+      Assume(
+          absl::StrCat("They name an IOMMU that is switched off, so that the kernel gives them "
+                       "none of those after it: ",
+                       ListOf(found_.behind_off), "."));
+    const bool stands = std::ranges::any_of(found_.devices, &FoundDevice::stands_for_bus);
+    if (stands)
+      Assume(
+          "A device tree does not say which devices are on a bus; two, each in a group of its own, "
+          "stand for all that a host bridge maps to an IOMMU.");
+  }
+
+  // The groups that the drivers' device_group make: of an instance; of platform devices that share
+  // a stream; of one device.
+  void MakeGroups() {
+    int next = 0;
+    std::map<int, int> of_instance;
+    std::map<std::pair<int, uint32_t>, int> of_stream;
+    for (FoundDevice& device : found_.devices) {
+      if (device.masters.empty()) continue;
+      const CatalogueDriver* row = RowOf(found_.instances[device.masters.front().first], version_);
+      const auto number = [&](auto& groups, const auto& key) {
+        const auto [it, fresh] = groups.try_emplace(key, next);
+        next += fresh ? 1 : 0;
+        return it->second;
+      };
+      if (row->group == "instance") {
+        device.group = number(of_instance, device.masters.front().first);
+      } else if (row->group == "stream" && !device.stands_for_bus) {
+        // arm_smmu_device_group(): the group of whichever stream has one.
+        int shared = -1;
+        for (const auto& master : device.masters)
+          if (const auto it = of_stream.find(master); it != of_stream.end()) shared = it->second;
+        device.group = shared >= 0 ? shared : next++;
+        for (const auto& master : device.masters) of_stream.try_emplace(master, device.group);
+      } else {
+        device.group = next++;
+      }
+    }
+    NoteSplitHosts();
+  }
+
+  // Functions of one slot, or behind a bridge without ACS, may then be one group of two drivers.
+  void NoteSplitHosts() {
+    for (const std::string& host : found_.split_hosts) {
+      std::set<std::string> drivers;
+      for (const FoundDevice& device : found_.devices)
+        if (device.stands_for_bus && BaseName(device.folder) == host)
+          for (const auto& [instance, id] : device.masters)
+            drivers.insert(RowOf(found_.instances[static_cast<size_t>(instance)], version_)->name);
+      if (drivers.size() > 1)
+        m_.gaps.push_back({absl::StrCat("The host bridge ", host, " maps to IOMMUs of ",
+                                        absl::StrJoin(drivers, ", "), "."),
+                           "whether devices of both share a group",
+                           "read /sys of the machine, which shows its groups",
+                           Gap::Hides::kDevices});
+    }
   }
 
   void Assume(std::string sentence) { m_.assumptions.push_back(std::move(sentence)); }
@@ -128,6 +267,8 @@ class Builder {
       model.claims = {};
       model.claims_once = model.unwinds = model.clears = false;
     }
+    if (found_.described_only && row.cache_coherency == Coherency::kHardware)
+      model.coherent = coherent_.contains(row.name);
     return FindOrAdd({row.name, model});
   }
 
@@ -210,7 +351,10 @@ class Builder {
       }
     found_.instances = std::move(sorted);
     for (FoundDevice& device : found_.devices)
-      if (device.instance >= 0) device.instance = place[device.instance];
+      if (device.instance >= 0) {
+        device.instance = place[device.instance];
+        for (auto& [instance, id] : device.masters) instance = place[instance];
+      }
   }
 
   void AddDevices() {
@@ -224,7 +368,8 @@ class Builder {
       device.bus = found.bus;
       device.below_bridge = ParsePciName(BaseName(FolderOf(found.folder))).has_value();
       device.found_group = found.group;
-      device.masters = MastersOf(found, firmware[i]);
+      device.masters =
+          found_.described_only ? DescribedMasters(found) : MastersOf(found, firmware[i]);
       if (device.masters.empty()) {
         if (found.group >= 0) without_instance.push_back(found.name);
         continue;
@@ -237,11 +382,20 @@ class Builder {
           {absl::StrCat("Devices in a group, but behind no IOMMU of sys/class/iommu: ",
                         ListOf(without_instance), "."),
            "which IOMMU they are behind", kRecordAnew});
-    if (!without_group.empty())
+    if (!without_group.empty() && !found_.described_only)
       m_.gaps.push_back(
           {absl::StrCat("Devices behind an IOMMU, but in no group: ", ListOf(without_group), "."),
            "which of them, such as functions of one slot, are one group",
            "record sys/devices with its links 'iommu_group'"});
+  }
+
+  // Those that the device tree names, each once.
+  std::vector<int> DescribedMasters(const FoundDevice& found) {
+    std::vector<int> masters;
+    for (const auto& [instance, id] : found.masters)
+      if (std::ranges::count(masters, instance) == 0) masters.push_back(instance);
+    TakeAtMost(found, masters);
+    return masters;
   }
 
   // Instances without a fwnode come first: they are in their driver's own tables, and need no
@@ -257,6 +411,11 @@ class Builder {
       for (const std::optional<int> i : candidates)
         if (i && m_.instances[*i].fwnode == fwnode && std::ranges::count(masters, *i) == 0)
           masters.push_back(*i);
+    TakeAtMost(found, masters);
+    return masters;
+  }
+
+  void TakeAtMost(const FoundDevice& found, std::vector<int>& masters) {
     if (masters.size() > kMaxMasters) {
       m_.gaps.push_back({absl::StrCat(found.name, " is behind ", masters.size(),
                                       " IOMMUs, of which the model takes ", kMaxMasters, "."),
@@ -264,7 +423,6 @@ class Builder {
                          Gap::Hides::kDevices});
       masters.resize(kMaxMasters);
     }
-    return masters;
   }
 
   void AddGroups() {
@@ -350,6 +508,8 @@ class Builder {
   }
 
   void AddAsFound() {
+    m_.described_only = found_.described_only;
+    m_.model = found_.model;
     for (size_t i = 0; i < m_.instances.size(); ++i)
       m_.instances_found.push_back({m_.instances[i].name, m_.DriverOf(i)});
     for (const FoundDevice& found : found_.devices) {
@@ -367,6 +527,7 @@ class Builder {
   Found found_;
   KernelVersion version_;
   Machine m_;
+  std::set<std::string> coherent_;  // of a device tree: drivers with an IOMMU or device that is
   std::map<std::string, std::vector<std::string>> guessed_;  // instances by guessed driver
 };
 

@@ -46,6 +46,13 @@ Bus ReadBus(const json& value) {
   return *bus;
 }
 
+KernelVersion ReadEra(const json& value) {
+  const auto name = value.get<std::string>();
+  const std::optional<KernelVersion> era = FindVersion(name);
+  if (!era) Unknown("era", name);
+  return *era;
+}
+
 CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   CatalogueDriver d;
   d.era = era;
@@ -69,14 +76,11 @@ CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   facts.at("default_domains").get_to(d.default_domains);
   facts.at("group").get_to(d.group);
   facts.at("tables").get_to(d.tables);
+  const json compatible = facts.value("compatible", json::object());
+  for (const auto& [first, strings] : compatible.items())
+    for (const json& text : strings)
+      d.compatible.emplace_back(text.get<std::string>(), ReadEra(first));
   return d;
-}
-
-KernelVersion ReadEra(const json& value) {
-  const auto name = value.get<std::string>();
-  const std::optional<KernelVersion> era = FindVersion(name);
-  if (!era) Unknown("era", name);
-  return *era;
 }
 
 // A driver's entry holds the facts that never change; each era holds those that are new in it.
@@ -184,6 +188,23 @@ const CatalogueDriver* FindDriverByBound(std::string_view bound) {
   for (const CatalogueDriver& row : Catalogue())
     if (std::ranges::find(row.bound, bound) != row.bound.end()) return &row;
   return nullptr;
+}
+
+const CatalogueDriver* FindDriverByCompatible(std::span<const std::string> compatible,
+                                              KernelVersion version) {
+  for (const std::string& wanted : compatible)
+    for (const CatalogueDriver* row : DriversOf(version))
+      for (const auto& [known, first] : row->compatible)
+        if (known == wanted && first <= version) return row;
+  return nullptr;
+}
+
+bool IsKnownCompatible(std::span<const std::string> compatible) {
+  return std::ranges::any_of(Catalogue(), [&](const CatalogueDriver& row) {
+    return std::ranges::any_of(row.compatible, [&](const auto& known) {
+      return std::ranges::find(compatible, known.first) != compatible.end();
+    });
+  });
 }
 
 Driver ToModelDriver(const CatalogueDriver& driver) {

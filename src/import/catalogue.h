@@ -45,7 +45,11 @@ struct CatalogueDriver {
   bool default_domains = true;
   std::string group;                // the things that its device_group op makes groups of
   std::vector<std::string> tables;  // iommu_domain_ops that a paging domain can carry
-  bool unbinds = false;             // the admin can unbind it from instances that serve devices
+  // What nodes of a device tree that it serves are compatible with, and the first profile whose
+  // driver knows it. Where sources of two kernels were read and the later one alone has it, the
+  // profile after the earlier one: too early rather than too late, so that no driver is missed.
+  std::vector<std::pair<std::string, KernelVersion>> compatible;
+  bool unbinds = false;  // the admin can unbind it from instances that serve devices
 };
 
 // Reads the form of data/drivers.json. Errors: InvalidArgument.
@@ -60,6 +64,13 @@ std::vector<const CatalogueDriver*> DriversOf(KernelVersion version);
 const CatalogueDriver* FindDriver(std::string_view name, KernelVersion version);
 // The driver whose instances belong to the device driver `bound`, by any version.
 const CatalogueDriver* FindDriverByBound(std::string_view bound);
+
+// The driver that a kernel has for a node of a device tree with these strings; nullptr: none. Of
+// several, the first string's.
+const CatalogueDriver* FindDriverByCompatible(std::span<const std::string> compatible,
+                                              KernelVersion version);
+// Whether any kernel has one.
+bool IsKnownCompatible(std::span<const std::string> compatible);
 
 // The driver as the model represents it. The caller sets the table.
 Driver ToModelDriver(const CatalogueDriver& driver);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "src/case/spelling.h"
+#include "src/import/device_tree.h"
 #include "src/import/tree.h"
 
 namespace iommucheck::import {
@@ -147,7 +148,7 @@ void SettleGaps(Machine& machine, KernelVersion version) {
 }
 
 absl::StatusOr<std::string> ReadBytes(const std::string& path) {
-  constexpr char kExpected[] = "expected a folder or a tar, found";
+  constexpr char kExpected[] = "expected a folder, a tar or a device tree, found";
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(kExpected, ": ", error.message()));
@@ -192,14 +193,35 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
 absl::StatusOr<Found> ReadTree(const std::string& path) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
+    const std::unique_ptr<Tree> tree = OpenFolder(path);
+    if (IsDeviceTreeFolder(*tree, "")) {
+      absl::StatusOr<Found> found = ReadDeviceTreeFolder(*tree, "");
+      return found.ok() ? found : WithName(path, found.status());
+    }
     absl::StatusOr<Found> found = ReadFound(*OpenFolder(path), VersionBeside(path));
     if (!found.ok()) return WithName(path, found.status());
     return found;
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
   if (!bytes.ok()) return WithName(path, bytes.status());
+  if (IsDeviceTreeSource(*bytes)) {
+    bytes = CompileDeviceTree(path);
+    if (!bytes.ok()) return WithName(path, bytes.status());
+  }
   return ReadSnapshot(*bytes, path);
 }
+
+namespace {
+// A comment may come before the line that shows it.
+bool IsSource(std::ifstream& in) {
+  constexpr size_t kMostComment = 65536;
+  std::string head(kMostComment, '\0');
+  in.seekg(0);
+  in.read(head.data(), kMostComment);
+  head.resize(static_cast<size_t>(in.gcount()));
+  return IsDeviceTreeSource(head);
+}
+}  // namespace
 
 bool IsSystem(const std::string& path) {
   std::error_code error;
@@ -208,10 +230,15 @@ bool IsSystem(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string head(kTarMagicAt + 5, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return IsPacked(head) || head.substr(kTarMagicAt) == "ustar";
+  return IsPacked(head) || IsDeviceTree(head) || head.substr(kTarMagicAt) == "ustar" ||
+         (in.clear(), IsSource(in));
 }
 
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
+  if (IsDeviceTree(bytes)) {
+    absl::StatusOr<Found> found = ReadDeviceTree(bytes);
+    return found.ok() ? found : WithName(name, found.status());
+  }
   absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes);
   if (!tree.ok()) return WithName(name, tree.status());
   absl::StatusOr<Found> found = ReadFound(**tree);

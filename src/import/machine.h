@@ -60,6 +60,8 @@ struct AsFound {
 
 // Everything that was found, before Reduce(), and how far the machine can be trusted.
 struct Account {
+  bool described_only = false;  // by a device tree: as_found is what the kernel would make of it
+  std::string model;            // of a device tree
   std::vector<InstanceAsFound> instances_found;
   std::vector<AsFound> as_found;
   std::vector<std::string> assumptions;  // sentences; printed with the answer

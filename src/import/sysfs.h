@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -46,6 +47,9 @@ struct FoundInstance {
   std::string ecap;    // VT-d: extended capabilities, and the address of the registers
   std::string address;
   std::string of_node;  // its node below firmware/devicetree/base; empty: none
+  // Of a device tree that no kernel has booted: what the driver is found by, and dma-coherent.
+  std::vector<std::string> compatible = {};
+  bool coherent = false;
 };
 
 // A node of the device tree that is an IOMMU (has #iommu-cells) and is not disabled.
@@ -61,9 +65,22 @@ struct FoundDevice {
   std::string folder;
   int group = -1;     // -1: none
   int instance = -1;  // index into instances, -1: none
+  // Of a device tree that no kernel has booted: the instances that it names, in its order, with the
+  // first number of each specifier, and dma-coherent.
+  std::vector<std::pair<int, uint32_t>> masters = {};
+  bool coherent = false;
+  bool stands_for_bus = false;  // one of two that stand for all that its host bridge maps there
 };
 
 struct Found {
+  // A device tree alone: the drivers of its IOMMUs and the groups are those that a kernel would
+  // make. There is no kernel_release, and devices have no group.
+  bool described_only = false;
+  std::string model;                    // of a device tree; empty: it does not say
+  std::vector<FoundNode> switched_off;  // IOMMUs whose status, or that of a node above, is not okay
+  std::vector<std::string> behind_off;  // devices that name one of these
+  std::vector<std::string> split_hosts;  // PCI hosts whose iommu-map names several IOMMUs
+  int hosts = 0;                         // PCI hosts that are behind an IOMMU
   std::string kernel_release;
   std::string release_trouble;  // why there is no release, and what to do; empty: there is one
   Firmware firmware = Firmware::kAny;

@@ -172,16 +172,21 @@ absl::Status AskChange(const SystemReport& report, const OnKernel& machine,
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question) {
   const absl::StatusOr<import::Found> found = import::ReadTree(question.path);
   if (!found.ok()) return found.status();
-  const absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, *found, question.kernel);
+  return CheckFound(question, *found);
+}
+
+absl::StatusOr<SystemReport> CheckFound(const SystemQuestion& question,
+                                        const import::Found& found) {
+  const absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, found, question.kernel);
   if (!kernels.ok()) return kernels.status();
   std::vector<OnKernel> machines;
   for (const KernelSpec& kernel : kernels->kernels) {
-    absl::StatusOr<OnKernel> machine = MachineOn(question.path, *found, kernel);
+    absl::StatusOr<OnKernel> machine = MachineOn(question.path, found, kernel);
     if (!machine.ok()) return machine.status();
     machines.push_back(*std::move(machine));
   }
   SystemReport report{.question = question,
-                      .kernel_release = found->kernel_release,
+                      .kernel_release = found.kernel_release,
                       .place = kernels->place,
                       .system = machines.front().kept};
   for (const OnKernel& machine : machines) report.kernels.push_back(machine.kernel);
@@ -269,7 +274,7 @@ std::string AsFoundText(const import::System& system) {
     }
     lines.push_back(std::move(line));
   }
-  return Fields("as found", lines);
+  return Fields(system.described_only ? "groups" : "as found", lines);
 }
 
 // "20 IOMMU instances (3 stand for them)"
@@ -343,13 +348,58 @@ Json FoundJson(const import::System& s) {
 
 }  // namespace
 
+std::string SystemAnswer(const SystemReport& report) {
+  const import::System& s = report.system;
+  std::vector<std::string> names;
+  names.reserve(report.kernels.size());
+  for (const KernelSpec& kernel : report.kernels) names.push_back(KernelName(kernel));
+  const std::string on = absl::StrJoin(names, " and ");
+  for (const SystemReport::Search& search : report.searches)
+    if (!search.hypothetical && search.verdict == Verdict::kViolated)
+      return absl::StrFormat("affected: %s is violated in %d steps on %s",
+                             PropertyName(search.property), search.run.steps.size(),
+                             KernelName(search.kernel));
+  if (report.verdict() == Verdict::kUnknown) {
+    if (!s.gaps.empty())
+      return absl::StrFormat("unknown because of what is missing: %s To settle it: %s.",
+                             s.gaps.front().missing, s.gaps.front().settle);
+    for (const SystemReport::Search& search : report.searches)
+      if (!search.hypothetical && search.verdict == Verdict::kUnknown)
+        return absl::StrFormat("unknown because of %s: a larger budget may settle it",
+                               search.result.reason);
+  }
+  std::vector<std::string> drivers;
+  for (const import::InstanceAsFound& i : s.instances_found)
+    if (std::ranges::find(drivers, i.driver) == drivers.end()) drivers.push_back(i.driver);
+  if (drivers.empty())
+    return "not affected because no IOMMU is registered: that changes once a driver registers some";
+  if (drivers.size() == 1)
+    return absl::StrFormat(
+        "not affected because it has one IOMMU driver, %s, and a violation is between two: a "
+        "second driver that serves devices would change that",
+        drivers.front());
+  const std::string of = absl::StrJoin(drivers, ", ");
+  if (!report.in_any_run())
+    return absl::StrFormat(
+        "not affected as far as was looked, because no run of up to %d steps puts a device of %s "
+        "on a domain of another on %s: more steps could",
+        report.question.steps, of, on);
+  return absl::StrFormat(
+      "not affected because no run puts a device of %s on a domain of another on %s (proved, see "
+      "below): another kernel, a patch or what is assumed below could change that",
+      of, on);
+}
+
 std::string SystemText(const SystemReport& report) {
   const import::System& s = report.system;
   std::vector<std::string> names;
   names.reserve(report.kernels.size());
   for (const KernelSpec& kernel : report.kernels) names.push_back(KernelName(kernel));
   const std::string kernels = absl::StrJoin(names, " and as ");
-  std::string out = Field("system", Printable(report.question.path)) + ToolText();
+  std::string out =
+      absl::StrCat(absl::StrJoin(Wrap(Printable(SystemAnswer(report)), kColumns), "\n"), "\n\n");
+  out += Field("system", Printable(report.question.path)) + ToolText();
+  if (!s.model.empty()) out += Field("model", Printable(s.model));
   out += Field("kernel", report.kernel_release.empty()
                              ? kernels
                              : absl::StrFormat("Linux %s, modelled as %s",
@@ -430,6 +480,7 @@ std::string SystemJson(const SystemReport& report) {
                    {"as_found", FoundJson(report.system)},
                    {"assumptions", AssumptionsJson(report.system.assumptions)},
                    {"gaps", GapsJson(report.system.gaps)}};
+  out["answer"] = Printable(SystemAnswer(report));
   out["searches"] = std::move(searches);
   if (first != nullptr) out["case"] = CaseJson(first->result.found);
   out["replayed"] = first != nullptr;

@@ -61,6 +61,12 @@ struct SystemReport {
 // Whether its verdict is about runs of any length.
 bool InAnyRun(const SystemReport::Search& search);
 
+// The answer in a sentence: "affected: ..", "not affected because ..", "unknown because ..", and
+// what would change it.
+std::string SystemAnswer(const SystemReport& report);
+
+// The same for a system that was read. Errors: as CheckSystem().
+absl::StatusOr<SystemReport> CheckFound(const SystemQuestion& question, const import::Found& found);
 // Errors: as ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is found.
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question);
 std::string SystemText(const SystemReport& report);
