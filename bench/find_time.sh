@@ -1,29 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# find_time.sh [SEEDS [EXECUTIONS [BYTES_SEEDS [BYTES_EXECUTIONS [VERSION]]]]]: from an empty corpus, how many
+# find_time.sh [SEEDS [EXECUTIONS [BYTES_SEEDS [BYTES_EXECUTIONS [VERSION]...]]]]: from an empty corpus, how many
 # executions the attach target takes to notice each line of fuzz/mutations.cmake: with its own
 # mutator, and with that of the engine alone. The median of so many seeds (default 10), and how many
 # of them found it at all within the executions (default 1000000). With the engine's mutator most
-# runs go to the limit, so it may have another. VERSION: the lines of this kernel alone. Prints the
+# runs go to the limit, so it may have another. VERSION: the lines of these kernels alone. Prints the
 # table of docs/fuzzing.md.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 own_seeds=${1:-10} own_limit=${2:-1000000}
-bytes_seeds=${3:-$own_seeds} bytes_limit=${4:-$own_limit} only=${5:-}
+bytes_seeds=${3:-$own_seeds} bytes_limit=${4:-$own_limit} only=" ${*:5} "
 target=$PWD/build/fuzz/bin/attach
 mapfile -t options < <(fuzz/engine_options.sh attach)
 
-# executions VERSION RULES PROPERTY SEED: prints them, or nothing where the limit was reached.
+# executions VERSION RULES PROPERTY SEED: prints them, or nothing where the limit was reached. The
+# corpus is in memory alone: of a folder the engine reads news by the clock, and a seed would not
+# give the same twice.
 executions() (
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
   cd "$folder"
-  mkdir corpus
   status=0
   IOMMUCHECK_KERNEL=$1 IOMMUCHECK_DROP=$2 IOMMUCHECK_PROPERTY=$3 \
-    "$target" -runs="$limit" -seed="$4" "${options[@]}" -print_final_stats=1 corpus \
+    "$target" -runs="$limit" -seed="$4" "${options[@]}" -print_final_stats=1 \
     >log 2>&1 || status=$?
   ((status == 0)) || sed -n 's/^stat::number_of_executed_units: *//p' log
 )
@@ -43,7 +44,7 @@ median() {
 echo '| kernel without | property | own mutator | bytes alone |'
 echo '|---|---|---|---|'
 sed -n 's/^expect_trap(\(.*\))$/\1/p' fuzz/mutations.cmake | while read -r version rules property; do
-  [[ -z $only || $version == "$only" ]] || continue
+  [[ -z ${only// /} || $only == *" $version "* ]] || continue
   seeds=$own_seeds limit=$own_limit
   own=$(median "$version" "$rules" "$property")
   seeds=$bytes_seeds limit=$bytes_limit

@@ -41,7 +41,7 @@ seeds=$build/seeds
 rm -rf "$seeds"
 mkdir -p "$seeds"
 "$build/bin/make_seeds" "$seeds" corpus/{litmus,bugs}/*.case fuzz/seeds/*.case >/dev/null
-for target in attach diff_profiles; do
+for target in attach diff_profiles mutants; do
   rm -f "$OUT/${target}_seed_corpus.zip"
   find "$seeds" -type f -print | sort | zip -q -j "$OUT/${target}_seed_corpus.zip" -@
 done

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "fuzz/feedback.h"
 #include "fuzz/finding.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
@@ -44,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DecodeBytes({data, size}, c);
   const KernelProfile kernel = ProfileOf(c.kernel);
   Repair(c.topology, kernel.rules);
+  fuzzing::NoteRun(c, kernel);
   for (const KernelVersion version : kKernelVersions) {
     if (version == c.kernel.version || ProfileOf(version).era != kernel.era) continue;
     const KernelSpec spec = As(version, kernel);

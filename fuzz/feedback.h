@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Coverage in the model's own terms, for libFuzzer beside that of the code: which check refused
-// which op with which errno, and which groups share a domain in the end. The code that judges an
-// input is not instrumented, and a check that refuses for the third errno is no new edge.
+// Coverage in the model's own terms, which an engine gets in place of that of the code: which check
+// refused which op with which errno, what drivers were called for and what they gave, how many
+// drivers serve a container, and which groups share domains. A run has some dozens of these and would
+// pass a thousand edges, of which each costs libFuzzer some ten nanoseconds.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +12,19 @@
 
 #include "model/events.h"
 #include "model/op.h"
+#include "model/properties.h"
 #include "model/state.h"
 #include "model/step.h"
+#include "src/case/bytes.h"
 
 namespace iommucheck::fuzzing {
 
-void NoteStep(const Op& op, const StepResult& result, std::span<const Event> events);
+void NoteStep(const StepView& view);
 void NoteEnd(const State& state);
+// Notes all of a run, for targets that judge it otherwise.
+void NoteRun(const DecodedCase& c, const KernelProfile& profile);
+// Without the rule the run violates the property, and with it not.
+void NoteMissed(Rule rule, Property property);
 
 // The same, counted exactly and kept, for figures about a corpus.
 struct Terms {

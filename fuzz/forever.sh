@@ -118,7 +118,7 @@ write_stats() {
   local seconds=$1 line terms=$'0\t0\t0' count
   line=$(progress)
   [[ -n $line ]] || return 0
-  case $target in attach | diff_profiles | judges | kernel_attach)
+  case $target in attach | diff_profiles | judges | kernel_attach | mutants)
     terms=$("$bin/fuzz_findings" terms "$home/corpus/" 9>&-) || terms=$'0\t0\t0' ;;
   esac
   count=$(find "$home/corpus/" -type f | wc -l)

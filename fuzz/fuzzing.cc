@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -80,15 +81,15 @@ RuleSet OtherAssumptions(KernelVersion version) {
   return assumptions;
 }
 
-struct Promised {
+struct TestedKernel {
   KernelSpec spec;
   KernelProfile profile;
   RuleSet others;  // assumptions that an input may add
 };
 
-const Promised& KernelUnderTest(KernelVersion version) {
+const TestedKernel& KernelUnderTest(KernelVersion version) {
   static const auto kKernels = [] {
-    std::array<Promised, kKernelVersionCount> kernels;
+    std::array<TestedKernel, kKernelVersionCount> kernels;
     for (KernelVersion v : kKernelVersions) {
       const KernelSpec spec = PromisedKernel(FixedVersion().value_or(v), DroppedRules());
       const KernelProfile profile = ProfileOf(spec);
@@ -100,45 +101,98 @@ const Promised& KernelUnderTest(KernelVersion version) {
   return kKernels[static_cast<size_t>(version)];
 }
 
+// A promise of a kernel, and the assumptions without which it is none.
+struct Promised {
+  Property property;
+  Check check;
+  RuleSet assumptions;
+  FaultSet without;
+};
+
+// A kernel without a rule must keep the promises of the kernel with it, and every kernel must keep
+// the encoded properties: if one of their assumptions is missing, the environment dropped it.
+std::vector<Promised> PromisesOf(KernelVersion version) {
+  static const std::optional<Property> kOnly = FixedProperty();
+  const RuleSet rules = ProfileOf(version).rules;
+  std::vector<Promised> promises;
+  for (const Promise& promise : Promises()) {
+    if (promise.version != version || (kOnly && promise.property != *kOnly)) continue;
+    RuleSet assumptions;
+    if (!IsEncoded(promise.property))
+      for (Rule rule : promise.assumptions) assumptions.add(rule);
+    promises.push_back({.property = promise.property,
+                        .check = InfoOf(promise.property).check,
+                        .assumptions = assumptions - rules,
+                        .without = promise.without});
+  }
+  return promises;
+}
+
 // The promises of a kernel in a run; `faults` are the kinds of faults so far.
 class Judge {
  public:
-  Judge(const KernelProfile& kernel, std::optional<Property> only) {
-    // A kernel without a rule must keep the promises of the kernel with it, and every kernel must
-    // keep the encoded properties: if one of their assumptions is missing, the environment dropped
-    // it.
-    const RuleSet rules = kernel.rules | ProfileOf(kernel.version).rules;
-    const auto has = [&](Rule rule) { return rules.has(rule); };
-    for (const Promise& promise : Promises())
-      if (promise.version == kernel.version && (!only || promise.property == *only) &&
-          (IsEncoded(promise.property) || std::ranges::all_of(promise.assumptions, has)))
-        promises_[count_++] = &promise;
+  explicit Judge(const KernelProfile& kernel) {
+    static const auto kPromises = [] {
+      std::array<std::vector<Promised>, kKernelVersionCount> promises;
+      for (KernelVersion v : kKernelVersions) promises[static_cast<size_t>(v)] = PromisesOf(v);
+      return promises;
+    }();
+    for (const Promised& promise : kPromises[static_cast<size_t>(kernel.version)])
+      if ((promise.assumptions - kernel.rules).empty()) promises_[count_++] = &promise;
   }
 
-  [[nodiscard]] bool Holds(const StepView& view, FaultSet faults) const {
-    return std::ranges::none_of(
-        promises(), [&](const Promise* promise) { return Breaks(*promise, view, faults); });
+  // Those that a step which changed this can have broken; the others held before it.
+  [[nodiscard]] bool Holds(const StepView& view, FaultSet faults, Reads changed) const {
+    for (const Promised* promise : promises())
+      if ((promise->check.reads & changed) != 0 && Breaks(*promise, view, faults)) return false;
+    assert(Broken(view, faults).empty());
+    return true;
   }
 
   [[nodiscard]] std::vector<Property> Broken(const StepView& view, FaultSet faults) const {
     std::vector<Property> broken;
-    for (const Promise* promise : promises())
+    for (const Promised* promise : promises())
       if (Breaks(*promise, view, faults)) broken.push_back(promise->property);
     return broken;
   }
 
  private:
-  static bool Breaks(const Promise& promise, const StepView& view, FaultSet faults) {
-    return (promise.without & faults) == 0 && FindViolation(promise.property, view);
+  static bool Breaks(const Promised& promise, const StepView& view, FaultSet faults) {
+    return (promise.without & faults) == 0 && promise.check.find(view);
   }
 
-  [[nodiscard]] std::span<const Promise* const> promises() const {
+  [[nodiscard]] std::span<const Promised* const> promises() const {
     return std::span(promises_).first(count_);
   }
 
-  std::array<const Promise*, kPropertyCount> promises_{};
+  std::array<const Promised*, kPropertyCount> promises_;
   size_t count_ = 0;
 };
+
+// Makes `to` what `from` is, where both are states of one run: no entry has a meaning from the ends
+// on, and those of both are blank.
+void Follow(const Topology& t, const State& from, State& to) {
+  const int groups = std::max(from.groups_end, to.groups_end);
+  const int domains = std::max(from.domains_end, to.domains_end);
+  std::copy_n(from.mapped.begin(), domains, to.mapped.begin());
+  std::copy_n(from.domains.begin(), domains, to.domains.begin());
+  std::copy_n(from.groups.begin(), groups, to.groups.begin());
+  std::copy_n(from.devices.begin(), t.devices_count, to.devices.begin());
+  to.containers = from.containers;
+  to.locked_vm = from.locked_vm;
+  to.pins = from.pins;
+  to.zero_pins = from.zero_pins;
+  to.bus_notifiers = from.bus_notifiers;
+  to.bus_ops = from.bus_ops;
+  to.listed_count = from.listed_count;
+  to.listed = from.listed;
+  to.registered_count = from.registered_count;
+  to.registered = from.registered;
+  to.instance_group = from.instance_group;
+  to.groups_end = from.groups_end;
+  to.domains_end = from.domains_end;
+  assert(to == from);
+}
 
 FaultSet KindsOf(const Op& op) {
   FaultSet kinds = 0;
@@ -209,7 +263,7 @@ KernelSpec PromisedKernel(KernelVersion version, RuleSet unwanted) {
 }
 
 void TakePromisedKernel(DecodedCase& c, KernelProfile& profile) {
-  const Promised& kernel = KernelUnderTest(c.kernel.version);
+  const TestedKernel& kernel = KernelUnderTest(c.kernel.version);
   const RuleSet added = c.kernel.added & kernel.others;
   c.kernel = kernel.spec;
   c.kernel.added = c.kernel.added | added;
@@ -221,23 +275,26 @@ void TakePromisedKernel(DecodedCase& c, KernelProfile& profile) {
 void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
   static const std::optional<Property> kOnly = FixedProperty();
   static std::vector<Event> events;  // kept, so that no step allocates
-  const Judge judge(profile, kOnly);
+  const Judge judge(profile);
   State state = InitialState(c.topology);
   State before = state;
   FaultSet faults = 0;
+  bool judged = false;  // the state before
   for (int i = 0; i < c.ops_count; ++i) {
     const Op& op = c.ops[i];
     const StepResult result = Step(profile, c.topology, op, state, events);
     if (result.outcome != Outcome::kDone) continue;
-    NoteStep(op, result, events);
     // Checking after each step would take longer than the steps, so only one run in eight does.
     if (c.ops_count % 8 == 7)
       if (const char* broken = BrokenInvariant(c.topology, state))
         FailAt(c, profile, i, {}, absl::StrCat("the model's state is none: ", broken));
     faults |= KindsOf(op);
     const StepView view{c.topology, op, result, before, state, events};
-    if (!judge.Holds(view, faults)) FailAt(c, profile, i, judge.Broken(view, faults), "");
-    before = state;
+    NoteStep(view);
+    const Reads changed = judged ? ChangedBy(view) : ~Reads{0};
+    judged = true;
+    if (!judge.Holds(view, faults, changed)) FailAt(c, profile, i, judge.Broken(view, faults), "");
+    Follow(c.topology, state, before);
   }
   NoteEnd(state);
   // Judged only with attaching across drivers: otherwise such a run may have gone on, and end so.

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "fuzz/feedback.h"
 #include "fuzz/finding.h"
 #include "fuzz/fuzzing.h"
 #include "src/case/bytes.h"
@@ -48,6 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   DecodeBytes({data, size}, decoded);
   KeepEncoded(decoded);
   if (decoded.topology.devices_count > kDevices) return -1;
+  fuzzing::NoteRun(decoded, ProfileOf(decoded.kernel));
   const Case c = ToCase(decoded);
   const Run run = Play(c);
   if (run.steps.empty() && run.outside) return -1;

@@ -6,6 +6,9 @@
 // teardown, by WARNs, or if a page that a device can reach is not the one that was mapped, or is
 // not pinned.
 //
+// It is one file, since its parts share one thing: the run, which decodes an op, calls the harness,
+// keeps what should be mapped and pinned by then, and checks that. Each op needs all four at hand.
+//
 //   byte 0     the machine and how warm it is      byte 1, 2   its drivers and instances
 //   6 bytes    each op: kind, a, b, c, d, failure
 //

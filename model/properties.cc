@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "model/property_checks.h"
@@ -53,13 +55,26 @@ constexpr bool kEncoded = true;
 using enum KernelVersion;
 using enum Property;
 constexpr PropertyInfo kEventRows[] = {
-    {kNoCrossDriverAttach, "no-cross-driver-attach",
+    {kNoCrossDriverAttach,
+     "no-cross-driver-attach",
      "every device's attached domain was allocated by the driver that serves the device",
-     NoCrossDriverAttach, kOneDriverAGroup, kEncoded},
-    {kNoCrossDriverReuse, "no-cross-driver-reuse",
+     {NoCrossDriverAttach, kReadsEvents},
+     kOneDriverAGroup,
+     kEncoded},
+    {kNoCrossDriverReuse,
+     "no-cross-driver-reuse",
      "attaching a group never puts a device on an already existing domain of another driver",
-     NoCrossDriverReuse, kOneDriverAGroup, kEncoded},
+     {NoCrossDriverReuse, kReadsEvents},
+     kOneDriverAGroup,
+     kEncoded},
 };
+
+// Whether one of the first entries changed. They have no padding, as states.
+template <typename Entries>
+bool Differ(const Entries& a, const Entries& b, size_t count) {
+  static_assert(std::has_unique_object_representations_v<Entries>);
+  return std::memcmp(a.data(), b.data(), count * sizeof(a[0])) != 0;
+}
 
 // In the order of Property.
 std::span<const PropertyInfo* const> AllInfos() {
@@ -93,7 +108,24 @@ const Event* FindViolation(Property property, std::span<const Event> events) {
 }
 
 std::optional<Violation> FindViolation(Property property, const StepView& view) {
-  return InfoOf(property).find(view);
+  return InfoOf(property).check.find(view);
+}
+
+Reads ChangedBy(const StepView& v) {
+  const State& was = v.before;
+  const State& is = v.after;
+  const size_t groups = std::max(was.groups_end, is.groups_end);
+  const size_t domains = std::max(was.domains_end, is.domains_end);
+  Reads changed = kReadsStep;
+  if (!v.events.empty()) changed |= kReadsEvents;
+  if (Differ(was.devices, is.devices, v.topology.devices_count)) changed |= kReadsDevices;
+  if (Differ(was.groups, is.groups, groups)) changed |= kReadsGroups;
+  if (Differ(was.domains, is.domains, domains)) changed |= kReadsDomains;
+  if (Differ(was.mapped, is.mapped, domains)) changed |= kReadsMapped;
+  if (Differ(was.containers, is.containers, kMaxContainers)) changed |= kReadsContainers;
+  if (was.pins != is.pins || was.zero_pins != is.zero_pins || was.locked_vm != is.locked_vm)
+    changed |= kReadsMemory;
+  return changed;
 }
 
 bool HasForeignDomain(const Topology& topology, const State& state) {

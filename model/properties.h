@@ -153,12 +153,36 @@ class PromisedOn {
   size_t count_ = 0;
 };
 
+// What a check reads, as a set of bits. Only a step that changed one of these can have made a
+// property false that held before.
+using Reads = uint8_t;
+inline constexpr Reads kReadsEvents = 1;   // it is violated by an event alone
+inline constexpr Reads kReadsDevices = 2;  // the state after the step
+inline constexpr Reads kReadsGroups = 4;
+inline constexpr Reads kReadsDomains = 8;
+inline constexpr Reads kReadsMapped = 16;      // State::mapped
+inline constexpr Reads kReadsContainers = 32;  // with their mappings
+inline constexpr Reads kReadsMemory = 64;      // what is pinned and locked
+inline constexpr Reads kReadsStep = 128;       // the op, its result, or the state before
+
+// Which of these a step changed: the events if it has any, and the step itself always.
+Reads ChangedBy(const StepView& view);
+
+// A check, and what it reads; one that says nothing is made anew for each step.
+struct Check {
+  std::optional<Violation> (*find)(const StepView& view);
+  Reads reads = kReadsStep;
+  constexpr Check(std::optional<Violation> (*a_find)(const StepView&),  // NOLINT: as a function
+                  Reads what = kReadsStep)
+      : find(a_find), reads(what) {}
+};
+
 // Everything about a property. Its row is in the file that has its check.
 struct PropertyInfo {
   Property property;
   std::string_view name;
   std::string_view sentence;
-  std::optional<Violation> (*find)(const StepView& view);
+  Check check;
   PromisedOn promised{};
   bool encoded = false;  // the encodings know it
 };

@@ -65,7 +65,7 @@ for file in "$OUT"/*; do
   [[ $(head -c 4 "$file") == $'\x7fELF' ]] || fail "$name is no program"
   targets+=("$name")
 done
-[[ "${targets[*]}" == "attach case_parser diff_profiles" ]] || fail "targets: ${targets[*]}"
+[[ "${targets[*]}" == "attach case_parser diff_profiles mutants" ]] || fail "targets: ${targets[*]}"
 
 elsewhere=$(mktemp -d)
 cd "$elsewhere"

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -72,6 +73,88 @@ TEST(Promises, AreByPropertyThenByVersionEachOnce) {
     for (KernelVersion v : kKernelVersions)
       EXPECT_EQ(IsPromised(v, p), PromiseOf(v, p) != nullptr) << PropertyName(p);
   }
+}
+
+// A kernel of the version without one of its rules, or whole.
+KernelProfile WithoutOne(KernelVersion version, uint64_t number) {
+  KernelProfile kernel = ProfileOf(version);
+  const RuleInfo& info = AllRules()[number % AllRules().size()];
+  kernel.rules.drop(info.rule);
+  return kernel;
+}
+
+// The fuzz targets judge after a step only what it can have broken.
+TEST(WhatAPropertyReads, IsChangedByEachStepThatChangesTheVerdict) {
+  int skipped = 0;
+  int broken = 0;
+  for (KernelVersion version : kKernelVersions)
+    for (uint64_t seed = 0; seed < 1500; ++seed) {
+      std::map<Property, bool> was;
+      PlayRandom(WithoutOne(version, seed), seed, 0, [&](const StepView& view) {
+        const Reads changed = ChangedBy(view);
+        for (Property p : kProperties) {
+          const Reads reads = InfoOf(p).check.reads;
+          const bool is = FindViolation(p, view).has_value();
+          const auto [it, first] = was.try_emplace(p, is);
+          broken += is && !it->second ? 1 : 0;
+          if (!first && (reads & changed) == 0) {
+            ++skipped;
+            ASSERT_EQ(is, reads != kReadsEvents && it->second)
+                << PropertyName(p) << " on " << VersionName(version) << ", seed " << seed;
+          }
+          it->second = is;
+        }
+      });
+    }
+  EXPECT_GT(skipped, 1000000);
+  EXPECT_GT(broken, 1000);
+}
+
+// `to` with the parts of `from` that are not in `kept`.
+State Mixed(const State& kept_of, const State& from, Reads kept) {
+  State to = kept_of;
+  if ((kept & kReadsDevices) == 0) to.devices = from.devices;
+  if ((kept & kReadsContainers) == 0) to.containers = from.containers;
+  if ((kept & kReadsMapped) == 0) to.mapped = from.mapped;
+  if ((kept & kReadsGroups) == 0) {
+    to.groups = from.groups;
+    to.groups_end = from.groups_end;
+  }
+  if ((kept & kReadsDomains) == 0) {
+    to.domains = from.domains;
+    to.domains_end = from.domains_end;
+  }
+  if ((kept & kReadsMemory) == 0) {
+    to.pins = from.pins;
+    to.zero_pins = from.zero_pins;
+    to.locked_vm = from.locked_vm;
+  }
+  return to;
+}
+
+// Sharper: the verdict on a state stays what it is with all other parts of another state.
+TEST(WhatAPropertyReads, IsAllThatItReads) {
+  int violated = 0;
+  for (KernelVersion version : kKernelVersions)
+    for (uint64_t seed = 0; seed < 300; ++seed) {
+      std::vector<State> earlier;
+      PlayRandom(WithoutOne(version, seed), seed, 0, [&](const StepView& view) {
+        earlier.push_back(view.before);
+        for (Property p : kProperties) {
+          const Reads reads = InfoOf(p).check.reads;
+          if ((reads & (kReadsStep | kReadsEvents)) != 0) continue;
+          const bool found = FindViolation(p, view).has_value();
+          violated += found ? 1 : 0;
+          for (const State* other : {&earlier.front(), &earlier[earlier.size() / 2]}) {
+            const State mixed = Mixed(view.after, *other, reads);
+            const StepView with = {view.topology, view.op, view.result, view.before, mixed, {}};
+            ASSERT_EQ(FindViolation(p, with).has_value(), found)
+                << PropertyName(p) << " on " << VersionName(version) << ", seed " << seed;
+          }
+        }
+      });
+    }
+  EXPECT_GT(violated, 1000);
 }
 
 // Runs so rare that random ones seldom find them: with what the promise assumes they are outside it.
