@@ -456,7 +456,7 @@ constexpr PropertyInfo kCoreRows[] = {
      "owned-group-is-off-default",
      "no device of a group that user space owns is on the group's default domain",
      {OwnedGroupIsOffDefault, kReadsDevices | kReadsGroups},
-     Since(kV5_19)},
+     PromisedOn(Since(kV5_19), kDriversCome)},
 };
 
 }  // namespace
