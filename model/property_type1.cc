@@ -556,7 +556,7 @@ constexpr PropertyInfo kType1Rows[] = {
     {kLockedMemoryKeepsItsLimit,
      "locked-memory-keeps-its-limit",
      "no more is locked than RLIMIT_MEMLOCK",
-     {LockedMemoryKeepsItsLimit, kReadsContainers},
+     {LockedMemoryKeepsItsLimit, kReadsMemory},
      PromisedOn(kEveryVersion, kCommonPage)},
 };
 
