@@ -476,11 +476,11 @@ std::string SystemJson(const SystemReport& report) {
   out["system"] = {{"path", Printable(report.question.path)},
                    {"kernel_release", Printable(report.kernel_release)},
                    {"place", report.place},
+                   {"answer", Printable(SystemAnswer(report))},
                    {"devices_found", report.system.devices_found},
                    {"as_found", FoundJson(report.system)},
                    {"assumptions", AssumptionsJson(report.system.assumptions)},
                    {"gaps", GapsJson(report.system.gaps)}};
-  out["answer"] = Printable(SystemAnswer(report));
   out["searches"] = std::move(searches);
   if (first != nullptr) out["case"] = CaseJson(first->result.found);
   out["replayed"] = first != nullptr;
