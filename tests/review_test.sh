@@ -77,6 +77,10 @@ change no_coherency "$type1" 's/^(\t\t    )d(->enforce_cache_coherency ==)$/\1do
 review --together no_coherency
 expect '[01]' 'v6.12.y,-type1.same_coherency '
 
+change blocked "$core" 's/if \(dev->iommu->require_direct &&/if (0 \&\&/'
+review --together blocked
+expect 1 '^Review worse v6.12.y,-core.require_direct ' 'handed to user space'
+
 say "nothing changes"
 change comment "$core" 's/^static int __iommu_attach_group\(struct/\/* A comment. *\/\n&/'
 review --together comment
