@@ -177,8 +177,7 @@ absl::Status ReadFolderNode(const Tree& from, const std::string& folder, int par
 struct Reference {
   int iommu = -1;      // a node
   uint32_t first = 0;  // the first cell of the specifier
-  uint32_t base = 0;   // iommu-map: the first id that goes there, and how many
-  uint32_t length = 0;
+  uint32_t base = 0;   // iommu-map: the first id that goes there
 };
 
 class Reader {
@@ -353,17 +352,16 @@ class Reader {
       if (n > cells - c - 3) return std::nullopt;
       entries.push_back({.iommu = it->second,
                          .first = n > 0 ? CellAt(value, c + 2) : 0,
-                         .base = CellAt(value, c),
-                         .length = CellAt(value, c + 2 + n)});
+                         .base = CellAt(value, c)});
       c += 3 + n;
     }
     return entries;
   }
 
+  // An entry of no ids counts, too: a boot loader fills it in (Layerscape).
   static std::vector<int> IommusOf(const std::vector<Reference>& entries) {
     std::vector<int> iommus;
-    for (const Reference& r : entries)
-      if (r.length > 0) iommus.push_back(r.iommu);
+    for (const Reference& r : entries) iommus.push_back(r.iommu);
     std::ranges::sort(iommus);
     iommus.erase(std::ranges::unique(iommus).begin(), iommus.end());
     return iommus;
@@ -443,8 +441,7 @@ class Reader {
     const Bus bus = MappedBus(n);
     const std::vector<int> iommus = IommusOf(entries);
     for (const int iommu : iommus) {
-      const auto entry = std::ranges::find_if(
-          entries, [&](const Reference& r) { return r.iommu == iommu && r.length > 0; });
+      const auto entry = std::ranges::find(entries, iommu, &Reference::iommu);
       if ((entry->base & ~mask) != 0) {
         AddBadProperty(n, "iommu-map", absl::StrFormat("ids within iommu-map-mask 0x%x", mask),
                        absl::StrFormat("0x%x", entry->base));
