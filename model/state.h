@@ -50,9 +50,9 @@ struct GroupState {
   bool live = false;         // the group exists: has devices, or VFIO or an instance holds it
   DeviceId devices = kNoId;  // group->devices, earliest joined first
   DomainId domain = kNoId;   // group->domain
-  DomainId default_domain = kNoId;      // group->default_domain
-  DomainId blocking_domain = kNoId;     // group->blocking_domain
-  bool owner = false;                   // group->owner; in the model only VFIO owns groups
+  DomainId default_domain = kNoId;   // group->default_domain
+  DomainId blocking_domain = kNoId;  // group->blocking_domain
+  bool owner = false;                // group->owner; in the model only VFIO owns groups
   // group->owner_cnt: the owner, and drivers that use the DMA API.
   uint8_t owner_cnt = 0;
   DomainId pasid_domain = kNoId;        // group->pasid_array at PASID 1

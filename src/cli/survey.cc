@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -27,6 +28,7 @@
 #include "src/import/catalogue.h"
 #include "src/import/packages.h"
 #include "src/report/text.h"
+#include "src/tool/fork.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -116,7 +118,7 @@ class Survey {
 
   // What a child sends: a line of JSON for each machine.
   [[noreturn]] void Work(const std::vector<size_t>& left, size_t first, int to) {
-    for (size_t n = first; n < left.size() && !tool::Stopped(); n += options_.jobs) {
+    for (size_t n = first; n < left.size(); n += options_.jobs) {
       const Machine& machine = machines_[left[n]];
       report::Json line = {{"index", left[n]},
                            {"row", report::SurveyRowJson(report::SurveyMachine(
@@ -137,7 +139,7 @@ class Survey {
     for (size_t job = 0; job < std::min<size_t>(options_.jobs, left.size()); ++job) {
       std::array<int, 2> ends{};
       if (pipe(ends.data()) != 0) return absl::InternalError("no pipe could be made");
-      const pid_t child = fork();
+      const pid_t child = tool::Fork();
       if (child < 0) return absl::InternalError("no process could be made");
       if (child == 0) {
         for (const pollfd& other : pipes) close(other.fd);
@@ -149,12 +151,15 @@ class Survey {
       pipes.push_back({ends[0], POLLIN, 0});
     }
     Collect(pipes, left.size());
+    if (tool::Stopped())
+      for (const pid_t child : children) kill(child, SIGKILL);
     for (const pid_t child : children)
       while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
     for (const size_t i : left)
       if (!rows_[i])
         return tool::Stopped()
-                   ? absl::InvalidArgumentError("stopped; with --cache the next run goes on here")
+                   ? absl::ResourceExhaustedError(absl::StrCat(
+                         "unknown: ", tool::StopReason(), "; with --cache the next run goes on"))
                    : absl::InternalError(absl::StrCat(machines_[i].name, ": its process died"));
     return absl::OkStatus();
   }
@@ -165,8 +170,9 @@ class Survey {
     size_t open = pipes.size();
     size_t done = 0;
     const auto start = std::chrono::steady_clock::now();
-    while (open > 0) {
-      if (poll(pipes.data(), pipes.size(), -1) < 0) continue;
+    constexpr int kMilliseconds = 200;  // until a signal is noticed
+    while (open > 0 && !tool::Stopped()) {
+      if (poll(pipes.data(), pipes.size(), kMilliseconds) <= 0) continue;
       for (size_t p = 0; p < pipes.size(); ++p) {
         if (pipes[p].fd < 0 || pipes[p].revents == 0) continue;
         const ssize_t got = read(pipes[p].fd, buffer.data(), buffer.size());

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <mutex>
 
+#include "src/tool/fork.h"
+
 namespace iommucheck::tool {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr size_t kUsualColumns = 80;
 
 struct Line {
   std::mutex mutex;
-  const bool terminal = isatty(STDERR_FILENO) != 0;
+  bool terminal = isatty(STDERR_FILENO) != 0;
   const Clock::time_point start = Clock::now();
   Clock::time_point drawn = start;
   std::string text;
@@ -43,6 +45,10 @@ void Draw(const std::string& text) {
 }
 
 }  // namespace
+
+std::unique_lock<std::mutex> HoldProgress() { return std::unique_lock(TheLine().mutex); }
+
+void SilenceProgress() { TheLine().terminal = false; }
 
 void Progress(const std::string& text) {
   Line& line = TheLine();

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/tool/fork.h"
 #include "src/tool/progress.h"
 
 namespace iommucheck::tool {
@@ -116,6 +117,8 @@ void StopAfter(std::chrono::milliseconds time) {
   if (text.ends_with('.')) text.pop_back();
   watch.deadline_reason = "the time of --timeout " + text + " s is over";
 }
+
+std::unique_lock<std::mutex> HoldWatch() { return std::unique_lock(TheWatch().mutex); }
 
 bool Stopped() { return TheWatch().stopped.load(std::memory_order_relaxed); }
 
