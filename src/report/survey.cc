@@ -15,16 +15,21 @@
 namespace iommucheck::report {
 namespace {
 
-std::string WordOf(const SystemReport& report, bool hypothetical) {
-  std::string word = "not affected";
+// "not affected" is a proof, or there are no two drivers.
+std::string WordOf(const SystemReport& report, bool several, bool hypothetical) {
   bool any = false;
+  bool unknown = false;
+  bool bounded = false;
   for (const SystemReport::Search& s : report.searches) {
     if (s.hypothetical != hypothetical) continue;
     any = true;
     if (s.verdict == Verdict::kViolated) return "affected";
-    if (s.verdict == Verdict::kUnknown) word = "unknown";
+    unknown |= s.verdict == Verdict::kUnknown;
+    bounded |= several && !InAnyRun(s);
   }
-  return any ? word : "";
+  if (!any) return "";
+  if (unknown) return "unknown";
+  return bounded ? absl::StrFormat("none up to %d steps", report.question.steps) : "not affected";
 }
 
 std::string JoinedDrivers(const std::set<std::string>& drivers) {
@@ -85,8 +90,8 @@ SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
     }
     verdict.drivers = JoinedDrivers(drivers);
     verdict.serving = JoinedDrivers(serving);
-    verdict.verdict = WordOf(*report, false);
-    verdict.patched = WordOf(*report, true);
+    verdict.verdict = WordOf(*report, drivers.size() > 1, false);
+    verdict.patched = WordOf(*report, drivers.size() > 1, true);
     verdict.answer = Printable(SystemAnswer(*report));
     row.buses = absl::StrJoin(buses, " ");
     row.verdicts.push_back(std::move(verdict));

@@ -381,8 +381,8 @@ std::string SystemAnswer(const SystemReport& report) {
   const std::string of = absl::StrJoin(drivers, ", ");
   if (!report.in_any_run())
     return absl::StrFormat(
-        "not affected as far as was looked, because no run of up to %d steps puts a device of %s "
-        "on a domain of another on %s: more steps could",
+        "none up to %d steps: no such run puts a device of %s on a domain of another on %s, and "
+        "there is no proof for longer ones",
         report.question.steps, of, on);
   return absl::StrFormat(
       "not affected because no run puts a device of %s on a domain of another on %s (proved, see "

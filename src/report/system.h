@@ -61,8 +61,8 @@ struct SystemReport {
 // Whether its verdict is about runs of any length.
 bool InAnyRun(const SystemReport::Search& search);
 
-// The answer in a sentence: "affected: ..", "not affected because ..", "unknown because ..", and
-// what would change it.
+// The answer in a sentence: "affected: ..", "not affected because ..", "none up to N steps: ..",
+// "unknown because ..", and what would change it.
 std::string SystemAnswer(const SystemReport& report);
 
 // The same for a system that was read. Errors: as CheckSystem().
