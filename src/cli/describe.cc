@@ -214,7 +214,7 @@ std::string Entry(const std::string& term, const std::string& text) {
 
 std::string Scdoc(const CLI::App& app) {
   std::string out = absl::StrCat(
-      "iommucheck(1) \"\" \"", tool::Release(), "\"\n\n# NAME\n\n",
+      R"(iommucheck(1) "" ")", tool::Release(), "\"\n\n# NAME\n\n",
       "iommucheck - which machines break the domain checks of the Linux IOMMU core and of VFIO\n\n",
       "# SYNOPSIS\n\n*iommucheck* _COMMAND_ [_OPTIONS_]\n\n# DESCRIPTION\n\n",
       ForScdoc(app.get_description()), "\n\n# COMMANDS\n\n");
