@@ -76,7 +76,7 @@ uint64_t ContainerWord(const Topology& topology, const State& state, const Conta
   uint64_t domains = 0;
   for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) ++domains;
   return Word(kContainer, groups * 2 + (c.iommu ? 1U : 0U),
-              static_cast<uint64_t>(std::popcount(drivers) * 8 + std::popcount(tables)), domains);
+              static_cast<uint64_t>(std::popcount(drivers)) * 8 + std::popcount(tables), domains);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ std::string Mail(const Reported& r, const std::string& target, const std::string
   std::string mail = absl::StrCat("Subject: [iommucheck] ", r.what, "\n\nFinding ", id,
                                   " of the fuzz target ", target, ".\n");
   if (!r.kernel.empty()) absl::StrAppend(&mail, "Kernel: ", r.kernel, "\n");
-  if (smallest)
+  if (smallest && r.property)
     absl::StrAppend(
         &mail, "\n", std::string(PropertySentence(*r.property)),
         "\nThis run violates it; nothing in it can be left out:\n\n", PrintCase(*smallest),
@@ -146,7 +146,7 @@ absl::StatusOr<bool> TakeOne(const fs::path& findings, const std::string& target
   if (!report.ok()) return report.status();
   const Reported r = ReadReport(*report);
   std::optional<Case> smallest;
-  if (r.property) smallest = SmallestOf(*r.found, *r.property);
+  if (r.found && r.property) smallest = SmallestOf(*r.found, *r.property);
   const std::string id = HashOf(absl::StrCat(target, "\n", KeyOf(r, smallest))).substr(0, 12);
   const fs::path folder = findings / id;
   auto known = ReadEntry(folder);
@@ -198,7 +198,7 @@ Case SmallestOf(const Case& found, Property property) {
 
 std::string KeyOf(const Reported& reported, const std::optional<Case>& smallest) {
   std::string key = absl::StrCat(reported.what, "\n", reported.kernel, "\n");
-  if (!smallest) return key;
+  if (!smallest || !reported.property) return key;
   const auto is_plain = [](const CaseOp& op) {
     return IsEncoded(op.op) && op.op.faults[0].kind == Fault::Kind::kNone;
   };

@@ -135,6 +135,7 @@ int Status(const std::string& dir) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): memory that runs out ends it
 int main(int argc, char** argv) {
   CLI::App app("findings and corpora of ./dev fuzz --forever");
   app.require_subcommand(1);

@@ -233,7 +233,7 @@ void TrackingOfPins(Check& c) {
   refused("no room", [](DirtyArgument& r) { r.bytes = 0; });
   c.ClearBitmap();
   c.Is("unmap", c.Ioctl(VFIO_IOMMU_UNMAP_DMA, unmap), 0);
-  c.Is("unmapped", c.Output<uint64_t>(16), 8 * kPage);
+  c.Is("unmapped", c.Output<int64_t>(16), 8 * kPage);
   c.BitmapIs("unmap", 0x2);
   c.Is("stop", c.Dirty(VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP), 0);
   refused("without tracking", [](DirtyArgument&) {});
@@ -296,7 +296,7 @@ void Info(Check& c) {
   c.OpenContainer(kPlain);
   c.Is("argsz", c.Ioctl(VFIO_IOMMU_GET_INFO, vfio_iommu_type1_info{.argsz = 15}), -EINVAL);
   c.Is("short", c.Ioctl(VFIO_IOMMU_GET_INFO, vfio_iommu_type1_info{.argsz = 16}), 0);
-  const uint32_t whole = c.Output<uint32_t>(0);
+  const auto whole = c.Output<uint32_t>(0);
   c.Is("short: flags", c.Output<uint32_t>(4), VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS);
   c.Is("short: page sizes", c.Output<int64_t>(8), kPage);
   c.Is("short: offset", c.Output<uint32_t>(16), 0);

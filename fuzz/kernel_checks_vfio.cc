@@ -229,7 +229,7 @@ void Migration(Check& c) {
   c.Is("no data", c.Output<int32_t>(12), -1);
   is("as before", VFIO_DEVICE_STATE_STOP);
   c.Is("copy", state(kSet, VFIO_DEVICE_STATE_STOP_COPY), 0);
-  const int32_t data = c.Output<int32_t>(12);
+  const auto data = c.Output<int32_t>(12);
   if (data < 0) c.Fail("data", data, 0);
   c.Is("close", c.Extra({.kind = HARNESS_EXTRA_CLOSE, .count = static_cast<uint32_t>(data)}), 0);
   c.Is("resume", state(kSet, VFIO_DEVICE_STATE_RESUMING), 0);
