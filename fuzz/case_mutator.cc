@@ -2,11 +2,13 @@
 #include "fuzz/case_mutator.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <span>
 #include <vector>
 
+#include "model/invariants.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
 
@@ -33,7 +35,7 @@ class CaseMutator {
   void MutateOnce() {
     const Topology& t = c_.topology;
     if (t.drivers_count == 0 || t.instances_count == 0 || t.devices_count == 0) return Fresh();
-    switch (words_.Below(18)) {
+    switch (words_.Below(21)) {
       case 0:
       case 1:
       case 2:
@@ -61,6 +63,11 @@ class CaseMutator {
         return ReplaceDriver();
       case 16:
         return AddMaster();
+      case 17:
+        return BringUpAnew();
+      case 18:
+      case 19:
+        return ChangeWhatIsAssumed();
       default:
         return Fresh();
     }
@@ -124,13 +131,51 @@ class CaseMutator {
     }
   }
 
-  // A driver goes and another one comes, as when modules are loaded anew.
+  // A driver goes and another one comes, as when modules are loaded anew; what it serves may go where
+  // the devices of the first one are.
   void ReplaceDriver() {
     const size_t at = Place();
     const State& s = StateBefore(at);
     if (s.registered_count == 0) return InsertOp();
-    Insert(at, {.kind = OpKind::kUnregister, .a = s.registered[words_.Below(s.registered_count)]});
+    const InstanceId old = s.registered[words_.Below(s.registered_count)];
+    Insert(at, {.kind = OpKind::kUnregister, .a = old});
     Insert(at + 1, {.kind = OpKind::kRegister, .a = words_.Below(c_.topology.instances_count)});
+    if (c_.ops_count < static_cast<int>(at) + 2 || words_.OneIn(2)) return;
+    const State& after = StateBefore(at + 2);
+    for (GroupId g = 0; g < after.groups_end; ++g)
+      if (after.groups[g].live && after.groups[g].container == kNoId)
+        return Insert(at + 2, {.kind = OpKind::kSetContainer, .a = g, .b = 0});
+  }
+
+  // Firmware and drivers come in another order.
+  void BringUpAnew() {
+    std::array<size_t, kMaxDecodedOps> places;
+    int count = 0;
+    for (size_t i = 0; i < ops().size(); ++i)
+      if (ops()[i].kind == OpKind::kRegister || ops()[i].kind == OpKind::kConfigure)
+        places[static_cast<size_t>(count++)] = i;
+    if (count < 2) return InsertOp();
+    for (int n = count - 1; n > 0; --n)
+      std::swap(ops()[places[static_cast<size_t>(n)]], ops()[places[words_.Below(n + 1)]]);
+  }
+
+  // What assumptions about drivers exclude, and so no machine has by chance.
+  void ChangeWhatIsAssumed() {
+    Topology t = c_.topology;
+    Driver& driver = t.drivers[words_.Below(t.drivers_count)];
+    const DriverId other = words_.Below(t.drivers_count);
+    switch (words_.Below(3)) {
+      case 0:
+        driver.accepts_foreign = !driver.accepts_foreign;
+        break;
+      case 1:
+        driver.address = driver.address == kNoId ? other : kNoId;
+        break;
+      default:
+        driver.table = t.drivers[other].table;
+        break;
+    }
+    if (IsValid(t)) c_.topology = t;
   }
 
   void AddMaster() {
@@ -139,7 +184,7 @@ class CaseMutator {
     if (device.masters[0] == kNoId) return ChangeMachine();
     device.masters[1] = words_.Below(t.instances_count);
     if (device.masters[1] == device.masters[0]) device.masters[1] = kNoId;
-    if (Validate(t).ok()) c_.topology = t;
+    if (IsValid(t)) c_.topology = t;
   }
 
   // One entry of another machine of the same counts takes the place of the one here, or comes in
@@ -185,7 +230,7 @@ class CaseMutator {
         break;
       }
     }
-    if (Validate(t).ok()) c_.topology = t;
+    if (IsValid(t)) c_.topology = t;
   }
 
   void ChangeAssumptions() {

@@ -113,8 +113,7 @@ WrongEntry FindWrong(const Topology& t) {
   if (t.drivers_count > kMaxDrivers || t.tables_count > kMaxTables ||
       t.instances_count > kMaxInstances || t.devices_count > kMaxDevices)
     return {.why = "more entries than the model's capacity"};
-  if (t.settings.dma_entries > kMaxDmas)
-    return {.why = "more mappings than the model's capacity"};
+  if (t.settings.dma_entries > kMaxDmas) return {.why = "more mappings than the model's capacity"};
   const auto first_of = [&t](const char* what, int count,
                              const char* (*wrong)(const Topology&, int)) -> WrongEntry {
     for (int i = 0; i < count; ++i)

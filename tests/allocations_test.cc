@@ -88,10 +88,10 @@ class Allocations : public testing::Test {
  protected:
   static void SetUpTestSuite() {
 #ifdef __SANITIZE_ADDRESS__
-    ASSERT_NE(__sanitizer_install_malloc_and_free_hooks(
-                  [](const volatile void*, size_t) { NoteAllocation(); },
-                  [](const volatile void*) {}),
-              0);
+    ASSERT_NE(
+        __sanitizer_install_malloc_and_free_hooks(
+            [](const volatile void*, size_t) { NoteAllocation(); }, [](const volatile void*) {}),
+        0);
 #endif
     for (const NamedCase& named : CorpusCases())
       if (const absl::StatusOr<Bytes> bytes = EncodeBytes(named.c); bytes.ok())
