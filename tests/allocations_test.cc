@@ -4,9 +4,6 @@
 #include <cxxabi.h>
 #include <execinfo.h>
 #include <gtest/gtest.h>
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
-#endif
 
 #include <algorithm>
 #include <array>
@@ -19,6 +16,10 @@
 #include "tests/given.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+// Of ASan, whose malloc() cannot be replaced. g++ comes without its header.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc)(const volatile void*,
+                                                                        size_t),
+                                                         void (*free)(const volatile void*));
 
 namespace {
 
