@@ -27,16 +27,17 @@ rate() {
     END { printf "%d\n", runs / cpu }' "$work/log" "$work/time"
 }
 
-# Executions of a fuzz target from the same seeds, for so many seconds. A list of seeds instead of a
-# folder: with a folder the engine would write the inputs it finds, which measures the file system.
+# engine TARGET SECONDS [PRESET]: executions of a fuzz target from the same seeds, for so many seconds.
+# A list of seeds instead of a folder: with a folder the engine would write the inputs it finds, which
+# measures the file system.
 engine() {
-  local target=$1 seconds=$2 options
+  local target=$1 seconds=$2 preset=${3:-fuzz} options
   mapfile -t options < <(fuzz/engine_options.sh attach)
   if [[ ! -f $work/list ]]; then
     build/fuzz/bin/make_seeds "$work/seeds" corpus/litmus/*.case >/dev/null
     printf '%s\n' "$work"/seeds/* | paste -sd, >"$work/list"
   fi
-  rate number_of_executed_units "build/fuzz/bin/$target" -seed=1 -max_total_time="$seconds" \
+  rate number_of_executed_units "build/$preset/bin/$target" -seed=1 -max_total_time="$seconds" \
     -print_final_stats=1 "${options[@]}" \
     -seed_inputs="@$work/list" -artifact_prefix="$work/"
 }

@@ -2,11 +2,13 @@
 #include "fuzz/case_mutator.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <span>
 #include <vector>
 
+#include "model/invariants.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
 
@@ -22,18 +24,23 @@ using draw::Words;
 
 class CaseMutator {
  public:
-  CaseMutator(DecodedCase& c, unsigned seed, Scope scope)
-      : c_(c), words_(seed), shape_{.drivers = 4, .instances = 6, .devices = 8, .scope = scope} {}
+  // `most_ops`: that there is room for.
+  CaseMutator(DecodedCase& c, unsigned seed, Scope scope, int most_ops)
+      : c_(c),
+        words_(seed),
+        shape_{.drivers = 4, .instances = 6, .devices = 8, .scope = scope},
+        most_ops_(most_ops) {}
 
   void Mutate() {
     for (int more = 1 + words_.Below(3); more > 0; --more) MutateOnce();
+    while (c_.ops_count > most_ops_) Erase(words_.Below(c_.ops_count), 1);
   }
 
  private:
   void MutateOnce() {
     const Topology& t = c_.topology;
     if (t.drivers_count == 0 || t.instances_count == 0 || t.devices_count == 0) return Fresh();
-    switch (words_.Below(18)) {
+    switch (words_.Below(20)) {
       case 0:
       case 1:
       case 2:
@@ -61,6 +68,9 @@ class CaseMutator {
         return ReplaceDriver();
       case 16:
         return AddMaster();
+      case 17:
+      case 18:
+        return ChangeWhatIsAssumed();
       default:
         return Fresh();
     }
@@ -98,13 +108,18 @@ class CaseMutator {
     if (c_.ops_count == 0) return InsertOp();
     const int at = words_.Below(c_.ops_count);
     const int count = words_.OneIn(2) ? 1 : 1 + words_.Below(c_.ops_count - at);
+    Erase(at, count);
+  }
+  void Erase(int at, int count) {
     std::shift_left(ops().begin() + at, ops().end(), count);
     c_.ops_count -= count;
   }
   void MoveOp() {
     if (c_.ops_count < 2) return InsertOp();
     const int from = words_.Below(c_.ops_count);
-    const int to = words_.Below(c_.ops_count);
+    Move(from, words_.Below(c_.ops_count));
+  }
+  void Move(int from, int to) {
     const auto begin = ops().begin();
     if (from < to)
       std::rotate(begin + from, begin + from + 1, begin + to + 1);
@@ -133,13 +148,88 @@ class CaseMutator {
     Insert(at + 1, {.kind = OpKind::kRegister, .a = words_.Below(c_.topology.instances_count)});
   }
 
+  // A driver's instance registers once firmware has described some devices, and not others.
+  void RegisterAmidFirmware(DriverId driver) {
+    std::array<uint8_t, kMaxDecodedOps> places;
+    int count = 0;
+    int from = -1;
+    for (int i = 0; i < c_.ops_count; ++i) {
+      if (c_.ops[i].kind == OpKind::kConfigure) places[count++] = static_cast<uint8_t>(i);
+      if (from < 0 && c_.ops[i].kind == OpKind::kRegister && DriverOf(c_.ops[i].a) == driver)
+        from = i;
+    }
+    if (count != 0 && from >= 0) Move(from, places[words_.Below(count)]);
+  }
+
+  // What assumptions about drivers exclude, in a run in which it may matter: a driver that takes any
+  // device comes before firmware has described all of them, and one whose ops lie where those of
+  // another lay comes after that one has gone.
+  void ChangeWhatIsAssumed() {
+    Topology t = c_.topology;
+    const DriverId self = words_.Below(t.drivers_count);
+    const DriverId other = words_.Below(t.drivers_count);
+    Driver& driver = t.drivers[self];
+    const int what = words_.Below(3);
+    switch (what) {
+      case 0:
+        driver.accepts_foreign = !driver.accepts_foreign || words_.OneIn(2);
+        break;
+      case 1:
+        driver.address = driver.address == kNoId ? other : kNoId;
+        break;
+      default:
+        driver.table = t.drivers[other].table;
+        break;
+    }
+    if (!IsValid(t)) return;
+    c_.topology = t;
+    if (driver.accepts_foreign && what == 0) return RegisterAmidFirmware(self);
+    if (driver.address != kNoId && what == 1) ReplaceByDriver(self);
+  }
+
+  [[nodiscard]] DriverId DriverOf(InstanceId i) const {
+    return i == kNoId ? kNoId : c_.topology.instances[i].driver;
+  }
+
+  // A driver goes, with all of its instances, and from under a user; the driver at its address comes,
+  // and what it serves goes to the same user.
+  void ReplaceByDriver(DriverId driver) {
+    const DriverId old = c_.topology.drivers[driver].address;
+    size_t at = words_.OneIn(2) ? ops().size() : Place();
+    GroupId group = TakenFrom(StateBefore(at), [&](InstanceId i) { return DriverOf(i) == old; });
+    if (group != kNoId) {
+      Insert(at++, {.kind = OpKind::kSetContainer, .a = group, .b = 0});
+      Insert(at++, {.kind = OpKind::kSetIommu, .a = 0, .b = 0});
+    }
+    const State& s = state_;
+    for (const InstanceId i : std::span(s.registered).first(s.registered_count))
+      if (DriverOf(i) == old) Insert(at++, {.kind = OpKind::kUnregister, .a = i});
+    for (InstanceId i = 0; i < c_.topology.instances_count; ++i)
+      if (DriverOf(i) == driver) Insert(at++, {.kind = OpKind::kRegister, .a = i});
+    for (DeviceId d = 0; d < c_.topology.devices_count; ++d)
+      if (DriverOf(c_.topology.devices[d].masters[0]) == driver)
+        Insert(at++, {.kind = OpKind::kConfigure, .a = d});
+    if (at > ops().size()) return;
+    group = TakenFrom(StateBefore(at), [&](InstanceId i) { return DriverOf(i) == driver; });
+    if (group != kNoId) Insert(at, {.kind = OpKind::kSetContainer, .a = group, .b = 0});
+  }
+
+  // A group in no container of a device whose instance `is` one that is asked for.
+  template <typename Is>
+  GroupId TakenFrom(const State& s, Is is) {
+    for (const DeviceState& d : std::span(s.devices).first(c_.topology.devices_count))
+      if (d.group != kNoId && s.groups[d.group].container == kNoId && is(d.instance))
+        return d.group;
+    return kNoId;
+  }
+
   void AddMaster() {
     Topology t = c_.topology;
     Device& device = t.devices[words_.Below(t.devices_count)];
     if (device.masters[0] == kNoId) return ChangeMachine();
     device.masters[1] = words_.Below(t.instances_count);
     if (device.masters[1] == device.masters[0]) device.masters[1] = kNoId;
-    if (Validate(t).ok()) c_.topology = t;
+    if (IsValid(t)) c_.topology = t;
   }
 
   // One entry of another machine of the same counts takes the place of the one here, or comes in
@@ -185,7 +275,7 @@ class CaseMutator {
         break;
       }
     }
-    if (Validate(t).ok()) c_.topology = t;
+    if (IsValid(t)) c_.topology = t;
   }
 
   void ChangeAssumptions() {
@@ -202,12 +292,14 @@ class CaseMutator {
   void Fresh() {
     const KernelSpec kernel = c_.kernel;
     c_ = draw::DrawRun(words_, ProfileOf(kernel), shape_);
+    c_.ops_count = std::min(c_.ops_count, most_ops_);
     c_.kernel = kernel;
   }
 
   DecodedCase& c_;
   Words words_;
   Shape shape_;
+  int most_ops_;
   static State state_;
   static std::vector<Event> events_;
 };
@@ -224,7 +316,8 @@ size_t MutateCase(uint8_t* data, size_t size, size_t max_size, unsigned seed, Sc
   static DecodedCase c;
   static std::vector<uint8_t> bytes;
   DecodeBytes({data, size}, c);
-  CaseMutator(c, seed, scope).Mutate();
+  const size_t room = max_size > kOpsAt ? (max_size - kOpsAt) / kOpSize : 0;
+  CaseMutator(c, seed, scope, static_cast<int>(std::min<size_t>(room, kMaxDecodedOps))).Mutate();
   if (EncodeBytes(c, bytes) != nullptr || bytes.size() > max_size) return size;
   std::ranges::copy(bytes, data);
   return bytes.size();

@@ -27,6 +27,8 @@ constexpr uint64_t kSharing = 3;
 constexpr uint64_t kCall = 4;
 constexpr uint64_t kContainer = 5;
 constexpr uint64_t kMissed = 6;
+constexpr uint64_t kProbed = 7;
+constexpr uint64_t kGone = 8;
 
 uint64_t Word(uint64_t sort, uint64_t a, uint64_t b, uint64_t c) {
   return ((sort * 256 + a) * 1024 + b) * 1024 + c;
@@ -79,12 +81,42 @@ uint64_t ContainerWord(const Topology& topology, const State& state, const Conta
               static_cast<uint64_t>(std::popcount(drivers)) * 8 + std::popcount(tables), domains);
 }
 
+// A driver serves a device that firmware has put behind another one.
+bool IsForeign(const Topology& topology, const Event& e) {
+  const unsigned drivers = topology.drivers_of(e.device);
+  return drivers != 0 && (drivers >> e.device_driver & 1U) == 0;
+}
+
+// A container has a domain of a driver that is not loaded any more; 2: and another one is loaded at its
+// address.
+uint64_t GoneWord(const Topology& topology, const State& state, const ContainerState& c) {
+  uint64_t gone = 0;
+  for (DomainId d = c.domains; d != kNoId; d = state.domains[d].next) {
+    const DriverId driver = state.domains[d].driver;
+    uint64_t here = 1;
+    for (const InstanceId i : std::span(state.registered).first(state.registered_count)) {
+      const DriverId loaded = topology.instances[i].driver;
+      if (loaded == driver) here = 0;
+      if (loaded != driver && topology.ops_address(loaded) == topology.ops_address(driver))
+        here = 2;
+    }
+    gone = std::max(gone, here);
+  }
+  return gone == 0 ? 0 : Word(kGone, gone, 0, 0);
+}
+
 }  // namespace
 
 void NoteStep(const StepView& v) {
   Note(ResultWord(v.op, v.result));
-  for (const Event& e : v.events)
+  for (const Event& e : v.events) {
     Note(e.kind == Event::Kind::kRefused ? RefusalWord(v.op, e) : CallWord(v.op, e));
+    if (e.kind == Event::Kind::kProbe)
+      Note(Word(kProbed, static_cast<uint64_t>(v.op.kind), IsForeign(v.topology, e) ? 1 : 0, 0));
+  }
+  if (v.op.kind == OpKind::kRegister || v.op.kind == OpKind::kUnregister)
+    for (const ContainerState& c : v.after.containers)
+      if (const uint64_t gone = GoneWord(v.topology, v.after, c); gone != 0) Note(gone);
   if (v.op.kind != OpKind::kSetContainer && v.op.kind != OpKind::kSetIommu) return;
   for (const ContainerState& c : v.after.containers)
     if (c.groups != kNoId) Note(ContainerWord(v.topology, v.after, c));

@@ -3,6 +3,10 @@
 # notice each line. Two on a line are dropped together: either alone suffices, or only both show the
 # violation. tests/mutations.h reads this list, too.
 
+expect_trap(v5.10.y type1.same_ops no-cross-driver-reuse)
+expect_trap(v5.10.y alloc.ops_per_driver,assume.tables_not_shared no-cross-driver-reuse)
+expect_trap(v5.10.y assume.bus_ops_not_replaced no-cross-driver-attach)
+
 expect_trap(v5.15 type1.same_ops no-cross-driver-reuse)
 expect_trap(v5.15 alloc.ops_per_driver,assume.tables_not_shared no-cross-driver-reuse)
 expect_trap(v5.15 assume.bus_ops_not_replaced no-cross-driver-attach)
@@ -45,3 +49,11 @@ expect_trap(v7.1 assume.address_not_reused no-cross-driver-attach)
 expect_trap(v7.1 assume.homogeneous_groups no-cross-driver-attach)
 expect_trap(v7.1 assume.probe_rejects_foreign no-cross-driver-attach)
 expect_trap(v7.1 assume.address_not_reused,vfio.cache_coherency no-cross-driver-reuse)
+
+expect_trap(v7.3 core.owner_first,type1.same_ops no-cross-driver-reuse)
+expect_trap(v7.3 core.owner_first,alloc.by_device no-cross-driver-reuse)
+expect_trap(v7.3 core.owner_first,assume.tables_not_shared no-cross-driver-reuse)
+expect_trap(v7.3 assume.address_not_reused no-cross-driver-attach)
+expect_trap(v7.3 assume.homogeneous_groups no-cross-driver-attach)
+expect_trap(v7.3 assume.probe_rejects_foreign no-cross-driver-attach)
+expect_trap(v7.3 assume.address_not_reused,vfio.cache_coherency no-cross-driver-reuse)

@@ -13,4 +13,7 @@ namespace iommucheck {
 // Returns the first invariant that does not hold, as a sentence, or nullptr.
 const char* BrokenInvariant(const Topology& topology, const State& state);
 
+// Whether Validate() of model/topology.h passes. Does not allocate, for those who try many machines.
+bool IsValid(const Topology& topology);
+
 }  // namespace iommucheck

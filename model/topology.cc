@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/strings/str_format.h"
+#include "model/invariants.h"
 #include "model/pci.h"
 
 namespace iommucheck {
@@ -102,12 +103,27 @@ const char* WrongDevice(const Topology& t, int i) {
   return WrongAlias(t, i);
 }
 
-absl::Status ValidateEach(const Topology& t, const char* what, int count,
-                          const char* (*wrong)(const Topology&, int)) {
-  for (int i = 0; i < count; ++i)
-    if (const char* why = wrong(t, i))
-      return absl::InvalidArgumentError(absl::StrFormat("%s %d: %s", what, i, why));
-  return absl::OkStatus();
+struct WrongEntry {
+  const char* why = nullptr;  // nullptr: nothing is wrong
+  const char* what = nullptr;
+  int entry = 0;
+};
+
+WrongEntry FindWrong(const Topology& t) {
+  if (t.drivers_count > kMaxDrivers || t.tables_count > kMaxTables ||
+      t.instances_count > kMaxInstances || t.devices_count > kMaxDevices)
+    return {.why = "more entries than the model's capacity"};
+  if (t.settings.dma_entries > kMaxDmas) return {.why = "more mappings than the model's capacity"};
+  const auto first_of = [&t](const char* what, int count,
+                             const char* (*wrong)(const Topology&, int)) -> WrongEntry {
+    for (int i = 0; i < count; ++i)
+      if (const char* why = wrong(t, i)) return {.why = why, .what = what, .entry = i};
+    return {};
+  };
+  WrongEntry found = first_of("driver", t.drivers_count, WrongDriver);
+  if (found.why == nullptr) found = first_of("instance", t.instances_count, WrongInstance);
+  if (found.why == nullptr) found = first_of("device", t.devices_count, WrongDevice);
+  return found;
 }
 
 // --- assumptions about machines ---
@@ -251,16 +267,14 @@ bool Topology::connected(DeviceId a, DeviceId b) const {
 }
 
 absl::Status Validate(const Topology& t) {
-  if (t.drivers_count > kMaxDrivers || t.tables_count > kMaxTables ||
-      t.instances_count > kMaxInstances || t.devices_count > kMaxDevices)
-    return absl::InvalidArgumentError("more entries than the model's capacity");
-  if (t.settings.dma_entries > kMaxDmas)
-    return absl::InvalidArgumentError("more mappings than the model's capacity");
-  absl::Status s = ValidateEach(t, "driver", t.drivers_count, WrongDriver);
-  if (s.ok()) s = ValidateEach(t, "instance", t.instances_count, WrongInstance);
-  if (s.ok()) s = ValidateEach(t, "device", t.devices_count, WrongDevice);
-  return s;
+  const WrongEntry found = FindWrong(t);
+  if (found.why == nullptr) return absl::OkStatus();
+  if (found.what == nullptr) return absl::InvalidArgumentError(found.why);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s %d: %s", found.what, found.entry, found.why));
 }
+
+bool IsValid(const Topology& t) { return FindWrong(t).why == nullptr; }
 
 std::optional<Rule> BrokenAssumption(const Topology& t, RuleSet rules) {
   for (const MachineAssumption& assumption : kMachineAssumptions)

@@ -364,7 +364,7 @@ DecodedCase DrawRun(Words& words, const KernelProfile& kernel, const Shape& shap
   Repair(c.topology, kernel.rules);
   State state = InitialState(c.topology);
   State before;
-  std::vector<Event> events;
+  thread_local std::vector<Event> events;  // kept, so that no step allocates
   const auto take = [&](const Op& op) {
     if (show) before = state;
     const StepResult result = Step(kernel, c.topology, op, state, events);
