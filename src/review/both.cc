@@ -125,10 +125,11 @@ bool FailsAnAttach(const Case& c, const Played& after) {
 // back there, not that it does so wrongly.
 bool WarnsOfDrivers(const std::string& function) { return function.ends_with("_nofail"); }
 
-std::set<std::string> CrossDrivers(const Case& c, const Played& played, size_t steps) {
+// The words of the ops that come before the step.
+std::set<std::string> WordsBefore(const Case& c, const std::vector<size_t>& found, size_t end) {
   std::set<std::string> ops;
-  for (const size_t step : CrossDriverAttaches(c, played.trace))
-    if (step < steps) ops.insert(OpWord(c, step));
+  for (const size_t step : found)
+    if (step < end) ops.insert(OpWord(c, step));
   return ops;
 }
 
@@ -295,15 +296,45 @@ std::vector<size_t> CrossDriverAttaches(const Case& c, const Trace& trace) {
   return steps;
 }
 
+std::vector<size_t> FreesInUse(const Trace& trace) {
+  std::vector<size_t> steps;
+  std::array<uint16_t, kMaxDevices> is_on;
+  is_on.fill(Call::kNoDomain);
+  for (size_t step = 0; step < trace.steps.size(); ++step)
+    for (const Call& call : trace.CallsOf(step)) {
+      if (call.kind == Call::Kind::kFree && call.domain != Call::kNoDomain &&
+          std::ranges::find(is_on, call.domain) != is_on.end())
+        steps.push_back(step);
+      if (call.device == kNoId) continue;
+      if (call.kind == Call::Kind::kAttach)
+        is_on[call.device] = call.error == 0 ? call.domain : Call::kNoDomain;
+      else if (call.kind == Call::Kind::kDetach || call.kind == Call::Kind::kRelease)
+        is_on[call.device] = Call::kNoDomain;
+    }
+  return steps;
+}
+
+bool IsOfPages(const Kind& kind) {
+  return kind.what == What::kLeak && absl::EndsWith(kind.text, " pages");
+}
+
 std::vector<Kind> KindsOf(const Case& c, const Played& before, const Played& after) {
   std::vector<Kind> kinds;
   using Name = const std::string&;
   const size_t steps = after.trace.steps.size();
   const bool whole = steps == before.trace.steps.size();
   AddOneSided(
-      What::kCrossDriver, CrossDrivers(c, before, steps), CrossDrivers(c, after, steps), true,
+      What::kCrossDriver, WordsBefore(c, CrossDriverAttaches(c, before.trace), steps),
+      WordsBefore(c, CrossDriverAttaches(c, after.trace), steps), true,
       [](Name op, Name when, Effect&) {
         return absl::StrCat(op, ": a device ", when, " accepts a domain of another driver");
+      },
+      kinds);
+  AddOneSided(
+      What::kFreed, WordsBefore(c, FreesInUse(before.trace), steps),
+      WordsBefore(c, FreesInUse(after.trace), steps), true,
+      [](Name op, Name when, Effect&) {
+        return absl::StrCat(op, ": a domain is ", when, " freed that a device is still on");
       },
       kinds);
   AddOneSided(
@@ -485,7 +516,8 @@ std::optional<Rule> OutsideOf(const Case& c, const Kind& kind) {
   for (const RuleInfo& info : AllRules())
     if (info.kind != RuleKind::kAssumption && c.kernel.dropped.has(info.rule))
       within.kernel.dropped.add(info.rule);
-  if (kind.what == What::kCrossDriver)
+  // Where a group has devices of two drivers, the core WARNs of one that refuses the other's domain.
+  if (kind.what == What::kCrossDriver || kind.what == What::kWarn)
     for (const Promise& promise : EncodedPromises())
       if (promise.version == c.kernel.version && promise.property == Property::kNoCrossDriverAttach)
         for (const Rule rule : promise.assumptions)

@@ -102,8 +102,9 @@ std::string ExplanationText(const Review& r) {
                                        Plural(e.tried, "set")));
     if (e.best && e.best->cases != 0)
       out += Field(
-          "", absl::StrFormat("the best is %s, in %d of %s", report::KernelName(e.best->kernel),
-                              e.best->cases, Plural(e.differing, "case")));
+          "", absl::StrFormat("the best is %s, in %d of %s%s", report::KernelName(e.best->kernel),
+                              e.best->cases, Plural(e.differing, "case"),
+                              e.best->unlike ? ", but it changes others, too" : ""));
   }
   if (e.left_out != 0)
     out += Field("", Plural(e.left_out, "case") +
@@ -297,8 +298,9 @@ std::string ReplyText(const Review& r) {
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
     out +=
-        absl::StrFormat("\nWhere %s fails\n\n%s", report::KernelName(r.explanation->best->kernel),
-                        r.explanation->best->columns);
+        absl::StrFormat("\nWhere %s does something else\n\n%s\n%s",
+                        report::KernelName(r.explanation->best->kernel),
+                        CaseTextOf(r.explanation->best->fails), r.explanation->best->columns);
   return out + "\nTo see it again\n" + report::ToolText();
 }
 

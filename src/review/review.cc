@@ -245,6 +245,12 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
 
 // --- the rules, and the solver ---
 
+Case Patched(Case c, const KernelSpec& patch) {
+  c.kernel.dropped = c.kernel.dropped | patch.dropped;
+  c.kernel.added = c.kernel.added | patch.added;
+  return c;
+}
+
 absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both& both,
                        Review& review) {
   std::vector<Answered> differing;
@@ -277,11 +283,16 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
   for (const Touched& touched : review.touched) functions.push_back(touched.function);
   review.explanation = Explain(review.version, differing, alike, RulesOf(functions));
   review.explanation->left_out = left_out;
-  // Leaks are no part of a trace, and the model has none.
-  const bool lost = std::ranges::any_of(kinds, [](const auto& kind) {
-    return kind.first.effect == Effect::kWorse && kind.first.what == What::kLeak;
-  });
-  if (lost || differing.empty()) review.explanation->fits.clear();
+  // Leaks are no part of a trace, and of these the model has user memory alone.
+  std::vector<KernelSpec>& fits = review.explanation->fits;
+  if (differing.empty()) fits.clear();
+  for (const auto& [kind, seen] : kinds)
+    if (kind.effect == Effect::kWorse && kind.what == What::kLeak)
+      std::erase_if(fits, [&, of = &kind, in = &seen](const KernelSpec& fit) {
+        return !IsOfPages(*of) || !std::ranges::all_of(in->kept, [&fit](const Seen::Kept& kept) {
+          return Play(Patched(kept.c, fit)).of(Property::kNoLeakedPin).at != 0;
+        });
+      });
   return absl::OkStatus();
 }
 
@@ -423,9 +434,7 @@ std::optional<Case> WithinPromise(const Case& c, Property property) {
 void FindBroken(const KernelSpec& kernel, const std::vector<Case>& cases, Review& review) {
   std::set<Property> found;
   for (const Case& c : cases) {
-    Case after = c;
-    after.kernel.dropped = after.kernel.dropped | kernel.dropped;
-    after.kernel.added = after.kernel.added | kernel.added;
+    const Case after = Patched(c, kernel);
     for (const Property property : report::BrokenPromises(after, Play(after))) {
       if (found.contains(property)) continue;
       const std::optional<Case> before = WithinPromise(c, property);
@@ -445,18 +454,19 @@ void Judge(Review& r) {
     r.verdict = verdict;
     r.why = why;
   };
-  const auto worst = [&r](Effect effect) {
-    const auto has = [effect](const Difference& d) {
-      return d.kind.effect == effect && !d.outside;
-    };
-    return std::ranges::any_of(r.differences, has) || std::ranges::any_of(r.more, has);
+  const auto worst = [&r]() -> const Kind* {
+    for (const std::vector<Difference>* list : {&r.differences, &r.more})
+      for (const Difference& d : *list)
+        if (d.kind.effect == Effect::kWorse && !d.outside) return &d.kind;
+    return nullptr;
   };
   if (r.question.patch.files.empty())
     return r.question.patch.not_built.empty()
                ? is(Verdict::kNone, "the patch changes nothing")
                : is(Verdict::kUnknown,
                     "no file of the patch is one that the harness is built from");
-  if (worst(Effect::kWorse)) return is(Verdict::kWorse, "the patched kernel does what none should");
+  if (const Kind* kind = worst(); kind != nullptr)
+    return is(Verdict::kWorse, "the patched kernel does what none should: " + kind->text);
   for (const Asked& asked : r.asked)
     if (IsBecauseOfIt(asked.answer))
       return is(Verdict::kWorse, "with the patch there is a run that violates " +
@@ -469,8 +479,8 @@ void Judge(Review& r) {
   if (!r.differences.empty() || !r.more.empty()) {
     if (!r.kernel())
       return is(Verdict::kUnknown,
-                "the patch changes what the kernel does as no rule says; whether it is worse is "
-                "for you to judge");
+                "the patch changes what the kernel does, as no rule of the model says; whether "
+                "that is worse is for you to judge");
     for (const Asked& asked : r.asked)
       if (asked.answer.result.verdict == iommucheck::Verdict::kUnknown)
         return is(Verdict::kUnknown, "the solver's budget is spent");
@@ -480,8 +490,8 @@ void Judge(Review& r) {
       return d.kind.effect == Effect::kWorse && d.outside;
     });
     if (outside != r.differences.end())
-      absl::StrAppend(&why, "; but it rests on ", std::string(InfoOf(*outside->outside).id),
-                      " now, without which: ", outside->kind.text);
+      absl::StrAppend(&why, "; but where ", std::string(InfoOf(*outside->outside).id),
+                      " does not hold: ", outside->kind.text);
     return is(Verdict::kChanged, why);
   }
   if (r.lines_known && r.code_lines() != 0 && r.missed_lines() == r.code_lines())
