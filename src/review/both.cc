@@ -31,6 +31,7 @@
 #include "src/conform/process.h"
 #include "src/conform/real_run.h"
 #include "src/draw/draw.h"
+#include "src/review/explain.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::review {
@@ -233,24 +234,36 @@ void KeepPlayable(const harness& real, Case& c) {
   c.ops = std::move(kept);
 }
 
-// A number that outlives the process that writes it.
-class SharedNumber {
+// Numbers, 0 at first, that outlive the process that writes them, and that all processes share.
+class SharedNumbers {
  public:
-  SharedNumber() {
+  explicit SharedNumbers(size_t count) : bytes_(count * sizeof(Number)) {
     void* const page =
-        mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) std::abort();
-    number_ = static_cast<volatile uint64_t*>(page);
+    numbers_ = static_cast<Number*>(page);
   }
-  SharedNumber(const SharedNumber&) = delete;
-  SharedNumber& operator=(const SharedNumber&) = delete;
-  ~SharedNumber() { munmap(const_cast<uint64_t*>(number_), sizeof(uint64_t)); }
-  [[nodiscard]] uint64_t get() const { return *number_; }
-  void set(uint64_t number) { *number_ = number; }
+  SharedNumbers(const SharedNumbers&) = delete;
+  SharedNumbers& operator=(const SharedNumbers&) = delete;
+  ~SharedNumbers() { munmap(numbers_, bytes_); }
+  std::atomic<uint64_t>& operator[](size_t i) { return numbers_[i]; }
 
  private:
-  volatile uint64_t* number_;
+  using Number = std::atomic<uint64_t>;
+  static_assert(Number::is_always_lock_free);
+  size_t bytes_;
+  Number* numbers_;
 };
+
+// Which of the rules make a difference to the model in this case; those that do already are left out.
+void LookForRules(const Case& c, const std::vector<Rule>& rules, SharedNumbers& seen) {
+  std::optional<Trace> with;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (seen[i] != 0) continue;
+    if (!with) with = conform::TraceOf(c);
+    if (!Agree(*with, WithoutRule(c, rules[i]))) seen[i] = 1;
+  }
+}
 
 constexpr uint64_t kChunk = 500;  // cases a process
 
@@ -432,6 +445,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
   absl::Status status;
   uint64_t next = 0;
   bool going = true;
+  SharedNumbers differs(1);
+  SharedNumbers seen(random.unseen.size() + 1);
   const auto ended = [&] {
     return !going || !status.ok() || tool::Stopped() ||
            (random.cases != 0 && next >= random.cases) ||
@@ -458,7 +473,7 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
     return std::min(after, last);
   };
   const auto work = [&] {
-    SharedNumber at;
+    SharedNumbers at(1);
     while (true) {
       uint64_t first = 0;
       uint64_t last = 0;
@@ -470,17 +485,20 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
         if (random.cases != 0) last = std::min(last, random.cases);
       }
       while (first < last) {
-        at.set(first);
+        at[0] = first;
         absl::StatusOr<conform::ProcessEnd> end = conform::RunApart([&](int fd) {
           Played old;
           Played patched;
           std::string sent;
           for (uint64_t n = first; n < last; ++n) {
-            at.set(n);
+            at[0] = n;
             const Case c = RandomCase(random, n);
             old.result = before_.PlayHere(c, c.ops.size(), nullptr, old.trace);
             patched.result = after_.PlayHere(c, c.ops.size(), &old.trace, patched.trace);
-            const std::string line = CaseLine(n, c.ops.size(), KindsOf(c, old, patched));
+            const std::vector<Kind> kinds = KindsOf(c, old, patched);
+            if (!kinds.empty()) differs[0] = 1;
+            if (differs[0] == 0) LookForRules(c, random.unseen, seen);
+            const std::string line = CaseLine(n, c.ops.size(), kinds);
             dprintf(fd, "%s\n", line.c_str());
             if (Spent(old) || Spent(patched)) return;
           }
@@ -495,8 +513,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
           // Which kernel died, and of what, is seen when the case is played again.
           ++count.cases;
           ++count.differ;
-          going = found(at.get(), {}, count) && going;
-          first = at.get() + 1;
+          going = found(at[0], {}, count) && going;
+          first = at[0] + 1;
         }
         if (!going || tool::Stopped()) return;
       }
@@ -507,6 +525,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
     workers.emplace_back(work);
   for (std::thread& worker : workers) worker.join();
   if (!status.ok()) return status;
+  for (size_t i = 0; i < random.unseen.size(); ++i)
+    if (count.differ == 0 && seen[i] == 0) count.unseen.push_back(random.unseen[i]);
   return count;
 }
 

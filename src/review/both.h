@@ -106,11 +106,14 @@ class Both {
     uint64_t cases = 0;
     uint64_t ops = 0;
     uint64_t differ = 0;
+    std::vector<Rule> unseen;  // where no case differs
   };
   struct Random {
     uint64_t cases = 300'000;      // 0: as many as the time allows
     std::chrono::seconds time{0};  // 0: no limit
     uint64_t seed = 1;
+    // Rules of the kernel; those that make no difference to the model in any case are `Count::unseen`.
+    std::vector<Rule> unseen;
     // Every second case is a mutation of one of these, which have a driver, a table, an instance and
     // a device each.
     std::vector<Case> from;

@@ -57,7 +57,8 @@ class Search {
   }
 
  private:
-  void Best(const KernelSpec& kernel, size_t cases, const Case& c, bool unlike, const Trace& after) {
+  void Best(const KernelSpec& kernel, size_t cases, const Case& c, bool unlike,
+            const Trace& after) {
     out_.best = {.kernel = kernel,
                  .cases = cases,
                  .fails = c,

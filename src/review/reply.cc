@@ -119,7 +119,6 @@ std::string SolverText(const smt::QueryResult& result, bool every_size) {
 
 // What the kernel without the rule does, in one line.
 std::string LossText(const UnseenRule& unseen) {
-  if (unseen.asked.empty()) return "the solver does not know it";
   std::vector<std::string> texts;
   for (const Asked& asked : unseen.asked) {
     const report::Answer& a = asked.answer;
@@ -137,10 +136,16 @@ std::string LossText(const UnseenRule& unseen) {
 std::string UnseenText(const Review& r) {
   if (r.unseen.empty()) return "";
   std::map<std::string, std::vector<std::string>> by_loss;
-  for (const UnseenRule& unseen : r.unseen)
-    by_loss[LossText(unseen)].emplace_back(InfoOf(unseen.rule).id);
   std::string out = Field(
       "unseen", "no case shows whether the patch takes one of these rules of the functions away");
+  for (const UnseenRule& unseen : r.unseen) {
+    const RuleInfo& info = InfoOf(unseen.rule);
+    if (unseen.asked.empty())
+      out += Field("", absl::StrFormat("%s, which the solver does not know; without it: %s",
+                                       info.id, info.dropped));
+    else
+      by_loss[LossText(unseen)].emplace_back(info.id);
+  }
   for (const auto& [loss, rules] : by_loss)
     out += Field("", absl::StrCat(absl::StrJoin(rules, ", "), ": ", loss));
   return out;
@@ -271,7 +276,13 @@ std::string ReplyText(const Review& r) {
   for (const Changes::Patch& patch : r.question.patch.patches)
     out +=
         Field("patch", absl::StrFormat("%s (sha256 %s)", patch.name, patch.sha256.substr(0, 16)));
-  out += Field("on", absl::StrFormat("%s, compared as %s", r.tree, VersionName(r.version)));
+  const size_t others = r.question.patches_before;
+  out += Field("on", absl::StrFormat(
+                         "%s%s, compared as %s", r.tree,
+                         others == 0   ? ""
+                         : others == 1 ? " with the patch before it"
+                                       : absl::StrFormat(" with the %d patches before it", others),
+                         VersionName(r.version)));
   if (!r.note.empty()) out += Field("", r.note);
   out += Field("verdict", absl::StrCat(r.verdict_name(), ": ", r.why));
   out += TouchedText(r);
@@ -297,10 +308,9 @@ std::string ReplyText(const Review& r) {
                            Plural(r.differences.size() - shown, "kind"));
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
-    out +=
-        absl::StrFormat("\nWhere %s does something else\n\n%s\n%s",
-                        report::KernelName(r.explanation->best->kernel),
-                        CaseTextOf(r.explanation->best->fails), r.explanation->best->columns);
+    out += absl::StrFormat("\nWhere %s does something else\n\n%s\n%s",
+                           report::KernelName(r.explanation->best->kernel),
+                           CaseTextOf(r.explanation->best->fails), r.explanation->best->columns);
   return out + "\nTo see it again\n" + report::ToolText();
 }
 

@@ -370,17 +370,27 @@ bool IsBecauseOfIt(const report::Answer& answer) {
                               answer.result.verdict, answer.change->result.verdict)) == "yes";
 }
 
-// Where no case differs: the rules that the patch may take away all the same. A run of the solver that
-// only the loss of one allows is played on both kernels: either it differs there, or the rule is still
-// there, or it cannot be played.
-absl::Status LookForUnseen(const std::vector<Case>& alike, Both& both, Solver& solver,
-                           Review& review, Kinds& kinds) {
+// The rules of the changed functions that the kernel has and that make no difference to the model in
+// these cases.
+std::vector<Rule> UnseenIn(const std::vector<Case>& alike, const Review& review) {
   tool::Progress("which rules of the changed functions no case shows");
+  std::vector<std::string> functions;
+  for (const Touched& touched : TouchedBy(review.question, nullptr))
+    functions.push_back(touched.function);
+  return Unseen(review.version, alike, RulesOf(functions));
+}
+
+// Where no case differs: of the rules that make no difference to the model in any, those that the
+// patch may take away all the same. A run of the solver that only the loss of one allows is played on
+// both kernels: either it differs there, or the rule is still there, or it cannot be played.
+absl::Status LookForUnseen(Both& both, Solver& solver, Review& review, Kinds& kinds) {
   std::vector<std::string> functions;
   for (const Touched& touched : review.touched)
     if (touched.code != 0) functions.push_back(touched.function);
   const KernelSpec built{.version = review.version, .dropped = {}, .added = {}};
-  for (const Rule rule : Unseen(review.version, alike, RulesOf(functions))) {
+  const std::vector<Rule> touched = RulesOf(functions);
+  for (const Rule rule : review.random.unseen) {
+    if (std::ranges::find(touched, rule) == touched.end()) continue;
     UnseenRule unseen{.rule = rule, .asked = {}, .unplayable = ""};
     KernelSpec without = built;
     without.dropped.add(rule);
@@ -549,6 +559,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
                            return t.drivers_count != 0 && t.tables_count != 0 &&
                                   t.instances_count != 0 && t.devices_count != 0;
                          });
+    if (kinds.empty()) review.question.random.unseen = UnseenIn(alike, review);
     if (absl::Status s = PlayRandom(*both, review, kinds, alike); !s.ok()) return s;
   }
   review.stopped = tool::Stopped();
@@ -563,7 +574,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
   }
   Solver solver(question.budget);
   if (kinds.empty() && review.code_lines() != 0 && !review.stopped)
-    if (absl::Status s = LookForUnseen(alike, *both, solver, review, kinds); !s.ok()) return s;
+    if (absl::Status s = LookForUnseen(*both, solver, review, kinds); !s.ok()) return s;
   if (!kinds.empty()) {
     review.unseen.clear();
     if (absl::Status s = Minimize(kinds, *both, review); !s.ok()) return s;

@@ -20,10 +20,11 @@ namespace iommucheck::review {
 struct Question {
   std::string before;  // folders of ./dev kernel
   std::string after;
-  std::string changes;       // the file that kernel/overlay.sh wrote, for messages
-  Changes patch;             // and what is in it
-  std::string lines;         // kernel/lines.sh; "": nobody counts lines
-  std::vector<Case> corpus;  // cases of any kernel
+  size_t patches_before = 0;  // that `before` has: those before this one in a series
+  std::string changes;        // the file that kernel/overlay.sh wrote, for messages
+  Changes patch;              // and what is in it
+  std::string lines;          // kernel/lines.sh; "": nobody counts lines
+  std::vector<Case> corpus;   // cases of any kernel
   Both::Random random;
   uint64_t budget = 0;         // of the solver, for each question; 0: no limit
   bool every_profile = false;  // ask about every profile that has the rules
