@@ -41,11 +41,13 @@ using conform::Call;
 using conform::Harness;
 using conform::Trace;
 
+constexpr const char* kNoCall = "no call";
+
 // The words of a line of a trace that are the same for each case: the op or the call, and errnos.
 // The line of an op comes where its calls have ended.
 std::string WordsOf(const std::string& line) {
   if (line.empty() || absl::ascii_isdigit(static_cast<unsigned char>(line[0])) || line == "end")
-    return "no call";
+    return kNoCall;
   std::vector<std::string> words;
   for (const absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
     const bool is_errno = absl::StartsWith(word, "-E") || word == "0";
@@ -156,7 +158,10 @@ void AddFirst(const Case& c, const Played& before, const Played& after, std::vec
   } else if (is == was) {
     how = step < c.ops.size() ? absl::StrCat("another `", is, "`") : absl::StrCat("another ", is);
   } else {
-    how = absl::StrFormat("`%s` now, was `%s`", is, was);
+    const auto name = [](const std::string& words) {
+      return words == kNoCall ? words : absl::StrCat("`", words, "`");
+    };
+    how = absl::StrFormat("%s now where %s was", name(is), name(was));
   }
   kinds.push_back({Effect::kChanged, What::kOutcome, absl::StrCat(OpWord(c, step), ": ", how)});
 }

@@ -34,7 +34,10 @@ std::string TouchedText(const Review& r) {
     const std::string where =
         t.function.empty() ? t.file : absl::StrCat(t.function, "(), ", t.file);
     if (t.code == 0) {
-      out += Field(out.empty() ? "changes" : "", where + ": no code");
+      const char* const what = t.gone               ? ": taken away"
+                               : t.function.empty() ? ": outside of functions"
+                                                    : ": no line that is code";
+      out += Field(out.empty() ? "changes" : "", where + what);
       continue;
     }
     const std::string ran = r.lines_known
@@ -290,8 +293,10 @@ std::string ReplyText(const Review& r) {
   out += ExplanationText(r) + UnseenText(r);
   for (const Asked& asked : r.asked) out += AskedText(asked.answer, asked.promised);
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel && r.asked.empty())
-    out += Field("solver", absl::StrCat("has no part in ", report::KernelName(KernelOf(r)),
-                                        ": the promises were looked for in the played cases"));
+    out += Field("solver", absl::StrFormat("cannot be asked about %s; instead, the promises of %s "
+                                           "were checked in %d of the played cases",
+                                           report::KernelName(KernelOf(r)), VersionName(r.version),
+                                           r.judged));
   for (const Broken& broken : r.broken)
     out += absl::StrFormat("\nbroken by the patch alone: %s\n\n%s",
                            std::string(PropertyName(broken.property)), PrintCase(broken.smallest));
@@ -304,7 +309,7 @@ std::string ReplyText(const Review& r) {
   const size_t shown = std::min(std::clamp(worse, size_t{1}, size_t{3}), r.differences.size());
   for (size_t i = 0; i < shown; ++i) out += DifferenceText(r.differences[i]);
   if (r.differences.size() > shown)
-    out += absl::StrFormat("\nOf %s more --out DIR writes the smallest case\n",
+    out += absl::StrFormat("\n%s more: --out DIR writes the smallest case of each\n",
                            Plural(r.differences.size() - shown, "kind"));
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
@@ -333,6 +338,7 @@ Json ReviewJson(const Review& r) {
     touched.push_back({{"file", t.file},
                        {"function", t.function},
                        {"changed_lines", t.code},
+                       {"taken_away", t.gone},
                        {"not_reached", missed}});
   }
   out["touched"] = touched;

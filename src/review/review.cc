@@ -219,8 +219,9 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
     const std::vector<Function> functions =
         FunctionsOf(ReadAll(std::filesystem::path(q.after) / "overlay" / change.file));
     for (const ChangedLine& line : ChangedLines(change)) {
+      // The place of a line that is gone is before the line that follows it.
       const auto in = std::ranges::find_if(functions, [&line](const Function& f) {
-        return f.first <= line.line && line.line <= f.last;
+        return f.first + (line.removed ? 1 : 0) <= line.line && line.line <= f.last;
       });
       const std::string name = in == functions.end() ? "" : in->name;
       auto of = std::ranges::find_if(
@@ -231,14 +232,22 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
         ++of->code;
         continue;
       }
-      // A line without a count is no code: a declaration, a brace, a macro.
+      // A line without a count is no code: a declaration, a brace, a macro. A place has run if the
+      // next line of code has.
       const auto file = counts->find(change.file);
       if (file == counts->end()) continue;
-      const auto at = file->second.find(line.line);
+      auto at = file->second.find(line.line);
+      if (line.removed && in != functions.end()) {
+        at = file->second.lower_bound(line.line);
+        if (at != file->second.end() && at->first > in->last) at = file->second.end();
+      }
       if (at == file->second.end()) continue;
       ++of->code;
       if (at->second == 0) of->missed.push_back(line);
     }
+    for (const std::string& name : FunctionsGone(change))
+      if (std::ranges::find(functions, name, &Function::name) == functions.end())
+        touched.push_back({.file = change.file, .function = name, .missed = {}, .gone = true});
   }
   return touched;
 }
@@ -386,7 +395,7 @@ std::vector<Rule> UnseenIn(const std::vector<Case>& alike, const Review& review)
 absl::Status LookForUnseen(Both& both, Solver& solver, Review& review, Kinds& kinds) {
   std::vector<std::string> functions;
   for (const Touched& touched : review.touched)
-    if (touched.code != 0) functions.push_back(touched.function);
+    if (touched.code != 0 || touched.gone) functions.push_back(touched.function);
   const KernelSpec built{.version = review.version, .dropped = {}, .added = {}};
   const std::vector<Rule> touched = RulesOf(functions);
   for (const Rule rule : review.random.unseen) {
@@ -590,6 +599,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
     for (const auto& [kind, seen] : kinds)
       for (const Seen::Kept& kept : seen.kept) cases.push_back(kept.c);
     for (const Difference& d : review.differences) cases.insert(cases.begin(), d.smallest);
+    review.judged = cases.size();
     FindBroken(*kernel, cases, review);
   }
   Judge(review);

@@ -36,6 +36,7 @@ struct Touched {
   std::string function;             // "": outside of functions
   size_t code = 0;                  // changed lines of code, and places of lines that are gone
   std::vector<ChangedLine> missed;  // those of them that no case reached
+  bool gone = false;                // the patch takes the whole function away
 };
 
 // A question to the solver, with the assumptions with which the profile promises the property.
@@ -87,6 +88,7 @@ struct Review {
   std::optional<Explanation> explanation;  // where cases differ
   std::vector<Asked> asked;
   std::vector<Asked> elsewhere;  // about other profiles
+  size_t judged = 0;             // played cases in which all promises were looked for
   std::vector<Broken> broken;
   Verdict verdict = Verdict::kUnknown;
   std::string why;  // of the verdict, a sentence
