@@ -90,6 +90,8 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kType1MapAlign, kEveryVersion, "iommu_map() refuses the same"},
     {Rule::kType1MsiAnyDevice, kEveryVersion,
      "without it the first device is asked, which allows less"},
+    {Rule::kType1VaddrBusy, kEveryVersion,
+     "type1.vaddr_no_emulated: a mapping without a vaddr has a domain, and its pages stay pinned"},
     {Rule::kType1VaddrNoEmulated, kEveryVersion, "type1.pin_vaddr_busy stands behind it"},
     {Rule::kType1NestingType, kEveryVersion, "without it there are no containers with nesting"},
     {Rule::kType1PinBatches, kEveryVersion, "a mapping is the same in one piece and in several"},

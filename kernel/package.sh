@@ -11,6 +11,7 @@
 # that the machine's own apt has.
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 wanted=${1:?"expected a package or --newest"}
 apt=$(pwd -P)/build/kernel/apt
 sources=build/kernel/src
@@ -105,13 +106,9 @@ unpack() {
   say "Unpacking $wanted $1 ..."
   rm -rf "${sources:?}/$wanted" "$sources/$wanted.version"
   mkdir -p "$sources"
-  # Only the parts that headers and the harness need, a seventh of the files.
-  tar -xJf "$2" -C "$sources" --wildcards --wildcards-match-slash \
-    "$wanted/Makefile" "$wanted/Kbuild" '*/Kconfig*' '*/Makefile*' "$wanted/include/*" \
-    "$wanted/scripts/*" "$wanted/lib/*" "$wanted/tools/include/*" "$wanted/kernel/*" \
-    "$wanted/tools/testing/selftests/*.h" \
-    "$wanted/arch/um/*" "$wanted/arch/x86/*" "$wanted/drivers/iommu/*" "$wanted/drivers/vfio/*" \
-    "$wanted/drivers/pci/*" "$wanted/drivers/base/*" "$wanted/drivers/acpi/*"
+  local parts
+  mapfile -t parts < <(grep -v '^#' "$here/parts")
+  tar -xJf "$2" -C "$sources" --wildcards --wildcards-match-slash "${parts[@]/#/$wanted/}"
   printf '%s' "$1" >"$sources/$wanted.version"
 }
 

@@ -370,7 +370,11 @@ int AllocBlockingDomain(Kernel& k, GroupId group) {
     return -EFAULT;
   }
   // A fake group's device has no ops, and neither has its bus.
-  if (k.device(first).instance == kNoId) return k.fwnode_era() ? -ENODEV : -EINVAL;
+  if (k.device(first).instance == kNoId) {
+    if (!k.fwnode_era()) return -EINVAL;
+    k.oops(Oops::kNullPointer, "__iommu_group_alloc_blocking_domain", group);
+    return -EFAULT;
+  }
   const DriverId driver =
       k.fwnode_era() ? k.driver_of(first) : BusOps(k, k.topology.devices[first].bus);
   if (driver != kNoId && k.fwnode_era())

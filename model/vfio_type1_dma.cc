@@ -191,6 +191,12 @@ void UnpinExternal(Kernel& k, ContainerId container, const Dma& dma, uint64_t pa
     k.state.locked_vm -= PinsOf(dma, pinned);
 }
 
+// The fix that put these refusals in took the waits away: a kernel that has one of them never waits.
+bool WaitsForVaddr(const Kernel& k) {
+  return !k.has(Rule::kType1VaddrBusy) && !k.has(Rule::kType1VaddrNoEmulated) &&
+         !k.has(Rule::kType1PinVaddrBusy);
+}
+
 // ABSTRACTION: a fatal signal ends the wait.
 int vfio_wait(Kernel& k, const char* where, GroupId group = kNoId) {
   k.emit({.kind = Event::Kind::kWait, .group = group, .where = where});
@@ -460,7 +466,7 @@ int vfio_dma_do_unmap(Kernel& k, ContainerId container) {
 int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId group) {
   if (!k.has(Rule::kType1Replay)) return 0;
   // Reached if attach has not refused already.
-  if (k.state.containers[container].vaddr_invalid_count != 0)
+  if (k.state.containers[container].vaddr_invalid_count != 0 && WaitsForVaddr(k))
     return vfio_wait(k, "vfio_wait_all_valid", group);
   const auto list = DmaList(k, container);
   for (size_t i = 0; i < list.size(); ++i) {
@@ -504,7 +510,8 @@ int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {
   if (Wraps(op.at) && k.has(Rule::kType1Overflow)) return -EOVERFLOW;
   if (k.state.containers[container].vaddr_invalid_count != 0) {
     if (k.has(Rule::kType1PinVaddrBusy)) return k.refuse(Rule::kType1PinVaddrBusy, -EBUSY);
-    if (const int ret = FindDmaValid(k, container, op.at); ret != 0) return ret;
+    if (WaitsForVaddr(k))
+      if (const int ret = FindDmaValid(k, container, op.at); ret != 0) return ret;
   }
   const bool do_accounting = FirstDomain(k, container) == kNoId;
   const auto prot = static_cast<uint8_t>((op.flags & kWrite) != 0 ? kRead | kWrite : kRead);

@@ -55,7 +55,16 @@ expect 2 'expected a patch' review
 expect 2 'there is no option --nope' review --nope
 expect 2 '--cases: expected a number' review --cases many x.patch
 expect 5 'expected a file with a patch' review /no/such.patch
-expect 2 '--git A..B wants the clone' review --git v1..v2
+expect 2 '--git wants the clone' review --git v1..v2
+expect 2 'is no clone' review --tree / --git v1
+clone=$(mktemp -d)
+trap 'rm -rf "$clone"' EXIT
+git -C "$clone" -c init.defaultBranch=main init -q
+git -C "$clone" -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m base
+expect 2 'has no revision v1' review --tree "$clone" --git v1..v2
+expect 2 'has no revision -x' review --tree "$clone" --git -x..HEAD
+expect 5 'expected revisions that change a file' review --tree "$clone" --git HEAD..HEAD
+expect 2 'is no kernel tree' review --tree / LICENSE
 expect 2 'expected a command, found nope' nope
 for command in fuzz review test build conform-fuzz bench kernel coverage sanitize package format tidy; do
   expect 0 "^./dev $command" "$command" --help

@@ -76,6 +76,17 @@ TEST(Changes, ReadsWhatTheOverlaySays) {
   EXPECT_EQ(ChangedLines(changes->files.at(0)).at(0).line, 5);
 }
 
+TEST(Changes, NameTheFunctionsThatAreGone) {
+  const absl::StatusOr<Changes> changes = ParseChanges(
+      "--- a/a.c\n+++ b/a.c\n@@ -9,8 +8,0 @@ struct x {\n-static int gone(int a)\n-{\n-\treturn "
+      "a;\n-}\n"
+      "-\n-int here(int a)\n-{\n-\treturn 1;\n",
+      "changes");
+  ASSERT_TRUE(changes.ok()) << changes.status();
+  // The end of the second is not in the diff, so that it may go on.
+  EXPECT_THAT(FunctionsGone(changes->files.at(0)), ElementsAre("gone"));
+}
+
 TEST(Changes, SayWhereTheyAreNoDiff) {
   const auto error = [](std::string_view text) {
     return std::string(ParseChanges(text, "x.patch").status().message());
@@ -163,6 +174,28 @@ TEST(Kinds, OfLeaksWarnsAndCrashesAreWorseOrBetter) {
   after = before;
   after.result.crash = "signal 11 (SIGSEGV), in op 5";
   EXPECT_EQ(KindsOf(c, before, after).at(0).effect, Effect::kWorse);
+}
+
+TEST(Kinds, OfADomainThatIsFreedInUseAreWorse) {
+  const Case c = CaseOf(kTwoTables);
+  const Played before = InModel(c, "");
+  ASSERT_THAT(FreesInUse(before.trace), IsEmpty());
+  // set-iommu attaches a domain to dev0; here it is freed at once.
+  Played after = before;
+  conform::Trace& trace = after.trace;
+  const auto last = trace.calls.begin() + trace.steps[3].calls_end - 1;
+  const auto attach = std::find_if(
+      std::make_reverse_iterator(last + 1), trace.calls.rend(),
+      [](const conform::Call& call) { return call.kind == conform::Call::Kind::kAttach; });
+  ASSERT_NE(attach, trace.calls.rend());
+  const conform::Call free{.kind = conform::Call::Kind::kFree, .domain = attach->domain};
+  trace.calls.insert(last + 1, free);
+  for (size_t step = 3; step < trace.steps.size(); ++step) ++trace.steps[step].calls_end;
+  EXPECT_THAT(FreesInUse(trace), ElementsAre(3));
+  const std::vector<Kind> kinds = KindsOf(c, before, after);
+  ASSERT_FALSE(kinds.empty());
+  EXPECT_EQ(kinds[0].effect, Effect::kWorse);
+  EXPECT_EQ(kinds[0].text, "set-iommu: a domain is now freed that a device is still on");
 }
 
 TEST(Kinds, OfAWarnWhereTheCaseFailsTheWayBackAreNoFaultOfThePatch) {

@@ -37,12 +37,11 @@ struct harness_call *calls_add(u8 kind)
  */
 void calls_add_pages(u8 kind, u16 domain, unsigned long iova, unsigned long size)
 {
-#ifdef HARNESS_HAVE_FGSP_AT_ZERO
-	/* The trial is at address 0, which is page 0 of a case, too. Nothing else of a case is there. */
+	/*
+	 * VFIO's trial is at address 0 in old kernels, which is page 0 of a case, too. Nothing else of
+	 * a case is there.
+	 */
 	const bool low = iova < HARNESS_PAGES << PAGE_SHIFT;
-#else
-	const bool low = false;
-#endif
 	const u8 first = (low ? iova : iova - HARNESS_PAGE_0) >> PAGE_SHIFT;
 	struct harness_call *call = calls_count > op_calls ? &calls[calls_count - 1] : NULL;
 

@@ -132,6 +132,7 @@ void RunReview(const ReviewOptions& o, Session& session) {
     if (!changes.ok()) return session.Fail(changes.status());
     review::Question question{.before = o.builds[i],
                               .after = o.builds[i + 1],
+                              .patches_before = i,
                               .changes = o.patches[i],
                               .patch = *changes,
                               .lines = o.lines,

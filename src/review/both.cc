@@ -31,6 +31,7 @@
 #include "src/conform/process.h"
 #include "src/conform/real_run.h"
 #include "src/draw/draw.h"
+#include "src/review/explain.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::review {
@@ -40,11 +41,13 @@ using conform::Call;
 using conform::Harness;
 using conform::Trace;
 
+constexpr const char* kNoCall = "no call";
+
 // The words of a line of a trace that are the same for each case: the op or the call, and errnos.
 // The line of an op comes where its calls have ended.
 std::string WordsOf(const std::string& line) {
   if (line.empty() || absl::ascii_isdigit(static_cast<unsigned char>(line[0])) || line == "end")
-    return "no call";
+    return kNoCall;
   std::vector<std::string> words;
   for (const absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
     const bool is_errno = absl::StartsWith(word, "-E") || word == "0";
@@ -125,10 +128,11 @@ bool FailsAnAttach(const Case& c, const Played& after) {
 // back there, not that it does so wrongly.
 bool WarnsOfDrivers(const std::string& function) { return function.ends_with("_nofail"); }
 
-std::set<std::string> CrossDrivers(const Case& c, const Played& played, size_t steps) {
+// The words of the ops that come before the step.
+std::set<std::string> WordsBefore(const Case& c, const std::vector<size_t>& found, size_t end) {
   std::set<std::string> ops;
-  for (const size_t step : CrossDriverAttaches(c, played.trace))
-    if (step < steps) ops.insert(OpWord(c, step));
+  for (const size_t step : found)
+    if (step < end) ops.insert(OpWord(c, step));
   return ops;
 }
 
@@ -154,7 +158,10 @@ void AddFirst(const Case& c, const Played& before, const Played& after, std::vec
   } else if (is == was) {
     how = step < c.ops.size() ? absl::StrCat("another `", is, "`") : absl::StrCat("another ", is);
   } else {
-    how = absl::StrFormat("`%s` now, was `%s`", is, was);
+    const auto name = [](const std::string& words) {
+      return words == kNoCall ? words : absl::StrCat("`", words, "`");
+    };
+    how = absl::StrFormat("%s now where %s was", name(is), name(was));
   }
   kinds.push_back({Effect::kChanged, What::kOutcome, absl::StrCat(OpWord(c, step), ": ", how)});
 }
@@ -232,24 +239,36 @@ void KeepPlayable(const harness& real, Case& c) {
   c.ops = std::move(kept);
 }
 
-// A number that outlives the process that writes it.
-class SharedNumber {
+// Numbers, 0 at first, that outlive the process that writes them, and that all processes share.
+class SharedNumbers {
  public:
-  SharedNumber() {
+  explicit SharedNumbers(size_t count) : bytes_(count * sizeof(Number)) {
     void* const page =
-        mmap(nullptr, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) std::abort();
-    number_ = static_cast<volatile uint64_t*>(page);
+    numbers_ = static_cast<Number*>(page);
   }
-  SharedNumber(const SharedNumber&) = delete;
-  SharedNumber& operator=(const SharedNumber&) = delete;
-  ~SharedNumber() { munmap(const_cast<uint64_t*>(number_), sizeof(uint64_t)); }
-  [[nodiscard]] uint64_t get() const { return *number_; }
-  void set(uint64_t number) { *number_ = number; }
+  SharedNumbers(const SharedNumbers&) = delete;
+  SharedNumbers& operator=(const SharedNumbers&) = delete;
+  ~SharedNumbers() { munmap(numbers_, bytes_); }
+  std::atomic<uint64_t>& operator[](size_t i) { return numbers_[i]; }
 
  private:
-  volatile uint64_t* number_;
+  using Number = std::atomic<uint64_t>;
+  static_assert(Number::is_always_lock_free);
+  size_t bytes_;
+  Number* numbers_;
 };
+
+// Which of the rules make a difference to the model in this case; those that do already are left out.
+void LookForRules(const Case& c, const std::vector<Rule>& rules, SharedNumbers& seen) {
+  std::optional<Trace> with;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    if (seen[i] != 0) continue;
+    if (!with) with = conform::TraceOf(c);
+    if (!Agree(*with, WithoutRule(c, rules[i]))) seen[i] = 1;
+  }
+}
 
 constexpr uint64_t kChunk = 500;  // cases a process
 
@@ -295,15 +314,45 @@ std::vector<size_t> CrossDriverAttaches(const Case& c, const Trace& trace) {
   return steps;
 }
 
+std::vector<size_t> FreesInUse(const Trace& trace) {
+  std::vector<size_t> steps;
+  std::array<uint16_t, kMaxDevices> is_on;
+  is_on.fill(Call::kNoDomain);
+  for (size_t step = 0; step < trace.steps.size(); ++step)
+    for (const Call& call : trace.CallsOf(step)) {
+      if (call.kind == Call::Kind::kFree && call.domain != Call::kNoDomain &&
+          std::ranges::find(is_on, call.domain) != is_on.end())
+        steps.push_back(step);
+      if (call.device == kNoId) continue;
+      if (call.kind == Call::Kind::kAttach)
+        is_on[call.device] = call.error == 0 ? call.domain : Call::kNoDomain;
+      else if (call.kind == Call::Kind::kDetach || call.kind == Call::Kind::kRelease)
+        is_on[call.device] = Call::kNoDomain;
+    }
+  return steps;
+}
+
+bool IsOfPages(const Kind& kind) {
+  return kind.what == What::kLeak && absl::EndsWith(kind.text, " pages");
+}
+
 std::vector<Kind> KindsOf(const Case& c, const Played& before, const Played& after) {
   std::vector<Kind> kinds;
   using Name = const std::string&;
   const size_t steps = after.trace.steps.size();
   const bool whole = steps == before.trace.steps.size();
   AddOneSided(
-      What::kCrossDriver, CrossDrivers(c, before, steps), CrossDrivers(c, after, steps), true,
+      What::kCrossDriver, WordsBefore(c, CrossDriverAttaches(c, before.trace), steps),
+      WordsBefore(c, CrossDriverAttaches(c, after.trace), steps), true,
       [](Name op, Name when, Effect&) {
         return absl::StrCat(op, ": a device ", when, " accepts a domain of another driver");
+      },
+      kinds);
+  AddOneSided(
+      What::kFreed, WordsBefore(c, FreesInUse(before.trace), steps),
+      WordsBefore(c, FreesInUse(after.trace), steps), true,
+      [](Name op, Name when, Effect&) {
+        return absl::StrCat(op, ": a domain is ", when, " freed that a device is still on");
       },
       kinds);
   AddOneSided(
@@ -401,6 +450,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
   absl::Status status;
   uint64_t next = 0;
   bool going = true;
+  SharedNumbers differs(1);
+  SharedNumbers seen(random.unseen.size() + 1);
   const auto ended = [&] {
     return !going || !status.ok() || tool::Stopped() ||
            (random.cases != 0 && next >= random.cases) ||
@@ -427,7 +478,7 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
     return std::min(after, last);
   };
   const auto work = [&] {
-    SharedNumber at;
+    SharedNumbers at(1);
     while (true) {
       uint64_t first = 0;
       uint64_t last = 0;
@@ -439,17 +490,20 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
         if (random.cases != 0) last = std::min(last, random.cases);
       }
       while (first < last) {
-        at.set(first);
+        at[0] = first;
         absl::StatusOr<conform::ProcessEnd> end = conform::RunApart([&](int fd) {
           Played old;
           Played patched;
           std::string sent;
           for (uint64_t n = first; n < last; ++n) {
-            at.set(n);
+            at[0] = n;
             const Case c = RandomCase(random, n);
             old.result = before_.PlayHere(c, c.ops.size(), nullptr, old.trace);
             patched.result = after_.PlayHere(c, c.ops.size(), &old.trace, patched.trace);
-            const std::string line = CaseLine(n, c.ops.size(), KindsOf(c, old, patched));
+            const std::vector<Kind> kinds = KindsOf(c, old, patched);
+            if (!kinds.empty()) differs[0] = 1;
+            if (differs[0] == 0) LookForRules(c, random.unseen, seen);
+            const std::string line = CaseLine(n, c.ops.size(), kinds);
             dprintf(fd, "%s\n", line.c_str());
             if (Spent(old) || Spent(patched)) return;
           }
@@ -464,8 +518,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
           // Which kernel died, and of what, is seen when the case is played again.
           ++count.cases;
           ++count.differ;
-          going = found(at.get(), {}, count) && going;
-          first = at.get() + 1;
+          going = found(at[0], {}, count) && going;
+          first = at[0] + 1;
         }
         if (!going || tool::Stopped()) return;
       }
@@ -476,6 +530,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
     workers.emplace_back(work);
   for (std::thread& worker : workers) worker.join();
   if (!status.ok()) return status;
+  for (size_t i = 0; i < random.unseen.size(); ++i)
+    if (count.differ == 0 && seen[i] == 0) count.unseen.push_back(random.unseen[i]);
   return count;
 }
 
@@ -485,7 +541,8 @@ std::optional<Rule> OutsideOf(const Case& c, const Kind& kind) {
   for (const RuleInfo& info : AllRules())
     if (info.kind != RuleKind::kAssumption && c.kernel.dropped.has(info.rule))
       within.kernel.dropped.add(info.rule);
-  if (kind.what == What::kCrossDriver)
+  // Where a group has devices of two drivers, the core WARNs of one that refuses the other's domain.
+  if (kind.what == What::kCrossDriver || kind.what == What::kWarn)
     for (const Promise& promise : EncodedPromises())
       if (promise.version == c.kernel.version && promise.property == Property::kNoCrossDriverAttach)
         for (const Rule rule : promise.assumptions)

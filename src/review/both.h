@@ -23,7 +23,7 @@ namespace iommucheck::review {
 
 // What a difference means for those who rely on the kernel.
 enum class Effect : uint8_t {
-  kWorse,  // a domain of another driver, a leak, a WARN, a wild pointer, a crash that was not there
+  kWorse,  // a domain of another driver or one freed in use, a leak, a WARN, a wild pointer, a crash
   kChanged,  // another errno, call or state: whether that is worse is for people to judge
   kBetter,   // what would be worse is gone
 };
@@ -33,6 +33,7 @@ inline constexpr std::array<const char*, 3> kEffectNames = {"worse", "changed", 
 enum class What : uint8_t {
   kOutcome,      // an errno, a call or the state at the end
   kCrossDriver,  // whether a device accepts a domain of another driver
+  kFreed,        // whether a domain is freed that a device is still on
   kDeath,        // a wild pointer or a crash
   kWarn,
   kLeak,
@@ -56,8 +57,15 @@ struct Played {
 // one of them alone does that no kernel should. Empty: not at all.
 std::vector<Kind> KindsOf(const Case& c, const Played& before, const Played& after);
 
+// Whether it is a leak of user memory, which the model has, too.
+bool IsOfPages(const Kind& kind);
+
 // The ops (from 0) in which a device accepts a domain that the driver of another device allocated.
 std::vector<size_t> CrossDriverAttaches(const Case& c, const conform::Trace& trace);
+
+// The ops (from 0) in which a domain is freed that a device was attached to and has not left. A device
+// whose attach failed counts as on none: where it is depends on the driver.
+std::vector<size_t> FreesInUse(const conform::Trace& trace);
 
 // A case that shows a kind of difference.
 struct Difference {
@@ -72,7 +80,8 @@ struct Difference {
 };
 
 // The first assumption of the case's kernel that the case breaks: one of those that are on by
-// default, or, for a domain of another driver, one with which the kernel promises that there is none.
+// default, or, for a domain of another driver and for a WARN, one with which the kernel promises that
+// no device accepts such a domain.
 std::optional<Rule> OutsideOf(const Case& c, const Kind& kind);
 
 class Both {
@@ -97,11 +106,14 @@ class Both {
     uint64_t cases = 0;
     uint64_t ops = 0;
     uint64_t differ = 0;
+    std::vector<Rule> unseen;  // where no case differs
   };
   struct Random {
     uint64_t cases = 300'000;      // 0: as many as the time allows
     std::chrono::seconds time{0};  // 0: no limit
     uint64_t seed = 1;
+    // Rules of the kernel; those that make no difference to the model in any case are `Count::unseen`.
+    std::vector<Rule> unseen;
     // Every second case is a mutation of one of these, which have a driver, a table, an instance and
     // a device each.
     std::vector<Case> from;

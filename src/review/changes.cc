@@ -206,6 +206,22 @@ std::vector<Function> FunctionsOf(std::string_view text) {
   return functions;
 }
 
+std::vector<std::string> FunctionsGone(const FileChange& change) {
+  std::vector<std::string> names;
+  for (const Hunk& hunk : change.hunks) {
+    std::string before;
+    int lines = 0;
+    for (const std::string& line : hunk.lines) {
+      if (line[0] != '-') continue;
+      absl::StrAppend(&before, line.substr(1), "\n");
+      ++lines;
+    }
+    for (const Function& function : FunctionsOf(before))
+      if (function.last <= lines) names.push_back(function.name);
+  }
+  return names;
+}
+
 std::vector<std::string> FunctionsNear(const FileChange& change) {
   std::vector<std::string> names;
   for (const Hunk& hunk : change.hunks) {

@@ -61,6 +61,9 @@ struct Function {
 };
 std::vector<Function> FunctionsOf(std::string_view text);
 
+// The functions that the hunks take away as a whole, from a diff without context.
+std::vector<std::string> FunctionsGone(const FileChange& change);
+
 // The functions that the hunks are in, without the source: by the headings of hunks and by the lines
 // that they show. A guess: a heading may name the function before.
 std::vector<std::string> FunctionsNear(const FileChange& change);

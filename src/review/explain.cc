@@ -44,25 +44,26 @@ class Search {
       else if (fails == nullptr)
         fails = &answered;
     }
-    std::string columns;
-    if (fails != nullptr) {
-      if (out_.best && fit <= out_.best->cases) return;
-      columns = Columns(Changed(fails->c, rules), fails->after);
-    } else if (const auto [c, trace] = FirstUnlike(rules); c != nullptr) {
-      if (out_.best && fit <= out_.best->cases) return;
-      columns = Columns(Changed(*c, rules), *trace);
-    }
     const KernelSpec kernel =
         Changed({.kernel = {.version = version_, .dropped = {}, .added = {}}}, rules).kernel;
-    if (columns.empty())
+    const bool better = !out_.best || fit > out_.best->cases;
+    if (fails != nullptr) {
+      if (better) Best(kernel, fit, Changed(fails->c, rules), false, fails->after);
+    } else if (const auto [c, trace] = FirstUnlike(rules); c != nullptr) {
+      if (better) Best(kernel, fit, Changed(*c, rules), true, *trace);
+    } else {
       out_.fits.push_back(kernel);
-    else
-      out_.best = {.kernel = kernel, .cases = fit, .columns = columns};
+    }
   }
 
  private:
-  static std::string Columns(const Case& c, const Trace& after) {
-    return Compare(c, after, "patched kernel", conform::TraceOf(c), "model").text;
+  void Best(const KernelSpec& kernel, size_t cases, const Case& c, bool unlike,
+            const Trace& after) {
+    out_.best = {.kernel = kernel,
+                 .cases = cases,
+                 .fails = c,
+                 .unlike = unlike,
+                 .columns = Compare(c, after, "patched kernel", conform::TraceOf(c), "model").text};
   }
 
   // The first case that the rules change, though the patch does not.

@@ -27,7 +27,9 @@ struct Explanation {
   // Where none fits: the set that fits the most cases that differ, and the first that it does not.
   struct Best {
     KernelSpec kernel;
-    size_t cases = 0;
+    size_t cases = 0;     // of those that differ
+    Case fails;           // the first that it does not fit; if `unlike`, one that does not differ
+    bool unlike = false;  // it fits all that differ, and changes others, too
     std::string columns;  // the patched kernel beside the model, up to where they part
   };
   std::optional<Best> best;

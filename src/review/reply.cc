@@ -34,7 +34,10 @@ std::string TouchedText(const Review& r) {
     const std::string where =
         t.function.empty() ? t.file : absl::StrCat(t.function, "(), ", t.file);
     if (t.code == 0) {
-      out += Field(out.empty() ? "changes" : "", where + ": no code");
+      const char* const what = t.gone               ? ": taken away"
+                               : t.function.empty() ? ": outside of functions"
+                                                    : ": no line that is code";
+      out += Field(out.empty() ? "changes" : "", where + what);
       continue;
     }
     const std::string ran = r.lines_known
@@ -102,8 +105,9 @@ std::string ExplanationText(const Review& r) {
                                        Plural(e.tried, "set")));
     if (e.best && e.best->cases != 0)
       out += Field(
-          "", absl::StrFormat("the best is %s, in %d of %s", report::KernelName(e.best->kernel),
-                              e.best->cases, Plural(e.differing, "case")));
+          "", absl::StrFormat("the best is %s, in %d of %s%s", report::KernelName(e.best->kernel),
+                              e.best->cases, Plural(e.differing, "case"),
+                              e.best->unlike ? ", but it changes others, too" : ""));
   }
   if (e.left_out != 0)
     out += Field("", Plural(e.left_out, "case") +
@@ -118,7 +122,6 @@ std::string SolverText(const smt::QueryResult& result, bool every_size) {
 
 // What the kernel without the rule does, in one line.
 std::string LossText(const UnseenRule& unseen) {
-  if (unseen.asked.empty()) return "the solver does not know it";
   std::vector<std::string> texts;
   for (const Asked& asked : unseen.asked) {
     const report::Answer& a = asked.answer;
@@ -136,10 +139,16 @@ std::string LossText(const UnseenRule& unseen) {
 std::string UnseenText(const Review& r) {
   if (r.unseen.empty()) return "";
   std::map<std::string, std::vector<std::string>> by_loss;
-  for (const UnseenRule& unseen : r.unseen)
-    by_loss[LossText(unseen)].emplace_back(InfoOf(unseen.rule).id);
   std::string out = Field(
       "unseen", "no case shows whether the patch takes one of these rules of the functions away");
+  for (const UnseenRule& unseen : r.unseen) {
+    const RuleInfo& info = InfoOf(unseen.rule);
+    if (unseen.asked.empty())
+      out += Field("", absl::StrFormat("%s, which the solver does not know; without it: %s",
+                                       info.id, info.dropped));
+    else
+      by_loss[LossText(unseen)].emplace_back(info.id);
+  }
   for (const auto& [loss, rules] : by_loss)
     out += Field("", absl::StrCat(absl::StrJoin(rules, ", "), ": ", loss));
   return out;
@@ -270,7 +279,13 @@ std::string ReplyText(const Review& r) {
   for (const Changes::Patch& patch : r.question.patch.patches)
     out +=
         Field("patch", absl::StrFormat("%s (sha256 %s)", patch.name, patch.sha256.substr(0, 16)));
-  out += Field("on", absl::StrFormat("%s, compared as %s", r.tree, VersionName(r.version)));
+  const size_t others = r.question.patches_before;
+  out += Field("on", absl::StrFormat(
+                         "%s%s, compared as %s", r.tree,
+                         others == 0   ? ""
+                         : others == 1 ? " with the patch before it"
+                                       : absl::StrFormat(" with the %d patches before it", others),
+                         VersionName(r.version)));
   if (!r.note.empty()) out += Field("", r.note);
   out += Field("verdict", absl::StrCat(r.verdict_name(), ": ", r.why));
   out += TouchedText(r);
@@ -278,8 +293,10 @@ std::string ReplyText(const Review& r) {
   out += ExplanationText(r) + UnseenText(r);
   for (const Asked& asked : r.asked) out += AskedText(asked.answer, asked.promised);
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel && r.asked.empty())
-    out += Field("solver", absl::StrCat("has no part in ", report::KernelName(KernelOf(r)),
-                                        ": the promises were looked for in the played cases"));
+    out += Field("solver", absl::StrFormat("cannot be asked about %s; instead, the promises of %s "
+                                           "were checked in %d of the played cases",
+                                           report::KernelName(KernelOf(r)), VersionName(r.version),
+                                           r.judged));
   for (const Broken& broken : r.broken)
     out += absl::StrFormat("\nbroken by the patch alone: %s\n\n%s",
                            std::string(PropertyName(broken.property)), PrintCase(broken.smallest));
@@ -292,13 +309,13 @@ std::string ReplyText(const Review& r) {
   const size_t shown = std::min(std::clamp(worse, size_t{1}, size_t{3}), r.differences.size());
   for (size_t i = 0; i < shown; ++i) out += DifferenceText(r.differences[i]);
   if (r.differences.size() > shown)
-    out += absl::StrFormat("\nOf %s more --out DIR writes the smallest case\n",
+    out += absl::StrFormat("\n%s more: --out DIR writes the smallest case of each\n",
                            Plural(r.differences.size() - shown, "kind"));
   if (r.explanation && r.explanation->fits.empty() && r.explanation->best &&
       r.explanation->best->cases != 0)
-    out +=
-        absl::StrFormat("\nWhere %s fails\n\n%s", report::KernelName(r.explanation->best->kernel),
-                        r.explanation->best->columns);
+    out += absl::StrFormat("\nWhere %s does something else\n\n%s\n%s",
+                           report::KernelName(r.explanation->best->kernel),
+                           CaseTextOf(r.explanation->best->fails), r.explanation->best->columns);
   return out + "\nTo see it again\n" + report::ToolText();
 }
 
@@ -321,6 +338,7 @@ Json ReviewJson(const Review& r) {
     touched.push_back({{"file", t.file},
                        {"function", t.function},
                        {"changed_lines", t.code},
+                       {"taken_away", t.gone},
                        {"not_reached", missed}});
   }
   out["touched"] = touched;

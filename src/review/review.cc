@@ -219,8 +219,9 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
     const std::vector<Function> functions =
         FunctionsOf(ReadAll(std::filesystem::path(q.after) / "overlay" / change.file));
     for (const ChangedLine& line : ChangedLines(change)) {
+      // The place of a line that is gone is before the line that follows it.
       const auto in = std::ranges::find_if(functions, [&line](const Function& f) {
-        return f.first <= line.line && line.line <= f.last;
+        return f.first + (line.removed ? 1 : 0) <= line.line && line.line <= f.last;
       });
       const std::string name = in == functions.end() ? "" : in->name;
       auto of = std::ranges::find_if(
@@ -231,19 +232,33 @@ std::vector<Touched> TouchedBy(const Question& q, const LineCounts* counts) {
         ++of->code;
         continue;
       }
-      // A line without a count is no code: a declaration, a brace, a macro.
+      // A line without a count is no code: a declaration, a brace, a macro. A place has run if the
+      // next line of code has.
       const auto file = counts->find(change.file);
       if (file == counts->end()) continue;
-      const auto at = file->second.find(line.line);
+      auto at = file->second.find(line.line);
+      if (line.removed && in != functions.end()) {
+        at = file->second.lower_bound(line.line);
+        if (at != file->second.end() && at->first > in->last) at = file->second.end();
+      }
       if (at == file->second.end()) continue;
       ++of->code;
       if (at->second == 0) of->missed.push_back(line);
     }
+    for (const std::string& name : FunctionsGone(change))
+      if (std::ranges::find(functions, name, &Function::name) == functions.end())
+        touched.push_back({.file = change.file, .function = name, .missed = {}, .gone = true});
   }
   return touched;
 }
 
 // --- the rules, and the solver ---
+
+Case Patched(Case c, const KernelSpec& patch) {
+  c.kernel.dropped = c.kernel.dropped | patch.dropped;
+  c.kernel.added = c.kernel.added | patch.added;
+  return c;
+}
 
 absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both& both,
                        Review& review) {
@@ -277,11 +292,16 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
   for (const Touched& touched : review.touched) functions.push_back(touched.function);
   review.explanation = Explain(review.version, differing, alike, RulesOf(functions));
   review.explanation->left_out = left_out;
-  // Leaks are no part of a trace, and the model has none.
-  const bool lost = std::ranges::any_of(kinds, [](const auto& kind) {
-    return kind.first.effect == Effect::kWorse && kind.first.what == What::kLeak;
-  });
-  if (lost || differing.empty()) review.explanation->fits.clear();
+  // Leaks are no part of a trace, and of these the model has user memory alone.
+  std::vector<KernelSpec>& fits = review.explanation->fits;
+  if (differing.empty()) fits.clear();
+  for (const auto& [kind, seen] : kinds)
+    if (kind.effect == Effect::kWorse && kind.what == What::kLeak)
+      std::erase_if(fits, [&, of = &kind, in = &seen](const KernelSpec& fit) {
+        return !IsOfPages(*of) || !std::ranges::all_of(in->kept, [&fit](const Seen::Kept& kept) {
+          return Play(Patched(kept.c, fit)).of(Property::kNoLeakedPin).at != 0;
+        });
+      });
   return absl::OkStatus();
 }
 
@@ -359,17 +379,27 @@ bool IsBecauseOfIt(const report::Answer& answer) {
                               answer.result.verdict, answer.change->result.verdict)) == "yes";
 }
 
-// Where no case differs: the rules that the patch may take away all the same. A run of the solver that
-// only the loss of one allows is played on both kernels: either it differs there, or the rule is still
-// there, or it cannot be played.
-absl::Status LookForUnseen(const std::vector<Case>& alike, Both& both, Solver& solver,
-                           Review& review, Kinds& kinds) {
+// The rules of the changed functions that the kernel has and that make no difference to the model in
+// these cases.
+std::vector<Rule> UnseenIn(const std::vector<Case>& alike, const Review& review) {
   tool::Progress("which rules of the changed functions no case shows");
   std::vector<std::string> functions;
+  for (const Touched& touched : TouchedBy(review.question, nullptr))
+    functions.push_back(touched.function);
+  return Unseen(review.version, alike, RulesOf(functions));
+}
+
+// Where no case differs: of the rules that make no difference to the model in any, those that the
+// patch may take away all the same. A run of the solver that only the loss of one allows is played on
+// both kernels: either it differs there, or the rule is still there, or it cannot be played.
+absl::Status LookForUnseen(Both& both, Solver& solver, Review& review, Kinds& kinds) {
+  std::vector<std::string> functions;
   for (const Touched& touched : review.touched)
-    if (touched.code != 0) functions.push_back(touched.function);
+    if (touched.code != 0 || touched.gone) functions.push_back(touched.function);
   const KernelSpec built{.version = review.version, .dropped = {}, .added = {}};
-  for (const Rule rule : Unseen(review.version, alike, RulesOf(functions))) {
+  const std::vector<Rule> touched = RulesOf(functions);
+  for (const Rule rule : review.random.unseen) {
+    if (std::ranges::find(touched, rule) == touched.end()) continue;
     UnseenRule unseen{.rule = rule, .asked = {}, .unplayable = ""};
     KernelSpec without = built;
     without.dropped.add(rule);
@@ -423,9 +453,7 @@ std::optional<Case> WithinPromise(const Case& c, Property property) {
 void FindBroken(const KernelSpec& kernel, const std::vector<Case>& cases, Review& review) {
   std::set<Property> found;
   for (const Case& c : cases) {
-    Case after = c;
-    after.kernel.dropped = after.kernel.dropped | kernel.dropped;
-    after.kernel.added = after.kernel.added | kernel.added;
+    const Case after = Patched(c, kernel);
     for (const Property property : report::BrokenPromises(after, Play(after))) {
       if (found.contains(property)) continue;
       const std::optional<Case> before = WithinPromise(c, property);
@@ -445,18 +473,19 @@ void Judge(Review& r) {
     r.verdict = verdict;
     r.why = why;
   };
-  const auto worst = [&r](Effect effect) {
-    const auto has = [effect](const Difference& d) {
-      return d.kind.effect == effect && !d.outside;
-    };
-    return std::ranges::any_of(r.differences, has) || std::ranges::any_of(r.more, has);
+  const auto worst = [&r]() -> const Kind* {
+    for (const std::vector<Difference>* list : {&r.differences, &r.more})
+      for (const Difference& d : *list)
+        if (d.kind.effect == Effect::kWorse && !d.outside) return &d.kind;
+    return nullptr;
   };
   if (r.question.patch.files.empty())
     return r.question.patch.not_built.empty()
                ? is(Verdict::kNone, "the patch changes nothing")
                : is(Verdict::kUnknown,
                     "no file of the patch is one that the harness is built from");
-  if (worst(Effect::kWorse)) return is(Verdict::kWorse, "the patched kernel does what none should");
+  if (const Kind* kind = worst(); kind != nullptr)
+    return is(Verdict::kWorse, "the patched kernel does what none should: " + kind->text);
   for (const Asked& asked : r.asked)
     if (IsBecauseOfIt(asked.answer))
       return is(Verdict::kWorse, "with the patch there is a run that violates " +
@@ -469,8 +498,8 @@ void Judge(Review& r) {
   if (!r.differences.empty() || !r.more.empty()) {
     if (!r.kernel())
       return is(Verdict::kUnknown,
-                "the patch changes what the kernel does as no rule says; whether it is worse is "
-                "for you to judge");
+                "the patch changes what the kernel does, as no rule of the model says; whether "
+                "that is worse is for you to judge");
     for (const Asked& asked : r.asked)
       if (asked.answer.result.verdict == iommucheck::Verdict::kUnknown)
         return is(Verdict::kUnknown, "the solver's budget is spent");
@@ -480,8 +509,8 @@ void Judge(Review& r) {
       return d.kind.effect == Effect::kWorse && d.outside;
     });
     if (outside != r.differences.end())
-      absl::StrAppend(&why, "; but it rests on ", std::string(InfoOf(*outside->outside).id),
-                      " now, without which: ", outside->kind.text);
+      absl::StrAppend(&why, "; but where ", std::string(InfoOf(*outside->outside).id),
+                      " does not hold: ", outside->kind.text);
     return is(Verdict::kChanged, why);
   }
   if (r.lines_known && r.code_lines() != 0 && r.missed_lines() == r.code_lines())
@@ -539,6 +568,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
                            return t.drivers_count != 0 && t.tables_count != 0 &&
                                   t.instances_count != 0 && t.devices_count != 0;
                          });
+    if (kinds.empty()) review.question.random.unseen = UnseenIn(alike, review);
     if (absl::Status s = PlayRandom(*both, review, kinds, alike); !s.ok()) return s;
   }
   review.stopped = tool::Stopped();
@@ -553,7 +583,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
   }
   Solver solver(question.budget);
   if (kinds.empty() && review.code_lines() != 0 && !review.stopped)
-    if (absl::Status s = LookForUnseen(alike, *both, solver, review, kinds); !s.ok()) return s;
+    if (absl::Status s = LookForUnseen(*both, solver, review, kinds); !s.ok()) return s;
   if (!kinds.empty()) {
     review.unseen.clear();
     if (absl::Status s = Minimize(kinds, *both, review); !s.ok()) return s;
@@ -569,6 +599,7 @@ absl::StatusOr<Review> Ask(const Question& question) {
     for (const auto& [kind, seen] : kinds)
       for (const Seen::Kept& kept : seen.kept) cases.push_back(kept.c);
     for (const Difference& d : review.differences) cases.insert(cases.begin(), d.smallest);
+    review.judged = cases.size();
     FindBroken(*kernel, cases, review);
   }
   Judge(review);

@@ -20,10 +20,11 @@ namespace iommucheck::review {
 struct Question {
   std::string before;  // folders of ./dev kernel
   std::string after;
-  std::string changes;       // the file that kernel/overlay.sh wrote, for messages
-  Changes patch;             // and what is in it
-  std::string lines;         // kernel/lines.sh; "": nobody counts lines
-  std::vector<Case> corpus;  // cases of any kernel
+  size_t patches_before = 0;  // that `before` has: those before this one in a series
+  std::string changes;        // the file that kernel/overlay.sh wrote, for messages
+  Changes patch;              // and what is in it
+  std::string lines;          // kernel/lines.sh; "": nobody counts lines
+  std::vector<Case> corpus;   // cases of any kernel
   Both::Random random;
   uint64_t budget = 0;         // of the solver, for each question; 0: no limit
   bool every_profile = false;  // ask about every profile that has the rules
@@ -35,6 +36,7 @@ struct Touched {
   std::string function;             // "": outside of functions
   size_t code = 0;                  // changed lines of code, and places of lines that are gone
   std::vector<ChangedLine> missed;  // those of them that no case reached
+  bool gone = false;                // the patch takes the whole function away
 };
 
 // A question to the solver, with the assumptions with which the profile promises the property.
@@ -86,6 +88,7 @@ struct Review {
   std::optional<Explanation> explanation;  // where cases differ
   std::vector<Asked> asked;
   std::vector<Asked> elsewhere;  // about other profiles
+  size_t judged = 0;             // played cases in which all promises were looked for
   std::vector<Broken> broken;
   Verdict verdict = Verdict::kUnknown;
   std::string why;  // of the verdict, a sentence
