@@ -327,12 +327,12 @@ TEST(Acpi, ReadsViot) {
 }
 
 TEST(Acpi, ReadsDmar) {
-  const auto units = ParseDmar(TableOf(kMixed, "DMAR")).value();
+  const auto units = ParseDmar(TableOf(kMixed, "DMAR"))->units;
   ASSERT_EQ(units.size(), 1U);
   EXPECT_FALSE(units[0].all_pci);
   EXPECT_EQ(units[0].address, 0xfed90000U);
   ASSERT_EQ(units[0].scopes.size(), 10U);
-  EXPECT_TRUE(units[0].scopes[1].below);
+  EXPECT_EQ(units[0].scopes[1].kind, DmarScope::Kind::kBridge);
   EXPECT_THAT(units[0].scopes[1].path, ElementsAre(0x08));
 }
 
@@ -511,10 +511,13 @@ std::string Number(uint64_t value, int bytes) {
   return text;
 }
 std::string IortNode(int type, uint64_t address) {
-  return Number(type, 1) + Number(24, 2) + std::string(13, '\0') + Number(address, 8);
+  return Number(type, 1) + Number(40, 2) + std::string(13, '\0') + Number(address, 8) +
+         std::string(16, '\0');
 }
 std::string Ivhd(int type, int device) {
-  return Number(type, 1) + Number(0, 1) + Number(24, 2) + Number(device, 2) + std::string(18, '\0');
+  const int length = type == 0x10 ? 24 : 40;
+  return Number(type, 1) + Number(0, 1) + Number(length, 2) + Number(device, 2) +
+         std::string(static_cast<size_t>(length) - 6, '\0');
 }
 
 TEST(Gaps, OfIommusThatNobodyRegistered) {
@@ -537,7 +540,9 @@ TEST(Gaps, OfIommusThatNobodyRegistered) {
   const auto ivrs = ParseIvrs(Table("IVRS", std::string(12, '\0') + Ivhd(0x10, 2) + Ivhd(0x11, 2) +
                                                 Ivhd(0x40, 0x4002)))
                         .value();
-  EXPECT_THAT(ivrs, ElementsAre(PciAddress{0, 2}, PciAddress{0, 0x4002}));
+  ASSERT_EQ(ivrs.iommus.size(), 2U);
+  EXPECT_EQ(ivrs.iommus[0].at, (PciAddress{0, 2}));
+  EXPECT_EQ(ivrs.iommus[1].at, (PciAddress{0, 0x4002}));
 }
 
 // A board with a device tree; `node` has the properties of its second IOMMU.

@@ -14,6 +14,7 @@
 #include "src/case/run.h"
 #include "src/case/verdict.h"
 #include "src/cli/output.h"
+#include "src/import/import.h"
 #include "src/report/claim.h"
 #include "src/report/results.h"
 #include "src/smt/query.h"
@@ -96,6 +97,9 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds);
 // --timeout, for commands that may take long. The result so far is printed then.
 void AddTimeout(CLI::App& command);
 void AddBudget(CLI::App& command, uint64_t& budget);
+
+// --acpi, --dtb and --lspci of a command that reads a system.
+void AddSources(CLI::App& command, import::Sources& sources);
 
 // CASE, --property and --out of a command about one violation of a case.
 struct ViolationOptions {

@@ -291,6 +291,14 @@ absl::StatusOr<report::Claim> ReadClaim(const std::string& path) {
   return text.ok() ? report::ParseClaim(*text, path) : text.status();
 }
 
+void AddSources(CLI::App& command, import::Sources& sources) {
+  command.add_option("--acpi", sources.acpi,
+                     "the machine's ACPI tables: a table, acpidump's text, or a folder of tables");
+  command.add_option("--dtb", sources.dtb, "the machine's device tree, in any form");
+  command.add_option("--lspci", sources.lspci,
+                     "the text of `lspci -vvnn` or `lspci -xxxx` of the machine");
+}
+
 void AddTimeout(CLI::App& command) {
   constexpr double kMost = 1e7;  // seconds, some 115 days
   const auto stop_after = [](const std::string& text) {

@@ -539,6 +539,14 @@ absl::StatusOr<Found> ReadDeviceTree(std::string_view bytes) {
   return Reader(*std::move(tree)).Read();
 }
 
+std::vector<FoundNode> NodesOf(const Found& tree) {
+  std::vector<FoundNode> nodes;
+  nodes.reserve(tree.instances.size());
+  for (const FoundInstance& instance : tree.instances)
+    nodes.push_back({instance.of_node, absl::StrJoin(instance.compatible, " ")});
+  return nodes;
+}
+
 bool IsDeviceTreeFolder(const Tree& tree, const std::string& root) {
   return tree.KindOf(Join(root, "#address-cells")) == Tree::Kind::kFile &&
          tree.KindOf(Join(root, "compatible")) == Tree::Kind::kFile;
