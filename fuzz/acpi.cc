@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Any bytes are either refused as ACPI tables, binary or as text, or become a machine that the model accepts.
-#include "src/import/acpi_dump.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "fuzz/finding.h"
 #include "model/topology.h"
+#include "src/import/acpi_dump.h"
 #include "src/import/import.h"
 
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {

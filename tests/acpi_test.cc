@@ -31,9 +31,9 @@ class AcpiTest : public ::testing::Test {
   // The table that iasl makes of tests/acpi/NAME.asl.
   std::string Compiled(const std::string& name) {
     const std::filesystem::path out = folder_.path() / name;
-    const auto run = RunShell("cd '" + folder_.path().string() + "' && timeout 60 iasl -p '" +
-                              out.string() + "' " IOMMUCHECK_SOURCE_DIR "/tests/acpi/" + name +
-                              ".asl 2>&1 </dev/null");
+    const auto run =
+        RunShell("cd '" + folder_.path().string() + "' && timeout 60 iasl -p '" + out.string() +
+                 "' " IOMMUCHECK_SOURCE_DIR "/tests/acpi/" + name + ".asl 2>&1 </dev/null");
     EXPECT_EQ(run.status, 0) << run.out;
     return ReadWhole(out.string() + ".aml");
   }
@@ -139,14 +139,12 @@ TEST_F(AcpiTest, ReadsDmarWhole) {
 // An integrated device with ATS (SATC, type 5), which this iasl does not know; SIDP (6) says
 // nothing about what is behind an IOMMU, and 9 is not known.
 TEST_F(AcpiTest, ReadsSatcAndNotesWhatItDoesNotKnow) {
-  const std::string scope = Number(1, 1) + Number(8, 1) + std::string(4, '\0') + Number(2, 1) +
-                            Number(0, 1);
+  const std::string scope =
+      Number(1, 1) + Number(8, 1) + std::string(4, '\0') + Number(2, 1) + Number(0, 1);
   const auto entry = [&](int type) {
     return Number(type, 2) + Number(16, 2) + Number(1, 1) + Number(0, 1) + Number(3, 2) + scope;
   };
-  const auto table = [&](int type) {
-    return Table("DMAR", std::string(12, '\0') + entry(type));
-  };
+  const auto table = [&](int type) { return Table("DMAR", std::string(12, '\0') + entry(type)); };
   const Dmar satc = ParseDmar(table(5)).value();
   ASSERT_THAT(satc.ats, SizeIs(1));
   EXPECT_TRUE(satc.ats[0].integrated);
@@ -162,7 +160,11 @@ TEST_F(AcpiTest, AMachineOfDmarHasItsUnitsAndWhatTheyName) {
   EXPECT_THAT(system.names.drivers, ElementsAre("intel"));
   EXPECT_THAT(system.names.instances, ElementsAre("dmar0", "dmar1"));
   EXPECT_THAT(system.names.devices,
-              ElementsAre("_SB.PCI0.I2C0", "00:02.0", "0000_00_1c.0_00.1", "x"));
+              ElementsAre("__SB.PCI0.I2C0", "0000:00:02.0", "0000:00:1c.0_00.1",
+                          "0000:00:1c.0_00.1-below-1", "0000:00:1c.0_00.1-below-2", "pci0000-1",
+                          "pci0000-2"));
+  EXPECT_EQ(system.topology.devices[2].masters[0], 0);
+  EXPECT_EQ(system.topology.devices[5].masters[0], 1) << "the unit that has the rest";
 }
 
 TEST_F(AcpiTest, ReadsIvrsWhole) {
@@ -188,8 +190,9 @@ TEST_F(AcpiTest, ReadsIvrsWhole) {
 
 // A block of type 40h, with HIDs, which this iasl does not know. Two UARTs send one id.
 std::string Hid(int id, const std::string& hid, int format, const std::string& uid) {
-  return Number(0xf0, 1) + Number(id, 2) + Number(0x40, 1) + hid + std::string(8 - hid.size(), '\0') +
-         std::string(8, '\0') + Number(format, 1) + Number(uid.size(), 1) + uid;
+  return Number(0xf0, 1) + Number(id, 2) + Number(0x40, 1) + hid +
+         std::string(8 - hid.size(), '\0') + std::string(8, '\0') + Number(format, 1) +
+         Number(uid.size(), 1) + uid;
 }
 std::string Block(int type, int device, const std::string& entries) {
   const size_t fixed = type == 0x10 ? 24 : 40;
@@ -203,9 +206,9 @@ std::string IvrsOf(const std::string& blocks) {
 TEST_F(AcpiTest, ReadsHids) {
   const std::string table =
       IvrsOf(Block(0x10, 2, Number(1, 1) + Number(0, 3)) +
-             Block(0x40, 2, Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR0") +
-                                Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR1") +
-                                Hid(0x98, "PNP0D40", 1, Number(7, 8)) + Hid(0x99, "X", 0, "")));
+             Block(0x40, 2,
+                   Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR0") + Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR1") +
+                       Hid(0x98, "PNP0D40", 1, Number(7, 8)) + Hid(0x99, "X", 0, "")));
   const Ivrs ivrs = ParseIvrs(table).value();
   ASSERT_THAT(ivrs.iommus, SizeIs(1));
   ASSERT_THAT(ivrs.iommus[0].named, SizeIs(4));
@@ -233,7 +236,8 @@ TEST_F(AcpiTest, SaysWhereIvrsIsWrong) {
   EXPECT_THAT(error(Block(0x10, 2, end)), HasSubstr("at byte 72"));
   EXPECT_THAT(error(Block(0x10, 2, start + end)), HasSubstr("at byte 76, found 0x0007"));
   EXPECT_THAT(error(Block(0x10, 2, start + start)), HasSubstr("found an entry 0x03"));
-  EXPECT_THAT(error(Block(0x10, 2, "\x42")), HasSubstr("an entry at byte 72, found the end of its"));
+  EXPECT_THAT(error(Block(0x10, 2, "\x42")),
+              HasSubstr("an entry at byte 72, found the end of its"));
   EXPECT_THAT(error(Block(0x40, 2, Hid(1, "", 0, ""))), HasSubstr("a HID at byte 92, found none"));
   EXPECT_THAT(error(Block(0x40, 2, Hid(1, "A", 1, "1234"))), HasSubstr("a UID that is a number"));
   EXPECT_THAT(error(Block(0x40, 2, Hid(1, "A\x1b", 0, ""))), HasSubstr("printable"));
@@ -275,7 +279,8 @@ TEST_F(AcpiTest, TwoDriversInOneTableAreSeen) {
   ASSERT_EQ(system.topology.devices_count, 3);
   EXPECT_EQ(system.topology.devices[0].bus, Bus::kPlatform);
   EXPECT_EQ(system.topology.devices[1].bus, Bus::kPci);
-  const auto report = report::CheckFound({.path = "x", .kernel = KernelSpec{.version = KernelVersion::kV7_1}}, found);
+  const auto report = report::CheckFound(
+      {.path = "x", .kernel = KernelSpec{.version = KernelVersion::kV7_1}}, found);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_THAT(report::SystemAnswer(*report),
               ::testing::StartsWith("not affected because no run puts a device of arm-smmu, "
@@ -322,8 +327,9 @@ TEST_F(AcpiTest, SaysWhereIortIsWrong) {
               HasSubstr("a range of ids of 32 bits"));
   EXPECT_THAT(error(1, IortNode(1, Number(0, 4) + Number(0, 8) + Number(0, 1) + "\\_SB.X")),
               HasSubstr("no zero byte after it"));
-  EXPECT_THAT(error(1, IortNode(1, Number(0, 4) + Number(0, 8) + Number(0, 1) + "\x1b[m" + Number(0, 1))),
-              HasSubstr("printable characters at byte 77, found 0x1b"));
+  EXPECT_THAT(
+      error(1, IortNode(1, Number(0, 4) + Number(0, 8) + Number(0, 1) + "\x1b[m" + Number(0, 1))),
+      HasSubstr("printable characters at byte 77, found 0x1b"));
   EXPECT_THAT(error(1, IortNode(4, Number(0, 8))), HasSubstr("the length of a node at byte 49"));
   EXPECT_THAT(ParseIort(IortOf(1, IortNode(9, "")))->unread,
               ElementsAre("a node of type 9 at byte 48"));
@@ -339,8 +345,8 @@ std::string RimtOf(int count, const std::string& nodes) {
 }
 
 TEST_F(AcpiTest, ReadsRimt) {
-  const std::string iommu = RimtNode(0, std::string(8, 'R') + Number(0x10010000, 8) + Number(0, 12) +
-                                            Number(0, 4));
+  const std::string iommu =
+      RimtNode(0, std::string(8, 'R') + Number(0x10010000, 8) + Number(0, 12) + Number(0, 4));
   const std::string host = RimtNode(1, Number(0, 4) + Number(0, 2) + Number(1, 2) + Number(20, 2) +
                                            Number(1, 2) + Map(0, 0xffff, 0, 48));
   const std::string device = RimtNode(2, Number(20, 2) + Number(1, 2) + "\\_SB.DMA");
@@ -401,7 +407,8 @@ TEST_F(AcpiTest, SaysWhereATextIsWrong) {
   EXPECT_THAT(with("44 4D 41 52 D5", "44 4D 41 52 D6"), HasSubstr("the 214 bytes that the header"));
   EXPECT_THAT(MessageOf(ReadSnapshot(whole + whole, "x")),
               HasSubstr("line 17: expected one table DMAR, found a second"));
-  EXPECT_THAT(MessageOf(ReadSnapshot(whole.substr(0, 200), "x")), HasSubstr("line 1: expected the"));
+  EXPECT_THAT(MessageOf(ReadSnapshot(whole.substr(0, 200), "x")),
+              HasSubstr("line 1: expected the"));
 }
 
 TEST_F(AcpiTest, ReadsFoldersOfTables) {

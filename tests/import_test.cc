@@ -275,7 +275,7 @@ TEST(Import, RefusesWhatIsNoSnapshot) {
             "bytes unpacked"}})
     EXPECT_THAT(ErrorOf(bytes), HasSubstr(error)) << what;
   EXPECT_THAT(MessageOf(ReadTree("/nonexistent/path")),
-              StartsWith("/nonexistent/path: expected a folder, a tar or a device tree"));
+              StartsWith("/nonexistent/path: expected a folder, a tar, a device tree or ACPI"));
 }
 
 TEST(Import, RefusesTruncatedSnapshots) {
@@ -331,9 +331,10 @@ TEST(Acpi, ReadsDmar) {
   ASSERT_EQ(units.size(), 1U);
   EXPECT_FALSE(units[0].all_pci);
   EXPECT_EQ(units[0].address, 0xfed90000U);
-  ASSERT_EQ(units[0].scopes.size(), 10U);
-  EXPECT_EQ(units[0].scopes[1].kind, DmarScope::Kind::kBridge);
-  EXPECT_THAT(units[0].scopes[1].path, ElementsAre(0x08));
+  ASSERT_EQ(units[0].scopes.size(), 11U);
+  EXPECT_EQ(units[0].scopes[0].kind, DmarScope::Kind::kIoapic);
+  EXPECT_EQ(units[0].scopes[2].kind, DmarScope::Kind::kBridge);
+  EXPECT_THAT(units[0].scopes[2].path, ElementsAre(0x08));
 }
 
 // Sets the checksum, so that the table's bytes add up to 0.

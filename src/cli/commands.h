@@ -69,7 +69,7 @@ struct Session {
 using AddCommand = void(CLI::App& app, Session& session);
 AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
     AddMinimize, AddJudge, AddCheck, AddSurvey, AddPairs, AddConform, AddKernels, AddProperties,
-    AddConvert, AddExport, AddReport, AddReview, AddTour, AddDescribe;
+    AddConvert, AddSnapshot, AddExport, AddReport, AddReview, AddTour, AddDescribe;
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {

@@ -57,12 +57,12 @@ int Run(int argc, char** argv) {
       "2 usage, or output that cannot be written, 3 unknown (budget, stopped,\n"
       "part of a system missing), 4 iommucheck is wrong, 5 input not valid.");
   Session session;
-  for (AddCommand* add : {AddQuery,   AddGuards,  AddDiff,       AddCheckCertificate,
-                          AddExplore, AddMerge,   AddReplay,     AddMinimize,
-                          AddJudge,   AddCheck,   AddSurvey,     AddPairs,
-                          AddConform, AddKernels, AddProperties, AddConvert,
-                          AddExport,  AddReport,  AddReview,     AddTour,
-                          AddDescribe})
+  for (AddCommand* add : {AddQuery,   AddGuards,  AddDiff,    AddCheckCertificate,
+                          AddExplore, AddMerge,   AddReplay,  AddMinimize,
+                          AddJudge,   AddCheck,   AddSurvey,  AddSnapshot,
+                          AddPairs,   AddConform, AddKernels, AddProperties,
+                          AddConvert, AddExport,  AddReport,  AddReview,
+                          AddTour,    AddDescribe})
     add(app, session);
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {

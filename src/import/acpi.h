@@ -26,8 +26,8 @@ struct PciAddress {
 
 struct DmarScope {
   enum class Kind : uint8_t { kEndpoint = 1, kBridge = 2, kIoapic = 3, kHpet = 4, kNamespace = 5 };
-  Kind kind{};       // a bridge: the scope covers it and every device below it
-  uint8_t id = 0;    // of an IOAPIC or an HPET; kNamespace: the number of a DmarName
+  Kind kind{};     // a bridge: the scope covers it and every device below it
+  uint8_t id = 0;  // of an IOAPIC or an HPET; kNamespace: the number of a DmarName
   uint8_t bus = 0;
   std::vector<uint8_t> path;  // device and function (devfn) at each level below that bus
 };

@@ -61,8 +61,7 @@ absl::StatusOr<std::vector<DmarScope>> ReadScopes(std::string_view table, size_t
 absl::Status ReadEntry(std::string_view table, size_t at, size_t length, Dmar& dmar) {
   const auto type = static_cast<Type>(U16(table, at));
   if (type > Type::kSidp) {
-    dmar.unread.push_back(
-        absl::StrFormat("an entry of type %d at byte %d", U16(table, at), at));
+    dmar.unread.push_back(absl::StrFormat("an entry of type %d at byte %d", U16(table, at), at));
     return absl::OkStatus();
   }
   if (type == Type::kAndd) {

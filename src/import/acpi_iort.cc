@@ -86,8 +86,8 @@ class Reader {
     const bool v3 = node.type == Type::kSmmuV3;
     smmu_at_[node.at] = iort_.smmus.size();
     // ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, ACPI_IORT_SMMU_COHERENT_WALK.
-    const bool coherent = v3 ? (U32(table_, node.at + 24) & 3) != 0
-                             : (U32(table_, node.at + 36) & 2) != 0;
+    const bool coherent =
+        v3 ? (U32(table_, node.at + 24) & 3) != 0 : (U32(table_, node.at + 36) & 2) != 0;
     iort_.smmus.push_back({.v3 = v3, .address = U64(table_, node.at + 16), .coherent = coherent});
   }
 

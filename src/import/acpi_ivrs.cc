@@ -42,9 +42,7 @@ constexpr size_t kNameBytes = 8;
 
 // As ivhd_entry_length(): the two highest bits of the type say it, but for a HID, which has the
 // length of its UID in it.
-size_t EntryBytes(uint8_t type) {
-  return type == kHid ? kHidBytes : size_t{4} << (type >> 6);
-}
+size_t EntryBytes(uint8_t type) { return type == kHid ? kHidBytes : size_t{4} << (type >> 6); }
 
 // The entries of a block that describes an IOMMU.
 class Entries {

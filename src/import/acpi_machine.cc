@@ -74,8 +74,8 @@ class Describer {
     }
     absl::StatusOr<Table> table = parse(*it->second);
     if (!table.ok())
-      return absl::InvalidArgumentError(absl::StrCat(
-          "table ", signature, ": ", std::string(table.status().message())));
+      return absl::InvalidArgumentError(
+          absl::StrCat("table ", signature, ": ", std::string(table.status().message())));
     (this->*add)(*table);
     return absl::OkStatus();
   }
@@ -102,10 +102,9 @@ class Describer {
   void NoteUnread(const char* table, const std::vector<std::string>& unread, Gap::Hides hides,
                   const std::string& driver = "") {
     if (unread.empty()) return;
-    found_.gaps.push_back({absl::StrCat(table, " has ", ListOf(unread),
-                                        ", which iommucheck does not know."),
-                           "what it says of IOMMUs and devices", "a newer iommucheck", hides,
-                           driver});
+    found_.gaps.push_back(
+        {absl::StrCat(table, " has ", ListOf(unread), ", which iommucheck does not know."),
+         "what it says of IOMMUs and devices", "a newer iommucheck", hides, driver});
   }
 
   // Two that stand for the functions from `first` to `last`.
@@ -149,8 +148,7 @@ class Describer {
     for (size_t i = 0; i < dmar.units.size(); ++i)
       if (dmar.units[i].all_pci)
         AddRange("DMAR", dmar.units[i].segment, 0, kLastBdf, static_cast<int>(i), 0);
-    for (const DmarReserved& r : dmar.reserved)
-      NoteReserved("RMRR", r.first, r.last);
+    for (const DmarReserved& r : dmar.reserved) NoteReserved("RMRR", r.first, r.last);
     NoteUnread("DMAR", dmar.unread, Gap::Hides::kDevices, "intel");
   }
 
@@ -161,12 +159,11 @@ class Describer {
     }
     // IOAPICs and HPETs send interrupts alone.
     if (scope.kind != DmarScope::Kind::kEndpoint && scope.kind != DmarScope::Kind::kBridge) return;
-    const PciAddress start = {segment,
-                              static_cast<uint16_t>(scope.bus << 8 | scope.path.front())};
+    const PciAddress start = {segment, static_cast<uint16_t>(scope.bus << 8 | scope.path.front())};
     std::string name = PciName(start);
     for (size_t level = 1; level < scope.path.size(); ++level)
-      absl::StrAppend(&name, absl::StrFormat("/%02x.%d", scope.path[level] >> 3,
-                                             scope.path[level] & 7));
+      absl::StrAppend(&name,
+                      absl::StrFormat("/%02x.%d", scope.path[level] >> 3, scope.path[level] & 7));
     const bool exact = scope.path.size() == 1;
     if (exact) {
       AddFunction("DMAR", start, instance, start.bdf);
@@ -220,9 +217,9 @@ class Describer {
   void AddRimt(const Rimt& rimt) {
     const int first = static_cast<int>(found_.instances.size());
     for (const RimtIommu& iommu : rimt.iommus)
-      AddInstance(iommu.is_pci ? PciName(iommu.pci)
-                               : absl::StrFormat("riscv-iommu.0x%x", iommu.address),
-                  "riscv", "RIMT");
+      AddInstance(
+          iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("riscv-iommu.0x%x", iommu.address),
+          "riscv", "RIMT");
     AddSources("RIMT", rimt.sources, first);
   }
 
@@ -247,9 +244,9 @@ class Describer {
   void AddViot(const Viot& viot) {
     const int first = static_cast<int>(found_.instances.size());
     for (const ViotIommu& iommu : viot.iommus) {
-      AddInstance(iommu.is_pci ? PciName(iommu.pci)
-                               : absl::StrFormat("virtio-mmio.0x%x", iommu.address),
-                  "virtio-iommu", "VIOT");
+      AddInstance(
+          iommu.is_pci ? PciName(iommu.pci) : absl::StrFormat("virtio-mmio.0x%x", iommu.address),
+          "virtio-iommu", "VIOT");
       if (iommu.is_pci) found_.instances.back().device = found_.instances.back().name;
     }
     for (const ViotEndpoints& e : viot.endpoints) {
@@ -306,8 +303,8 @@ class Describer {
   [[nodiscard]] const Claim* ClaimOf(const PciEntry& entry, std::string_view table) const {
     for (const Claim& claim : claims_) {
       if (claim.table != table || claim.segment != entry.segment) continue;
-      const bool has = entry.bdf ? claim.first <= *entry.bdf && *entry.bdf <= claim.last
-                                 : claim.IsWhole();
+      const bool has =
+          entry.bdf ? claim.first <= *entry.bdf && *entry.bdf <= claim.last : claim.IsWhole();
       if (has) return &claim;
     }
     return nullptr;
@@ -334,8 +331,8 @@ class Describer {
     if (!given.others)
       found_.assumptions.push_back(absl::StrCat(
           "Given is ", absl::StrJoin(names, ", "),
-          " alone: the machine is taken to have no other table of ", absl::StrJoin(std::vector<std::string>(kTables.begin(), kTables.end()), ", "),
-          "."));
+          " alone: the machine is taken to have no other table of ",
+          absl::StrJoin(std::vector<std::string>(kTables.begin(), kTables.end()), ", "), "."));
     if (!reserved_.empty())
       found_.assumptions.push_back(absl::StrCat(
           "Firmware uses memory by DMA: ", ListOf(reserved_),

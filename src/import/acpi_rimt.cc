@@ -68,9 +68,9 @@ class Reader {
     if (source.is_pci) {
       source.segment = U16(table_, at + 14);
     } else {
-      absl::StatusOr<std::string> name = acpi::TextAt(
-          "the name of a platform device", table_, at + kFixedBytes[kPlatform],
-          length - kFixedBytes[kPlatform]);
+      absl::StatusOr<std::string> name =
+          acpi::TextAt("the name of a platform device", table_, at + kFixedBytes[kPlatform],
+                       length - kFixedBytes[kPlatform]);
       if (!name.ok()) return name.status();
       source.name = *std::move(name);
     }

@@ -21,7 +21,7 @@ constexpr size_t kEndpointBytes = 24;
 enum class Type : uint8_t { kPciRange = 1, kMmio = 2, kIommuPci = 3, kIommuMmio = 4 };
 
 absl::Status ReadNode(std::string_view table, size_t at, size_t length,
-                          std::map<size_t, size_t>& iommu_at, Viot& viot) {
+                      std::map<size_t, size_t>& iommu_at, Viot& viot) {
   const auto type = static_cast<Type>(U8(table, at));
   const bool is_iommu = type == Type::kIommuPci || type == Type::kIommuMmio;
   const bool is_endpoint = type == Type::kPciRange || type == Type::kMmio;

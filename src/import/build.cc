@@ -60,7 +60,8 @@ std::string_view DriverByName(std::string_view name) {
 const CatalogueDriver* RowOf(const FoundInstance& found, KernelVersion version) {
   if (!found.driver.empty()) {
     const CatalogueDriver* row = FindDriver(found.driver, version);
-    const bool reads = row != nullptr && std::ranges::count(row->firmware, "acpi:" + found.table) > 0;
+    const bool reads =
+        row != nullptr && std::ranges::count(row->firmware, "acpi:" + found.table) > 0;
     return reads ? row : nullptr;
   }
   if (!found.compatible.empty())
@@ -121,8 +122,8 @@ class Builder {
       place.push_back(has_driver ? static_cast<int>(served.size()) : -1);
       if (!has_driver)
         (!instance.driver.empty() || IsKnownCompatible(instance.compatible) ? later : unknown)
-            .push_back(absl::StrCat(
-                instance.name, " (", instance.table, absl::StrJoin(instance.compatible, ", "), ")"));
+            .push_back(absl::StrCat(instance.name, " (", instance.table,
+                                    absl::StrJoin(instance.compatible, ", "), ")"));
       if (has_driver) served.push_back(std::move(instance));
     }
     found_.instances = std::move(served);
@@ -191,10 +192,11 @@ class Builder {
                        ListOf(found_.behind_off), "."));
     const bool stands = std::ranges::any_of(found_.devices, &FoundDevice::stands_for_bus);
     if (stands)
-      Assume(absl::StrCat(
-          found_.firmware == Firmware::kAcpi ? "ACPI tables do" : "A device tree does",
-          " not say which devices are on a bus; two, each in a group of its own, stand for all that "
-          "a host bridge maps to an IOMMU."));
+      Assume(
+          absl::StrCat(found_.firmware == Firmware::kAcpi ? "ACPI tables do" : "A device tree does",
+                       " not say which devices are on a bus; two, each in a group of its own, "
+                       "stand for all that "
+                       "a host bridge maps to an IOMMU."));
   }
 
   // The groups that the drivers' device_group make: of an instance; of platform devices that share
@@ -281,8 +283,7 @@ class Builder {
       model.claims_once = model.unwinds = model.clears = false;
     }
     // VT-d's units say it in a register.
-    if (found_.described_only && row.name != "intel" &&
-        row.cache_coherency == Coherency::kHardware)
+    if (found_.described_only && row.name != "intel" && row.cache_coherency == Coherency::kHardware)
       model.coherent = coherent_.contains(row.name);
     return FindOrAdd({row.name, model});
   }
@@ -513,10 +514,10 @@ class Builder {
       if (port && device.acs == false) ports.push_back(device.name);
     }
     if (ports.empty()) return " is not of one slot and has no bus that DMA aliases come from";
-    return absl::StrCat(" is as large as it is since ", ListOf(ports),
-                        ports.size() == 1 ? ", a port of PCI Express, has"
-                                          : ", ports of PCI Express, have",
-                        " not all of ACS switched on");
+    return absl::StrCat(
+        " is as large as it is since ", ListOf(ports),
+        ports.size() == 1 ? ", a port of PCI Express, has" : ", ports of PCI Express, have",
+        " not all of ACS switched on");
   }
 
   [[nodiscard]] bool HasInstanceGroups(int device) const {

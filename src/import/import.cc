@@ -141,8 +141,7 @@ void SettleGaps(Machine& machine, KernelVersion version) {
 }
 
 absl::StatusOr<std::string> ReadBytes(const std::string& path) {
-  constexpr char kExpected[] =
-      "expected a folder, a tar, a device tree or ACPI tables, found";
+  constexpr char kExpected[] = "expected a folder, a tar, a device tree or ACPI tables, found";
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(kExpected, ": ", error.message()));
@@ -168,8 +167,8 @@ std::optional<std::string> VersionBeside(const std::string& path) {
 constexpr size_t kListingHead = 65536;
 
 absl::Status NotBeside(const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "expected a /sys tree for --acpi and --dtb to complete, found ", what));
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected a /sys tree for --acpi and --dtb to complete, found ", what));
 }
 
 // The machine that tables describe, with those of --acpi.
@@ -194,8 +193,8 @@ absl::StatusOr<Found> ReadAnyTree(const Tree& tree, const Beside& beside) {
   if (!absl::IsNotFound(found.status())) return found;
   // Firmware alone.
   for (const std::string& root : RootsOf(tree)) {
-    for (const std::string& folder : {root, Join(root, "sys/firmware/devicetree/base"),
-                                      Join(root, "proc/device-tree")})
+    for (const std::string& folder :
+         {root, Join(root, "sys/firmware/devicetree/base"), Join(root, "proc/device-tree")})
       if (IsDeviceTreeFolder(tree, folder)) return described(folder);
     for (const std::string& folder : {root, Join(root, "sys/firmware/acpi/tables")})
       if (IsAcpiFolder(tree, folder)) return Describe(ReadAcpiFolder(tree, folder), beside);
@@ -332,8 +331,8 @@ bool IsSystem(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string head(kTarMagicAt + 5, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return IsPacked(head) || IsDeviceTree(head) || IsAcpiTable(head) || IsAcpiDump(head) || head.substr(kTarMagicAt) == "ustar" ||
-         (in.clear(), IsText(in));
+  return IsPacked(head) || IsDeviceTree(head) || IsAcpiTable(head) || IsAcpiDump(head) ||
+         head.substr(kTarMagicAt) == "ustar" || (in.clear(), IsText(in));
 }
 
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {

@@ -37,8 +37,8 @@ enum class Keep : uint8_t {
 // Files that say something about the same machine, and count instead of what PATH has of it; "":
 // none.
 struct Sources {
-  std::string acpi;  // a table, a text of acpidump, or a folder of tables
-  std::string dtb;   // a device tree, in any form
+  std::string acpi;   // a table, a text of acpidump, or a folder of tables
+  std::string dtb;    // a device tree, in any form
   std::string lspci;  // the text of lspci, of which bridges and ACS are taken
 
   [[nodiscard]] bool given() const { return !acpi.empty() || !dtb.empty() || !lspci.empty(); }

@@ -55,8 +55,8 @@ std::optional<PciAddress> FunctionIn(const std::string& word) {
 struct Function {
   int group = -1;
   bool is_bridge = false;
-  std::optional<int> secondary;    // the bus below a bridge
-  std::optional<unsigned> pcie;    // the type in its PCI Express capability
+  std::optional<int> secondary;     // the bus below a bridge
+  std::optional<unsigned> pcie;     // the type in its PCI Express capability
   std::optional<unsigned> acs_can;  // ACSCap
   std::optional<unsigned> acs_on;   // ACSCtl
   std::string config;               // the bytes of its configuration space
@@ -75,9 +75,9 @@ std::string_view WithoutStamp(std::string_view line) {
   const size_t start = line.find_first_not_of(" \t");
   if (start == std::string_view::npos) return "";
   const size_t end = line.find("] ");
-  const bool stamp = line[start] == '[' && end != std::string_view::npos &&
-                     line.substr(start, end - start).find_first_not_of("[ 0123456789.T") ==
-                         std::string_view::npos;
+  const bool stamp =
+      line[start] == '[' && end != std::string_view::npos &&
+      line.substr(start, end - start).find_first_not_of("[ 0123456789.T") == std::string_view::npos;
   return stamp ? line.substr(end + 2) : line;
 }
 
@@ -102,8 +102,9 @@ constexpr PortWord kPortWords[] = {
 
 // "SrcValid+ TransBlk- ReqRedir+ ...", in the order of the bits.
 unsigned AcsFlags(std::string_view text) {
-  constexpr std::string_view kFlags[] = {"SrcValid+",    "TransBlk+",  "ReqRedir+",   "CmpltRedir+",
-                                         "UpstreamFwd+", "EgressCtrl+", "DirectTrans+"};
+  constexpr std::string_view kFlags[] = {"SrcValid+",   "TransBlk+",    "ReqRedir+",
+                                         "CmpltRedir+", "UpstreamFwd+", "EgressCtrl+",
+                                         "DirectTrans+"};
   unsigned flags = 0;
   for (size_t i = 0; i < std::size(kFlags); ++i)
     if (text.find(kFlags[i]) != std::string_view::npos) flags |= 1U << i;
@@ -128,7 +129,7 @@ class Lines {
   std::vector<OtherDevice> others;
   std::vector<FoundInstance> instances;
   std::string release;
-  bool log = false;  // there were lines of a boot log
+  bool log = false;   // there were lines of a boot log
   bool said = false;  // a line was of a form that is read
 
  private:
@@ -334,8 +335,8 @@ class Lines {
     current_->config.clear();
     said = true;
     const std::string text(line);
-    current_->is_bridge = text.find("PCI bridge") != std::string::npos ||
-                          text.find("[0604]") != std::string::npos;
+    current_->is_bridge =
+        text.find("PCI bridge") != std::string::npos || text.find("[0604]") != std::string::npos;
     if (heading_ >= 0)
       if (absl::Status s = SetGroup(*current_, heading_, number); !s.ok()) return s;
     return true;
@@ -448,9 +449,8 @@ class Listing {
   // Where there are groups, the IOMMUs of the tables are taken to be registered, unless a log names
   // those that are.
   absl::Status TakeDescribed() {
-    const bool grouped = std::ranges::any_of(lines_.functions, [](const auto& entry) {
-      return entry.second.group >= 0;
-    });
+    const bool grouped = std::ranges::any_of(
+        lines_.functions, [](const auto& entry) { return entry.second.group >= 0; });
     if (!grouped || !found_.instances.empty()) return absl::OkStatus();
     const absl::StatusOr<Found> described = DescribeTables(*beside_.acpi);
     if (!described.ok()) return described.status();
@@ -469,8 +469,8 @@ class Listing {
     std::vector<std::string> names;
     std::set<std::pair<int, int>> seen;
     while (seen.insert(address).second) {
-      names.push_back(PciName({static_cast<uint16_t>(address.first),
-                               static_cast<uint16_t>(address.second)}));
+      names.push_back(
+          PciName({static_cast<uint16_t>(address.first), static_cast<uint16_t>(address.second)}));
       const auto above = bridge_of_.find({address.first, address.second >> 8});
       if (above == bridge_of_.end()) break;
       address = above->second;
@@ -516,9 +516,9 @@ class Listing {
     }
     if (found_.instances.empty()) {
       found_.instances.push_back({.name = "not-named"});
-      found_.gaps.push_back(
-          {"The listing has groups, and names no IOMMU.", "which IOMMUs and drivers serve them",
-           "give the log of the boot, too, or the ACPI tables by --acpi"});
+      found_.gaps.push_back({"The listing has groups, and names no IOMMU.",
+                             "which IOMMUs and drivers serve them",
+                             "give the log of the boot, too, or the ACPI tables by --acpi"});
     }
     if (!found_.tables.contains("DMAR") || found_.instances.size() == 1) PutBehindFirst();
   }

@@ -156,15 +156,16 @@ bool Fits(const Machine& m) {
 void MakeFit(Machine& m) {
   if (Fits(m)) return;
   m.gaps.push_back(
-      {.missing = absl::StrFormat(
-           "The machine has %d drivers, %d IOMMUs and %d devices that differ; the model has room for "
-           "%d, %d and %d, and the rest is left out.",
-           m.drivers.size(), m.instances.size(), m.devices.size(), kMaxDrivers, kMaxInstances,
-           kMaxDevices),
+      {.missing = absl::StrFormat("The machine has %d drivers, %d IOMMUs and %d devices that "
+                                  "differ; the model has room for "
+                                  "%d, %d and %d, and the rest is left out.",
+                                  m.drivers.size(), m.instances.size(), m.devices.size(),
+                                  kMaxDrivers, kMaxInstances, kMaxDevices),
        .unknown = "what runs do in which the rest takes part",
        .settle = "nothing that iommucheck can do yet"});
   const auto first = [](auto& entries, size_t most) {
-    if (entries.size() > most) entries.erase(entries.begin() + static_cast<long>(most), entries.end());
+    if (entries.size() > most)
+      entries.erase(entries.begin() + static_cast<long>(most), entries.end());
   };
   first(m.drivers, kMaxDrivers);
   std::vector<int> place;  // by instance; -1: left out

@@ -17,10 +17,6 @@
 namespace iommucheck::import {
 namespace {
 
-// The folders of sys/bus, in the order of enum Bus.
-constexpr std::array<std::string_view, kBusCount> kBusFolders = {
-    "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
-
 constexpr std::string_view kReleaseStart = "Linux version ";
 constexpr std::string_view kBase = "firmware/devicetree/base";
 constexpr int kMaxNodeDepth = 32;

@@ -40,6 +40,10 @@ inline constexpr char kRecordAnew[] = "record the system anew (docs/check.md)";
 // "0000:00:01.0, 0000:00:02.0 and 3 more"
 std::string ListOf(const std::vector<std::string>& names);
 
+// The folders of sys/bus, in the order of enum Bus.
+inline constexpr std::array<std::string_view, kBusCount> kBusFolders = {
+    "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
+
 // The ACPI tables that are about IOMMUs.
 inline constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RIMT", "VIOT"};
 
