@@ -14,11 +14,14 @@
 #include "src/case/run.h"
 #include "src/case/verdict.h"
 #include "src/cli/output.h"
-#include "src/import/import.h"
 #include "src/report/claim.h"
 #include "src/report/results.h"
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
+
+namespace iommucheck::import {
+struct Sources;
+}
 
 namespace iommucheck::cli {
 

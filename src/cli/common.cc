@@ -19,6 +19,7 @@
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/cli/usage.h"
+#include "src/import/import.h"
 #include "src/report/minimized.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
