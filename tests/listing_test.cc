@@ -45,7 +45,8 @@ constexpr char kLspci[] =
 constexpr char kLog[] =
     "[    0.000000] Linux version 6.12.9-amd64 (builder@host) #1 SMP\n"
     "[    0.010000] ACPI: DMAR 0x000000007B7E0000 0000A8\n"
-    "[    0.100000] DMAR: dmar0: reg_base_addr fed90000 ver 1:0 cap 1c0000c40660462 ecap 7e3ff0505e\n"
+    "[    0.100000] DMAR: dmar0: reg_base_addr fed90000 ver 1:0 cap 1c0000c40660462 ecap "
+    "7e3ff0505e\n"
     "[    0.100001] DMAR: dmar1: reg_base_addr fed91000 ver 1:0 cap d2008c40660462 ecap f050da\n"
     "[    0.400000] pci 0000:00:00.0: Adding to iommu group 0\n"
     "[    0.400001] pci 0000:00:02.0: Adding to iommu group 1\n"
@@ -136,7 +137,7 @@ std::string Config(unsigned port_type, unsigned acs_on) {
   c[0x106] = static_cast<char>(acs_on);
   std::string text = "00:01.0 PCI bridge: port\n";
   for (size_t at = 0; at < c.size(); at += 16) {
-    std::array<char, 8> word{};
+    std::array<char, 32> word{};
     std::snprintf(word.data(), word.size(), "%02zx:", at);
     text += word.data();
     for (size_t i = at; i < at + 16; ++i) {
@@ -173,8 +174,10 @@ TEST(Listing, ReadsConfigurationSpaceAsLspciDoes) {
 
 TEST(Listing, SaysWhereItIsWrong) {
   for (const auto& [text, error] :
-       {std::pair("IOMMU Group x:\n00:02.0 VGA\n", "line 1: expected the number of a group, found 'x:'"),
-        std::pair("00:02.0 VGA\n\tIOMMU group: 7\n\tIOMMU group: 8\n", "line 3: expected group 7 again"),
+       {std::pair("IOMMU Group x:\n00:02.0 VGA\n",
+                  "line 1: expected the number of a group, found 'x:'"),
+        std::pair("00:02.0 VGA\n\tIOMMU group: 7\n\tIOMMU group: 8\n",
+                  "line 3: expected group 7 again"),
         std::pair("pci 0000:00:02.0: Adding to iommu group 7\npci 0000:00:02.0: Adding to iommu "
                   "group 8\n",
                   "line 2: expected group 7 again"),
@@ -199,10 +202,10 @@ TEST(Listing, TheTablesBesideItNameTheIommus) {
     return (folder.path() / name).string();
   };
   const std::string text = write("lspci.txt", kLspci);
-  const std::string table = write(
-      "DMAR", (*OpenTar(ReadWhole(kSource / "corpus/systems/qemu-vtd-6.1.tar.gz")))
-                  ->ReadFile("sys/firmware/acpi/tables/DMAR")
-                  .value());
+  const std::string table =
+      write("DMAR", (*OpenTar(ReadWhole(kSource / "corpus/systems/qemu-vtd-6.1.tar.gz")))
+                        ->ReadFile("sys/firmware/acpi/tables/DMAR")
+                        .value());
   const Found found = ReadTree(text, {.acpi = table}).value();
   const System system = On(found);
   EXPECT_THAT(system.names.drivers, ElementsAre("intel"));
@@ -242,14 +245,14 @@ TEST_P(SnapshotOf, ASnapshotIsReadAsTheSystemItself) {
   const auto tree = OpenTar(bytes).value();
   const absl::StatusOr<std::string> taken = TakeSnapshot(*tree);
   ASSERT_TRUE(taken.ok()) << taken.status();
-  EXPECT_EQ(*TakeSnapshot(*tree), *taken) << "the same bytes";
+  EXPECT_TRUE(*TakeSnapshot(*tree) == *taken) << "the same bytes";
   const Found before = ReadSnapshot(bytes, "x").value();
   const Found after = ReadSnapshot(*taken, "x").value();
   EXPECT_EQ(after.kernel_release, before.kernel_release);
   EXPECT_EQ(On(after).topology, On(before).topology);
   EXPECT_EQ(GapsOf(On(after)), GapsOf(On(before)));
   EXPECT_EQ(On(after).assumptions, On(before).assumptions);
-  EXPECT_EQ(*TakeSnapshot(**OpenTar(*taken)), *taken) << "a snapshot of it is the same";
+  EXPECT_TRUE(*TakeSnapshot(**OpenTar(*taken)) == *taken) << "a snapshot of it is the same";
 }
 INSTANTIATE_TEST_SUITE_P(Corpus, SnapshotOf,
                          ::testing::Values("qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz",
@@ -259,27 +262,30 @@ INSTANTIATE_TEST_SUITE_P(Corpus, SnapshotOf,
 // What tells one machine from another stays out, and so does what a reader has no use for.
 TEST(Snapshot, HasNoSerialNumbersAndAddresses) {
   const TemporaryFolder folder;
-  ASSERT_EQ(RunShell("cd '" + folder.path().string() +
-                     "' && mkdir -p proc sys/bus/pci/devices sys/class/iommu sys/firmware/acpi/tables "
-                     "sys/firmware/devicetree/base/soc "
-                     "sys/devices/pci0000:00/0000:00:02.0/net/enx001122334455 && "
-                     "ln -s ../../../devices/pci0000:00/0000:00:02.0 sys/bus/pci/devices && "
-                     "echo 'Linux version 6.1.0 (me@myhost) #1' >proc/version && "
-                     "echo 00:11:22:33:44:55 >sys/devices/pci0000:00/0000:00:02.0/address && "
-                     "echo KEY >sys/firmware/acpi/tables/MSDM && echo x >sys/firmware/acpi/tables/FACP && "
-                     "echo S3R1AL >sys/firmware/devicetree/base/serial-number && "
-                     "echo okay >sys/firmware/devicetree/base/soc/status && "
-                     "printf 001122 >sys/firmware/devicetree/base/soc/mac-address 2>&1")
-                .out,
-            "");
+  ASSERT_EQ(
+      RunShell(
+          "cd '" + folder.path().string() +
+          "' && mkdir -p proc sys/bus/pci/devices sys/class/iommu sys/firmware/acpi/tables "
+          "sys/firmware/devicetree/base/soc "
+          "sys/devices/pci0000:00/0000:00:02.0/net/enx001122334455 && "
+          "ln -s ../../../devices/pci0000:00/0000:00:02.0 sys/bus/pci/devices && "
+          "echo 'Linux version 6.1.0 (me@myhost) #1' >proc/version && "
+          "echo 00:11:22:33:44:55 >sys/devices/pci0000:00/0000:00:02.0/address && "
+          "echo KEY >sys/firmware/acpi/tables/MSDM && echo x >sys/firmware/acpi/tables/FACP && "
+          "echo S3R1AL >sys/firmware/devicetree/base/serial-number && "
+          "echo okay >sys/firmware/devicetree/base/soc/status && "
+          "printf 001122 >sys/firmware/devicetree/base/soc/mac-address 2>&1")
+          .out,
+      "");
   std::ofstream(folder.path() / "out.tar.gz", std::ios::binary)
       << TakeSnapshot(*OpenFolder(folder.path().string())).value();
   const std::string listed =
-      RunShell("cd '" + folder.path().string() + "' && tar -tf out.tar.gz && tar -xOf out.tar.gz").out;
+      RunShell("cd '" + folder.path().string() + "' && tar -tf out.tar.gz && tar -xOf out.tar.gz")
+          .out;
   EXPECT_THAT(listed, HasSubstr("sys/devices/pci0000:00/0000:00:02.0"));
   EXPECT_THAT(listed, HasSubstr("soc/status"));
-  for (const char* secret : {"enx", "00:11:22", "MSDM", "KEY", "serial", "S3R1AL", "mac-address",
-                             "myhost", "address"})
+  for (const char* secret :
+       {"enx", "00:11:22", "MSDM", "KEY", "serial", "S3R1AL", "mac-address", "myhost", "address"})
     EXPECT_EQ(listed.find(secret), std::string::npos) << secret << "\n" << listed;
 }
 

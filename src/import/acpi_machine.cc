@@ -331,7 +331,7 @@ class Describer {
     if (!given.others)
       found_.assumptions.push_back(absl::StrCat(
           "Given is ", absl::StrJoin(names, ", "),
-          " alone: the machine is taken to have no other table of ",
+          " alone: the machine is taken to have no other of the tables ",
           absl::StrJoin(std::vector<std::string>(kTables.begin(), kTables.end()), ", "), "."));
     if (!reserved_.empty())
       found_.assumptions.push_back(absl::StrCat(

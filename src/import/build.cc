@@ -192,11 +192,10 @@ class Builder {
                        ListOf(found_.behind_off), "."));
     const bool stands = std::ranges::any_of(found_.devices, &FoundDevice::stands_for_bus);
     if (stands)
-      Assume(
-          absl::StrCat(found_.firmware == Firmware::kAcpi ? "ACPI tables do" : "A device tree does",
-                       " not say which devices are on a bus; two, each in a group of its own, "
-                       "stand for all that "
-                       "a host bridge maps to an IOMMU."));
+      Assume(absl::StrCat(ReadsTables() ? "ACPI tables do" : "A device tree does",
+                          " not say which devices are on a bus; two, each in a group of its own, "
+                          "stand for all that "
+                          "a host bridge maps to an IOMMU."));
   }
 
   // The groups that the drivers' device_group make: of an instance; of platform devices that share
@@ -249,6 +248,11 @@ class Builder {
                            "read /sys of the machine, which shows its groups",
                            Gap::Hides::kDevices});
     }
+  }
+
+  // Whether the machine is one of ACPI tables alone.
+  [[nodiscard]] bool ReadsTables() const {
+    return found_.described_only && found_.firmware == Firmware::kAcpi;
   }
 
   void Assume(std::string sentence) { m_.assumptions.push_back(std::move(sentence)); }
@@ -343,7 +347,8 @@ class Builder {
     }
     if (taken.empty()) return;
     Assume(absl::StrCat("Cache coherency is taken ", yes || !no ? "" : "not ", "to be enforced by ",
-                        ListOf(taken), "; sysfs does not say."));
+                        ListOf(taken),
+                        ReadsTables() ? "; the tables do not say." : "; sysfs does not say."));
     if (yes && no)
       m_.gaps.push_back(
           {absl::StrCat("sysfs does not say whether ", ListOf(taken),

@@ -68,8 +68,9 @@ class Recorder {
     const std::string text = tree_.ReadFile("proc/version").value_or("");
     if (!text.starts_with(kStart)) return;
     entries_["proc"] = {.kind = Tree::Kind::kFolder, .text = ""};
-    entries_["proc/version"] = {.kind = Tree::Kind::kFile,
-                                .text = text.substr(0, text.find(' ', kStart.size())) + "\n"};
+    entries_["proc/version"] = {
+        .kind = Tree::Kind::kFile,
+        .text = text.substr(0, text.find_first_of(" \n", kStart.size())) + "\n"};
   }
 
   // A folder of links to devices, and the devices.
@@ -90,12 +91,18 @@ class Recorder {
     for (std::string at = device; !at.empty() && at != "sys"; at = FolderOf(at))
       for (const char* link : kLinks) Take(Join(at, link), Tree::Kind::kLink);
     // An IOMMU that sys/class/iommu does not list has a folder here, too.
-    for (const std::string& name : List(Join(device, "iommu")))
-      Take(Join(Join(device, "iommu"), name), Tree::Kind::kFolder);
-    for (const std::string& name : List(Join(device, "devices")))
-      Take(Join(Join(device, "devices"), name), Tree::Kind::kLink);
-    for (const char* name : {"address", "cap", "ecap", "version"})
-      Take(Join(Join(device, "intel-iommu"), name), Tree::Kind::kFile);
+    TakeIn(Join(device, "iommu"), Tree::Kind::kFolder);
+    TakeIn(Join(device, "devices"), Tree::Kind::kLink);
+    const std::string registers = Join(device, "intel-iommu");
+    if (tree_.KindOf(registers) == Tree::Kind::kFolder)
+      for (const char* name : {"address", "cap", "ecap", "version"})
+        Take(Join(registers, name), Tree::Kind::kFile);
+  }
+
+  // What a folder has of this kind. A link to a folder is none.
+  void TakeIn(const std::string& folder, Tree::Kind kind) {
+    if (tree_.KindOf(folder) != Tree::Kind::kFolder) return;
+    for (const std::string& name : List(folder)) Take(Join(folder, name), kind);
   }
 
   void TakeGroups() {
@@ -105,8 +112,7 @@ class Recorder {
       const std::string folder = Join(groups, group);
       Take(Join(folder, "type"), Tree::Kind::kFile);
       Take(Join(folder, "reserved_regions"), Tree::Kind::kFile);
-      for (const std::string& name : List(Join(folder, "devices")))
-        Take(Join(Join(folder, "devices"), name), Tree::Kind::kLink);
+      TakeIn(Join(folder, "devices"), Tree::Kind::kLink);
     }
   }
 
@@ -138,6 +144,7 @@ class Recorder {
     std::string bytes;
     archive_write_set_format_pax_restricted(out.get());
     archive_write_add_filter_gzip(out.get());
+    archive_write_set_bytes_in_last_block(out.get(), 1);  // no zero bytes after it
     archive_write_set_filter_option(out.get(), "gzip", "timestamp", nullptr);
     const auto append = [](archive*, void* to, const void* from, size_t size) {
       static_cast<std::string*>(to)->append(static_cast<const char*>(from), size);
