@@ -254,6 +254,21 @@ TEST_P(SnapshotOf, ASnapshotIsReadAsTheSystemItself) {
   EXPECT_EQ(On(after).assumptions, On(before).assumptions);
   EXPECT_TRUE(*TakeSnapshot(**OpenTar(*taken)) == *taken) << "a snapshot of it is the same";
 }
+
+TEST_P(SnapshotOf, TheScriptTakesTheSame) {
+  const TemporaryFolder folder;
+  const auto run =
+      RunShell("cd '" + folder.path().string() + "' && mkdir r && tar -xf '" +
+               (kSource / "corpus/systems" / GetParam()).string() + "' -C r && ROOT=$PWD/r sh '" +
+               (kSource / "src/cli/snapshot.sh").string() + "' out.tar.gz 2>&1");
+  ASSERT_EQ(run.status, 0) << run.out;
+  const Found before =
+      ReadSnapshot(ReadWhole(kSource / "corpus/systems" / GetParam()), "x").value();
+  const Found after = ReadTree((folder.path() / "out.tar.gz").string()).value();
+  EXPECT_EQ(after.kernel_release, before.kernel_release);
+  EXPECT_EQ(On(after).topology, On(before).topology);
+  EXPECT_EQ(GapsOf(On(after)), GapsOf(On(before)));
+}
 INSTANTIATE_TEST_SUITE_P(Corpus, SnapshotOf,
                          ::testing::Values("qemu-vtd-6.1.tar.gz", "qemu-vtd-virtio-6.12.tar.gz",
                                            "vtd-off.tar.gz", "slot-two-drivers-6.12.tar.gz",

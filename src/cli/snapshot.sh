@@ -4,7 +4,7 @@
 # numbers and no addresses of network devices are among it.
 # $ROOT: the folder that has sys and proc in it, else /.
 set -eu
-[ "$(id -u)" = 0 ] || { echo "snapshot.sh: only root can read the ACPI tables" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || [ -n "${ROOT:-}" ] || { echo "snapshot.sh: only root can read the ACPI tables" >&2; exit 1; }
 case ${1:?OUT.tar.gz} in /*) out=$1 ;; *) out=$PWD/$1 ;; esac
 beside=$(mktemp -d)
 trap 'rm -rf "$beside"' EXIT
@@ -24,7 +24,13 @@ cd "${ROOT:-/}"
   while read -r link; do
     [ -L "$link" ] && device=$(realpath --relative-to=. "$link") && [ -d "$device" ] || continue
     echo "$device"
-    find "$device" -maxdepth 1 -type l \( -name device -o -name driver -o -name iommu -o -name iommu_group -o -name of_node \)
     find "$device/iommu" "$device/devices" "$device/intel-iommu" -maxdepth 1
+    # The driver of an IOMMU may be that of a folder above it.
+    while [ "$device" != sys ] && [ "$device" != . ]; do
+      for name in device driver iommu iommu_group of_node; do
+        [ ! -L "$device/$name" ] || echo "$device/$name"
+      done
+      device=$(dirname "$device")
+    done
   done <"$beside/links"
 } 2>/dev/null | sort -u | tar --no-recursion -czf "$out" -T - -C "$beside" proc/version || [ $? = 1 ]  # 1: files are shorter than they say
