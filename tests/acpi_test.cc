@@ -371,6 +371,26 @@ TEST_F(AcpiTest, ReadsRimt) {
   EXPECT_THAT(before.assumptions, Contains(HasSubstr("no driver in its tree for riscv-iommu")));
 }
 
+// Functions of one segment that go to IOMMUs of two drivers could share a group.
+TEST_F(AcpiTest, TwoTablesThatHaveTheSameFunctionsAreUnknown) {
+  const auto tree = OpenTar(ReadWhole(kSource / "corpus/systems/qemu-vtd-virtio-6.12.tar.gz"));
+  std::string both;
+  for (const char* name : {"DMAR", "VIOT"})
+    both += (*tree)->ReadFile(std::string("sys/firmware/acpi/tables/") + name).value();
+  const System system = On(Described(both));
+  EXPECT_THAT(system.names.drivers, ElementsAre("intel", "virtio-iommu"));
+  for (int d = 0; d < system.topology.devices_count; ++d) {
+    const bool below = system.names.devices[d].find("below") != std::string::npos;
+    // The virtio-iommu is not behind itself; where what is below a bridge is, no table says.
+    const bool one =
+        below || system.names.devices[d] == "0000:00:08.0" || system.names.devices[d] == "00:08.0";
+    EXPECT_EQ(system.topology.devices[d].masters[0], 0) << system.names.devices[d];
+    EXPECT_EQ(system.topology.devices[d].masters[1] == kNoId, one) << system.names.devices[d];
+  }
+  ASSERT_THAT(system.gaps, SizeIs(1));
+  EXPECT_THAT(system.gaps[0].missing, HasSubstr("maps to IOMMUs of intel, virtio-iommu"));
+}
+
 // --- as text, several at once, folders ---
 
 TEST_F(AcpiTest, ReadsTheTextOfAcpidump) {

@@ -657,6 +657,69 @@ TEST(Import, ReadsTarsOfOtherForms) {
   EXPECT_EQ(ReadSnapshot(host.bytes(), "x.tar")->kernel_release, "6.8.1");
 }
 
+// As sosreport makes them: compressed by xz, one folder around everything, and much beside sys.
+TEST(Import, ReadsASosreport) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(
+      RunShell("cd '" + folder.path().string() +
+               "' && mkdir -p sosreport-host-1/sos_commands/pci sosreport-host-1/etc && tar -xf '" +
+               (kSource / "corpus/systems" / kOne).string() +
+               "' -C sosreport-host-1 && echo x >sosreport-host-1/version.txt && "
+               "tar -cJf s.tar.xz sosreport-host-1 && tar -cjf s.tar.bz2 sosreport-host-1 2>&1")
+          .out,
+      "");
+  const auto whole = Read(ReadCorpus(kOne)).value();
+  for (const char* name : {"s.tar.xz", "s.tar.bz2"}) {
+    const auto found = ReadTree((folder.path() / name).string());
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->kernel_release, "6.1.0-56-amd64");
+    EXPECT_EQ(ToSystem(*found, KernelVersion::kV7_1)->topology, whole.topology);
+  }
+}
+
+// What the model has no room for is a gap, and no error.
+TEST(Import, SaysWhatItHasNoRoomFor) {
+  Tar tar;
+  tar.File(kTables + "/FACP", "FACP");
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = std::string("fk") + static_cast<char>('A' + i) + "x";
+    AddIommu(tar, name, "platform/hw" + name + "/iommu/" + name);
+    AddDevice(tar, "m" + name, "hw" + name + "/iommu/" + name);
+  }
+  const auto system = Read(tar.bytes());
+  EXPECT_THAT(GapsOf(system), HasSubstr("The machine has 10 drivers, 10 IOMMUs and 10 devices that "
+                                        "differ; the model has room for 8, 16 and 64"));
+  EXPECT_EQ(system->topology.drivers_count, kMaxDrivers);
+  EXPECT_EQ(system->topology.devices_count, 8);
+  EXPECT_EQ(system->instances_found.size(), 10U);
+}
+
+// A board whose tree Linux shows in another form than sys/firmware/devicetree.
+TEST(Import, ReadsTheOtherFormsOfADeviceTreeBesideSys) {
+  const auto board = [](bool folder) {
+    Tar tar;
+    AddIommu(tar, "a.iommu", "platform/a.iommu/iommu/a.iommu");
+    tar.Link("sys/devices/platform/a.iommu/driver", "../../../bus/platform/drivers/rk_iommu");
+    tar.Link("sys/devices/platform/a.iommu/of_node", "../../../firmware/devicetree/base/iommu@a");
+    AddDevice(tar, "m", "a.iommu/iommu/a.iommu");
+    if (!folder) return tar.File("sys/firmware/fdt", "no tree");
+    const std::string base = "proc/device-tree/";
+    tar.File(base + "compatible", std::string("board\0", 6));
+    tar.File(base + "#address-cells", std::string("\0\0\0\1", 4));
+    for (const char* iommu : {"iommu@a", "iommu@b"}) {
+      const std::string name = iommu;
+      tar.File(base + name + "/#iommu-cells", std::string(4, '\0'));
+      tar.File(base + name + "/compatible", name == "iommu@a"
+                                                ? std::string("rockchip,iommu\0", 15)
+                                                : std::string("rockchip,rk3588-av1-iommu\0", 26));
+    }
+    return tar;
+  };
+  EXPECT_THAT(GapsOf(board(true)), HasSubstr("The device tree describes the IOMMU iommu@b"));
+  EXPECT_THAT(GapsOf(board(false)),
+              HasSubstr("The device tree in sys/firmware/fdt cannot be read"));
+}
+
 // Gzips the bytes, by zlib.
 std::string Gzip(const std::string& text) {
   z_stream stream{};

@@ -189,7 +189,7 @@ TEST(Listing, SaysWhereItIsWrong) {
                   "line 2: expected secondary= and a bus"),
         std::pair("nothing of that\n", "expected lines of lspci")})
     EXPECT_THAT(MessageOf(ReadListing(text)), HasSubstr(error)) << text;
-  EXPECT_FALSE(IsListing("kernel v6.1\n# IOMMU group 1\n"));
+  EXPECT_FALSE(IsListing("kernel v6.1\n# IOMMU group 1\n  # 00:02.0 VGA\nrun\n"));
   EXPECT_FALSE(IsListing("nothing"));
 }
 

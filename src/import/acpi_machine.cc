@@ -114,7 +114,7 @@ class Describer {
     std::string name = absl::StrFormat("pci%04x", segment);
     if (!claims_.back().IsWhole())
       name = absl::StrCat(PciName({segment, static_cast<uint16_t>(first)}), "-to-",
-                          PciName({segment, static_cast<uint16_t>(last)}));
+                          PciName({segment, static_cast<uint16_t>(last)}).substr(5));
     const std::optional<uint16_t> bdf =
         claims_.back().IsWhole() ? std::nullopt : std::optional(static_cast<uint16_t>(first));
     for (const char* which : {"-1", "-2"})

@@ -133,9 +133,9 @@ class Lines {
   bool said = false;  // a line was of a form that is read
 
  private:
+  // The comments of a case may have such lines in them.
   absl::Status ReadLine(std::string_view whole, size_t number) {
-    if (whole.starts_with('#')) return absl::OkStatus();
-    const std::string_view line = WithoutStamp(whole);
+    const std::string_view line = WithoutStamp(whole.substr(0, whole.find('#')));
     if (line.find_first_not_of(" \t") == std::string_view::npos) return absl::OkStatus();
     if (absl::StatusOr<bool> taken = ReadHex(line, number); !taken.ok() || *taken)
       return taken.status();
@@ -515,7 +515,7 @@ class Listing {
       return;
     }
     if (found_.instances.empty()) {
-      found_.instances.push_back({.name = "not-named"});
+      found_.instances.push_back({.name = "iommu"});
       found_.gaps.push_back({"The listing has groups, and names no IOMMU.",
                              "which IOMMUs and drivers serve them",
                              "give the log of the boot, too, or the ACPI tables by --acpi"});

@@ -13,7 +13,7 @@ namespace iommucheck::import {
 
 inline constexpr size_t kMaxListingBytes = size_t{16} << 20;
 
-// Whether one of the first lines of the text is of such a form. Lines that begin with '#' are not.
+// Whether one of the first lines of the text is of such a form. What is after a '#' is a comment.
 bool IsListing(std::string_view head);
 
 // Reads such a text, with the ACPI tables or the device tree beside it, where they are given. Lines
