@@ -408,6 +408,10 @@ TEST_F(AcpiTest, ReadsTheTextOfAcpidump) {
   const AcpiTables binary = ReadAcpiFile(dmar + iort).value();
   EXPECT_EQ(binary.tables.at("IORT"), iort);
   EXPECT_FALSE(binary.others);
+  // Another table alone says nothing of IOMMUs; all of a machine without these do.
+  EXPECT_THAT(MessageOf(ReadSnapshot(Table("DSDT", "x"), "x")),
+              HasSubstr("x: expected an ACPI table of DMAR, IORT, IVRS, RIMT, VIOT, or all"));
+  EXPECT_THAT(On(Described(Table("DSDT", "x") + Table("FACP", "x"))).names.instances, IsEmpty());
   // A text after the bytes that looks like bytes.
   EXPECT_TRUE(ReadAcpiFile(Dump(Table("DMAR", std::string(12, '\0')))).ok());
 }

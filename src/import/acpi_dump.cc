@@ -14,6 +14,8 @@ namespace iommucheck::import {
 namespace {
 
 constexpr size_t kHeader = 36;
+// The fixed description table.
+constexpr std::string_view kOfEveryMachine = "FACP";
 constexpr size_t kMaxTableBytes = size_t{4} << 20;
 
 bool IsSignature(std::string_view text) {
@@ -31,7 +33,7 @@ absl::Status LineError(size_t line, std::string_view expected, std::string_view 
 absl::Status Keep(std::string_view table, AcpiTables& tables) {
   const std::string signature(table.substr(0, 4));
   if (std::ranges::find(kTables, signature) == kTables.end()) {
-    tables.others = true;
+    tables.others |= signature == kOfEveryMachine;
     return absl::OkStatus();
   }
   if (!tables.tables.emplace(signature, std::string(table)).second)
@@ -131,7 +133,7 @@ class DumpReader {
                          absl::StrFormat("%d", table.size()));
     }
     if (!known) {
-      tables_.others = true;
+      tables_.others |= signature_ == kOfEveryMachine;
       return absl::OkStatus();
     }
     if (absl::Status s = Keep(table, tables_); !s.ok())

@@ -85,9 +85,10 @@ class Reader {
   void AddSmmu(const Node& node) {
     const bool v3 = node.type == Type::kSmmuV3;
     smmu_at_[node.at] = iort_.smmus.size();
-    // ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, ACPI_IORT_SMMU_COHERENT_WALK.
+    // ACPI_IORT_SMMU_V3_COHACC_OVERRIDE, which counts instead of what the hardware says;
+    // ACPI_IORT_SMMU_COHERENT_WALK.
     const bool coherent =
-        v3 ? (U32(table_, node.at + 24) & 3) != 0 : (U32(table_, node.at + 36) & 2) != 0;
+        v3 ? (U32(table_, node.at + 24) & 1) != 0 : (U32(table_, node.at + 36) & 2) != 0;
     iort_.smmus.push_back({.v3 = v3, .address = U64(table_, node.at + 16), .coherent = coherent});
   }
 

@@ -38,11 +38,19 @@ struct PciEntry {
   std::string_view table;
   int instance = 0;
   uint32_t id = 0;
+  bool coherent = false;
 };
+
+std::string TableNames() {
+  return absl::StrJoin(std::vector<std::string>(kTables.begin(), kTables.end()), ", ");
+}
 
 class Describer {
  public:
   absl::StatusOr<Found> Describe(const AcpiTables& given) {
+    if (given.tables.empty() && !given.others)
+      return absl::InvalidArgumentError(absl::StrCat("expected an ACPI table of ", TableNames(),
+                                                     ", or all of a machine, found none"));
     found_.described_only = true;
     found_.firmware = Firmware::kAcpi;
     found_.release_trouble = "ACPI tables, which are of no kernel";
@@ -109,7 +117,7 @@ class Describer {
 
   // Two that stand for the functions from `first` to `last`.
   void AddRange(std::string_view table, uint16_t segment, uint32_t first, uint32_t last,
-                int instance, uint32_t out) {
+                int instance, uint32_t out, bool coherent = false) {
     claims_.push_back({table, segment, first, last, instance, out});
     std::string name = absl::StrFormat("pci%04x", segment);
     if (!claims_.back().IsWhole())
@@ -124,7 +132,8 @@ class Describer {
                           .stands = true,
                           .table = table,
                           .instance = instance,
-                          .id = out});
+                          .id = out,
+                          .coherent = coherent});
   }
 
   void AddFunction(std::string_view table, PciAddress at, int instance, uint32_t id) {
@@ -232,7 +241,8 @@ class Describer {
           masters.push_back(master);
         } else if (map.first <= kLastBdf) {
           AddRange(table, static_cast<uint16_t>(source.segment), map.first,
-                   std::min<uint32_t>(map.last, kLastBdf), master.first, master.second);
+                   std::min<uint32_t>(map.last, kLastBdf), master.first, master.second,
+                   source.coherent);
         }
       }
       AddPlatform(source.name, std::move(masters), source.coherent);
@@ -283,6 +293,7 @@ class Describer {
                        .bus = Bus::kPci,
                        .folder = absl::StrFormat("pci%04x", entry.segment)};
     device.stands_for_bus = entry.stands;
+    device.coherent = entry.coherent;
     for (const char* table : {"DMAR", "IVRS", "IORT", "RIMT", "VIOT"}) {
       if (entry.table == table)
         device.masters.emplace_back(entry.instance, entry.id);
@@ -331,8 +342,7 @@ class Describer {
     if (!given.others)
       found_.assumptions.push_back(absl::StrCat(
           "Given is ", absl::StrJoin(names, ", "),
-          " alone: the machine is taken to have no other of the tables ",
-          absl::StrJoin(std::vector<std::string>(kTables.begin(), kTables.end()), ", "), "."));
+          " alone: the machine is taken to have no other of the tables ", TableNames(), "."));
     if (!reserved_.empty())
       found_.assumptions.push_back(absl::StrCat(
           "Firmware uses memory by DMA: ", ListOf(reserved_),

@@ -47,8 +47,8 @@ inline constexpr std::array<std::string_view, kBusCount> kBusFolders = {
 // The ACPI tables that are about IOMMUs.
 inline constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RIMT", "VIOT"};
 
-// Tables that are about IOMMUs, by signature (nullopt: one that cannot be read), and whether there
-// were others, as a whole machine has.
+// Tables that are about IOMMUs, by signature (nullopt: one that cannot be read), and whether FACP was
+// among the others, as it is in those of a whole machine.
 struct AcpiTables {
   std::map<std::string, std::optional<std::string>> tables;
   bool others = false;
