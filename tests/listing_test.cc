@@ -187,6 +187,7 @@ TEST(Listing, SaysWhereItIsWrong) {
                   "line 2: expected bytes of two hexadecimal digits"),
         std::pair("00:02.0 VGA\n\tBus: primary=00, subordinate=01\n",
                   "line 2: expected secondary= and a bus"),
+        std::pair("Linux version \n", "expected lines of lspci"),
         std::pair("nothing of that\n", "expected lines of lspci")})
     EXPECT_THAT(MessageOf(ReadListing(text)), HasSubstr(error)) << text;
   EXPECT_FALSE(IsListing("kernel v6.1\n# IOMMU group 1\n  # 00:02.0 VGA\nrun\n"));

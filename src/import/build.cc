@@ -178,7 +178,7 @@ class Builder {
     for (const FoundNode& node : found_.switched_off) {
       const std::vector<std::string> compatible = absl::StrSplit(node.compatible, ' ');
       const CatalogueDriver* row = FindDriverByCompatible(compatible, version_);
-      off.push_back(absl::StrCat("/", node.path.substr(node.path.find_first_not_of('/')), " (",
+      off.push_back(absl::StrCat(node.path.starts_with('/') ? "" : "/", node.path, " (",
                                  row == nullptr ? "no driver" : row->name, ")"));
     }
     if (!off.empty())

@@ -176,7 +176,8 @@ class Lines {
 
   absl::StatusOr<bool> ReadLog(std::string_view line, size_t number) {
     if (line.starts_with("Linux version ")) {
-      release = WordsOf(line)[2];
+      const std::vector<std::string> words = WordsOf(line);
+      if (words.size() > 2) release = words[2];
       return log = true;
     }
     if (const size_t at = line.find("reg_base_addr "); at != std::string_view::npos)
