@@ -208,10 +208,12 @@ TEST_F(AcpiTest, ReadsHids) {
       IvrsOf(Block(0x10, 2, Number(1, 1) + Number(0, 3)) +
              Block(0x40, 2,
                    Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR0") + Hid(0xa5, "AMDI0020", 2, "\\_SB.FUR1") +
-                       Hid(0x98, "PNP0D40", 1, Number(7, 8)) + Hid(0x99, "X", 0, "")));
+                       Hid(0x98, "PNP0D40", 1, Number(7, 8)) + Hid(0x99, "X", 0, "") +
+                       Hid(0x9a, "Y", 1, Number(258, 2))));
   const Ivrs ivrs = ParseIvrs(table).value();
   ASSERT_THAT(ivrs.iommus, SizeIs(1));
-  ASSERT_THAT(ivrs.iommus[0].named, SizeIs(4));
+  ASSERT_THAT(ivrs.iommus[0].named, SizeIs(5));
+  EXPECT_EQ(ivrs.iommus[0].named[4].uid, "258");
   EXPECT_EQ(ivrs.iommus[0].named[0].uid, "\\_SB.FUR0");
   EXPECT_EQ(ivrs.iommus[0].named[2].hid, "PNP0D40");
   EXPECT_EQ(ivrs.iommus[0].named[2].uid, "7");
@@ -239,7 +241,8 @@ TEST_F(AcpiTest, SaysWhereIvrsIsWrong) {
   EXPECT_THAT(error(Block(0x10, 2, "\x42")),
               HasSubstr("an entry at byte 72, found the end of its"));
   EXPECT_THAT(error(Block(0x40, 2, Hid(1, "", 0, ""))), HasSubstr("a HID at byte 92, found none"));
-  EXPECT_THAT(error(Block(0x40, 2, Hid(1, "A", 1, "1234"))), HasSubstr("a UID that is a number"));
+  EXPECT_THAT(error(Block(0x40, 2, Hid(1, "A", 1, "123456789"))),
+              HasSubstr("a UID that is a number"));
   EXPECT_THAT(error(Block(0x40, 2, Hid(1, "A\x1b", 0, ""))), HasSubstr("printable"));
   EXPECT_THAT(ParseIvrs(IvrsOf(Block(0x10, 2, Number(0x9f, 1) + std::string(15, '\0'))))->unread,
               ElementsAre("an entry of type 0x9f at byte 72"));
@@ -398,7 +401,12 @@ TEST_F(AcpiTest, ReadsTheTextOfAcpidump) {
   const std::string iort = Compiled("iort");
   for (const char* end : {"\n", "\r\n"}) {
     const std::string text =
-        "\n" + Dump(Table("FACP", "x"), end) + Dump(dmar, end) + Dump(iort, end);
+        "\nFirmware Warning (ACPI): Incorrect checksum in table [GSCI] - 0x96, should be 0x6F" +
+        (end +
+         ("RSD  @ 0x000000009FBFE014" + (end + ("  0000: 52 53 44 20  RSD" + std::string(end))))) +
+        Dump(Table("FACP", "x"), end) + Dump(dmar, end) +
+        "Firmware Warning (ACPI): Incorrect checksum in table [BGRT] - 0xFE, should be 0x24" + end +
+        Dump(iort, end);
     ASSERT_TRUE(IsAcpiDump(text));
     const AcpiTables tables = ReadAcpiFile(text).value();
     EXPECT_TRUE(tables.others);

@@ -42,12 +42,21 @@ absl::Status Keep(std::string_view table, AcpiTables& tables) {
   return absl::OkStatus();
 }
 
-// "DMAR @ 0x0000000077e2a000"; the signature, "" for another line.
+// "DMAR @ 0x0000000077e2a000"; the signature, "" for another line. Some print "RSD " for the table
+// that has no signature of four letters.
 std::string_view HeadingOf(std::string_view line) {
-  if (line.size() < 8 || line.substr(4, 3) != " @ " || !IsSignature(line.substr(0, 4))) return "";
+  if (line.size() < 8 || line.substr(4, 3) != " @ " ||
+      (!IsSignature(line.substr(0, 4)) && !line.starts_with("RSD ")))
+    return "";
   std::string_view address = line.substr(7);
   if (address.starts_with("0x")) address.remove_prefix(2);
   return ParseNumber(address, 16) ? line.substr(0, 4) : "";
+}
+
+// acpidump also warns of checksums; those of the tables that are read are checked.
+bool IsPassedOver(std::string_view line) {
+  return line.find_first_not_of(" \t") == std::string_view::npos ||
+         line.starts_with("Firmware Warning (ACPI)") || line.starts_with("Firmware Error (ACPI)");
 }
 
 std::string_view WithoutEnd(std::string_view line) {
@@ -72,7 +81,7 @@ class DumpReader {
 
  private:
   absl::Status ReadLine(std::string_view line, size_t number) {
-    if (line.find_first_not_of(" \t") == std::string_view::npos) return absl::OkStatus();
+    if (IsPassedOver(line)) return absl::OkStatus();
     if (const std::string_view signature = HeadingOf(line); !signature.empty()) {
       if (absl::Status s = EndTable(); !s.ok()) return s;
       signature_ = std::string(signature);
@@ -156,10 +165,12 @@ bool IsAcpiTable(std::string_view bytes) {
 }
 
 bool IsAcpiDump(std::string_view text) {
-  const size_t start = text.find_first_not_of("\r\n");
-  if (start == std::string_view::npos) return false;
-  text.remove_prefix(start);
-  return !HeadingOf(WithoutEnd(text.substr(0, text.find('\n')))).empty();
+  for (;;) {
+    const std::string_view line = WithoutEnd(text.substr(0, text.find('\n')));
+    if (!IsPassedOver(line)) return !HeadingOf(line).empty();
+    if (line.size() == text.size() || text.find('\n') == std::string_view::npos) return false;
+    text.remove_prefix(text.find('\n') + 1);
+  }
 }
 
 bool IsAcpiFolder(const Tree& tree, const std::string& folder) {

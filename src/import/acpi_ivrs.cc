@@ -108,7 +108,7 @@ class Entries {
     }
   }
 
-  // The UID is a number of 8 bytes or a text (acpihid), or there is none.
+  // The UID is a number (of 8 bytes, and 2 in some tables) or a text, or there is none.
   absl::Status ReadNamed(uint16_t id, size_t at) {
     enum Format : uint8_t { kNone, kNumber, kText };
     std::string hid(table_.substr(at + 4, kNameBytes));
@@ -119,15 +119,17 @@ class Entries {
     const uint8_t format = U8(table_, at + 20);
     const size_t length = U8(table_, at + 21);
     IvrsNamed named{.id = id, .hid = std::move(hid), .uid = {}};
-    if (format == kNumber && length == 8) {
-      named.uid = absl::StrFormat("%d", U64(table_, at + kHidBytes));
+    if (format == kNumber && length >= 1 && length <= 8) {
+      uint64_t number = 0;
+      for (size_t i = length; i-- > 0;) number = number << 8U | U8(table_, at + kHidBytes + i);
+      named.uid = absl::StrFormat("%d", number);
     } else if (format == kText) {
       named.uid = std::string(table_.substr(at + kHidBytes, length));
       named.uid = named.uid.substr(0, named.uid.find('\0'));
       for (const char c : named.uid)
         if (c < ' ' || c > '~') return Invalid("a UID of printable characters", at + 22, "others");
     } else if (format != kNone || length != 0) {
-      return Invalid("a UID that is a number of 8 bytes, a text, or none", at + 20,
+      return Invalid("a UID that is a number of up to 8 bytes, a text, or none", at + 20,
                      absl::StrFormat("format %d, %d bytes", format, length));
     }
     const bool known = std::ranges::any_of(iommu_.named, [&](const IvrsNamed& n) {

@@ -320,7 +320,7 @@ bool IsText(std::ifstream& in) {
   in.seekg(0);
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(in.gcount()));
-  return IsDeviceTreeSource(head) || IsListing(head);
+  return IsDeviceTreeSource(head) || IsAcpiDump(head) || IsListing(head);
 }
 }  // namespace
 
