@@ -193,7 +193,7 @@ for ((round = 1; rounds == 0 || round <= rounds; round++)); do
       kernel_build=$(realpath -- "${each#*=}")
       name=$target-${each##*/}
     fi
-    case $target in case_parser | device_tree | snapshot | kernel_ioctl) seeds=$target ;; esac
+    case $target in acpi | case_parser | device_tree | listing | snapshot | kernel_ioctl) seeds=$target ;; esac
     home=$dir/$name
     mapfile -t options < <(fuzz/engine_options.sh "$target" "$bin")
     fuzz_slice

@@ -97,6 +97,13 @@ TEST_F(DeviceTreeTest, ANodeIsAvailableAsInLinux) {
   }
 }
 
+TEST_F(DeviceTreeTest, TheRootMayBeAnIommuThatIsSwitchedOff) {
+  const Found found = Read("#iommu-cells = <1>; status = \"disabled\";");
+  ASSERT_THAT(found.switched_off, SizeIs(1));
+  EXPECT_THAT(On(found, KernelVersion::kV7_1).assumptions,
+              Contains(HasSubstr("not part of the machine: / (no driver)")));
+}
+
 TEST_F(DeviceTreeTest, ReadsMapsOfBothWidths) {
   for (const char* map : {"<0 &s 1 2 0x100>", "<0 &s 1 0x100>", "<0 &s 1 1>, <0x100 &s 2 1>"}) {
     const Found found =

@@ -275,7 +275,7 @@ TEST(Import, RefusesWhatIsNoSnapshot) {
             "bytes unpacked"}})
     EXPECT_THAT(ErrorOf(bytes), HasSubstr(error)) << what;
   EXPECT_THAT(MessageOf(ReadTree("/nonexistent/path")),
-              StartsWith("/nonexistent/path: expected a folder, a tar or a device tree"));
+              StartsWith("/nonexistent/path: expected a folder, a tar, a device tree or ACPI"));
 }
 
 TEST(Import, RefusesTruncatedSnapshots) {
@@ -327,13 +327,14 @@ TEST(Acpi, ReadsViot) {
 }
 
 TEST(Acpi, ReadsDmar) {
-  const auto units = ParseDmar(TableOf(kMixed, "DMAR")).value();
+  const auto units = ParseDmar(TableOf(kMixed, "DMAR"))->units;
   ASSERT_EQ(units.size(), 1U);
   EXPECT_FALSE(units[0].all_pci);
   EXPECT_EQ(units[0].address, 0xfed90000U);
-  ASSERT_EQ(units[0].scopes.size(), 10U);
-  EXPECT_TRUE(units[0].scopes[1].below);
-  EXPECT_THAT(units[0].scopes[1].path, ElementsAre(0x08));
+  ASSERT_EQ(units[0].scopes.size(), 11U);
+  EXPECT_EQ(units[0].scopes[0].kind, DmarScope::Kind::kIoapic);
+  EXPECT_EQ(units[0].scopes[2].kind, DmarScope::Kind::kBridge);
+  EXPECT_THAT(units[0].scopes[2].path, ElementsAre(0x08));
 }
 
 // Sets the checksum, so that the table's bytes add up to 0.
@@ -511,10 +512,13 @@ std::string Number(uint64_t value, int bytes) {
   return text;
 }
 std::string IortNode(int type, uint64_t address) {
-  return Number(type, 1) + Number(24, 2) + std::string(13, '\0') + Number(address, 8);
+  return Number(type, 1) + Number(40, 2) + std::string(13, '\0') + Number(address, 8) +
+         std::string(16, '\0');
 }
 std::string Ivhd(int type, int device) {
-  return Number(type, 1) + Number(0, 1) + Number(24, 2) + Number(device, 2) + std::string(18, '\0');
+  const int length = type == 0x10 ? 24 : 40;
+  return Number(type, 1) + Number(0, 1) + Number(length, 2) + Number(device, 2) +
+         std::string(static_cast<size_t>(length) - 6, '\0');
 }
 
 TEST(Gaps, OfIommusThatNobodyRegistered) {
@@ -537,7 +541,9 @@ TEST(Gaps, OfIommusThatNobodyRegistered) {
   const auto ivrs = ParseIvrs(Table("IVRS", std::string(12, '\0') + Ivhd(0x10, 2) + Ivhd(0x11, 2) +
                                                 Ivhd(0x40, 0x4002)))
                         .value();
-  EXPECT_THAT(ivrs, ElementsAre(PciAddress{0, 2}, PciAddress{0, 0x4002}));
+  ASSERT_EQ(ivrs.iommus.size(), 2U);
+  EXPECT_EQ(ivrs.iommus[0].at, (PciAddress{0, 2}));
+  EXPECT_EQ(ivrs.iommus[1].at, (PciAddress{0, 0x4002}));
 }
 
 // A board with a device tree; `node` has the properties of its second IOMMU.
@@ -649,6 +655,69 @@ TEST(Import, ReadsTarsOfOtherForms) {
   host.File("host/proc/version", "Linux version 6.8.1 (x)\n");
   host.Folder("host/sys/class/iommu");
   EXPECT_EQ(ReadSnapshot(host.bytes(), "x.tar")->kernel_release, "6.8.1");
+}
+
+// As sosreport makes them: compressed by xz, one folder around everything, and much beside sys.
+TEST(Import, ReadsASosreport) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(
+      RunShell("cd '" + folder.path().string() +
+               "' && mkdir -p sosreport-host-1/sos_commands/pci sosreport-host-1/etc && tar -xf '" +
+               (kSource / "corpus/systems" / kOne).string() +
+               "' -C sosreport-host-1 && echo x >sosreport-host-1/version.txt && "
+               "tar -cJf s.tar.xz sosreport-host-1 && tar -cjf s.tar.bz2 sosreport-host-1 2>&1")
+          .out,
+      "");
+  const auto whole = Read(ReadCorpus(kOne)).value();
+  for (const char* name : {"s.tar.xz", "s.tar.bz2"}) {
+    const auto found = ReadTree((folder.path() / name).string());
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ(found->kernel_release, "6.1.0-56-amd64");
+    EXPECT_EQ(ToSystem(*found, KernelVersion::kV7_1)->topology, whole.topology);
+  }
+}
+
+// What the model has no room for is a gap, and no error.
+TEST(Import, SaysWhatItHasNoRoomFor) {
+  Tar tar;
+  tar.File(kTables + "/FACP", "FACP");
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = std::string("fk") + static_cast<char>('A' + i) + "x";
+    AddIommu(tar, name, "platform/hw" + name + "/iommu/" + name);
+    AddDevice(tar, "m" + name, "hw" + name + "/iommu/" + name);
+  }
+  const auto system = Read(tar.bytes());
+  EXPECT_THAT(GapsOf(system), HasSubstr("The machine has 10 drivers, 10 IOMMUs and 10 devices that "
+                                        "differ; the model has room for 8, 16 and 64"));
+  EXPECT_EQ(system->topology.drivers_count, kMaxDrivers);
+  EXPECT_EQ(system->topology.devices_count, 8);
+  EXPECT_EQ(system->instances_found.size(), 10U);
+}
+
+// A board whose tree Linux shows in another form than sys/firmware/devicetree.
+TEST(Import, ReadsTheOtherFormsOfADeviceTreeBesideSys) {
+  const auto board = [](bool folder) {
+    Tar tar;
+    AddIommu(tar, "a.iommu", "platform/a.iommu/iommu/a.iommu");
+    tar.Link("sys/devices/platform/a.iommu/driver", "../../../bus/platform/drivers/rk_iommu");
+    tar.Link("sys/devices/platform/a.iommu/of_node", "../../../firmware/devicetree/base/iommu@a");
+    AddDevice(tar, "m", "a.iommu/iommu/a.iommu");
+    if (!folder) return tar.File("sys/firmware/fdt", "no tree");
+    const std::string base = "proc/device-tree/";
+    tar.File(base + "compatible", std::string("board\0", 6));
+    tar.File(base + "#address-cells", std::string("\0\0\0\1", 4));
+    for (const char* iommu : {"iommu@a", "iommu@b"}) {
+      const std::string name = iommu;
+      tar.File(base + name + "/#iommu-cells", std::string(4, '\0'));
+      tar.File(base + name + "/compatible", name == "iommu@a"
+                                                ? std::string("rockchip,iommu\0", 15)
+                                                : std::string("rockchip,rk3588-av1-iommu\0", 26));
+    }
+    return tar;
+  };
+  EXPECT_THAT(GapsOf(board(true)), HasSubstr("The device tree describes the IOMMU iommu@b"));
+  EXPECT_THAT(GapsOf(board(false)),
+              HasSubstr("The device tree in sys/firmware/fdt cannot be read"));
 }
 
 // Gzips the bytes, by zlib.

@@ -88,6 +88,7 @@ struct ConvertOptions {
   std::string to = "text";
   std::string kernel;
   std::string out;
+  import::Sources sources;
 };
 
 // A comment has no control characters, and what a file system says may have any.
@@ -104,7 +105,7 @@ absl::StatusOr<Case> CaseOfSystem(const ConvertOptions& o) {
     if (!kernel.ok()) return absl::OutOfRangeError(kernel.status().message());
     given = *kernel;
   }
-  const absl::StatusOr<import::Found> found = import::ReadTree(o.path);
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.path, o.sources);
   if (!found.ok()) return found.status();
   const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.path, *found, given);
   if (!kernels.ok()) return kernels.status();
@@ -135,6 +136,7 @@ absl::StatusOr<Case> ReadForConvert(const ConvertOptions& o) {
   if (o.path != "-" && import::IsSystem(o.path)) return CaseOfSystem(o);
   if (!o.kernel.empty())
     return absl::OutOfRangeError("--kernel is for a system; a case says its own");
+  if (o.sources.given()) return absl::OutOfRangeError("--acpi, --dtb and --lspci are for a system");
   return ReadCase(o.path);
 }
 
@@ -307,6 +309,7 @@ void AddConvert(CLI::App& app, Session& session) {
   command->add_option("--to", o->to, "text, json, bytes, dot, or syz: a program of syzkaller")
       ->check(CLI::IsMember({"text", "json", "bytes", "dot", "syz"}));
   command->add_option("--kernel", o->kernel, "the kernel of a system, instead of its own");
+  AddSources(*command, o->sources);
   command->add_option("--out", o->out, "file to write instead of standard output");
   command->callback([o, &session] {
     if (const absl::Status s = Convert(*o); !s.ok()) session.Fail(s);

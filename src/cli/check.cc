@@ -22,6 +22,7 @@ constexpr int kMaxCheckSteps = 32;
 
 struct CheckOptions {
   report::SystemQuestion question;
+  import::Sources sources;
   KernelOptions kernel;
   AnswerOptions answer;
 };
@@ -47,7 +48,9 @@ void Check(CheckOptions& o, Session& session) {
   } else if (!o.kernel.drop.empty() || !o.kernel.add.empty()) {
     return session.Fail(absl::OutOfRangeError("--drop and --add go with --kernel"));
   }
-  const absl::StatusOr<report::SystemReport> report = report::CheckSystem(o.question);
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.question.path, o.sources);
+  if (!found.ok()) return session.Fail(found.status());
+  const absl::StatusOr<report::SystemReport> report = report::CheckFound(o.question, *found);
   Progress("");
   if (!report.ok()) return session.Fail(report.status());
   std::cout << (o.answer.json ? report::SystemJson(*report) : report::SystemText(*report));
@@ -79,8 +82,10 @@ void AddCheck(CLI::App& app, Session& session) {
   command->footer("Example: iommucheck check / --require proof");
   command
       ->add_option("PATH", o->question.path,
-                   "a /sys tree, or a snapshot tar (also compressed) of one: docs/check.md")
+                   "a /sys tree, a snapshot tar of one, a device tree, or ACPI tables: "
+                   "docs/check.md, docs/systems.md")
       ->required();
+  AddSources(*command, o->sources);
   o->kernel.AddTo(*command, false);
   command->add_option("--steps", o->question.steps, "steps to go up to")
       ->capture_default_str()

@@ -19,6 +19,10 @@
 #include "src/smt/query.h"
 #include "src/tool/progress.h"
 
+namespace iommucheck::import {
+struct Sources;
+}
+
 namespace iommucheck::cli {
 
 using tool::Progress;
@@ -68,7 +72,7 @@ struct Session {
 using AddCommand = void(CLI::App& app, Session& session);
 AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMerge, AddReplay,
     AddMinimize, AddJudge, AddCheck, AddSurvey, AddPairs, AddConform, AddKernels, AddProperties,
-    AddConvert, AddExport, AddReport, AddReview, AddTour, AddDescribe;
+    AddConvert, AddSnapshot, AddExport, AddReport, AddReview, AddTour, AddDescribe;
 
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {
@@ -96,6 +100,9 @@ void AddBounds(CLI::App& command, smt::Bounds& bounds);
 // --timeout, for commands that may take long. The result so far is printed then.
 void AddTimeout(CLI::App& command);
 void AddBudget(CLI::App& command, uint64_t& budget);
+
+// --acpi, --dtb and --lspci of a command that reads a system.
+void AddSources(CLI::App& command, import::Sources& sources);
 
 // CASE, --property and --out of a command about one violation of a case.
 struct ViolationOptions {

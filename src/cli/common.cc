@@ -19,6 +19,7 @@
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/cli/usage.h"
+#include "src/import/import.h"
 #include "src/report/minimized.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
@@ -289,6 +290,14 @@ absl::StatusOr<Case> ReadCase(const std::string& path) {
 absl::StatusOr<report::Claim> ReadClaim(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFile(path, kMaxCaseBytes);
   return text.ok() ? report::ParseClaim(*text, path) : text.status();
+}
+
+void AddSources(CLI::App& command, import::Sources& sources) {
+  command.add_option("--acpi", sources.acpi,
+                     "the machine's ACPI tables: a table, acpidump's text, or a folder of tables");
+  command.add_option("--dtb", sources.dtb, "the machine's device tree, in any form");
+  command.add_option("--lspci", sources.lspci,
+                     "the text of `lspci -vvnn` or `lspci -xxxx` of the machine");
 }
 
 void AddTimeout(CLI::App& command) {

@@ -68,12 +68,12 @@ int Run(int argc, char** argv) {
     if (WantsColour(colour)) coloured.emplace(std::cout);
   });
   Session session;
-  for (AddCommand* add : {AddQuery,   AddGuards,  AddDiff,       AddCheckCertificate,
-                          AddExplore, AddMerge,   AddReplay,     AddMinimize,
-                          AddJudge,   AddCheck,   AddSurvey,     AddPairs,
-                          AddConform, AddKernels, AddProperties, AddConvert,
-                          AddExport,  AddReport,  AddReview,     AddTour,
-                          AddDescribe})
+  for (AddCommand* add : {AddQuery,   AddGuards,  AddDiff,    AddCheckCertificate,
+                          AddExplore, AddMerge,   AddReplay,  AddMinimize,
+                          AddJudge,   AddCheck,   AddSurvey,  AddSnapshot,
+                          AddPairs,   AddConform, AddKernels, AddProperties,
+                          AddConvert, AddExport,  AddReport,  AddReview,
+                          AddTour,    AddDescribe})
     add(app, session);
   if (MisspeltCommand(app, argc, argv)) return kUsage;
   try {

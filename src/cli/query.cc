@@ -28,6 +28,7 @@ struct QueryOptions {
   std::string property;
   KernelOptions kernel;
   std::string on;  // the machine; empty: all
+  import::Sources sources;
   smt::Bounds bounds;
   std::string out;
   std::string smt2;
@@ -160,7 +161,7 @@ absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const QueryOptions& o,
 // A question for each profile: a running kernel can lie between two.
 absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
     const QueryOptions& o, const std::optional<KernelSpec>& kernel) {
-  const absl::StatusOr<import::Found> found = import::ReadTree(o.on);
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.on, o.sources);
   if (!found.ok()) return found.status();
   const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.on, *found, kernel);
   if (!kernels.ok()) return kernels.status();
@@ -196,6 +197,8 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const QueryOpti
     kernel = *given;
   }
   if (is_system) return ReadSystem(o, kernel);
+  if (o.sources.given())
+    return absl::OutOfRangeError("--acpi, --dtb and --lspci go with a system that --on names");
   absl::StatusOr<report::MachineQuestion> question = ReadMachineOfCase(o, kernel);
   if (!question.ok()) return question.status();
   return std::vector<report::MachineQuestion>{*std::move(question)};
@@ -290,6 +293,7 @@ void AddQuery(CLI::App& app, Session& session) {
   o->kernel.AddTo(*command, false);
   auto* on = command->add_option(
       "--on", o->on, "ask about this machine alone: a case, a /sys tree, or a snapshot tar of one");
+  AddSources(*command, o->sources);
   AddBounds(*command, o->bounds);
   AddTimeout(*command);
   command->get_option("--devices")->excludes(on);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -57,6 +58,12 @@ std::string_view DriverByName(std::string_view name) {
 // The row of an instance's driver for a kernel; if that kernel does not have the driver, the row
 // nearest to it. nullptr: the catalogue does not have the driver.
 const CatalogueDriver* RowOf(const FoundInstance& found, KernelVersion version) {
+  if (!found.driver.empty()) {
+    const CatalogueDriver* row = FindDriver(found.driver, version);
+    const bool reads =
+        row != nullptr && std::ranges::count(row->firmware, "acpi:" + found.table) > 0;
+    return reads ? row : nullptr;
+  }
   if (!found.compatible.empty())
     if (const CatalogueDriver* row = FindDriverByCompatible(found.compatible, version)) return row;
   std::string_view name = DriverByName(found.name);
@@ -75,6 +82,7 @@ class Builder {
 
   Machine Build() {
     m_.gaps = std::move(found_.gaps);
+    m_.assumptions = std::move(found_.assumptions);
     if (found_.described_only) TakeServed();
     SortInstances();
     for (const FoundInstance& instance : found_.instances) AddInstance(instance);
@@ -95,7 +103,7 @@ class Builder {
       return m_.drivers[i.driver].name == "s390";
     };
     const bool needs_none = !m_.instances.empty() && std::ranges::all_of(m_.instances, built_in);
-    if (found_.firmware == Firmware::kAny && !needs_none)
+    if (found_.firmware == Firmware::kAny && !needs_none && !found_.listing)
       m_.gaps.push_back(
           {"Neither sys/firmware/acpi/tables nor sys/firmware/devicetree is there; "
            "drivers of both kinds are taken to probe.",
@@ -113,9 +121,9 @@ class Builder {
       const bool has_driver = RowOf(instance, version_) != nullptr;
       place.push_back(has_driver ? static_cast<int>(served.size()) : -1);
       if (!has_driver)
-        (IsKnownCompatible(instance.compatible) ? later : unknown)
-            .push_back(
-                absl::StrCat(instance.name, " (", absl::StrJoin(instance.compatible, ", "), ")"));
+        (!instance.driver.empty() || IsKnownCompatible(instance.compatible) ? later : unknown)
+            .push_back(absl::StrCat(instance.name, " (", instance.table,
+                                    absl::StrJoin(instance.compatible, ", "), ")"));
       if (has_driver) served.push_back(std::move(instance));
     }
     found_.instances = std::move(served);
@@ -170,7 +178,7 @@ class Builder {
     for (const FoundNode& node : found_.switched_off) {
       const std::vector<std::string> compatible = absl::StrSplit(node.compatible, ' ');
       const CatalogueDriver* row = FindDriverByCompatible(compatible, version_);
-      off.push_back(absl::StrCat("/", node.path.substr(node.path.find_first_not_of('/')), " (",
+      off.push_back(absl::StrCat(node.path.starts_with('/') ? "" : "/", node.path, " (",
                                  row == nullptr ? "no driver" : row->name, ")"));
     }
     if (!off.empty())
@@ -184,9 +192,10 @@ class Builder {
                        ListOf(found_.behind_off), "."));
     const bool stands = std::ranges::any_of(found_.devices, &FoundDevice::stands_for_bus);
     if (stands)
-      Assume(
-          "A device tree does not say which devices are on a bus; two, each in a group of its own, "
-          "stand for all that a host bridge maps to an IOMMU.");
+      Assume(absl::StrCat(ReadsTables() ? "ACPI tables do" : "A device tree does",
+                          " not say which devices are on a bus; two, each in a group of its own, "
+                          "stand for all that "
+                          "a host bridge maps to an IOMMU."));
   }
 
   // The groups that the drivers' device_group make: of an instance; of platform devices that share
@@ -195,6 +204,7 @@ class Builder {
     int next = 0;
     std::map<int, int> of_instance;
     std::map<std::pair<int, uint32_t>, int> of_stream;
+    std::map<std::tuple<Bus, int, uint32_t>, int> of_id;
     for (FoundDevice& device : found_.devices) {
       if (device.masters.empty()) continue;
       const CatalogueDriver* row = RowOf(found_.instances[device.masters.front().first], version_);
@@ -212,6 +222,10 @@ class Builder {
           if (const auto it = of_stream.find(master); it != of_stream.end()) shared = it->second;
         device.group = shared >= 0 ? shared : next++;
         for (const auto& master : device.masters) of_stream.try_emplace(master, device.group);
+      } else if (row->name == "amd" && !device.stands_for_bus) {
+        // acpihid_device_group(), and the aliases of PCI functions.
+        device.group = number(of_id, std::tuple(device.bus, device.masters.front().first,
+                                                device.masters.front().second));
       } else {
         device.group = next++;
       }
@@ -224,16 +238,21 @@ class Builder {
     for (const std::string& host : found_.split_hosts) {
       std::set<std::string> drivers;
       for (const FoundDevice& device : found_.devices)
-        if (device.stands_for_bus && BaseName(device.folder) == host)
+        if (device.bus == Bus::kPci && BaseName(device.folder) == host)
           for (const auto& [instance, id] : device.masters)
             drivers.insert(RowOf(found_.instances[static_cast<size_t>(instance)], version_)->name);
       if (drivers.size() > 1)
-        m_.gaps.push_back({absl::StrCat("The host bridge ", host, " maps to IOMMUs of ",
+        m_.gaps.push_back({absl::StrCat("The PCI host ", host, " maps to IOMMUs of ",
                                         absl::StrJoin(drivers, ", "), "."),
                            "whether devices of both share a group",
                            "read /sys of the machine, which shows its groups",
                            Gap::Hides::kDevices});
     }
+  }
+
+  // Whether the machine is one of ACPI tables alone.
+  [[nodiscard]] bool ReadsTables() const {
+    return found_.described_only && found_.firmware == Firmware::kAcpi;
   }
 
   void Assume(std::string sentence) { m_.assumptions.push_back(std::move(sentence)); }
@@ -267,7 +286,8 @@ class Builder {
       model.claims = {};
       model.claims_once = model.unwinds = model.clears = false;
     }
-    if (found_.described_only && row.cache_coherency == Coherency::kHardware)
+    // VT-d's units say it in a register.
+    if (found_.described_only && row.name != "intel" && row.cache_coherency == Coherency::kHardware)
       model.coherent = coherent_.contains(row.name);
     return FindOrAdd({row.name, model});
   }
@@ -327,7 +347,8 @@ class Builder {
     }
     if (taken.empty()) return;
     Assume(absl::StrCat("Cache coherency is taken ", yes || !no ? "" : "not ", "to be enforced by ",
-                        ListOf(taken), "; sysfs does not say."));
+                        ListOf(taken),
+                        ReadsTables() ? "; the tables do not say." : "; sysfs does not say."));
     if (yes && no)
       m_.gaps.push_back(
           {absl::StrCat("sysfs does not say whether ", ListOf(taken),
@@ -368,6 +389,8 @@ class Builder {
       device.bus = found.bus;
       device.below_bridge = ParsePciName(BaseName(FolderOf(found.folder))).has_value();
       device.found_group = found.group;
+      device.bridge = found.bridge;
+      device.acs = found.acs;
       device.masters =
           found_.described_only ? DescribedMasters(found) : MastersOf(found, firmware[i]);
       if (device.masters.empty()) {
@@ -480,11 +503,26 @@ class Builder {
     } else if (std::ranges::none_of(devices, below_a_bus)) {
       // For example, a root port without ACS and the devices below it.
       shape = MachineGroup::Shape::kSlot;
-      Assume(absl::StrCat("Group ", number,
-                          " is not of one slot and has no bus that DMA aliases come from; it is "
-                          "modelled as functions of one slot without isolation."));
+      Assume(absl::StrCat("Group ", number, WhyLarge(devices),
+                          "; it is modelled as functions of one slot without isolation."));
     }
     m_.groups.push_back({shape, std::move(devices)});
+  }
+
+  // Ports of PCI Express without ACS let what is below them reach the others (pci_acs_enabled()).
+  [[nodiscard]] std::string WhyLarge(const std::vector<int>& devices) const {
+    std::vector<std::string> ports;
+    for (const int d : devices) {
+      const MachineDevice& device = m_.devices[d];
+      const bool port = device.bridge == Bridge::kRootPort || device.bridge == Bridge::kUpstream ||
+                        device.bridge == Bridge::kDownstream;
+      if (port && device.acs == false) ports.push_back(device.name);
+    }
+    if (ports.empty()) return " is not of one slot and has no bus that DMA aliases come from";
+    return absl::StrCat(
+        " is as large as it is since ", ListOf(ports),
+        ports.size() == 1 ? ", a port of PCI Express, has" : ", ports of PCI Express, have",
+        " not all of ACS switched on");
   }
 
   [[nodiscard]] bool HasInstanceGroups(int device) const {

@@ -77,15 +77,6 @@ bool OwnAvailable(const Node& node) {
 
 // --- reading ---
 
-// The properties that are looked at; the others are not kept.
-bool IsRead(std::string_view name) {
-  constexpr std::string_view kRead[] = {
-      "compatible",  "status",         "phandle",      "linux,phandle", "iommus",
-      "iommu-map",   "iommu-map-mask", "#iommu-cells", "dma-coherent",  "dma-noncoherent",
-      "device_type", "mmu-masters",    "model"};
-  return std::ranges::find(kRead, name) != std::end(kRead);
-}
-
 // Where the structure block goes wrong; the length of the block: nowhere.
 int BadOffset(const void* fdt) {
   int offset = 0;
@@ -136,7 +127,7 @@ absl::StatusOr<DeviceTree> ReadFlat(std::string_view bytes) {
       const char* name = nullptr;
       int length = 0;
       const void* value = fdt_getprop_by_offset(fdt, property, &name, &length);
-      if (value != nullptr && name != nullptr && IsRead(name))
+      if (value != nullptr && name != nullptr && IsReadProperty(name))
         node.properties.emplace(
             name, std::string(static_cast<const char*>(value), static_cast<size_t>(length)));
     }
@@ -158,7 +149,7 @@ absl::Status ReadFolderNode(const Tree& from, const std::string& folder, int par
   tree.nodes.push_back({.name = depth == 0 ? "" : BaseName(folder), .parent = parent});
   for (const std::string& name : *names) {
     const std::string path = Join(folder, name);
-    if (!IsRead(name) || from.KindOf(path) != Tree::Kind::kFile) continue;
+    if (!IsReadProperty(name) || from.KindOf(path) != Tree::Kind::kFile) continue;
     std::optional<std::string> value = from.ReadFile(path);
     if (!value) return Invalid("a property that can be read", absl::StrCat("no ", path));
     tree.nodes[static_cast<size_t>(index)].properties.emplace(name, *std::move(value));
@@ -518,6 +509,14 @@ void ReadBoth(int a, std::string& text_a, int b, std::string& text_b) {
 
 }  // namespace
 
+bool IsReadProperty(std::string_view name) {
+  constexpr std::string_view kRead[] = {
+      "compatible",  "status",         "phandle",      "linux,phandle", "iommus",
+      "iommu-map",   "iommu-map-mask", "#iommu-cells", "dma-coherent",  "dma-noncoherent",
+      "device_type", "mmu-masters",    "model"};
+  return std::ranges::find(kRead, name) != std::end(kRead);
+}
+
 bool IsDeviceTree(std::string_view bytes) { return bytes.starts_with("\xd0\x0d\xfe\xed"); }
 
 bool IsDeviceTreeSource(std::string_view text) {
@@ -537,6 +536,14 @@ absl::StatusOr<Found> ReadDeviceTree(std::string_view bytes) {
   absl::StatusOr<DeviceTree> tree = ReadFlat(bytes);
   if (!tree.ok()) return tree.status();
   return Reader(*std::move(tree)).Read();
+}
+
+std::vector<FoundNode> NodesOf(const Found& tree) {
+  std::vector<FoundNode> nodes;
+  nodes.reserve(tree.instances.size());
+  for (const FoundInstance& instance : tree.instances)
+    nodes.push_back({instance.of_node, absl::StrJoin(instance.compatible, " ")});
+  return nodes;
 }
 
 bool IsDeviceTreeFolder(const Tree& tree, const std::string& root) {

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "src/import/sysfs.h"
@@ -28,6 +29,10 @@ absl::StatusOr<Found> ReadDeviceTree(std::string_view bytes);
 // Reads one that Linux shows as folders and files, as in /proc/device-tree. Errors:
 // InvalidArgument, where the folder is the root of none.
 absl::StatusOr<Found> ReadDeviceTreeFolder(const Tree& tree, const std::string& root);
+// Whether a property of this name is looked at; others are not kept.
+bool IsReadProperty(std::string_view name);
+// The IOMMUs of such a tree that are not switched off.
+std::vector<FoundNode> NodesOf(const Found& tree);
 // Whether the folder is the root of such a tree.
 bool IsDeviceTreeFolder(const Tree& tree, const std::string& root);
 // Compiles a source by the program dtc. Errors: InvalidArgument, what dtc said, or that it is not

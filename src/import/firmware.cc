@@ -28,19 +28,16 @@ std::vector<PciAddress> ChainOf(const std::string& folder) {
 }
 
 // A scope gives a bus and the path down from it.
-bool InScope(const DmarUnit::Scope& scope, const std::vector<PciAddress>& chain) {
+bool InScope(const DmarScope& scope, const std::vector<PciAddress>& chain) {
+  const bool bridge = scope.kind == DmarScope::Kind::kBridge;
+  if (!bridge && scope.kind != DmarScope::Kind::kEndpoint) return false;
   const auto start = std::ranges::find_if(
       chain, [&](const PciAddress& address) { return address.bdf >> 8 == scope.bus; });
   const auto levels = static_cast<size_t>(chain.end() - start);
   if (scope.path.empty() || levels < scope.path.size()) return false;
-  if (!scope.below && levels != scope.path.size()) return false;
+  if (!bridge && levels != scope.path.size()) return false;
   return std::equal(scope.path.begin(), scope.path.end(), start,
                     [](uint8_t devfn, const PciAddress& a) { return devfn == (a.bdf & 0xff); });
-}
-
-std::string PciName(PciAddress a) {
-  return absl::StrFormat("%04x:%02x:%02x.%d", a.segment, a.bdf >> 8, (a.bdf >> 3) & 0x1f,
-                         a.bdf & 7);
 }
 
 // The address in "smmu3.0x0000000014f80000".
@@ -81,7 +78,7 @@ class FirmwareReader {
     for (size_t i = 0; i < units_.size(); ++i) {
       const DmarUnit& unit = units_[i];
       if (unit.segment != chain.back().segment || unit_instance_[i] < 0) continue;
-      const auto in_scope = [&](const DmarUnit::Scope& s) { return InScope(s, chain); };
+      const auto in_scope = [&](const DmarScope& s) { return InScope(s, chain); };
       if (std::ranges::any_of(unit.scopes, in_scope)) return unit_instance_[i];
       if (unit.all_pci) all_pci = unit_instance_[i];
     }
@@ -149,7 +146,9 @@ class FirmwareReader {
   }
 
   void ReadDmar() {
-    units_ = Table("DMAR", ParseDmar);
+    Dmar dmar = Table("DMAR", ParseDmar);
+    NoteUnread("DMAR", dmar.unread, Gap::Hides::kDevices, "intel");
+    units_ = std::move(dmar.units);
     for (size_t i = 0; i < units_.size(); ++i) {
       unit_instance_.push_back(FindDmarInstance(units_[i], i));
       if (unit_instance_.back() < 0)
@@ -180,7 +179,9 @@ class FirmwareReader {
 
   // sysfs shows which devices are behind these.
   void ReadIort() {
-    for (const IortSmmu& smmu : Table("IORT", ParseIort)) {
+    const Iort iort = Table("IORT", ParseIort);
+    NoteUnread("IORT", iort.unread, Gap::Hides::kIommus, "");
+    for (const IortSmmu& smmu : iort.smmus) {
       const std::string driver = smmu.v3 ? "arm-smmu-v3" : "arm-smmu";
       const bool registered = std::ranges::any_of(machine_.instances, [&](const auto& instance) {
         return machine_.drivers[instance.driver].name == driver &&
@@ -194,17 +195,30 @@ class FirmwareReader {
   }
 
   void ReadIvrs() {
-    const auto described = static_cast<int>(Table("IVRS", ParseIvrs).size());
+    const Ivrs ivrs = Table("IVRS", ParseIvrs);
+    NoteUnread("IVRS", ivrs.unread, Gap::Hides::kDevices, "amd");
+    const auto described = static_cast<int>(ivrs.iommus.size());
     if (Registered("amd") < described)
       NoteUnregistered(absl::StrFormat("IVRS describes %d IOMMUs, of which %d are registered",
                                        described, Registered("amd")),
                        "amd");
   }
 
-  // Only the presence of the table counts; its nodes are not read.
   void ReadRimt() {
-    if (BytesOf("RIMT") != nullptr && Registered("riscv") == 0)
-      NoteUnregistered("RIMT describes RISC-V IOMMUs", "riscv");
+    const auto described = static_cast<int>(Table("RIMT", ParseRimt).iommus.size());
+    if (Registered("riscv") < described)
+      NoteUnregistered(absl::StrFormat("RIMT describes %d IOMMUs, of which %d are registered",
+                                       described, Registered("riscv")),
+                       "riscv");
+  }
+
+  void NoteUnread(const char* table, const std::vector<std::string>& unread, Gap::Hides hides,
+                  const std::string& driver) {
+    if (unread.empty()) return;
+    machine_.gaps.push_back({absl::StrCat("The ACPI table ", table, " has ", ListOf(unread),
+                                          ", which iommucheck does not know."),
+                             "what it says of IOMMUs and devices", "a newer iommucheck", hides,
+                             driver});
   }
 
   // The driver of an unregistered node is that of registered instances with the same `compatible`.
@@ -224,7 +238,7 @@ class FirmwareReader {
 
   // If a driver finds its instances by a table and has some, the table must exist.
   void NoteTablesThatMustBe() {
-    if (found_.firmware != Firmware::kAcpi) return;
+    if (found_.firmware != Firmware::kAcpi || found_.described_only) return;
     std::set<std::string_view> noted;
     for (const NeededTable& needed : kNeededTables) {
       if (Registered(needed.driver) == 0 || found_.tables.contains(std::string(needed.table)) ||

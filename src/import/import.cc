@@ -10,7 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "src/case/spelling.h"
+#include "src/import/acpi_dump.h"
 #include "src/import/device_tree.h"
+#include "src/import/listing.h"
 #include "src/import/tree.h"
 
 namespace iommucheck::import {
@@ -21,6 +23,10 @@ namespace fs = std::filesystem;
 // Makes the error printable: it names files, and these can have any name.
 absl::Status WithName(const std::string& name, const absl::Status& status) {
   return absl::InvalidArgumentError(Printable(absl::StrCat(name, ": ", status.message())));
+}
+
+absl::StatusOr<Found> WithName(const std::string& name, absl::StatusOr<Found> found) {
+  return found.ok() ? std::move(found) : WithName(name, found.status());
 }
 
 // A valid name for a case that no other entry has.
@@ -41,19 +47,6 @@ std::string UniqueName(std::string name, std::set<std::string>& used) {
 std::string ShortName(const MachineDevice& device, bool one_segment) {
   const bool shorten = device.bus == Bus::kPci && one_segment && device.name.starts_with("0000:");
   return shorten ? device.name.substr(5) : device.name;
-}
-
-absl::Status CheckCapacity(const Machine& m) {
-  const auto check = [](const char* what, size_t count, size_t most) {
-    return count <= most
-               ? absl::OkStatus()
-               : absl::InvalidArgumentError(absl::StrCat("expected at most ", most, " ", what,
-                                                         " that differ, found ", count));
-  };
-  absl::Status status = check("drivers", m.drivers.size(), kMaxDrivers);
-  status.Update(check("IOMMUs", m.instances.size(), kMaxInstances));
-  status.Update(check("devices", m.devices.size(), kMaxDevices));
-  return status;
 }
 
 void AddDrivers(const Machine& m, System& system) {
@@ -148,7 +141,7 @@ void SettleGaps(Machine& machine, KernelVersion version) {
 }
 
 absl::StatusOr<std::string> ReadBytes(const std::string& path) {
-  constexpr char kExpected[] = "expected a folder, a tar or a device tree, found";
+  constexpr char kExpected[] = "expected a folder, a tar, a device tree or ACPI tables, found";
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(kExpected, ": ", error.message()));
@@ -170,6 +163,110 @@ std::optional<std::string> VersionBeside(const std::string& path) {
   return OpenFolder(sys.parent_path().string())->ReadFile("proc/version");
 }
 
+// The lines in which a text shows that it is one of listing.h.
+constexpr size_t kListingHead = 65536;
+
+absl::Status NotBeside(const std::string& what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected a /sys tree for --acpi and --dtb to complete, found ", what));
+}
+
+// The machine that tables describe, with those of --acpi.
+absl::StatusOr<Found> Describe(absl::StatusOr<AcpiTables> tables, const Beside& beside) {
+  if (!tables.ok()) return tables.status();
+  if (beside.nodes) return NotBeside("ACPI tables");
+  if (beside.acpi) {
+    tables->others |= beside.acpi->others;
+    for (const auto& [name, bytes] : beside.acpi->tables) tables->tables[name] = bytes;
+  }
+  return DescribeTables(*tables);
+}
+
+absl::StatusOr<Found> ReadAnyTree(const Tree& tree, const Beside& beside) {
+  const auto described = [&](const std::string& folder) -> absl::StatusOr<Found> {
+    if (beside.any()) return NotBeside("a device tree");
+    return ReadDeviceTreeFolder(tree, folder);
+  };
+  // A node of a device tree may have the name of a folder of sysfs.
+  if (IsDeviceTreeFolder(tree, "")) return described("");
+  absl::StatusOr<Found> found = ReadFound(tree, beside);
+  if (!absl::IsNotFound(found.status())) return found;
+  // Firmware alone.
+  for (const std::string& root : RootsOf(tree)) {
+    for (const std::string& folder :
+         {root, Join(root, "sys/firmware/devicetree/base"), Join(root, "proc/device-tree")})
+      if (IsDeviceTreeFolder(tree, folder)) return described(folder);
+    for (const std::string& folder : {root, Join(root, "sys/firmware/acpi/tables")})
+      if (IsAcpiFolder(tree, folder)) return Describe(ReadAcpiFolder(tree, folder), beside);
+  }
+  return found;
+}
+
+absl::StatusOr<Found> ReadAnyFile(std::string_view bytes, const Beside& beside) {
+  if (IsDeviceTree(bytes)) {
+    if (beside.any()) return NotBeside("a device tree");
+    return ReadDeviceTree(bytes);
+  }
+  if (IsAcpiTable(bytes) || IsAcpiDump(bytes)) return Describe(ReadAcpiFile(bytes), beside);
+  if (!IsPacked(bytes) && IsListing(bytes.substr(0, kListingHead)))
+    return ReadListing(bytes, beside);
+  absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes);
+  if (!tree.ok()) return tree.status();
+  return ReadAnyTree(**tree, beside);
+}
+
+// Takes what lspci says of the functions that were found.
+absl::Status TakeListing(const std::string& path, Found& found) {
+  const absl::StatusOr<std::string> bytes = ReadBytes(path);
+  if (!bytes.ok()) return WithName(path, bytes.status());
+  const absl::StatusOr<Found> listing = ReadListing(*bytes);
+  if (!listing.ok()) return WithName(path, listing.status());
+  std::vector<std::string> elsewhere;
+  for (FoundDevice& device : found.devices) {
+    const auto listed = std::ranges::find(listing->devices, device.name, &FoundDevice::name);
+    if (listed == listing->devices.end()) continue;
+    device.bridge = listed->bridge;
+    device.acs = listed->acs;
+    if (listed->group >= 0 && device.group >= 0 && listed->group != device.group)
+      elsewhere.push_back(device.name);
+  }
+  if (!elsewhere.empty())
+    found.gaps.push_back({absl::StrCat("The text of lspci has other groups of ", ListOf(elsewhere),
+                                       " than the system."),
+                          "whether it is of this machine", "take both anew"});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AcpiTables> ReadAcpi(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return ReadAcpiFolder(*OpenFolder(path), "");
+  const absl::StatusOr<std::string> bytes = ReadBytes(path);
+  if (!bytes.ok()) return bytes.status();
+  return ReadAcpiFile(*bytes);
+}
+
+absl::StatusOr<Beside> ReadBeside(const Sources& sources) {
+  Beside beside;
+  if (!sources.acpi.empty() && !sources.dtb.empty())
+    return absl::InvalidArgumentError("expected one of --acpi and --dtb, found both");
+  if (!sources.acpi.empty()) {
+    absl::StatusOr<AcpiTables> tables = ReadAcpi(sources.acpi);
+    if (!tables.ok()) return WithName(sources.acpi, tables.status());
+    if (tables->tables.empty() && !tables->others)
+      return WithName(sources.acpi, absl::InvalidArgumentError("expected ACPI tables, found none"));
+    beside.acpi = *std::move(tables);
+  }
+  if (!sources.dtb.empty()) {
+    const absl::StatusOr<Found> tree = ReadTree(sources.dtb);
+    if (!tree.ok()) return tree.status();
+    if (!tree->described_only || tree->firmware != Firmware::kDt)
+      return WithName(sources.dtb,
+                      absl::InvalidArgumentError("expected a device tree, found something else"));
+    beside.nodes = NodesOf(*tree);
+  }
+  return beside;
+}
+
 }  // namespace
 
 absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep keep) {
@@ -179,8 +276,8 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
   system.devices_found = static_cast<int>(machine.devices.size());
   TakeUnregistered(machine);
   SettleGaps(machine, version);
-  if (keep == Keep::kTwoOfAKind || !CheckCapacity(machine).ok()) Reduce(machine);
-  if (absl::Status status = CheckCapacity(machine); !status.ok()) return status;
+  if (keep == Keep::kTwoOfAKind || !Fits(machine)) Reduce(machine);
+  MakeFit(machine);
   AddDrivers(machine, system);
   AddInstances(machine, system);
   AddDevices(machine, system);
@@ -190,17 +287,14 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
   return system;
 }
 
-absl::StatusOr<Found> ReadTree(const std::string& path) {
+namespace {
+absl::StatusOr<Found> ReadPath(const std::string& path, const Sources& sources) {
+  absl::StatusOr<Beside> beside = ReadBeside(sources);
+  if (!beside.ok()) return beside.status();
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    const std::unique_ptr<Tree> tree = OpenFolder(path);
-    if (IsDeviceTreeFolder(*tree, "")) {
-      absl::StatusOr<Found> found = ReadDeviceTreeFolder(*tree, "");
-      return found.ok() ? found : WithName(path, found.status());
-    }
-    absl::StatusOr<Found> found = ReadFound(*OpenFolder(path), VersionBeside(path));
-    if (!found.ok()) return WithName(path, found.status());
-    return found;
+    beside->proc_version = VersionBeside(path);
+    return WithName(path, ReadAnyTree(*OpenFolder(path), *beside));
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
   if (!bytes.ok()) return WithName(path, bytes.status());
@@ -208,18 +302,25 @@ absl::StatusOr<Found> ReadTree(const std::string& path) {
     bytes = CompileDeviceTree(path);
     if (!bytes.ok()) return WithName(path, bytes.status());
   }
-  return ReadSnapshot(*bytes, path);
+  return WithName(path, ReadAnyFile(*bytes, *beside));
+}
+}  // namespace
+
+absl::StatusOr<Found> ReadTree(const std::string& path, const Sources& sources) {
+  absl::StatusOr<Found> found = ReadPath(path, sources);
+  if (!found.ok() || sources.lspci.empty()) return found;
+  if (absl::Status s = TakeListing(sources.lspci, *found); !s.ok()) return s;
+  return found;
 }
 
 namespace {
-// A comment may come before the line that shows it.
-bool IsSource(std::ifstream& in) {
-  constexpr size_t kMostComment = 65536;
-  std::string head(kMostComment, '\0');
+// A text: a comment may come before the line that shows it.
+bool IsText(std::ifstream& in) {
+  std::string head(kListingHead, '\0');
   in.seekg(0);
-  in.read(head.data(), kMostComment);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(in.gcount()));
-  return IsDeviceTreeSource(head);
+  return IsDeviceTreeSource(head) || IsAcpiDump(head) || IsListing(head);
 }
 }  // namespace
 
@@ -230,20 +331,12 @@ bool IsSystem(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::string head(kTarMagicAt + 5, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  return IsPacked(head) || IsDeviceTree(head) || head.substr(kTarMagicAt) == "ustar" ||
-         (in.clear(), IsSource(in));
+  return IsPacked(head) || IsDeviceTree(head) || IsAcpiTable(head) || IsAcpiDump(head) ||
+         head.substr(kTarMagicAt) == "ustar" || (in.clear(), IsText(in));
 }
 
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
-  if (IsDeviceTree(bytes)) {
-    absl::StatusOr<Found> found = ReadDeviceTree(bytes);
-    return found.ok() ? found : WithName(name, found.status());
-  }
-  absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes);
-  if (!tree.ok()) return WithName(name, tree.status());
-  absl::StatusOr<Found> found = ReadFound(**tree);
-  if (!found.ok()) return WithName(name, found.status());
-  return found;
+  return WithName(name, ReadAnyFile(bytes, {}));
 }
 
 }  // namespace iommucheck::import

@@ -34,18 +34,28 @@ enum class Keep : uint8_t {
   kTwoOfAKind,  // two of a kind; the assumptions say so
 };
 
-// Reads a folder (one that has sys/ in it, or is a sysfs itself, with proc/version beside it) or a
-// tar. Errors: InvalidArgument, "PATH: what was expected": not a tar, no sysfs, too large, links
-// that form a cycle.
-absl::StatusOr<Found> ReadTree(const std::string& path);
+// Files that say something about the same machine, and count instead of what PATH has of it; "":
+// none.
+struct Sources {
+  std::string acpi;   // a table, a text of acpidump, or a folder of tables
+  std::string dtb;    // a device tree, in any form
+  std::string lspci;  // the text of lspci, of which bridges and ACS are taken
+
+  [[nodiscard]] bool given() const { return !acpi.empty() || !dtb.empty() || !lspci.empty(); }
+};
+
+// Reads a folder (one that has sys/ in it, or is a sysfs itself, with proc/version beside it; the
+// folder of a device tree; one of ACPI tables), a tar of such a folder, a device tree, an ACPI table,
+// the text of acpidump, or one of listing.h. Errors: InvalidArgument, "PATH: what was expected": none of these, too
+// large, links that form a cycle.
+absl::StatusOr<Found> ReadTree(const std::string& path, const Sources& sources = {});
 // Reads a tar in memory; errors give `name` as its path.
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name);
-// The machine, with drivers as the kernel in question has them. Errors: InvalidArgument, "what was
-// expected": the machine is larger than the model.
+// The machine, with drivers as the kernel in question has them; what the model has no room for is a
+// gap. Errors: those of Validate().
 absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version,
                                 Keep keep = Keep::kTwoOfAKind);
-// Whether ReadTree() can read the path: a folder, or a file that begins like a tar or a compressed
-// file.
+// Whether ReadTree() can read the path: a folder, or a file that begins like one that it reads.
 bool IsSystem(const std::string& path);
 
 }  // namespace iommucheck::import

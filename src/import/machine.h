@@ -33,6 +33,8 @@ struct MachineDevice {
   bool below_bridge = false;  // PCI: not on a root bus
   std::vector<int> masters;   // instances, at most kMaxMasters
   int found_group = -1;
+  Bridge bridge = Bridge::kNone;  // as FoundDevice
+  std::optional<bool> acs;
 };
 
 // Devices that share a group, in the order of the machine.
@@ -100,5 +102,11 @@ std::vector<ByFirmware> ReadFirmware(const Found& found, Machine& machine);
 // Leaves out instances, groups and devices if two others of their kind remain (three in a group),
 // and adds a sentence that says so.
 void Reduce(Machine& machine);
+
+// Whether the model has room for all of it.
+bool Fits(const Machine& machine);
+// Leaves out drivers, instances and devices that the model has no room for; what is left out is a
+// gap.
+void MakeFit(Machine& machine);
 
 }  // namespace iommucheck::import

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "src/import/machine.h"
 
@@ -146,5 +147,49 @@ class Reducer {
 }  // namespace
 
 void Reduce(Machine& machine) { Reducer(machine).Run(); }
+
+bool Fits(const Machine& m) {
+  return m.drivers.size() <= kMaxDrivers && m.instances.size() <= kMaxInstances &&
+         m.devices.size() <= kMaxDevices;
+}
+
+void MakeFit(Machine& m) {
+  if (Fits(m)) return;
+  m.gaps.push_back(
+      {.missing = absl::StrFormat("The machine has %d drivers, %d IOMMUs and %d devices that "
+                                  "differ; the model has room for "
+                                  "%d, %d and %d, and the rest is left out.",
+                                  m.drivers.size(), m.instances.size(), m.devices.size(),
+                                  kMaxDrivers, kMaxInstances, kMaxDevices),
+       .unknown = "what runs do in which the rest takes part",
+       .settle = "nothing that iommucheck can do yet"});
+  const auto first = [](auto& entries, size_t most) {
+    if (entries.size() > most)
+      entries.erase(entries.begin() + static_cast<long>(most), entries.end());
+  };
+  first(m.drivers, kMaxDrivers);
+  std::vector<int> place;  // by instance; -1: left out
+  std::vector<MachineInstance> instances;
+  for (MachineInstance& instance : m.instances) {
+    const bool fits = instance.driver < kMaxDrivers && instances.size() < kMaxInstances;
+    place.push_back(fits ? static_cast<int>(instances.size()) : -1);
+    if (fits) instances.push_back(std::move(instance));
+  }
+  m.instances = std::move(instances);
+  std::vector<int> device_place;
+  std::vector<MachineDevice> devices;
+  for (MachineDevice& device : m.devices) {
+    for (int& master : device.masters) master = place[static_cast<size_t>(master)];
+    const bool fits = std::ranges::count(device.masters, -1) == 0 && devices.size() < kMaxDevices;
+    device_place.push_back(fits ? static_cast<int>(devices.size()) : -1);
+    if (fits) devices.push_back(std::move(device));
+  }
+  m.devices = std::move(devices);
+  for (MachineGroup& group : m.groups) {
+    for (int& device : group.devices) device = device_place[static_cast<size_t>(device)];
+    std::erase(group.devices, -1);
+  }
+  std::erase_if(m.groups, [](const MachineGroup& group) { return group.devices.empty(); });
+}
 
 }  // namespace iommucheck::import

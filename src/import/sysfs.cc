@@ -10,15 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "src/import/device_tree.h"
 
 namespace iommucheck::import {
 namespace {
-
-// The folders of sys/bus, in the order of enum Bus.
-constexpr std::array<std::string_view, kBusCount> kBusFolders = {
-    "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
-constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RIMT", "VIOT"};
 
 constexpr std::string_view kReleaseStart = "Linux version ";
 constexpr std::string_view kBase = "firmware/devicetree/base";
@@ -32,10 +29,11 @@ bool IsUuid(std::string_view name) { return name.size() == 36 && name[8] == '-';
 
 class SysfsReader {
  public:
-  SysfsReader(const Tree& tree, std::string sys) : tree_(tree), sys_(std::move(sys)) {}
+  SysfsReader(const Tree& tree, std::string sys, const Beside& beside)
+      : tree_(tree), sys_(std::move(sys)), beside_(beside) {}
 
-  absl::StatusOr<Found> Read(const std::optional<std::string>& proc_version) {
-    ReadRelease(proc_version);
+  absl::StatusOr<Found> Read() {
+    ReadRelease(beside_.proc_version);
     ReadInstances();
     ReadFirmware();
     ReadListedDevices();
@@ -97,13 +95,39 @@ class SysfsReader {
 
   // If both exist, ACPI describes the devices: arm64 has an almost empty device tree beside it.
   void ReadFirmware() {
-    if (tree_.KindOf(Sys("firmware/acpi")) == Tree::Kind::kFolder) {
+    if (beside_.acpi) {
+      found_.firmware = Firmware::kAcpi;
+      found_.tables = beside_.acpi->tables;
+    } else if (beside_.nodes) {
+      found_.firmware = Firmware::kDt;
+      found_.nodes = *beside_.nodes;
+    } else if (tree_.KindOf(Sys("firmware/acpi")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kAcpi;
       ReadTables(Sys("firmware/acpi/tables"));
     } else if (tree_.KindOf(Sys("firmware/devicetree")) == Tree::Kind::kFolder) {
       found_.firmware = Firmware::kDt;
       ReadNodes();
+    } else {
+      ReadOtherDeviceTree();
     }
+  }
+
+  // The same tree in its other forms: a file, and the folder beside sys.
+  void ReadOtherDeviceTree() {
+    const std::string flat = Sys("firmware/fdt");
+    const std::string folder = Join(FolderOf(sys_), "proc/device-tree");
+    const bool has_flat = tree_.KindOf(flat) == Tree::Kind::kFile;
+    if (!has_flat && !IsDeviceTreeFolder(tree_, folder)) return;
+    found_.firmware = Firmware::kDt;
+    const std::optional<std::string> bytes = has_flat ? tree_.ReadFile(flat) : std::nullopt;
+    const absl::StatusOr<Found> described =
+        has_flat ? ReadDeviceTree(bytes.value_or("")) : ReadDeviceTreeFolder(tree_, folder);
+    if (described.ok())
+      found_.nodes = NodesOf(*described);
+    else
+      AddGap(absl::StrCat("The device tree in ", has_flat ? flat : folder, " cannot be read (",
+                          std::string(described.status().message()), ")."),
+             "which IOMMUs there are", kRunAsRoot);
   }
 
   void ReadTables(const std::string& folder) {
@@ -306,6 +330,7 @@ class SysfsReader {
 
   const Tree& tree_;
   const std::string sys_;
+  const Beside& beside_;
   absl::Status status_;  // the first error
   Found found_;
   std::map<std::string, int> listed_;  // device folder -> instance
@@ -327,20 +352,25 @@ std::string ListOf(const std::vector<std::string>& names) {
                       names.size() - kMaxListed, " more");
 }
 
-absl::StatusOr<Found> ReadFound(const Tree& tree, const std::optional<std::string>& proc_version) {
-  std::string base;
-  for (size_t n = 0; n < kMaxBases; ++n) {
+std::vector<std::string> RootsOf(const Tree& tree) {
+  std::vector<std::string> roots = {""};
+  while (roots.size() < kMaxBases) {
+    const std::optional<std::vector<std::string>> names = tree.List(roots.back());
+    if (!names || names->size() != 1) break;
+    const std::string next = Join(roots.back(), names->front());
+    if (tree.KindOf(next) != Tree::Kind::kFolder) break;
+    roots.push_back(next);
+  }
+  return roots;
+}
+
+absl::StatusOr<Found> ReadFound(const Tree& tree, const Beside& beside) {
+  for (const std::string& base : RootsOf(tree))
     for (const std::string& root : {Join(base, "sys"), base})
       for (const char* folder : {"class", "kernel", "bus"})
         if (tree.KindOf(Join(root, folder)) == Tree::Kind::kFolder)
-          return SysfsReader(tree, root).Read(proc_version);
-    // An archive may have one folder around everything.
-    const std::optional<std::vector<std::string>> names = tree.List(base);
-    if (!names || names->size() != 1) break;
-    base = Join(base, names->front());
-    if (tree.KindOf(base) != Tree::Kind::kFolder) break;
-  }
-  return absl::InvalidArgumentError(
+          return SysfsReader(tree, root, beside).Read();
+  return absl::NotFoundError(
       "expected a sys folder, or class, kernel or bus of a sysfs, found none");
 }
 
@@ -353,6 +383,11 @@ std::optional<PciAddress> ParsePciName(std::string_view name) {
   if (!segment || !bus || !slot || !function || *slot > 0x1f || *function > 7) return std::nullopt;
   return PciAddress{static_cast<uint16_t>(*segment),
                     static_cast<uint16_t>(*bus << 8 | *slot << 3 | *function)};
+}
+
+std::string PciName(PciAddress a) {
+  return absl::StrFormat("%04x:%02x:%02x.%d", a.segment, a.bdf >> 8, (a.bdf >> 3) & 0x1f,
+                         a.bdf & 7);
 }
 
 std::optional<uint64_t> ParseNumber(std::string_view text, int base) {

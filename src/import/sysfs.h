@@ -3,9 +3,11 @@
 // The contents of a /sys tree about IOMMUs, uninterpreted.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,20 @@ inline constexpr char kRecordAnew[] = "record the system anew (docs/check.md)";
 // "0000:00:01.0, 0000:00:02.0 and 3 more"
 std::string ListOf(const std::vector<std::string>& names);
 
+// The folders of sys/bus, in the order of enum Bus.
+inline constexpr std::array<std::string_view, kBusCount> kBusFolders = {
+    "platform", "pci", "amba", "fsl-mc", "host1x-context", "cdx"};
+
+// The ACPI tables that are about IOMMUs.
+inline constexpr std::array<std::string_view, 5> kTables = {"DMAR", "IORT", "IVRS", "RIMT", "VIOT"};
+
+// Tables that are about IOMMUs, by signature (nullopt: one that cannot be read), and whether FACP was
+// among the others, as it is in those of a whole machine.
+struct AcpiTables {
+  std::map<std::string, std::optional<std::string>> tables;
+  bool others = false;
+};
+
 // An entry of /sys/class/iommu.
 struct FoundInstance {
   std::string name;
@@ -50,6 +66,9 @@ struct FoundInstance {
   // Of a device tree that no kernel has booted: what the driver is found by, and dma-coherent.
   std::vector<std::string> compatible = {};
   bool coherent = false;
+  // Of ACPI tables that no kernel has booted: the driver of its kind, and the table.
+  std::string driver = {};
+  std::string table = {};
 };
 
 // A node of the device tree that is an IOMMU (has #iommu-cells) and is not disabled.
@@ -70,16 +89,20 @@ struct FoundDevice {
   std::vector<std::pair<int, uint32_t>> masters = {};
   bool coherent = false;
   bool stands_for_bus = false;  // one of two that stand for all that its host bridge maps there
+  // PCI, where lspci says so: the bridge that it is, and whether all of REQ_ACS_FLAGS is on.
+  Bridge bridge = Bridge::kNone;
+  std::optional<bool> acs = {};
 };
 
 struct Found {
   // A device tree alone: the drivers of its IOMMUs and the groups are those that a kernel would
   // make. There is no kernel_release, and devices have no group.
   bool described_only = false;
+  bool listing = false;                 // a text that people paste
   std::string model;                    // of a device tree; empty: it does not say
   std::vector<FoundNode> switched_off;  // IOMMUs whose status, or that of a node above, is not okay
   std::vector<std::string> behind_off;  // devices that name one of these
-  std::vector<std::string> split_hosts;  // PCI hosts whose iommu-map names several IOMMUs
+  std::vector<std::string> split_hosts;  // PCI hosts or segments that go to several IOMMUs
   int hosts = 0;                         // PCI hosts that are behind an IOMMU
   std::string kernel_release;
   std::string release_trouble;  // why there is no release, and what to do; empty: there is one
@@ -90,17 +113,30 @@ struct Found {
   std::map<std::string, std::optional<std::string>> tables;
   std::vector<FoundNode> nodes;
   std::vector<Gap> gaps;
+  std::vector<std::string> assumptions;  // sentences about what was read
 };
 
-// Reads a tree that has sys/ in it (also below a single folder), or that is a sysfs itself;
-// `proc_version` is the content of the file beside it, if known. Anything that cannot be read
-// becomes a gap. Errors: InvalidArgument "expected WHAT, found WHAT": no sysfs at all, links in a
-// cycle.
-absl::StatusOr<Found> ReadFound(const Tree& tree,
-                                const std::optional<std::string>& proc_version = std::nullopt);
+// What is known beside a sysfs, and counts instead of what is in it.
+struct Beside {
+  std::optional<std::string> proc_version;
+  std::optional<AcpiTables> acpi;
+  std::optional<std::vector<FoundNode>> nodes;  // of the device tree
+
+  [[nodiscard]] bool any() const { return acpi.has_value() || nodes.has_value(); }
+};
+
+// Reads a tree that has sys/ in it (also below a single folder), or that is a sysfs itself. Anything
+// that cannot be read becomes a gap. Errors: NotFound, "expected WHAT, found WHAT": no sysfs at all;
+// InvalidArgument: links in a cycle.
+absl::StatusOr<Found> ReadFound(const Tree& tree, const Beside& beside = {});
+// The folders in which a snapshot can have everything: its root, and what is below a single folder.
+std::vector<std::string> RootsOf(const Tree& tree);
 
 // Parses a PCI device's name, such as "0000:00:1f.3".
 std::optional<PciAddress> ParsePciName(std::string_view name);
+
+// Its name.
+std::string PciName(PciAddress address);
 
 // The number that the whole text is, in this base; nullopt: it is none, or too large.
 std::optional<uint64_t> ParseNumber(std::string_view text, int base);
