@@ -384,7 +384,7 @@ constexpr std::array<RuleInfo, kRuleCount> kRules = {{
      "an emulated device may pin by a stale vaddr"},
     {kType1PinVaddrBusy, kCheck, "type1.pin_vaddr_busy", kType1C, "vfio_iommu_type1_pin_pages",
      Since(k66), "no page is pinned while a mapping has no valid vaddr: -EBUSY",
-     "a page is pinned while a mapping has no valid vaddr; up to and including 6.1 it waits for its own"},
+     "a page is pinned while a mapping has no valid vaddr; up to and including 6.1 it waits"},
     {kType1PinAccounts, kMechanism, "type1.pin_accounts", kType1C, "vfio_iommu_type1_pin_pages",
      kEveryVersion, "a page that an emulated device pins is accounted once",
      "a page that an emulated device pins is not accounted"},
