@@ -16,6 +16,8 @@
 namespace iommucheck::conform {
 namespace {
 
+constinit std::mutex forking;
+
 // Closes the file.
 std::string TakeText(int fd) {
   std::string text;
@@ -46,11 +48,18 @@ void LimitThisProcess() {
 
 }  // namespace
 
+std::mutex& Forking() { return forking; }
+
 absl::StatusOr<ProcessEnd> RunApart(const std::function<void(int fd)>& work) {
   const int sent = memfd_create("sent", MFD_CLOEXEC);
   const int said = memfd_create("said", MFD_CLOEXEC);
-  const pid_t child = sent < 0 || said < 0 ? -1 : fork();
-  const int no_child = errno;
+  pid_t child = -1;
+  int no_child = errno;
+  if (sent >= 0 && said >= 0) {
+    const std::scoped_lock hold(forking);
+    child = fork();
+    no_child = errno;
+  }
   if (child == 0) {
     LimitThisProcess();
     dup2(said, STDERR_FILENO);

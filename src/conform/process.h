@@ -5,11 +5,16 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "absl/status/statusor.h"
 
 namespace iommucheck::conform {
+
+// Held while RunApart() forks. Threads beside those that call it hold it while they work, or a child
+// waits for ever for what they were in the middle of, such as the first use of a static variable.
+std::mutex& Forking();
 
 struct ProcessEnd {
   std::string sent;   // to the file descriptor, to the last byte before the death

@@ -508,7 +508,8 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
             if (Spent(old) || Spent(patched)) return;
           }
         });
-        const std::scoped_lock guard(lock);
+        // found() draws cases, as the children of the other threads do.
+        const std::scoped_lock guard(lock, conform::Forking());
         if (!end.ok()) {
           status = end.status();
           return;
