@@ -14,6 +14,7 @@
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/import/import.h"
+#include "src/report/across.h"
 #include "src/report/claim.h"
 #include "src/report/export.h"
 #include "src/report/json.h"
@@ -80,6 +81,12 @@ void Sweep(const Case& c, const std::string& path, bool json, Session& session) 
   std::cout << (json ? report::SweepJson(c, sweep, path) : report::SweepText(c, sweep, path));
   if (!report::BrokenPromises(c, Play(c)).empty() || std::ranges::any_of(sweep, report::IsBad))
     session.exit = kViolated;
+}
+
+void Across(const Case& c, const std::string& path, bool json, Session& session) {
+  const std::vector<report::PlayedOn> played = report::PlayOn(c, kKernelVersions);
+  std::cout << (json ? report::AcrossJson(c, played, path) : report::AcrossText(c, played, path));
+  if (report::BreaksPromise(played)) session.exit = kViolated;
 }
 
 struct ConvertOptions {
@@ -255,6 +262,7 @@ void AddReplay(CLI::App& app, Session& session) {
     std::string path;
     bool json = false;
     bool sweep = false;
+    std::string kernel;
     report::TraceOptions trace;
   };
   auto* command = app.add_subcommand("replay", "What happens in a case, step by step");
@@ -263,11 +271,16 @@ void AddReplay(CLI::App& app, Session& session) {
   command->add_option("CASE", o->path, "case file; - for standard input")->required();
   command->add_flag("--json", o->json, "one JSON object");
   command->add_flag("-v,--verbose", o->trace.all_events, "every event");
-  command->add_flag("--sweep", o->sweep, "again with each call that can fail failing");
+  auto* sweep =
+      command->add_flag("--sweep", o->sweep, "again with each call that can fail failing");
+  command->add_option("--kernel", o->kernel, "all: on every kernel, in one table")
+      ->check(CLI::IsMember({std::string(kAllKernels)}))
+      ->excludes(sweep);
   command->callback([o, &session] {
     absl::StatusOr<Case> c = ReadCase(o->path);
     if (!c.ok()) return session.Fail(c.status());
     if (o->sweep) return Sweep(*c, o->path, o->json, session);
+    if (!o->kernel.empty()) return Across(*c, o->path, o->json, session);
     const Run run = Play(*c);
     const std::vector<std::string> mismatches = Mismatches(*c, run, o->path);
     std::cout << (o->json ? report::ReplayJson(*c, run, o->path)

@@ -39,7 +39,22 @@ int ExitOf(const report::SystemReport& report, const AnswerOptions& options) {
   return exit;
 }
 
+void CheckOnAll(const CheckOptions& o, Session& session) {
+  if (!o.kernel.drop.empty() || !o.kernel.add.empty())
+    return session.Fail(absl::OutOfRangeError("--drop and --add go with one kernel"));
+  const absl::StatusOr<std::vector<report::SystemReport>> reports =
+      report::CheckSystemOn(o.question, kKernelVersions);
+  Progress("");
+  if (!reports.ok()) return session.Fail(reports.status());
+  std::cout << (o.answer.json ? report::SystemsJson(*reports) : report::SystemsText(*reports));
+  for (const report::SystemReport& report : *reports) {
+    const int exit = ExitOf(report, o.answer);
+    if (session.exit != kViolated) session.exit = exit == kOk ? session.exit : exit;
+  }
+}
+
 void Check(CheckOptions& o, Session& session) {
+  if (o.kernel.version == kAllKernels) return CheckOnAll(o, session);
   if (!o.kernel.version.empty()) {
     const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse(import::kAssumedInTree);
     if (!kernel.ok()) return session.Fail(kernel.status());
@@ -82,6 +97,8 @@ void AddCheck(CLI::App& app, Session& session) {
                    "a /sys tree, or a snapshot tar (also compressed) of one: docs/check.md")
       ->required();
   o->kernel.AddTo(*command, false);
+  command->get_option("--kernel")
+      ->description("kernel profile or release, instead of its own; all: every one, in one table");
   command->add_option("--steps", o->question.steps, "steps to go up to")
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxCheckSteps));

@@ -190,16 +190,19 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
   return system;
 }
 
-absl::StatusOr<Found> ReadTree(const std::string& path) {
+absl::StatusOr<Found> ReadTree(const std::string& path, VfioFacts* vfio) {
   std::error_code error;
   if (fs::is_directory(path, error)) {
     const std::unique_ptr<Tree> tree = OpenFolder(path);
     if (IsDeviceTreeFolder(*tree, "")) {
       absl::StatusOr<Found> found = ReadDeviceTreeFolder(*tree, "");
-      return found.ok() ? found : WithName(path, found.status());
+      if (!found.ok()) return WithName(path, found.status());
+      if (vfio != nullptr) *vfio = VfioFactsOf(*found);
+      return found;
     }
-    absl::StatusOr<Found> found = ReadFound(*OpenFolder(path), VersionBeside(path));
+    absl::StatusOr<Found> found = ReadFound(*tree, VersionBeside(path));
     if (!found.ok()) return WithName(path, found.status());
+    if (vfio != nullptr) *vfio = ReadVfioFacts(*tree, *found);
     return found;
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
@@ -208,7 +211,7 @@ absl::StatusOr<Found> ReadTree(const std::string& path) {
     bytes = CompileDeviceTree(path);
     if (!bytes.ok()) return WithName(path, bytes.status());
   }
-  return ReadSnapshot(*bytes, path);
+  return ReadSnapshot(*bytes, path, vfio);
 }
 
 namespace {
@@ -234,15 +237,19 @@ bool IsSystem(const std::string& path) {
          (in.clear(), IsSource(in));
 }
 
-absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
+absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name,
+                                   VfioFacts* vfio) {
   if (IsDeviceTree(bytes)) {
     absl::StatusOr<Found> found = ReadDeviceTree(bytes);
-    return found.ok() ? found : WithName(name, found.status());
+    if (!found.ok()) return WithName(name, found.status());
+    if (vfio != nullptr) *vfio = VfioFactsOf(*found);
+    return found;
   }
   absl::StatusOr<std::unique_ptr<Tree>> tree = OpenTar(bytes);
   if (!tree.ok()) return WithName(name, tree.status());
   absl::StatusOr<Found> found = ReadFound(**tree);
   if (!found.ok()) return WithName(name, found.status());
+  if (vfio != nullptr) *vfio = ReadVfioFacts(**tree, *found);
   return found;
 }
 

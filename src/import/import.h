@@ -11,6 +11,7 @@
 #include "model/rules.h"
 #include "src/case/case.h"
 #include "src/import/machine.h"
+#include "src/import/vfio_facts.h"
 
 namespace iommucheck::import {
 
@@ -37,9 +38,11 @@ enum class Keep : uint8_t {
 // Reads a folder (one that has sys/ in it, or is a sysfs itself, with proc/version beside it) or a
 // tar. Errors: InvalidArgument, "PATH: what was expected": not a tar, no sysfs, too large, links
 // that form a cycle.
-absl::StatusOr<Found> ReadTree(const std::string& path);
+// `vfio` is filled in, too, where it is given.
+absl::StatusOr<Found> ReadTree(const std::string& path, VfioFacts* vfio = nullptr);
 // Reads a tar in memory; errors give `name` as its path.
-absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name);
+absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name,
+                                   VfioFacts* vfio = nullptr);
 // The machine, with drivers as the kernel in question has them. Errors: InvalidArgument, "what was
 // expected": the machine is larger than the model.
 absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version,

@@ -15,23 +15,6 @@
 namespace iommucheck::report {
 namespace {
 
-// "not affected" is a proof, or there are no two drivers.
-std::string WordOf(const SystemReport& report, bool several, bool hypothetical) {
-  bool any = false;
-  bool unknown = false;
-  bool bounded = false;
-  for (const SystemReport::Search& s : report.searches) {
-    if (s.hypothetical != hypothetical) continue;
-    any = true;
-    if (s.verdict == Verdict::kViolated) return "affected";
-    unknown |= s.verdict == Verdict::kUnknown;
-    bounded |= several && !InAnyRun(s);
-  }
-  if (!any) return "";
-  if (unknown) return "unknown";
-  return bounded ? absl::StrFormat("none up to %d steps", report.question.steps) : "not affected";
-}
-
 std::string JoinedDrivers(const std::set<std::string>& drivers) {
   return absl::StrJoin(drivers, "+");
 }
@@ -64,7 +47,8 @@ std::string Escaped(const std::string& text) {
 SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
                         const std::vector<KernelSpec>& kernels) {
   SurveyRow row{.name = name};
-  const absl::StatusOr<import::Found> found = import::ReadSnapshot(bytes, name);
+  import::VfioFacts vfio;
+  const absl::StatusOr<import::Found> found = import::ReadSnapshot(bytes, name, &vfio);
   if (found.ok()) {
     row.model = Printable(found->model);
     row.instances = static_cast<int>(found->instances.size());
@@ -72,7 +56,7 @@ SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
   for (const KernelSpec& kernel : kernels) {
     SurveyVerdict verdict{.kernel = KernelName(kernel)};
     const absl::StatusOr<SystemReport> report =
-        found.ok() ? CheckFound({.path = name, .kernel = kernel}, *found) : found.status();
+        found.ok() ? CheckFound({.path = name, .kernel = kernel}, *found, vfio) : found.status();
     if (!report.ok()) {
       verdict.verdict = "error";
       verdict.answer = std::string(report.status().message());
@@ -90,8 +74,8 @@ SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
     }
     verdict.drivers = JoinedDrivers(drivers);
     verdict.serving = JoinedDrivers(serving);
-    verdict.verdict = WordOf(*report, drivers.size() > 1, false);
-    verdict.patched = WordOf(*report, drivers.size() > 1, true);
+    verdict.verdict = AnswerWord(*report, false);
+    verdict.patched = AnswerWord(*report, true);
     verdict.answer = Printable(SystemAnswer(*report));
     row.buses = absl::StrJoin(buses, " ");
     row.verdicts.push_back(std::move(verdict));
