@@ -69,6 +69,17 @@ void Check(CheckOptions& o, Session& session) {
   session.exit = ExitOf(*report, o.answer);
 }
 
+void PairsOnAll(const KernelOptions& kernel, bool json, Session& session) {
+  if (!kernel.drop.empty() || !kernel.add.empty())
+    return session.Fail(absl::OutOfRangeError("--drop and --add go with one kernel"));
+  std::vector<report::PairsOn> kernels;
+  for (const KernelVersion version : kKernelVersions) {
+    const KernelSpec spec{.version = version, .dropped = {}, .added = {}};
+    kernels.push_back({spec, import::AnalysePairs(spec)});
+  }
+  std::cout << (json ? report::PairsAcrossJson(kernels) : report::PairsAcrossText(kernels));
+}
+
 constexpr size_t kMaxFileBytes = size_t{1} << 32U;
 
 void CheckCertificate(const std::string& folder, bool json, Session& session) {
@@ -120,7 +131,11 @@ void AddPairs(CLI::App& app, Session& session) {
   auto json = std::make_shared<bool>(false);
   command->add_flag("--all", *all, "each pair that falls, too, with the reason");
   command->add_flag("--json", *json, "one JSON object");
+  command->get_option("--kernel")
+      ->description(
+          "kernel profile, with a patch as v6.0,-RULE,+RULE; all: every one, in one table");
   command->callback([kernel, all, json, &session] {
+    if (kernel->version == kAllKernels) return PairsOnAll(*kernel, *json, session);
     const absl::StatusOr<KernelSpec> spec = kernel->Parse();
     if (!spec.ok()) return session.Fail(spec.status());
     const std::vector<import::PairResult> pairs = import::AnalysePairs(*spec);

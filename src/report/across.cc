@@ -214,7 +214,7 @@ std::string AcrossText(const Case& c, std::span<const PlayedOn> played, const st
                          patched ? ", and so is each other that has, or lacks, these rules" : ""));
   out += ToolText() + TopologyText(c);
   out += "\nWhat each op comes to; * where kernels differ\n" + OpsText(c, played);
-  out += "\nProperties that a run violates, and at which op; in brackets: not promised there\n" +
+  out += "\nProperties that a run violates, and where; in brackets: not promised\n" +
          PropertiesText(played);
   out += "\nWhere the run leaves a device, where kernels differ\n" + LeftText(c, played);
   out += "\n";
