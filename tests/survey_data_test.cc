@@ -75,5 +75,14 @@ TEST(SurveyData, KnowsTheBoardsOfAPair) {
     EXPECT_TRUE(line.size() <= 75 || line.find("iommucheck") != line.npos) << line;
 }
 
+// A machine that is not affected has not the colour of those that are.
+TEST(SurveyPage, KeepsVerdictsApart) {
+  const SurveyVerdict verdict = {
+      .kernel = "v7.3", .verdict = "not affected", .patched = "affected"};
+  const std::string page = SurveyHtml({{.name = "a.dtb", .verdicts = {verdict}}});
+  EXPECT_THAT(page, HasSubstr("<td class=\"not-affected\""));
+  EXPECT_THAT(page, HasSubstr("<td class=\"affected\">affected"));
+}
+
 }  // namespace
 }  // namespace iommucheck::report

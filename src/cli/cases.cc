@@ -18,6 +18,7 @@
 #include "src/report/claim.h"
 #include "src/report/export.h"
 #include "src/report/json.h"
+#include "src/report/picture.h"
 #include "src/report/sweep.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
@@ -153,6 +154,11 @@ absl::Status Convert(const ConvertOptions& o) {
   if (o.to == "text") text = PrintCase(*c);
   if (o.to == "json") text = CaseToJson(*c);
   if (o.to == "dot") text = report::Dot(*c);
+  if (o.to == "svg" || o.to == "html") {
+    absl::StatusOr<std::string> picture = o.to == "svg" ? report::Svg(*c) : report::PictureHtml(*c);
+    if (!picture.ok()) return picture.status();
+    text = *std::move(picture);
+  }
   if (o.to == "syz") {
     absl::StatusOr<std::string> program = report::SyzProgram(*c);
     if (!program.ok())
@@ -308,8 +314,8 @@ void AddJudge(CLI::App& app, Session& session) {
 void AddConvert(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "convert",
-      "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT or syz");
-  command->footer("Example: iommucheck convert my.case --to dot | dot -Tsvg >my.svg");
+      "A case or a system as a case in text, in JSON, in fuzzer bytes, or as a picture or syz");
+  command->footer("Example: iommucheck convert my.case --to html --out my.html");
   auto o = std::make_shared<ConvertOptions>();
   command
       ->add_option("CASE", o->path,
@@ -317,8 +323,12 @@ void AddConvert(CLI::App& app, Session& session) {
       ->required();
   command->add_option("--from", o->from, "what CASE is: case, or bytes, an input of a fuzzer")
       ->check(CLI::IsMember({"case", "bytes"}));
-  command->add_option("--to", o->to, "text, json, bytes, dot, or syz: a program of syzkaller")
-      ->check(CLI::IsMember({"text", "json", "bytes", "dot", "syz"}));
+  command
+      ->add_option(
+          "--to", o->to,
+          "text, json, bytes, a picture as svg, html (step by step) or dot, or syz: a program\n"
+          "of syzkaller")
+      ->check(CLI::IsMember({"text", "json", "bytes", "svg", "html", "dot", "syz"}));
   command->add_option("--kernel", o->kernel, "the kernel of a system, instead of its own");
   command->add_option("--out", o->out, "file to write instead of standard output");
   command->callback([o, &session] {

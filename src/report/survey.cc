@@ -42,6 +42,11 @@ std::string Escaped(const std::string& text) {
                              {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
 }
 
+// Of "not affected" the class is one word, so that it is not of the class of those that are affected.
+std::string ClassOf(const std::string& word) {
+  return absl::StrReplaceAll(Escaped(word), {{" ", "-"}});
+}
+
 }  // namespace
 
 SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
@@ -200,8 +205,8 @@ std::string SurveyHtml(const std::vector<SurveyRow>& rows) {
       absl::StrAppend(&out, "<tr data-several=", several, "><td>", Escaped(Printable(row.name)),
                       "<td>", Escaped(row.model), "<td>", Escaped(v.kernel), "<td>");
       absl::StrAppend(&out, Escaped(v.serving), "<td>", Escaped(row.buses), "<td class=\"",
-                      Escaped(v.verdict), "\" title=\"", Escaped(v.answer), "\">");
-      absl::StrAppend(&out, Escaped(v.verdict), "<td class=\"", Escaped(patched), "\">",
+                      ClassOf(v.verdict), "\" title=\"", Escaped(v.answer), "\">");
+      absl::StrAppend(&out, Escaped(v.verdict), "<td class=\"", ClassOf(patched), "\">",
                       Escaped(patched), "</tr>\n");
     }
   }
