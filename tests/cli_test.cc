@@ -23,6 +23,7 @@ using namespace iommucheck;
 namespace fs = std::filesystem;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr size_t kColumns = 75;
 
@@ -156,13 +157,14 @@ std::vector<fs::path> GoldenJsonFiles() {
 INSTANTIATE_TEST_SUITE_P(Cli, GoldenJson, testing::ValuesIn(GoldenJsonFiles()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Cli, Golden, testing::ValuesIn(GoldenFiles()), NameOf);
 
-// A console block: "$ ./dev run ARGS" and the expected output.
+// A console block: "$ ./dev run ARGS", perhaps in a pipe, and the expected output.
 struct Block {
-  std::string args;
+  std::string command;
   std::string output;
 };
 std::vector<Block> ConsoleBlocks(const fs::path& path) {
-  static const std::string kPrompt = "$ ./dev run ";
+  static const std::string kPrompt = "$ ";
+  static const std::string kTool = "./dev run ";
   std::vector<Block> blocks;
   bool inside = false;
   bool ours = false;
@@ -170,9 +172,13 @@ std::vector<Block> ConsoleBlocks(const fs::path& path) {
     if (line.starts_with("```")) {
       inside = line == "```console";
       ours = false;
-    } else if (inside && line.starts_with("$ ")) {
-      ours = line.starts_with(kPrompt);
-      if (ours) blocks.push_back({line.substr(kPrompt.size()), ""});
+    } else if (inside && line.starts_with(kPrompt)) {
+      const size_t tool = line.find(kTool);
+      ours = tool != std::string::npos;
+      if (ours)
+        blocks.push_back({line.substr(kPrompt.size(), tool - kPrompt.size()) +
+                              "'" IOMMUCHECK_BINARY "' " + line.substr(tool + kTool.size()),
+                          ""});
     } else if (inside && ours) {
       blocks.back().output += line + "\n";
     }
@@ -187,8 +193,10 @@ TEST(Documents, ConsoleBlocksShowRealOutput) {
   for (const fs::path& document : documents)
     for (const Block& block : ConsoleBlocks(document)) {
       ++blocks;
-      EXPECT_EQ(WithoutBuild(RunTool(block.args).out), WithoutBuild(block.output))
-          << document.filename() << ": ./dev run " << block.args;
+      const std::string shown =
+          RunShell("cd '" IOMMUCHECK_SOURCE_DIR "' && exec 2>&1 && " + block.command).out;
+      EXPECT_EQ(WithoutBuild(shown), WithoutBuild(block.output))
+          << document.filename() << ": " << block.command;
     }
   EXPECT_GE(blocks, 3);
 }
@@ -273,6 +281,58 @@ TEST(FoundByAFuzzer, BytesAreReadBack) {
   EXPECT_EQ(RunTool("convert --from bytes /nonexistent").status, 5);
   EXPECT_EQ(RunTool("convert --from bytes '" + folder.path().string() + "'").status, 5);
   EXPECT_EQ(RunTool("convert --to bytes corpus/litmus --out '" + again + "'").status, 5);
+}
+
+// What is left of a text without the escape sequences of colours, and without the option.
+std::string Plain(std::string text) {
+  text = std::regex_replace(text, std::regex("\033\\[[0-9;]*m"), "");
+  return std::regex_replace(text, std::regex("\\s+--color=[a-z]+"), "");
+}
+
+TEST(Colour, IsOnVerdictsAndOnTheWrongCall) {
+  const std::string kArgs = "replay corpus/litmus/v6.0+two-buses+same_ops-dropped.case --color=";
+  const std::string coloured = RunTool(kArgs + "always").out;
+  EXPECT_THAT(coloured, HasSubstr("\033[1;31m    ! no-cross-driver-attach: "));
+  EXPECT_THAT(coloured, HasSubstr("\033[1;31m violated \033[0m"));
+  const std::string plain = RunTool(kArgs + "never").out;
+  EXPECT_EQ(Plain(plain), Plain(RunTool(kArgs + "auto").out)) << "standard output is no terminal";
+  EXPECT_THAT(plain, Not(HasSubstr("\033")));
+  EXPECT_EQ(Plain(coloured), Plain(plain));
+  // What programs read has none, nor has a case.
+  for (const char* args : {"replay corpus/litmus/v6.0+two-buses+same_ops.case --json",
+                           "judge --format=ktap corpus/litmus/v6.0+two-buses+same_ops-dropped.case",
+                           "convert corpus/litmus/v6.0+two-buses+same_ops.case"})
+    EXPECT_THAT(RunTool(std::string(args) + " --color=always").out, Not(HasSubstr("\033"))) << args;
+}
+
+TEST(Colour, IsThereOnATerminalUnlessTheEnvironmentSaysNo) {
+  const std::string kCommand =
+      "script -qc \"'" IOMMUCHECK_BINARY
+      "' replay corpus/litmus/v6.0+two-buses+same_ops-dropped.case\" /dev/null";
+  const auto shown = [&](const std::string& environment) {
+    return RunShell("cd '" IOMMUCHECK_SOURCE_DIR "' && " + environment + " " + kCommand).out;
+  };
+  EXPECT_THAT(shown("TERM=xterm NO_COLOR="), HasSubstr("\033[1;31m violated "));
+  EXPECT_THAT(shown("TERM=xterm NO_COLOR=1"), Not(HasSubstr("\033[1;")));
+  EXPECT_THAT(shown("TERM=dumb"), Not(HasSubstr("\033[1;")));
+}
+
+TEST(Help, IsAsWideAsTheTerminal) {
+  const auto longest = [](const std::string& columns) {
+    const std::string text = RunShell("script -qc \"stty cols " + columns +
+                                      "; '" IOMMUCHECK_BINARY "' query --help\" /dev/null")
+                                 .out;
+    size_t most = 0;
+    for (std::string line : Split(text)) {
+      if (line.ends_with('\r')) line.pop_back();
+      most = std::max(most, line.size());
+    }
+    return most;
+  };
+  EXPECT_LE(longest("60"), 60U);
+  const size_t wide = longest("100");
+  EXPECT_GT(wide, 80U);
+  EXPECT_LE(wide, 100U);
 }
 
 // The last line of every golden report is the verdict line, and agrees with the exit status.

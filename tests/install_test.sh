@@ -37,6 +37,8 @@ completes() {
 completes judge iommucheck ju
 completes 'no-cross-driver-attach no-cross-driver-reuse' iommucheck query no-
 completes 'type1.same_bus type1.same_ops type1.same_coherency' iommucheck query no-cross-driver-reuse --drop type1.same
+completes --color iommucheck query --co
+completes 'always' iommucheck judge --color al
 completes 'v6.12 v6.12.y' iommucheck diff no-cross-driver-reuse --kernel v6.12
 completes '--kernel --kernel-source' iommucheck query no-cross-driver-reuse --ke
 completes /etc/hostname iommucheck replay /etc/hostnam

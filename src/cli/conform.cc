@@ -36,7 +36,7 @@ using conform::Comparison;
 using conform::Harness;
 using conform::Trace;
 
-struct Options {
+struct ConformOptions {
   std::string build;
   std::string record;
   std::string answers;
@@ -121,7 +121,7 @@ absl::StatusOr<Known> ReadKnown(const std::string& path, const conform::Cases& c
   return known;
 }
 
-absl::StatusOr<conform::Cases> CasesOf(const Options& o) {
+absl::StatusOr<conform::Cases> CasesOf(const ConformOptions& o) {
   const absl::StatusOr<std::vector<std::string>> files = FindFiles(o.paths, {".case"});
   if (!files.ok()) return files.status();
   return conform::ReadCases(*files);
@@ -311,7 +311,7 @@ absl::StatusOr<conform::Answers> ReadAnswers(const std::string& path, const conf
 
 // Puts what the build answered into the file, in place of what a build of its profile answered
 // before. Of cases that are the same run it has the first.
-absl::Status Record(const Options& o, const Harness& harness,
+absl::Status Record(const ConformOptions& o, const Harness& harness,
                     const std::vector<Outcome>& outcomes) {
   const absl::StatusOr<conform::Cases> cases = CasesOf(o);
   if (!cases.ok()) return cases.status();
@@ -334,9 +334,10 @@ absl::Status Record(const Options& o, const Harness& harness,
 }
 
 // The model beside what a kernel answered.
-report::Json CompareAnswers(const Options& o, KernelVersion version, const conform::Cases& cases,
-                            const conform::Answers& answers, const Known& known,
-                            std::vector<report::CheckResult>& results, Session& session) {
+report::Json CompareAnswers(const ConformOptions& o, KernelVersion version,
+                            const conform::Cases& cases, const conform::Answers& answers,
+                            const Known& known, std::vector<report::CheckResult>& results,
+                            Session& session) {
   std::map<std::string, std::string> files;
   if (const auto found = FindFiles(o.paths, {".case"}); found.ok())
     for (const std::string& file : *found) files[NameOf(file)] = file;
@@ -385,7 +386,7 @@ report::Json CompareAnswers(const Options& o, KernelVersion version, const confo
   return {};
 }
 
-void RunAnswers(const Options& o, Session& session) {
+void RunAnswers(const ConformOptions& o, Session& session) {
   const absl::StatusOr<conform::Cases> cases = CasesOf(o);
   if (!cases.ok()) return session.Fail(cases.status());
   const absl::StatusOr<conform::Answers> answers = ReadAnswers(o.answers, *cases);
@@ -424,7 +425,7 @@ void RunAnswers(const Options& o, Session& session) {
   std::cout << JsonText(out);
 }
 
-void RunBuild(const Options& o, Session& session) {
+void RunBuild(const ConformOptions& o, Session& session) {
   const std::filesystem::path build(o.build);
   if (const std::string note = conform::SandboxNote(o.build); !note.empty())
     std::cerr << "iommucheck: " << note << "\n";
@@ -505,7 +506,7 @@ void RunBuild(const Options& o, Session& session) {
                                  same);
 }
 
-void RunConform(const Options& o, Session& session) {
+void RunConform(const ConformOptions& o, Session& session) {
   const bool patched = !o.kernel.drop.empty() || !o.kernel.add.empty();
   if (o.build.empty() == o.answers.empty())
     return session.Fail(
@@ -526,7 +527,7 @@ void AddConform(CLI::App& app, Session& session) {
   command->footer(
       "Example: iommucheck conform --kernel-build build/kernel/linux-source-6.12 "
       "corpus/litmus");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ConformOptions>();
   command->add_option("--kernel-build", o->build, "folder of a build of ./dev kernel")
       ->type_name("DIR");
   command

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "model/properties.h"
 #include "src/case/spelling.h"
+#include "src/cli/colour.h"
 #include "src/cli/commands.h"
 #include "src/cli/usage.h"
 #include "src/tool/provenance.h"
@@ -20,6 +21,22 @@ namespace {
 std::vector<const CLI::App*> Commands(const CLI::App& app) {
   const std::vector<const CLI::App*> all = app.get_subcommands(nullptr);
   return {all.begin(), all.end()};
+}
+
+// Those of every command, such as --color; not those that stand alone.
+std::vector<const CLI::Option*> CommonOptions(const CLI::App& app) {
+  std::vector<const CLI::Option*> options;
+  for (const CLI::Option* option : app.get_options())
+    if (option != app.get_help_ptr() && option != app.get_version_ptr()) options.push_back(option);
+  return options;
+}
+
+// What may follow a command.
+std::vector<const CLI::Option*> OptionsOf(const CLI::App& app, const CLI::App& command) {
+  const std::vector<const CLI::Option*> own = command.get_options();
+  std::vector<const CLI::Option*> options(own.begin(), own.end());
+  for (const CLI::Option* option : CommonOptions(app)) options.push_back(option);
+  return options;
 }
 
 // "--kernel", or the name of a positional.
@@ -46,7 +63,8 @@ const std::vector<WordList>& WordLists() {
       {"iommucheck_encoded", Joined(kEncodedProperties, PropertyName)},
       {"iommucheck_properties", Joined(kProperties, PropertyName)},
       {"iommucheck_kernels", Joined(kKernelVersions, VersionName)},
-      {"iommucheck_rules", Joined(AllRules(), [](const RuleInfo& rule) { return rule.id; })}};
+      {"iommucheck_rules", Joined(AllRules(), [](const RuleInfo& rule) { return rule.id; })},
+      {"iommucheck_when", absl::StrJoin(kColourWhen, " ")}};
   return kLists;
 }
 
@@ -56,6 +74,7 @@ std::string WordsOf(const CLI::Option& option) {
   if (name == "PROPERTY") return "$iommucheck_encoded";
   if (name == "--property") return "$iommucheck_properties";
   if (name == "--kernel") return "$iommucheck_kernels";
+  if (name == "--color") return "$iommucheck_when";
   if (name == "--drop" || name == "--add") return "$iommucheck_rules";
   return "";
 }
@@ -78,7 +97,7 @@ std::string Bash(const CLI::App& app) {
   std::string values;
   for (const CLI::App* command : Commands(app)) {
     std::string names;
-    for (const CLI::Option* option : command->get_options()) {
+    for (const CLI::Option* option : OptionsOf(app, *command)) {
       if (!option->get_positional()) absl::StrAppend(&names, " ", NameOf(*option));
       const std::string words = WordsOf(*option);
       if (words.empty()) continue;
@@ -104,7 +123,7 @@ std::string Bash(const CLI::App& app) {
       "  case ${COMP_WORDS[1]}:$before in\n",
       values,
       "  esac\n"
-      "  if [[ -z $words && $now == -* ]]; then\n"
+      "  if [[ $now == -* ]]; then\n"
       "    case ${COMP_WORDS[1]} in\n",
       options,
       "    esac\n"
@@ -130,7 +149,7 @@ std::string Zsh(const CLI::App& app) {
     absl::StrAppend(&commands, "    ",
                     Quoted(command->get_name() + ":" + ForZsh(command->get_description())), "\n");
     absl::StrAppend(&cases, "  ", command->get_name(), ") _arguments");
-    for (const CLI::Option* option : command->get_options()) {
+    for (const CLI::Option* option : OptionsOf(app, *command)) {
       const std::string words = WordsOf(*option);
       const std::string value =
           words.empty() ? ":value:_files" : absl::StrCat(":value:(", words, ")");
@@ -164,7 +183,7 @@ std::string Fish(const CLI::App& app) {
   for (const CLI::App* command : Commands(app)) {
     absl::StrAppend(&out, "complete -c iommucheck -n __fish_use_subcommand -f -a ",
                     command->get_name(), " -d ", Quoted(command->get_description()), "\n");
-    for (const CLI::Option* option : command->get_options()) {
+    for (const CLI::Option* option : OptionsOf(app, *command)) {
       const std::string words = WordsOf(*option);
       if (option->get_positional() && words.empty()) continue;
       absl::StrAppend(&out, "complete -c iommucheck -n '__fish_seen_subcommand_from ",
@@ -212,6 +231,10 @@ std::string Scdoc(const CLI::App& app) {
     }
     absl::StrAppend(&out, ForScdoc(command->get_footer()), "\n\n");
   }
+  absl::StrAppend(&out, "# OPTIONS OF ALL COMMANDS\n\n");
+  for (const CLI::Option* option : CommonOptions(app))
+    absl::StrAppend(&out, Entry(NameOf(*option) + HelpFormatter().make_option_opts(option),
+                                option->get_description()));
   absl::StrAppend(&out, "# EXIT STATUS\n\n", ForScdoc(app.get_footer()), "\n\n");
   return out;
 }

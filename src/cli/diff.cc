@@ -12,7 +12,7 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
+struct DiffOptions {
   std::string property;
   std::vector<std::string> kernels;
   KernelOptions patch;  // of both
@@ -22,7 +22,7 @@ struct Options {
   AnswerOptions answer;
 };
 
-absl::StatusOr<report::DiffQuestion> Read(const Options& o) {
+absl::StatusOr<report::DiffQuestion> Read(const DiffOptions& o) {
   report::DiffQuestion question{
       .property = PropertyOf(o.property), .kernels = {}, .bounds = o.bounds, .bounded = o.bounded};
   for (size_t i = 0; i < 2; ++i) {
@@ -49,7 +49,7 @@ absl::Status WriteCases(const std::string& folder, const report::Diff& diff) {
   return WriteFolder(folder, kCaseComment, "only-[AB]\\.case", files);
 }
 
-void Diff(const Options& o, Session& session) {
+void Diff(const DiffOptions& o, Session& session) {
   const absl::StatusOr<report::DiffQuestion> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
   if (const absl::Status s = CanWriteFolder(o.out); !s.ok()) return session.Fail(s);
@@ -66,7 +66,7 @@ void Diff(const Options& o, Session& session) {
 void AddDiff(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "diff", "The smallest cases that one kernel allows and another refuses, both ways");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DiffOptions>();
   AddProperty(*command, o->property);
   command->footer(
       "Example: iommucheck diff no-cross-driver-reuse --kernel v6.0 --kernel v6.0,-type1.same_ops");

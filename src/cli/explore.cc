@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kCheckpointEvery = std::chrono::seconds(10);
 constexpr size_t kMaxRecordBytes = size_t{1} << 28;
 
-struct Options {
+struct ExploreOptions {
   std::string property;
   KernelOptions kernel;
   std::string scope;
@@ -49,7 +49,7 @@ void Finish(explore::ScopeAnswer answer, const std::string& out, const AnswerOpt
   if (const absl::Status s = WriteFound(out, verdict, e->answer.found); !s.ok()) session.Fail(s);
 }
 
-absl::StatusOr<explore::Question> Parse(const Options& o) {
+absl::StatusOr<explore::Question> Parse(const ExploreOptions& o) {
   explore::Question q;
   q.property = PropertyOf(o.property);
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
@@ -95,7 +95,7 @@ std::string ProgressLine(const explore::SearchOptions::Tick& tick, double second
                          part > 0 ? seconds * (1 - part) / part : 0);
 }
 
-void Explore(const Options& o, Session& session) {
+void Explore(const ExploreOptions& o, Session& session) {
   const absl::StatusOr<explore::Question> question = Parse(o);
   if (!question.ok()) return session.Fail(question.status());
   if (const absl::Status s = CanWriteFile(o.checkpoint); !s.ok()) return session.Fail(s);
@@ -162,7 +162,7 @@ void Merge(const MergeOptions& o, Session& session) {
 void AddExplore(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "explore", "The same by exhaustive search: every machine and state of a scope");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ExploreOptions>();
   AddProperty(*command, o->property);
   command->footer(
       "Example: iommucheck explore no-cross-driver-attach --kernel v7.1 --scope devices=2,steps=4");

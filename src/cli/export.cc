@@ -10,7 +10,7 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
+struct ExportOptions {
   std::vector<std::string> paths;
   std::string to = "c";
   std::string out;
@@ -31,7 +31,7 @@ absl::StatusOr<NamedText> Program(const std::string& path, const std::string& to
 
 // One case to standard output; several into a folder, without those that are no programs, which are
 // named.
-void Export(const Options& o, Session& session) {
+void Export(const ExportOptions& o, Session& session) {
   if (const absl::Status s = CanWriteFolder(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<std::vector<std::string>> files = FindFiles(o.paths, {".case"});
   if (!files.ok()) return session.Fail(files.status());
@@ -63,7 +63,7 @@ void AddExport(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "export", "A case as a C program that does its system calls on a real machine");
   command->footer("Example: iommucheck export corpus/bugs/open-overlap-at-the-top.case >top.c");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ExportOptions>();
   command->add_option("CASE", o->paths, "case files, and folders of them; - for standard input")
       ->required();
   command

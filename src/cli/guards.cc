@@ -10,7 +10,7 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
+struct GuardsOptions {
   std::string property;
   KernelOptions kernel;
   guards::Question question;
@@ -27,7 +27,7 @@ absl::Status WriteCases(const std::string& folder, const guards::Map& map) {
   return WriteFolder(folder, kCaseComment, "[A-Z]+\\.case", files);
 }
 
-void Guards(Options& o, Session& session) {
+void Guards(GuardsOptions& o, Session& session) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return session.Fail(kernel.status());
   o.question.kernel = *kernel;
@@ -47,7 +47,7 @@ void Guards(Options& o, Session& session) {
 void AddGuards(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "guards", "Which rules and assumptions a property rests on, and which removals break it");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<GuardsOptions>();
   AddProperty(*command, o->property);
   command->footer("Example: iommucheck guards no-cross-driver-reuse --kernel v6.1 --bounded");
   o->kernel.AddTo(*command, true);

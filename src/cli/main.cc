@@ -9,11 +9,13 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string_view>
 #include <typeinfo>
 
 #include "src/case/engine_error.h"
 #include "src/case/spelling.h"
+#include "src/cli/colour.h"
 #include "src/cli/commands.h"
 #include "src/cli/usage.h"
 #include "src/report/text.h"
@@ -56,6 +58,15 @@ int Run(int argc, char** argv) {
       "Exit status: 0 holds, none or ok, 1 violated or an outcome differs,\n"
       "2 usage, or output that cannot be written, 3 unknown (budget, stopped,\n"
       "part of a system missing), 4 iommucheck is wrong, 5 input not valid.");
+  std::string colour = kColourWhen.front();
+  app.add_option("--color", colour, "verdicts in colour: auto (on a terminal), always or never")
+      ->type_name("WHEN")
+      ->check(OneOf("auto, always or never", kColourWhen));
+  app.fallthrough();  // also behind a command
+  std::optional<ColouredLines> coloured;
+  app.parse_complete_callback([&] {
+    if (WantsColour(colour)) coloured.emplace(std::cout);
+  });
   Session session;
   for (AddCommand* add : {AddQuery,   AddGuards,  AddDiff,       AddCheckCertificate,
                           AddExplore, AddMerge,   AddReplay,     AddMinimize,

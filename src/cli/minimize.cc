@@ -9,12 +9,12 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options : ViolationOptions {
+struct MinimizeOptions : ViolationOptions {
   uint64_t budget = 0;
   bool json = false;
 };
 
-void Minimize(const Options& o, Session& session) {
+void Minimize(const MinimizeOptions& o, Session& session) {
   if (const absl::Status s = CanWriteFile(o.out); !s.ok()) return session.Fail(s);
   const absl::StatusOr<Case> c = ReadCase(o.path);
   if (!c.ok()) return session.Fail(c.status());
@@ -37,7 +37,7 @@ void AddMinimize(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "minimize", "The part of a case that still violates a property, as a case");
   command->footer("Example: iommucheck minimize crash.case --out small.case");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MinimizeOptions>();
   AddViolation(*command, *o, "the property to go on violating");
   AddBudget(*command, o->budget);
   AddTimeout(*command);

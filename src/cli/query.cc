@@ -24,7 +24,7 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
+struct QueryOptions {
   std::string property;
   KernelOptions kernel;
   std::string on;  // the machine; empty: all
@@ -66,14 +66,14 @@ absl::Status WriteCertificate(const std::string& folder,
 }
 
 // Whether the files that are asked for can be written, as far as that is known before the work.
-absl::Status CanWriteFiles(const Options& o) {
+absl::Status CanWriteFiles(const QueryOptions& o) {
   if (absl::Status s = o.all ? CanWriteFolder(o.out) : CanWriteFile(o.out); !s.ok()) return s;
   if (absl::Status s = CanWriteFile(o.smt2); !s.ok()) return s;
   if (absl::Status s = CanWriteFolder(o.vcs); !s.ok()) return s;
   return CanWriteFolder(o.certificate);
 }
 
-absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
+absl::Status WriteFiles(const QueryOptions& o, const report::Answer& answer) {
   const smt::QueryResult& result = answer.result;
   if (absl::Status s = WriteFound(o.out, result.verdict, result.found); !s.ok()) return s;
   if (absl::Status s = WriteConditions(o.vcs, answer); !s.ok()) return s;
@@ -81,7 +81,7 @@ absl::Status WriteFiles(const Options& o, const report::Answer& answer) {
   return o.smt2.empty() ? absl::OkStatus() : WriteFile(o.smt2, result.smt2);
 }
 
-absl::StatusOr<report::Question> Read(const Options& o) {
+absl::StatusOr<report::Question> Read(const QueryOptions& o) {
   const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse();
   if (!kernel.ok()) return kernel.status();
   report::Question question{.property = PropertyOf(o.property),
@@ -113,7 +113,7 @@ report::CheckResult ResultOf(const report::Answer& answer, const std::string& te
                                answer.result.found);
 }
 
-void QueryAll(const Options& o, Session& session) {
+void QueryAll(const QueryOptions& o, Session& session) {
   const absl::StatusOr<report::Question> question = Read(o);
   if (!question.ok()) return session.Fail(question.status());
   absl::StatusOr<report::AllCases> all = report::AskAll(*question, o.max);
@@ -129,7 +129,7 @@ void QueryAll(const Options& o, Session& session) {
   if (const absl::Status s = WriteCases(o.out, *all); !s.ok()) return session.Fail(s);
 }
 
-report::MachineQuestion QuestionOn(const Options& o) {
+report::MachineQuestion QuestionOn(const QueryOptions& o) {
   return {.property = PropertyOf(o.property),
           .path = o.on,
           .bounds = o.bounds,
@@ -137,7 +137,7 @@ report::MachineQuestion QuestionOn(const Options& o) {
           .bounded = o.bounded};
 }
 
-absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const Options& o,
+absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const QueryOptions& o,
                                                           const std::optional<KernelSpec>& kernel) {
   report::MachineQuestion question = QuestionOn(o);
   absl::StatusOr<Case> c = ReadCase(o.on);
@@ -159,7 +159,7 @@ absl::StatusOr<report::MachineQuestion> ReadMachineOfCase(const Options& o,
 
 // A question for each profile: a running kernel can lie between two.
 absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
-    const Options& o, const std::optional<KernelSpec>& kernel) {
+    const QueryOptions& o, const std::optional<KernelSpec>& kernel) {
   const absl::StatusOr<import::Found> found = import::ReadTree(o.on);
   if (!found.ok()) return found.status();
   const absl::StatusOr<report::SystemKernels> kernels = report::KernelsFor(o.on, *found, kernel);
@@ -186,7 +186,7 @@ absl::StatusOr<std::vector<report::MachineQuestion>> ReadSystem(
 }
 
 // The machine, from a case or a system. Its kernel is the one given, else its own.
-absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const Options& o) {
+absl::StatusOr<std::vector<report::MachineQuestion>> ReadMachine(const QueryOptions& o) {
   const bool is_system = o.on != "-" && import::IsSystem(o.on);
   std::optional<KernelSpec> kernel;
   if (!o.kernel.version.empty()) {
@@ -212,7 +212,7 @@ std::vector<report::CheckResult> ResultsOf(const std::vector<report::MachineAnsw
   return results;
 }
 
-void QueryOn(const Options& o, Session& session) {
+void QueryOn(const QueryOptions& o, Session& session) {
   const absl::StatusOr<std::vector<report::MachineQuestion>> questions = ReadMachine(o);
   if (!questions.ok()) return session.Fail(questions.status());
   std::vector<report::MachineAnswer> answers;
@@ -237,7 +237,7 @@ void QueryOn(const Options& o, Session& session) {
   if (!written.ok()) session.Fail(written);
 }
 
-void Query(const Options& o, Session& session) {
+void Query(const QueryOptions& o, Session& session) {
   if (const absl::Status s = CanWriteFiles(o); !s.ok()) return session.Fail(s);
   if (!o.on.empty()) return QueryOn(o, session);
   if (o.kernel.version.empty())
@@ -283,7 +283,7 @@ void AddQuery(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "query",
       "The smallest machine and run that violate a property, or none of any size or up to a bound");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<QueryOptions>();
   AddProperty(*command, o->property);
   command->footer(
       "Example: iommucheck query no-cross-driver-reuse --kernel v6.0 --drop type1.same_ops");

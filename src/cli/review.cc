@@ -24,7 +24,7 @@
 namespace iommucheck::cli {
 namespace {
 
-struct Options {
+struct ReviewOptions {
   std::vector<std::string> patches;
   std::vector<std::string> builds;
   std::vector<std::string> corpus;
@@ -55,7 +55,7 @@ int ExitOf(review::Review::Verdict verdict) {
 }
 
 // By the text of the patches alone.
-void Guess(const Options& o, Session& session) {
+void Guess(const ReviewOptions& o, Session& session) {
   KernelOptions asked{
       .version = o.kernel.empty() ? std::string(VersionName(kNewestVersion)) : o.kernel,
       .drop = {},
@@ -112,7 +112,7 @@ std::string SeriesText(const std::vector<review::Review>& each) {
   return out;
 }
 
-void RunReview(const Options& o, Session& session) {
+void RunReview(const ReviewOptions& o, Session& session) {
   if (!o.asked_as.empty()) tool::SetCommandLine(0, nullptr, o.asked_as);
   if (o.rules) return Guess(o, session);
   const size_t steps = o.patches.size();
@@ -182,7 +182,7 @@ void AddReview(CLI::App& app, Session& session) {
       "Example: iommucheck review --rules --kernel v6.12 x.patch\n"
       "`./dev review x.patch` applies and builds the patch, and calls this.\n"
       "Exit status: 0 nothing is worse, 1 something is, 3 unknown, 5 no patch.");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ReviewOptions>();
   command
       ->add_option("PATCH", o->patches,
                    "what kernel/overlay.sh says of a patch, or of several; with --rules: a diff")

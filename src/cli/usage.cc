@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/cli/usage.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +15,17 @@
 namespace iommucheck::cli {
 namespace {
 
-constexpr size_t kHelpColumns = 80;
+// Those of the terminal, as far as lines stay easy to read; 80 where there is none.
+size_t HelpColumns() {
+  constexpr size_t kUsual = 80;
+  constexpr size_t kLeast = 50;
+  constexpr size_t kMost = 100;
+  winsize size{};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+      size.ws_col == 0)
+    return kUsual;
+  return std::clamp<size_t>(size.ws_col, kLeast, kMost);
+}
 
 // The options that an argument may have been meant for, with their dashes.
 std::vector<std::string> OptionNames(const CLI::App& app) {
@@ -32,7 +45,8 @@ const CLI::App& Asked(const CLI::App& app) {
 std::string Wrapped(const std::string& text) {
   std::string out;
   for (const absl::string_view line : absl::StrSplit(text, '\n'))
-    absl::StrAppend(&out, absl::StrJoin(report::Wrap(std::string(line), kHelpColumns), "\n"), "\n");
+    absl::StrAppend(&out, absl::StrJoin(report::Wrap(std::string(line), HelpColumns()), "\n"),
+                    "\n");
   return out;
 }
 
@@ -44,7 +58,7 @@ std::string HelpFormatter::Entry(const std::string& name, const std::string& tex
   const bool fits = head.size() + 2 <= indent;
   if (fits) head.resize(indent, ' ');
   std::string out = fits ? head : head + "\n" + std::string(indent, ' ');
-  out += absl::StrJoin(report::Wrap(text, kHelpColumns - indent), "\n" + std::string(indent, ' '));
+  out += absl::StrJoin(report::Wrap(text, HelpColumns() - indent), "\n" + std::string(indent, ' '));
   return out.substr(0, out.find_last_not_of(' ') + 1) + "\n";
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The messages of CLI11 in this tool's form: help of at most 80 columns, and unknown arguments in
+// The messages of CLI11 in this tool's form: help as wide as the terminal, and unknown arguments in
 // their order, with the option or command that may have been meant.
 #pragma once
 

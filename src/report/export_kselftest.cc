@@ -201,11 +201,11 @@ FIXTURE_TEARDOWN(iommucheck)
 
 )";
 
-struct Helper {
+struct KselftestCall {
   OpKind kind;
   const char* text;
 };
-constexpr Helper kCalls[] = {
+constexpr KselftestCall kKselftestCalls[] = {
     {OpKind::kOpen, R"(static int open_group(FIXTURE_DATA(iommucheck) *self, int group)
 {
 	char path[64];
@@ -315,7 +315,7 @@ constexpr const char* kCheck = R"c(#define CHECK(op, got, type1v2, type1) do { \
 
 )c";
 
-constexpr const char* kMain = R"c(
+constexpr const char* kKselftestMain = R"c(
 int main(int argc, char *argv[])
 {
 	bdfs = vfio_selftests_get_bdfs(&argc, argv, &nr_bdfs);
@@ -323,7 +323,7 @@ int main(int argc, char *argv[])
 }
 )c";
 
-std::string CallText(const Op& op) {
+std::string KselftestCallText(const Op& op) {
   using enum OpKind;
   switch (op.kind) {
     case kOpen:
@@ -381,7 +381,7 @@ absl::StatusOr<std::string> KselftestProgram(const Case& c, const std::string& n
                                   MapsTheEnd(c) ? "(0 - PAGES * self->page_size)" : "0x1000000",
                                   absl::StrJoin(groups, ", "), absl::StrJoin(c.names.devices, " ")),
                   kFixture);
-  for (const Helper& helper : kCalls)
+  for (const KselftestCall& helper : kKselftestCalls)
     if (Uses(c, helper.kind)) text += helper.text;
   text += kCheck;
   std::string test_name = name;
@@ -397,14 +397,14 @@ absl::StatusOr<std::string> KselftestProgram(const Case& c, const std::string& n
           &text, "\tmemset(self->memory + %d * self->page_size, 1, %d * self->page_size);\n",
           op.vaddr, std::min<int>(op.at.count, kPages - op.vaddr));
     absl::StrAppendFormat(&text, "\tCHECK(%s, %s,\n\t      %s, %s);\n",
-                          CString(PrintOp(op, c.names)), CallText(op), CErrno(expected),
+                          CString(PrintOp(op, c.names)), KselftestCallText(op), CErrno(expected),
                           CErrno(type1 ? (*type1)[i] : expected));
   }
   absl::StrAppend(&text,
                   "\tif (self->differing && !strncmp(variant->iommu_mode, \"iommufd\", 7))\n"
                   "\t\tSKIP(return, \"iommufd answered %d calls in another way\","
                   " self->differing);\n}\n",
-                  kMain);
+                  kKselftestMain);
   return text;
 }
 

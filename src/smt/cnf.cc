@@ -17,7 +17,7 @@ struct Asserted {
 
 // Tseitin's translation: a variable for each gate that the asserted bits depend on.
 Cnf Translate(const RunSpace& space, const std::vector<Asserted>& asserted) {
-  using Kind = Circuit::Gate::Kind;
+  using GateKind = Circuit::Gate::Kind;
   std::vector<Bit> bits;
   bits.reserve(asserted.size());
   for (const Asserted& a : asserted) bits.push_back(a.bit);
@@ -38,10 +38,10 @@ Cnf Translate(const RunSpace& space, const std::vector<Asserted>& asserted) {
     const int a = literal(gate.a);
     const int b = literal(gate.b);
     const int c = literal(gate.c);
-    if (gate.kind == Kind::kInput) define(space.name(node), {});
-    if (gate.kind == Kind::kAnd)
+    if (gate.kind == GateKind::kInput) define(space.name(node), {});
+    if (gate.kind == GateKind::kAnd)
       define(absl::StrCat("and ", a, " ", b), {{-out, a}, {-out, b}, {out, -a, -b}});
-    if (gate.kind == Kind::kIte)
+    if (gate.kind == GateKind::kIte)
       define(absl::StrCat("if ", a, " then ", b, " else ", c),
              {{-out, -a, b}, {-out, a, c}, {out, -a, -b}, {out, a, -c}});
   }
