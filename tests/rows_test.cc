@@ -5,7 +5,9 @@
 // read the diff.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "model/properties.h"
 #include "src/conform/harness.h"
 #include "src/report/json.h"
+#include "src/report/survey_data.h"
 #include "tests/given.h"
 
 namespace iommucheck {
@@ -267,6 +270,71 @@ TEST(Trees, ThatArePatchedAreOfTheProfileThatIsNearest) {
   EXPECT_EQ(conform::ProfileOfTree(HARNESS_ALLOC_BY_DEV | HARNESS_DMA_CONFIGURE), kV7_1);
   EXPECT_EQ(conform::ProfileOfTree(HARNESS_ALLOC_BY_DEV | HARNESS_REATTACH), kV6_12);
   EXPECT_EQ(conform::ProfileOfTree(HARNESS_BUS_OPS | HARNESS_DEFER_UNSET), kV6_1);
+}
+
+// "1,474"
+std::string Grouped(size_t n) {
+  std::string digits = absl::StrCat(n);
+  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+// "arm-smmu-v3 on pci, arm-smmu on platform"
+std::string BusesText(const report::SurveyEntry& entry) {
+  return absl::StrReplaceAll(entry.buses, {{":", " on "}, {" ", ", "}});
+}
+
+report::SurveyData SurveyOf(const std::string& release) {
+  const std::string file = absl::StrCat("data/systems/debian-", release, ".csv");
+  return report::ParseSurveyData(ReadWhole(kSource / file), file).value();
+}
+
+std::vector<report::SurveyEntry> OfSeveralDrivers(const report::SurveyData& data) {
+  std::vector<report::SurveyEntry> several;
+  for (const report::SurveyEntry& entry : data.entries)
+    if (report::ServingDrivers(entry).size() > 1) several.push_back(entry);
+  return several;
+}
+
+// The tables of docs/systems.md are those of data/systems.
+TEST(Docs, HaveTheSurveys) {
+  const auto row = [](const std::string& release, const char* architectures) {
+    const report::SurveyData data = SurveyOf(release);
+    const size_t several = OfSeveralDrivers(data).size();
+    const std::string& kernel = data.entries.front().kernel;
+    const bool own = kernel.starts_with("v" + release);
+    return Row({own ? release : absl::StrCat(release, " (asked about as ", kernel, ")"),
+                architectures, Grouped(data.machines), Grouped(data.entries.size()),
+                several == 0 ? "none" : absl::StrCat(several)});
+  };
+  ExpectPart(
+      "docs/systems.md",
+      "| kernel | architectures | device trees | with an IOMMU that the kernel drives | with "
+      "devices of several drivers |\n|---|---|---|---|---|\n",
+      "\n\n",
+      absl::StrJoin({row("6.1", "arm64, armhf"), row("6.12", "arm64, armhf, riscv64"),
+                     row("7.2", "arm64, armhf, riscv64")},
+                    "\n"));
+  std::map<std::string, int> by_buses;
+  std::vector<std::string> boards;
+  for (const report::SurveyEntry& entry : OfSeveralDrivers(SurveyOf("7.2"))) {
+    ++by_buses[BusesText(entry)];
+    boards.push_back(Row({entry.model, absl::StrCat("`", entry.machine, "`"), BusesText(entry)}));
+    EXPECT_EQ(entry.answer, "not affected") << entry.machine;
+    EXPECT_EQ(entry.patched, "not affected") << entry.machine;
+  }
+  std::vector<std::pair<int, std::string>> counts;
+  for (const auto& [buses, n] : by_buses) counts.emplace_back(-n, buses);
+  std::sort(counts.begin(), counts.end());
+  std::vector<std::string> rows;
+  for (const auto& [n, buses] : counts) rows.push_back(Row({buses, absl::StrCat(-n)}));
+  ExpectPart("docs/systems.md", "| drivers and their buses | boards |\n|---|---|\n", "\n\n",
+             absl::StrJoin(rows, "\n"));
+  ExpectPart("docs/systems.md",
+             "| board | device tree | drivers and their buses |\n|---|---|---|\n", "\n<!-- end",
+             absl::StrJoin(boards, "\n"));
+  const std::string text = ReadWhole(kSource / "docs/systems.md");
+  EXPECT_NE(text.find(absl::StrCat("## The ", boards.size(), " boards")), std::string::npos);
 }
 
 }  // namespace

@@ -14,9 +14,11 @@
 #include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/import/import.h"
+#include "src/report/across.h"
 #include "src/report/claim.h"
 #include "src/report/export.h"
 #include "src/report/json.h"
+#include "src/report/picture.h"
 #include "src/report/sweep.h"
 #include "src/report/system.h"
 #include "src/report/text.h"
@@ -80,6 +82,12 @@ void Sweep(const Case& c, const std::string& path, bool json, Session& session) 
   std::cout << (json ? report::SweepJson(c, sweep, path) : report::SweepText(c, sweep, path));
   if (!report::BrokenPromises(c, Play(c)).empty() || std::ranges::any_of(sweep, report::IsBad))
     session.exit = kViolated;
+}
+
+void Across(const Case& c, const std::string& path, bool json, Session& session) {
+  const std::vector<report::PlayedOn> played = report::PlayOn(c, kKernelVersions);
+  std::cout << (json ? report::AcrossJson(c, played, path) : report::AcrossText(c, played, path));
+  if (report::BreaksPromise(played)) session.exit = kViolated;
 }
 
 struct ConvertOptions {
@@ -148,6 +156,11 @@ absl::Status Convert(const ConvertOptions& o) {
   if (o.to == "text") text = PrintCase(*c);
   if (o.to == "json") text = CaseToJson(*c);
   if (o.to == "dot") text = report::Dot(*c);
+  if (o.to == "svg" || o.to == "html") {
+    absl::StatusOr<std::string> picture = o.to == "svg" ? report::Svg(*c) : report::PictureHtml(*c);
+    if (!picture.ok()) return picture.status();
+    text = *std::move(picture);
+  }
   if (o.to == "syz") {
     absl::StatusOr<std::string> program = report::SyzProgram(*c);
     if (!program.ok())
@@ -257,6 +270,7 @@ void AddReplay(CLI::App& app, Session& session) {
     std::string path;
     bool json = false;
     bool sweep = false;
+    std::string kernel;
     report::TraceOptions trace;
   };
   auto* command = app.add_subcommand("replay", "What happens in a case, step by step");
@@ -265,11 +279,16 @@ void AddReplay(CLI::App& app, Session& session) {
   command->add_option("CASE", o->path, "case file; - for standard input")->required();
   command->add_flag("--json", o->json, "one JSON object");
   command->add_flag("-v,--verbose", o->trace.all_events, "every event");
-  command->add_flag("--sweep", o->sweep, "again with each call that can fail failing");
+  auto* sweep =
+      command->add_flag("--sweep", o->sweep, "again with each call that can fail failing");
+  command->add_option("--kernel", o->kernel, "all: on every kernel, in one table")
+      ->check(CLI::IsMember({std::string(kAllKernels)}))
+      ->excludes(sweep);
   command->callback([o, &session] {
     absl::StatusOr<Case> c = ReadCase(o->path);
     if (!c.ok()) return session.Fail(c.status());
     if (o->sweep) return Sweep(*c, o->path, o->json, session);
+    if (!o->kernel.empty()) return Across(*c, o->path, o->json, session);
     const Run run = Play(*c);
     const std::vector<std::string> mismatches = Mismatches(*c, run, o->path);
     std::cout << (o->json ? report::ReplayJson(*c, run, o->path)
@@ -297,8 +316,8 @@ void AddJudge(CLI::App& app, Session& session) {
 void AddConvert(CLI::App& app, Session& session) {
   auto* command = app.add_subcommand(
       "convert",
-      "A case or a system as a case in text, in JSON, in fuzzer bytes, or as DOT or syz");
-  command->footer("Example: iommucheck convert my.case --to dot | dot -Tsvg >my.svg");
+      "A case or a system as a case in text, in JSON, in fuzzer bytes, or as a picture or syz");
+  command->footer("Example: iommucheck convert my.case --to html --out my.html");
   auto o = std::make_shared<ConvertOptions>();
   command
       ->add_option("CASE", o->path,
@@ -306,8 +325,12 @@ void AddConvert(CLI::App& app, Session& session) {
       ->required();
   command->add_option("--from", o->from, "what CASE is: case, or bytes, an input of a fuzzer")
       ->check(CLI::IsMember({"case", "bytes"}));
-  command->add_option("--to", o->to, "text, json, bytes, dot, or syz: a program of syzkaller")
-      ->check(CLI::IsMember({"text", "json", "bytes", "dot", "syz"}));
+  command
+      ->add_option(
+          "--to", o->to,
+          "text, json, bytes, a picture as svg, html (step by step) or dot, or syz: a program\n"
+          "of syzkaller")
+      ->check(CLI::IsMember({"text", "json", "bytes", "svg", "html", "dot", "syz"}));
   command->add_option("--kernel", o->kernel, "the kernel of a system, instead of its own");
   AddSources(*command, o->sources);
   command->add_option("--out", o->out, "file to write instead of standard output");

@@ -40,7 +40,24 @@ int ExitOf(const report::SystemReport& report, const AnswerOptions& options) {
   return exit;
 }
 
+void CheckOnAll(const CheckOptions& o, Session& session) {
+  if (!o.kernel.drop.empty() || !o.kernel.add.empty())
+    return session.Fail(absl::OutOfRangeError("--drop and --add go with one kernel"));
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.question.path, o.sources);
+  if (!found.ok()) return session.Fail(found.status());
+  const absl::StatusOr<std::vector<report::SystemReport>> reports =
+      report::CheckFoundOn(o.question, *found, kKernelVersions);
+  Progress("");
+  if (!reports.ok()) return session.Fail(reports.status());
+  std::cout << (o.answer.json ? report::SystemsJson(*reports) : report::SystemsText(*reports));
+  for (const report::SystemReport& report : *reports) {
+    const int exit = ExitOf(report, o.answer);
+    if (session.exit != kViolated) session.exit = exit == kOk ? session.exit : exit;
+  }
+}
+
 void Check(CheckOptions& o, Session& session) {
+  if (o.kernel.version == kAllKernels) return CheckOnAll(o, session);
   if (!o.kernel.version.empty()) {
     const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse(import::kAssumedInTree);
     if (!kernel.ok()) return session.Fail(kernel.status());
@@ -55,6 +72,17 @@ void Check(CheckOptions& o, Session& session) {
   if (!report.ok()) return session.Fail(report.status());
   std::cout << (o.answer.json ? report::SystemJson(*report) : report::SystemText(*report));
   session.exit = ExitOf(*report, o.answer);
+}
+
+void PairsOnAll(const KernelOptions& kernel, bool json, Session& session) {
+  if (!kernel.drop.empty() || !kernel.add.empty())
+    return session.Fail(absl::OutOfRangeError("--drop and --add go with one kernel"));
+  std::vector<report::PairsOn> kernels;
+  for (const KernelVersion version : kKernelVersions) {
+    const KernelSpec spec{.version = version, .dropped = {}, .added = {}};
+    kernels.push_back({spec, import::AnalysePairs(spec)});
+  }
+  std::cout << (json ? report::PairsAcrossJson(kernels) : report::PairsAcrossText(kernels));
 }
 
 constexpr size_t kMaxFileBytes = size_t{1} << 32U;
@@ -87,6 +115,8 @@ void AddCheck(CLI::App& app, Session& session) {
       ->required();
   AddSources(*command, o->sources);
   o->kernel.AddTo(*command, false);
+  command->get_option("--kernel")
+      ->description("kernel profile or release, instead of its own; all: every one, in one table");
   command->add_option("--steps", o->question.steps, "steps to go up to")
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxCheckSteps));
@@ -108,7 +138,11 @@ void AddPairs(CLI::App& app, Session& session) {
   auto json = std::make_shared<bool>(false);
   command->add_flag("--all", *all, "each pair that falls, too, with the reason");
   command->add_flag("--json", *json, "one JSON object");
+  command->get_option("--kernel")
+      ->description(
+          "kernel profile, with a patch as v6.0,-RULE,+RULE; all: every one, in one table");
   command->callback([kernel, all, json, &session] {
+    if (kernel->version == kAllKernels) return PairsOnAll(*kernel, *json, session);
     const absl::StatusOr<KernelSpec> spec = kernel->Parse();
     if (!spec.ok()) return session.Fail(spec.status());
     const std::vector<import::PairResult> pairs = import::AnalysePairs(*spec);

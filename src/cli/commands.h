@@ -74,6 +74,9 @@ AddCommand AddQuery, AddGuards, AddDiff, AddCheckCertificate, AddExplore, AddMer
     AddMinimize, AddJudge, AddCheck, AddSurvey, AddPairs, AddConform, AddKernels, AddProperties,
     AddConvert, AddSnapshot, AddExport, AddReport, AddReview, AddTour, AddDescribe;
 
+// What --kernel takes for every kernel, where a command prints one table of them.
+inline constexpr std::string_view kAllKernels = "all";
+
 // --kernel, --drop, --add, the same for every command that has them.
 struct KernelOptions {
   std::string version;

@@ -24,9 +24,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "src/case/kernel.h"
+#include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/import/catalogue.h"
 #include "src/import/packages.h"
+#include "src/report/survey_data.h"
 #include "src/report/text.h"
 #include "src/tool/fork.h"
 #include "src/tool/stop.h"
@@ -41,6 +43,7 @@ struct SurveyOptions {
   std::string format = "text";
   std::string html;
   std::string cache;
+  std::string compare;
   bool all = false;
 };
 
@@ -49,11 +52,14 @@ struct Machine {
   std::string bytes;
 };
 
-// "qcom/x.dtb" of what comes before it in folders and packages.
+// "qcom/x.dtb" of what comes before it in folders and packages. The folder of a package, which has
+// the kernel's version in its name, is no vendor's.
 std::string ShortName(const std::string& path) {
   const std::filesystem::path file(path);
   const std::string folder = file.parent_path().filename().string();
-  return folder.empty() ? file.filename().string() : folder + "/" + file.filename().string();
+  const bool of_package = folder.starts_with("linux-image-") || folder == "dtb";
+  return folder.empty() || of_package ? file.filename().string()
+                                      : folder + "/" + file.filename().string();
 }
 
 // FNV-1a of the bytes and of what the answer depends on besides.
@@ -229,6 +235,25 @@ int ExitOf(const std::vector<report::SurveyRow>& rows) {
   return exit;
 }
 
+// Whether the survey is the one that was kept; what came, went or changed since.
+void Compare(const std::string& kept, const std::vector<report::SurveyRow>& rows,
+             Session& session) {
+  constexpr size_t kMaxDataBytes = size_t{64} << 20U;
+  const absl::StatusOr<std::string> text = ReadFile(kept, kMaxDataBytes);
+  if (!text.ok()) return session.Fail(text.status());
+  const absl::StatusOr<report::SurveyData> before = report::ParseSurveyData(*text, kept);
+  if (!before.ok()) return session.Fail(before.status());
+  const report::SurveyData after = report::DataOf(rows);
+  const std::vector<std::string> changes = report::SurveyChanges(*before, after);
+  for (const std::string& change : changes) std::cout << Printable(change) << "\n";
+  std::cout << absl::StrFormat(
+      "%d device trees, %d with IOMMUs that the kernel drives; %s\n", after.machines,
+      after.entries.size(),
+      changes.empty() ? "as in " + Printable(kept)
+                      : absl::StrFormat("%d changes since %s", changes.size(), Printable(kept)));
+  session.exit = changes.empty() ? kOk : kViolated;
+}
+
 void RunSurvey(const SurveyOptions& o, Session& session) {
   std::vector<KernelSpec> kernels;
   for (const std::string& name : o.kernels) {
@@ -249,8 +274,10 @@ void RunSurvey(const SurveyOptions& o, Session& session) {
     page << report::SurveyHtml(*rows);
     if (!page.flush()) return session.Fail(absl::OutOfRangeError(o.html + ": cannot be written"));
   }
+  if (!o.compare.empty()) return Compare(o.compare, *rows, session);
   std::cout << (o.format == "csv"    ? report::SurveyCsv(*rows)
                 : o.format == "json" ? report::SurveyJson(*rows)
+                : o.format == "data" ? report::PrintSurveyData(report::DataOf(*rows))
                                      : report::SurveyText(*rows, o.all));
   session.exit = ExitOf(*rows);
 }
@@ -272,9 +299,11 @@ void AddSurvey(CLI::App& app, Session& session) {
   command->add_option("--jobs", o->jobs, "processes")
       ->capture_default_str()
       ->check(CLI::Range(1U, 1024U));
-  command->add_option("--format", o->format, "text, csv or json")
+  command->add_option("--format", o->format, "text, csv, json, or data: what --compare reads")
       ->capture_default_str()
-      ->check(CLI::IsMember({"text", "csv", "json"}));
+      ->check(CLI::IsMember({"text", "csv", "json", "data"}));
+  command->add_option("--compare", o->compare,
+                      "print what differs from this survey; exit status 1 where something does");
   command->add_option("--html", o->html, "write a page with a table, too");
   command->add_option("--cache", o->cache, "a folder of answers, from which a later run goes on");
   command->add_flag("--all", o->all, "list the machines with one driver, too");

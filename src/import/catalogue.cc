@@ -76,6 +76,11 @@ CatalogueDriver ReadDriver(const json& facts, KernelVersion era) {
   facts.at("default_domains").get_to(d.default_domains);
   facts.at("group").get_to(d.group);
   facts.at("tables").get_to(d.tables);
+  if (facts.contains("since")) d.since = ReadEra(facts.at("since"));
+  if (facts.contains("last")) d.last = ReadEra(facts.at("last"));
+  const json arch_since = facts.value("arch_since", json::object());
+  for (const auto& [arch, first] : arch_since.items())
+    d.arch_since.emplace_back(arch, ReadEra(first));
   const json compatible = facts.value("compatible", json::object());
   for (const auto& [first, strings] : compatible.items())
     for (const json& text : strings)
@@ -182,6 +187,17 @@ const CatalogueDriver* FindDriver(std::string_view name, KernelVersion version) 
   for (const CatalogueDriver& row : Catalogue())
     if (row.era == era && row.name == name) return &row;
   return nullptr;
+}
+
+bool Exists(const CatalogueDriver& driver, KernelVersion version) {
+  return driver.since <= version && version <= driver.last;
+}
+
+std::vector<std::string> ArchitecturesIn(const CatalogueDriver& driver, KernelVersion version) {
+  std::vector<std::string> arch = driver.arch;
+  for (const auto& [later, first] : driver.arch_since)
+    if (version < first) std::erase(arch, later);
+  return arch;
 }
 
 const CatalogueDriver* FindDriverByBound(std::string_view bound) {

@@ -49,6 +49,13 @@ struct CatalogueDriver {
   // driver knows it. Where sources of two kernels were read and the later one alone has it, the
   // profile after the earlier one: too early rather than too late, so that no driver is missed.
   std::vector<std::pair<std::string, KernelVersion>> compatible;
+  // The profiles with the driver, as far as sources were read: the first, and the last, where later
+  // ones lack it. Facts of an era may be asked for before: a device tree's IOMMU is served too early
+  // rather than too late.
+  KernelVersion since = kKernelVersions.front();
+  KernelVersion last = kNewestVersion;
+  // Architectures for which it could be built later than that, and from when on.
+  std::vector<std::pair<std::string, KernelVersion>> arch_since;
   bool unbinds = false;  // the admin can unbind it from instances that serve devices
 };
 
@@ -62,6 +69,9 @@ const std::vector<CatalogueDriver>& Catalogue();
 std::vector<const CatalogueDriver*> DriversOf(KernelVersion version);
 // The facts of the driver for a kernel; nullptr if that kernel has no driver of that name.
 const CatalogueDriver* FindDriver(std::string_view name, KernelVersion version);
+// Whether the kernel's tree has the driver, and for which architectures it can be built then.
+bool Exists(const CatalogueDriver& driver, KernelVersion version);
+std::vector<std::string> ArchitecturesIn(const CatalogueDriver& driver, KernelVersion version);
 // The driver whose instances belong to the device driver `bound`, by any version.
 const CatalogueDriver* FindDriverByBound(std::string_view bound);
 

@@ -190,6 +190,7 @@ absl::StatusOr<Found> ReadAnyTree(const Tree& tree, const Beside& beside) {
   // A node of a device tree may have the name of a folder of sysfs.
   if (IsDeviceTreeFolder(tree, "")) return described("");
   absl::StatusOr<Found> found = ReadFound(tree, beside);
+  if (found.ok()) found->vfio = ReadVfioFacts(tree, *found);
   if (!absl::IsNotFound(found.status())) return found;
   // Firmware alone.
   for (const std::string& root : RootsOf(tree)) {
@@ -288,13 +289,19 @@ absl::StatusOr<System> ToSystem(const Found& found, KernelVersion version, Keep 
 }
 
 namespace {
+// A system without a /sys tree has those facts alone that follow from what it describes.
+absl::StatusOr<Found> WithVfioFacts(absl::StatusOr<Found> found) {
+  if (found.ok() && (found->described_only || found->listing)) found->vfio = VfioFactsOf(*found);
+  return found;
+}
+
 absl::StatusOr<Found> ReadPath(const std::string& path, const Sources& sources) {
   absl::StatusOr<Beside> beside = ReadBeside(sources);
   if (!beside.ok()) return beside.status();
   std::error_code error;
   if (fs::is_directory(path, error)) {
     beside->proc_version = VersionBeside(path);
-    return WithName(path, ReadAnyTree(*OpenFolder(path), *beside));
+    return WithName(path, WithVfioFacts(ReadAnyTree(*OpenFolder(path), *beside)));
   }
   absl::StatusOr<std::string> bytes = ReadBytes(path);
   if (!bytes.ok()) return WithName(path, bytes.status());
@@ -302,7 +309,7 @@ absl::StatusOr<Found> ReadPath(const std::string& path, const Sources& sources) 
     bytes = CompileDeviceTree(path);
     if (!bytes.ok()) return WithName(path, bytes.status());
   }
-  return WithName(path, ReadAnyFile(*bytes, *beside));
+  return WithName(path, WithVfioFacts(ReadAnyFile(*bytes, *beside)));
 }
 }  // namespace
 
@@ -336,7 +343,7 @@ bool IsSystem(const std::string& path) {
 }
 
 absl::StatusOr<Found> ReadSnapshot(std::string_view bytes, const std::string& name) {
-  return WithName(name, ReadAnyFile(bytes, {}));
+  return WithName(name, WithVfioFacts(ReadAnyFile(bytes, {})));
 }
 
 }  // namespace iommucheck::import

@@ -17,9 +17,9 @@
 namespace iommucheck::import {
 namespace {
 
-constexpr std::array<std::string_view, 10> kReasonNames = {
-    "not-present", "claims-nothing", "no-architecture", "no-firmware",   "no-soc",
-    "one-loses",   "both-serve",     "disjoint",        "one-registers", "no-claims"};
+constexpr std::array<std::string_view, 9> kReasonNames = {
+    "claims-nothing", "no-architecture", "no-firmware",   "no-soc",   "one-loses",
+    "both-serve",     "disjoint",        "one-registers", "no-claims"};
 
 using Words = std::set<std::string>;
 
@@ -31,7 +31,10 @@ Words Common(const Words& a, const Words& b) {
 
 std::string List(const Words& words) { return absl::StrJoin(words, ", "); }
 
-Words Architectures(const CatalogueDriver& d) { return {d.arch.begin(), d.arch.end()}; }
+Words Architectures(const CatalogueDriver& d, KernelVersion version) {
+  const std::vector<std::string> arch = ArchitecturesIn(d, version);
+  return {arch.begin(), arch.end()};
+}
 
 // "acpi:DMAR" becomes ACPI: a machine may have both this table and another.
 Words FirmwareKinds(const CatalogueDriver& d) {
@@ -197,14 +200,17 @@ void RunInModel(const KernelSpec& kernel, const CatalogueDriver& a, const Catalo
 
 // The reason why the pair is impossible before any kernel runs; nullopt: there is none.
 std::optional<PairReason> FallsOnPaper(const CatalogueDriver& a, const CatalogueDriver& b,
-                                       bool claims, std::string& detail) {
+                                       KernelVersion version, std::string& detail) {
+  const bool claims = InfoOf(version).era == Era::kBusSlots;
   for (const CatalogueDriver* d : {&a, &b})
     if (claims && d->claims.empty()) {
       detail = absl::StrCat(d->name, " claims no bus");
       return PairReason::kClaimsNothing;
     }
-  if (Common(Architectures(a), Architectures(b)).empty()) {
-    detail = absl::StrCat(List(Architectures(a)), " against ", List(Architectures(b)));
+  const Words arch_a = Architectures(a, version);
+  const Words arch_b = Architectures(b, version);
+  if (Common(arch_a, arch_b).empty()) {
+    detail = absl::StrCat(List(arch_a), " against ", List(arch_b));
     return PairReason::kNoArchitecture;
   }
   if (Common(FirmwareKinds(a), FirmwareKinds(b)).empty()) {
@@ -218,16 +224,10 @@ std::optional<PairReason> FallsOnPaper(const CatalogueDriver& a, const Catalogue
   return std::nullopt;
 }
 
-PairResult Analyse(const KernelSpec& kernel, const std::string& name_a, const std::string& name_b) {
-  PairResult result{.a = name_a, .b = name_b, .detail = {}, .example = {}};
-  const CatalogueDriver* a = FindDriver(name_a, kernel.version);
-  const CatalogueDriver* b = FindDriver(name_b, kernel.version);
-  if (a == nullptr || b == nullptr) {
-    result.detail = absl::StrCat("no ", a == nullptr ? name_a : name_b);
-    return result;
-  }
+PairResult Analyse(const KernelSpec& kernel, const CatalogueDriver* a, const CatalogueDriver* b) {
+  PairResult result{.a = a->name, .b = b->name, .detail = {}, .example = {}};
   const bool claims = ProfileOf(kernel).era == Era::kBusSlots;
-  if (const auto reason = FallsOnPaper(*a, *b, claims, result.detail)) {
+  if (const auto reason = FallsOnPaper(*a, *b, kernel.version, result.detail)) {
     result.reason = *reason;
     return result;
   }
@@ -258,14 +258,23 @@ std::string_view PairReasonName(PairReason reason) {
   return kReasonNames[static_cast<size_t>(reason)];
 }
 
+std::vector<const CatalogueDriver*> DriversThatExist(KernelVersion version) {
+  std::vector<const CatalogueDriver*> drivers;
+  for (const CatalogueDriver& row : Catalogue()) {
+    if (!Exists(row, version) || (!drivers.empty() && drivers.back()->name == row.name)) continue;
+    // A driver that is younger than the facts of the kernel's era has those of its first.
+    const CatalogueDriver* const facts = FindDriver(row.name, version);
+    drivers.push_back(facts == nullptr ? &row : facts);
+  }
+  return drivers;
+}
+
 std::vector<PairResult> AnalysePairs(const KernelSpec& kernel) {
   std::vector<PairResult> results;
-  std::vector<std::string> names;
-  for (const CatalogueDriver& row : Catalogue())
-    if (names.empty() || names.back() != row.name) names.push_back(row.name);
-  for (size_t i = 0; i < names.size(); ++i)
-    for (size_t j = i + 1; j < names.size(); ++j)
-      results.push_back(Analyse(kernel, names[i], names[j]));
+  const std::vector<const CatalogueDriver*> drivers = DriversThatExist(kernel.version);
+  for (size_t i = 0; i < drivers.size(); ++i)
+    for (size_t j = i + 1; j < drivers.size(); ++j)
+      results.push_back(Analyse(kernel, drivers[i], drivers[j]));
   return results;
 }
 

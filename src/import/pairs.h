@@ -12,12 +12,12 @@
 
 #include "model/rules.h"
 #include "src/case/case.h"
+#include "src/import/catalogue.h"
 
 namespace iommucheck::import {
 
 // The first reason that applies to a pair.
 enum class PairReason : uint8_t {
-  kNotPresent,      // the kernel does not have both drivers
   kClaimsNothing,   // one of them claims no bus
   kNoArchitecture,  // no kernel can be built for both
   kNoFirmware,      // no firmware describes instances of both: ACPI, device tree, built in
@@ -43,7 +43,10 @@ struct PairResult {
   Case example;                   // the run that shows the most of these
 };
 
-// All unordered pairs of the catalogue, in its order. From 6.1 on no driver claims a bus: the
+// The drivers that the kernel has, in the catalogue's order, as they are in it.
+std::vector<const CatalogueDriver*> DriversThatExist(KernelVersion version);
+
+// All unordered pairs of them. From 6.1 on no driver claims a bus: the
 // registration of the instances decides whether two drivers can meet, and then each serves its own
 // device.
 std::vector<PairResult> AnalysePairs(const KernelSpec& kernel);

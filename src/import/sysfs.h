@@ -15,6 +15,7 @@
 #include "model/topology.h"
 #include "src/import/acpi.h"
 #include "src/import/tree.h"
+#include "src/import/vfio_facts.h"
 
 namespace iommucheck::import {
 
@@ -114,6 +115,7 @@ struct Found {
   std::vector<FoundNode> nodes;
   std::vector<Gap> gaps;
   std::vector<std::string> assumptions;  // sentences about what was read
+  VfioFacts vfio;
 };
 
 // What is known beside a sysfs, and counts instead of what is in it.

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/report/claim.h"
 
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <sstream>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "src/case/encoded.h"
 #include "src/case/kernel.h"
 #include "src/case/source.h"
 #include "src/case/spelling.h"
 #include "src/import/pairs.h"
+#include "src/report/survey_data.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -118,6 +124,15 @@ ClaimQuery ReadQuery(Reader& r) {
   return query;
 }
 
+// The words of a `systems` statement, with the numbers that they give.
+std::array<std::pair<const char*, int*>, 5> SystemWords(SystemCounts& n) {
+  return {{{"trees", &n.trees},
+           {"driven", &n.driven},
+           {"several", &n.several},
+           {"affected", &n.affected},
+           {"patched", &n.patched}}};
+}
+
 ClaimPairs ReadPairs(Reader& r) {
   ClaimPairs pairs{.line = r.line()};
   pairs.kernel = r.TakeKernel();
@@ -130,6 +145,18 @@ ClaimPairs ReadPairs(Reader& r) {
   pairs.counts.violate = r.TakeNumber("a number of pairs");
   r.TakeEnd();
   return pairs;
+}
+
+ClaimSystems ReadSystems(Reader& r) {
+  ClaimSystems systems{.line = r.line()};
+  systems.path = r.Take("a file of data/systems");
+  r.Expect("->");
+  for (const auto& [word, number] : SystemWords(systems.counts)) {
+    r.Expect(word);
+    *number = r.TakeNumber("a number of machines");
+  }
+  r.TakeEnd();
+  return systems;
 }
 
 // False: there is no such statement.
@@ -146,6 +173,8 @@ bool ReadStatement(Reader& r, std::string_view head, Claim& claim) {
     claim.queries.push_back(ReadQuery(r));
   else if (head == "pairs")
     claim.pairs.push_back(ReadPairs(r));
+  else if (head == "systems")
+    claim.systems.push_back(ReadSystems(r));
   else if (head == "case")
     claim.cases.push_back({.line = r.line(), .path = r.TakeRest("a path")});
   else
@@ -199,10 +228,52 @@ void JudgePairs(const ClaimPairs& pairs, Judgement& out) {
            n == pairs.counts ? "" : absl::StrFormat("expected %s, got %s", wanted, CountsText(n))});
 }
 
+std::string PathFrom(const Claim& claim, const std::string& path) {
+  return (std::filesystem::path(claim.file).parent_path() / path).lexically_normal().string();
+}
+
+std::string CountsText(SystemCounts n) {
+  std::vector<std::string> words;
+  for (const auto& [word, number] : SystemWords(n))
+    words.push_back(absl::StrCat(word, " ", *number));
+  return absl::StrJoin(words, " ");
+}
+
+SystemCounts CountSystems(const SurveyData& data) {
+  SystemCounts n{.trees = static_cast<int>(data.machines),
+                 .driven = static_cast<int>(data.entries.size())};
+  for (const SurveyEntry& entry : data.entries) {
+    if (ServingDrivers(entry).size() < 2) continue;
+    ++n.several;
+    n.affected += entry.answer == "not affected" ? 0 : 1;
+    n.patched += entry.patched == "not affected" ? 0 : 1;
+  }
+  return n;
+}
+
+absl::Status JudgeSystems(const Claim& claim, const ClaimSystems& entry, Judgement& out) {
+  const std::string path = PathFrom(claim, entry.path);
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read"));
+  const absl::StatusOr<SurveyData> data = ParseSurveyData(std::move(text).str(), path);
+  if (!data.ok()) return data.status();
+  const SystemCounts n = CountSystems(*data);
+  const std::string name = std::filesystem::path(path).stem().string();
+  out.lines.push_back(absl::StrFormat("systems of %s: %s", name, CountsText(n)));
+  const std::string wanted = CountsText(entry.counts);
+  out.assertions.push_back(
+      {.what = absl::StrFormat("systems of %s -> %s", name, wanted),
+       .line = {entry.line},
+       .problem =
+           n == entry.counts ? "" : absl::StrFormat("expected %s, got %s", wanted, CountsText(n))});
+  return absl::OkStatus();
+}
+
 absl::Status JudgeCase(const Claim& claim, const ClaimCase& entry, const CaseReader& read,
                        Judgement& out) {
-  const std::string path =
-      (std::filesystem::path(claim.file).parent_path() / entry.path).lexically_normal().string();
+  const std::string path = PathFrom(claim, entry.path);
   const absl::StatusOr<Case> c = read(path);
   if (!c.ok()) return c.status();
   const Run run = Play(*c);
@@ -236,7 +307,8 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
     const Word& head = statement.words[0];
     Reader reader(*source, statement);
     if (!ReadStatement(reader, head.text, claim))
-      return Mismatch(file, head.place, "claim, says, quote, query, pairs, case or finding",
+      return Mismatch(file, head.place,
+                      "claim, says, quote, query, pairs, systems, case or finding",
                       Quote(head.text));
     if (!reader.status().ok()) return reader.status();
   }
@@ -244,8 +316,9 @@ absl::StatusOr<Claim> ParseClaim(std::string_view text, std::string_view file) {
        {std::pair(&claim.name, "a 'claim' statement"), std::pair(&claim.says, "a 'says' statement"),
         std::pair(&claim.finding, "a 'finding' statement")})
     if (value->empty()) return Mismatch(file, source->end, what, "end of file");
-  if (claim.queries.empty() && claim.pairs.empty() && claim.cases.empty())
-    return Mismatch(file, source->end, "a 'query', 'pairs' or 'case' statement", "end of file");
+  if (claim.queries.empty() && claim.pairs.empty() && claim.systems.empty() && claim.cases.empty())
+    return Mismatch(file, source->end, "a 'query', 'pairs', 'systems' or 'case' statement",
+                    "end of file");
   return claim;
 }
 
@@ -254,6 +327,8 @@ absl::StatusOr<Judgement> JudgeClaim(const Claim& claim, const CaseReader& read,
   for (const ClaimQuery& query : claim.queries)
     if (absl::Status s = JudgeQuery(query, ask, out); !s.ok()) return s;
   for (const ClaimPairs& pairs : claim.pairs) JudgePairs(pairs, out);
+  for (const ClaimSystems& systems : claim.systems)
+    if (absl::Status s = JudgeSystems(claim, systems, out); !s.ok()) return s;
   for (const ClaimCase& entry : claim.cases)
     if (absl::Status s = JudgeCase(claim, entry, read, out); !s.ok()) return s;
   return out;

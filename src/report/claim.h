@@ -12,6 +12,7 @@
 //   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> holds        (proved, every size)
 //   query no-cross-driver-reuse kernel v6.1 devices 3 steps 5 -> none      (up to that, no proof)
 //   pairs kernel v6.0 drop type1.same_ops -> apart 200 coexist 12 violate 7   (the catalogue)
+//   systems ../../data/systems/debian-7.2.csv -> trees 2788 driven 1047 several 85 affected 0 patched 0
 //   case ../litmus/v7.1+two-tables.case           (played, and as is written in it)
 //   finding True up to 6.0. ...
 #pragma once
@@ -44,6 +45,23 @@ struct ClaimPairs {
   PairCounts counts;  // expected
 };
 
+// Machines of a survey that was kept: all, those with an IOMMU that the kernel drives, those with
+// devices of several drivers, and of these the ones that are affected, and affected with the patch
+// of 2022, or of which that is unknown.
+struct SystemCounts {
+  int trees = 0;
+  int driven = 0;
+  int several = 0;
+  int affected = 0;
+  int patched = 0;
+  friend bool operator==(const SystemCounts&, const SystemCounts&) = default;
+};
+struct ClaimSystems {
+  int line = 0;
+  std::string path;     // from the folder of the claim
+  SystemCounts counts;  // expected
+};
+
 struct ClaimCase {
   int line = 0;
   std::string path;  // from the folder of the claim
@@ -57,6 +75,7 @@ struct Claim {
   std::string finding;
   std::vector<ClaimQuery> queries;
   std::vector<ClaimPairs> pairs;
+  std::vector<ClaimSystems> systems;
   std::vector<ClaimCase> cases;
 };
 

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "src/import/pairs.h"
 
@@ -22,5 +23,14 @@ PairCounts CountPairs(std::span<const import::PairResult> pairs);
 std::string PairsText(const KernelSpec& kernel, std::span<const import::PairResult> pairs,
                       bool all);
 std::string PairsJson(const KernelSpec& kernel, std::span<const import::PairResult> pairs);
+
+// The pairs of every kernel: one table of those that meet on any of them, and what each makes of
+// them.
+struct PairsOn {
+  KernelSpec kernel;
+  std::vector<import::PairResult> pairs;
+};
+std::string PairsAcrossText(std::span<const PairsOn> kernels);
+std::string PairsAcrossJson(std::span<const PairsOn> kernels);
 
 }  // namespace iommucheck::report

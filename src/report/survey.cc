@@ -15,23 +15,6 @@
 namespace iommucheck::report {
 namespace {
 
-// "not affected" is a proof, or there are no two drivers.
-std::string WordOf(const SystemReport& report, bool several, bool hypothetical) {
-  bool any = false;
-  bool unknown = false;
-  bool bounded = false;
-  for (const SystemReport::Search& s : report.searches) {
-    if (s.hypothetical != hypothetical) continue;
-    any = true;
-    if (s.verdict == Verdict::kViolated) return "affected";
-    unknown |= s.verdict == Verdict::kUnknown;
-    bounded |= several && !InAnyRun(s);
-  }
-  if (!any) return "";
-  if (unknown) return "unknown";
-  return bounded ? absl::StrFormat("none up to %d steps", report.question.steps) : "not affected";
-}
-
 std::string JoinedDrivers(const std::set<std::string>& drivers) {
   return absl::StrJoin(drivers, "+");
 }
@@ -57,6 +40,11 @@ std::string Cell(const std::string& text) {
 std::string Escaped(const std::string& text) {
   return absl::StrReplaceAll(text,
                              {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+}
+
+// Of "not affected" the class is one word, so that it is not of the class of those that are affected.
+std::string ClassOf(const std::string& word) {
+  return absl::StrReplaceAll(Escaped(word), {{" ", "-"}});
 }
 
 }  // namespace
@@ -90,8 +78,8 @@ SurveyRow SurveyMachine(const std::string& name, const std::string& bytes,
     }
     verdict.drivers = JoinedDrivers(drivers);
     verdict.serving = JoinedDrivers(serving);
-    verdict.verdict = WordOf(*report, drivers.size() > 1, false);
-    verdict.patched = WordOf(*report, drivers.size() > 1, true);
+    verdict.verdict = AnswerWord(*report, false);
+    verdict.patched = AnswerWord(*report, true);
     verdict.answer = Printable(SystemAnswer(*report));
     row.buses = absl::StrJoin(buses, " ");
     row.verdicts.push_back(std::move(verdict));
@@ -216,8 +204,8 @@ std::string SurveyHtml(const std::vector<SurveyRow>& rows) {
       absl::StrAppend(&out, "<tr data-several=", several, "><td>", Escaped(Printable(row.name)),
                       "<td>", Escaped(row.model), "<td>", Escaped(v.kernel), "<td>");
       absl::StrAppend(&out, Escaped(v.serving), "<td>", Escaped(row.buses), "<td class=\"",
-                      Escaped(v.verdict), "\" title=\"", Escaped(v.answer), "\">");
-      absl::StrAppend(&out, Escaped(v.verdict), "<td class=\"", Escaped(patched), "\">",
+                      ClassOf(v.verdict), "\" title=\"", Escaped(v.answer), "\">");
+      absl::StrAppend(&out, Escaped(v.verdict), "<td class=\"", ClassOf(patched), "\">",
                       Escaped(patched), "</tr>\n");
     }
   }

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "src/case/encoded.h"
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
@@ -14,7 +16,9 @@
 #include "src/import/catalogue.h"
 #include "src/prove/facts.h"
 #include "src/report/blame.h"
+#include "src/report/by_hand.h"
 #include "src/report/json.h"
+#include "src/report/kernel_table.h"
 #include "src/report/text.h"
 #include "src/tool/progress.h"
 
@@ -175,6 +179,20 @@ absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question) {
   return CheckFound(question, *found);
 }
 
+absl::StatusOr<std::vector<SystemReport>> CheckFoundOn(const SystemQuestion& question,
+                                                       const import::Found& found,
+                                                       std::span<const KernelVersion> versions) {
+  std::vector<SystemReport> reports;
+  for (const KernelVersion version : versions) {
+    SystemQuestion on = question;
+    on.kernel = KernelSpec{.version = version, .dropped = {}, .added = {}};
+    absl::StatusOr<SystemReport> report = CheckFound(on, found);
+    if (!report.ok()) return report.status();
+    reports.push_back(*std::move(report));
+  }
+  return reports;
+}
+
 absl::StatusOr<SystemReport> CheckFound(const SystemQuestion& question,
                                         const import::Found& found) {
   const absl::StatusOr<SystemKernels> kernels = KernelsFor(question.path, found, question.kernel);
@@ -189,7 +207,10 @@ absl::StatusOr<SystemReport> CheckFound(const SystemQuestion& question,
                       .kernel_release = found.kernel_release,
                       .place = kernels->place,
                       .system = machines.front().kept};
-  for (const OnKernel& machine : machines) report.kernels.push_back(machine.kernel);
+  for (const OnKernel& machine : machines) {
+    report.kernels.push_back(machine.kernel);
+    report.vfio.push_back(VfioOn(machine.whole, found.vfio, machine.kernel));
+  }
   const bool two_drivers = prove::DriversOf(report.system.topology) > 1;
   for (const bool hypothetical : {false, true})
     for (Property property : kEncodedProperties)
@@ -390,6 +411,33 @@ std::string SystemAnswer(const SystemReport& report) {
       of, on);
 }
 
+namespace {
+
+int CountDrivers(const import::System& system) {
+  std::set<std::string> drivers;
+  for (const import::InstanceAsFound& i : system.instances_found) drivers.insert(i.driver);
+  return static_cast<int>(drivers.size());
+}
+
+}  // namespace
+
+// "not affected" is a proof, or there are no two drivers.
+std::string AnswerWord(const SystemReport& report, bool hypothetical) {
+  bool any = false;
+  bool unknown = false;
+  bool bounded = false;
+  for (const SystemReport::Search& s : report.searches) {
+    if (s.hypothetical != hypothetical) continue;
+    any = true;
+    if (s.verdict == Verdict::kViolated) return "affected";
+    unknown |= s.verdict == Verdict::kUnknown;
+    bounded |= CountDrivers(report.system) > 1 && !InAnyRun(s);
+  }
+  if (!any) return "";
+  if (unknown) return "unknown";
+  return bounded ? absl::StrFormat("none up to %d steps", report.question.steps) : "not affected";
+}
+
 std::string SystemText(const SystemReport& report) {
   const import::System& s = report.system;
   std::vector<std::string> names;
@@ -411,6 +459,7 @@ std::string SystemText(const SystemReport& report) {
   out += AsFoundText(s);
   if (!s.instances_found.empty())
     out += "\n" + TopologyText(MachineCase(s, report.kernels.front()));
+  for (const VfioOnKernel& vfio : report.vfio) out += VfioText(vfio);
   out += AssumptionsText(s.assumptions) + GapsText(s.gaps);
 
   out += absl::StrFormat(
@@ -444,6 +493,8 @@ std::string SystemText(const SystemReport& report) {
     out += absl::StrFormat("\nA shortest run, %s on %s\n", PropertyName(shown->property),
                            KernelName(shown->kernel));
     out += TraceText(shown->result.found, shown->run);
+    out += "\nThe same by hand, as root; `iommucheck export` makes a program of the calls\n";
+    out += ByHandText(shown->result.found);
   }
   out += "\n";
   for (const SystemReport::Search& search : report.searches) out += VerdictLineOf(search) + "\n";
@@ -481,10 +532,109 @@ std::string SystemJson(const SystemReport& report) {
                    {"as_found", FoundJson(report.system)},
                    {"assumptions", AssumptionsJson(report.system.assumptions)},
                    {"gaps", GapsJson(report.system.gaps)}};
+  out["vfio"] = Json::array();
+  for (const VfioOnKernel& vfio : report.vfio) out["vfio"].push_back(VfioJson(vfio));
   out["searches"] = std::move(searches);
   if (first != nullptr) out["case"] = CaseJson(first->result.found);
+  if (first != nullptr) out["by_hand"] = ByHand(first->result.found);
   out["replayed"] = first != nullptr;
   out["stats"] = {{"states", states}};
+  return JsonText(out);
+}
+
+namespace {
+
+// The answer without the name of its kernel.
+std::string SentenceOn(const SystemReport& report) {
+  return absl::StrReplaceAll(
+      SystemAnswer(report),
+      {{" on " + KernelName(report.kernels.front()), ""},
+       {"(proved, see below)", "(proved)"},
+       {"what is assumed below", "what check assumes and says about one kernel"}});
+}
+
+template <typename CellOf>
+KernelTable::Row RowOf(std::string head, const std::vector<SystemReport>& reports, CellOf cell) {
+  KernelTable::Row row{.head = std::move(head), .cells = {}};
+  for (const SystemReport& report : reports) row.cells.push_back(cell(report));
+  return row;
+}
+
+KernelTable AnswersTable(const std::vector<SystemReport>& reports) {
+  KernelTable table;
+  for (const SystemReport& report : reports)
+    table.kernels.emplace_back(VersionName(report.kernels.front().version));
+  table.rows.push_back(RowOf("answer", reports,
+                             [](const SystemReport& report) { return AnswerWord(report, false); }));
+  KernelTable::Row patched = RowOf("with the patch of 2022", reports, [](const SystemReport& r) {
+    const std::string word = AnswerWord(r, true);
+    return word.empty() ? AnswerWord(r, false) : word;
+  });
+  if (patched.cells != table.rows.front().cells) table.rows.push_back(std::move(patched));
+  std::set<std::string> drivers;
+  for (const SystemReport& report : reports)
+    for (const import::InstanceAsFound& i : report.system.instances_found) drivers.insert(i.driver);
+  for (const std::string& driver : drivers)
+    table.rows.push_back(RowOf(driver + " comes up", reports, [&](const SystemReport& report) {
+      for (const Unregistered& u : report.vfio.front().refused)
+        if (u.driver == driver) return ErrnoName(u.refusal.error);
+      const auto& there = report.system.instances_found;
+      const bool known =
+          std::ranges::find(there, driver, &import::InstanceAsFound::driver) != there.end();
+      return std::string(known ? "ok" : "no driver");
+    }));
+  return table;
+}
+
+}  // namespace
+
+std::string SystemsText(const std::vector<SystemReport>& reports) {
+  const SystemReport& newest = reports.back();
+  std::string out = Field("system", Printable(newest.question.path)) + ToolText();
+  if (!newest.system.model.empty()) out += Field("model", Printable(newest.system.model));
+  out += Field("found", FoundCounts(newest.system));
+  out += "\nEach kernel alone; * where kernels differ\n" + KernelTableText(AnswersTable(reports));
+  out += "\nWhy\n";
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  for (const SystemReport& report : reports) {
+    const std::string sentence = Printable(SentenceOn(report));
+    const std::string name(VersionName(report.kernels.front().version));
+    const auto at = std::ranges::find(reasons, sentence, [](const auto& r) { return r.first; });
+    if (at == reasons.end())
+      reasons.push_back({sentence, {name}});
+    else
+      at->second.push_back(name);
+  }
+  for (const auto& [sentence, kernels] : reasons)
+    out += Indented(2, absl::StrCat(absl::StrJoin(kernels, ", "), ": ", sentence));
+  std::vector<VfioOnKernel> vfio;
+  for (const SystemReport& report : reports) vfio.push_back(report.vfio.front());
+  const std::string groups = VfioTableText(vfio, !newest.system.described_only);
+  if (!groups.empty())
+    out += "\nWhat VFIO says to each group; \"whole\": only with all of its devices\n" + groups;
+  out += "\n";
+  for (const SystemReport& report : reports)
+    for (const SystemReport::Search& search : report.searches)
+      if (!search.hypothetical) out += VerdictLineOf(search) + "\n";
+  return out;
+}
+
+std::string SystemsJson(const std::vector<SystemReport>& reports) {
+  Json out = ToolJson("check");
+  out["path"] = Printable(reports.back().question.path);
+  out["kernels"] = Json::array();
+  for (const SystemReport& report : reports) {
+    Json lines = Json::array();
+    for (const SystemReport::Search& search : report.searches)
+      if (!search.hypothetical) lines.push_back(VerdictLineOf(search));
+    const std::string patched = AnswerWord(report, true);
+    out["kernels"].push_back({{"kernel", KernelJson(report.kernels.front())},
+                              {"word", AnswerWord(report, false)},
+                              {"patched", patched.empty() ? AnswerWord(report, false) : patched},
+                              {"answer", Printable(SystemAnswer(report))},
+                              {"vfio", VfioJson(report.vfio.front())},
+                              {"verdict_lines", std::move(lines)}});
+  }
   return JsonText(out);
 }
 

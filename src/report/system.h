@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "src/explore/explore.h"
 #include "src/import/import.h"
 #include "src/report/machine.h"
+#include "src/report/vfio_groups.h"
 
 namespace iommucheck::report {
 
@@ -49,6 +51,7 @@ struct SystemReport {
   std::string place;           // how the profiles relate to that release; empty: nothing to say
   import::System system;       // as the first of the kernels has it
   std::vector<KernelSpec> kernels{};
+  std::vector<VfioOnKernel> vfio{};  // on each of the kernels
   // Each property on each kernel, then each with the patch of 2022.
   std::vector<Search> searches{};
 
@@ -65,11 +68,22 @@ bool InAnyRun(const SystemReport::Search& search);
 // "unknown because ..", and what would change it.
 std::string SystemAnswer(const SystemReport& report);
 
+// The answer in a word or two: "affected", "not affected", "none up to N steps", "unknown". With the
+// patch of 2022 where it is `hypothetical`; "" where that was not asked about.
+std::string AnswerWord(const SystemReport& report, bool hypothetical);
+
 // The same for a system that was read. Errors: as CheckSystem().
 absl::StatusOr<SystemReport> CheckFound(const SystemQuestion& question, const import::Found& found);
 // Errors: as ReadTree() and ToSystem(); InvalidArgument where no kernel is given and none is found.
 absl::StatusOr<SystemReport> CheckSystem(const SystemQuestion& question);
+// The same on each of these kernels, one after another; the question's own is not looked at.
+absl::StatusOr<std::vector<SystemReport>> CheckFoundOn(const SystemQuestion& question,
+                                                       const import::Found& found,
+                                                       std::span<const KernelVersion> versions);
 std::string SystemText(const SystemReport& report);
+// One table of them: the answers, the IOMMUs that do not come up, the groups that VFIO takes.
+std::string SystemsText(const std::vector<SystemReport>& reports);
+std::string SystemsJson(const std::vector<SystemReport>& reports);
 std::string SystemJson(const SystemReport& report);
 
 // The kernels to ask about: the one given, or the profiles for the running one, and how these

@@ -80,9 +80,6 @@ std::string KernelsText(std::span<const Rule> rules, std::span<const KernelVersi
 // `iommucheck properties`
 std::string PropertiesText(std::span<const Property> properties);
 
-// The machine and where a run leaves it, for graphviz.
-std::string Dot(const Case& c);
-
 // --- parts of these texts ---
 
 // The text in lines of kColumns that begin with `indent` blanks.
