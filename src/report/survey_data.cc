@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::string_view kTotal = "# device trees: ";
 constexpr std::string_view kHead = "machine,model,kernel,drivers,buses,answer,patched";
-constexpr auto kColumns = std::to_array<std::string SurveyEntry::*>(
+constexpr auto kEntryColumns = std::to_array<std::string SurveyEntry::*>(
     {&SurveyEntry::machine, &SurveyEntry::model, &SurveyEntry::kernel, &SurveyEntry::drivers,
      &SurveyEntry::buses, &SurveyEntry::answer, &SurveyEntry::patched});
 
@@ -104,8 +104,8 @@ std::string PrintSurveyData(const SurveyData& data) {
   std::string out =
       absl::StrCat(std::string(kTotal), data.machines, "\n", std::string(kHead), "\n");
   for (const SurveyEntry& entry : data.entries)
-    for (const auto column : kColumns)
-      absl::StrAppend(&out, Cell(entry.*column), column == kColumns.back() ? "\n" : ",");
+    for (const auto column : kEntryColumns)
+      absl::StrAppend(&out, Cell(entry.*column), column == kEntryColumns.back() ? "\n" : ",");
   return out;
 }
 
@@ -129,11 +129,11 @@ absl::StatusOr<SurveyData> ParseSurveyData(std::string_view text, std::string_vi
     size_t column = 1;
     const auto cells = CellsOf(lines[n], column);
     if (!cells) return Bad(file, n + 1, column, "a cell that is closed by a quote", "none");
-    if (cells->size() != kColumns.size())
-      return Bad(file, n + 1, 1, absl::StrCat(kColumns.size(), " cells"),
+    if (cells->size() != kEntryColumns.size())
+      return Bad(file, n + 1, 1, absl::StrCat(kEntryColumns.size(), " cells"),
                  absl::StrCat(cells->size()));
     SurveyEntry entry;
-    for (size_t c = 0; c < kColumns.size(); ++c) entry.*kColumns[c] = (*cells)[c];
+    for (size_t c = 0; c < kEntryColumns.size(); ++c) entry.*kEntryColumns[c] = (*cells)[c];
     data.entries.push_back(std::move(entry));
   }
   std::ranges::sort(data.entries);
