@@ -22,11 +22,11 @@ namespace iommucheck::report {
 namespace {
 
 using explore::ScopeAnswer;
-using Refusal = std::function<absl::Status(size_t file, const std::string& expected)>;
+using Refuse = std::function<absl::Status(size_t file, const std::string& expected)>;
 
 // Checks that there is one answer for each shard of one search.
 absl::Status CheckShards(std::span<const ScopeAnswer> shards, const std::string& first_file,
-                         const Refusal& bad) {
+                         const Refuse& bad) {
   const explore::Question& question = shards.front().question;
   std::vector<bool> seen(static_cast<size_t>(question.shards));
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -50,7 +50,7 @@ uint64_t SumUpToMost(uint64_t a, uint64_t b) {
 }
 
 // Checks that each answer is about the shapes that its shard of the scope has.
-absl::Status CheckShapes(std::span<const ScopeAnswer> shards, const Refusal& bad) {
+absl::Status CheckShapes(std::span<const ScopeAnswer> shards, const Refuse& bad) {
   const explore::Question& question = shards.front().question;
   const explore::ScopeShapes shapes(ProfileOf(question.kernel), question.scope);
   const auto step = static_cast<size_t>(question.shards);
@@ -90,7 +90,7 @@ absl::StatusOr<Exploration> Replayed(ScopeAnswer answer) {
 
 absl::StatusOr<ScopeAnswer> Merge(std::span<const ScopeAnswer> shards,
                                   std::span<const std::string> files) {
-  const Refusal bad = [&](size_t i, const std::string& expected) {
+  const Refuse bad = [&](size_t i, const std::string& expected) {
     return absl::InvalidArgumentError(absl::StrCat(files[i], ": expected ", expected));
   };
   if (absl::Status s = CheckShards(shards, files[0], bad); !s.ok()) return s;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "src/case/json_text.h"
 #include "src/case/spelling.h"
+#include "src/report/survey_data.h"
 #include "src/report/text.h"
 
 namespace iommucheck::report {
@@ -30,11 +31,6 @@ bool IsOfSeveral(const SurveyRow& row) {
 std::string FamilyOf(const SurveyRow& row) {
   const size_t slash = row.name.rfind('/');
   return slash == std::string::npos ? "-" : row.name.substr(0, slash);
-}
-
-std::string Cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
 std::string Escaped(const std::string& text) {
@@ -170,10 +166,10 @@ std::string SurveyCsv(const std::vector<SurveyRow>& rows) {
   std::string out = "name,model,instances,buses,kernel,drivers,serving,verdict,patched,answer\n";
   for (const SurveyRow& row : rows)
     for (const SurveyVerdict& v : row.verdicts)
-      absl::StrAppend(&out, Cell(Printable(row.name)), ",", Cell(row.model), ",", row.instances,
-                      ",", Cell(row.buses), ",", Cell(v.kernel), ",", v.drivers, ",", v.serving,
-                      ",", v.verdict, ",", v.patched.empty() ? v.verdict : v.patched, ",",
-                      Cell(v.answer), "\n");
+      absl::StrAppend(&out, CsvCell(Printable(row.name)), ",", CsvCell(row.model), ",",
+                      row.instances, ",", CsvCell(row.buses), ",", CsvCell(v.kernel), ",",
+                      v.drivers, ",", v.serving, ",", v.verdict, ",",
+                      v.patched.empty() ? v.verdict : v.patched, ",", CsvCell(v.answer), "\n");
   return out;
 }
 

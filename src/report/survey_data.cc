@@ -28,11 +28,6 @@ constexpr auto kEntryColumns = std::to_array<std::string SurveyEntry::*>(
     {&SurveyEntry::machine, &SurveyEntry::model, &SurveyEntry::kernel, &SurveyEntry::drivers,
      &SurveyEntry::buses, &SurveyEntry::answer, &SurveyEntry::patched});
 
-std::string Cell(const std::string& text) {
-  if (text.find_first_of(",\"") == std::string::npos) return text;
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
-}
-
 absl::Status Bad(std::string_view file, size_t line, size_t column, std::string_view expected,
                  const std::string& found) {
   return absl::InvalidArgumentError(
@@ -77,6 +72,11 @@ std::string WordsOf(const SurveyEntry& entry) {
 
 }  // namespace
 
+std::string CsvCell(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
 std::vector<std::string> ServingDrivers(const SurveyEntry& entry) {
   std::set<std::string> drivers;
   for (const absl::string_view part : absl::StrSplit(entry.buses, ' ', absl::SkipEmpty()))
@@ -105,7 +105,7 @@ std::string PrintSurveyData(const SurveyData& data) {
       absl::StrCat(std::string(kTotal), data.machines, "\n", std::string(kHead), "\n");
   for (const SurveyEntry& entry : data.entries)
     for (const auto column : kEntryColumns)
-      absl::StrAppend(&out, Cell(entry.*column), column == kEntryColumns.back() ? "\n" : ",");
+      absl::StrAppend(&out, CsvCell(entry.*column), column == kEntryColumns.back() ? "\n" : ",");
   return out;
 }
 

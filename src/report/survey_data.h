@@ -32,6 +32,9 @@ struct SurveyData {
 // The drivers that have devices.
 std::vector<std::string> ServingDrivers(const SurveyEntry& entry);
 
+// A cell of comma-separated values, in quotes where it needs them.
+std::string CsvCell(const std::string& text);
+
 SurveyData DataOf(const std::vector<SurveyRow>& rows);
 std::string PrintSurveyData(const SurveyData& data);
 // Errors: InvalidArgument, "FILE:LINE:COLUMN: expected WHAT, found WHAT".
