@@ -144,7 +144,8 @@ TEST(VfioGroups, SaysWhatDoesNotComeUpAtBoot) {
 
 TEST(VfioGroups, ShowsAllKernelsInOneTable) {
   const Sysfs sysfs;
-  const auto reports = CheckSystemOn({.path = sysfs.path()}, kKernelVersions).value();
+  const import::Found found = import::ReadTree(sysfs.path()).value();
+  const auto reports = CheckFoundOn({.path = sysfs.path()}, found, kKernelVersions).value();
   ASSERT_EQ(reports.size(), kKernelVersions.size());
   const std::string text = SystemsText(reports);
   EXPECT_THAT(text, HasSubstr("* group 2 "));  // -EPERM, then -EINVAL
