@@ -34,6 +34,7 @@ std::vector<Promised> PromisesOf(KernelVersion version) {
     if (p.version == version)
       together[{{p.assumptions.begin(), p.assumptions.end()}, p.without}].push_back(&p);
   std::vector<Promised> sets;
+  sets.reserve(together.size());
   for (auto& [assumed, promises] : together) sets.push_back(std::move(promises));
   return sets;
 }

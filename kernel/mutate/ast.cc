@@ -9,7 +9,7 @@
 namespace iommucheck::mutate {
 namespace {
 
-constexpr std::string_view kFileKey = "\"file\": \"";
+constexpr std::string_view kFileKey = R"("file": ")";
 
 std::string_view Trimmed(std::string_view line) {
   const size_t at = line.find_first_not_of(' ');
