@@ -35,6 +35,7 @@ install(DIRECTORY corpus/bugs corpus/claims corpus/litmus corpus/systems
         DESTINATION ${CMAKE_INSTALL_DATADIR}/iommucheck/corpus)
 install(FILES docs/case.schema.json docs/output.schema.json data/drivers.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/iommucheck)
+install(DIRECTORY data/systems DESTINATION ${CMAKE_INSTALL_DATADIR}/iommucheck/data)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
