@@ -256,7 +256,7 @@ clones() {
   expect 0 '^Review changed v6.12.y,-type1.same_ops ' 'patch 0001-same_ops'
   # A build that was made in a sandbox stays in one, asked or not.
   ((!${#contained[@]})) || [[ -f $base/sandboxed ]] || fail "$base has left the sandbox"
-  from "$work" --tree "$OLDPWD/build/kernel/src/${base##*/}" same_ops
+  from "$work" --tree "$PWD/build/kernel/src/${base##*/}" same_ops
   expect 0 '^Review changed v6.12.y,-type1.same_ops ' 'on git-[0-9a-f]{12} 6.12'
   [[ -z $(git -C "$clone" status --porcelain) ]] || fail "$clone was written to"
 }
