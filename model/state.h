@@ -82,6 +82,7 @@ struct DomainState {
   bool identity = false;        // IOMMU_DOMAIN_IDENTITY
   bool ownerless = false;       // a static domain: domain->owner is NULL
   bool msi_cookie = false;      // domain->iova_cookie
+  bool fgsp = false;            // vfio_domain->fgsp: unmapped page by page
   DomainId next = kNoId;        // next in iommu->domain_list, newest first
   uint8_t refs = 0;             // devices' hw and groups' pointers at it
   friend bool operator==(const DomainState&, const DomainState&) = default;

@@ -141,7 +141,8 @@ void UnmapUnpin(Kernel& k, ContainerId container, Dma& dma) {
     if (k.has(Rule::kType1UnmapEveryDomain)) iommu_unmap(k, d, dma.at);
   // If a mapping ends with the address space, its end is 0 and the loop finds no page before it.
   if (!EndIsZero(k, dma.at)) {
-    const uint64_t unmapped = iommu_unmap(k, domain, dma.at);
+    // A domain with fgsp has no page as small as the one that is to be unmapped first.
+    const uint64_t unmapped = k.domain(domain).fgsp ? 0 : iommu_unmap(k, domain, dma.at);
     if (unmapped != MaskOf(dma.at)) k.warn("vfio_unmap_unpin", kNoId);
     UnpinPages(k, container, dma, unmapped);
   }
@@ -490,8 +491,11 @@ void vfio_test_domain_fgsp(Kernel& k, DomainId domain, const IovaList& list, Gro
   }
   if (iommu_map(k, domain, trial, group) != 0) return;
   // The kernel unmaps one page, and if that worked the other. An IOMMU of larger pages unmaps
-  // neither.
-  if ((PageSizesOf(k, domain) & 1U) != 0) iommu_unmap(k, domain, trial);
+  // neither, which the kernel takes for one that splits no page.
+  if ((PageSizesOf(k, domain) & 1U) != 0)
+    iommu_unmap(k, domain, trial);
+  else
+    k.domain(domain).fgsp = true;
 }
 
 void vfio_iommu_unmap_unpin_all(Kernel& k, ContainerId container) {

@@ -178,6 +178,19 @@ set-iommu c0
 map c0 0+16 0 write
 set-container 1 c0
 )"},
+    // VFIO's trial takes an IOMMU of pages twice the CPU's for one without superpages. It then unmaps
+    // page by page, which such an IOMMU does not do.
+    {Property::kNoLeakedPin,
+     R"(kernel v6.12.y
+driver drvA claims=pci:strict
+instance iommu0 drvA page-sizes=2
+device dev0 pci iommu0
+register iommu0
+set-container 0 c0
+set-iommu c0
+map c0 0+2 0 read
+unmap c0 0+2
+)"},
     // A page of one IOMMU is larger than any that the other maps.
     {Property::kFailedMapChangesNothing,
      R"(kernel v6.0

@@ -333,7 +333,8 @@ void EachMember(GroupState& g, F change) {
 
 template <typename F>
 void EachMember(DomainState& d, F change) {
-  auto& [type, driver, table, instance, coherent, identity, ownerless, msi_cookie, next, refs] = d;
+  auto& [type, driver, table, instance, coherent, identity, ownerless, msi_cookie, fgsp, next,
+         refs] = d;
   change("type", type, DomainType::kBlocking);
   change("type", type, DomainType::kFree);
   change("type", type, DomainType::kFreed);
@@ -345,6 +346,7 @@ void EachMember(DomainState& d, F change) {
   change("identity", identity, true);
   change("ownerless", ownerless, true);
   change("msi_cookie", msi_cookie, true);
+  change("fgsp", fgsp, true);
   change("next", next, kNoId);
   change("refs", refs, uint8_t{9});
 }

@@ -405,6 +405,8 @@ class Differ {
                                : absl::StrCat(name, " bound to ", c_.names.instances[a.instance]));
     if (a.msi_cookie != b.msi_cookie)
       Line(name + (a.msi_cookie ? " has an MSI cookie" : " has no MSI cookie"));
+    if (a.fgsp != b.fgsp)
+      Line(name + (a.fgsp ? " is unmapped page by page" : " is unmapped by large pages"));
     const uint64_t more = a_.mapped[id] & ~b_.mapped[id];
     const uint64_t less = b_.mapped[id] & ~a_.mapped[id];
     if (more != 0) Line(absl::StrCat(name, " translates ", PageSetText(more)));
