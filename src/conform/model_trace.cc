@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 namespace iommucheck::conform {
 
@@ -138,6 +139,21 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
                      .owned = g.owner}};
   }
   SetGroups(std::span(devices).first(topology.devices_count), trace_);
+}
+
+HeldMemory HeldAfterTeardown(const KernelProfile& kernel, const Topology& topology, State state) {
+  std::vector<Event> events;
+  const auto take = [&](OpKind kind, uint8_t a) {
+    const State before = state;
+    if (Step(kernel, topology, {.kind = kind, .a = a}, state, events).outcome != Outcome::kDone)
+      state = before;
+  };
+  for (DeviceId dev = 0; dev < topology.devices_count; ++dev) take(OpKind::kPutDevice, dev);
+  for (GroupId group = 0; group < kMaxGroups; ++group) {
+    take(OpKind::kUnsetContainer, group);
+    take(OpKind::kClose, group);
+  }
+  return {.pins = state.pins, .locked = state.locked_vm};
 }
 
 Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }

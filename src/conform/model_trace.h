@@ -21,6 +21,17 @@ namespace iommucheck::conform {
 Trace TraceOf(const Case& c);
 Trace TraceOf(const Case& c, const Run& run);
 
+// Pages of user memory that a kernel still holds: pinned, and accounted to the user.
+struct HeldMemory {
+  uint32_t pins = 0;
+  uint32_t locked = 0;
+  friend bool operator==(const HeldMemory&, const HeldMemory&) = default;
+};
+
+// What the kernel of the model still holds after user space has closed its devices and groups, in
+// the harness's order. Most kernels have a run after which this is not nothing (no-leaked-pin).
+HeldMemory HeldAfterTeardown(const KernelProfile& kernel, const Topology& topology, State state);
+
 // For a caller that steps the model itself: Begin(), Step() for each op that was done, End(). Does
 // not allocate if the trace has room.
 class TraceBuilder {
