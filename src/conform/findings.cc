@@ -23,22 +23,6 @@ bool UsesFreedDomain(const State& before, std::span<const Event> events,
   return false;
 }
 
-// Whether type1 maps a trial that it cannot unmap in halves, and concludes that there are
-// superpages.
-bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
-  std::array<InstanceId, kMaxDomains> bound{};
-  for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
-  for (const Event& e : events) {
-    if (e.kind == Event::Kind::kAlloc && e.domain != kNoId) bound[e.domain] = kNoId;
-    if (e.kind == Event::Kind::kAttachDev && e.error == 0 && bound[e.domain] == kNoId)
-      bound[e.domain] = before.devices[e.device].instance;
-    if (e.kind == Event::Kind::kMap && e.error == 0 && e.group != kNoId &&
-        bound[e.domain] != kNoId && (topology.instances[bound[e.domain]].page_sizes & 3U) == 2)
-      return true;
-  }
-  return false;
-}
-
 // Whether the last page may be a range of valid IOVAs of its own: vfio_test_domain_fgsp() rounds its
 // address up to that of two pages, and comes to 0.
 bool LastPageStandsAlone(const Topology& topology) {
@@ -87,8 +71,6 @@ const char* FindingBefore(const Topology& topology, const State& before,
     return "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack";
   if (any(Event::Kind::kAttachGroup) && LastPageStandsAlone(topology))
     return "VFIO's trial is at address 0 where the last page is a range of its own";
-  if (any(Event::Kind::kMap) && KeepsTrial(topology, before, events))
-    return "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
   return nullptr;
 }
 

@@ -11,7 +11,8 @@ void TraceBuilder::Begin(const KernelProfile& kernel) {
   trace_.Clear();
   era_ = kernel.era;
   step_calls_ = 0;
-  pins_ = locked_ = allocated_ = 0;
+  held_ = {};
+  allocated_ = 0;
   mapped_.fill(0);
   number_.fill(Call::kNoDomain);
 }
@@ -101,10 +102,11 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
     }
     trace_.calls.push_back(call);
   }
-  if (after.pins != pins_ || after.locked_vm != locked_) {
-    pins_ = static_cast<uint16_t>(after.pins);
-    locked_ = static_cast<uint16_t>(after.locked_vm);
-    trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
+  if (const HeldMemory held{.pins = after.pins, .locked = after.locked_vm}; held != held_) {
+    held_ = held;
+    trace_.calls.push_back({.kind = Call::Kind::kHeld,
+                            .pins = static_cast<uint16_t>(held.pins),
+                            .locked = static_cast<uint16_t>(held.locked)});
   }
   trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
 }

@@ -47,8 +47,7 @@ class TraceBuilder {
   Trace& trace_;
   Era era_{};
   uint32_t step_calls_ = 0;  // count of calls before the step
-  uint16_t pins_ = 0;
-  uint16_t locked_ = 0;
+  HeldMemory held_;
   std::array<uint64_t, kMaxDomains> mapped_{};  // pages that the calls so far have mapped
   std::array<uint16_t, kMaxDomains> number_{};  // by the model's ids, which are reused
   uint16_t allocated_ = 0;
