@@ -23,6 +23,22 @@ bool UsesFreedDomain(const State& before, std::span<const Event> events,
   return false;
 }
 
+// Whether type1 maps a trial that it cannot unmap in halves, and concludes that there are
+// superpages.
+bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
+  std::array<InstanceId, kMaxDomains> bound{};
+  for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
+  for (const Event& e : events) {
+    if (e.kind == Event::Kind::kAlloc && e.domain != kNoId) bound[e.domain] = kNoId;
+    if (e.kind == Event::Kind::kAttachDev && e.error == 0 && bound[e.domain] == kNoId)
+      bound[e.domain] = before.devices[e.device].instance;
+    if (e.kind == Event::Kind::kMap && e.error == 0 && e.group != kNoId &&
+        bound[e.domain] != kNoId && (topology.instances[bound[e.domain]].page_sizes & 3U) == 2)
+      return true;
+  }
+  return false;
+}
+
 // Whether the last page may be a range of valid IOVAs of its own: vfio_test_domain_fgsp() rounds its
 // address up to that of two pages, and comes to 0.
 bool LastPageStandsAlone(const Topology& topology) {
@@ -72,6 +88,13 @@ const char* FindingBefore(const Topology& topology, const State& before,
   if (any(Event::Kind::kAttachGroup) && LastPageStandsAlone(topology))
     return "VFIO's trial is at address 0 where the last page is a range of its own";
   return nullptr;
+}
+
+const char* FindingOfTrial(const Topology& topology, const State& before,
+                           std::span<const Event> events) {
+  return KeepsTrial(topology, before, events)
+             ? "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap"
+             : nullptr;
 }
 
 const char* FindingOfUnmap(const State& before, const Op& op) {

@@ -67,9 +67,11 @@ std::string ReleaseNote(const std::string& build, KernelVersion profile) {
   std::ifstream(std::filesystem::path(build) / "release") >> release;
   const std::optional<ReleasePlace> place = PlaceOf(release);
   if (!place) return "";
-  if (place->exact && place->below && InfoOf(*place->below).mainline == InfoOf(profile).mainline) return "";
+  if (place->exact && place->below && InfoOf(*place->below).mainline == InfoOf(profile).mainline)
+    return "";
   return absl::StrFormat(
-      "the tree is Linux %s, which has no profile of its own or not the rules of it; it is compared "
+      "the tree is Linux %s, which has no profile of its own or not the rules of it; it is "
+      "compared "
       "as %s, whose rules its text shows",
       Printable(release), VersionName(profile));
 }

@@ -38,6 +38,8 @@ bool Lockstep::Take(const Op& op) {
     return false;
   }
   finding_ = FindingBefore(*topology_, before_, events_, sanitized_);
+  if (finding_ == nullptr && !kernel_.has(Rule::kType1FgspInList))
+    finding_ = FindingOfTrial(*topology_, before_, events_);
   if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
     finding_ = FindingOfUnmap(before_, op);
   if (finding_ == nullptr && kernel_.has(Rule::kVfioViable))
