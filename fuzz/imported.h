@@ -5,13 +5,17 @@
 
 #include "fuzz/finding.h"
 #include "model/topology.h"
+#include "src/import/grouping.h"
 #include "src/import/import.h"
 
 namespace iommucheck::fuzzing {
 
 // Ends the process with a finding unless every machine that is made of `found` is one that the model
-// accepts. What ToSystem() refuses is no machine.
+// accepts, and something is said of each of its groups. What ToSystem() refuses is no machine.
 inline void ExpectValidMachines(const import::Found& found) {
+  for (const import::GroupStory& story : import::WhyGroups(found, "all"))
+    if (story.devices.empty() || (story.because.empty() && story.unknown.empty()))
+      Fail("a group has devices, and something is said of it", ReproduceText());
   for (const KernelVersion version : {KernelVersion::kV6_0, KernelVersion::kV7_1}) {
     const auto system = import::ToSystem(found, version);
     if (!system.ok()) continue;

@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "src/import/grouping.h"
 #include "src/import/import.h"
 #include "src/import/snapshot.h"
 #include "tests/run_tool.h"
@@ -70,8 +71,9 @@ TEST(Listing, ReadsLspci) {
   const Found found = ReadListing(kLspci).value();
   ASSERT_THAT(found.devices, SizeIs(4));
   EXPECT_EQ(found.devices[0].bridge, Bridge::kRootPort);
-  EXPECT_EQ(found.devices[0].acs, std::nullopt) << "the text may leave out what only root reads";
-  EXPECT_EQ(found.devices[1].acs, true) << "what cannot be switched on is not needed";
+  EXPECT_EQ(found.devices[0].acs.enabled, std::nullopt)
+      << "the text may leave out what only root reads";
+  EXPECT_EQ(found.devices[1].acs.enabled, true) << "what cannot be switched on is not needed";
   EXPECT_EQ(found.devices[2].bridge, Bridge::kNone);
   EXPECT_EQ(found.devices[3].folder, "devices/pci0000:00/0000:00:01.0/0000:01:00.0");
   EXPECT_EQ(found.devices[3].group, 1);
@@ -154,7 +156,7 @@ TEST(Listing, ReadsConfigurationSpaceAsLspciDoes) {
     const Found found = ReadListing(Config(4, on)).value();
     ASSERT_THAT(found.devices, SizeIs(1));
     EXPECT_EQ(found.devices[0].bridge, Bridge::kRootPort);
-    EXPECT_EQ(found.devices[0].acs, (on & 0x1d) == 0x1d);
+    EXPECT_EQ(found.devices[0].acs.enabled, (on & 0x1d) == 0x1d);
     // The second opinion.
     const TemporaryFolder folder;
     std::ofstream(folder.path() / "dump") << Config(4, on);
@@ -163,13 +165,13 @@ TEST(Listing, ReadsConfigurationSpaceAsLspciDoes) {
     const Found second = ReadListing(lspci.out).value();
     ASSERT_THAT(second.devices, SizeIs(1)) << lspci.out;
     EXPECT_EQ(second.devices[0].bridge, Bridge::kRootPort) << lspci.out;
-    EXPECT_EQ(second.devices[0].acs, found.devices[0].acs) << lspci.out;
+    EXPECT_EQ(second.devices[0].acs.enabled, found.devices[0].acs.enabled) << lspci.out;
   }
   EXPECT_EQ(ReadListing(Config(6, 0))->devices[0].bridge, Bridge::kDownstream);
   EXPECT_EQ(ReadListing(Config(7, 0))->devices[0].bridge, Bridge::kPcieToPci);
   // Only 256 bytes: ACS is not known.
   const std::string cut = Config(4, 0x1d).substr(0, 25 + 16 * (4 + 3 * 16));
-  EXPECT_EQ(ReadListing(cut)->devices[0].acs, std::nullopt);
+  EXPECT_EQ(ReadListing(cut)->devices[0].acs.enabled, std::nullopt);
 }
 
 TEST(Listing, SaysWhereItIsWrong) {
@@ -235,6 +237,113 @@ TEST(Listing, ATreeTakesTheTablesAndLspciBesideIt) {
   std::ofstream(folder.path() / "lspci") << "00:02.0 VGA\n\tIOMMU group: 77\n";
   EXPECT_THAT(GapsOf(On(*ReadTree(whole, {.lspci = (folder.path() / "lspci").string()}))),
               HasSubstr("has other groups of 0000:00:02.0"));
+}
+
+// --- why groups are as large as they are ---
+
+std::string Why(const Found& found, std::string_view whom) {
+  std::string text;
+  for (const GroupStory& story : WhyGroups(found, whom)) {
+    for (const std::string& sentence : story.because) text += sentence + "\n";
+    for (const std::string& sentence : story.unknown) text += "? " + sentence + "\n";
+  }
+  return text;
+}
+
+constexpr char kPortWithAcsOff[] =
+    "00:1d.0 PCI bridge [0604]: Port\n"
+    "\tBus: primary=00, secondary=03, subordinate=03\n"
+    "\tIOMMU group: 5\n"
+    "\tCapabilities: [40] Express (v2) Root Port\n"
+    "\tCapabilities: [140 v1] Access Control Services\n"
+    "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n"
+    "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir- CmpltRedir- UpstreamFwd+ EgressCtrl- DirectTrans-\n"
+    "\n"
+    "03:00.0 VGA\n"
+    "\tIOMMU group: 5\n";
+
+TEST(Grouping, APortWithoutAcsJoinsWhatIsBelowIt) {
+  const Found found = ReadListing(std::string(kLspci) + "\n" + kPortWithAcsOff).value();
+  EXPECT_EQ(
+      Why(found, "03:00.0"),
+      "0000:03:00.0 joins 0000:00:1d.0 above it: 0000:00:1d.0, on the way to the root, does "
+      "not isolate.\n"
+      "0000:00:1d.0, a root port, has ACS, but not all of it switched on: ReqRedir, CmpltRedir "
+      "off.\n");
+  EXPECT_EQ(Why(found, "5"), Why(found, "0000:03:00.0"));
+  // Of the other port, the text has no ACS.
+  EXPECT_THAT(Why(found, "1"), HasSubstr("? Whether there is ACS in 0000:00:01.0 is not known"));
+  EXPECT_THAT(Why(found, "2"), HasSubstr("It has one device"));
+  EXPECT_EQ(WhyGroups(found, "all").size(), 2U);
+  EXPECT_THAT(WhyGroups(found, "9"), IsEmpty());
+  EXPECT_THAT(WhyGroups(found, "00:09.0"), IsEmpty());
+}
+
+TEST(Grouping, ABridgeOfConventionalPciHidesTheIdsBelowIt) {
+  const auto why = [](const std::string& capabilities) {
+    const std::string text =
+        "00:1e.0 PCI bridge [0604]: Bridge\n\tBus: primary=00, secondary=04, subordinate=04\n"
+        "\tIOMMU group: 6\n\tCapabilities: " +
+        capabilities + "\n\n04:01.0 Audio\n\tIOMMU group: 6\n";
+    return Why(ReadListing(text).value(), "6");
+  };
+  EXPECT_EQ(why("[50] Express (v1) PCI-Express to PCI/PCI-X Bridge"),
+            "0000:04:01.0: its DMA passes 0000:00:1e.0, a bridge from PCI Express to conventional "
+            "PCI, and can carry the id of that or of its bus.\n");
+  EXPECT_THAT(why("<access denied>"), HasSubstr("? What joins 0000:00:1e.0"))
+      << "a bridge whose capabilities are hidden is not one of conventional PCI";
+}
+
+TEST(Grouping, ADeviceWithoutAGroupIsSaidToHaveNone) {
+  const Found found = ReadListing("00:02.0 VGA\n\tIOMMU group: 7\n\n00:03.0 Ethernet\n").value();
+  EXPECT_THAT(Why(found, "00:03.0"), HasSubstr("None of them is served by an IOMMU"));
+  ASSERT_EQ(WhyGroups(found, "all").size(), 1U);
+  EXPECT_EQ(WhyGroups(found, "all")[0].group, -1);
+}
+
+// A root port and a card below it, as sysfs has them.
+TEST(Grouping, ReadsTheConfigurationSpaceInSysfs) {
+  std::string port(4096, '\0');
+  port[0x06] = 0x10;
+  port[0x0e] = 1;
+  port[0x19] = 1;
+  port[0x34] = 0x40;
+  port[0x40] = 0x10;
+  port[0x42] = 0x42;
+  port[0x100] = 3;  // a serial number, then ACS
+  port[0x102] = 1;
+  port[0x103] = 0x14;
+  port[0x104] = 'S';
+  port[0x140] = 0x0d;
+  port[0x142] = 1;
+  port[0x144] = 0x1d;
+  const TemporaryFolder folder;
+  const std::string below = "sys/devices/pci0000:00/0000:00:01.0";
+  ASSERT_EQ(
+      RunShell("cd '" + folder.path().string() + "' && mkdir -p proc sys/class/iommu " +
+               "sys/bus/pci/devices sys/kernel/iommu_groups/1/devices " + below +
+               "/0000:01:00.0 && echo 'Linux version 6.1.0' >proc/version && "
+               "for d in 0000:00:01.0 0000:00:01.0/0000:01:00.0; do "
+               "ln -s ../../../devices/pci0000:00/$d sys/bus/pci/devices && "
+               "ln -s ../../../../kernel/iommu_groups/1 sys/devices/pci0000:00/$d/iommu_group; "
+               "done 2>&1")
+          .out,
+      "");
+  const auto why = [&](const std::string& bytes) {
+    std::ofstream(folder.path() / below / "config", std::ios::binary) << bytes;
+    return Why(ReadTree(folder.path().string()).value(), "1");
+  };
+  EXPECT_THAT(why(port), HasSubstr("has ACS, but not all of it switched on: SrcValid, ReqRedir"));
+  const std::string taken = TakeSnapshot(*OpenFolder(folder.path().string())).value();
+  const std::string kept = (*OpenTar(taken))->ReadFile(below + "/config").value();
+  EXPECT_EQ(kept.find('S'), std::string::npos) << "a serial number in a snapshot";
+  EXPECT_EQ(Why(ReadSnapshot(taken, "x").value(), "1"), why(port));
+  const std::string hidden = "Whether there is ACS in 0000:00:01.0 is not known";
+  EXPECT_THAT(why(port.substr(0, 64)), HasSubstr(hidden)) << "who is not root";
+  EXPECT_THAT(why(port.substr(0, 64) + std::string(4032, '\0')), HasSubstr(hidden))
+      << "as tar pads";
+  EXPECT_THAT(why(port.substr(0, 256)), HasSubstr(hidden));
+  EXPECT_THAT(why(""), HasSubstr(hidden));
 }
 
 // --- snapshots ---

@@ -7,12 +7,15 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "src/case/json_text.h"
 #include "src/cli/commands.h"
 #include "src/import/catalogue.h"
+#include "src/import/grouping.h"
 #include "src/import/pairs.h"
 #include "src/report/certificate.h"
 #include "src/report/pairs_text.h"
 #include "src/report/system.h"
+#include "src/report/why.h"
 #include "src/tool/stop.h"
 
 namespace iommucheck::cli {
@@ -25,6 +28,7 @@ struct CheckOptions {
   import::Sources sources;
   KernelOptions kernel;
   AnswerOptions answer;
+  std::string why;  // a group, a device, or "all"
 };
 
 int ExitOf(const report::SystemReport& report, const AnswerOptions& options) {
@@ -56,7 +60,26 @@ void CheckOnAll(const CheckOptions& o, Session& session) {
   }
 }
 
+void Why(const CheckOptions& o, Session& session) {
+  const absl::StatusOr<import::Found> found = import::ReadTree(o.question.path, o.sources);
+  if (!found.ok()) return session.Fail(found.status());
+  if (found->described_only)
+    return session.Fail(absl::OutOfRangeError(
+        "--why is about groups that a kernel has made, which firmware alone does not show"));
+  const std::vector<import::GroupStory> stories = import::WhyGroups(*found, o.why);
+  if (stories.empty() && o.why != "all")
+    return session.Fail(
+        absl::OutOfRangeError("--why: expected a group or device of the system, or all, found '" +
+                              Printable(o.why) + "'"));
+  std::cout << (o.answer.json ? report::WhyJson(o.question.path, stories)
+                              : report::WhyText(o.question.path, stories));
+  // What is not known of a group is part of its answer.
+  for (const import::GroupStory& story : stories)
+    if (!story.unknown.empty()) session.exit = kUnknown;
+}
+
 void Check(CheckOptions& o, Session& session) {
+  if (!o.why.empty()) return Why(o, session);
   if (o.kernel.version == kAllKernels) return CheckOnAll(o, session);
   if (!o.kernel.version.empty()) {
     const absl::StatusOr<KernelSpec> kernel = o.kernel.Parse(import::kAssumedInTree);
@@ -125,6 +148,11 @@ void AddCheck(CLI::App& app, Session& session) {
       ->check(CLI::Range(uint64_t{1}, explore::kMaxStates));
   AddTimeout(*command);
   o->answer.AddTo(*command);
+  command
+      ->add_option("--why", o->why,
+                   "instead: why a group (its number) or the group of a device is as large as it "
+                   "is, or why it has none; all: each with several devices")
+      ->excludes("--kernel");
   command->callback([o, &session] { Check(*o, session); });
 }
 

@@ -390,7 +390,7 @@ class Builder {
       device.below_bridge = ParsePciName(BaseName(FolderOf(found.folder))).has_value();
       device.found_group = found.group;
       device.bridge = found.bridge;
-      device.acs = found.acs;
+      device.acs = found.acs.enabled;
       device.masters =
           found_.described_only ? DescribedMasters(found) : MastersOf(found, firmware[i]);
       if (device.masters.empty()) {

@@ -17,16 +17,13 @@
 #include "absl/strings/str_split.h"
 #include "src/import/acpi_dump.h"
 #include "src/import/catalogue.h"
+#include "src/import/pci_config.h"
 
 namespace iommucheck::import {
 namespace {
 
 constexpr int kMaxGroup = 1'000'000;
 constexpr size_t kMaxFunctions = 65536;
-constexpr size_t kConfigBytes = 4096;
-// REQ_ACS_FLAGS (drivers/iommu/iommu.c): source validation, request and completion redirect,
-// upstream forwarding.
-constexpr unsigned kAcsNeeded = 0x1d;
 
 absl::Status LineError(size_t line, std::string_view expected, std::string_view found) {
   return absl::InvalidArgumentError(
@@ -53,14 +50,9 @@ std::optional<PciAddress> FunctionIn(const std::string& word) {
 }
 
 // A function, as far as the text tells it.
-struct Function {
+struct Function : PciConfig {
   int group = -1;
-  bool is_bridge = false;
-  std::optional<int> secondary;     // the bus below a bridge
-  std::optional<unsigned> pcie;     // the type in its PCI Express capability
-  std::optional<unsigned> acs_can;  // ACSCap
-  std::optional<unsigned> acs_on;   // ACSCtl
-  std::string config;               // the bytes of its configuration space
+  std::string config;  // the bytes of its configuration space
 };
 
 struct OtherDevice {
@@ -360,6 +352,8 @@ class Lines {
           current_->pcie = port.type;
           break;
         }
+    } else if (line.find("Capabilities: <access denied>") != std::string_view::npos) {
+      current_->hidden = true;
     } else if (line.find("ACSCap:") != std::string_view::npos) {
       current_->acs_can = AcsFlags(line);
     } else if (line.find("ACSCtl:") != std::string_view::npos) {
@@ -374,38 +368,7 @@ class Lines {
 
 // Takes what the bytes of the configuration space say.
 void TakeConfig(Function& f) {
-  const std::string& c = f.config;
-  const auto u8 = [&](size_t at) { return static_cast<unsigned char>(c[at]); };
-  const auto u16 = [&](size_t at) { return static_cast<unsigned>(u8(at) | u8(at + 1) << 8); };
-  if (c.size() < 64) return;
-  f.is_bridge = (u8(0x0e) & 0x7f) == 1;
-  if (f.is_bridge) f.secondary = u8(0x19);
-  constexpr unsigned kHasCapabilities = 0x10;
-  constexpr unsigned kExpress = 0x10;
-  constexpr unsigned kAcs = 0x0d;
-  std::set<size_t> seen;  // a list may go round
-  size_t at = (u8(0x06) & kHasCapabilities) != 0 ? u8(0x34) & ~3U : 0U;
-  while (at >= 0x40 && at + 4 <= std::min<size_t>(c.size(), 256) && seen.insert(at).second) {
-    if (u8(at) == kExpress) f.pcie = u16(at + 2) >> 4 & 0xf;
-    at = u8(at + 1) & ~3U;
-  }
-  at = 0x100;
-  while (at >= 0x100 && at + 8 <= c.size() && seen.insert(at).second) {
-    if (u16(at) == kAcs) {
-      f.acs_can = u16(at + 4);
-      f.acs_on = u16(at + 6);
-    }
-    at = u16(at + 2) >> 4 & ~3U;
-  }
-}
-
-Bridge BridgeOf(const Function& f) {
-  if (f.pcie == 4U) return Bridge::kRootPort;
-  if (f.pcie == 5U) return Bridge::kUpstream;
-  if (f.pcie == 6U) return Bridge::kDownstream;
-  if (f.pcie == 7U) return Bridge::kPcieToPci;
-  if (f.pcie == 8U) return Bridge::kPciToPcie;
-  return f.is_bridge && !f.pcie ? Bridge::kPciToPci : Bridge::kNone;
+  if (!f.config.empty()) static_cast<PciConfig&>(f) = ParseConfig(f.config);
 }
 
 class Listing {
@@ -488,12 +451,7 @@ class Listing {
                          .folder = FolderOfFunction(address),
                          .group = function.group};
       device.bridge = BridgeOf(function);
-      if (function.acs_can && function.acs_on) {
-        const unsigned needed = kAcsNeeded & *function.acs_can;
-        device.acs = (*function.acs_on & needed) == needed;
-      } else if (function.config.size() == kConfigBytes) {
-        device.acs = false;
-      }
+      device.acs = AcsOf(function);
       found_.devices.push_back(std::move(device));
     }
     for (const OtherDevice& other : lines_.others)

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "src/import/device_tree.h"
+#include "src/import/pci_config.h"
 #include "src/import/sysfs.h"
 
 namespace iommucheck::import {
@@ -93,6 +94,10 @@ class Recorder {
     // An IOMMU that sys/class/iommu does not list has a folder here, too.
     TakeIn(Join(device, "iommu"), Tree::Kind::kFolder);
     TakeIn(Join(device, "devices"), Tree::Kind::kLink);
+    // Of its configuration space only what is read: a serial number can be in it, too.
+    if (ParsePciName(BaseName(device)))
+      if (const std::string config = Join(device, "config"); Take(config, Tree::Kind::kFile))
+        entries_[config].text = ReducedConfig(entries_[config].text);
     const std::string registers = Join(device, "intel-iommu");
     if (tree_.KindOf(registers) == Tree::Kind::kFolder)
       for (const char* name : {"address", "cap", "ecap", "version"})

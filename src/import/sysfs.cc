@@ -252,12 +252,22 @@ class SysfsReader {
       }
       device.group = GroupOf(device.folder);
       device.instance = InstanceOf(device);
+      if (bus == Bus::kPci) TakeConfig(device);
       found_.devices.push_back(std::move(device));
     }
     // PCI names are numbers in hexadecimal of one width, which sort as text.
     if (bus == Bus::kPci)
       std::sort(found_.devices.begin() + static_cast<std::ptrdiff_t>(first), found_.devices.end(),
                 [](const auto& a, const auto& b) { return a.name < b.name; });
+  }
+
+  // Who is not root reads only its first 64 bytes.
+  void TakeConfig(FoundDevice& device) const {
+    const std::optional<std::string> bytes = tree_.ReadFile(Join(device.folder, "config"));
+    if (!bytes) return;
+    const PciConfig config = ParseConfig(*bytes);
+    device.bridge = BridgeOf(config);
+    device.acs = AcsOf(config);
   }
 
   [[nodiscard]] int GroupOf(const std::string& device) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "model/topology.h"
 #include "src/import/acpi.h"
+#include "src/import/pci_config.h"
 #include "src/import/tree.h"
 #include "src/import/vfio_facts.h"
 
@@ -90,9 +91,9 @@ struct FoundDevice {
   std::vector<std::pair<int, uint32_t>> masters = {};
   bool coherent = false;
   bool stands_for_bus = false;  // one of two that stand for all that its host bridge maps there
-  // PCI, where lspci says so: the bridge that it is, and whether all of REQ_ACS_FLAGS is on.
+  // PCI, where its configuration space or lspci says so.
   Bridge bridge = Bridge::kNone;
-  std::optional<bool> acs = {};
+  Acs acs = {};
 };
 
 struct Found {

@@ -367,6 +367,12 @@ Json FoundJson(const import::System& s) {
   return out;
 }
 
+// IOMMUs of any driver weigh more than those of a known one, and these more than devices.
+int WeightOf(const import::Gap& gap) {
+  if (gap.hides == import::Gap::Hides::kDevices) return 0;
+  return gap.driver.empty() ? 2 : 1;
+}
+
 }  // namespace
 
 std::string SystemAnswer(const SystemReport& report) {
@@ -381,9 +387,11 @@ std::string SystemAnswer(const SystemReport& report) {
                              PropertyName(search.property), search.run.steps.size(),
                              KernelName(search.kernel));
   if (report.verdict() == Verdict::kUnknown) {
-    if (!s.gaps.empty())
+    if (!s.gaps.empty()) {
+      const import::Gap& gap = *std::ranges::max_element(s.gaps, {}, WeightOf);
       return absl::StrFormat("unknown because of what is missing: %s To settle it: %s.",
-                             s.gaps.front().missing, s.gaps.front().settle);
+                             gap.missing, gap.settle);
+    }
     for (const SystemReport::Search& search : report.searches)
       if (!search.hypothetical && search.verdict == Verdict::kUnknown)
         return absl::StrFormat("unknown because of %s: a larger budget may settle it",
