@@ -290,6 +290,21 @@ TEST_F(AcpiTest, TwoDriversInOneTableAreSeen) {
                                     "arm-smmu-v3 on a domain of another"));
 }
 
+// A gap that could hide drivers weighs more than one of devices, wherever it stands.
+TEST(SystemAnswer, NamesTheWeightiestGap) {
+  report::SystemReport report;
+  report.kernels = {KernelSpec{.version = KernelVersion::kV7_1}};
+  report.searches.push_back({.kernel = report.kernels.front(), .property = {}});
+  report.searches.back().verdict = Verdict::kUnknown;
+  report.system.gaps = {
+      {.missing = "Devices.", .unknown = "x", .settle = "a", .hides = Gap::Hides::kDevices},
+      {.missing = "Known.", .unknown = "x", .settle = "b", .driver = "intel"},
+      {.missing = "Any.", .unknown = "x", .settle = "c"},
+      {.missing = "Later.", .unknown = "x", .settle = "d"}};
+  EXPECT_EQ(report::SystemAnswer(report),
+            "unknown because of what is missing: Any. To settle it: c.");
+}
+
 std::string IortNode(int type, const std::string& data, const std::string& maps = "",
                      int revision = 0) {
   const size_t length = 16 + data.size() + maps.size();

@@ -226,8 +226,8 @@ absl::Status TakeListing(const std::string& path, Found& found) {
   for (FoundDevice& device : found.devices) {
     const auto listed = std::ranges::find(listing->devices, device.name, &FoundDevice::name);
     if (listed == listing->devices.end()) continue;
-    device.bridge = listed->bridge;
-    device.acs = listed->acs;
+    if (listed->bridge != Bridge::kNone) device.bridge = listed->bridge;
+    if (listed->acs.enabled) device.acs = listed->acs;
     if (listed->group >= 0 && device.group >= 0 && listed->group != device.group)
       elsewhere.push_back(device.name);
   }
