@@ -70,10 +70,13 @@ uint64_t PfnList(const Kernel& k, ContainerId container, const Dma& dma) {
 
 int PinsOf(const Dma& dma, uint64_t pages) { return dma.zero_page ? 0 : std::popcount(pages); }
 
-// Whether RLIMIT_MEMLOCK allows `npage` more pages.
-int CheckMemlock(Kernel& k, int npage) {
+bool AllowsMemlock(const Kernel& k, int npage) {  // RLIMIT_MEMLOCK, for `npage` more pages
   const uint8_t limit = k.topology.settings.memlock;
-  if (npage == 0 || limit == kNoLimit || k.state.locked_vm + npage <= limit) return 0;
+  return npage == 0 || limit == kNoLimit || k.state.locked_vm + npage <= limit;
+}
+
+int CheckMemlock(Kernel& k, int npage) {
+  if (AllowsMemlock(k, npage)) return 0;
   return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
 }
 
@@ -111,11 +114,12 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
 }
 
 // vfio_unpin_pages_remote(); the pages that emulated devices have pinned stay accounted.
-void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages) {
+void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages,
+                bool do_accounting) {
   if (pages == 0) return;
   const uint64_t accounted = pages & ~PfnList(k, container, dma);
   k.state.pins -= PinsOf(dma, pages);
-  k.state.locked_vm -= PinsOf(dma, accounted);
+  if (do_accounting) k.state.locked_vm -= PinsOf(dma, accounted);
   const auto first = static_cast<uint8_t>(std::countr_zero(pages));
   k.emit({.kind = Event::Kind::kUnpin,
           .pages = {static_cast<uint8_t>(dma.vaddr + first - dma.at.first),
@@ -133,20 +137,23 @@ void Skip(Pages& left, Pages chunk) {
 
 // --- unmap ---
 
-// vfio_unmap_unpin(): the translations of the first domain tell which pages are pinned.
-void UnmapUnpin(Kernel& k, ContainerId container, Dma& dma) {
+// vfio_unmap_unpin(): the translations of the first domain tell which pages are pinned. Returns how
+// many it has unpinned, and takes them off the user's account with `do_accounting` alone.
+int UnmapUnpin(Kernel& k, ContainerId container, Dma& dma, bool do_accounting) {
   const DomainId domain = FirstDomain(k, container);
-  if (dma.at.count == 0 || domain == kNoId) return;
+  if (dma.at.count == 0 || domain == kNoId) return 0;
   for (DomainId d = k.domain(domain).next; d != kNoId; d = k.domain(d).next)
     if (k.has(Rule::kType1UnmapEveryDomain)) iommu_unmap(k, d, dma.at);
+  uint64_t unmapped = 0;
   // If a mapping ends with the address space, its end is 0 and the loop finds no page before it.
   if (!EndIsZero(k, dma.at)) {
     // A domain with fgsp has no page as small as the one that is to be unmapped first.
-    const uint64_t unmapped = k.domain(domain).fgsp ? 0 : iommu_unmap(k, domain, dma.at);
+    if (!k.domain(domain).fgsp) unmapped = iommu_unmap(k, domain, dma.at);
     if (unmapped != MaskOf(dma.at)) k.warn("vfio_unmap_unpin", kNoId);
-    UnpinPages(k, container, dma, unmapped);
+    UnpinPages(k, container, dma, unmapped, do_accounting);
   }
   dma.iommu_mapped = false;
+  return PinsOf(dma, unmapped);
 }
 
 void SetVaddrInvalid(Kernel& k, ContainerId container, Dma& dma, bool invalid) {
@@ -160,7 +167,7 @@ void RemoveDma(Kernel& k, ContainerId container, Dma& dma) {  // vfio_remove_dma
   ContainerState& c = k.state.containers[container];
   SetVaddrInvalid(k, container, dma, false);
   if (PfnList(k, container, dma) != 0) k.warn("vfio_remove_dma", kNoId);
-  UnmapUnpin(k, container, dma);
+  UnmapUnpin(k, container, dma, true);
   std::copy(&dma + 1, c.dmas.data() + c.dmas_count, &dma);
   c.dmas[--c.dmas_count] = {};
 }
@@ -253,7 +260,7 @@ int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio
     ret = MapEveryDomain(k, container, chunk,
                          static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first));
     if (ret != 0) {
-      UnpinPages(k, container, dma, MaskOf(chunk));
+      UnpinPages(k, container, dma, MaskOf(chunk), true);
       break;
     }
     dma.at.count = static_cast<uint8_t>(dma.at.count + chunk.count);
@@ -314,8 +321,10 @@ int InvalidateVaddr(Kernel& k, ContainerId container, size_t i, Pages at) {
 
 // --- replay ---
 
-// Maps the pages of a mapping in one more domain.
-int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, Dma& dma) {
+// Maps the pages of a mapping in one more domain. `trial`: pages that VFIO's trial has left mapped in
+// it, to memory of the kernel that no user has pinned; the replay maps over them.
+int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, Dma& dma,
+              uint64_t& trial) {
   if (EndIsZero(k, dma.at)) return 0;
   if (dma.iommu_mapped && FirstDomain(k, container) == kNoId) {
     k.warn("vfio_iommu_replay", group);
@@ -327,15 +336,18 @@ int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, 
       if (const int ret = PinPages(k, container, dma, chunk); ret != 0) return ret;
     const auto paddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
     if (const int ret = iommu_map(k, domain, chunk, group, paddr); ret != 0) {
-      if (!dma.iommu_mapped) UnpinPages(k, container, dma, MaskOf(chunk));
+      if (!dma.iommu_mapped) UnpinPages(k, container, dma, MaskOf(chunk), true);
       return ret;
     }
+    trial &= ~MaskOf(chunk);
     Skip(left, chunk);
   }
   return 0;
 }
 
-void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& dma) {
+// `trial` as in ReplayDma().
+void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& dma,
+                  uint64_t trial) {
   if (dma.iommu_mapped) {
     iommu_unmap(k, domain, dma.at);
     return;
@@ -347,10 +359,12 @@ void UnwindReplay(Kernel& k, ContainerId container, DomainId domain, const Dma& 
                        static_cast<uint8_t>(std::popcount(mapped))};
   // The kernel tries for ever to unmap less than a page of the IOMMU, which cannot work, and comes
   // to unpin nothing.
-  if (iommu_unmap(k, domain, pages) == 0)
+  if (iommu_unmap(k, domain, pages) == 0) {
     k.oops(Oops::kEndlessLoop, "vfio_iommu_replay");
-  else
-    UnpinPages(k, container, dma, mapped);
+    return;
+  }
+  UnpinPages(k, container, dma, mapped & ~trial, true);
+  k.state.locked_vm -= PinsOf(dma, mapped & trial & ~PfnList(k, container, dma));
 }
 
 // The first even page of the first range that has more than two pages from there on; -1: none.
@@ -469,12 +483,13 @@ int vfio_iommu_replay(Kernel& k, ContainerId container, DomainId domain, GroupId
   // Reached if attach has not refused already.
   if (k.state.containers[container].vaddr_invalid_count != 0 && WaitsForVaddr(k))
     return vfio_wait(k, "vfio_wait_all_valid", group);
+  uint64_t trial = k.state.mapped[domain];
   const auto list = DmaList(k, container);
   for (size_t i = 0; i < list.size(); ++i) {
-    const int ret = ReplayDma(k, container, domain, group, list[i]);
+    const int ret = ReplayDma(k, container, domain, group, list[i], trial);
     if (ret == 0) continue;
     if (!k.has(Rule::kType1ReplayUnwind)) return ret;
-    for (size_t n = i + 1; n-- > 0;) UnwindReplay(k, container, domain, list[n]);
+    for (size_t n = i + 1; n-- > 0;) UnwindReplay(k, container, domain, list[n], trial);
     return ret;
   }
   for (Dma& dma : list) dma.iommu_mapped = true;
@@ -503,8 +518,12 @@ void vfio_iommu_unmap_unpin_all(Kernel& k, ContainerId container) {
 }
 
 void vfio_iommu_unmap_unpin_reaccount(Kernel& k, ContainerId container) {
-  // Pages that emulated devices have pinned stay accounted, as in UnpinPages().
-  for (Dma& dma : DmaList(k, container)) UnmapUnpin(k, container, dma);
+  for (Dma& dma : DmaList(k, container)) {
+    const int locked = PinsOf(dma, PfnList(k, container, dma));
+    const int npage = locked - UnmapUnpin(k, container, dma, false);
+    // vfio_lock_acct(), whose -ENOMEM nobody looks at.
+    if (npage < 0 || AllowsMemlock(k, npage)) k.state.locked_vm += npage;
+  }
 }
 
 int vfio_iommu_type1_pin_pages(Kernel& k, ContainerId container) {

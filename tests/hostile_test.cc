@@ -97,10 +97,21 @@ class HostileInput : public testing::TestWithParam<fs::path> {
 };
 std::unique_ptr<TemporaryFolder> HostileInput::fixtures_;
 
+// AddressSanitizer takes terabytes of addresses, and cannot live with fewer or without threads.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kHasLimits = false;
+#else
+constexpr bool kHasLimits = true;
+#endif
+bool NeedsLimits(const Hostile& hostile) {
+  return hostile.script.find("ulimit -v") != std::string::npos;
+}
+
 TEST_P(HostileInput, IsAnsweredAsWrittenDown) {
   const bool update = std::getenv("IOMMUCHECK_UPDATE_GOLDEN") != nullptr;
   std::string text = ReadWhole(GetParam());
   for (const Hostile& hostile : Read(GetParam())) {
+    if (!kHasLimits && NeedsLimits(hostile)) continue;
     const ToolOutcome outcome = Run(hostile);
     const std::string line =
         std::regex_replace(outcome.FirstLine(), std::regex("\\b[0-9a-f]{16}\\b"), "HASH");

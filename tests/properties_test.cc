@@ -164,8 +164,8 @@ struct Unpromised {
 };
 
 constexpr Unpromised kUnpromised[] = {
-    // The undo of a mapping that is larger than the limit unpins pages that nobody pinned.
-    {Property::kNoLeakedPin,
+    // The undo of a mapping that is larger than the limit unpins VFIO's trial, for which no user pays.
+    {Property::kLockedMemoryBalances,
      R"(kernel v6.12.y
 settings memlock=1
 driver drvA

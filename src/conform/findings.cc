@@ -87,9 +87,14 @@ const char* FindingBefore(const Topology& topology, const State& before,
     return "6.1.y and 6.12.y: a bus walk that fails leaves groups on a list head of its stack";
   if (any(Event::Kind::kAttachGroup) && LastPageStandsAlone(topology))
     return "VFIO's trial is at address 0 where the last page is a range of its own";
-  if (any(Event::Kind::kMap) && KeepsTrial(topology, before, events))
-    return "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap";
   return nullptr;
+}
+
+const char* FindingOfTrial(const Topology& topology, const State& before,
+                           std::span<const Event> events) {
+  return KeepsTrial(topology, before, events)
+             ? "An IOMMU whose smallest page is larger than the CPU's: a WARN each map and unmap"
+             : nullptr;
 }
 
 const char* FindingOfUnmap(const State& before, const Op& op) {

@@ -20,6 +20,12 @@ namespace iommucheck::conform {
 const char* FindingBefore(const Topology& topology, const State& before,
                           std::span<const Event> events, bool sanitized);
 
+// The finding that an attach is about to reach in a kernel without type1.fgsp_in_list; nullptr: none.
+// There a trial that stays mapped is at address 0, and the first page of a case is another one in real
+// code.
+const char* FindingOfTrial(const Topology& topology, const State& before,
+                           std::span<const Event> events);
+
 // The finding that an unmap is about to reach in a kernel without type1.unmap_in_order; nullptr:
 // none.
 const char* FindingOfUnmap(const State& before, const Op& op);

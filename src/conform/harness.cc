@@ -15,6 +15,7 @@
 #include "src/case/spelling.h"
 #include "src/conform/compare.h"
 #include "src/conform/findings.h"
+#include "src/conform/model_trace.h"
 #include "src/conform/real_run.h"
 
 namespace iommucheck::conform {
@@ -66,7 +67,8 @@ std::string ReleaseNote(const std::string& build, KernelVersion profile) {
   std::ifstream(std::filesystem::path(build) / "release") >> release;
   const std::optional<ReleasePlace> place = PlaceOf(release);
   if (!place) return "";
-  if (place->exact && InfoOf(*place->below).mainline == InfoOf(profile).mainline) return "";
+  if (place->exact && place->below && InfoOf(*place->below).mainline == InfoOf(profile).mainline)
+    return "";
   return absl::StrFormat(
       "the tree is Linux %s, which has no profile of its own or not the rules of it; it is "
       "compared "
@@ -124,6 +126,20 @@ std::string Harness::Warn::text() const {
   return absl::StrFormat("%s(), %s:%d", function, file, line);
 }
 
+namespace {
+
+// After the first `steps` ops of the case and the teardown.
+HeldMemory HeldInModel(const Case& c, size_t steps) {
+  const KernelProfile kernel = ProfileOf(c.kernel);
+  State state = InitialState(c.topology);
+  std::vector<Event> events;
+  for (const CaseOp& op : std::span(c.ops).first(steps))
+    if (Step(kernel, c.topology, op.op, state, events).outcome != Outcome::kDone) break;
+  return HeldAfterTeardown(kernel, c.topology, state);
+}
+
+}  // namespace
+
 Harness::Result Harness::PlayHere(const Case& c, size_t ops, const Trace* like,
                                   Trace& trace) const {
   RealRun run;
@@ -155,6 +171,8 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   bool lost = false;
   for (size_t i = 0; i < trace.steps.size(); ++i)
     lost |= IsNeverUnmapped(c.ops[i].op, trace.steps[i].error);
+  HeldMemory held;
+  if (leaks.pins != 0 || leaks.locked != 0) held = HeldInModel(c, trace.steps.size());
   leak(leaks.domains, "domains");
   leak(std::max(0, leaks.objects - (lost ? leaks.pins : 0)), "heap objects");
   leak(leaks.written, "freed objects that were written to");
@@ -165,8 +183,8 @@ Harness::Result Harness::Finish(const Case& c, const Trace& trace) const {
   leak(leaks.references[HARNESS_REF_TASK], "references to the task and its mm");
   leak(leaks.references[HARNESS_REF_SYSFS], "files in sysfs");
   if (lost) return result;
-  leak(leaks.pins, "pinned pages");
-  leak(leaks.locked, "locked pages");
+  leak(leaks.pins - static_cast<int>(held.pins), "pinned pages");
+  leak(leaks.locked - static_cast<int>(held.locked), "locked pages");
   return result;
 }
 

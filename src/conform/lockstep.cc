@@ -38,6 +38,8 @@ bool Lockstep::Take(const Op& op) {
     return false;
   }
   finding_ = FindingBefore(*topology_, before_, events_, sanitized_);
+  if (finding_ == nullptr && !kernel_.has(Rule::kType1FgspInList))
+    finding_ = FindingOfTrial(*topology_, before_, events_);
   if (finding_ == nullptr && !kernel_.has(Rule::kType1UnmapInOrder))
     finding_ = FindingOfUnmap(before_, op);
   if (finding_ == nullptr && kernel_.has(Rule::kVfioViable))
@@ -73,7 +75,13 @@ Lockstep::Verdict Lockstep::End(bool promised) {
 }
 
 bool Lockstep::Leaks() const {
-  const bool pins = finding_ == nullptr && (leaks_.pins != 0 || leaks_.locked != 0);
+  bool pins = false;
+  if (finding_ == nullptr &&
+      (state_.pins != 0 || state_.locked_vm != 0 || leaks_.pins != 0 || leaks_.locked != 0)) {
+    const HeldMemory held = HeldAfterTeardown(kernel_, *topology_, state_);
+    pins = held != HeldMemory{.pins = static_cast<uint32_t>(leaks_.pins),
+                              .locked = static_cast<uint32_t>(leaks_.locked)};
+  }
   const bool lost = finding_ != nullptr && IsNeverUnmapped(taken_.back(), 0);
   const bool objects = leaks_.objects > (lost ? leaks_.pins : 0);
   return leaks_.domains != 0 || objects || leaks_.locks != 0 || leaks_.written != 0 ||

@@ -28,8 +28,8 @@ class Lockstep {
     kAgree,
     kCrossDriver,  // attach_dev() got a device of another driver, though the kernel promises not to
     kDiffer,       // errno, calls, groups, domains or WARNs
-    kLeak,         // the teardown left domains, objects, locks, references or pins
-    kOops,         // a wild pointer in the teardown (in an op: kDiffer)
+    kLeak,  // the teardown left domains, objects, locks or references, or not the model's pins
+    kOops,  // a wild pointer in the teardown (in an op: kDiffer)
   };
 
   // `sanitized`: in this build of real code a use of freed memory ends the process.

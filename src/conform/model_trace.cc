@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 namespace iommucheck::conform {
 
@@ -10,7 +11,8 @@ void TraceBuilder::Begin(const KernelProfile& kernel) {
   trace_.Clear();
   era_ = kernel.era;
   step_calls_ = 0;
-  pins_ = locked_ = allocated_ = 0;
+  held_ = {};
+  allocated_ = 0;
   mapped_.fill(0);
   number_.fill(Call::kNoDomain);
 }
@@ -100,10 +102,11 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
     }
     trace_.calls.push_back(call);
   }
-  if (after.pins != pins_ || after.locked_vm != locked_) {
-    pins_ = static_cast<uint16_t>(after.pins);
-    locked_ = static_cast<uint16_t>(after.locked_vm);
-    trace_.calls.push_back({.kind = Call::Kind::kHeld, .pins = pins_, .locked = locked_});
+  if (const HeldMemory held{.pins = after.pins, .locked = after.locked_vm}; held != held_) {
+    held_ = held;
+    trace_.calls.push_back({.kind = Call::Kind::kHeld,
+                            .pins = static_cast<uint16_t>(held.pins),
+                            .locked = static_cast<uint16_t>(held.locked)});
   }
   trace_.steps.push_back({result.error, static_cast<uint32_t>(trace_.calls.size())});
 }
@@ -138,6 +141,21 @@ void TraceBuilder::End(const Topology& topology, const State& state) {
                      .owned = g.owner}};
   }
   SetGroups(std::span(devices).first(topology.devices_count), trace_);
+}
+
+HeldMemory HeldAfterTeardown(const KernelProfile& kernel, const Topology& topology, State state) {
+  std::vector<Event> events;
+  const auto take = [&](OpKind kind, uint8_t a) {
+    const State before = state;
+    if (Step(kernel, topology, {.kind = kind, .a = a}, state, events).outcome != Outcome::kDone)
+      state = before;
+  };
+  for (DeviceId dev = 0; dev < topology.devices_count; ++dev) take(OpKind::kPutDevice, dev);
+  for (GroupId group = 0; group < kMaxGroups; ++group) {
+    take(OpKind::kUnsetContainer, group);
+    take(OpKind::kClose, group);
+  }
+  return {.pins = state.pins, .locked = state.locked_vm};
 }
 
 Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }

@@ -21,6 +21,17 @@ namespace iommucheck::conform {
 Trace TraceOf(const Case& c);
 Trace TraceOf(const Case& c, const Run& run);
 
+// Pages of user memory that a kernel still holds: pinned, and accounted to the user.
+struct HeldMemory {
+  uint32_t pins = 0;
+  uint32_t locked = 0;
+  friend bool operator==(const HeldMemory&, const HeldMemory&) = default;
+};
+
+// What the kernel of the model still holds after user space has closed its devices and groups, in
+// the harness's order. Most kernels have a run after which this is not nothing (no-leaked-pin).
+HeldMemory HeldAfterTeardown(const KernelProfile& kernel, const Topology& topology, State state);
+
 // For a caller that steps the model itself: Begin(), Step() for each op that was done, End(). Does
 // not allocate if the trace has room.
 class TraceBuilder {
@@ -36,8 +47,7 @@ class TraceBuilder {
   Trace& trace_;
   Era era_{};
   uint32_t step_calls_ = 0;  // count of calls before the step
-  uint16_t pins_ = 0;
-  uint16_t locked_ = 0;
+  HeldMemory held_;
   std::array<uint64_t, kMaxDomains> mapped_{};  // pages that the calls so far have mapped
   std::array<uint16_t, kMaxDomains> number_{};  // by the model's ids, which are reused
   uint16_t allocated_ = 0;

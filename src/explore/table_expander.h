@@ -198,7 +198,7 @@ class TableExpander {
     return {.kind = change == 0 ? kSame : kChanges, .cluster = change};
   }
 
-  // alone_: the state without the other clusters' devices. The container's domains stay.
+  // alone_: the state without the other clusters' devices, and what is theirs alone.
   void Isolate(size_t k) {
     const State& from = model_.from();
     alone_ = from;
@@ -221,6 +221,37 @@ class TableExpander {
     *link = kNoId;
     for (GroupId g = 0; g < s.groups_end; ++g)
       if ((mine >> g & 1U) == 0) s.groups[g] = {};
+    while (s.groups_end > 0 && !s.groups[s.groups_end - 1U].live) --s.groups_end;
+    KeepDomainsOfGroups();
+  }
+
+  // Takes the domains from alone_ that none of its groups has and none of its devices is on.
+  void KeepDomainsOfGroups() {
+    State& s = alone_;
+    std::array<bool, kMaxDomains + 1> kept{};  // at kMaxDomains: no domain
+    const auto keep = [&kept](DomainId d) { kept[std::min<size_t>(d, kMaxDomains)] = true; };
+    for (DomainState& d : std::span(s.domains).first(s.domains_end)) d.refs = 0;
+    for (const GroupState& g : std::span(s.groups).first(s.groups_end)) {
+      keep(g.default_domain);
+      keep(g.blocking_domain);
+      keep(g.vfio_domain);
+      keep(g.domain);
+      if (g.domain != kNoId) ++s.domains[g.domain].refs;
+    }
+    for (DeviceId d = 0; d < topology_.devices_count; ++d) {
+      const DomainId hw = s.devices[d].hw;
+      keep(hw);
+      if (hw != kNoId) ++s.domains[hw].refs;
+    }
+    for (DomainId* link = &s.containers[0].domains; *link != kNoId;)
+      if (kept[*link])
+        link = &s.domains[*link].next;
+      else
+        *link = s.domains[*link].next;
+    for (DomainId d = 0; d < s.domains_end; ++d)
+      if (!kept[d]) s.domains[d] = {};
+    while (s.domains_end > 0 && s.domains[s.domains_end - 1U].type == DomainType::kFree)
+      --s.domains_end;
   }
 
   uint32_t RowOf(size_t k) {

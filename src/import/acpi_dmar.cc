@@ -10,7 +10,6 @@ namespace {
 
 using acpi::Invalid;
 using acpi::U16;
-using acpi::U32;
 using acpi::U64;
 using acpi::U8;
 

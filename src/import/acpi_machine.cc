@@ -74,13 +74,14 @@ class Describer {
                     void (Describer::*add)(const Table&)) {
     const auto it = given.tables.find(signature);
     if (it == given.tables.end()) return absl::OkStatus();
-    if (!it->second) {
+    const std::optional<std::string>& bytes = it->second;
+    if (!bytes) {
       found_.gaps.push_back(
           {absl::StrCat("The ACPI table ", signature, " is there and cannot be read."),
            "which IOMMUs there are and what is behind them", kRunAsRoot});
       return absl::OkStatus();
     }
-    absl::StatusOr<Table> table = parse(*it->second);
+    absl::StatusOr<Table> table = parse(*bytes);
     if (!table.ok())
       return absl::InvalidArgumentError(
           absl::StrCat("table ", signature, ": ", std::string(table.status().message())));

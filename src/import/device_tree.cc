@@ -352,6 +352,7 @@ class Reader {
   // An entry of no ids counts, too: a boot loader fills it in (Layerscape).
   static std::vector<int> IommusOf(const std::vector<Reference>& entries) {
     std::vector<int> iommus;
+    iommus.reserve(entries.size());
     for (const Reference& r : entries) iommus.push_back(r.iommu);
     std::ranges::sort(iommus);
     iommus.erase(std::ranges::unique(iommus).begin(), iommus.end());

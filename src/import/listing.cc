@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <vector>
@@ -452,13 +453,10 @@ class Listing {
   absl::Status TakeDescribed() {
     const bool grouped = std::ranges::any_of(
         lines_.functions, [](const auto& entry) { return entry.second.group >= 0; });
-    if (!grouped || !found_.instances.empty()) return absl::OkStatus();
+    if (!grouped || !beside_.acpi || !found_.instances.empty()) return absl::OkStatus();
     const absl::StatusOr<Found> described = DescribeTables(*beside_.acpi);
     if (!described.ok()) return described.status();
-    for (const FoundInstance& instance : described->instances) {
-      FoundInstance registered = instance;
-      found_.instances.push_back(std::move(registered));
-    }
+    found_.instances = described->instances;
     found_.assumptions.emplace_back(
         "A listing does not name the IOMMUs that are registered: since there are groups, those of "
         "the ACPI tables are taken to be.");
@@ -478,7 +476,7 @@ class Listing {
     }
     std::string folder =
         absl::StrFormat("devices/pci%04x:%02x", address.first, address.second >> 8);
-    for (auto it = names.rbegin(); it != names.rend(); ++it) folder = Join(folder, *it);
+    for (const std::string& name : std::views::reverse(names)) folder = Join(folder, name);
     return folder;
   }
 

@@ -81,7 +81,7 @@ class Recorder {
       if (!Take(path, Tree::Kind::kLink)) continue;
       const absl::StatusOr<std::optional<std::string>> end = Resolve(tree_, path);
       status_.Update(end.status());
-      if (end.ok() && *end) TakeDevice(**end);
+      if (const auto device = end.value_or(std::nullopt)) TakeDevice(*device);
     }
   }
 

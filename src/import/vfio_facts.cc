@@ -46,9 +46,9 @@ VfioFacts ReadVfioFacts(const Tree& tree, const Found& found) {
       facts.bound.emplace(device.name, BaseName(*driver));
     if (device.group < 0 || facts.regions.contains(device.group)) continue;
     // A cycle of links was an error of ReadFound().
-    const auto group = Resolve(tree, Join(device.folder, "iommu_group"));
-    if (!group.ok() || !group->has_value()) continue;
-    if (const auto text = tree.ReadFile(Join(**group, "reserved_regions")))
+    const auto group = Resolve(tree, Join(device.folder, "iommu_group")).value_or(std::nullopt);
+    if (!group) continue;
+    if (const auto text = tree.ReadFile(Join(*group, "reserved_regions")))
       facts.regions.emplace(device.group, TypesIn(*text));
   }
   return facts;

@@ -126,7 +126,8 @@ std::string PropertiesText(std::span<const PlayedOn> played) {
     table.rows.push_back(RowOf(std::string(PropertyName(p)), played, [p](const PlayedOn& on) {
       const int at = on.run.of(p).at;
       if (at == 0) return std::string("-");
-      return absl::StrFormat(IsPromised(on.played.kernel.version, p) ? "at %d" : "(at %d)", at);
+      return IsPromised(on.played.kernel.version, p) ? absl::StrFormat("at %d", at)
+                                                     : absl::StrFormat("(at %d)", at);
     }));
   if (table.rows.empty()) return "  none\n";
   return KernelTableText(table);

@@ -105,7 +105,7 @@ absl::StatusOr<Diff> AskDiff(const DiffQuestion& question) {
   std::vector<Answer> known;
   for (int i = 0; i < 2; ++i) {
     unpatched.kernels[i] = WithoutPatch(question.kernels[i]).value_or(question.kernels[i]);
-    known.push_back(*diff->alone[i]);
+    if (const std::optional<Answer>& alone = diff->alone[i]) known.push_back(*alone);
   }
   if (unpatched.kernels == question.kernels) return diff;
   unpatched.bounds.budget = smt::BudgetLeft(question.bounds.budget, diff->resources);
@@ -240,7 +240,8 @@ std::string BeforeLines(const Diff& diff) {
                                                     KernelName(kernels[1]), DiffLine(before))};
   if (!before.same_rules) {
     for (int i = 0; i < 2; ++i)
-      lines.push_back(absl::StrFormat("%s alone: %s", kLetters[i], AloneLine(*before.alone[i])));
+      if (const std::optional<Answer>& alone = before.alone[i])
+        lines.push_back(absl::StrFormat("%s alone: %s", kLetters[i], AloneLine(*alone)));
     for (const Direction& d : before.directions)
       lines.push_back(absl::StrFormat("only %s: %s", kLetters[d.allows], DirectionLine(d)));
   }
@@ -268,8 +269,9 @@ std::string BeforeLines(const Diff& diff) {
 std::string PromisedLines(const Diff& diff) {
   std::string out;
   for (int i = 0; i < 2; ++i)
-    out += PromisedText(diff.question.kernels[i].version, AssumptionsNotMade(*diff.alone[i]),
-                        kLetters[i]);
+    if (const std::optional<Answer>& alone = diff.alone[i])
+      out +=
+          PromisedText(diff.question.kernels[i].version, AssumptionsNotMade(*alone), kLetters[i]);
   return out;
 }
 

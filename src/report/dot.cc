@@ -74,7 +74,7 @@ class Picture {
                 .alike = {}});
   }
 
-  std::string Text(const std::string& title) const {
+  [[nodiscard]] std::string Text(const std::string& title) const {
     std::string out =
         "digraph iommucheck {\n"
         "  rankdir=LR; bgcolor=transparent; labelloc=t; fontname=\"sans-serif\"; fontsize=14;\n"

@@ -50,7 +50,7 @@ absl::StatusOr<std::string> Drawn(const std::string& dot) {
   if (!in || !out || fwrite(dot.data(), 1, dot.size(), in.get()) != dot.size() ||
       fflush(in.get()) != 0)
     return absl::InvalidArgumentError("expected a temporary file, found none");
-  rewind(in.get());
+  if (fseek(in.get(), 0, SEEK_SET) != 0) return NoDot(std::strerror(errno));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, fileno(in.get()), STDIN_FILENO);
@@ -64,7 +64,7 @@ absl::StatusOr<std::string> Drawn(const std::string& dot) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return NoDot("that it failed");
-  rewind(out.get());
+  if (fseek(out.get(), 0, SEEK_SET) != 0) return NoDot(std::strerror(errno));
   std::string svg;
   std::array<char, 65536> buffer{};
   while (const size_t n = fread(buffer.data(), 1, buffer.size(), out.get()))

@@ -133,6 +133,7 @@ std::string SurveyText(const std::vector<SurveyRow>& rows, bool all) {
     }
     const auto counts = [](const std::map<std::string, int>& map) {
       std::vector<std::string> parts;
+      parts.reserve(map.size());
       for (const auto& [word, n] : map) parts.push_back(absl::StrCat(n, " ", word));
       return parts.empty() ? std::string("none") : absl::StrJoin(parts, ", ");
     };

@@ -111,9 +111,9 @@ std::string PrintSurveyData(const SurveyData& data) {
 
 absl::StatusOr<SurveyData> ParseSurveyData(std::string_view text, std::string_view file) {
   SurveyData data;
-  std::vector<std::string> lines =
+  const std::vector<std::string> lines =
       absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
-  const std::string total = lines.front();
+  const std::string& total = lines.front();
   const char* const end = total.data() + total.size();
   const bool begins = total.starts_with(kTotal);
   const auto [stop, error] =

@@ -608,6 +608,7 @@ std::string SystemsText(const std::vector<SystemReport>& reports) {
   for (const auto& [sentence, kernels] : reasons)
     out += Indented(2, absl::StrCat(absl::StrJoin(kernels, ", "), ": ", sentence));
   std::vector<VfioOnKernel> vfio;
+  vfio.reserve(reports.size());
   for (const SystemReport& report : reports) vfio.push_back(report.vfio.front());
   const std::string groups = VfioTableText(vfio, !newest.system.described_only);
   if (!groups.empty())

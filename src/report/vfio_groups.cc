@@ -38,8 +38,8 @@ std::string_view CallName(OpKind kind) {
 // A machine that boots, and what is done to it then.
 class Boot {
  public:
-  Boot(const KernelSpec& kernel, Topology topology)
-      : profile_(ProfileOf(kernel)), topology_(std::move(topology)) {
+  Boot(const KernelSpec& kernel, const Topology& topology)
+      : profile_(ProfileOf(kernel)), topology_(topology) {
     state_ = InitialState(topology_);
     for (InstanceId i = 0; i < topology_.instances_count; ++i)
       registered_.push_back(Take(OpKind::kRegister, i));
@@ -345,6 +345,7 @@ std::string VfioText(const VfioOnKernel& vfio) {
       taken.push_back(g.group);
       if (g.while_they_stay.error == 0) continue;
       std::vector<std::string> bound;
+      bound.reserve(g.stay.size());
       for (const auto& [device, driver] : g.stay)
         bound.push_back(absl::StrFormat("%s (%s)", device, driver));
       stays.push_back(absl::StrFormat("group %d goes as a whole: unbind %s. Until then %s", g.group,

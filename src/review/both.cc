@@ -494,7 +494,6 @@ absl::StatusOr<Both::Count> Both::PlayRandom(const Random& random, const Found& 
         absl::StatusOr<conform::ProcessEnd> end = conform::RunApart([&](int fd) {
           Played old;
           Played patched;
-          std::string sent;
           for (uint64_t n = first; n < last; ++n) {
             at[0] = n;
             const Case c = RandomCase(random, n);

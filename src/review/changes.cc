@@ -192,9 +192,11 @@ std::vector<Function> FunctionsOf(std::string_view text) {
     if (lines[i] != "{") continue;
     Function function;
     // The name is in a line above, in the first column; parameters may take several lines.
-    for (size_t up = i; up-- > 0 && i - up <= 8 && !lines[up].empty() && lines[up][0] != '}';) {
+    const int top = std::max(0, static_cast<int>(i) - 8);
+    for (int up = static_cast<int>(i) - 1; up >= top && !lines[up].empty() && lines[up][0] != '}';
+         --up) {
       function.name = NameIn(lines[up]);
-      function.first = static_cast<int>(up) + 1;
+      function.first = up + 1;
       if (!function.name.empty()) break;
     }
     size_t end = i;

@@ -67,7 +67,8 @@ class Search {
   }
 
   // The first case that the rules change, though the patch does not.
-  std::pair<const Case*, const Trace*> FirstUnlike(std::span<const Rule> rules) const {
+  [[nodiscard]] std::pair<const Case*, const Trace*> FirstUnlike(
+      std::span<const Rule> rules) const {
     for (size_t i = 0; i < alike_.size(); ++i)
       if (!Agree(before_[i], conform::TraceOf(Changed(alike_[i], rules))))
         return {&alike_[i], &before_[i]};

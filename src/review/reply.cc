@@ -77,6 +77,7 @@ std::string PlayedText(const Review& r) {
                        "none: the same errnos, calls to drivers, groups, domains, WARNs "
                        "and leaks in each");
   std::vector<std::string> kinds;
+  kinds.reserve(r.differences.size() + r.more.size());
   for (const Difference& d : r.differences) kinds.push_back(DifferenceLine(d));
   for (const Difference& d : r.more) kinds.push_back(DifferenceLine(d) + ", not made smaller");
   return out + report::Fields("differ", kinds);
@@ -125,10 +126,10 @@ std::string LossText(const UnseenRule& unseen) {
   std::vector<std::string> texts;
   for (const Asked& asked : unseen.asked) {
     const report::Answer& a = asked.answer;
-    texts.push_back(absl::StrFormat("%s %s without it (because of that: %s)",
-                                    PropertyName(a.question.property),
-                                    SolverText(a.result, report::HoldsForEverySize(a)),
-                                    report::BecauseOf(a.result.verdict, a.change->result.verdict)));
+    texts.push_back(
+        absl::StrFormat("%s %s without it (because of that: %s)", PropertyName(a.question.property),
+                        SolverText(a.result, report::HoldsForEverySize(a)),
+                        report::BecauseOf(a.result.verdict, asked.change().result.verdict)));
   }
   std::string text = absl::StrJoin(texts, "; ");
   if (!unseen.unplayable.empty())
@@ -154,12 +155,13 @@ std::string UnseenText(const Review& r) {
   return out;
 }
 
-std::string AskedText(const report::Answer& a, bool promised) {
-  const report::Change& change = *a.change;
+std::string AskedText(const Asked& asked) {
+  const report::Answer& a = asked.answer;
+  const report::Change& change = asked.change();
   const KernelSpec& kernel = a.question.kernel;
   std::string out = "\n" + std::string(PropertyName(a.question.property)) + " on " +
                     std::string(VersionName(kernel.version)) +
-                    (promised ? " (which promises it)" : "") + "\n";
+                    (asked.promised ? " (which promises it)" : "") + "\n";
   out += Field("before", SolverText(change.result, change.every_size));
   out += Field("after", SolverText(a.result, report::HoldsForEverySize(a)));
   out +=
@@ -219,8 +221,8 @@ std::string ElsewhereText(const Review& r) {
         absl::StrFormat("%s%s: %s; before: %s; because of the patch: %s",
                         PropertyName(a.question.property), asked.promised ? "" : " (not promised)",
                         SolverText(a.result, report::HoldsForEverySize(a)),
-                        SolverText(a.change->result, a.change->every_size),
-                        report::BecauseOf(a.result.verdict, a.change->result.verdict)));
+                        SolverText(asked.change().result, asked.change().every_size),
+                        report::BecauseOf(a.result.verdict, asked.change().result.verdict)));
   }
   return out;
 }
@@ -246,7 +248,7 @@ Json AskedJson(std::span<const Asked> list) {
   Json out = Json::array();
   for (const Asked& asked : list) {
     const report::Answer& a = asked.answer;
-    const report::Change& change = *a.change;
+    const report::Change& change = asked.change();
     const auto name = [](const smt::QueryResult& result, bool every_size) {
       return report::VerdictName(result.verdict, every_size);
     };
@@ -291,7 +293,7 @@ std::string ReplyText(const Review& r) {
   out += TouchedText(r);
   if (!r.question.patch.files.empty()) out += PlayedText(r);
   out += ExplanationText(r) + UnseenText(r);
-  for (const Asked& asked : r.asked) out += AskedText(asked.answer, asked.promised);
+  for (const Asked& asked : r.asked) out += AskedText(asked);
   if (const std::optional<KernelSpec> kernel = r.kernel(); kernel && r.asked.empty())
     out += Field("solver", absl::StrFormat("cannot be asked about %s; instead, the promises of %s "
                                            "were checked in %d of the played cases",
@@ -403,7 +405,7 @@ std::string GuessText(const Changes& patch, KernelVersion version, std::span<con
   for (const Guess& g : guesses)
     for (const Asked& asked : g.asked)
       worse |= std::string_view(report::BecauseOf(asked.answer.result.verdict,
-                                                  asked.answer.change->result.verdict)) == "yes";
+                                                  asked.change().result.verdict)) == "yes";
   std::string out = absl::StrFormat("Review %s %s guess,rules=%d\n\n", worse ? "worse" : "unknown",
                                     VersionName(version), guesses.size());
   out += Field("guess",
@@ -425,7 +427,7 @@ std::string GuessText(const Changes& patch, KernelVersion version, std::span<con
     out += Field("without", std::string(info.dropped));
     if (g.asked.empty())
       out += Field("solver", "does not know this rule; look for what it promises by cases: judge");
-    for (const Asked& asked : g.asked) out += AskedText(asked.answer, asked.promised);
+    for (const Asked& asked : g.asked) out += AskedText(asked);
   }
   return out;
 }

@@ -289,6 +289,7 @@ absl::Status ExplainIt(const Kinds& kinds, const std::vector<Case>& alike, Both&
     for (const Seen::Kept& kept : seen.kept)
       if (absl::Status s = add(kept.c); !s.ok()) return s;
   std::vector<std::string> functions;
+  functions.reserve(review.touched.size());
   for (const Touched& touched : review.touched) functions.push_back(touched.function);
   review.explanation = Explain(review.version, differing, alike, RulesOf(functions));
   review.explanation->left_out = left_out;
@@ -508,7 +509,7 @@ void Judge(Review& r) {
     const auto outside = std::ranges::find_if(r.differences, [](const Difference& d) {
       return d.kind.effect == Effect::kWorse && d.outside;
     });
-    if (outside != r.differences.end())
+    if (outside != r.differences.end() && outside->outside)
       absl::StrAppend(&why, "; but where ", std::string(InfoOf(*outside->outside).id),
                       " does not hold: ", outside->kind.text);
     return is(Verdict::kChanged, why);
@@ -628,5 +629,8 @@ absl::StatusOr<std::vector<Guess>> GuessRules(const Changes& patch, KernelVersio
   tool::Progress("");
   return guesses;
 }
+
+// NOLINTNEXTLINE(bugprone-unchecked-optional-access): a question about a patch has a change
+const report::Change& Asked::change() const { return *answer.change; }
 
 }  // namespace iommucheck::review

@@ -43,6 +43,7 @@ struct Touched {
 struct Asked {
   report::Answer answer;  // with its change
   bool promised = false;
+  [[nodiscard]] const report::Change& change() const;
 };
 
 // A rule of a function that the patch changes, and that the patch may take away for all that the cases
