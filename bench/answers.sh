@@ -31,7 +31,7 @@ line() {  # KIND BAR SECONDS QUESTION
 promise() {
   "$tool" query "$1" --kernel "$2" --json --bounded --steps 2 2>/dev/null |
     tr -d '\n' | sed -n 's/.*"assumptions_not_made": \[\([^]]*\)\].*/\1/p' |
-    tr -d '",' | xargs -n1 echo --add | grep assume. || true
+    tr -d '",' | xargs -rn1 echo --add | xargs
 }
 
 # Rules without which a kernel that keeps the property by itself violates it.
@@ -55,11 +55,11 @@ for kind in "${kinds[@]}"; do
           line found 5 "$(of "$tool" query $question)" "$question"
           ;;
         none)
-          question+=" --bounded $(echo $(promise "$property" "$kernel"))"
+          question+=" --bounded $(promise "$property" "$kernel")"
           line none 30 "$(of "$tool" query $question)" "$question"
           ;;
         proof)
-          question+=" $(echo $(promise "$property" "$kernel"))"
+          question+=" $(promise "$property" "$kernel")"
           line proof 10 "$(of "$tool" query $question)" "$question"
           ;;
         on)
@@ -79,9 +79,9 @@ for kind in "${kinds[@]}"; do
           ;;
         bounded-map) line bounded-map 100 "$(cpu "$tool" guards $question --bounded)" "guards $question --bounded" ;;
         map)
-          seconds=$(cpu "$tool" guards $question --json)
+          map=$(cpu "$tool" guards $question --json)
           proved=$(grep -c '"every_size": true' "$work/out" || true)/$(grep -c '"every_size"' "$work/out" || true)
-          line map 1000 "$seconds" "guards $question: $proved proved"
+          line map 1000 "$map" "guards $question: $proved proved"
           ;;
         *) echo "answers.sh: no questions of kind $kind" >&2; exit 2 ;;
       esac
