@@ -8,8 +8,8 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
-#include "src/report/text.h"
 #include "src/prove/prove.h"
+#include "src/report/text.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
