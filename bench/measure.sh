@@ -41,3 +41,22 @@ engine() {
     -print_final_stats=1 "${options[@]}" \
     -seed_inputs="@$work/list" -artifact_prefix="$work/"
 }
+
+# A machine of 64 devices, 32 groups and 4 drivers.
+# Each group is two functions of a slot, or two platform devices; the second driver has a bus for
+# itself.
+machine() {
+  echo 'kernel v7.1'
+  local i d bus slot
+  for i in 0 1 2 3; do
+    bus=pci
+    [[ $i == 1 ]] && bus=platform
+    echo "driver drv$i claims=$bus:ignore"
+  done
+  for i in {0..7}; do echo "instance iommu$i drv$((i % 4))$([[ $((i % 4)) == 0 ]] || echo ' fwnode')"; done
+  for d in {0..63}; do
+    i=$((d / 2))
+    if ((i % 4 == 1)); then bus=platform slot=''; else bus=pci slot=" slot=$((i + 1))"; fi
+    echo "device dev$d $bus iommu$((i % 8))$slot"
+  done
+}

@@ -366,10 +366,10 @@ TEST_F(CertificateRecords, AreNotOfRunsThatAreTooShort) {
 // The answer is printed even if it has no certificate.
 TEST_F(CertificateRecords, AreNotAllThatIsSaid) {
   const ToolOutcome out =
-      Run("$B query no-cross-driver-attach --kernel v6.1 --devices 2 --steps 4 --budget 500000 "
+      Run("$B query no-cross-driver-reuse --kernel v6.1 --devices 2 --steps 5 --budget 30000 "
           "--certificate e");
   ASSERT_EQ(out.status, 3) << out.out << out.err;
-  EXPECT_THAT(out.out, HasSubstr("verdict   none up to 2 devices, 4 steps\n"));
+  EXPECT_THAT(out.out, HasSubstr("verdict   none up to 2 devices, 5 steps\n"));
   EXPECT_EQ(out.err, "iommucheck: the budget is used up before there is a certificate\n");
 }
 

@@ -213,7 +213,7 @@ void ExpectFactsFollow(Property property, const KernelSpec& kernel) {
   SearchSpace space(kernel, RuleSet(), 2,
                     {.property = property, .steps = steps + 1, .spare = OpKinds().set()});
   Unrolling runs(space, space.kernel());
-  Solver solver(space.circuit(), Solver::Use::kOften, 0);
+  Solver solver(space.circuit(), 0);
   for (Bit constraint : space.constraints()) solver.Assert(constraint);
   for (int step = 1; step <= 3; ++step) {
     Bit facts = true;

@@ -232,10 +232,11 @@ absl::Status Disagreement(const smt::Cnf& cnf, const std::vector<bool>& model, i
   for (size_t v = 1; v < model.size(); ++v)
     if (model[v] && cnf.variables[v - 1].find(' ') == std::string::npos)
       absl::StrAppend(&inputs, "\n", cnf.variables[v - 1]);
-  return absl::InternalError(absl::StrFormat(
-      "Z3 and CaDiCaL disagree on runs of %d steps\nZ3 finds that none violates the property"
-      "\nCaDiCaL finds this one that does:%s",
-      steps, inputs));
+  return absl::InternalError(
+      absl::StrFormat("query and certificate disagree on runs of %d steps\nthe query finds that "
+                      "none violates the property"
+                      "\nCaDiCaL finds this one that does:%s",
+                      steps, inputs));
 }
 
 absl::Status NoCertificate() {

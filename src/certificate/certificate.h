@@ -53,7 +53,7 @@ struct Certificate {
 // formula about them, and no certificate.
 absl::Status CheckLength(Property property, int steps);
 
-// Solves the formulas of a claim that Z3 found to hold, and checks the proofs. Errors: those of
+// Solves the formulas of a claim that a query found to hold, and checks the proofs. Errors: those of
 // CheckLength(), ResourceExhausted if that takes more than `conflicts` (0: no limit), Internal if a
 // formula has a model or a proof is wrong.
 absl::StatusOr<Certificate> Certify(const Claim& claim, uint64_t conflicts);

@@ -396,4 +396,13 @@ absl::StatusOr<Proof> Prove(Property property, const KernelFamily& kernel, uint6
   return found;
 }
 
+std::string Z3Version() {
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned build = 0;
+  unsigned revision = 0;
+  Z3_get_version(&major, &minor, &build, &revision);
+  return absl::StrCat(major, ".", minor, ".", build);
+}
+
 }  // namespace iommucheck::prove

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Proofs for machines of every size: an inductive invariant of src/prove/system.h that contains the
-// property. docs/solver.md says what that proves. Beside src/smt/ the only folder that includes Z3.
+// property. docs/solver.md says what that proves. The only folder that includes Z3.
 #pragma once
 
 #include <cstdint>
@@ -40,5 +40,8 @@ struct Condition {
 // property.
 std::vector<Condition> ConditionsOf(Property property, const KernelFamily& kernel,
                                     const std::vector<Lemma>& lemmas);
+
+// The version of Z3 that this process runs with, such as "4.8.12".
+std::string Z3Version();
 
 }  // namespace iommucheck::prove

@@ -13,9 +13,6 @@
 namespace iommucheck::report {
 namespace {
 
-// So many of Z3's resources take about as much CPU time as a conflict of CaDiCaL.
-constexpr uint64_t kResourcesAConflict = 1000;
-
 // A certificate that is not verified says nothing about the kernel.
 Verdict VerdictOf(const certificate::Checked& checked) {
   return checked.failure.empty() ? Verdict::kHolds : Verdict::kUnknown;
@@ -40,7 +37,8 @@ absl::Status Certify(Answer& answer) {
     return absl::OkStatus();
   // A limit of 0 is none.
   const uint64_t budget = q.bounds.budget;
-  const uint64_t conflicts = budget == 0 ? 0 : std::max<uint64_t>(budget / kResourcesAConflict, 1);
+  const uint64_t conflicts =
+      budget == 0 ? 0 : std::max<uint64_t>(budget / smt::kResourcesAConflict, 1);
   absl::StatusOr<certificate::Certificate> certificate =
       certificate::Certify({.property = q.property,
                             .kernel = q.kernel,

@@ -8,8 +8,8 @@
 #include "src/case/json_text.h"
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
+#include "src/prove/prove.h"
 #include "src/report/text.h"
-#include "src/smt/query.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
@@ -23,7 +23,7 @@ Json KernelJson(const KernelSpec& kernel) {
 Json ToolJson(const char* command) {
   Json out = {{"tool", tool::Release()},
               {"commit", tool::Commit()},
-              {"z3", smt::Z3Version()},
+              {"z3", prove::Z3Version()},
               {"command", command},
               {"command_line", tool::CommandLine()}};
   for (const std::string& note : tool::Notes()) out["kernel_notes"].push_back(note);

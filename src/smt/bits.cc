@@ -12,7 +12,7 @@ namespace {
 
 using Kind = Circuit::Gate::Kind;
 
-// A gate takes some 100 bytes here and in Z3. A larger circuit would have the machine run out of
+// A gate takes some 100 bytes here and in the solver. A larger circuit would have the machine run out of
 // memory, which ends the process and not the search.
 constexpr uint32_t kMaxGates = 1U << 26U;
 constexpr uint32_t kGatesBetweenLooks = 1U << 16U;

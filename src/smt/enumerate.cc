@@ -65,7 +65,7 @@ absl::StatusOr<Enumeration> EnumerateSize(Property property, const KernelSpec& k
   try {
     for (const OpKinds& spare : SpareKinds(steps - StepsNeeded(property), devices)) {
       SizeSearch size(kernel, {}, devices, {.property = property, .steps = steps, .spare = spare},
-                      Solver::Use::kOften, BudgetLeft(budget, all.resources));
+                      BudgetLeft(budget, all.resources));
       Case found;
       auto answer = Solver::Answer::kSat;
       bool more = true;

@@ -128,16 +128,14 @@ class MachineSearch {
       return unknown(absl::StrFormat("%d devices must stand for the machine, more than %d",
                                      space.sizes().devices, kMaxEncodedDevices));
     Unrolling unrolling(space, SymbolicProfile(kernel_), space.layout());
-    Solver solver(space.circuit(), Solver::Use::kOnce, BudgetLeft(bounds_.budget, query.resources));
+    Solver solver(space.circuit(), BudgetLeft(bounds_.budget, query.resources));
     for (Bit constraint : space.constraints()) solver.Assert(constraint);
     std::vector<GroupBits> groups;
     for (int step = 0; step < runs.steps; ++step) {
       GroupBits& before = groups.emplace_back();
       for (const SymbolicDeviceState& device : unrolling.state().devices)
         before.push_back(device.group);
-      const std::vector<Constraint> constraints = unrolling.NextStep();
-      for (Bit bit : unrolling.StateBits()) solver.NameWhenUsed(bit);
-      for (const Constraint& constraint : constraints) solver.Assert(constraint.bit);
+      for (const Constraint& constraint : unrolling.NextStep()) solver.Assert(constraint.bit);
     }
     const Bit violated = unrolling.violated();
     auto ruling = Ruling::kNot;

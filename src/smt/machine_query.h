@@ -28,7 +28,7 @@ inline constexpr int kMaxWholeDevices = 8;
 // Searches by iterative deepening over bounds.steps; bounds.devices is not used. `machine` gives
 // the kernel, the topology and its names; its ops are not used. Preconditions: the topology passes
 // Validate() and is inside of the kernel's assumptions. Errors: InvalidArgument for bounds out of
-// range; Internal when Z3 fails, or when the model does not take a run on just those devices for
+// range; Internal when the solver fails, or when the model does not take a run on just those devices for
 // which the solver found it.
 absl::StatusOr<MachineResult> QueryMachine(Property property, const Case& machine,
                                            const Bounds& bounds, bool want_smt2 = false,

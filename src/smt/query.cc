@@ -128,9 +128,7 @@ class Search {
       return Answer::kUnknown;
     }
     const bool one_run = !runs_.ops.empty();
-    SizeSearch size(kernel_, open_, devices, runs_,
-                    one_run ? Solver::Use::kOften : Solver::Use::kOnce,
-                    BudgetLeft(bounds_.budget, result_.resources));
+    SizeSearch size(kernel_, open_, devices, runs_, BudgetLeft(bounds_.budget, result_.resources));
     const Answer answer = size.Violated();
     if (answer == Answer::kSat) {
       result_.found = one_run ? size.Plainest() : size.Found();

@@ -2,7 +2,8 @@
 //
 // The solver: the smallest machine and run that violate a property, or none up to a bound. The
 // encoding is written from what the kernel versions do, not from model/step.cc, so that each can
-// catch the other's mistakes. Beside src/prove/ the only folder that includes Z3.
+// catch the other's mistakes. Beside
+// src/certificate/ the only folder that includes CaDiCaL.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,16 @@ namespace iommucheck::smt {
 struct Bounds {
   int devices = 3;       // 1 to kMaxBoundDevices
   int steps = 6;         // 1 to kMaxBoundSteps
-  uint64_t budget = 0;   // solver resources (Z3 rlimit) for the whole query; 0: no limit
+  uint64_t budget = 0;   // solver resources (below) for the whole query; 0: no limit
   int proved_steps = 0;  // known: no run of so many steps, on as many devices, violates it
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
 inline constexpr int kMaxBoundDevices = 6;
 inline constexpr int kMaxBoundSteps = 12;
+
+// Resources count the work of CaDiCaL: a clause is one, and a conflict, which takes about as much time
+// as so many of Z3's resource units (rlimit), is as many.
+inline constexpr uint64_t kResourcesAConflict = 1000;
 
 struct QueryResult {
   Verdict verdict = Verdict::kUnknown;
@@ -52,7 +57,7 @@ bool Needed(Property property, OpKind kind);
 int StepsNeeded(Property property);
 
 // Searches by iterative deepening from the smallest. Errors: InvalidArgument for bounds out of
-// range, Internal when Z3 fails.
+// range, Internal when the solver fails.
 // A rule that is `open` may be dropped, too: the kernel of the case found says which are.
 // With a `refusing` kernel: the smallest case that violates the property on `kernel` and not on the
 // refusing one. The refusing kernel may stop at a step that is impossible there, or outside of its
@@ -103,8 +108,5 @@ struct Replay {
   bool violated[kEncodedPropertyCount] = {};  // during the run
 };
 absl::StatusOr<Replay> ReplayInSolver(const Case& c);
-
-// The version of Z3 that this process runs with, such as "4.8.12".
-std::string Z3Version();
 
 }  // namespace iommucheck::smt

@@ -30,9 +30,9 @@ Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
   core_ = {};
   for (const std::unique_ptr<Part>& part : parts_) {
     if (as_before && !part->violated_before) continue;
-    SizeSearch& search = part->search ? *part->search
-                                      : part->search.emplace(kernel_, open_, bounds_.devices,
-                                                             part->runs, Solver::Use::kOften, 0);
+    SizeSearch& search = part->search
+                             ? *part->search
+                             : part->search.emplace(kernel_, open_, bounds_.devices, part->runs, 0);
     search.LimitRest(BudgetLeft(bounds_.budget, resources()));
     switch (search.Violated(kept)) {
       case Solver::Answer::kSat:

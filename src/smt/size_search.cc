@@ -40,19 +40,14 @@ void Deepen(Property property, const Bounds& bounds, const std::string& where,
 }
 
 SizeSearch::SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs,
-                       Solver::Use use, uint64_t budget)
+                       uint64_t budget)
     : open_(open),
       space_(kernel, open, devices, runs),
       runs_(space_, space_.kernel()),
-      solver_(space_.circuit(), use, budget) {
-  Circuit& circuit = space_.circuit();
-  const auto nodes = static_cast<uint32_t>(circuit.gates().size());
-  for (uint32_t node = 1; node < nodes; ++node) solver_.NameWhenUsed(Bit(&circuit, node << 1U));
+      solver_(space_.circuit(), budget) {
   for (Bit constraint : space_.constraints()) solver_.Assert(constraint);
   for (int step = 0; step < runs.steps; ++step) {
-    const std::vector<Constraint> constraints = runs_.NextStep();
-    for (Bit bit : runs_.StateBits()) solver_.NameWhenUsed(bit);
-    for (const Constraint& constraint : constraints) solver_.Assert(constraint.bit);
+    for (const Constraint& constraint : runs_.NextStep()) solver_.Assert(constraint.bit);
   }
   if (runs.taken) solver_.Assert(~runs_.refusing_ended());
 }

@@ -31,7 +31,7 @@ class SizeSearch {
   using Answer = Solver::Answer;
 
   // On the kernel with any of the rules `open` dropped.
-  SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs, Solver::Use use,
+  SizeSearch(const KernelSpec& kernel, RuleSet open, int devices, const Runs& runs,
              uint64_t budget);
 
   // Whether the property is violated at the last step, given that no shorter run violates it.
@@ -41,7 +41,7 @@ class SizeSearch {
   // After Violated(kept) has answered kUnsat: those of `kept` that the answer rests on.
   RuleSet Core();
   // After either has answered kSat: the run found, its case, and of the cases with that run the one
-  // with the plainest attributes (for Use::kOften).
+  // with the plainest attributes.
   std::vector<Op> Ops() { return space_.Ops(Model()); }
   Case Found();
   Case Plainest() {
@@ -49,7 +49,7 @@ class SizeSearch {
     return Found();
   }
 
-  // The next case (for Use::kOften): some run, with no more links (SearchSpace::Links()) than it
+  // The next case: some run, with no more links (SearchSpace::Links()) than it
   // takes and the plainest attributes. Cases with the same run and buses, and these links or more,
   // are left out from now on.
   Answer Next(Case& found);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/smt/solver.h"
 
+#include <algorithm>
+#include <cadical.hpp>
 #include <limits>
-#include <new>
+#include <stdexcept>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "src/case/engine_error.h"
 #include "src/smt/query.h"
+#include "src/tool/stop.h"
 
 namespace iommucheck::smt {
 namespace {
@@ -16,101 +16,103 @@ using Kind = Circuit::Gate::Kind;
 
 constexpr uint32_t kNodesBetweenLooks = 1U << 12U;
 
-uint64_t ResourceCount(const z3::solver& solver) {
-  const z3::stats statistics = solver.statistics();
-  for (unsigned i = 0; i < statistics.size(); ++i)
-    if (statistics.key(i) == "rlimit count") return statistics.uint_value(i);
-  return 0;
-}
+// Return values of solve(), which are the exit statuses of SAT solvers.
+constexpr int kSatisfiable = 10;
+constexpr int kUnsatisfiable = 20;
 
 }  // namespace
 
-Solver::Solver(const Circuit& circuit, Use use, uint64_t budget)
-    : circuit_(circuit),
-      budget_(budget),
-      solver_(use == Use::kOnce ? z3::tactic(context_, "sat").mk_solver()
-                                : z3::solver(context_, "QF_FD")),
-      owned_(context_),
-      interruptible_([this] { context_.interrupt(); }) {
-  z3::params params(context_);
-  params.set("random_seed", 0U);
-  // Simplifying between restarts costs more than it saves on checks of a second.
-  for (const char* pass : {"asymm_branch", "elim_vars", "probing", "scc", "subsumption"})
-    params.set(pass, false);
-  solver_.set(params);
+struct Solver::Engine {
+  struct StopWhenTold : CaDiCaL::Terminator {
+    bool terminate() override { return tool::Stopped(); }
+  };
+
+  // CaDiCaL says nothing of its conflicts but the clauses that it learns from them.
+  struct CountLearned : CaDiCaL::Learner {
+    bool learning(int /*size*/) override {
+      ++learned;
+      return false;
+    }
+    void learn(int /*literal*/) override {}
+    uint64_t learned = 0;
+  };
+
+  StopWhenTold stop;  // outlives the solver, as does the next
+  CountLearned counter;
+  CaDiCaL::Solver solver;
+};
+
+Solver::Solver(const Circuit& circuit, uint64_t budget)
+    : circuit_(circuit), budget_(budget), engine_(std::make_unique<Engine>()) {
+  CaDiCaL::Solver& solver = engine_->solver;
+  solver.set("quiet", 1);
+  solver.connect_terminator(&engine_->stop);
+  solver.connect_learner(&engine_->counter);
 }
 
-z3::expr Solver::Literal(Bit bit) {
-  if (bit.is_constant()) return context_.bool_val(bit.is_true());
-  const z3::expr positive(context_, expressions_[bit.node()]);
-  return bit.negated() ? !positive : positive;
+Solver::~Solver() = default;
+
+uint64_t Solver::resources() const {
+  return clauses_ + kResourcesAConflict * engine_->counter.learned;
 }
 
-// A Boolean of the node's own that equals the expression.
-void Solver::Name(uint32_t node, const z3::expr& value) {
-  const z3::expr variable = context_.bool_const(absl::StrFormat("n%d", node).c_str());
-  solver_.add(variable == value);
-  Keep(node, variable);
-  named_[node] = true;
+int Solver::Literal(Bit bit) {
+  const int variable = variables_[bit.node()];
+  return bit.negated() ? -variable : variable;
 }
 
-void Solver::Keep(uint32_t node, const z3::expr& value) {
-  owned_.push_back(value);
-  expressions_[node] = value;
+void Solver::Clause(std::initializer_list<int> literals) {
+  for (const int literal : literals) engine_->solver.add(literal);
+  engine_->solver.add(0);
+  ++clauses_;
 }
 
-void Solver::NameWhenUsed(Bit bit) {
-  if (bit.is_constant()) return;
-  wanted_.resize(circuit_.gates().size());
-  wanted_[bit.node()] = true;
-}
-
-// Expressions for the node and all below it. Depth first with a stack: cones are deep.
+// Variables and clauses for the node and all below it. Depth first with a stack: cones are deep.
 void Solver::Define(uint32_t root) {
-  const size_t size = circuit_.gates().size();
-  expressions_.resize(size, nullptr);
-  named_.resize(size);
-  wanted_.resize(size);
+  variables_.resize(circuit_.gates().size());
   todo_.assign(1, root);
   while (!todo_.empty()) {
     const uint32_t node = todo_.back();
     if (node % kNodesBetweenLooks == 0) tool::ThrowIfStopped();
     const Circuit::Gate& gate = circuit_.gates()[node];
     const size_t waiting = todo_.size();
-    if (expressions_[node] == nullptr && gate.kind != Kind::kInput) {
+    if (variables_[node] == 0 && gate.kind != Kind::kInput) {
       for (uint32_t operand : {gate.a >> 1U, gate.b >> 1U, gate.c >> 1U})
-        if (operand != 0 && expressions_[operand] == nullptr) todo_.push_back(operand);
+        if (operand != 0 && variables_[operand] == 0) todo_.push_back(operand);
     }
     if (todo_.size() > waiting) continue;
     todo_.pop_back();
-    if (expressions_[node] != nullptr) continue;
+    if (variables_[node] != 0) continue;
+    const int out = variables_[node] = ++last_variable_;
     const auto literal = [&](uint32_t l) { return Literal(Bit(nullptr, l)); };
-    switch (gate.kind) {
-      case Kind::kConstant:
-        break;
-      case Kind::kInput:
-        Keep(node, context_.bool_const(absl::StrFormat("n%d", node).c_str()));
-        named_[node] = true;
-        break;
-      case Kind::kAnd:
-        Keep(node, literal(gate.a) && literal(gate.b));
-        break;
-      case Kind::kIte:
-        Keep(node, z3::ite(literal(gate.a), literal(gate.b), literal(gate.c)));
-        break;
+    if (gate.kind == Kind::kAnd) {
+      const int a = literal(gate.a);
+      const int b = literal(gate.b);
+      Clause({-out, a});
+      Clause({-out, b});
+      Clause({out, -a, -b});
     }
-    if (wanted_[node] && !named_[node]) Name(node, literal(node << 1U));
+    if (gate.kind == Kind::kIte) {
+      const int a = literal(gate.a);
+      const int b = literal(gate.b);
+      const int c = literal(gate.c);
+      Clause({-out, -a, b});
+      Clause({-out, a, c});
+      Clause({out, -a, -b});
+      Clause({out, a, -c});
+    }
   }
 }
 
 void Solver::Assert(Bit bit) {
   asserted_.push_back(bit);
-  if (!bit.is_constant()) Define(bit.node());
-  solver_.add(Literal(bit));
+  if (bit.is_true()) return;
+  if (bit.is_false()) return Clause({});
+  Define(bit.node());
+  Clause({Literal(bit)});
 }
 
 Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
-  z3::expr_vector literals(context_);
   assumed_.clear();
   for (const Bit& bit : assumptions) {
     if (bit.is_false()) {
@@ -118,57 +120,56 @@ Solver::Answer Solver::Check(const std::vector<Bit>& assumptions) {
       return Answer::kUnsat;
     }
     if (bit.is_true()) continue;
-    NameWhenUsed(bit);
     Define(bit.node());
-    if (!named_[bit.node()]) Name(bit.node(), Literal(Bit(nullptr, bit.node() << 1U)));
-    literals.push_back(Literal(bit));
     assumed_.push_back(bit);
   }
-  if (budget_ != 0) {
-    if (resources_ >= budget_) {
-      reason_ = "the budget is used up";
-      return Answer::kUnknown;
-    }
-    z3::params params(context_);
-    params.set("rlimit", static_cast<unsigned>(std::min<uint64_t>(
-                             budget_ - resources_, std::numeric_limits<unsigned>::max())));
-    solver_.set(params);
+  if (budget_ != 0 && resources() >= budget_) {
+    reason_ = "the budget is used up";
+    return Answer::kUnknown;
   }
   const auto stopped = [this] {
     if (tool::Stopped()) reason_ = tool::StopReason();
     return tool::Stopped();
   };
   if (stopped()) return Answer::kUnknown;
+  CaDiCaL::Solver& solver = engine_->solver;
+  for (const Bit& bit : assumed_) solver.assume(Literal(bit));
+  if (budget_ != 0) {
+    constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int>::max());
+    const uint64_t conflicts = (budget_ - resources()) / kResourcesAConflict + 1;
+    solver.limit("conflicts", static_cast<int>(std::min(conflicts, kMost)));
+  }
   ++checks_;
-  const z3::check_result answer = solver_.check(literals);
-  resources_ = ResourceCount(solver_);
-  if (answer == z3::unsat) return Answer::kUnsat;
-  if (answer == z3::sat) ReadModel();
-  // An interrupt leaves a model that is not whole.
-  if (stopped()) return Answer::kUnknown;
-  if (answer == z3::sat) return Answer::kSat;
-  if (SaysOutOfMemory(solver_.reason_unknown())) throw std::bad_alloc();
-  reason_ =
-      budget_ != 0 && resources_ >= budget_ ? "the budget is used up" : solver_.reason_unknown();
+  const int status = solver.solve();
+  if (status == kUnsatisfiable) return Answer::kUnsat;
+  if (status == kSatisfiable) {
+    ReadModel();
+    MustHold(asserted_);
+    MustHold(assumed_);
+    return Answer::kSat;
+  }
+  if (!stopped()) reason_ = "the budget is used up";
   return Answer::kUnknown;
 }
 
 std::vector<Bit> Solver::Core() {
   std::vector<Bit> core;
-  const z3::expr_vector literals = solver_.unsat_core();
   for (const Bit& bit : assumed_)
-    for (const z3::expr& literal : literals)
-      if (z3::eq(literal, Literal(bit))) core.push_back(bit);
+    if (engine_->solver.failed(Literal(bit))) core.push_back(bit);
   return core;
 }
 
 void Solver::ReadModel() {
-  const z3::model model = solver_.get_model();
-  model_.assign(expressions_.size(), false);
-  for (uint32_t node = 0; node < expressions_.size(); ++node)
-    if (circuit_.gates()[node].kind == Kind::kInput && expressions_[node] != nullptr)
-      model_[node] = model.eval(z3::expr(context_, expressions_[node])).is_true();
+  model_.assign(variables_.size(), false);
+  for (uint32_t node = 0; node < variables_.size(); ++node)
+    if (circuit_.gates()[node].kind == Kind::kInput && variables_[node] != 0)
+      model_[node] = engine_->solver.val(variables_[node]) > 0;
   evaluated_ = 0;
+}
+
+void Solver::MustHold(const std::vector<Bit>& bits) {
+  for (const Bit& bit : bits)
+    if (!Value(bit)) throw std::logic_error("CaDiCaL's model does not fulfil the circuit");
 }
 
 // Gates come after their operands, so that one pass in order evaluates them, also gates that were
@@ -186,15 +187,6 @@ bool Solver::Value(Bit bit) {
     if (gate.kind == Kind::kIte) model_[evaluated_] = value(gate.a) ? value(gate.b) : value(gate.c);
   }
   return value(bit.literal());
-}
-
-std::string Z3Version() {
-  unsigned major = 0;
-  unsigned minor = 0;
-  unsigned build = 0;
-  unsigned revision = 0;
-  Z3_get_version(&major, &minor, &build, &revision);
-  return absl::StrCat(major, ".", minor, ".", build);
 }
 
 }  // namespace iommucheck::smt

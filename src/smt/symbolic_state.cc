@@ -48,32 +48,6 @@ SymbolicState::SymbolicState(const SymbolicTopology& topology, const Sizes& size
                                                   .container = Zeros(sizes.containers)});
 }
 
-std::vector<Bit> SymbolicState::AllBits() const {
-  std::vector<Bit> bits(notifier.begin(), notifier.end());
-  const auto add = [&](const auto& code) { bits.insert(bits.end(), code.begin(), code.end()); };
-  for (const Bits& slot : bus_ops) add(slot);
-  for (const Bits& shared : shared_group) add(shared);
-  for (const SymbolicDeviceState& device : devices) {
-    bits.push_back(device.present);
-    for (const Bits* code : {&device.instance, &device.driver, &device.fwspec, &device.group,
-                             &device.hw, &device.vfio_in})
-      add(*code);
-  }
-  for (SymbolicGroup group : groups)
-    for (const Bit* bit : BitsOf(group)) bits.push_back(*bit);
-  for (const SymbolicType1& slot : type1) {
-    bits.push_back(slot.coherent);
-    for (const Bits* code : {&slot.domain.driver, &slot.domain.bound, &slot.table, &slot.container})
-      add(*code);
-  }
-  add(registered);
-  add(container_iommu);
-  add(added);
-  for (const Order* order : {&registration, &joining, &in_container, &allocation, &listed})
-    add(order->bits());
-  return bits;
-}
-
 std::vector<Bit*> BitsOf(SymbolicGroup& group) {
   std::vector<Bit*> bits = {&group.domain.is_default, &group.domain.is_blocking,
                             &group.domain.is_new, &group.domain.is_freed, &group.owned};

@@ -79,8 +79,6 @@ struct SymbolicDeviceState {
 struct SymbolicState {
   SymbolicState(const SymbolicTopology& topology, const Sizes& sizes, const Layout& layout);
 
-  [[nodiscard]] std::vector<Bit> AllBits() const;
-
   std::array<Bits, kBusCount> bus_ops;  // by driver
   std::array<Bit, kBusCount> notifier;
   Bits registered;                 // by instance

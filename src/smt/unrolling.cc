@@ -55,12 +55,4 @@ std::vector<Constraint> Unrolling::NextStep() {
   return constraints;
 }
 
-std::vector<Bit> Unrolling::StateBits() const {
-  std::vector<Bit> bits = encoder_.state().AllBits();
-  if (!refusing_) return bits;
-  for (Bit bit : refusing_->state().AllBits()) bits.push_back(bit);
-  bits.push_back(ended_);
-  return bits;
-}
-
 }  // namespace iommucheck::smt

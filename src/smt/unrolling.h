@@ -36,8 +36,6 @@ class Unrolling {
   [[nodiscard]] Bit refusing_ended() const { return ended_; }
   // After the last step so far.
   [[nodiscard]] const SymbolicState& state() const { return encoder_.state(); }
-  // All bits of this state, on the refusing kernel, too.
-  [[nodiscard]] std::vector<Bit> StateBits() const;
 
  private:
   Bit TakeRefusing(const SymbolicOp& op, std::vector<Constraint>& constraints);
