@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "fuzz/feedback.h"
 #include "model/invariants.h"
 #include "model/step.h"
 #include "src/case/bytes.h"
@@ -305,7 +306,7 @@ class CaseMutator {
 };
 
 State CaseMutator::state_;
-std::vector<Event> CaseMutator::events_;
+std::vector<Event> CaseMutator::events_ = RoomForEvents();
 
 }  // namespace
 

@@ -129,7 +129,7 @@ void NoteMissed(Rule rule, Property property) {
 }
 
 void NoteRun(const DecodedCase& c, const KernelProfile& profile) {
-  static std::vector<Event> events;
+  static std::vector<Event> events = RoomForEvents();
   State state = InitialState(c.topology);
   for (const Op& op : std::span(c.ops).first(static_cast<size_t>(c.ops_count))) {
     const StepResult result = Step(profile, c.topology, op, state, events);

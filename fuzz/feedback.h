@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <set>
 #include <span>
+#include <vector>
 
 #include "model/events.h"
 #include "model/op.h"
@@ -25,6 +26,13 @@ void NoteEnd(const State& state);
 void NoteRun(const DecodedCase& c, const KernelProfile& profile);
 // Without the rule the run violates the property, and with it not.
 void NoteMissed(Rule rule, Property property);
+
+// A list with room for the events of a step of many: pages that are pinned and mapped one by one.
+inline std::vector<Event> RoomForEvents() {
+  std::vector<Event> events;
+  events.reserve(1024);
+  return events;
+}
 
 // The same, counted exactly and kept, for figures about a corpus.
 struct Terms {

@@ -274,7 +274,7 @@ void TakePromisedKernel(DecodedCase& c, KernelProfile& profile) {
 
 void RunOrTrap(const DecodedCase& c, const KernelProfile& profile) {
   static const std::optional<Property> kOnly = FixedProperty();
-  static std::vector<Event> events;  // kept, so that no step allocates
+  static std::vector<Event> events = RoomForEvents();  // kept, so that no step allocates
   const Judge judge(profile);
   State state = InitialState(c.topology);
   State before = state;

@@ -19,7 +19,6 @@
 namespace iommucheck::import {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;

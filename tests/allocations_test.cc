@@ -16,6 +16,7 @@
 #include "tests/given.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+// NOLINTBEGIN(bugprone-reserved-identifier): the names are those of ASan and of glibc.
 // Of ASan, whose malloc() cannot be replaced. g++ comes without its header.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc)(const volatile void*,
                                                                         size_t),
@@ -44,6 +45,7 @@ void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* memory, size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(size_t size) {
   NoteAllocation();
@@ -81,7 +83,7 @@ std::string PlaceOfTheFirst() {
     text += "  " + (plain != nullptr ? plain : line) + "\n";
     std::free(plain);
   }
-  std::free(names);
+  std::free(static_cast<void*>(names));
   return text;
 }
 

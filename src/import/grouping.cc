@@ -90,11 +90,11 @@ class Walk {
           "No IOMMU is registered, so that no device has a group: it is switched off, or its "
           "driver is not there.");
     else if (behind.size() < story.devices.size())
-      story.because.push_back(absl::StrCat(
-          behind.empty() ? "None of them" : "Not each of them",
-          " is served by an IOMMU that is registered (no link 'iommu'): their DMA is not "
-          "translated, and VFIO takes them only without an IOMMU "
-          "(vfio.enable_unsafe_noiommu_mode=1)."));
+      story.because.push_back(
+          absl::StrCat(behind.empty() ? "None of them" : "Not each of them",
+                       " is served by an IOMMU that is registered: their DMA is not translated, "
+                       "and VFIO takes them only without an IOMMU "
+                       "(vfio.enable_unsafe_noiommu_mode=1)."));
     if (!behind.empty())
       story.because.push_back(absl::StrCat("An IOMMU serves ", ListOf(behind),
                                            ", which all the same has no group: what was recorded "

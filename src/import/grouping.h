@@ -2,7 +2,8 @@
 //
 // Why devices share a group: what pci_device_group() (drivers/iommu/iommu.c) looks at, told for the
 // groups that the running kernel has made. That function is the same in Linux 5.10, 6.1, 6.12 and
-// 7.3; its tables of devices with quirks are not.
+// 7.3. The kernel's quirks are not read here: the tables of devices that isolate without ACS or have
+// aliases, and (7.3, PCI_DEV_FLAGS_PCI_BRIDGE_NO_ALIAS) bridges that make none.
 #pragma once
 
 #include <string>

@@ -11,9 +11,9 @@ namespace iommucheck::report {
 namespace {
 
 constexpr char kOtherKernels[] =
-    "The walk that makes these groups is the same in Linux 5.10, 6.1, 6.12 and 7.3. What can "
-    "differ "
-    "is which devices a kernel knows to isolate without ACS, or to use ids of others (its PCI "
+    "The walk that makes these groups is the same in Linux 5.10, 6.1, 6.12 and 7.3, but that 7.3 "
+    "passes over bridges of which a quirk says that they make no aliases. What can differ, too, is "
+    "which devices a kernel knows to isolate without ACS, or to use ids of others (its PCI "
     "quirks).";
 
 std::vector<std::string> Texts(const std::vector<std::string>& sentences) {

@@ -509,8 +509,10 @@ void Judge(Review& r) {
     const auto outside = std::ranges::find_if(r.differences, [](const Difference& d) {
       return d.kind.effect == Effect::kWorse && d.outside;
     });
-    if (outside != r.differences.end() && outside->outside)
-      absl::StrAppend(&why, "; but where ", std::string(InfoOf(*outside->outside).id),
+    const std::optional<Rule> rule =
+        outside == r.differences.end() ? std::nullopt : outside->outside;
+    if (rule)
+      absl::StrAppend(&why, "; but where ", std::string(InfoOf(*rule).id),
                       " does not hold: ", outside->kind.text);
     return is(Verdict::kChanged, why);
   }
