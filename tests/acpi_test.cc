@@ -54,7 +54,7 @@ class AcpiTest : public ::testing::Test {
 
 std::string Number(uint64_t value, int bytes) {
   std::string text;
-  for (int i = 0; i < bytes; ++i) text.push_back(static_cast<char>(value >> (8 * i)));
+  for (; bytes > 0; --bytes, value >>= 8) text.push_back(static_cast<char>(value));
   return text;
 }
 
