@@ -325,7 +325,7 @@ TEST(Docs, HaveTheSurveys) {
   }
   std::vector<std::pair<int, std::string>> counts;
   for (const auto& [buses, n] : by_buses) counts.emplace_back(-n, buses);
-  std::sort(counts.begin(), counts.end());
+  std::ranges::sort(counts);
   std::vector<std::string> rows;
   for (const auto& [n, buses] : counts) rows.push_back(Row({buses, absl::StrCat(-n)}));
   ExpectPart("docs/systems.md", "| drivers and their buses | boards |\n|---|---|\n", "\n\n",
