@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "src/case/json_text.h"
+#include "src/case/spelling.h"
 #include "src/cli/commands.h"
 #include "src/import/catalogue.h"
 #include "src/import/grouping.h"

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "src/case/json_text.h"
+#include "src/case/spelling.h"
 #include "src/report/json.h"
 #include "src/report/text.h"
 
