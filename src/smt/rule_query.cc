@@ -30,9 +30,9 @@ Verdict RuleQuery::Ask(RuleSet kept, bool as_before) {
   core_ = {};
   for (const std::unique_ptr<Part>& part : parts_) {
     if (as_before && !part->violated_before) continue;
-    SizeSearch& search = part->search
-                             ? *part->search
-                             : part->search.emplace(kernel_, open_, bounds_.devices, part->runs, 0);
+    std::optional<SizeSearch>& begun = part->search;
+    if (!begun) begun.emplace(kernel_, open_, bounds_.devices, part->runs, 0);
+    SizeSearch& search = *begun;
     search.LimitRest(BudgetLeft(bounds_.budget, resources()));
     switch (search.Violated(kept)) {
       case Solver::Answer::kSat:
