@@ -70,9 +70,8 @@ std::string ReleaseNote(const std::string& build, KernelVersion profile) {
   if (place->exact && place->below && InfoOf(*place->below).mainline == InfoOf(profile).mainline)
     return "";
   return absl::StrFormat(
-      "the tree is Linux %s, which has no profile of its own or not the rules of it; it is "
-      "compared "
-      "as %s, whose rules its text shows",
+      "the tree is Linux %s, which has no profile of its own or not the rules of it; "
+      "it is compared as %s, whose rules its text shows",
       Printable(release), VersionName(profile));
 }
 
