@@ -4,15 +4,11 @@
 #include <algorithm>
 
 namespace iommucheck {
-namespace {
 
-// Whether the bridge does the DMA of the devices below it under an id of its own.
 bool IsAlias(Bridge bridge) {
   return bridge == Bridge::kPcieToPci || bridge == Bridge::kPciToPcie ||
          bridge == Bridge::kPciToPci;
 }
-
-}  // namespace
 
 bool pci_is_pcie(const Topology& t, DeviceId dev) {
   const Device& device = t.devices[dev];

@@ -13,6 +13,10 @@
 
 namespace iommucheck {
 
+// Whether the bridge does the DMA of the devices below it under an id of its own
+// (pci_for_each_dma_alias()).
+bool IsAlias(Bridge bridge);
+
 // Whether the device has a PCI Express capability. Endpoints on a conventional bus have none.
 bool pci_is_pcie(const Topology& t, DeviceId dev);
 

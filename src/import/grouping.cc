@@ -6,7 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "model/pci.h"
 
 namespace iommucheck::import {
 namespace {
@@ -34,12 +34,6 @@ const char* PortName(Bridge bridge) {
       break;
   }
   return "bridge";
-}
-
-// The kernel takes the DMA of all below such a bridge for that of the bridge.
-bool HidesIds(Bridge bridge) {
-  return bridge == Bridge::kPcieToPci || bridge == Bridge::kPciToPcie ||
-         bridge == Bridge::kPciToPci;
 }
 
 class Walk {
@@ -118,7 +112,7 @@ class Walk {
 
   // pci_acs_enabled(), without its quirks; nullopt: not known.
   [[nodiscard]] std::optional<bool> Isolates(const FoundDevice& port) const {
-    if (HidesIds(port.bridge)) return false;
+    if (IsAlias(port.bridge)) return false;
     // Of what is one function alone, only ports that lead down need it.
     if (port.bridge == Bridge::kUpstream && functions_.at(SlotOf(port.name)) == 1) return true;
     return port.acs.enabled;
@@ -131,7 +125,7 @@ class Walk {
     std::vector<const FoundDevice*> above = Above(device);
     const FoundDevice* alias = nullptr;
     for (const FoundDevice* bridge : above)
-      if (HidesIds(bridge->bridge)) alias = bridge;
+      if (IsAlias(bridge->bridge)) alias = bridge;
     if (alias != nullptr) {
       if (alias->group == device.group) {
         story.because.push_back(absl::StrCat(device.name, ": its DMA passes ", alias->name, ", a ",
@@ -159,7 +153,7 @@ class Walk {
   }
 
   [[nodiscard]] static std::string TellPort(const FoundDevice& port) {
-    if (HidesIds(port.bridge))
+    if (IsAlias(port.bridge))
       return absl::StrCat(port.name, ", a ", PortName(port.bridge), ", can have no ACS.");
     if (!port.acs.capability)
       return absl::StrCat(
