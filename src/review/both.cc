@@ -552,6 +552,17 @@ std::optional<Rule> OutsideOf(const Case& c, const Kind& kind) {
   return iommucheck::Play(within).outside;
 }
 
+// Whether the kernel of the model does not come back from an op. In real code each such case takes as
+// long as a process may.
+bool NeverEnds(const Case& c) {
+  const auto loops = [](const Event& e) {
+    return e.kind == Event::Kind::kOops && e.oops == Oops::kEndlessLoop;
+  };
+  return std::ranges::any_of(iommucheck::Play(c).steps, [&](const PlayedStep& step) {
+    return std::ranges::any_of(step.events, loops);
+  });
+}
+
 absl::StatusOr<Difference> Minimized(Both& both, const Case& c, const Kind& kind) {
   Difference smallest{.kind = kind, .smallest = c, .before = {}, .after = {}};
   smallest.outside = OutsideOf(c, kind);
@@ -573,7 +584,8 @@ absl::StatusOr<Difference> Minimized(Both& both, const Case& c, const Kind& kind
   shows(c);
   // What comes after the op that differs is of no interest.
   while (status.ok() && !tool::Stopped() && AnySmaller(smallest.smallest, [&](const Case& smaller) {
-           return tool::Stopped() || (both.WhyNot(smaller).empty() && shows(smaller));
+           return tool::Stopped() ||
+                  (both.WhyNot(smaller).empty() && !NeverEnds(smaller) && shows(smaller));
          })) {
   }
   if (!status.ok()) return status;
