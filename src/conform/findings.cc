@@ -26,6 +26,10 @@ bool UsesFreedDomain(const State& before, std::span<const Event> events,
 // Whether type1 maps a trial that it cannot unmap in halves, and concludes that there are
 // superpages.
 bool KeepsTrial(const Topology& topology, const State& before, std::span<const Event> events) {
+  // Few steps map for a group, and the pass below costs more than a look.
+  if (std::ranges::none_of(
+          events, [](const Event& e) { return e.kind == Event::Kind::kMap && e.group != kNoId; }))
+    return false;
   std::array<InstanceId, kMaxDomains> bound{};
   for (DomainId d = 0; d < kMaxDomains; ++d) bound[d] = before.domains[d].instance;
   for (const Event& e : events) {

@@ -20,9 +20,9 @@ namespace iommucheck::conform {
 const char* FindingBefore(const Topology& topology, const State& before,
                           std::span<const Event> events, bool sanitized);
 
-// The finding that an attach is about to reach, in which VFIO leaves its trial mapped; nullptr: none.
-// It ends a case in a kernel without type1.fgsp_in_list, whose trial is at address 0: the first page
-// of a case is another one in real code. It also ends a case that two kernels play.
+// The finding that an attach is about to reach, in which VFIO leaves its trial mapped; nullptr:
+// none. It ends a case in a kernel without type1.fgsp_in_list, whose trial is at address 0: the first
+// page of a case is another one in real code. It also ends a case that two kernels play.
 const char* FindingOfTrial(const Topology& topology, const State& before,
                            std::span<const Event> events);
 

@@ -65,7 +65,8 @@ class Harness {
   };
   struct Result {
     std::vector<Warn> warns;
-    // Resources that the teardown did not free, and of user memory more or less than the model leaves.
+    // Resources that the teardown did not free, and of user memory more or less than the model
+    // leaves.
     std::vector<std::string> leaks;
     std::string crash;  // "" or how the process died, such as "signal 6 (SIGABRT), in op 3"
     std::string said;   // its output before that

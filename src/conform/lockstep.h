@@ -28,7 +28,7 @@ class Lockstep {
     kAgree,
     kCrossDriver,  // attach_dev() got a device of another driver, though the kernel promises not to
     kDiffer,       // errno, calls, groups, domains or WARNs
-    kLeak,  // the teardown left domains, objects, locks or references, or not the model's pins
+    kLeak,  // domains, objects, locks or references are left, or other pins than in the model
     kOops,  // a wild pointer in the teardown (in an op: kDiffer)
   };
 

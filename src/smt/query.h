@@ -2,8 +2,7 @@
 //
 // The solver: the smallest machine and run that violate a property, or none up to a bound. The
 // encoding is written from what the kernel versions do, not from model/step.cc, so that each can
-// catch the other's mistakes. Beside
-// src/certificate/ the only folder that includes CaDiCaL.
+// catch the other's mistakes. Beside src/certificate/ the only folder that includes CaDiCaL.
 #pragma once
 
 #include <cstdint>

@@ -68,6 +68,7 @@ void Solver::Clause(std::initializer_list<int> literals) {
 }
 
 // Variables and clauses for the node and all below it. Depth first with a stack: cones are deep.
+// cnf.cc translates gates, too: that a certificate checks this translation wants another one.
 void Solver::Define(uint32_t root) {
   variables_.resize(circuit_.gates().size());
   todo_.assign(1, root);
