@@ -27,13 +27,14 @@ using testing::Not;
 
 constexpr size_t kColumns = 75;
 
-// The commit and the solver's version differ from build to build.
+// The commit and the solvers' versions differ from build to build.
 std::string WithoutBuild(const std::string& text) {
   static const std::regex kText(
-      R"((iommucheck [0-9.]+) \(([0-9a-f]{12}\+?|unknown), Z3 [0-9.]+\))");
-  static const std::regex kJson(R"re("commit": "[^"]*",(\s*)"z3": "[^"]*")re");
-  return std::regex_replace(std::regex_replace(text, kText, "$1 (COMMIT, Z3 VERSION)"), kJson,
-                            R"re("commit": "unknown",$1"z3": "4")re");
+      R"((iommucheck [0-9.]+) \(([0-9a-f]{12}\+?|unknown), Z3 [0-9.]+, CaDiCaL [0-9a-z.]+\))");
+  static const std::regex kJson(
+      R"re("commit": "[^"]*",(\s*)"z3": "[^"]*",\s*"cadical": "[^"]*")re");
+  return std::regex_replace(std::regex_replace(text, kText, "$1 (COMMIT, SOLVERS)"), kJson,
+                            R"re("commit": "unknown",$1"z3": "4",$1"cadical": "1")re");
 }
 
 // For grep, verdicts are one line each, and so are lines that begin with a place (errors,

@@ -9,6 +9,7 @@
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/prove/prove.h"
+#include "src/smt/query.h"
 #include "src/report/text.h"
 #include "src/tool/provenance.h"
 
@@ -21,11 +22,9 @@ Json KernelJson(const KernelSpec& kernel) {
 }
 
 Json ToolJson(const char* command) {
-  Json out = {{"tool", tool::Release()},
-              {"commit", tool::Commit()},
-              {"z3", prove::Z3Version()},
-              {"command", command},
-              {"command_line", tool::CommandLine()}};
+  Json out = {{"tool", tool::Release()},  {"commit", tool::Commit()},
+              {"z3", prove::Z3Version()}, {"cadical", smt::CadicalVersion()},
+              {"command", command},       {"command_line", tool::CommandLine()}};
   for (const std::string& note : tool::Notes()) out["kernel_notes"].push_back(note);
   return out;
 }

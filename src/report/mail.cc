@@ -360,8 +360,8 @@ absl::StatusOr<std::string> Mail(const Case& c, const Run& run, std::optional<Pr
   for (const auto& lines : comment.paragraphs) text += Paragraph(lines);
   absl::StrAppend(&text, Facts(c, run, comment, place, wrong, fixes), "\n", TopologyText(c), "\n",
                   Steps(c, run), "\n", HowToSeeIt(c, comment, name, program.ok()), "\n",
-                  Trailers(comment, fixes), "\nFound and printed by ", ToolName(), ".\n\n",
-                  kScissors, " ", name, ".case\n", PrintCase(bare));
+                  Trailers(comment, fixes), "\nFound by ", ToolName(), ".\n\n", kScissors, " ",
+                  name, ".case\n", PrintCase(bare));
   if (program.ok()) absl::StrAppend(&text, kScissors, " ", name, ".c\n", *program);
   return text;
 }

@@ -16,6 +16,7 @@
 #include "src/case/notes.h"
 #include "src/case/spelling.h"
 #include "src/prove/prove.h"
+#include "src/smt/query.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
@@ -167,7 +168,8 @@ std::string LastLines(const std::string& next, const std::string& verdict_line) 
 
 std::string ToolName() {
   std::string name = tool::Build();
-  name.insert(name.size() - 1, ", Z3 " + prove::Z3Version());
+  name.insert(name.size() - 1,
+              absl::StrCat(", Z3 ", prove::Z3Version(), ", CaDiCaL ", smt::CadicalVersion()));
   return name;
 }
 

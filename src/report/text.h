@@ -37,7 +37,7 @@ std::string Fields(const std::string& label, const std::vector<std::string>& tex
 // The first fields of an answer: the command, the property with its sentence, and the kernel.
 std::string QuestionText(const char* command, Property property, const KernelSpec& kernel);
 
-// "iommucheck 0.1.0 (d04f127f0e5a, Z3 4.8.12)": version, commit, solver.
+// "iommucheck 0.1.0 (d04f127f0e5a, Z3 4.8.12, CaDiCaL sc2021)": version, commit, solvers.
 std::string ToolName();
 // The two fields of every report that name the version that made it and the command line.
 std::string ToolText();

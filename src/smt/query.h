@@ -32,6 +32,9 @@ struct Bounds {
 inline constexpr int kMaxBoundDevices = 6;
 inline constexpr int kMaxBoundSteps = 12;
 
+// The version of CaDiCaL that this process runs with, such as "1.5.3" or "sc2021".
+std::string CadicalVersion();
+
 // Resources count the work of CaDiCaL: a clause is one, and a conflict, which takes about as much time
 // as so many of Z3's resource units (rlimit), is as many.
 inline constexpr uint64_t kResourcesAConflict = 1000;

@@ -190,4 +190,6 @@ bool Solver::Value(Bit bit) {
   return value(bit.literal());
 }
 
+std::string CadicalVersion() { return CaDiCaL::Solver::version(); }
+
 }  // namespace iommucheck::smt
