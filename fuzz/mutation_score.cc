@@ -85,6 +85,7 @@ constexpr auto kUnnoticeable = std::to_array<Unnoticeable>({
     {Rule::kCorePasidRevert, kEveryVersion,
      "which devices lose a PASID that no group has is no state"},
     {Rule::kType1Overflow, kEveryVersion, "it changes an errno, and no property is about errnos"},
+    {Rule::kFirmwareViot, kEveryVersion, "it changes an errno, and no property is about errnos"},
     {Rule::kBindProbeErrno, kEveryVersion, "it changes an errno, and no property is about errnos"},
     {Rule::kType1FgspProbe, kEveryVersion, "how a domain splits large pages is not modelled"},
     {Rule::kType1MapAlign, kEveryVersion, "iommu_map() refuses the same"},

@@ -237,6 +237,7 @@ probes=$(
   has '__iommu_device_set_ops' "$iommu_h" && echo DEVICE_SET_OPS
   has 'if \(err > 0\)' "$tree/drivers/base/bus.c" && echo ATTACH_COUNTS
   has 'acpi_iommu_configure_id\(' "$tree/drivers/acpi/scan.c" && echo ACPI_CONFIGURE
+  [[ -f $tree/drivers/acpi/viot.c ]] && echo VIOT
   has 'fwnode_init\(' "$tree/include/linux/fwnode.h" && echo FWNODE_INIT
   has 'iommu_deferred_attach\(' "$iommu_h" "$tree/drivers/iommu/dma-iommu.h" && echo DEFERRED_ATTACH
   has '[[:space:]]f_count;' "$tree/include/linux/fs.h" && echo F_COUNT
@@ -304,12 +305,15 @@ lib_files=(rbtree interval_tree xarray radix-tree idr kobject refcount bitmap fi
 pci_files=(search pci access host-bridge)
 [[ $probes != *RESETS* ]] || pci_files+=(ats)
 ours=(fake/{calls,faults,machine,domains,claims,driver}
-  process/{shim,memory,sysfs,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core,acpi_scan}
-  process/{vfio_main,vfio_type1,vfio_driver,firmware}
+  process/{shim,memory,sysfs,files,events,iommu_core,of_iommu,pci_driver,platform,driver_core,iort}
+  process/{vfio_main,vfio_type1,vfio_driver,acpi_tables,firmware}
   process/{functions,buses,drivers,devices,groups,ops,extra,harness})
 # They call much that no case does, and that a patch may take away.
 [[ -n $base ]] || ours+=(
   process/{promises,core_promises_{groups,maps,attach,defaults,probe},vfio_promises,promise_list})
+# Up to and including 5.13 iort.c is all that ACPI has of IOMMUs.
+[[ $probes != *ACPI_CONFIGURE* ]] || ours+=(process/acpi_scan)
+[[ $probes != *VIOT* ]] || ours+=(process/viot)
 # Up to and including 6.0 vfio_main.c, or vfio.c, has containers and groups, too; in 6.1 groups.
 [[ -n $whole ]] || ours+=(process/vfio_container)
 [[ ! -f $tree/drivers/vfio/group.c ]] || ours+=(process/vfio_group)
@@ -391,10 +395,12 @@ END
           of=" -DCONFIG_OF=1 -DCONFIG_OF_DYNAMIC=1 -DCONFIG_OF_IOMMU=1" ;;
         # The bitmaps of logged DMA.
         */vfio_main | */vfio_driver) of=" -DCONFIG_IOMMUFD_DRIVER=1" ;;
-        */acpi_scan) of=" -DCONFIG_ACPI=1 -DCONFIG_ACPI_VIOT=1" ;;
+        */acpi_scan | */acpi_tables | */iort | */viot)
+          of=" -DCONFIG_ACPI=1 -DCONFIG_ACPI_IORT=1 -DCONFIG_ACPI_VIOT=1"
+          of+=" -DCONFIG_ARM_SMMU_V3=1 -DCONFIG_VIRTIO_IOMMU=1" ;;
       esac
       case $file in
-        */iommu_core | */of_iommu | */pci_driver | */platform | */driver_core | */acpi_scan | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
+        */iommu_core | */of_iommu | */pci_driver | */platform | */driver_core | */acpi_scan | */iort | */viot | */vfio_main | */vfio_group | */vfio_container | */vfio_type1)
           # process/memory.c complains if user space is given what nobody set.
           counted=$sanitize
           echo "  flavour = $sanitize$of -ftrivial-auto-var-init=pattern" ;;

@@ -39,7 +39,8 @@ enum {
   HARNESS_PAGES = 64,
   HARNESS_DOMAINS = 192,
   HARNESS_FAULTS = 2,
-  HARNESS_PCI = 1,    /* the number of that bus */
+  HARNESS_PLATFORM = 0, /* the numbers of these two buses */
+  HARNESS_PCI = 1,
   HARNESS_BUSES = 6,  /* platform, pci, amba, fsl-mc, host1x, cdx, as in model/topology.h */
   HARNESS_WARNS = 16, /* places that are recorded; warns() counts all */
   HARNESS_NONE = 0xff,

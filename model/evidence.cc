@@ -18,7 +18,7 @@ constexpr SeenTree kTrees[] = {
     {kV5_18, "5.18.0-rc", "dracary7/linux-next-d0c745e7", kRuns},
     {kV5_19, "5.19.0", "yishangzhang/linux-5.19", kRuns},
     {kV6_0, "6.0.1", "HHRhr/linux-6.0.1", kRuns},
-    {kV6_1, "6.1.0-rc7", "tianrenz2/linux-6.1.0", kReadOnly},
+    {kV6_1, "6.1.0-rc7", "tianrenz2/linux-6.1.0", kRuns},
     {kV6_1_y, "6.1.192", "linux-source-6.1", kRuns},
     {kV6_6, "6.6.9", "linux-6.6.9", kRuns},
     {kV6_6, "6.6.0", "xie1111111/linux-6.6-opensbi-mllb", kReadOnly},
@@ -50,6 +50,7 @@ constexpr std::string_view kRunFiles[] = {
     "drivers/vfio/vfio_main.c",
     "drivers/vfio/vfio_iommu_type1.c",
     "drivers/base/dd.c",
+    "drivers/acpi/scan.c",
 };
 
 // Rules of these files that no case reaches in the code of these kernels: conform skips the zero page,

@@ -2,6 +2,7 @@
 //
 // How devices get their iommu_ops: registration, probe, groups, release (drivers/iommu/iommu.c).
 #include <algorithm>
+#include <bitset>
 #include <span>
 #include <utility>
 
@@ -383,10 +384,20 @@ int bus_iommu_probe(Kernel& k, Bus bus) {
 
 // --- registration, by era ---
 
-void ReleaseBus(Kernel& k, Bus bus) {
+using Devices = std::bitset<kMaxDevices>;
+
+Devices Grouped(const Kernel& k) {
+  Devices grouped;
+  for (DeviceId dev = 0; dev < k.topology.devices_count; ++dev)
+    grouped[dev] = k.device(dev).group != kNoId;
+  return grouped;
+}
+
+// No driver of VFIO has come to those that the walk has just probed.
+void ReleaseBus(Kernel& k, Bus bus, const Devices& before_walk) {
   for (DeviceId dev : DevicesInOrder(k)) {
     if (k.topology.devices[dev].bus != bus) continue;
-    StayVfios(k, dev);
+    if (before_walk[dev]) StayVfios(k, dev);
     iommu_release_device(k, dev);
   }
 }
@@ -402,9 +413,10 @@ int bus_set_iommu(Kernel& k, Bus bus, DriverId driver) {
   SetBusOps(k, bus, driver);
   uint16_t& notifiers = k.state.bus_notifiers[static_cast<size_t>(bus)];
   ++notifiers;
+  const Devices grouped = Grouped(k);
   const int ret = bus_iommu_probe(k, bus);
   if (ret == 0) return 0;
-  ReleaseBus(k, bus);
+  ReleaseBus(k, bus, grouped);
   --notifiers;
   SetBusOps(k, bus, kNoId);
   return ret;
@@ -588,7 +600,8 @@ int ApplyFirmware(Kernel& k, DeviceId dev) {
       d.fwspec = kNoId;
       d.iommu = had_iommu;
     }
-    return ret;
+    const bool asks_viot = k.acpi() && ret != -kEProbeDefer && k.has(Rule::kFirmwareViot);
+    return asks_viot ? -ENODEV : ret;
   }
   return 0;
 }

@@ -100,7 +100,7 @@ inline constexpr std::array kNoHotAdd = {Rule::kAssumeNoHotAddWhenAttached};
 // Up to and including 5.15 type1 asks the slot of the bus for reserved regions: without ops, none.
 inline constexpr std::array kSlotsStayNoHotAdd = {Rule::kAssumeBusOpsNotReplaced,
                                                   Rule::kAssumeNoHotAddWhenAttached};
-inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhenAttached};
+inline constexpr std::array kNoUnregister = {Rule::kAssumeNoUnregisterWhileServing};
 // With larger pages only, type1 leaves in place what it mapped to try superpages, and undoes a failed
 // replay by pages that nobody pinned.
 inline constexpr std::array kCommonPage = {Rule::kAssumeCommonPageSize};

@@ -31,6 +31,7 @@ enum class Rule : uint8_t {
   kFwspecOneDriver = 4,
   kFwspecFreeOnError = 5,
   kFirmwareDtXorAcpi = 6,
+  kFirmwareViot = 117,
   kBindProbeErrno = 116,
   // The core's attach paths.
   kCoreAttachBusy = 7,
@@ -152,7 +153,7 @@ enum class Rule : uint8_t {
   kAssumeNoDriverBeforeIommu = 98,
   kAssumeNoUnregisterWhileServing = 99,
 };
-inline constexpr int kRuleCount = 117;
+inline constexpr int kRuleCount = 118;
 
 // A set of rules; a plain bit mask, so that a query is one instruction.
 class RuleSet {

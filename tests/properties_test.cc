@@ -221,6 +221,30 @@ unregister iommu0
 unset-container 0
 map c0 7+1 0 read
 )"},
+    // VFIO's group outlives its last device that an IOMMU serves, since VFIO has another.
+    {Property::kContainerGroupsAreOnTheirDomain,
+     R"(kernel v6.8
+table table1
+table table2
+driver drvB table=table1
+driver drvC table=table2
+instance iommu0 drvC fwnode
+instance iommu1 drvB
+instance iommu2 drvB
+device dev0 pci iommu0 slot=2
+device dev1 pci iommu2 slot=2
+device dev3 platform iommu1
+register iommu0
+register iommu1
+register iommu2
+configure dev0
+set-container 0 c0
+set-iommu c0
+open 1
+unregister iommu2
+set-container 1 c0
+remove dev0
+)"},
     // A device that never was on its group's domain cannot go back there.
     {Property::kFailedCallGoesBack,
      R"(kernel v6.18

@@ -147,6 +147,7 @@ void devices_end(void)
 		if (fake_instances[i].registered)
 			fake_unregister(i);
 	fake_forget_domains();
+	firmware_end();
 	buses_end();
 }
 

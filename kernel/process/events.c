@@ -64,6 +64,11 @@ int blocking_notifier_call_chain(struct blocking_notifier_head *chain, unsigned 
 
 static bool waited;
 
+/* wait_event() of what does not hold yet. The model takes no op that would come to this. */
+void init_wait_entry(struct wait_queue_entry *entry, int flags)
+{
+	host_die("wait_event", "the kernel waits, and nobody can end this");
+}
 void prepare_to_wait(struct wait_queue_head *queue, struct wait_queue_entry *entry, int state)
 {
 }

@@ -154,12 +154,24 @@ int driver_pin(int i, unsigned long iova, int count, int write); /* pages, or an
 void driver_unpin(int i, unsigned long iova, int count);
 int driver_rw(int i, unsigned long iova, void *data, unsigned long size, int write);
 
-/* firmware.c: what describes the devices */
+/*
+ * firmware.c: what describes the devices. The n-th master of a device, HARNESS_NONE if it has fewer, has
+ * an ID of its own.
+ */
 void firmware_begin(void);
+void firmware_end(void);
+unsigned char firmware_master(int device, unsigned int n);
+unsigned short firmware_id(int device, unsigned int n);
 int firmware_configure(struct device *dev); /* bus->dma_configure() */
-/* Like pci_for_each_dma_alias(): the number of each master in place of an alias. */
+/* Like pci_for_each_dma_alias(): the ID of each master in place of an alias. */
 int firmware_for_each_master(struct pci_dev *dev,
 			     int (*fn)(struct pci_dev *, unsigned short, void *), void *data);
+
+/* acpi_tables.c */
+struct fwnode_handle;
+void acpi_tables_begin(void);
+void acpi_tables_end(void);
+struct fwnode_handle *acpi_tables_unit(int instance);
 
 /* driver_core.c */
 struct device_driver;

@@ -177,6 +177,8 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   result.Fail(busy, Errno::kBusy);
   const Bit go = condition & ~busy;
   SetSlot(go, bus, driver);
+  Bits before_walk = Zeros(sizes_.devices);
+  for (int d = 0; d < sizes_.devices; ++d) before_walk[d] = Grouped(d);
   const Result walk = BusIommuProbe(go, bus, hotplugged, stored);
   result.Merge(walk);
   const Bit failed = go & walk.failed();
@@ -186,7 +188,7 @@ Result Encoder::BusSetIommu(Bit condition, Bus bus, const Bits& driver, const Bi
   if (failed.is_false()) return result;
   for (int d = 0; d < sizes_.devices; ++d) {
     const Bit released = failed & topology_.devices[d].on(bus) & Grouped(d);
-    StayVfios(released, d);
+    StayVfios(released & before_walk[d], d);  // no driver of VFIO has come to the others
     ReleaseDevice(released, d);
   }
   SetSlot(failed, bus, Zeros(sizes_.drivers));
@@ -307,6 +309,8 @@ Result Encoder::FirmwareDescription(Bit condition, int d) {
     go &= ~deferred;
     const Bit other = Any(fwspec) & ~SameAddress(DriverOf(fwspec), DriverOf(master));
     const Bit refused = has(Rule::kFwspecOneDriver) & described & other;
+    const Bit asks_viot = Bit(topology_.acpi) & has(Rule::kFirmwareViot);
+    result.Stop(go, refused & asks_viot, Errno::kNoDev);
     result.Stop(go, refused, Errno::kInval);
     Assign(go & described & (None(fwspec) | other), fwspec, master);
   }
