@@ -187,6 +187,7 @@ probes=$(
   has 'struct kmem_cache_args' "$tree/include/linux/slab.h" && echo CACHE_ARGS
   [[ -f $tree/drivers/iommu/iommu-priv.h ]] && echo IOMMU_PRIV
   has 'iommu_probe_device_lock' "$iommu_h" "$tree/drivers/iommu/iommu-priv.h" && echo PROBE_LOCK
+  has 'is_zero_page\(' "$tree/include/linux/mm.h" && echo ZERO_UNPINNED
   has '[[:space:]]locked_vm;' "$tree/$type1" && echo LOCKED_VM
   has 'iommu_map_atomic' "$iommu_h" || echo MAP_GFP
   has 'iommu_device_claim_dma_owner' "$iommu_h" && echo DEVICE_CLAIM

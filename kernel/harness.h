@@ -227,6 +227,7 @@ enum {
   HARNESS_WRITE = 2,
   HARNESS_VADDR = 4,
   HARNESS_ALL = 8,
+  HARNESS_ZERO_PAGE = 16, /* without HARNESS_WRITE: memory that was never written */
 };
 enum harness_fault_kind {
   HARNESS_NO_FAULT,

@@ -53,19 +53,19 @@ constexpr std::string_view kRunFiles[] = {
     "drivers/acpi/scan.c",
 };
 
-// Rules of these files that no case reaches in the code of these kernels: conform skips the zero page,
-// PASIDs of the drivers' own, and resets in which the core has no part; an op that would wait is not
-// played; and no kernel has core.owner_every.
+// Rules of these files that no case reaches in the code of these kernels: conform skips PASIDs of the
+// drivers' own, and resets in which the core has no part; an op that would wait is not played; and no
+// kernel has core.owner_every.
 struct NotReached {
   Rule rule;
   VersionRange versions;
 };
 constexpr NotReached kNotReached[] = {
-    {Rule::kCoreOwnerEvery, kEveryVersion},      {Rule::kVfioWaitOnLast, kEveryVersion},
-    {Rule::kType1UnpinZero, kEveryVersion},      {Rule::kCorePasidOwner, Until(kV6_6)},
-    {Rule::kCorePasidStatic, Until(kV6_8)},      {Rule::kCorePasidBusy, Until(kV6_6)},
-    {Rule::kCorePasidRevert, Until(kV6_6)},      {Rule::kCoreResetBusy, Until(kV7_1)},
-    {Rule::kCoreResetMustSucceed, Until(kV7_1)}, {Rule::kCoreResetPerDevice, Until(kV7_1)},
+    {Rule::kCoreOwnerEvery, kEveryVersion},    {Rule::kVfioWaitOnLast, kEveryVersion},
+    {Rule::kCorePasidOwner, Until(kV6_6)},     {Rule::kCorePasidStatic, Until(kV6_8)},
+    {Rule::kCorePasidBusy, Until(kV6_6)},      {Rule::kCorePasidRevert, Until(kV6_6)},
+    {Rule::kCoreResetBusy, Until(kV7_1)},      {Rule::kCoreResetMustSucceed, Until(kV7_1)},
+    {Rule::kCoreResetPerDevice, Until(kV7_1)},
 };
 
 }  // namespace

@@ -436,7 +436,7 @@ constexpr PropertyInfo kType1Rows[] = {
      "a call that joins a container or sets its driver, and fails, leaves all as it was",
      FailedCallGoesBack,
      PromisedOn(Since(kV5_19).Until(kV6_8), kCommonPageOneInstance)
-         .Without(kAttachFaults)
+         .Without(kAttachFaults | kAllocFaults)
          .And(Since(kV6_8).Until(kV6_18), kCommonPage)
          .Without(kAttachFaults)
          .And(Since(kV6_18), kCommonPageOneInstance)

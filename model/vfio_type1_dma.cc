@@ -80,6 +80,24 @@ int CheckMemlock(Kernel& k, int npage) {
   return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
 }
 
+// vaddr_get_pfns() of memory that was never written, `count` pages of it: nobody unpins the zero page
+// later, since it is reserved.
+int GetZeroPfns(Kernel& k, int count) {
+  const int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
+  if (ret == 0 && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += static_cast<uint32_t>(count);
+  return ret;
+}
+
+// vfio_pin_pages_remote() of such memory. No page of it comes after another, so that a call takes one.
+// The first fills the batch for all others; without batches each looks at the page after its own.
+int PinZeroPages(Kernel& k, const Dma& dma, Pages left) {
+  if (k.has(Rule::kType1PinBatches))
+    return left.first == dma.at.first ? GetZeroPfns(k, left.count) : 0;
+  const int ret = GetZeroPfns(k, 1);
+  if (ret == 0 && left.count > 1) GetZeroPfns(k, 1);
+  return ret;
+}
+
 // vfio_pin_pages_remote(): pins a chunk of pages that are contiguous in memory, by one call or,
 // without rule type1.pin_batches, one for each page. If a later page cannot be pinned, the chunk
 // ends before it.
@@ -109,7 +127,6 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
   if (ret != 0) return ret;
   k.state.pins += PinsOf(dma, MaskOf(chunk));
   k.state.locked_vm += npage;
-  if (dma.zero_page && !k.has(Rule::kType1UnpinZero)) k.state.zero_pins += chunk.count;
   return 0;
 }
 
@@ -126,9 +143,11 @@ void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages
                     static_cast<uint8_t>(std::popcount(pages))}});
 }
 
-// The pages that type1 pins and maps at once: all that are left, but one by one if they are the
-// zero page, since these are not contiguous.
-Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
+// The pages that type1 pins and maps at once: all that are left that are contiguous in memory.
+int PinChunk(Kernel& k, ContainerId container, const Dma& dma, Pages left, Pages& chunk) {
+  chunk = dma.zero_page ? Pages{left.first, 1} : left;
+  return dma.zero_page ? PinZeroPages(k, dma, left) : PinPages(k, container, dma, chunk);
+}
 
 void Skip(Pages& left, Pages chunk) {
   left.first = static_cast<uint8_t>(left.first + chunk.count);
@@ -174,7 +193,7 @@ void RemoveDma(Kernel& k, ContainerId container, Dma& dma) {  // vfio_remove_dma
 
 // vfio_pin_page_external() and vfio_add_to_pfn_list().
 int PinExternal(Kernel& k, ContainerId container, const Dma& dma, Pages page, bool do_accounting) {
-  int ret = k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
+  int ret = dma.zero_page ? GetZeroPfns(k, 1) : k.inject(Fault::Kind::kPin, Kernel::Next(k.pins));
   const int npage = do_accounting && k.has(Rule::kType1PinAccounts) ? PinsOf(dma, MaskOf(page)) : 0;
   if (ret == 0) ret = CheckMemlock(k, npage);
   if (ret == 0 && !k.kmalloc()) ret = -ENOMEM;
@@ -254,8 +273,8 @@ int MapEveryDomain(Kernel& k, ContainerId container, Pages pages, uint8_t paddr)
 int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio_pin_map_dma()
   int ret = 0;
   while (left.count != 0) {
-    Pages chunk = ChunkAt(dma, left);
-    ret = PinPages(k, container, dma, chunk);
+    Pages chunk;
+    ret = PinChunk(k, container, dma, left, chunk);
     if (ret != 0) break;
     ret = MapEveryDomain(k, container, chunk,
                          static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first));
@@ -331,9 +350,9 @@ int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, 
     return -EINVAL;
   }
   for (Pages left = dma.at; left.count != 0;) {
-    Pages chunk = ChunkAt(dma, left);
+    Pages chunk = left;
     if (!dma.iommu_mapped)
-      if (const int ret = PinPages(k, container, dma, chunk); ret != 0) return ret;
+      if (const int ret = PinChunk(k, container, dma, left, chunk); ret != 0) return ret;
     const auto paddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
     if (const int ret = iommu_map(k, domain, chunk, group, paddr); ret != 0) {
       if (!dma.iommu_mapped) UnpinPages(k, container, dma, MaskOf(chunk), true);
@@ -435,7 +454,7 @@ int vfio_dma_do_map(Kernel& k, ContainerId container) {
                            {.at = {op.at.first, unmapped ? op.at.count : uint8_t{0}},
                             .vaddr = op.vaddr,
                             .prot = prot,
-                            .zero_page = (op.flags & kZeroPage) != 0});
+                            .zero_page = (op.flags & (kZeroPage | kWrite)) == kZeroPage});
   return unmapped ? 0 : PinMapDma(k, container, *dma, op.at);
 }
 

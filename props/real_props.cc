@@ -48,7 +48,7 @@ DecodedCase Decoded(const Scenario& scenario) {
 }
 
 RC_GTEST_PROP(TheModel, AgreesWithRealCode, ()) {
-  const DecodedCase c = Decoded(*Scenarios(DrawBuiltKernel));
+  const DecodedCase c = Decoded(*Scenarios(DrawBuiltKernel, {.scope = draw::Scope::kWhole}));
   const ModelAndKernel::Verdict verdict = Both().Play(c);
   const std::string report =
       verdict == ModelAndKernel::Verdict::kAgree ? "" : Both().Report(verdict);

@@ -6,24 +6,25 @@
 
 #include "internal.h"
 
-/* Where the caller gets the ops, it is told of no error but -EPROBE_DEFER. */
-#ifdef HARNESS_HAVE_OF_RETURNS_OPS
+/* Up to and including 6.8 the caller is told of no error but -EPROBE_DEFER. */
 static int said;
 #undef dev_dbg
 #define dev_dbg(dev, format, ...) (said = (int)(long)(0, ##__VA_ARGS__))
-#endif
 
 #include "drivers/acpi/scan.c"
 
 int acpi_configure(struct device *dev)
 {
+	int ret;
 #ifdef HARNESS_HAVE_OF_RETURNS_OPS
 	const struct iommu_ops *ops;
 
 	said = 0;
 	ops = acpi_iommu_configure_id(dev, NULL);
-	return IS_ERR(ops) ? PTR_ERR(ops) : said;
+	ret = PTR_ERR_OR_ZERO(ops);
 #else
-	return acpi_iommu_configure_id(dev, NULL);
+	said = 0;
+	ret = acpi_iommu_configure_id(dev, NULL);
 #endif
+	return said ?: ret;
 }

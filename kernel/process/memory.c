@@ -50,6 +50,8 @@ static const unsigned long first_register = 0x100000;
 
 static long page_number(unsigned long vaddr)
 {
+	if (vaddr >= MEMORY_NEVER_WRITTEN && vaddr < MEMORY_NEVER_WRITTEN + HARNESS_PAGES * PAGE_SIZE)
+		return MEMORY_REGISTERS - 1;
 	/* User memory of a case is the first frames, under a second address. */
 	if (vaddr >= HARNESS_PAGE_0)
 		return (vaddr - HARNESS_PAGE_0) >> PAGE_SHIFT;
@@ -96,7 +98,17 @@ unsigned long memory_phys(unsigned long vaddr)
 	return reg < 0 ? 0 : ((first_register + reg) << PAGE_SHIFT) + (vaddr & ~PAGE_MASK);
 }
 
-/* Only what comes after the fifth argument depends on the version. */
+/* gup.c does not count pins of the zero page from 6.5 on, and in stable series that have this. */
+#ifdef HARNESS_HAVE_ZERO_UNPINNED
+enum { counts_zero_page = 0 };
+#else
+enum { counts_zero_page = 1 };
+#endif
+
+/*
+ * Only what comes after the fifth argument depends on the version. ABSTRACTION: from 6.2 on whoever
+ * pins private memory for long gets a page of his own (gup_must_unshare()); here it is the zero page.
+ */
 REPLACES(long, pin_user_pages_remote, struct mm_struct *mm, unsigned long start,
 	 unsigned long count, unsigned int flags, struct page **pages)
 {
@@ -113,9 +125,9 @@ REPLACES(long, pin_user_pages_remote, struct mm_struct *mm, unsigned long start,
 			return done ? done : -ENOMEM;
 		if (flags & FOLL_WRITE && is_read_only(vaddr))
 			break;
-		/* Nobody counts pins of the zero page. */
 		if (is_zero_address(vaddr)) {
 			pages[done] = pfn_to_page(MEMORY_ZERO_FRAME);
+			memory_pins += counts_zero_page;
 			continue;
 		}
 		if (frame < 0)
@@ -132,8 +144,10 @@ static void unpin(struct page *page, bool dirty)
 {
 	const unsigned long frame = page_to_pfn(page) - MEMORY_FIRST_FRAME;
 
-	if (page_to_pfn(page) == MEMORY_ZERO_FRAME)
+	if (page_to_pfn(page) == MEMORY_ZERO_FRAME) {
+		memory_pins -= counts_zero_page;
 		return;
+	}
 	if (frame >= MEMORY_FRAMES || !pins[frame]) {
 		memory_complain("a page is unpinned that is not pinned");
 		return;

@@ -20,6 +20,9 @@ enum {
 /* The frames are the pages of the kernel from this page frame number on. */
 enum { MEMORY_FIRST_FRAME = 1024, MEMORY_ZERO_FRAME = MEMORY_FIRST_FRAME + MEMORY_FRAMES };
 
+/* Below the addresses of cases: as many pages that nobody has written to. All are the zero page. */
+#define MEMORY_NEVER_WRITTEN (HARNESS_PAGE_0 - 2 * HARNESS_PAGES * 4096ull)
+
 struct page_table;
 
 /* User space puts the arguments of its ioctls here; copies from and to this memory are real. */

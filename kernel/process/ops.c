@@ -91,20 +91,35 @@ static long do_remove(int i)
 
 /* --- user space --- */
 
+/* Which mappings are of memory that was never written, by their first page. */
+static u64 never_written[HARNESS_CONTAINERS];
+
 static long map(const struct harness_op *op)
 {
 	struct vfio_iommu_type1_dma_map *map = (void *)memory_user.argument;
+	const u64 bit = 1ull << op->first % HARNESS_PAGES;
+	/* A user who writes to memory, or whose devices do, has pages of his own. */
+	const bool is_zero = op->flags & HARNESS_VADDR ?
+				     never_written[op->a] & bit :
+				     op->flags & HARNESS_ZERO_PAGE && !(op->flags & HARNESS_WRITE);
+	/* What wraps does so at the end of the address space. */
+	const bool wraps = op->vaddr + op->count > HARNESS_PAGES;
+	long ret;
 
 	*map = (struct vfio_iommu_type1_dma_map){
 		.argsz = sizeof(*map),
 		.flags = (op->flags & HARNESS_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
 			 (op->flags & HARNESS_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0) |
 			 (op->flags & HARNESS_VADDR ? VFIO_DMA_MAP_FLAG_VADDR : 0),
-		.vaddr = iova_of(op->vaddr),
+		.vaddr = is_zero && !wraps ? MEMORY_NEVER_WRITTEN + op->vaddr * PAGE_SIZE :
+					     iova_of(op->vaddr),
 		.iova = iova_of(op->first),
 		.size = op->count * PAGE_SIZE,
 	};
-	return container_call(op->a, VFIO_IOMMU_MAP_DMA, map);
+	ret = container_call(op->a, VFIO_IOMMU_MAP_DMA, map);
+	if (!ret)
+		never_written[op->a] = (never_written[op->a] & ~bit) | (is_zero ? bit : 0);
+	return ret;
 }
 
 static long unmap(const struct harness_op *op)
@@ -454,6 +469,7 @@ void ops_begin(void)
 
 	memset(bound, 0, sizeof(bound));
 	memset(pinned, 0, sizeof(pinned));
+	memset(never_written, 0, sizeof(never_written));
 	drivers_make(DRIVERS_DMA_API, probe, remove);
 	groups_begin(&calls);
 }

@@ -61,7 +61,7 @@ struct thread_info harness_thread_info;
 typeof(kmalloc_caches) kmalloc_caches;
 struct page *mem_map;
 unsigned long max_mapnr;
-unsigned long shim_zero_pfn __asm__("zero_pfn");
+unsigned long shim_zero_pfn __asm__("zero_pfn") = MEMORY_ZERO_FRAME;
 unsigned long shim_zero_page_pfn __asm__("zero_page_pfn"); /* its name from 7.0 on */
 unsigned long task_size = 1ul << 47;
 int signals_enabled;

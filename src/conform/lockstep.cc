@@ -76,8 +76,8 @@ Lockstep::Verdict Lockstep::End(bool promised) {
 
 bool Lockstep::Leaks() const {
   bool pins = false;
-  if (finding_ == nullptr &&
-      (state_.pins != 0 || state_.locked_vm != 0 || leaks_.pins != 0 || leaks_.locked != 0)) {
+  if (finding_ == nullptr && (state_.pins != 0 || state_.zero_pins != 0 || state_.locked_vm != 0 ||
+                              leaks_.pins != 0 || leaks_.locked != 0)) {
     const HeldMemory held = HeldAfterTeardown(kernel_, *topology_, state_);
     pins = held != HeldMemory{.pins = static_cast<uint32_t>(leaks_.pins),
                               .locked = static_cast<uint32_t>(leaks_.locked)};

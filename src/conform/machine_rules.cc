@@ -22,6 +22,8 @@ KernelSpec WithAssumptionsOf(KernelSpec built, const KernelSpec& c) {
   static const RuleSet kMachines = MachineRules();
   built.dropped = built.dropped | (c.dropped & kMachines);
   built.added = built.added | (c.added & kMachines);
+  // Before enforce_cache_coherency() no driver knows which domains enforce it.
+  if (built.version < KernelVersion::kV5_19) built.added.drop(Rule::kDriverSnoopChecked);
   return built;
 }
 

@@ -102,7 +102,8 @@ void TraceBuilder::Step(const StepResult& result, std::span<const Event> events,
     }
     trace_.calls.push_back(call);
   }
-  if (const HeldMemory held{.pins = after.pins, .locked = after.locked_vm}; held != held_) {
+  if (const HeldMemory held{.pins = after.pins + after.zero_pins, .locked = after.locked_vm};
+      held != held_) {
     held_ = held;
     trace_.calls.push_back({.kind = Call::Kind::kHeld,
                             .pins = static_cast<uint16_t>(held.pins),
@@ -154,7 +155,7 @@ HeldMemory HeldAfterTeardown(const KernelProfile& kernel, const Topology& topolo
     take(OpKind::kUnsetContainer, group);
     take(OpKind::kClose, group);
   }
-  return {.pins = state.pins, .locked = state.locked_vm};
+  return {.pins = state.pins + state.zero_pins, .locked = state.locked_vm};
 }
 
 Trace TraceOf(const Case& c) { return TraceOf(c, Play(c)); }

@@ -211,8 +211,6 @@ const char* WhyNotPlayed(const Op& op, uint32_t features) {
     case OpKind::kReset:
     case OpKind::kResetDone:
       return (features & HARNESS_RESETS) != 0 ? nullptr : "the kernel's resets leave IOMMUs alone";
-    case OpKind::kMap:
-      return (op.flags & kZeroPage) != 0 ? "there is no zero page" : nullptr;
     default:
       return nullptr;
   }
