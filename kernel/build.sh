@@ -350,7 +350,7 @@ fi
   cat <<END
 builddir = $out
 kflags = -I$here/process/include ${flags[*]} -include $here/process/once.h -include $out/tree.h $overlaid_folders -I$tree -I$here -I$tree/drivers/iommu $
-  -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/drivers/acpi -I$tree/lib $
+  -I$tree/drivers/vfio -I$tree/drivers/pci -I$tree/drivers/base -I$tree/drivers/acpi -I$tree/drivers/acpi/arm64 -I$tree/lib $
   -O2 -g1 $names -fPIC -fno-builtin -fwrapv -fno-stack-protector -fno-omit-frame-pointer ${config[*]} $
   -DCONFIG_IOMMU_DMA=1 -DCONFIG_IOMMU_DEFAULT_DMA_STRICT=1 -D__DISABLE_EXPORTS -DKBUILD_MODNAME="\"iommucheck\"" -DKBUILD_MODFILE="\"iommucheck\"" $
   -DKBUILD_BASENAME="\"iommucheck\"" -D__KBUILD_MODNAME=kmod_iommucheck -w
