@@ -340,12 +340,12 @@ class MemoryWalk {
   void AddMappings(const State& s, bool count) {
     for (ContainerId c = 0; c < kMaxContainers; ++c)
       for (const Dma& dma : MappingsOf(s.containers[c])) {
+        if (dma.zero_page) continue;  // no page of the user's
         for (int i = 0; i < dma.at.count && dma.at.first + i < kPages; ++i) {
           const int iova = dma.at.first + i;
           const int page = dma.vaddr + i;
           if (page >= kPages) break;
-          // The zero page stays whoever unpins it. But its unpins are events of these pages, too.
-          if (!dma.zero_page) leads_to_[c][iova] = static_cast<uint8_t>(page);
+          leads_to_[c][iova] = static_cast<uint8_t>(page);
           const bool pinned = ((s.containers[c].pfns >> iova) & 1) != 0;
           if (count) pins_[page] += (dma.iommu_mapped ? 1 : 0) + (pinned ? 1 : 0);
         }

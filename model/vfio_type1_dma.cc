@@ -80,6 +80,14 @@ int CheckMemlock(Kernel& k, int npage) {
   return k.has(Rule::kType1Memlock) ? k.refuse(Rule::kType1Memlock, -ENOMEM) : 0;
 }
 
+// No event says that the zero page is pinned or unpinned: it is no page of the user's.
+void EmitPin(Kernel& k, const Dma& dma, Pages at, int ret) {
+  if (dma.zero_page && ret == 0) return;
+  k.emit({.kind = Event::Kind::kPin,
+          .error = static_cast<uint8_t>(-ret),
+          .pages = {static_cast<uint8_t>(dma.vaddr + at.first - dma.at.first), at.count}});
+}
+
 // vaddr_get_pfns() of memory that was never written, `count` pages of it: nobody unpins the zero page
 // later, since it is reserved.
 int GetZeroPfns(Kernel& k, int count) {
@@ -91,10 +99,11 @@ int GetZeroPfns(Kernel& k, int count) {
 // vfio_pin_pages_remote() of such memory. No page of it comes after another, so that a call takes one.
 // The first fills the batch for all others; without batches each looks at the page after its own.
 int PinZeroPages(Kernel& k, const Dma& dma, Pages left) {
-  if (k.has(Rule::kType1PinBatches))
-    return left.first == dma.at.first ? GetZeroPfns(k, left.count) : 0;
-  const int ret = GetZeroPfns(k, 1);
-  if (ret == 0 && left.count > 1) GetZeroPfns(k, 1);
+  const bool batches = k.has(Rule::kType1PinBatches);
+  if (batches && left.first != dma.at.first) return 0;
+  const int ret = GetZeroPfns(k, batches ? left.count : 1);
+  EmitPin(k, dma, left, ret);
+  if (!batches && ret == 0 && left.count > 1) GetZeroPfns(k, 1);
   return ret;
 }
 
@@ -120,10 +129,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
     if (ret == 0) ret = CheckMemlock(k, npage);
     pinned.count = static_cast<uint8_t>(pinned.count + batch);
   }
-  const auto vaddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
-  k.emit({.kind = Event::Kind::kPin,
-          .error = static_cast<uint8_t>(-ret),
-          .pages = {vaddr, chunk.count}});
+  EmitPin(k, dma, chunk, ret);
   if (ret != 0) return ret;
   k.state.pins += PinsOf(dma, MaskOf(chunk));
   k.state.locked_vm += npage;
@@ -133,7 +139,7 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
 // vfio_unpin_pages_remote(); the pages that emulated devices have pinned stay accounted.
 void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages,
                 bool do_accounting) {
-  if (pages == 0) return;
+  if (pages == 0 || dma.zero_page) return;
   const uint64_t accounted = pages & ~PfnList(k, container, dma);
   k.state.pins -= PinsOf(dma, pages);
   if (do_accounting) k.state.locked_vm -= PinsOf(dma, accounted);
@@ -197,9 +203,7 @@ int PinExternal(Kernel& k, ContainerId container, const Dma& dma, Pages page, bo
   const int npage = do_accounting && k.has(Rule::kType1PinAccounts) ? PinsOf(dma, MaskOf(page)) : 0;
   if (ret == 0) ret = CheckMemlock(k, npage);
   if (ret == 0 && !k.kmalloc()) ret = -ENOMEM;
-  k.emit({.kind = Event::Kind::kPin,
-          .error = static_cast<uint8_t>(-ret),
-          .pages = {static_cast<uint8_t>(dma.vaddr + page.first - dma.at.first), 1}});
+  EmitPin(k, dma, page, ret);
   if (ret != 0) return ret;
   k.state.containers[container].pfns |= MaskOf(page);
   k.state.pins += PinsOf(dma, MaskOf(page));
