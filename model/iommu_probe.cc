@@ -255,13 +255,13 @@ DriverId LookUpOps(Kernel& k, DeviceId dev) {
   return kNoId;
 }
 
-void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus) {  // iommu_group_alloc_default_domain()
+// iommu_group_alloc_default_domain()
+void AllocDefaultByBus(Kernel& k, GroupId group, Bus bus, DefaultType type) {
   GroupState& g = k.group(group);
   const DriverId driver = k.state.bus_ops[static_cast<size_t>(bus)];
   if (g.default_domain != kNoId || driver == kNoId || !k.topology.drivers[driver].default_domains)
     return;
-  g.default_domain = AllocDefaultDomain(k, DefaultTypeOf(k, group), driver,
-                                        k.topology.drivers[driver].table, kNoId);
+  g.default_domain = AllocDefaultDomain(k, type, driver, k.topology.drivers[driver].table, kNoId);
   if (g.default_domain == kNoId) return;
   if (g.domain == kNoId) SetGroupDomainPointer(k, group, g.default_domain);
 }
@@ -316,11 +316,12 @@ int InitDevice(Kernel& k, DeviceId dev) {
   return ret;
 }
 
-// The hotplug half of iommu_probe_device(), up to and including 6.1.
+// The hotplug half of iommu_probe_device(), up to and including 6.1. No other device of the group is
+// asked for the type.
 int AttachDefaultByBus(Kernel& k, DeviceId dev) {
   const GroupId group = k.device(dev).group;
   const GroupState& g = k.group(group);
-  AllocDefaultByBus(k, group, k.topology.devices[dev].bus);
+  AllocDefaultByBus(k, group, k.topology.devices[dev].bus, k.topology.devices[dev].default_type);
   if (g.default_domain == kNoId) return 0;
   if (!g.owner)
     if (const int ret = AttachDevice(k, g.default_domain, dev); ret != 0) {
@@ -350,7 +351,7 @@ int FinishGroup(Kernel& k, GroupId group, Bus bus) {
       k.oops(Oops::kNullPointer, "iommu_get_def_domain_type", group, dev);
       break;
     }
-  AllocDefaultByBus(k, group, bus);
+  AllocDefaultByBus(k, group, bus, DefaultTypeOf(k, group));
   const DomainId dom = k.group(group).default_domain;
   if (dom == kNoId) return 0;
   for (DeviceId dev = k.first_device(group); dev != kNoId; dev = k.device(dev).next)
