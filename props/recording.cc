@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two C++ ends of a recording of booted kernels (kernel/qemu/record.sh, docs/recording.md): it
-// prints the script that the machine plays, and turns the machine's record into traces.
+// The C++ ends of what booted kernels do (kernel/qemu, docs/recording.md): it prints the script that
+// the machine of record.sh plays, turns the machine's record into traces, and picks the cases that
+// programs.sh runs.
 //
 //   recording random SEED COUNT                     draws cases, all in one file
 //   recording profile RELEASE                       the VERSION to compare a release with
@@ -9,15 +10,20 @@
 //                                                   cannot be played, on standard error
 //   recording traces VERSION TITLE RECORD CASES..   the traces; what WARNed, on standard error
 //   recording differ VERSION TRACES CASES..         where the model differs from the traces
+//   recording stock VERSION FOLDER CASES..          writes the cases that a machine without our module
+//                                                   can play, as cases of the version
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "model/attributes.h"
 #include "props/generators.h"
 #include "src/case/kernel.h"
 #include "src/conform/golden.h"
@@ -99,6 +105,32 @@ int Traces(KernelVersion version, const std::string& title, const std::string& p
   return 0;
 }
 
+// A machine with one IOMMU that can do everything, and devices on pci that have nothing special. What
+// drivers claim is of no account from 6.1 on.
+bool IsPlainMachine(const Topology& t) {
+  const std::span<const AttributeInfo> all = AllAttributes();
+  return t.instances_count == 1 &&
+         std::ranges::all_of(std::span(t.devices).first(t.devices_count),
+                             [](const Device& d) { return d.bus == Bus::kPci; }) &&
+         std::ranges::all_of(all, [&](const AttributeInfo& attribute) {
+           if (attribute.word == "claims" || attribute.word == "table") return true;
+           for (int n = 0; n < CountOf(t, attribute.owner); ++n)
+             if (!IsPlain(attribute, EntryOf(t, attribute.owner, n))) return false;
+           return true;
+         });
+}
+
+int Stock(KernelVersion version, const std::string& folder, const std::vector<std::string>& paths) {
+  for (const auto& [name, c] : AsPlayed(ReadCases(paths).value(), version)) {
+    if (!IsPlainMachine(c.topology)) continue;
+    std::ofstream out(folder + "/" + name + ".case");
+    out << PrintCase(c);
+    if (!out)
+      throw absl::BadStatusOrAccess(absl::InvalidArgumentError(folder + ": cannot be written"));
+  }
+  return 0;
+}
+
 template <typename T>
 bool ReadNumber(const std::string& text, T& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -120,11 +152,13 @@ int Main(const std::vector<std::string>& args) {
   if (version && args[0] == "traces" && args.size() > 4)
     return Traces(*version, args[2], args[3], from(4));
   if (version && args[0] == "differ" && args.size() > 3) return Differ(*version, args[2], from(3));
+  if (version && args[0] == "stock" && args.size() > 3) return Stock(*version, args[2], from(3));
   std::cerr << "usage: recording random SEED COUNT\n"
                "       recording profile RELEASE\n"
                "       recording script VERSION CASES..\n"
                "       recording traces VERSION TITLE RECORD CASES..\n"
-               "       recording differ VERSION TRACES CASES..\n";
+               "       recording differ VERSION TRACES CASES..\n"
+               "       recording stock VERSION FOLDER CASES..\n";
   return kUsage;
 }
 

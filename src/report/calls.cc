@@ -164,6 +164,9 @@ std::string WhyNoCalls(const Case& c, const Run& run) {
     const bool unprivileged = (op.kind == OpKind::kOpen || op.kind == OpKind::kGetDevice) &&
                               (op.flags & kUnprivileged) != 0;
     if (call == Call::kNoCall || unprivileged) return "expected a system call of one user" + found;
+    // A process has no memory at the end of the address space, where a case has its own.
+    if (op.kind == OpKind::kMap && op.vaddr + op.at.count > kPages)
+      return "expected memory that does not wrap around" + found;
     if (call == Call::kBoot && booted) return "expected a system call after the first" + found;
     booted |= call == Call::kUser;
   }

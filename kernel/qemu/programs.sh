@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs cases as programs of user space on Debian's kernels, as they come, in QEMU with an IOMMU of AMD:
+#   programs.sh [--package linux-image-..]... CASE...
+# Needs build/release/bin/{recording,iommucheck}, and the packages of `./dev kernel programs`. Of the
+# cases it runs those that are system calls on a machine with one IOMMU and nothing special. Prints
+# their KTAP. Exit status 1: a call had another result than in the model of that kernel; 3: a download
+# failed, or a machine stopped early.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=$root/build/release/bin
+
+say() { printf '%s\n' "$*" >&2; }
+unknown() { say "kernel programs: $*"; exit 3; }
+depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+
+packages=()
+while [[ ${1:-} == --package ]]; do
+  packages+=("${2:?"--package wants a name"}")
+  shift 2
+done
+((${#packages[@]})) || packages=("$(depends linux-image-amd64 | head -n 1)")
+(($#)) || { say "programs.sh: expected cases, found none"; exit 2; }
+
+# What the machine of the case calls its devices, and functions of the machine that boots.
+devices=(0000:00:04.0 0000:00:05.0 0000:00:06.0)
+testdev=1b36:0005
+
+download() {
+  local tree=$1 image=$2
+  [[ ! -f $tree/image || $(<"$tree/image") != "$image" ]] || return 0
+  say "$image: downloading"
+  rm -rf "$tree"
+  mkdir -p "$tree/root"
+  (cd "$tree" && apt-get download -qq "$image") >"$tree/download.log" 2>&1 || {
+    cat "$tree/download.log" >&2
+    unknown "apt-get could not download $image"
+  }
+  dpkg -x "$tree/$image"_*.deb "$tree/root"
+  rm "$tree/$image"_*.deb
+  echo "$image" >"$tree/image"
+}
+
+# Adds a module to those that are loaded, after the modules it needs.
+add_module() {
+  local tree=$1 name=$2 options=${3:-} file needed
+  ! grep -q "^$name\.ko" "$tree/initrd/modules/list" || return 0
+  file=$(find "$tree/root/lib/modules" -name "$name.ko" -o -name "$name.ko.xz" | head -n 1)
+  [[ -n $file ]] || return 0 # built in
+  for needed in $(modinfo -F depends "$file" | tr , ' '); do add_module "$tree" "${needed//_/[-_]}"; done
+  name=$(basename "$file" .xz)
+  case $file in
+    *.xz) xz -dc "$file" >"$tree/initrd/modules/$name" ;;
+    *) cp "$file" "$tree/initrd/modules/$name" ;;
+  esac
+  echo "$name${options:+ $options}" >>"$tree/initrd/modules/list"
+}
+
+make_initrd() {
+  local tree=$1 profile=$2 source name arguments n
+  shift 2
+  rm -rf "$tree"/{initrd,cases,programs}
+  mkdir -p "$tree"/{cases,programs,initrd/{bin,modules,programs,dev,proc,sys}}
+  : >"$tree/initrd/modules/list"
+  add_module "$tree" vfio_iommu_type1
+  add_module "$tree" vfio-pci "ids=$testdev"
+  cp /bin/busybox "$tree/initrd/bin"
+  cp "$root/kernel/qemu/programs.init" "$tree/initrd/init"
+  "$bin/recording" stock "$profile" "$tree/cases" "$@"
+  "$bin/iommucheck" export --out "$tree/programs" "$tree/cases" >/dev/null
+  for source in "$tree"/programs/*.c; do
+    name=$(basename "$source" .c)
+    gcc -std=c11 -D_GNU_SOURCE -O1 -static -o "$tree/initrd/programs/$name" "$source"
+    # The comment has ` * ./NAME 00:04.0=NAME ..`.
+    read -ra arguments < <(sed -n 's,^ \* \./[^ ]* ,,p' "$source" | head -n 1)
+    for n in "${!arguments[@]}"; do arguments[n]=${arguments[n]%=*}=${devices[n]:?"a case has more devices"}; done
+    echo "$name ${arguments[*]}"
+  done >"$tree/initrd/list"
+}
+
+# The last line shows whether the machine finished: QEMU's exit status is good after a panic, too.
+boot() {
+  local tree=$1 device functions=()
+  for device in "${devices[@]}"; do functions+=(-device "pci-testdev,addr=${device:8:2}"); done
+  rm -f "$tree/ktap"
+  (cd "$tree/initrd" && find . | cpio -o -H newc --quiet | gzip -1) >"$tree/initrd.gz"
+  timeout 300 qemu-system-x86_64 -machine q35,kernel-irqchip=off -accel tcg -cpu EPYC -m 512 -nodefaults \
+    -nic none -display none -no-reboot -device amd-iommu,intremap=on "${functions[@]}" \
+    -kernel "$tree"/root/boot/vmlinuz-* -initrd "$tree/initrd.gz" \
+    -append "console=ttyS0 loglevel=4 panic=-1" \
+    -serial "file:$tree/console" -serial "file:$tree/ktap" </dev/null || true
+  touch "$tree/ktap"
+  grep -q '^done' "$tree/ktap"
+}
+
+status=0
+for image in "${packages[@]}"; do
+  release=${image#linux-image-}
+  profile=$("$bin/recording" profile "$release") || exit 2
+  tree=$root/build/programs/$profile
+  download "$tree" "$image"
+  make_initrd "$tree" "$profile" "$@"
+  boot "$tree" || boot "$tree" || unknown "the machine stopped early, twice; $tree/console has what it said"
+  tr -d '\r' <"$tree/ktap" | grep -v '^done'
+  count=$(wc -l <"$tree/initrd/list")
+  wrong=$(grep -c '^exit [^0]' <(tr -d '\r' <"$tree/ktap") || true)
+  say "$image: $count programs, $wrong not as in the model of $profile"
+  ((count > 0 && wrong == 0)) || status=1
+done
+exit "$status"
