@@ -164,13 +164,14 @@ const Kernel& TheKernel() {
     }
     const auto open = reinterpret_cast<harness_open_fn>(dlsym(library, "harness_open"));
     Kernel found;
-    if (open != nullptr) found.real = open(HARNESS_VERSION, 0);
+    found.findings = std::getenv("IOMMUCHECK_FINDINGS") != nullptr;
+    if (open != nullptr)
+      found.real = open(HARNESS_VERSION, found.findings ? HARNESS_COOKIE_FAILS : 0);
     if (found.real == nullptr)
       Fail("the build is of another version, run ./dev kernel", path.c_str());
     kernel_name = found.real->name;
     found.extra = found.real->extra;
     found.trace = std::getenv("IOMMUCHECK_TRACE") != nullptr;
-    found.findings = std::getenv("IOMMUCHECK_FINDINGS") != nullptr;
     return found;
   }();
   return kernel;

@@ -162,6 +162,7 @@ const struct harness *harness_open(u32 version, u32 flags)
 	if (version != HARNESS_VERSION)
 		return NULL;
 	host_catches_oops = flags & HARNESS_CATCH_OOPS;
+	shim_cookie_fails = flags & HARNESS_COOKIE_FAILS;
 	if (!interface.buses) {
 		shim_init();
 		buses_make();

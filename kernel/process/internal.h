@@ -65,6 +65,7 @@ extern struct module shim_module; /* of the drivers and of type1 */
 extern _Bool shim_module_goes; /* nobody gets another reference to a module */
 void shim_begin(void);
 void shim_end(void); /* WARNs do not count any more */
+extern _Bool shim_cookie_fails; /* iommu_get_msi_cookie() may */
 extern _Bool shim_unprivileged; /* the user has no CAP_SYS_RAWIO */
 extern int shim_warns_total;
 int shim_catch_warns(_Bool on); /* from now on they count apart; returns how many did until now */
