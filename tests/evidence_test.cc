@@ -21,13 +21,15 @@ TEST(Evidence, HasATreeOfEachProfile) {
 TEST(Evidence, OfATreeThatIsRunIsOfTheFilesThatAreRun) {
   EXPECT_EQ(SeenIn(Rule::kType1SameOps, KernelVersion::kV6_12_y), Seen::kCode);
   EXPECT_EQ(SeenIn(Rule::kType1SameOps, KernelVersion::kV6_0), Seen::kCode);
-  EXPECT_EQ(SeenIn(Rule::kType1SameOps, KernelVersion::kV6_1), Seen::kText);
+  EXPECT_EQ(SeenIn(Rule::kType1SameOps, KernelVersion::kV6_1), Seen::kCode);
+  EXPECT_EQ(SeenIn(Rule::kFirmwareViot, KernelVersion::kV6_12), Seen::kCode);
   EXPECT_EQ(SeenIn(Rule::kVfioOpenOnce, KernelVersion::kV6_12_y), Seen::kCode);
   EXPECT_EQ(SeenIn(Rule::kVfioViable, KernelVersion::kV5_10_y), Seen::kCode);
   EXPECT_EQ(SeenIn(Rule::kBindProbeErrno, KernelVersion::kV5_10_y), Seen::kCode);
   EXPECT_EQ(SeenIn(Rule::kCoreResetBusy, KernelVersion::kV6_12_y), Seen::kText);
   EXPECT_EQ(SeenIn(Rule::kCoreResetBusy, KernelVersion::kV7_1), Seen::kCode);
-  EXPECT_EQ(SeenIn(Rule::kType1UnpinZero, KernelVersion::kV7_1), Seen::kText);
+  EXPECT_EQ(SeenIn(Rule::kType1UnpinZero, KernelVersion::kV5_19), Seen::kCode);
+  EXPECT_EQ(SeenIn(Rule::kVfioWaitOnLast, KernelVersion::kV5_18), Seen::kText);
   EXPECT_EQ(SeenIn(Rule::kAssumeTablesNotShared, KernelVersion::kV6_12_y), Seen::kNowhere);
 }
 
