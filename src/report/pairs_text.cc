@@ -28,8 +28,8 @@ std::string RefusedText(const import::PairResult& pair) {
 std::string BoardsText(const std::string& a, const std::string& b) {
   const std::vector<const SurveyEntry*> boards = BoardsWith(a, b);
   if (boards.empty()) return "";
-  return absl::StrFormat("%s of Debian's 7.2, such as %s", Plural(boards.size(), "device tree"),
-                         boards[boards.size() / 2]->model);
+  return absl::StrFormat("%s of Debian's %s, such as %s", Plural(boards.size(), "device tree"),
+                         KnownRelease(), boards[boards.size() / 2]->model);
 }
 
 std::string Coexisting(std::span<const import::PairResult> pairs, bool all) {

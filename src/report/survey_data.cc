@@ -15,8 +15,10 @@
 #include "src/case/spelling.h"
 
 namespace iommucheck::embedded {
-// NOLINTNEXTLINE(readability-identifier-naming): named after its file
+// NOLINTBEGIN(readability-identifier-naming): named after its file
 extern const std::string_view debian_systems_csv;
+extern const std::string_view debian_systems_csv_stem;  // "debian-7.2"
+// NOLINTEND(readability-identifier-naming)
 }  // namespace iommucheck::embedded
 
 namespace iommucheck::report {
@@ -169,8 +171,12 @@ std::vector<std::string> SurveyChanges(const SurveyData& before, const SurveyDat
 
 const SurveyData& KnownMachines() {
   static const auto* const data = new SurveyData(
-      ParseSurveyData(embedded::debian_systems_csv, "data/systems/debian-7.2.csv").value());
+      ParseSurveyData(embedded::debian_systems_csv, "the newest of data/systems").value());
   return *data;
+}
+
+std::string KnownRelease() {
+  return std::string(embedded::debian_systems_csv_stem.substr(std::string_view("debian-").size()));
 }
 
 std::vector<const SurveyEntry*> BoardsWith(const std::string& a, const std::string& b) {

@@ -44,8 +44,9 @@ absl::StatusOr<SurveyData> ParseSurveyData(std::string_view text, std::string_vi
 // number of all.
 std::vector<std::string> SurveyChanges(const SurveyData& before, const SurveyData& after);
 
-// The machines of Debian's newest kernel whose survey is compiled in (data/systems/debian-7.2.csv).
+// The machines of Debian's newest kernel whose survey is compiled in (the newest of data/systems).
 const SurveyData& KnownMachines();
+std::string KnownRelease();  // of that kernel, such as "7.2"
 // Those of them with devices of both drivers.
 std::vector<const SurveyEntry*> BoardsWith(const std::string& a, const std::string& b);
 
