@@ -6,7 +6,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{kernel/qemu,kernel/fake,bin,build/release/bin,corpus/traces,traces}
-cp "$(dirname "${BASH_SOURCE[0]}")/../kernel/qemu/record.sh" "$work/kernel/qemu"
+cp "$(dirname "${BASH_SOURCE[0]}")"/../kernel/qemu/{record,machine}.sh "$work/kernel/qemu"
 touch "$work"/kernel/{harness.h,fake/fake.h,qemu/{Kbuild,module.c,module.h,devices.c}}
 cat >"$work/bin/stand-in" <<'STANDIN'
 #!/usr/bin/env bash

@@ -12,7 +12,7 @@ bin=$root/build/release/bin
 
 say() { printf '%s\n' "$*" >&2; }
 unknown() { say "kernel programs: $*"; exit 3; }
-depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+. "$root/kernel/qemu/machine.sh"
 
 packages=()
 while [[ ${1:-} == --package ]]; do
@@ -33,37 +33,22 @@ download() {
   [[ ! -f $tree/image || $(<"$tree/image") != "$image" ]] || return 0
   say "$image: downloading"
   rm -rf "$tree"
-  mkdir -p "$tree/root"
+  mkdir -p "$tree"
   (cd "$tree" && apt-get download -qq "$image") >"$tree/download.log" 2>&1 || {
     cat "$tree/download.log" >&2
     unknown "apt-get could not download $image"
   }
-  dpkg -x "$tree/$image"_*.deb "$tree/root"
+  dpkg -x "$tree/$image"_*.deb "$tree"
   rm "$tree/$image"_*.deb
   echo "$image" >"$tree/image"
-}
-
-# Adds a module to those that are loaded, after the modules it needs.
-add_module() {
-  local tree=$1 name=$2 options=${3:-} file needed
-  ! grep -q "^$name\.ko" "$tree/initrd/modules/list" || return 0
-  file=$(find "$tree/root/lib/modules" -name "$name.ko" -o -name "$name.ko.xz" | head -n 1)
-  [[ -n $file ]] || return 0 # built in
-  for needed in $(modinfo -F depends "$file" | tr , ' '); do add_module "$tree" "${needed//_/[-_]}"; done
-  name=$(basename "$file" .xz)
-  case $file in
-    *.xz) xz -dc "$file" >"$tree/initrd/modules/$name" ;;
-    *) cp "$file" "$tree/initrd/modules/$name" ;;
-  esac
-  echo "$name${options:+ $options}" >>"$tree/initrd/modules/list"
 }
 
 make_initrd() {
   local tree=$1 profile=$2 source name arguments n
   shift 2
-  rm -rf "$tree"/{initrd,cases,programs}
-  mkdir -p "$tree"/{cases,programs,initrd/{bin,modules,programs,dev,proc,sys}}
-  : >"$tree/initrd/modules/list"
+  rm -rf "$tree"/{cases,programs}
+  begin_initrd "$tree"
+  mkdir -p "$tree"/{cases,programs,initrd/{bin,programs,dev,proc,sys}}
   add_module "$tree" vfio_iommu_type1
   add_module "$tree" vfio-pci "ids=$testdev"
   cp /bin/busybox "$tree/initrd/bin"
@@ -83,18 +68,11 @@ make_initrd() {
   done >"$tree/initrd/list"
 }
 
-# The last line shows whether the machine finished: QEMU's exit status is good after a panic, too.
 boot() {
   local tree=$1 device functions=()
   for device in "${devices[@]}"; do functions+=(-device "pci-testdev,addr=${device:8:2}"); done
-  rm -f "$tree/ktap"
-  (cd "$tree/initrd" && find . | cpio -o -H newc --quiet | gzip -1) >"$tree/initrd.gz"
-  timeout 300 qemu-system-x86_64 -machine q35,kernel-irqchip=off -accel tcg -cpu qemu64 -m 512 -nodefaults \
-    -nic none -display none -no-reboot -device amd-iommu,intremap=on "${functions[@]}" \
-    -kernel "$tree"/root/boot/vmlinuz-* -initrd "$tree/initrd.gz" \
-    -append "console=ttyS0 loglevel=4 panic=-1" \
-    -serial "file:$tree/console" -serial "file:$tree/ktap" </dev/null || true
-  touch "$tree/ktap"
+  run_machine "$tree" 300 "$tree/ktap" "" -machine q35,kernel-irqchip=off \
+    -device amd-iommu,intremap=on "${functions[@]}"
   grep -q '^done' "$tree/ktap"
 }
 

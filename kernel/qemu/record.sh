@@ -15,6 +15,7 @@ out=$root/corpus/traces
 new=$work/new  # what goes to $out in the end
 
 say() { printf '%s\n' "$*" >&2; }
+. "$here/machine.sh"
 usage() { say "record.sh: expected $1, found ${2:-nothing}"; exit 2; }
 unknown() { say "kernel record: $*; $out is as it was"; exit 3; }
 
@@ -35,7 +36,6 @@ mkdir -p "$new" "$out"
 out=$(realpath "$out")
 
 # The cloud kernels are small, and have VFIO and no driver for an IOMMU of their own.
-depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
 if ((${#packages[@]} == 0)); then
   for meta in linux-image-cloud-amd64 linux-image-6.12-cloud-amd64; do
     packages+=("$(depends "$meta" | head -n 1)")
@@ -73,45 +73,20 @@ build_module() {
     >"$tree/module.log" 2>&1 || { tail -n 30 "$tree/module.log" >&2; exit 2; }
 }
 
-# Adds a module of the tree to those that the player loads, after the modules it needs.
-add_module() {
-  local tree=$1 name=$2 options=${3:-} file needed
-  grep -q "^$name\.ko" "$tree/initrd/modules/list" && return
-  file=$(find "$tree/lib/modules" "$tree/module" -name "$name.ko" -o -name "$name.ko.xz" |
-    head -n 1)
-  [[ -n $file ]] || return 0  # built in
-  for needed in $(modinfo -F depends "$file" | tr , ' '); do add_module "$tree" "$needed"; done
-  case $file in
-    *.xz) xz -dc "$file" >"$tree/initrd/modules/$name.ko" ;;
-    *) cp "$file" "$tree/initrd/modules/$name.ko" ;;
-  esac
-  echo "$name.ko${options:+ $options}" >>"$tree/initrd/modules/list"
-}
-
 # Devices of a virtual machine without an IOMMU have no isolated interrupts.
 make_initrd() {
   local tree=$1
-  rm -rf "$tree/initrd"
-  mkdir -p "$tree/initrd/modules"
-  : >"$tree/initrd/modules/list"
+  begin_initrd "$tree"
   add_module "$tree" vfio_iommu_type1 allow_unsafe_interrupts=1
   add_module "$tree" iommucheck
   gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -static -o "$tree/initrd/init" \
     "$here/player.c"
 }
 
-# Plays $tree/initrd/script into $tree/part. The player's last line shows whether it finished:
-# QEMU's exit status is good after a panic, too.
+# Plays $tree/initrd/script into $tree/part.
 boot() {
-  local tree=$1
-  rm -f "$tree/part"
-  (cd "$tree/initrd" && find . | cpio -o -H newc --quiet | gzip -1) >"$tree/initrd.gz"
-  timeout 120 qemu-system-x86_64 -machine pc -accel tcg -cpu qemu64 -m 512 -nodefaults -nic none \
-    -display none -no-reboot -kernel "$tree"/boot/vmlinuz-* -initrd "$tree/initrd.gz" \
-    -append "console=ttyS0 loglevel=4 iommu.strict=1 panic=-1" \
-    -serial "file:$tree/console" -serial "file:$tree/part" </dev/null || true
-  touch "$tree/part"
-  grep -qE '^(done|stop)$' "$tree/part"
+  run_machine "$1" 120 "$1/part" "iommu.strict=1" -machine pc
+  grep -qE '^(done|stop)$' "$1/part"
 }
 
 # The cases of the script $1 after the last one in the record $2.
