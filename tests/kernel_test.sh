@@ -17,7 +17,8 @@ out=$("$1" conform --kernel-build "$3" --as-built --known corpus/answers/known.t
 printf '%s\n' "$out"
 played=$(sed -n 's/^\([0-9]*\) agree, \([0-9]*\) differ, .*/\1 + \2/p' <<<"$out")
 never=${4:-nothing}
-expected=$(grep -LE "^(${never// /|}) " corpus/{litmus,bugs}/*.case | wc -l)
+# grep fails if no case has such an op.
+expected=$({ grep -LE "^(${never// /|}) " corpus/{litmus,bugs}/*.case || true; } | wc -l)
 if ((expected == 0 || ${played:-0} != expected)); then
   echo "expected $expected cases that are played, found ${played:-none}"
   exit 1
