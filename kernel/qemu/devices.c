@@ -156,7 +156,7 @@ static bool is_described(struct device *dev)
 /*
  * ABSTRACTION: of_iommu_configure(), or acpi_iommu_configure_id() up to and including 6.12: Debian's
  * x86 kernels have no device tree, and the tables of the machine name no IOMMU. kernel/process has
- * the real code of the first.
+ * the real code of both.
  */
 int booted_configure(int index)
 {
@@ -180,6 +180,9 @@ int booted_configure(int index)
 			free_dev_iommu(dev);
 	}
 #endif
+	/* The VIOT, which is looked up after an IORT that fails, does not know the device. */
+	if (ret && ret != -EPROBE_DEFER && fake_machine.firmware == HARNESS_ACPI)
+		return -ENODEV;
 	return ret || dev->iommu_group ? ret : probe_device_again(dev);
 }
 
