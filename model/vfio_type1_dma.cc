@@ -149,9 +149,11 @@ void UnpinPages(Kernel& k, ContainerId container, const Dma& dma, uint64_t pages
                     static_cast<uint8_t>(std::popcount(pages))}});
 }
 
-// The pages that type1 pins and maps at once: all that are left that are contiguous in memory.
+// The pages that type1 maps at once: all that are left that are contiguous in memory.
+Pages ChunkAt(const Dma& dma, Pages left) { return dma.zero_page ? Pages{left.first, 1} : left; }
+
+// Pins them first.
 int PinChunk(Kernel& k, ContainerId container, const Dma& dma, Pages left, Pages& chunk) {
-  chunk = dma.zero_page ? Pages{left.first, 1} : left;
   return dma.zero_page ? PinZeroPages(k, dma, left) : PinPages(k, container, dma, chunk);
 }
 
@@ -277,7 +279,7 @@ int MapEveryDomain(Kernel& k, ContainerId container, Pages pages, uint8_t paddr)
 int PinMapDma(Kernel& k, ContainerId container, Dma& dma, Pages left) {  // vfio_pin_map_dma()
   int ret = 0;
   while (left.count != 0) {
-    Pages chunk;
+    Pages chunk = ChunkAt(dma, left);
     ret = PinChunk(k, container, dma, left, chunk);
     if (ret != 0) break;
     ret = MapEveryDomain(k, container, chunk,
@@ -354,7 +356,7 @@ int ReplayDma(Kernel& k, ContainerId container, DomainId domain, GroupId group, 
     return -EINVAL;
   }
   for (Pages left = dma.at; left.count != 0;) {
-    Pages chunk = left;
+    Pages chunk = ChunkAt(dma, left);
     if (!dma.iommu_mapped)
       if (const int ret = PinChunk(k, container, dma, left, chunk); ret != 0) return ret;
     const auto paddr = static_cast<uint8_t>(dma.vaddr + chunk.first - dma.at.first);
