@@ -126,6 +126,8 @@ int PinPages(Kernel& k, ContainerId container, const Dma& dma, Pages& chunk) {
     // Pages that emulated devices have pinned are accounted to the user already; reserved pages are
     // not accounted at all.
     npage += PinsOf(dma, MaskOf(next) & ~PfnList(k, container, dma));
+    // Page by page: where locked_vm has wrapped below 0, the first is refused, and the sum is not.
+    if (ret == 0) ret = CheckMemlock(k, std::min(npage, 1));
     if (ret == 0) ret = CheckMemlock(k, npage);
     pinned.count = static_cast<uint8_t>(pinned.count + batch);
   }
