@@ -3,7 +3,7 @@
 // Asks everything that answers questions the same random ones: query (a bound, a proof), explore,
 // guards, diff, query --on, check's search, certificates. If one says violated, none says holds.
 // Kernels of every profile with rules dropped and added, both properties, machines of one or two
-// devices. IOMMUCHECK_QUESTIONS sets another number of questions than the default of 250.
+// devices. IOMMUCHECK_QUESTIONS sets another number of questions than the default of 500.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@
 namespace iommucheck {
 namespace {
 
-constexpr int kQuestions = 250;
+constexpr int kQuestions = 500;
 // The questions are split into shares, so that two processors have work.
 constexpr int kShares = 10;
 
