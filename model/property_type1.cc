@@ -435,7 +435,9 @@ constexpr PropertyInfo kType1Rows[] = {
     {kFailedCallGoesBack, "failed-call-goes-back",
      "a call that joins a container or sets its driver, and fails, leaves all as it was",
      FailedCallGoesBack,
-     PromisedOn(Since(kV5_19).Until(kV6_8), kCommonPageOneInstance)
+     PromisedOn(Since(kV5_19).Until(kV6_6), kCommonPageOneInstance)
+         .Without(kAttachFaults)
+         .And(Since(kV6_6).Until(kV6_8), kCommonPageOneInstance)
          .Without(kAttachFaults | kAllocFaults)
          .And(Since(kV6_8).Until(kV6_18), kCommonPage)
          .Without(kAttachFaults)
