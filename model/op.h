@@ -74,7 +74,7 @@ inline constexpr uint8_t kRead = 1;          // VFIO_DMA_MAP_FLAG_READ
 inline constexpr uint8_t kWrite = 2;         // VFIO_DMA_MAP_FLAG_WRITE; kPin: IOMMU_WRITE
 inline constexpr uint8_t kVaddr = 4;         // VFIO_DMA_(UN)MAP_FLAG_VADDR
 inline constexpr uint8_t kAll = 8;           // VFIO_DMA_UNMAP_FLAG_ALL
-inline constexpr uint8_t kZeroPage = 16;     // without kWrite: memory that was never written, the zero page
+inline constexpr uint8_t kZeroPage = 16;     // without kWrite: never written, so the zero page
 
 // An operand is the number of one of these.
 enum class Operand : uint8_t { kNone, kInstance, kDevice, kGroup, kContainer, kIommuType };

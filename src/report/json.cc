@@ -9,8 +9,8 @@
 #include "src/case/kernel.h"
 #include "src/case/notes.h"
 #include "src/prove/prove.h"
-#include "src/smt/query.h"
 #include "src/report/text.h"
+#include "src/smt/query.h"
 #include "src/tool/provenance.h"
 
 namespace iommucheck::report {
