@@ -6,25 +6,19 @@
 
 #include "internal.h"
 
-/* Up to and including 6.8 the caller is told of no error but -EPROBE_DEFER. */
-static int said;
-#undef dev_dbg
-#define dev_dbg(dev, format, ...) (said = (int)(long)(0, ##__VA_ARGS__))
+#include "said.h"
 
 #include "drivers/acpi/scan.c"
 
 int acpi_configure(struct device *dev)
 {
-	int ret;
+	said = 0;
 #ifdef HARNESS_HAVE_OF_RETURNS_OPS
-	const struct iommu_ops *ops;
-
-	said = 0;
-	ops = acpi_iommu_configure_id(dev, NULL);
-	ret = PTR_ERR_OR_ZERO(ops);
+	return errno_of(acpi_iommu_configure_id(dev, NULL));
 #else
-	said = 0;
-	ret = acpi_iommu_configure_id(dev, NULL);
-#endif
+	/* 6.8 makes -ENODEV of the errno that it says. */
+	const int ret = acpi_iommu_configure_id(dev, NULL);
+
 	return said ?: ret;
+#endif
 }

@@ -17,10 +17,7 @@
 #define acpi_os_free(name) ((void)(name)) /* acpi_get_name() allocates none */
 
 #ifndef HARNESS_HAVE_ACPI_CONFIGURE
-/* The caller is told of no error but -EPROBE_DEFER. */
-static int said;
-#undef dev_dbg
-#define dev_dbg(dev, format, ...) (said = (int)(long)(0, ##__VA_ARGS__))
+#include "said.h"
 #endif
 
 #include "drivers/acpi/arm64/iort.c"
@@ -29,11 +26,8 @@ static int said;
 /* Up to and including 5.13 this is all that ACPI says of the IOMMUs of a device. */
 int acpi_configure(struct device *dev)
 {
-	const struct iommu_ops *ops;
-
 	said = 0;
-	ops = iort_iommu_configure_id(dev, NULL);
-	return IS_ERR(ops) ? PTR_ERR(ops) : said;
+	return errno_of(iort_iommu_configure_id(dev, NULL));
 }
 #endif
 

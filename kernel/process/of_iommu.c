@@ -21,11 +21,8 @@
  */
 #define pci_for_each_dma_alias firmware_for_each_master
 
-/* Where the caller gets the ops, it is told of no error but -EPROBE_DEFER. */
 #ifdef HARNESS_HAVE_OF_RETURNS_OPS
-static int said;
-#undef dev_dbg
-#define dev_dbg(dev, format, error) (said = (error))
+#include "said.h"
 #endif
 
 #include "drivers/iommu/of_iommu.c"
@@ -33,11 +30,8 @@ static int said;
 int of_configure(struct device *dev, struct device_node *node)
 {
 #ifdef HARNESS_HAVE_OF_RETURNS_OPS
-	const struct iommu_ops *ops;
-
 	said = 0;
-	ops = of_iommu_configure(dev, node, NULL);
-	return IS_ERR(ops) ? PTR_ERR(ops) : said;
+	return errno_of(of_iommu_configure(dev, node, NULL));
 #else
 	return of_iommu_configure(dev, node, NULL);
 #endif
