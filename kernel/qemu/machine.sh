@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Virtual machines that boot a kernel of Debian's, for record.sh and programs.sh. A folder `tree` has
-# what packages unpack to, and the machine's initrd in tree/initrd.
+# what packages unpack to, and the machine's initrd in tree/initrd. The caller's `unknown MESSAGE` ends
+# with exit status 3.
 
 depends() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+
+# fetch_packages TREE PACKAGE..: downloads them to TREE/debs, and unpacks them under TREE alone.
+fetch_packages() {
+  local tree=$1 deb
+  shift
+  rm -rf "$tree"
+  mkdir -p "$tree/debs"
+  (cd "$tree/debs" && apt-get download -qq "$@") >"$tree/download.log" 2>&1 || {
+    cat "$tree/download.log" >&2
+    unknown "apt-get could not download $*"
+  }
+  for deb in "$tree"/debs/*.deb; do dpkg -x "$deb" "$tree"; done
+}
 
 # begin_initrd TREE
 begin_initrd() {

@@ -32,14 +32,8 @@ download() {
   local tree=$1 image=$2
   [[ ! -f $tree/image || $(<"$tree/image") != "$image" ]] || return 0
   say "$image: downloading"
-  rm -rf "$tree"
-  mkdir -p "$tree"
-  (cd "$tree" && apt-get download -qq "$image") >"$tree/download.log" 2>&1 || {
-    cat "$tree/download.log" >&2
-    unknown "apt-get could not download $image"
-  }
-  dpkg -x "$tree/$image"_*.deb "$tree"
-  rm "$tree/$image"_*.deb
+  fetch_packages "$tree" "$image"
+  rm -r "$tree/debs"
   echo "$image" >"$tree/image"
 }
 
@@ -84,9 +78,10 @@ for image in "${packages[@]}"; do
   download "$tree" "$image"
   make_initrd "$tree" "$profile" "$@"
   boot "$tree" || boot "$tree" || unknown "the machine stopped early, twice; $tree/console has what it said"
-  tr -d '\r' <"$tree/ktap" | grep -v '^done'
+  sed -i 's/\r$//' "$tree/ktap"
+  grep -v '^done' "$tree/ktap"
   count=$(wc -l <"$tree/initrd/list")
-  wrong=$(grep -c '^exit [^0]' <(tr -d '\r' <"$tree/ktap") || true)
+  wrong=$(grep -c '^exit [^0]' "$tree/ktap" || true)
   say "$image: $count programs, $wrong not as in the model of $profile"
   ((count > 0 && wrong == 0)) || status=1
 done

@@ -51,16 +51,10 @@ cases=("$root"/corpus/litmus/*.case "$root/corpus/traces/differences.cases" "$ne
 
 # Unpacks the image, its headers and the tools to build with them, only under $1.
 unpack() {
-  local tree=$1 image=$2 headers=${2/linux-image/linux-headers} deb
+  local tree=$1 image=$2 headers=${2/linux-image/linux-headers}
   local wanted=("$image" "$headers")
   mapfile -t -O 2 wanted < <(depends "$headers" | grep -E '^linux-(headers|kbuild)-')
-  rm -rf "$tree"
-  mkdir -p "$tree/debs"
-  (cd "$tree/debs" && apt-get download -qq "${wanted[@]}") >"$tree/download.log" 2>&1 || {
-    cat "$tree/download.log" >&2
-    unknown "apt-get could not download ${wanted[*]}"
-  }
-  for deb in "$tree"/debs/*.deb; do dpkg -x "$deb" "$tree"; done
+  fetch_packages "$tree" "${wanted[@]}"
   # The makefiles expect each other where they would be installed.
   sed -i "s,^include /usr/src,include $tree/usr/src," "$tree/usr/src/$headers/Makefile"
 }
