@@ -31,13 +31,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "fuzz/call_log.h"
 #include "fuzz/deaths.h"
 #include "fuzz/finding.h"
 #include "kernel/harness.h"
 
 namespace {
 
+using iommucheck::fuzzing::LoggedCall;
 using std::size_t;
 using std::uint32_t;
 using std::uint64_t;
@@ -58,84 +59,14 @@ struct Kernel {
   bool findings = false;
 };
 
-const char* Name(uint8_t kind) {
-  static constexpr const char* kNames[] = {"ioctl",  "extension", "dma-rw", "claim",  "release",
-                                           "attach", "detach",    "kmap",   "kunmap", "store-type",
-                                           "show",   "task",      "file",   "group",  "close",
-                                           "gone",   "device"};
-  static_assert(std::size(kNames) == HARNESS_EXTRA_KINDS);
-  return kNames[kind];
-}
+// Of the current input; static, so that it allocates nothing.
+iommucheck::fuzzing::CallLog call_log;
 
-// A call that an input has made, kept for the report of a failure.
-struct Played {
-  enum class Kind : uint8_t { kCase, kExtra, kArm };
-  static constexpr int kUnderWay = 1;  // no op returns this
-  Kind kind;
-  harness_op op;  // kArm: a and b
-  harness_extra_op extra;
-  int ret;
-};
-struct Log {
-  std::span<const uint8_t> input;
-  std::array<Played, kMaxOps * 3 + 32> played;
-  size_t count = 0;
-};
-Log current;  // of the current input; static, so that logging allocates nothing
-
-std::string Text(const Played& p) {
-  std::string text;
-  switch (p.kind) {
-    case Played::Kind::kCase:
-      text = absl::StrFormat("  case op %u a %u b %u pages %u+%u vaddr %u flags %#x", p.op.kind,
-                             p.op.a, p.op.b, p.op.first, p.op.count, p.op.vaddr, p.op.flags);
-      break;
-    case Played::Kind::kExtra:
-      text =
-          absl::StrFormat("  %s container %u a %u flags %#x count %u iova %#x size %#x paddr %#x",
-                          Name(p.extra.kind), p.extra.container, p.extra.a, p.extra.flags,
-                          p.extra.count, p.extra.iova, p.extra.size, p.extra.paddr);
-      if (p.extra.kind == HARNESS_EXTRA_IOCTL)
-        for (uint64_t word : p.extra.argument) absl::StrAppendFormat(&text, " %#x", word);
-      break;
-    case Played::Kind::kArm:
-      return absl::StrFormat("  arm %u %u\n", p.op.a, p.op.b);
-  }
-  if (p.ret == Played::kUnderWay) return text + " is under way\n";
-  return text + absl::StrFormat(" = %d\n", p.ret);
-}
-
-void Print(const Played& p) { std::fputs(Text(p).c_str(), stderr); }
-
-Played& Begin(const Played& p) {
-  // If an input has more calls than fit, the last entry is overwritten.
-  if (current.count == current.played.size()) --current.count;
-  return current.played[current.count++] = p;
-}
-
-std::string InputText() {
-  if (current.input.empty()) return "";
-  const uint8_t* const in = current.input.data();
-  std::string text = absl::StrFormat("start %#x shape %#x %#x, then:\n", in[0], in[1], in[2]);
-  for (const Played& p : std::span(current.played).first(current.count)) text += Text(p);
-  text += "input, to save and give to kernel_ioctl:\n  echo ";
-  for (uint8_t byte : current.input) absl::StrAppendFormat(&text, "%02x", byte);
-  return text + " | xxd -r -p >input\n";
-}
+void Print(const LoggedCall& call) { std::fputs(iommucheck::fuzzing::Text(call).c_str(), stderr); }
 
 void PrintInput() {
-  std::fputs(InputText().c_str(), stderr);
+  std::fputs(call_log.Report().c_str(), stderr);
   std::fflush(stderr);
-}
-
-// The last op by its kind. Its numbers are of the input, and the finding is the same without them.
-std::string LastOp() {
-  for (size_t n = current.count; n > 0; --n) {
-    const Played& last = current.played[n - 1];
-    if (last.kind == Played::Kind::kExtra) return Name(last.extra.kind);
-    if (last.kind == Played::Kind::kCase) return absl::StrCat("case op ", last.op.kind);
-  }
-  return "the beginning";
 }
 
 const char* kernel_name = "a kernel";  // "linux-source-6.12 6.12.117-1", once it is loaded
@@ -146,8 +77,8 @@ const char* kernel_name = "a kernel";  // "linux-source-6.12 6.12.117-1", once i
   iommucheck::fuzzing::LeaveDeathsUnreported();
   const std::string name = kernel_name;
   iommucheck::fuzzing::Fail(
-      absl::StrCat(what, ", in ", LastOp(), " on ", name.substr(0, name.find(' '))),
-      absl::StrCat(InputText(), "kernel:  ", name, "\n", iommucheck::fuzzing::ReproduceText(),
+      absl::StrCat(what, ", in ", call_log.LastOp(), " on ", name.substr(0, name.find(' '))),
+      absl::StrCat(call_log.Report(), "kernel:  ", name, "\n", iommucheck::fuzzing::ReproduceText(),
                    "SUMMARY: iommucheck: kernel_ioctl: ", what));
 }
 
@@ -375,9 +306,10 @@ class Player {
     const uint8_t arm = r[5] >> 5;
     const uint8_t nth = r[5] & 31;
     if (nth != 0 && (kernel_.findings || !IsFinding(kind, arm))) {
-      Begin({.kind = Played::Kind::kArm, .op = {.a = arm, .b = nth}, .extra = {}, .ret = 0});
+      const LoggedCall& call = call_log.Add(
+          {.kind = LoggedCall::Kind::kArm, .op = {.a = arm, .b = nth}, .extra = {}, .ret = 0});
       kernel_.extra->arm(arm, nth);
-      if (kernel_.trace) Print(current.played[current.count - 1]);
+      if (kernel_.trace) Print(call);
     }
     switch (kind.of) {
       case kCase:
@@ -403,21 +335,21 @@ class Player {
   // --- one call of the interface ---
 
   int Case(const harness_op& op) {
-    Played& p =
-        Begin({.kind = Played::Kind::kCase, .op = op, .extra = {}, .ret = Played::kUnderWay});
-    p.ret = kernel_.real->op(&p.op);
-    if (kernel_.trace) Print(p);
-    return p.ret;
+    LoggedCall& call = call_log.Add(
+        {.kind = LoggedCall::Kind::kCase, .op = op, .extra = {}, .ret = LoggedCall::kUnderWay});
+    call.ret = kernel_.real->op(&call.op);
+    if (kernel_.trace) Print(call);
+    return call.ret;
   }
   int Case(uint8_t kind, uint8_t a, uint8_t b = 0) {
     return Case(harness_op{.kind = kind, .a = a, .b = b});
   }
   int Extra(const harness_extra_op& op) {
-    Played& p =
-        Begin({.kind = Played::Kind::kExtra, .op = {}, .extra = op, .ret = Played::kUnderWay});
-    p.ret = kernel_.extra->op(&p.extra);
-    if (kernel_.trace) Print(p);
-    return p.ret;
+    LoggedCall& call = call_log.Add(
+        {.kind = LoggedCall::Kind::kExtra, .op = {}, .extra = op, .ret = LoggedCall::kUnderWay});
+    call.ret = kernel_.extra->op(&call.extra);
+    if (kernel_.trace) Print(call);
+    return call.ret;
   }
   template <typename Argument>
   void Ioctl(uint32_t command, uint8_t container, const Argument& argument) {
@@ -689,8 +621,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   iommucheck::fuzzing::NoteInput(data, size);
   static const bool armed = (iommucheck::fuzzing::ReportDeathsBy(PrintInput), true);
   (void)armed;
-  current.input = {data, size};
-  current.count = 0;
+  call_log.Start({data, size});
   const Kernel& kernel = TheKernel();
   const harness_machine machine = MachineOf(data[0], data[1], data[2]);
   if (kernel.trace) std::fprintf(stderr, "start %#x shape %#x %#x\n", data[0], data[1], data[2]);
@@ -712,6 +643,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (leaks.locked != 0) Fail("pages are locked after the teardown", "");
   for (int left : leaks.references)
     if (left != 0) Fail("references are left after the teardown", "");
-  current.input = {};
+  call_log.Start({});
   return 0;
 }
